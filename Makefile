@@ -1,0 +1,41 @@
+# make demo   compare three strategies in simulation (installs the core only)
+# make test   run the tests (installs Ray, torch and torchvision too)
+# make lint   ruff and mypy
+# make bench  pytest-benchmark reports
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/hetsched compare examples/demo.toml
+
+test: $(VENV)/.full
+	$(BIN)/pytest
+
+lint: $(VENV)/.full
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.full
+	$(BIN)/pytest benchmarks --benchmark-only
+
+# A stamp says what is installed, so that a second run installs nothing.
+$(VENV)/.core: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "installing the core into $(VENV)"
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.full: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "installing everything into $(VENV): with torch, this is several GB"
+	$(PIP) --editable '.[real,dev]'
+	touch $(VENV)/.core $@
+
+clean:
+	rm -rf $(VENV)
