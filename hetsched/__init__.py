@@ -1,0 +1,1 @@
+"""The domain of hetsched: policies, state and what is computed from logs."""

@@ -1,0 +1,14 @@
+"""The interface of allocation policies."""
+
+from typing import Protocol, runtime_checkable
+
+from hetsched.cluster import ClusterSpec, Worker
+from hetsched.profiles import StepTimes
+from hetsched.workload import Workload
+
+
+@runtime_checkable
+class AllocationPolicy(Protocol):
+    """Nodes -> workers. No core and no share of a GPU may be in two workers."""
+
+    def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]: ...

@@ -1,0 +1,42 @@
+"""One fixed bundle for every trial, as Ray Tune has it."""
+
+from collections import Counter
+
+from hetsched.allocation import register
+from hetsched.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker
+from hetsched.profiles import StepTimes
+from hetsched.workload import Workload
+
+
+@register("uniform")
+class Uniform:
+    """Every trial gets the same fixed bundle, as in Ray Tune; nodes that cannot hold it idle.
+
+    A bundle is one GPU with a core to feed it, or a number of cores. Of the bundles that fit some node it
+    takes the one whose workers together train fastest by the profile, so that the baseline is the best fixed
+    bundle; without a profile, GPUs before cores and few cores before many. A bundle with a GPU runs on any
+    type of GPU.
+    """
+
+    def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
+        candidates = [self._gpu_workers(cluster)]
+        candidates += [self._cpu_workers(cluster, c) for c in sorted({node.cores for node in cluster} | {1, 2})]
+        return max(filter(None, candidates), key=lambda workers: self._speed(workers, workload, times), default=[])
+
+    def _gpu_workers(self, cluster: ClusterSpec) -> list[Worker]:
+        return [gpu_worker(node, n, cores=1) for node in cluster for n in range(min(node.gpus, node.cores))]
+
+    def _cpu_workers(self, cluster: ClusterSpec, cores: int) -> list[Worker]:
+        return [cpu_worker(node, n, cores) for node in cluster for n in range(node.cores // cores)]
+
+    def _speed(self, workers: list[Worker], workload: Workload, times: StepTimes) -> float:
+        """Iterations per second of all workers together, summed over the trials."""
+        counts = Counter(worker.type for worker in workers)
+        speed = 0.0
+        for experiment in workload.experiments:
+            for worker_type, count in counts.items():
+                seconds = times.seconds_per_iteration(experiment.kind, worker_type)
+                usable = experiment.devices is None or worker_type.device in experiment.devices
+                if seconds is not None and usable:
+                    speed += experiment.population * count / seconds
+        return speed

@@ -1,0 +1,84 @@
+"""Machines: nodes, and the workers that an allocation policy cuts them into."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, NewType
+
+from msgspec import Struct
+
+NodeId = NewType("NodeId", str)
+WorkerId = NewType("WorkerId", str)
+DeviceType = str
+"""`cpu` or a GPU type such as `v100`: the key under which step times are profiled."""
+
+CPU: DeviceType = "cpu"
+
+
+class Node(Struct, frozen=True):
+    """A machine: `cores` CPU cores and `gpus` GPUs of one type.
+
+    A node with a `pace` is declared slower than it is: every iteration on it takes `pace` times the profile's
+    time for its device (a real run waits for the rest), so that one machine can stand in for unequal ones.
+    """
+
+    id: NodeId
+    cores: int
+    gpus: int = 0
+    gpu_type: DeviceType | None = None
+    pace: float | None = None
+    address: str | None = None
+
+
+class WorkerType(NamedTuple):
+    """What decides how fast a worker is: workers of one type have the same step times.
+
+    `cores` is 0 for GPUs, whose host cores do not change their speed in the profile.
+    """
+
+    device: DeviceType
+    cores: int
+    gpu_share: float
+    pace: float | None = None
+
+    def __str__(self) -> str:
+        share = "" if self.gpu_share == 1 else f"{self.gpu_share:g} "
+        name = f"{self.cores} cpu" if self.device == CPU else f"{share}{self.device}"
+        return name if self.pace is None else f"{name}, paced x{self.pace:g}"
+
+
+class Worker(Struct, frozen=True):
+    """A slice of one node that trains one trial at a time.
+
+    A CPU worker has `cores` cores and no GPU; a GPU worker has `gpu_share` of one GPU and the host cores
+    that feed it.
+    """
+
+    id: WorkerId
+    node: NodeId
+    device: DeviceType
+    cores: int
+    gpu_share: float = 0.0
+    pace: float | None = None
+
+    @property
+    def type(self) -> WorkerType:
+        return WorkerType(self.device, self.cores if self.device == CPU else 0, self.gpu_share, self.pace)
+
+
+class ClusterSpec(Struct, frozen=True):
+    """The nodes of a cluster, in the order in which the scenario lists them."""
+
+    nodes: tuple[Node, ...]
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+
+def cpu_worker(node: Node, number: int, cores: int) -> Worker:
+    """The `number`-th CPU worker of a node."""
+    return Worker(WorkerId(f"{node.id}/cpu{number}"), node.id, CPU, cores, 0.0, node.pace)
+
+
+def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0) -> Worker:
+    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it."""
+    assert node.gpu_type is not None
+    return Worker(WorkerId(f"{node.id}/gpu{number}"), node.id, node.gpu_type, cores, share, node.pace)

@@ -1,0 +1,196 @@
+"""Profiles: measured seconds per iteration and costs, and how they are looked up.
+
+A profile is a CSV file, one row a measurement, each with its provenance:
+
+    model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,
+    evaluation_s_per_image,start_up_s,restore_s,checkpoint_s,provenance
+
+CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share. An empty cost was not measured.
+"""
+
+import csv
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hetsched.cluster import CPU, WorkerType
+from hetsched.errors import InputError
+from hetsched.workload import TrialKind
+
+
+class ProfileRow(BaseModel):
+    """One measurement: the time of an iteration and, where known, what else a segment costs (seconds).
+
+    `noise_cv` is the coefficient of variation of one iteration's time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str
+    dataset: str
+    batch_size: int = Field(gt=0)
+    device: str
+    cores: int = Field(ge=0)
+    gpu_share: float = Field(ge=0, le=1)
+    seconds_per_iteration: float = Field(gt=0)
+    noise_cv: float | None = Field(default=None, ge=0)
+    evaluation_s_per_image: float | None = Field(default=None, ge=0)
+    start_up_s: float | None = Field(default=None, ge=0)
+    restore_s: float | None = Field(default=None, ge=0)
+    checkpoint_s: float | None = Field(default=None, ge=0)
+    provenance: str
+
+    @property
+    def kind(self) -> TrialKind:
+        return TrialKind(self.model, self.dataset, self.batch_size)
+
+    @property
+    def worker_type(self) -> WorkerType:
+        return WorkerType(self.device, self.cores, self.gpu_share)
+
+
+COLUMNS = tuple(ProfileRow.model_fields)
+
+
+def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.model_dump() for row in rows)
+
+
+def read_profile(path: Path) -> list[ProfileRow]:
+    """The rows of a profile.
+
+    Raises InputError, naming file, line and column, for what is not a profile.
+    """
+    rows = []
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path}: not a profile: column {missing[0]!r} is missing from the first line")
+            for record in reader:
+                cells = {key: (None if cell == "" else cell) for key, cell in record.items()}
+                rows.append(ProfileRow.model_validate(cells))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the profile: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = ".".join(str(part) for part in first["loc"]) or "columns"
+        raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: the profile has no rows; measure one with 'hetsched profile --out {path}'")
+    return rows
+
+
+class Costs(Struct, frozen=True):
+    """What a segment costs beside its iterations, and how its step time varies."""
+
+    evaluation_s_per_image: float
+    start_up_s: float
+    restore_s: float
+    checkpoint_s: float
+    noise_cv: float
+
+
+class StepTimes:
+    """Seconds per iteration and costs by kind of trial and type of worker.
+
+    Between measured batch sizes an iteration's time is linear in the batch size; between measured core
+    counts it is linear in 1/cores (Amdahl's law). Outside the measured range it is unknown, unless
+    `extrapolate` allows the nearest two measurements to be continued.
+    """
+
+    def __init__(self, rows: Iterable[ProfileRow] = (), *, extrapolate: bool = False) -> None:
+        self.rows = list(rows)
+        self.extrapolate = extrapolate
+        self._groups: dict[tuple[str, str, str, float], list[ProfileRow]] = defaultdict(list)
+        for row in self.rows:
+            self._groups[row.model, row.dataset, row.device, row.gpu_share].append(row)
+        self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
+        self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
+
+    def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
+        """Seconds per iteration, or None where the profile does not say.
+
+        On a paced worker it is the profile's figure times the pace.
+        """
+        key = (kind, worker)
+        if key not in self._seconds:
+            seconds = self._lookup(kind, worker, lambda row: row.seconds_per_iteration)
+            paced = seconds is not None and worker.pace is not None
+            self._seconds[key] = seconds * worker.pace if paced else seconds  # type: ignore[operator]
+        return self._seconds[key]
+
+    def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        """The costs of a segment. One that was not measured on this type of worker is
+
+        - evaluation: a third of the iteration's time per image, as a forward pass is about a third of
+          forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio");
+        - start-up, restore, checkpoint and noise: the median of what was measured for this model elsewhere,
+          and 0 where nothing was.
+        """
+        key = (kind, worker)
+        if key not in self._costs:
+            seconds = self.seconds_per_iteration(kind, worker)
+            evaluation = self._lookup(kind, worker, lambda row: row.evaluation_s_per_image)
+            if evaluation is None:
+                evaluation = 0.0 if seconds is None else seconds / kind.batch_size / 3
+            self._costs[key] = Costs(
+                evaluation,
+                self._cost(kind, worker, lambda row: row.start_up_s),
+                self._cost(kind, worker, lambda row: row.restore_s),
+                self._cost(kind, worker, lambda row: row.checkpoint_s),
+                self._cost(kind, worker, lambda row: row.noise_cv),
+            )
+        return self._costs[key]
+
+    def provenance(self, kind: TrialKind, worker: WorkerType) -> list[str]:
+        """Where the figures for a kind on a worker type come from, each source once."""
+        group = self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), [])
+        return list(dict.fromkeys(row.provenance for row in group))
+
+    def _cost(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float:
+        here = self._lookup(kind, worker, value)
+        if here is not None:
+            return here
+        elsewhere = [v for row in self.rows if row.model == kind.model if (v := value(row)) is not None]
+        return median(elsewhere) if elsewhere else 0.0
+
+    def _lookup(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float | None:
+        by_batch: dict[int, dict[float, float]] = defaultdict(dict)
+        for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
+            found = value(row)
+            if found is not None:
+                by_batch[row.batch_size][1 / row.cores if row.device == CPU else 0.0] = found
+        x = 1 / worker.cores if worker.device == CPU else 0.0
+        points = {
+            batch: at_cores
+            for batch, by_cores in by_batch.items()
+            if (at_cores := self._interpolate(by_cores, x)) is not None
+        }
+        return self._interpolate(points, kind.batch_size)
+
+    def _interpolate(self, points: dict[int, float] | dict[float, float], x: float) -> float | None:
+        """The piecewise linear function through `points` at `x`; None where it is not known."""
+        xs: Sequence[float] = sorted(points)
+        ys = [points[at] for at in xs]  # type: ignore[index]
+        place = bisect_left(xs, x)
+        if place < len(xs) and xs[place] == x:
+            return ys[place]
+        if not 0 < place < len(xs):
+            if not self.extrapolate or len(xs) < 2:
+                return None
+            place = min(max(place, 1), len(xs) - 1)
+        (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
+        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        return y if y > 0 else None

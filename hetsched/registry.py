@@ -1,0 +1,78 @@
+"""Policies by name: built in, from an installed package's entry points, or from a user's own file."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from hetsched.errors import InputError, nearest
+
+P = TypeVar("P")
+C = TypeVar("C", bound=Callable[[], Any])
+
+
+class Registry(Generic[P]):
+    """Policies of one kind. `group` is the entry-point group in which packages offer theirs."""
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._factories: dict[str, Callable[[], P]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """A class decorator: `name` is what the policy is called on the command line and in scenarios."""
+
+        def add(factory: C) -> C:
+            self._factories[name] = factory
+            return factory
+
+        return add
+
+    def names(self) -> list[str]:
+        offered = {point.name for point in entry_points(group=self.group)}
+        return sorted(self._factories.keys() | offered)
+
+    def create(self, name: str) -> P:
+        """A new policy. Raises InputError with the nearest right spelling if there is none of that name."""
+        return self.factory(name)()
+
+    def factory(self, name: str) -> Callable[[], P]:
+        if name not in self._factories:
+            for point in entry_points(group=self.group, name=name):
+                self._factories[name] = point.load()
+        if name not in self._factories:
+            raise InputError(f"unknown {self.kind} policy {name!r}: {nearest(name, self.names())}")
+        return self._factories[name]
+
+    def summary(self, name: str) -> str:
+        """The first line of the policy's docstring."""
+        return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
+
+
+class Strategy(NamedTuple):
+    """One allocation policy and one scheduling policy, written `fusion+hrfs`."""
+
+    allocation: str
+    scheduling: str
+
+    def __str__(self) -> str:
+        return f"{self.allocation}+{self.scheduling}"
+
+
+def load_policy_file(path: Path) -> None:
+    """Import a user's own file, whose `@register` lines add its policies.
+
+    Raises InputError if the file is missing or raises.
+    """
+    name = f"hetsched_policy_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"{path}: not a Python file with a policy")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error

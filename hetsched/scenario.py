@@ -1,0 +1,363 @@
+"""Scenarios: the TOML file <-> validated objects.
+
+Every problem in a file is one line that names the file, the key, what was expected and, for a name, the
+nearest right spelling.
+"""
+
+import tomllib
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from hetsched import allocation, scheduling
+from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker
+from hetsched.dispatcher import check_allocation
+from hetsched.errors import InputError, nearest
+from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
+from hetsched.registry import Strategy
+from hetsched.workload import PBT, Experiment, ExperimentId, Range, Workload
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class NodeTable(_Table):
+    """One kind of machine. With `count`, that many of them, numbered from 0."""
+
+    name: Name
+    cores: Count
+    gpus: int = Field(default=0, ge=0)
+    gpu_type: Name | None = None
+    count: Count = 1
+    pace: bool = False
+    address: str | None = None
+
+    @model_validator(mode="after")
+    def _gpus_have_a_type(self) -> Self:
+        if self.gpus and self.gpu_type in (None, CPU):
+            raise ValueError("a node with gpus needs gpu_type, the name of their type such as 'v100'")
+        if self.gpu_type and not self.gpus:
+            raise ValueError("a node with gpu_type needs gpus, how many it has")
+        if self.address and self.count > 1:
+            raise ValueError("nodes with an address are listed one by one, without count")
+        return self
+
+
+class ClusterTable(_Table):
+    nodes: list[NodeTable] = Field(min_length=1)
+
+
+class RangeTable(_Table):
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.high:
+            raise ValueError(f"low must not exceed high, got {self.low:g} and {self.high:g}")
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"a log scale needs low > 0, got {self.low:g}")
+        return self
+
+
+class PBTTable(_Table):
+    """Population-Based Training, with Ray Tune's defaults; the interval is in iterations."""
+
+    perturbation_interval: Count = 50
+    quantile_fraction: float = Field(default=0.25, ge=0, le=0.5)
+    resample_probability: Fraction = 0.25
+    perturbation_factors: tuple[float, float] = Field(default=(1.2, 0.8), strict=False)
+
+
+class ExperimentTable(_Table):
+    name: Name
+    model: str = "resnet18"
+    dataset: str = "cifar10"
+    batch_size: Count = 512
+    population: Count = 20
+    stop_iterations: Count = 1000
+    stop_accuracy: Fraction | None = None
+    arrival_s: Seconds = 0.0
+    evaluation_images: Count = 10_000
+    train_images: Count | None = None
+    devices: list[str] | None = Field(default=None, min_length=1)
+    pbt: PBTTable = PBTTable()
+    search_space: dict[str, RangeTable] = Field(
+        default={"lr": RangeTable(low=0.0001, high=1.0), "momentum": RangeTable(low=0.0001, high=1.0)}
+    )
+
+
+class WorkloadTable(_Table):
+    experiments: list[ExperimentTable] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [experiment.name for experiment in self.experiments]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two experiments are called {name!r}; names must differ")
+        return self
+
+
+class ProfileTable(_Table):
+    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario."""
+
+    sources: list[str] = Field(min_length=1)
+    extrapolate: bool = False
+
+
+class OverheadsTable(_Table):
+    """What the simulator charges beside training. `dispatch_s` is the driver's time per segment."""
+
+    start_up: bool = True
+    restore: bool = True
+    evaluation: bool = True
+    checkpoint: bool = True
+    noise: bool = True
+    dispatch_s: Seconds = 0.0
+
+
+class LearningTable(_Table):
+    """Constants of the learning-curve model; see `sim.learning` for the formula."""
+
+    best_accuracy: Fraction = 0.93
+    chance: Fraction = 0.1
+    iterations: float = Field(default=540.0, gt=0)
+    best_rate: float = Field(default=0.1, gt=0)
+    width: float = Field(default=1.6, gt=0)
+    divergence_rate: float = Field(default=8.0, gt=0)
+    noise: float = Field(default=0.01, ge=0)
+
+
+class RealTable(_Table):
+    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with `pace = true`."""
+
+    time_scale: float = Field(default=1.0, gt=0)
+    data_dir: str | None = None
+    address: str | None = None
+
+
+class Scenario(_Table):
+    """A cluster, a workload, a profile and what to compare. Load one with `load`."""
+
+    name: Name
+    strategies: list[str] = Field(min_length=1)
+    baseline: str | None = None
+    seeds: Count = 10
+    first_seed: int = Field(default=0, ge=0)
+    cluster: ClusterTable
+    workload: WorkloadTable
+    profile: ProfileTable
+    overheads: OverheadsTable = OverheadsTable()
+    learning: LearningTable = LearningTable()
+    real: RealTable = RealTable()
+
+    _folder: Path = PrivateAttr(default=Path())
+    _times: StepTimes | None = PrivateAttr(default=None)
+
+    @property
+    def times(self) -> StepTimes:
+        """The profile. Raises InputError for a source that is not there."""
+        if self._times is None:
+            rows = [row for source in self.profile.sources for row in _read_source(source, self._folder)]
+            self._times = StepTimes(rows, extrapolate=self.profile.extrapolate)
+        return self._times
+
+    def cluster_spec(self) -> ClusterSpec:
+        return ClusterSpec(
+            tuple(
+                Node(
+                    NodeId(table.name if table.count == 1 else f"{table.name}{number}"),
+                    table.cores,
+                    table.gpus,
+                    table.gpu_type,
+                    self.real.time_scale if table.pace else None,
+                    table.address,
+                )
+                for table in self.cluster.nodes
+                for number in range(table.count)
+            )
+        )
+
+    def workload_spec(self) -> Workload:
+        experiments = [
+            Experiment(
+                ExperimentId(table.name),
+                table.model,
+                table.dataset,
+                table.batch_size,
+                table.population,
+                table.stop_iterations,
+                table.stop_accuracy,
+                PBT(**table.pbt.model_dump()),
+                {key: Range(span.low, span.high, span.scale) for key, span in table.search_space.items()},
+                table.arrival_s,
+                table.evaluation_images,
+                table.train_images,
+                tuple(table.devices) if table.devices is not None else None,
+            )
+            for table in self.workload.experiments
+        ]
+        return Workload(tuple(sorted(experiments, key=lambda experiment: experiment.arrival_s)))
+
+    def workers(self, strategy: Strategy) -> list[Worker]:
+        """The workers that the strategy's allocation policy makes. Raises PolicyError if they cannot be."""
+        cluster = self.cluster_spec()
+        workers = allocation.policies.create(strategy.allocation).workers(cluster, self.workload_spec(), self.times)
+        check_allocation(strategy.allocation, cluster, workers)
+        return workers
+
+    @property
+    def paced(self) -> bool:
+        return any(node.pace for node in self.cluster.nodes)
+
+    def to_toml(self) -> str:
+        """The scenario with every default written out."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def save(self, folder: Path) -> None:
+        """Write `scenario.toml`, every default written out, and `profile.csv`: all that another run needs."""
+        write_profile(folder / "profile.csv", self.times.rows)
+        complete = self.replace(profile=self.profile.model_copy(update={"sources": ["profile.csv"]}))
+        (folder / "scenario.toml").write_text(complete.to_toml())
+
+    def replace(self, **changes: Any) -> "Scenario":
+        """A copy with some top-level values changed (already validated ones)."""
+        copy = self.model_copy(update=changes)
+        if "profile" in changes:
+            copy._times = None
+        return copy
+
+    def replace_times(self, times: StepTimes) -> "Scenario":
+        """A copy that uses `times` in place of its profile's sources."""
+        copy = self.model_copy()
+        copy._times = times
+        return copy
+
+
+def load(path: Path) -> Scenario:
+    """Read and check a scenario. Raises InputError, a line a problem, for whatever is wrong in it."""
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the scenario: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file: {error.reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    try:
+        scenario = Scenario.model_validate(document)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
+    scenario._folder = path.parent
+    try:
+        for key in ["strategies"] + ["baseline"] * (scenario.baseline is not None):
+            names = scenario.strategies if key == "strategies" else [scenario.baseline or ""]
+            for name in names:
+                parse_strategy(name, where=key)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    try:
+        scenario.times  # noqa: B018  (reads the sources)
+    except InputError as error:
+        raise InputError(f"{path}: profile.sources: {error}") from error
+    return scenario
+
+
+def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
+    """`fusion+hrfs` -> Strategy. Raises InputError with the nearest right spelling."""
+    allocation_name, plus, scheduling_name = text.partition("+")
+    if not plus:
+        raise InputError(f"{where}: {text!r}: a strategy is ALLOCATION+SCHEDULING, such as fusion+hrfs")
+    try:
+        allocation.policies.factory(allocation_name)
+        scheduling.policies.factory(scheduling_name)
+    except InputError as error:
+        raise InputError(f"{where}: {text!r}: {error}") from error
+    return Strategy(allocation_name, scheduling_name)
+
+
+def check_profile(scenario: Scenario, strategy: Strategy) -> None:
+    """Raise InputError for a pair of trial and worker that the simulator would need and the profile lacks."""
+    for experiment in scenario.workload_spec().experiments:
+        for worker_type in dict.fromkeys(worker.type for worker in scenario.workers(strategy)):
+            usable = experiment.devices is None or worker_type.device in experiment.devices
+            if usable and scenario.times.seconds_per_iteration(experiment.kind, worker_type) is None:
+                raise InputError(_missing_entry(scenario, experiment, str(worker_type)))
+
+
+def _missing_entry(scenario: Scenario, experiment: Experiment, worker: str) -> str:
+    rows = scenario.times.rows
+    key = f"workload.experiments.{experiment.id}"
+    for word, known, field in (
+        (experiment.model, {row.model for row in rows}, "model"),
+        (experiment.dataset, {row.dataset for row in rows if row.model == experiment.model}, "dataset"),
+    ):
+        if word not in known:
+            return f"{key}.{field}: the profile has no entry for {word!r}: {nearest(word, known)}"
+    known = {
+        str(row.worker_type) + f" at batch {row.batch_size}"
+        for row in rows
+        if (row.model, row.dataset) == (experiment.model, experiment.dataset)
+    }
+    return (
+        f"{key}: the profile has no entry for {experiment.kind} on a worker of {worker}; measured: "
+        f"{', '.join(sorted(known))}. Measure it with 'hetsched profile', or set profile.extrapolate = true"
+    )
+
+
+def _read_source(source: str, folder: Path) -> list[ProfileRow]:
+    shipped = {
+        entry.name.removesuffix(".csv"): entry
+        for point in entry_points(group="hetsched.profiles")
+        for entry in files(point.value).iterdir()
+        if entry.name.endswith(".csv")
+    }
+    if source in shipped:
+        return read_profile(Path(str(shipped[source])))
+    path = folder / source
+    if path.suffix != ".csv" or not path.is_file():
+        raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {nearest(source, shipped)}")
+    return read_profile(path)
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key."""
+    *parents, last = detail["loc"] or ("",)
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown key: {nearest(str(last), _keys_at(parents))}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return f"{key}: missing: {message.lower()}"
+    given = detail["input"]
+    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _keys_at(parents: list[int | str]) -> list[str]:
+    """The keys that the table at this place may have."""
+    table: type[BaseModel] = Scenario
+    for part in parents:
+        if isinstance(part, str) and part in table.model_fields:
+            table = _inner_table(table.model_fields[part].annotation) or table
+    return list(table.model_fields)
+
+
+def _inner_table(annotation: Any) -> type[BaseModel] | None:
+    """The table class inside an annotation such as list[NodeTable]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in getattr(annotation, "__args__", ()) if (found := _inner_table(arg))), None)

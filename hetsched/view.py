@@ -1,0 +1,110 @@
+"""What a policy sees: a frozen view of the state. It knows neither the future nor the backend."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from hetsched.cluster import Worker, WorkerId
+from hetsched.profiles import StepTimes
+from hetsched.state import Segment, State, Timing, Trial
+from hetsched.workload import Experiment, ExperimentId, TrialId
+
+
+class ReadyTrials(Sequence[Trial]):
+    """The trials that could run now, least advanced first (ties in the order in which they were added)."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __len__(self) -> int:
+        return len(self._state.ready)
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        if isinstance(place, slice):
+            return [self._state.trials[waiting.trial] for waiting in self._state.ready[place]]
+        return self._state.trials[self._state.ready[place].trial]
+
+    def __iter__(self) -> Iterator[Trial]:
+        trials = self._state.trials
+        return (trials[waiting.trial] for waiting in self._state.ready)
+
+
+class StateView:
+    """The state of a run as policies may see it. Valid during the call that it is passed to.
+
+    `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
+    `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
+    are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done.
+    """
+
+    def __init__(self, state: State, times: StepTimes) -> None:
+        self._state = state
+        self._times = times
+        self.ready_trials: Sequence[Trial] = ReadyTrials(state)
+        self.idle_workers: Collection[Worker] = state.idle.values()
+        self.workers: Mapping[WorkerId, Worker] = MappingProxyType(state.workers)
+        self.trials: Mapping[TrialId, Trial] = MappingProxyType(state.trials)
+        self.running: Mapping[TrialId, Segment] = MappingProxyType(state.running)
+        self.experiments: Mapping[ExperimentId, Experiment] = MappingProxyType(state.experiments)
+        self.first_segments: Mapping[WorkerId, Timing] = MappingProxyType(state.first_segments)
+        self.lead: Mapping[ExperimentId, int] = MappingProxyType(state.lead)
+        self.best_score: Mapping[ExperimentId, float] = MappingProxyType(state.best_score)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start of the run."""
+        return self._state.now
+
+    def experiment(self, trial: Trial) -> Experiment:
+        return self._state.experiments[trial.experiment]
+
+    def usable(self, trial: Trial, worker: Worker) -> bool:
+        """Whether the trial may run on the worker's device."""
+        devices = self._state.experiments[trial.experiment].devices
+        return devices is None or worker.device in devices
+
+    def interval(self, trial: Trial) -> int:
+        """The iterations of a whole segment: a perturbation interval, never past the stop iteration."""
+        experiment = self._state.experiments[trial.experiment]
+        return min(experiment.pbt.perturbation_interval, experiment.stop_iterations - trial.iterations)
+
+    def remaining(self, trial: Trial) -> int:
+        """Iterations until the trial's stop iteration."""
+        return self._state.experiments[trial.experiment].stop_iterations - trial.iterations
+
+    def seconds_per_iteration(self, trial: Trial, worker: Worker) -> float | None:
+        """Seconds an iteration of the trial takes on the worker, or None while nothing is known of it.
+
+        What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
+        by how the other kinds measured on the worker compare with their profiles; next the profile alone.
+        """
+        kind = self._state.experiments[trial.experiment].kind
+        done = self._state.trained.get((worker.id, kind))
+        if done is not None:
+            return done.seconds / done.iterations
+        profiled = self._times.seconds_per_iteration(kind, worker.type)
+        if profiled is None:
+            return None
+        measured = expected = 0.0
+        for other in {experiment.kind for experiment in self._state.experiments.values()} - {kind}:
+            done = self._state.trained.get((worker.id, other))
+            reference = self._times.seconds_per_iteration(other, worker.type)
+            if done is not None and reference is not None:
+                measured += done.seconds
+                expected += reference * done.iterations
+        return profiled * measured / expected if expected else profiled
+
+    def segment_seconds(self, trial: Trial, worker: Worker, iterations: int) -> float | None:
+        """Expected seconds of a whole segment: start-up if the worker is cold, restore if the trial's state is
+        elsewhere, training, evaluation and checkpoint. None while the step time is unknown."""
+        seconds = self.seconds_per_iteration(trial, worker)
+        if seconds is None:
+            return None
+        experiment = self._state.experiments[trial.experiment]
+        costs = self._times.costs(experiment.kind, worker.type)
+        return (
+            (0.0 if worker.id in self._state.warm else costs.start_up_s)
+            + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
+            + iterations * seconds
+            + experiment.evaluation_images * costs.evaluation_s_per_image
+            + costs.checkpoint_s
+        )

@@ -1,0 +1,96 @@
+"""What is to be trained: experiments, their populations of trials, stop rules and search spaces."""
+
+from typing import Literal, NamedTuple, NewType
+
+from msgspec import Struct
+
+from hetsched.streams import stream
+
+TrialId = NewType("TrialId", str)
+ExperimentId = NewType("ExperimentId", str)
+Hyperparameters = dict[str, float]
+
+
+class TrialKind(NamedTuple):
+    """What decides, with the worker's type, how long an iteration of a trial takes."""
+
+    model: str
+    dataset: str
+    batch_size: int
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.dataset}, batch {self.batch_size}"
+
+
+class Range(Struct, frozen=True):
+    """A hyperparameter's values: from `low` to `high`, uniform on a linear or a logarithmic scale."""
+
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+
+    def at(self, u: float) -> float:
+        """The value at the quantile `u` in 0..1."""
+        if self.scale == "log":
+            return float(self.low * (self.high / self.low) ** u)
+        return self.low + (self.high - self.low) * u
+
+
+class PBT(Struct, frozen=True):
+    """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
+
+    `perturbation_interval` is in iterations.
+    """
+
+    perturbation_interval: int = 50
+    quantile_fraction: float = 0.25
+    resample_probability: float = 0.25
+    perturbation_factors: tuple[float, float] = (1.2, 0.8)
+
+
+class Experiment(Struct, frozen=True):
+    """A population of trials with its stop rule.
+
+    A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
+    reached `stop_accuracy`. `evaluation_images` are evaluated at the end of every segment. `devices` are the device
+    types that its trials may run on (None: any).
+    """
+
+    id: ExperimentId
+    model: str
+    dataset: str
+    batch_size: int
+    population: int
+    stop_iterations: int
+    stop_accuracy: float | None
+    pbt: PBT
+    search_space: dict[str, Range]
+    arrival_s: float = 0.0
+    evaluation_images: int = 10_000
+    train_images: int | None = None
+    devices: tuple[str, ...] | None = None
+
+    @property
+    def kind(self) -> TrialKind:
+        return TrialKind(self.model, self.dataset, self.batch_size)
+
+    def trial_ids(self) -> list[TrialId]:
+        width = len(str(self.population - 1))
+        return [TrialId(f"{self.id}-{number:0{width}}") for number in range(self.population)]
+
+    def initial_hyperparameters(self, seed: int) -> dict[TrialId, Hyperparameters]:
+        """The starting population under `seed`: the same for every strategy and on every backend."""
+        return {
+            trial: {
+                key: span.at(float(rng.random()))
+                for rng in [stream(seed, "hyperparameters", trial)]
+                for key, span in self.search_space.items()
+            }
+            for trial in self.trial_ids()
+        }
+
+
+class Workload(Struct, frozen=True):
+    """One or more experiments, in order of arrival."""
+
+    experiments: tuple[Experiment, ...]
