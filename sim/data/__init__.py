@@ -1,0 +1,1 @@
+"""Shipped profiles, one CSV file a source."""

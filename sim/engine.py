@@ -1,0 +1,178 @@
+"""The engine: drives a dispatcher on the SimPy clock."""
+
+from collections.abc import Iterator
+from math import exp, log, sqrt
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from zlib import crc32
+
+import simpy
+
+from hetsched import scheduling
+from hetsched.backend import LOG_NAME, HostTime, Listener
+from hetsched.dispatcher import Dispatcher
+from hetsched.events import LogWriter, Parts, RunEnded, RunStarted, SegmentEnded, WorkerJoined
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario, check_profile
+from hetsched.scheduling.policy import Dispatch
+from hetsched.state import State, Trial
+from hetsched.streams import stream
+from hetsched.workload import Experiment, ExperimentId, TrialId
+from sim.learning import LearningCurve, Weights
+from sim.pbt import PopulationBasedTraining
+
+DRAWS_AT_ONCE = 32
+
+
+def simulate(
+    scenario: Scenario,
+    strategy: Strategy,
+    seed: int,
+    folder: Path,
+    listen: Listener | None = None,
+) -> HostTime:
+    """Simulate a strategy on a scenario; see `hetsched.backend.Backend`."""
+    check_profile(scenario, strategy)
+    with LogWriter(folder / LOG_NAME) as log_writer:
+        simulation = Simulation(scenario, strategy, seed, log_writer, listen)
+        try:
+            simulation.run()
+        except BaseException as error:
+            simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
+            raise
+    return HostTime(simulation.dispatcher.decisions, simulation.dispatcher.decision_s)
+
+
+class Simulation:
+    """One run: SimPy owns the time, the dispatcher the decisions, this class the work.
+
+    A segment lasts start-up (on a cold worker) + restore (unless the worker holds the trial's state) + iterations x
+    step time x noise + evaluation + checkpoint + dispatch, each of which the scenario's `[overheads]` can leave out.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        seed: int,
+        log_writer: LogWriter | None,
+        listen: Listener | None = None,
+    ) -> None:
+        self.env = simpy.Environment()
+        self.state = State()
+        policy = scheduling.policies.create(strategy.scheduling)
+        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, scenario.times, log_writer, listen)
+        self._scenario = scenario
+        self._strategy = strategy
+        self._seed = seed
+        self._curve = LearningCurve(scenario.learning)
+        self._weights: dict[TrialId, Weights] = {}
+        self._luck: dict[TrialId, Iterator[Luck]] = {}
+        self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
+        self._to_arrive = 0
+
+    def run(self) -> None:
+        """Run to the end. Raises PolicyError for a decision that is refused and for a stalled policy."""
+        name, paced = self._scenario.name, self._scenario.paced
+        self.dispatcher.record(RunStarted(0.0, name, str(self._strategy), "sim", self._seed, paced, False))
+        for worker in self._scenario.workers(self._strategy):
+            self.dispatcher.record(WorkerJoined(0.0, worker))
+        experiments = self._scenario.workload_spec().experiments
+        self._to_arrive = len(experiments)
+        for experiment in experiments:
+            self.env.timeout(experiment.arrival_s, experiment).callbacks.append(self._arrive)
+        self.env.run()
+        self.dispatcher.record(RunEnded(self.env.now, "completed"))
+
+    def _arrive(self, event: simpy.Event) -> None:
+        experiment = event.value
+        assert isinstance(experiment, Experiment)
+        self._to_arrive -= 1
+        rng = Random(crc32(f"pbt/{experiment.id}/{self._seed}".encode()))
+        self._pbt[experiment.id] = PopulationBasedTraining(experiment, self.state, rng)
+        self.dispatcher.arrive(self.env.now, experiment, self._seed)
+        for trial in experiment.trial_ids():
+            self._weights[trial] = Weights()
+            self._luck[trial] = draw(self._seed, trial)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        for decision in self.dispatcher.dispatch(self.env.now):
+            parts, normal = self._parts(decision)
+            self.env.timeout(parts.total_s, Ending(decision, parts, normal)).callbacks.append(self._end)
+        if not self._to_arrive:
+            self.dispatcher.check_stalled()
+
+    def _parts(self, decision: Dispatch) -> tuple[Parts, float]:
+        """How long each part of the segment will take, and the luck of its score."""
+        trial = self.state.trials[decision.trial]
+        worker = self.state.workers[decision.worker]
+        experiment = self.state.experiments[trial.experiment]
+        costs = self._scenario.times.costs(experiment.kind, worker.type)
+        seconds = self._scenario.times.seconds_per_iteration(experiment.kind, worker.type)
+        assert seconds is not None, "check_profile looked at every pair"
+        charged = self._scenario.overheads
+        luck = next(self._luck[trial.id])
+        noise = 1.0
+        if charged.noise and worker.pace is None:
+            noise = lognormal(costs.noise_cv / sqrt(decision.iterations), luck.duration)
+        parts = Parts(
+            start_up_s=costs.start_up_s if charged.start_up and worker.id not in self.state.warm else 0.0,
+            restore_s=costs.restore_s if charged.restore and self.state.must_restore(trial, worker.id) else 0.0,
+            train_s=decision.iterations * seconds * noise,
+            evaluate_s=experiment.evaluation_images * costs.evaluation_s_per_image if charged.evaluation else 0.0,
+            checkpoint_s=costs.checkpoint_s if charged.checkpoint else 0.0,
+            dispatch_s=charged.dispatch_s,
+        )
+        return parts, luck.score
+
+    def _end(self, event: simpy.Event) -> None:
+        ending = event.value
+        assert isinstance(ending, Ending)
+        decision, parts, normal = ending
+        trial = self.state.trials[decision.trial]
+        weights = self._curve.train(self._weights[trial.id], trial.hyperparameters, decision.iterations)
+        self._weights[trial.id] = weights
+        score = self._curve.score(weights, normal)
+        ended = SegmentEnded(self.env.now, trial.id, decision.worker, decision.iterations, score, parts)
+        self.dispatcher.end_segment(ended, self._perturb)
+        if self.state.trials[trial.id].completed is not None:
+            self._pbt[trial.experiment].forget(trial.id)
+        self._dispatch()
+
+    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+        exploit = self._pbt[trial.experiment].perturb(trial)
+        if exploit is not None:
+            self._weights[trial.id] = self._weights[exploit[0]]
+        return exploit
+
+
+class Ending(NamedTuple):
+    """What is known of a segment when it starts: its decision, its parts, and the luck of its score."""
+
+    decision: Dispatch
+    parts: Parts
+    normal: float
+
+
+class Luck(NamedTuple):
+    """Standard normal draws for one segment of a trial."""
+
+    duration: float
+    score: float
+
+
+def draw(seed: int, trial: TrialId) -> Iterator[Luck]:
+    """The luck of a trial's segments, one after the other: its own streams, whatever the policy does."""
+    durations, scores = stream(seed, "duration", trial), stream(seed, "score", trial)
+    while True:
+        normals = durations.standard_normal(DRAWS_AT_ONCE), scores.standard_normal(DRAWS_AT_ONCE)
+        for pair in zip(normals[0].tolist(), normals[1].tolist(), strict=True):
+            yield Luck(*pair)
+
+
+def lognormal(cv: float, normal: float) -> float:
+    """A positive factor of mean 1 with the coefficient of variation `cv`, from a standard normal draw."""
+    variance = log(1 + cv * cv)
+    return exp(sqrt(variance) * normal - variance / 2)
