@@ -1,0 +1,324 @@
+"""What each command does: it reads its input, calls one part of the package, prints and writes what came of it."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from hetsched import allocation, bounds, scheduling
+from hetsched import compare as comparing
+from hetsched import validate as validating
+from hetsched.backend import LOG_NAME
+from hetsched.errors import InputError
+from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
+from hetsched.metrics import Metrics
+from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
+from hetsched.registry import Registry, Strategy
+from hetsched.report import tables
+from hetsched.report.folder import new_folder, write_running_results, write_summary
+from hetsched.report.progress import ProgressLine
+from hetsched.scenario import Scenario, check_profile, load, parse_strategy
+from hetsched.state import State, replay
+
+Emit = Callable[[bytes], None]
+Command = Callable[[argparse.Namespace, Emit], None]
+
+
+def compare(options: argparse.Namespace, emit: Emit) -> None:
+    """Simulate every strategy under the same seeds and print one table. The baseline is always among them."""
+    scenario = load(options.scenario)
+    names = options.strategies or scenario.strategies
+    baseline = parse_strategy(scenario.baseline or scenario.strategies[0], "baseline")
+    strategies = list(dict.fromkeys([baseline, *(parse_strategy(name, "--strategies") for name in names)]))
+    for strategy in strategies:
+        check_in(options.scenario, scenario, strategy)
+    seeds = range(scenario.first_seed, scenario.first_seed + (options.seeds or scenario.seeds))
+    folder = new_folder(options.out, "compare", scenario)
+    with ProgressLine("simulating", len(strategies) * len(seeds)) as progress:
+        runs = comparing.run_all(
+            scenario, strategies, seeds, folder, options.jobs, options.policy_file, progress.advance
+        )
+    comparisons = comparing.compare(runs, baseline)
+    document = {
+        "scenario": scenario.name,
+        "baseline": str(baseline),
+        "seeds": list(seeds),
+        "folder": str(folder),
+        "strategies": comparisons,
+    }
+    write_summary(folder, "compare", document)
+    figures = {str(strategy): [run.metrics for run in of_strategy] for strategy, of_strategy in runs.items()}
+    write_running_results(folder, scenario, "simulation", figures)
+
+    def table() -> None:
+        print_heading(f"{scenario.name}: {len(seeds)} seeds, simulated", scenario)
+        show(tables.comparison_table(comparisons, str(baseline)))
+
+    finish(options, emit, document, table, folder)
+
+
+def simulate(options: argparse.Namespace, emit: Emit) -> None:
+    """Simulate one strategy under one seed; the log and the figures go to the results folder."""
+    scenario = load(options.scenario)
+    strategy = parse_strategy(options.strategy)
+    check_in(options.scenario, scenario, strategy)
+    seed = scenario.first_seed if options.seed is None else options.seed
+    folder = new_folder(options.out, "simulate", scenario)
+    with TrialProgress("simulating", scenario) as progress:
+        metrics = validating.run_one("sim", scenario, strategy, seed, folder, progress.listen)
+    report_runs(options, emit, scenario, "simulate", [metrics], [folder], folder)
+
+
+def run(options: argparse.Namespace, emit: Emit) -> None:
+    """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on."""
+    scenario = real_scenario(options)
+    strategy = parse_strategy(options.strategy)
+    seeds = seeds_of(options, scenario)
+    scenario.workers(strategy)
+    folder = new_folder(options.out, "run", scenario)
+    metrics, folders = [], []
+    for seed in seeds:
+        folders.append(folder if len(seeds) == 1 else folder / f"seed-{seed}")
+        with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
+            metrics.append(validating.run_one("ray", scenario, strategy, seed, folders[-1], progress.listen))
+    report_runs(options, emit, scenario, "run", metrics, folders, folder)
+
+
+def validate(options: argparse.Namespace, emit: Emit) -> None:
+    """Measure a profile of what will run (or take --profile), predict with the simulator, run for real, and print
+    predicted against measured with signed errors."""
+    scenario = real_scenario(options)
+    strategies = [parse_strategy(name, "--strategies") for name in options.strategies or scenario.strategies]
+    seeds = seeds_of(options, scenario)
+    given = StepTimes(read_profile(options.profile)) if options.profile else None
+    for strategy in strategies:
+        scenario.workers(strategy)
+    folder = new_folder(options.out, "validate", scenario)
+    if given is not None:
+        scenario = scenario.replace_times(given)
+    agreements: dict[str, validating.Agreement] = {}
+    everything: dict[str, list[Metrics]] = {}
+    for strategy in strategies:
+        predicting = scenario if given is not None else probe(scenario, strategy, folder)
+        predicted, measured = [], []
+        for seed in seeds:
+            home = folder / "predicted" / str(strategy) / f"seed-{seed}"
+            predicted.append(validating.run_one("sim", predicting, strategy, seed, home))
+        for seed in seeds:
+            home = folder / "measured" / str(strategy) / f"seed-{seed}"
+            with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
+                measured.append(validating.run_one("ray", scenario, strategy, seed, home, progress.listen))
+        agreements[str(strategy)] = validating.agreement(predicted, measured)
+        everything[str(strategy)] = measured
+    document = {
+        "scenario": scenario.name,
+        "paced": scenario.paced,
+        "seeds": list(seeds),
+        "folder": str(folder),
+        "strategies": agreements,
+    }
+    write_summary(folder, "validate", document)
+    write_running_results(folder, scenario, "ray", everything)
+
+    def table() -> None:
+        print_heading(f"{scenario.name}: predicted against measured, {len(seeds)} runs a strategy", scenario)
+        show(tables.agreement_table(agreements))
+
+    finish(options, emit, document, table, folder)
+
+
+def profile(options: argparse.Namespace, emit: Emit) -> None:
+    """Measure seconds per iteration, evaluation, start-up, restore and checkpoint on this machine."""
+    if options.out.exists():
+        raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
+    if not options.out.parent.is_dir():
+        raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
+    measure = profiler()
+    points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
+    with ProgressLine("profiling", points) as progress:
+
+        def on_row(row: ProfileRow) -> None:
+            progress.advance(1, f"{row.kind} on {row.worker_type}: {row.seconds_per_iteration:.3g} s")
+
+        try:
+            rows = measure(
+                options.models,
+                options.batch_sizes,
+                options.cores,
+                dataset=options.dataset,
+                device=options.device,
+                seconds_per_point=options.seconds,
+                on_row=on_row,
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    write_profile(options.out, rows)
+    document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
+
+    def table() -> None:
+        show(tables.profile_table(rows))
+
+    finish(options, emit, document, table, options.out)
+
+
+def bound(options: argparse.Namespace, emit: Emit) -> None:
+    """The lower bound on the makespan of a scenario, every trial training to its stop iteration: for any
+    allocation, and for the workers of each strategy's allocation policy."""
+    scenario = load(options.scenario)
+    jobs = bounds.full_jobs(scenario.workload_spec())
+    try:
+        overall = bounds.makespan_bound(jobs, bounds.cluster_devices(scenario.cluster_spec()), scenario.times)
+        by_allocation = {
+            strategy.allocation: bounds.makespan_bound(
+                jobs, bounds.worker_devices(scenario.workers(strategy)), scenario.times
+            )
+            for strategy in map(parse_strategy, scenario.strategies)
+        }
+    except InputError as error:
+        raise InputError(f"{options.scenario}: {error}") from error
+    document = {"scenario": scenario.name, "bound_s": overall, "by_allocation_s": by_allocation}
+
+    def table() -> None:
+        print_heading(f"{scenario.name}: no schedule ends before (overheads and noise left out)", scenario)
+        show(tables.bound_table(overall, by_allocation))
+
+    finish(options, emit, document, table, None)
+
+
+def policies(options: argparse.Namespace, emit: Emit) -> None:
+    """List the policies: built in, from installed packages, and from --policy-file."""
+    registries: dict[str, Registry[Any]] = {
+        "allocation": allocation.policies,
+        "scheduling": scheduling.policies,
+    }
+    document = {
+        kind: {name: registry.summary(name) for name in registry.names()} for kind, registry in registries.items()
+    }
+    finish(options, emit, document, lambda: show(tables.policies_table(document)), None)
+
+
+# What the commands share.
+
+
+def real_scenario(options: argparse.Namespace) -> Scenario:
+    """The scenario with the command line's address and data folder."""
+    scenario = load(options.scenario)
+    changes: dict[str, Any] = {}
+    if options.data_dir is not None:
+        if not options.data_dir.is_dir():
+            raise InputError(f"--data-dir {options.data_dir}: no such folder")
+        changes["data_dir"] = str(options.data_dir.resolve())
+    if options.address is not None:
+        changes["address"] = options.address
+    return scenario.replace(real=scenario.real.model_copy(update=changes))
+
+
+def seeds_of(options: argparse.Namespace, scenario: Scenario) -> range:
+    first: int = scenario.first_seed if options.seed is None else options.seed
+    return range(first, first + options.repeat)
+
+
+def check_in(path: Path, scenario: Scenario, strategy: Strategy) -> None:
+    """Raise InputError, naming the file, for what the profile lacks."""
+    try:
+        check_profile(scenario, strategy)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def probe(scenario: Scenario, strategy: Strategy, folder: Path) -> Scenario:
+    """The scenario as a short real run on the strategy's workers shows it to be."""
+    probing = validating.probe_scenario(scenario, len(scenario.workers(strategy)))
+    home = folder / "probe" / str(strategy)
+    probe_strategy = Strategy(strategy.allocation, validating.PROBE)
+    with TrialProgress(f"profiling what {strategy} will run", probing) as progress:
+        validating.run_one("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
+    calibration = validating.calibrate(read_log(home / LOG_NAME), f"measured by the probe run in {home}")
+    write_profile(home / "profile.csv", calibration.rows)
+    return validating.calibrated(scenario, calibration)
+
+
+class TrialProgress(ProgressLine):
+    """Progress of one run, by the iterations that its trials have done."""
+
+    def __init__(self, what: str, scenario: Scenario) -> None:
+        super().__init__(what, sum(e.population * e.stop_iterations for e in scenario.workload.experiments))
+
+    def listen(self, state: State, event: Event) -> None:
+        if isinstance(event, SegmentEnded):
+            best = max(state.best_score.values())
+            self.advance(event.iterations, f"{event.time:,.0f} s, {len(state.running)} running, best {best:.3f}")
+        elif isinstance(event, TrialCompleted):  # one that stopped on accuracy does not need the rest
+            trial = state.trials[event.trial]
+            self.advance(state.experiments[trial.experiment].stop_iterations - trial.iterations)
+
+
+def report_runs(
+    options: argparse.Namespace,
+    emit: Emit,
+    scenario: Scenario,
+    command: str,
+    metrics: Sequence[Metrics],
+    folders: Sequence[Path],
+    folder: Path,
+) -> None:
+    """Print and write the figures of the repetitions of one strategy, and the final state of their trials."""
+    states = [replay(read_log(home / LOG_NAME)) for home in folders]
+    document = {
+        "scenario": scenario.name,
+        "strategy": metrics[0].strategy,
+        "paced": scenario.paced,
+        "synthetic": any(state.run is not None and state.run.synthetic for state in states),
+        "folder": str(folder),
+        "runs": [
+            {**msgspec.to_builtins(of_run), "log": str(home / LOG_NAME), "state": state.snapshot()}
+            for of_run, home, state in zip(metrics, folders, states, strict=True)
+        ],
+    }
+    write_summary(folder, command, document)
+    backend = "simulation" if command == "simulate" else "ray"
+    write_running_results(folder, scenario, backend, {metrics[0].strategy: list(metrics)})
+
+    def table() -> None:
+        note = ", synthetic data" if document["synthetic"] else ""
+        print_heading(f"{scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}{note}", scenario)
+        show(tables.trials_table(states[-1]))
+        show(tables.workers_table(metrics[-1]))
+        show(tables.runs_table(metrics))
+
+    finish(options, emit, document, table, folder)
+
+
+def profiler() -> Callable[..., list[ProfileRow]]:
+    for point in entry_points(group="hetsched.profilers", name="torch"):
+        try:
+            loaded: Callable[..., list[ProfileRow]] = point.load()
+        except ModuleNotFoundError as error:
+            raise InputError(f"profiling needs {error.name}: pip install 'hetsched[real]'") from error
+        return loaded
+    raise InputError("no profiler is installed; reinstall hetsched")
+
+
+def finish(
+    options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
+) -> None:
+    """Print the document, or the table and where the results are."""
+    if options.json:
+        emit(msgspec.json.format(msgspec.json.encode(document), indent=2))
+        return
+    table()
+    if where is not None:
+        Console(highlight=False, soft_wrap=True).print(f"results: {where}")
+
+
+def print_heading(text: str, scenario: Scenario) -> None:
+    Console(highlight=False, soft_wrap=True).print(f"{text}{' (paced)' if scenario.paced else ''}", style="bold")
+
+
+def show(table: Table) -> None:
+    tables.print_table(table, Console())

@@ -1,0 +1,165 @@
+"""Comparing strategies: every strategy under every seed, and what can be said of the difference."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from math import sqrt
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from msgspec import Struct
+from scipy.stats import t as student
+
+from hetsched.backend import LOG_NAME, HostTime, backend
+from hetsched.metrics import Metrics, measure_log
+from hetsched.registry import Strategy, load_policy_file
+from hetsched.scenario import Scenario
+
+
+class Run(NamedTuple):
+    """One simulated run: its figures, and what the policy cost on this host."""
+
+    metrics: Metrics
+    host: HostTime
+
+
+class Spread(Struct, frozen=True):
+    """A mean over seeds with its 95% confidence interval (Student's t) and the figures by seed.
+
+    `ci95` is None where there is one seed only.
+    """
+
+    mean: float
+    ci95: tuple[float, float] | None
+    per_seed: list[float]
+
+
+class Comparison(Struct, frozen=True):
+    """What `compare --json` says of a strategy. Seconds end in `_s`.
+
+    `bound_ratio` is the mean over seeds of makespan / bound; `speedup_vs_baseline` is the baseline's mean
+    makespan / this one's; `decision_s` the policy's mean seconds a call on this host.
+    """
+
+    makespan_s: Spread
+    bound_s: float
+    bound_ratio: float
+    best_accuracy: float
+    utilisation: float
+    speedup_vs_baseline: float
+    nodes_used: int
+    nodes: int
+    exploits: float
+    segments: float
+    decision_s: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """
+    >>> spread([1.0, 2.0, 3.0]).mean
+    2.0
+    >>> [round(end, 2) for end in spread([1.0, 2.0, 3.0]).ci95]
+    [-0.48, 4.48]
+    """
+    mean = fmean(values)
+    if len(values) < 2:
+        return Spread(mean, None, list(values))
+    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    return Spread(mean, (mean - half, mean + half), list(values))
+
+
+def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
+    """Where a run of a comparison keeps its log."""
+    return folder / str(strategy) / f"seed-{seed}"
+
+
+def run_all(
+    scenario: Scenario,
+    strategies: Sequence[Strategy],
+    seeds: Sequence[int],
+    folder: Path,
+    jobs: int = 1,
+    policy_files: Sequence[Path] = (),
+    progress: Callable[[], None] = lambda: None,
+) -> dict[Strategy, list[Run]]:
+    """Simulate every strategy under every seed on `jobs` processes; the runs of a strategy in the order of `seeds`.
+
+    The result and the logs do not depend on `jobs`. `progress` is called after every run.
+    """
+    tasks = [(strategy, seed) for strategy in strategies for seed in seeds]
+    done: dict[tuple[Strategy, int], Run] = {}
+    for task, run in _carry_out(scenario, tasks, folder, jobs, policy_files):
+        done[task] = run
+        progress()
+    return {strategy: [done[strategy, seed] for seed in seeds] for strategy in strategies}
+
+
+def compare(runs: dict[Strategy, list[Run]], baseline: Strategy) -> dict[str, Comparison]:
+    """The figures of each strategy, by name; `runs` must hold the baseline."""
+    reference = fmean(run.metrics.makespan_s for run in runs[baseline])
+    return {str(strategy): _summarise(of_strategy, reference) for strategy, of_strategy in runs.items()}
+
+
+def _summarise(runs: Sequence[Run], reference: float) -> Comparison:
+    figures = [run.metrics for run in runs]
+    makespan = spread([m.makespan_s for m in figures])
+    return Comparison(
+        makespan_s=makespan,
+        bound_s=fmean(_known(m.bound_s) for m in figures),
+        bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
+        best_accuracy=fmean(m.best_accuracy for m in figures),
+        utilisation=fmean(m.utilisation for m in figures),
+        speedup_vs_baseline=reference / makespan.mean,
+        nodes_used=figures[0].nodes_used,
+        nodes=figures[0].nodes,
+        exploits=fmean(m.exploits for m in figures),
+        segments=fmean(m.segments for m in figures),
+        decision_s=sum(r.host.decision_s for r in runs) / (sum(r.host.decisions for r in runs) or 1),
+    )
+
+
+def _known(value: float | None) -> float:
+    assert value is not None, "a simulation needs step times for its trials, so they have a bound"
+    return value
+
+
+def _carry_out(
+    scenario: Scenario,
+    tasks: Sequence[tuple[Strategy, int]],
+    folder: Path,
+    jobs: int,
+    policy_files: Sequence[Path],
+) -> Iterator[tuple[tuple[Strategy, int], Run]]:
+    if jobs == 1:
+        for task in tasks:
+            yield task, _simulate(scenario, *task, folder)
+        return
+    with ProcessPoolExecutor(
+        min(jobs, len(tasks)), get_context("spawn"), initializer=_load_policies, initargs=(policy_files,)
+    ) as pool:
+        futures = {pool.submit(_simulate, scenario, *task, folder): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _load_policies(policy_files: Sequence[Path]) -> None:
+    for path in policy_files:
+        load_policy_file(path)
+
+
+def _simulate(scenario: Scenario, strategy: Strategy, seed: int, folder: Path) -> Run:
+    home = run_folder(folder, strategy, seed)
+    home.mkdir(parents=True)
+    host = backend("sim")(scenario, strategy, seed, home)
+    return Run(measure_log(home / LOG_NAME, scenario), host)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,62 @@
+"""Progress of long work, on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_LINE_EVERY_S = 10.0
+SILENT_S = 2.0
+
+
+class ProgressLine:
+    """Shows how much of `total` is done; nothing for work that takes less than two seconds."""
+
+    def __init__(self, what: str, total: float) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0.0
+        self._began = self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+        self._terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def advance(self, by: float = 1, note: str = "") -> None:
+        """`by` more is done; `note` says what is going on."""
+        self._done += by
+        now = time.monotonic()
+        if now - self._began < SILENT_S:
+            return
+        if self._terminal:
+            self._draw(note)
+        elif now - self._last_line >= PLAIN_LINE_EVERY_S or self._last_line == self._began:
+            self._last_line = now
+            share = self._done / self._total if self._total else 1.0
+            print(f"{self._what}: {share:.0%} after {now - self._began:.0f} s {note}".rstrip(), file=sys.stderr)
+
+    def _draw(self, note: str) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._what, total=self._total, note="")
+        self._bar.update(self._task, completed=self._done, note=note)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

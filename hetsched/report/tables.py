@@ -1,0 +1,161 @@
+"""Tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from hetsched.compare import Comparison
+from hetsched.metrics import Metrics
+from hetsched.profiles import ProfileRow
+from hetsched.state import State
+from hetsched.validate import Agreement, Error
+
+
+def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Table:
+    table = Table(title=None, header_style="bold")
+    table.add_column("strategy")
+    headings = ("makespan [s]", "95% interval", "x bound", "speed-up", "best accuracy", "utilisation", "nodes used")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, figures in comparisons.items():
+        interval = figures.makespan_s.ci95
+        table.add_row(
+            f"{name} (baseline)" if name == baseline else name,
+            f"{figures.makespan_s.mean:,.0f}",
+            f"{interval[0]:,.0f} .. {interval[1]:,.0f}" if interval else "one seed",
+            f"{figures.bound_ratio:.2f}",
+            f"{figures.speedup_vs_baseline:.2f}",
+            f"{figures.best_accuracy:.3f}",
+            f"{figures.utilisation:.0%}",
+            f"{figures.nodes_used} of {figures.nodes}",
+        )
+    return table
+
+
+def runs_table(runs: Sequence[Metrics]) -> Table:
+    table = Table(header_style="bold")
+    for heading in ("strategy", "seed"):
+        table.add_column(heading)
+    for heading in ("makespan [s]", "x bound", "best accuracy", "utilisation", "segments", "lost", "exploits"):
+        table.add_column(heading, justify="right")
+    for run in runs:
+        table.add_row(
+            run.strategy,
+            str(run.seed),
+            f"{run.makespan_s:,.1f}",
+            "" if run.bound_ratio is None else f"{run.bound_ratio:.2f}",
+            f"{run.best_accuracy:.3f}",
+            f"{run.utilisation:.0%}",
+            str(run.segments),
+            str(run.lost_segments),
+            str(run.exploits),
+        )
+    return table
+
+
+def workers_table(run: Metrics) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("worker")
+    for heading in ("busy [s]", "utilisation", "segments"):
+        table.add_column(heading, justify="right")
+    for worker, figures in run.workers.items():
+        table.add_row(worker, f"{figures.busy_s:,.1f}", f"{figures.utilisation:.0%}", str(figures.segments))
+    return table
+
+
+def trials_table(state: State) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("trial")
+    keys = sorted({key for trial in state.trials.values() for key in trial.hyperparameters})
+    for heading in ("status", "iterations", "accuracy", "best", *keys, "exploits"):
+        table.add_column(heading, justify="right")
+    for trial in state.trials.values():
+        table.add_row(
+            trial.id,
+            trial.status,
+            str(trial.iterations),
+            "" if trial.score is None else f"{trial.score:.3f}",
+            "" if trial.best_score is None else f"{trial.best_score:.3f}",
+            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            str(trial.exploits),
+        )
+    return table
+
+
+def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("strategy")
+    table.add_column("figure")
+    for heading in ("predicted", "measured", "error"):
+        table.add_column(heading, justify="right")
+    for name, figures in agreements.items():
+        _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}")
+        _agreement_row(table, "", "best accuracy", figures.best_accuracy, "{:.3f}")
+        _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}")
+        for worker, of_worker in figures.workers.items():
+            _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}")
+            _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}")
+        table.add_section()
+    return table
+
+
+def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str) -> None:
+    percent = "" if error.error_percent is None else f"{error.error_percent:+.1f}%"
+    table.add_row(name, figure, form.format(error.predicted), form.format(error.measured), percent)
+
+
+def profile_table(rows: Sequence[ProfileRow]) -> Table:
+    table = Table(header_style="bold")
+    for heading in ("model", "dataset", "worker"):
+        table.add_column(heading)
+    for heading in (
+        "batch",
+        "s/iteration",
+        "noise",
+        "evaluation [ms/image]",
+        "start-up [s]",
+        "restore [s]",
+        "save [s]",
+    ):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.model,
+            row.dataset,
+            str(row.worker_type),
+            str(row.batch_size),
+            f"{row.seconds_per_iteration:.4g}",
+            "" if row.noise_cv is None else f"{row.noise_cv:.1%}",
+            "" if row.evaluation_s_per_image is None else f"{1000 * row.evaluation_s_per_image:.3g}",
+            *("" if cost is None else f"{cost:.3g}" for cost in (row.start_up_s, row.restore_s, row.checkpoint_s)),
+        )
+    return table
+
+
+def bound_table(overall: float, by_allocation: Mapping[str, float]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("allocation")
+    table.add_column("bound [s]", justify="right")
+    table.add_row("any", f"{overall:,.1f}")
+    for name, seconds in by_allocation.items():
+        table.add_row(name, f"{seconds:,.1f}")
+    return table
+
+
+def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
+    table = Table(header_style="bold")
+    for heading in ("kind", "policy", "what it does"):
+        table.add_column(heading)
+    for kind, summaries in policies.items():
+        for name, summary in summaries.items():
+            table.add_row(kind, name, summary)
+        table.add_section()
+    return table
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table without wrapping its cells, also where there is no terminal."""
+    if not console.is_terminal:
+        console = Console(file=console.file, width=max(console.width, 140))
+    console.print(table)
