@@ -1,0 +1,45 @@
+"""Decision time per dispatch: one worker has just become idle, all others run."""
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from hetsched import scheduling
+from hetsched.dispatcher import Dispatcher
+from hetsched.events import Parts, SegmentEnded, WorkerJoined
+from hetsched.registry import Strategy
+from hetsched.state import State
+from hetsched.view import StateView
+from tests.conftest import make_scenario
+
+SIZES = {"20 trials, 8 workers": (20, 8), "1000 trials, 100 workers": (1000, 100)}
+PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+
+
+def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
+    """A state in the middle of a run: every worker has been measured, one of them is idle."""
+    nodes = [{"name": f"n{number}", "cores": (1, 2, 4)[number % 3]} for number in range(workers)]
+    scenario = make_scenario(nodes, population=trials, stop_iterations=200)
+    state = State()
+    dispatcher = Dispatcher(state, scheduling.policies.create("least-progress"), "least-progress", scenario.times)
+    for worker in scenario.workers(Strategy("fusion", "least-progress")):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.arrive(0.0, scenario.workload_spec().experiments[0], 0)
+    first = dispatcher.dispatch(0.0)
+    for number, (trial, worker_id, iterations) in enumerate((d.trial, d.worker, d.iterations) for d in first):
+        time = 1.0 + number
+        dispatcher.end_segment(SegmentEnded(time, trial, worker_id, iterations, 0.5, PARTS), lambda trial: None)
+        if number < len(first) - 1:
+            dispatcher.dispatch(time)
+    assert len(state.idle) == 1
+    return StateView(state, scenario.times)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("policy", scheduling.policies.names())
+@pytest.mark.benchmark(group="decision per dispatch")
+def test_decision(benchmark: BenchmarkFixture, policy: str, size: str) -> None:
+    view = view_with_one_idle_worker(*SIZES[size])
+    chosen = scheduling.policies.create(policy)
+    decisions = benchmark(lambda: list(chosen.dispatch(view)))
+    benchmark.extra_info["decision_us"] = 1e6 * benchmark.stats.stats.median
+    assert len(decisions) == 1

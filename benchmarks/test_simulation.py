@@ -1,0 +1,61 @@
+"""Simulated segments per second, with learning curves, PBT and the log written, against a bare SimPy pool."""
+
+import shutil
+from functools import cache
+from pathlib import Path
+from timeit import repeat
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.bare_pool import run_pool
+from hetsched.registry import Strategy
+from sim.engine import simulate
+from tests.conftest import make_scenario
+
+SEGMENTS_PER_TRIAL = 20
+SIZES = {"20 trials on 8 workers": (20, 8), "256 trials on 16 workers": (256, 16)}
+
+
+@cache
+def pool_speed(size: str) -> float:
+    """Segments per second of the bare pool, in this run: the best of five."""
+    trials, workers = SIZES[size]
+    seconds = min(repeat(lambda: run_pool(trials, workers, SEGMENTS_PER_TRIAL), number=1, repeat=5))
+    return trials * SEGMENTS_PER_TRIAL / seconds
+
+
+def unequal_nodes(workers: int) -> list[dict[str, object]]:
+    return [{"name": f"n{number}", "cores": (1, 2, 4)[number % 3]} for number in range(workers)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(group="simulated segments")
+def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
+    trials, workers = SIZES[size]
+    segments = benchmark.pedantic(run_pool, (trials, workers, SEGMENTS_PER_TRIAL), rounds=5, warmup_rounds=1)
+    benchmark.extra_info["segments_per_s"] = segments / benchmark.stats.stats.min
+    assert segments == trials * SEGMENTS_PER_TRIAL
+
+
+@pytest.mark.parametrize("policy", ["fifo", "least-progress", "hrfs"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(group="simulated segments")
+def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
+    trials, workers = SIZES[size]
+    scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
+    folder = tmp_path / "run"
+
+    def fresh_folder() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    decisions = benchmark.pedantic(
+        lambda: simulate(scenario, Strategy("fusion", policy), 0, folder), setup=fresh_folder, rounds=5, warmup_rounds=1
+    )
+    segments = (folder / "events.jsonl").read_text().count('"segment-ended"')
+    best = benchmark.stats.stats.min
+    benchmark.extra_info["segments_per_s"] = segments / best
+    benchmark.extra_info["ratio_to_bare_pool"] = segments / best / pool_speed(size)
+    benchmark.extra_info["decision_us"] = 1e6 * decisions.decision_s / decisions.decisions
+    assert segments >= trials * SEGMENTS_PER_TRIAL

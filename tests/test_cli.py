@@ -1,0 +1,181 @@
+"""The command line end to end: what it prints, what it writes, and its exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hetsched.cli import main
+from hetsched.events import read_log
+from hetsched.profiles import write_profile
+from hetsched.state import replay
+from tests.conftest import ROWS
+
+SCENARIO = """
+name = "small"
+strategies = ["uniform+fifo", "fusion+least-progress", "fusion+hrfs"]
+seeds = 3
+
+[profile]
+sources = ["p.csv"]
+
+[[cluster.nodes]]
+name = "server"
+cores = 2
+gpus = 1
+gpu_type = "k80"
+
+[[cluster.nodes]]
+name = "box"
+cores = 2
+count = 3
+
+[[workload.experiments]]
+name = "e"
+batch_size = 32
+population = 8
+stop_iterations = 100
+stop_accuracy = 0.5
+pbt.perturbation_interval = 10
+"""
+
+POLICY = """
+from hetsched.scheduling import Dispatch, register
+
+
+@register("newest-first")
+class NewestFirst:
+    '''The trial that was added last.'''
+
+    def dispatch(self, state):
+        waiting = sorted(state.ready_trials, key=lambda trial: -trial.index)
+        for worker, trial in zip(state.idle_workers, waiting):
+            yield Dispatch(trial.id, worker.id, state.interval(trial))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    (tmp_path / "s.toml").write_text(SCENARIO)
+    (tmp_path / "mine.py").write_text(POLICY)
+    return tmp_path
+
+
+def document(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> Any:
+    """Run a command with --json; stdout must be one JSON document."""
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capfdbinary.readouterr().out)
+
+
+def logs(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("events.jsonl"))}
+
+
+def test_compare_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    found = document(capfdbinary, "compare", "s.toml", "--jobs", "1")
+    assert list(found["strategies"]) == ["uniform+fifo", "fusion+least-progress", "fusion+hrfs"]
+    assert found["baseline"] == "uniform+fifo"
+    for figures in found["strategies"].values():
+        makespan = figures["makespan_s"]
+        assert len(makespan["per_seed"]) == 3
+        assert makespan["ci95"][0] <= makespan["mean"] <= makespan["ci95"][1]
+        assert figures["bound_ratio"] >= 1
+        assert 0 < figures["bound_s"] <= makespan["mean"]
+        assert 0 < figures["utilisation"] <= 1
+        assert 0 < figures["best_accuracy"] <= 1
+    assert found["strategies"]["uniform+fifo"]["speedup_vs_baseline"] == 1
+    assert json.loads((Path(found["folder"]) / "summary.json").read_text())["strategies"] == found["strategies"]
+
+
+def test_compare_prints_a_table_and_names_the_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "s.toml", "--jobs", "1", "--out", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert "fusion+hrfs" in printed and "95% interval" in printed and "results: out" in printed
+    assert "Avg_total_runtime" in (folder / "out" / "Running_Results.txt").read_text()
+
+
+def test_the_same_seed_gives_the_same_log_alone_or_with_jobs(folder: Path) -> None:
+    for out, jobs in (("one", "1"), ("two", "2"), ("again", "1")):
+        assert main(["compare", "s.toml", "--jobs", jobs, "--out", out]) == 0
+    assert len(logs(folder / "one")) == 9
+    assert logs(folder / "one") == logs(folder / "two") == logs(folder / "again")
+    assert main(["simulate", "s.toml", "--strategy", "fusion+hrfs", "--seed", "2", "--out", "single"]) == 0
+    alone = (folder / "single" / "events.jsonl").read_bytes()
+    assert alone == logs(folder / "one")["fusion+hrfs/seed-2/events.jsonl"]
+
+
+def test_a_results_folder_is_enough_to_run_again(folder: Path) -> None:
+    assert main(["simulate", "s.toml", "--strategy", "fusion+hrfs", "--out", "first"]) == 0
+    (folder / "p.csv").unlink()
+    assert main(["simulate", "first/scenario.toml", "--strategy", "fusion+hrfs", "--out", "second"]) == 0
+    assert logs(folder / "first") == logs(folder / "second")
+
+
+def test_simulate_prints_the_state_that_its_log_replays_to(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    run = document(capfdbinary, "simulate", "s.toml", "--strategy", "fusion+hrfs")["runs"][0]
+    assert replay(read_log(Path(run["log"]))).snapshot() == run["state"]
+    assert run["completed"] == run["trials"] == 8
+
+
+def test_bound_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    found = document(capfdbinary, "bound", "s.toml")
+    # A K80 at 2 iterations a second and 8 cores at 1/4 each: 800 iterations at 4 a second.
+    assert found["bound_s"] == pytest.approx(200.0)
+    assert found["bound_s"] <= min(found["by_allocation_s"].values())
+
+
+def test_a_policy_file_is_listed_and_compared(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    listed = document(capfdbinary, "policies", "--policy-file", "mine.py")
+    assert listed["scheduling"]["newest-first"] == "The trial that was added last."
+    options = ["--strategies", "fusion+newest-first", "--policy-file", "mine.py", "--jobs", "2"]
+    found = document(capfdbinary, "compare", "s.toml", *options)
+    assert list(found["strategies"]) == ["uniform+fifo", "fusion+newest-first"]
+
+
+WRONG = [
+    (["compare", "none.toml"], "none.toml: cannot read the scenario"),
+    (["compare", "s.toml", "--strategies", "fusion+hfrs"], "did you mean 'hrfs'?"),
+    (["compare", "s.toml", "--seeds", "0"], "must be at least 1, not 0"),
+    (["simulate", "s.toml"], "--strategy"),
+    (["simulate", "s.toml", "--strategy", "fusion+hrfs", "--out", "."], "never overwritten"),
+    (["policies", "--policy-file", "none.py"], "none.py: not a Python file"),
+    (["policies", "--policy-file", "p.csv"], "p.csv: not a Python file"),
+    (["profile", "--out", "p.csv"], "p.csv: exists"),
+    (["run", "s.toml", "--strategy", "fusion+hrfs", "--data-dir", "none"], "none: no such folder"),
+    (["validate", "s.toml", "--profile", "none.csv"], "none.csv: cannot read the profile"),
+    (["frobnicate"], "invalid choice"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_input_is_status_2_and_no_traceback(folder: Path, arguments: list[str], message: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failing_policy_is_status_1_and_keeps_the_log(folder: Path) -> None:
+    (folder / "mine.py").write_text(POLICY.replace("state.interval(trial)", "10_000"))
+    arguments = ["simulate", "s.toml", "--strategy", "fusion+newest-first", "--policy-file", "mine.py", "--out", "out"]
+    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "policy 'newest-first' decided" in done.stderr and "refused" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (folder / "out" / "events.jsonl").stat().st_size > 0
+
+
+@pytest.mark.parametrize("command", ["", "compare", "simulate", "run", "validate", "profile", "bound", "policies"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert "usage: hetsched" in capsys.readouterr().out

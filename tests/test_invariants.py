@@ -1,0 +1,142 @@
+"""What must hold of every run, on any cluster, under every policy: checked on the log."""
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hetsched import allocation, scheduling
+from hetsched.backend import LOG_NAME
+from hetsched.dispatcher import check_allocation
+from hetsched.events import (
+    Event,
+    SegmentEnded,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    read_log,
+)
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario
+from hetsched.state import replay
+from sim.engine import simulate
+from tests.conftest import make_scenario
+
+node = st.fixed_dictionaries(
+    {"cores": st.integers(1, 8), "gpus": st.integers(0, 2), "gpu_type": st.sampled_from(["k80", "v100"])}
+).map(lambda n: n if n["gpus"] else {"cores": n["cores"]})
+
+scenarios = st.builds(
+    lambda nodes, population, stop, interval, target: make_scenario(
+        [{"name": f"n{i}", **n} for i, n in enumerate(nodes)],
+        population=population,
+        stop_iterations=stop,
+        stop_accuracy=target,
+        pbt={"perturbation_interval": interval},
+    ),
+    nodes=st.lists(node, min_size=1, max_size=4),
+    population=st.integers(1, 9),
+    stop=st.integers(1, 60),
+    interval=st.integers(1, 25),
+    target=st.sampled_from([None, 0.2]),
+)
+
+
+def log_of(scenario: Scenario, strategy: Strategy, seed: int) -> list[Event]:
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(scenario, strategy, seed, Path(folder))
+        return list(read_log(Path(folder) / LOG_NAME))
+
+
+@pytest.mark.parametrize("name", allocation.policies.names())
+@settings(max_examples=50, deadline=None)
+@given(scenario=scenarios)
+def test_allocations_fit_their_nodes(name: str, scenario: Scenario) -> None:
+    cluster = scenario.cluster_spec()
+    workers = allocation.policies.create(name).workers(cluster, scenario.workload_spec(), scenario.times)
+    check_allocation(name, cluster, workers)
+
+
+@pytest.mark.parametrize("policy", scheduling.policies.names())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario=scenarios, seed=st.integers(0, 3))
+def test_runs_keep_the_invariants(policy: str, scenario: Scenario, seed: int) -> None:
+    events = log_of(scenario, Strategy("fusion", policy), seed)
+    check_no_double_booking(events)
+    check_work(events, scenario)
+    assert [event.time for event in events] == sorted(event.time for event in events)
+    state = replay(events)
+    assert state.finished
+    assert not state.running
+    assert state.ended == "completed"
+    assert len(state.idle) == len(state.workers)
+
+
+def check_no_double_booking(events: list[Event]) -> None:
+    """A worker, and a trial, is in one segment at a time."""
+    busy: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            assert event.worker not in busy
+            assert event.trial not in busy.values()
+            busy[event.worker] = event.trial
+        elif isinstance(event, SegmentEnded):
+            assert busy.pop(event.worker) == event.trial
+
+
+def check_work(events: list[Event], scenario: Scenario) -> None:
+    """No iteration is lost or trained twice, every trial runs to its stop rule and no further."""
+    experiment = scenario.workload_spec().experiments[0]
+    done: defaultdict[str, int] = defaultdict(int)
+    reasons: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, SegmentEnded):
+            assert event.trial not in reasons
+            assert 1 <= event.iterations <= experiment.pbt.perturbation_interval
+            done[event.trial] += event.iterations
+        elif isinstance(event, TrialCompleted):
+            assert event.trial not in reasons
+            reasons[event.trial] = event.reason
+    trials = [event.trial for event in events if isinstance(event, TrialAdded)]
+    assert sorted(trials) == sorted(reasons) == sorted(done)
+    for trial, iterations in done.items():
+        assert iterations <= experiment.stop_iterations
+        assert iterations == experiment.stop_iterations or reasons[trial].startswith("accuracy")
+
+
+@settings(max_examples=25, deadline=None)
+@given(scenario=scenarios, data=st.data())
+def test_a_log_replays_to_the_same_state_from_any_point(scenario: Scenario, data: st.DataObject) -> None:
+    events = log_of(scenario, Strategy("fusion", "hrfs"), 0)
+    cut = data.draw(st.integers(0, len(events)))
+    state = replay(events[:cut])
+    for event in events[cut:]:
+        state.apply(event)
+    assert state.snapshot() == replay(events).snapshot()
+
+
+def test_exploits_copy_better_trials_and_explore_around_them() -> None:
+    scenario = make_scenario(population=8, stop_iterations=200)
+    events = log_of(scenario, Strategy("fusion", "least-progress"), 1)
+    current: dict[str, dict[str, float]] = {}
+    scores: dict[str, float] = {}
+    exploits = 0
+    for event in events:
+        if isinstance(event, TrialAdded):
+            current[event.trial] = event.hyperparameters
+        elif isinstance(event, SegmentEnded):
+            scores[event.trial] = event.score
+        elif isinstance(event, TrialExploited):
+            exploits += 1
+            assert scores[event.source] >= scores[event.trial]
+            for key, value in event.hyperparameters.items():
+                factors = [value / current[event.source][key]]
+                resampled = 0.0001 <= value <= 1.0
+                assert resampled or any(abs(f - g) < 1e-9 for f in factors for g in (0.8, 1.2))
+            current[event.trial] = event.hyperparameters
+            scores[event.trial] = scores[event.source]
+    assert exploits > 5

@@ -1,0 +1,106 @@
+"""The scenario file: every mistake is one line with file, key, what was expected, and the nearest right spelling."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hetsched.errors import InputError
+from hetsched.profiles import write_profile
+from hetsched.scenario import Scenario, check_profile, load, parse_strategy
+from tests.conftest import ROWS
+
+GOOD = """
+name = "good"
+strategies = ["fusion+hrfs"]
+
+[profile]
+sources = ["p.csv"]
+
+[[cluster.nodes]]
+name = "a"
+cores = 2
+
+[[workload.experiments]]
+name = "e"
+batch_size = 32
+"""
+
+
+@pytest.fixture
+def scenario_file(tmp_path: Path) -> Path:
+    write_profile(tmp_path / "p.csv", ROWS)
+    (tmp_path / "s.toml").write_text(GOOD)
+    return tmp_path / "s.toml"
+
+
+MISTAKES = [
+    ("cores = 2", "core = 2", r"cluster.nodes.0.core: unknown key: did you mean 'cores'\?"),
+    ("cores = 2", "cores = -2", r"cluster.nodes.0.cores: .*greater than or equal to 1, got -2"),
+    ("cores = 2", 'cores = "two"', r"cluster.nodes.0.cores: .*valid integer, got 'two'"),
+    ("cores = 2", "cores = 2\ngpus = 1", r"cluster.nodes.0: a node with gpus needs gpu_type"),
+    ("batch_size = 32", "populaton = 3", r"workload.experiments.0.populaton: unknown key: did you mean 'population'\?"),
+    (
+        "batch_size = 32",
+        "pbt = { intervall = 3 }",
+        r"workload.experiments.0.pbt.intervall: unknown key: known: .*interval",
+    ),
+    ("batch_size = 32", "stop_accuracy = 80", r"stop_accuracy: .*less than or equal to 1, got 80"),
+    ("batch_size = 32", "search_space.lr = {low = 2.0, high = 1.0}", r"search_space.lr: low must not exceed high"),
+    ('name = "good"', "", r"name: missing"),
+    ('name = "good"', 'name = "../up"', r"name: .*pattern"),
+    (
+        "fusion+hrfs",
+        "fusion+hfrs",
+        r"strategies: 'fusion\+hfrs': unknown scheduling policy 'hfrs': did you mean 'hrfs'\?",
+    ),
+    ("fusion+hrfs", "fussion+hrfs", r"unknown allocation policy 'fussion': did you mean 'fusion'\?"),
+    ("fusion+hrfs", "hrfs", r"strategies: 'hrfs': a strategy is ALLOCATION\+SCHEDULING"),
+    ('"p.csv"', '"q.csv"', r"profile.sources: 'q.csv' is neither a shipped profile nor a CSV file"),
+    ('"p.csv"', '"cpu-epic"', r"profile.sources: 'cpu-epic' .*did you mean 'cpu-epyc'\?"),
+    ("[profile]", "[profile", r"not TOML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES)
+def test_a_mistake_is_one_line_that_says_what_to_do(scenario_file: Path, old: str, new: str, message: str) -> None:
+    scenario_file.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        load(scenario_file)
+    assert all(line.startswith(f"{scenario_file}: ") for line in str(caught.value).splitlines())
+
+
+def test_every_mistake_gets_its_line(scenario_file: Path) -> None:
+    scenario_file.write_text(GOOD.replace("cores = 2", "core = 0").replace("batch_size", "batchsize"))
+    with pytest.raises(InputError) as caught:
+        load(scenario_file)
+    assert len(str(caught.value).splitlines()) == 3  # an unknown key twice, and cores is missing
+
+
+def test_a_missing_profile_entry_names_what_was_measured(scenario_file: Path) -> None:
+    scenario_file.write_text(GOOD.replace("batch_size = 32", "batch_size = 48"))
+    with pytest.raises(
+        InputError, match=r"no entry for resnet18 on cifar10, batch 48 on a worker of 2 cpu; measured: "
+    ):
+        check_profile(load(scenario_file), parse_strategy("fusion+hrfs"))
+    scenario_file.write_text(GOOD.replace("batch_size = 32", 'model = "resnet81"'))
+    with pytest.raises(InputError, match=r"experiments.e.model: the profile has no entry for 'resnet81': did you mean"):
+        check_profile(load(scenario_file), parse_strategy("fusion+hrfs"))
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the scenario: No such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not a text file"):
+        load(tmp_path / "binary.toml")
+
+
+def test_the_resolved_scenario_is_the_scenario(scenario_file: Path) -> None:
+    scenario = load(scenario_file)
+    assert Scenario.model_validate(tomllib.loads(scenario.to_toml())).model_dump() == scenario.model_dump()
+
+
+def test_nodes_are_counted_out(scenario_file: Path) -> None:
+    scenario_file.write_text(GOOD.replace("cores = 2", "cores = 2\ncount = 3"))
+    assert [node.id for node in load(scenario_file).cluster_spec()] == ["a0", "a1", "a2"]

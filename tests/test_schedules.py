@@ -1,0 +1,172 @@
+"""Small schedules computed by hand."""
+
+import pytest
+
+from hetsched.bounds import cluster_devices, full_jobs, makespan_bound, worker_devices
+from hetsched.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
+from hetsched.metrics import measure
+from hetsched.scenario import parse_strategy
+from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+
+ONE_CORE_AND_TWO = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
+
+
+def starts(events: list[Event]) -> list[tuple[float, str, str, int]]:
+    return [(e.time, e.trial, e.worker, e.iterations) for e in events if isinstance(e, SegmentStarted)]
+
+
+def test_fifo_works_trials_off_one_after_the_other(simulate_log: Simulate) -> None:
+    # a: 4 s an iteration, 40 s a segment of 10; b: 2 s, 20 s. Trials of 20 iterations, three of them.
+    scenario = make_scenario(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=3)
+    events = simulate_log(scenario, "fusion+fifo")
+    assert starts(events) == [
+        (0.0, "e-0", "a/cpu0", 10),
+        (0.0, "e-1", "b/cpu0", 10),
+        (20.0, "e-1", "b/cpu0", 10),  # e-0 is running, so e-1 is the first that waits
+        (40.0, "e-0", "a/cpu0", 10),  # both workers are free at 40; a was first: its segment ended first
+        (40.0, "e-2", "b/cpu0", 10),
+        (60.0, "e-2", "b/cpu0", 10),
+    ]
+    assert measure(events, scenario).makespan_s == 80.0
+
+
+def test_least_progress_keeps_the_population_together(simulate_log: Simulate) -> None:
+    scenario = make_scenario(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=3)
+    events = simulate_log(scenario, "fusion+least-progress")
+    assert starts(events) == [
+        (0.0, "e-0", "a/cpu0", 10),
+        (0.0, "e-1", "b/cpu0", 10),
+        (20.0, "e-2", "b/cpu0", 10),
+        (40.0, "e-0", "a/cpu0", 10),
+        (40.0, "e-1", "b/cpu0", 10),
+        (60.0, "e-2", "b/cpu0", 10),
+    ]
+
+
+def test_hrfs_probes_with_half_intervals_and_rests_slow_workers(simulate_log: Simulate) -> None:
+    # One trial more than workers; a V100 at 0.1 s an iteration, a core at 4 s.
+    nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "a", "cores": 1})
+    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=3)
+    events = simulate_log(scenario, "fusion+hrfs")
+    assert starts(events) == [
+        # Unmeasured workers take the most advanced waiting trial (all at 0: the last) for half an interval.
+        (0.0, "e-2", "g/gpu0", 5),
+        (0.0, "e-1", "a/cpu0", 5),
+        # g: a = ceil(0.5 / 0.5) = 1. Waiting: e-0 at 0, e-2 at 5, the lead. lag = ceil(5/10) + 0 = 1: not slow.
+        (0.5, "e-0", "g/gpu0", 10),
+        # The lead is 10, waiting e-0 (10), e-2 (5): lag 1, so the least advanced: e-2 to 15, then e-0 (10) to 20.
+        (1.5, "e-2", "g/gpu0", 10),
+        (2.5, "e-0", "g/gpu0", 10),
+        # Now e-0 is done. e-2 at 15 waits alone, the lead is 20: lag 1.
+        (3.5, "e-2", "g/gpu0", 5),
+        # At 20 s e-1 is back with 5. a: ceil(20 / 0.5) = 40, + floor(40 / 1) = 80 > lag 2, slow, and 80 > 0 x 3.
+        (20.0, "e-1", "g/gpu0", 10),
+        (21.0, "e-1", "g/gpu0", 5),
+    ]
+
+
+def test_a_segment_costs_its_parts(simulate_log: Simulate) -> None:
+    overheads = {"noise": False, "dispatch_s": 0.125}
+    scenario = make_scenario(({"name": "a", "cores": 1},), overheads=overheads, population=2, stop_iterations=20)
+    ended = [e for e in simulate_log(scenario, "fusion+least-progress") if isinstance(e, SegmentEnded)]
+    # Two trials take turns: the first segments restore nothing, the others load what the worker has dropped.
+    assert [e.parts.start_up_s for e in ended] == [5.0, 0.0, 0.0, 0.0]
+    assert [e.parts.restore_s for e in ended] == [0.0, 0.0, 0.5, 0.5]
+    for e in ended:
+        assert (e.parts.train_s, e.parts.evaluate_s, e.parts.checkpoint_s) == (40.0, pytest.approx(0.1), 0.25)
+        assert e.parts.dispatch_s == 0.125
+    assert ended[-1].time == pytest.approx(5 + 2 * 0.5 + 4 * (40 + 0.1 + 0.25 + 0.125))
+
+
+def test_a_trial_that_stays_on_its_worker_restores_nothing(simulate_log: Simulate) -> None:
+    scenario = make_scenario(({"name": "a", "cores": 1},), population=1)
+    ended = [e for e in simulate_log(scenario) if isinstance(e, SegmentEnded)]
+    assert [e.parts.restore_s for e in ended] == [0.0, 0.0]
+
+
+def test_trials_stop_at_the_target_accuracy(simulate_log: Simulate) -> None:
+    scenario = make_scenario(population=6, stop_iterations=400, stop_accuracy=0.3)
+    events = simulate_log(scenario, "fusion+least-progress")
+    reasons = {e.reason for e in events if isinstance(e, TrialCompleted)}
+    assert "accuracy >= 0.3" in reasons
+    last = {e.trial: e.score for e in events if isinstance(e, SegmentEnded)}
+    early = [e.trial for e in events if isinstance(e, TrialCompleted) and e.reason.startswith("accuracy")]
+    assert all(last[trial] >= 0.3 for trial in early)
+
+
+def test_experiments_arrive_in_time(simulate_log: Simulate) -> None:
+    tables = [{"name": "late", "arrival_s": 500.0}, {"name": "early"}]
+    scenario = make_scenario(overheads=NO_OVERHEADS, experiments=tables)
+    first = {e.trial.split("-")[0]: e.time for e in reversed(simulate_log(scenario)) if isinstance(e, SegmentStarted)}
+    assert first == {"early": 0.0, "late": 500.0}
+
+
+def test_restricted_trials_run_on_their_devices_only(simulate_log: Simulate) -> None:
+    nodes = ({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"},)
+    scenario = make_scenario(nodes, experiments=[{"name": "any"}, {"name": "gpu", "devices": ["v100"]}])
+    for strategy in ("fusion+fifo", "fusion+least-progress", "fusion+hrfs"):
+        events = simulate_log(scenario, strategy)
+        used = {(t.split("-")[0], w) for _, t, w, _ in starts(events)}
+        assert ("gpu", "g/cpu0") not in used
+        assert measure(events, scenario).completed == 8
+
+
+def test_uniform_takes_the_fastest_fixed_bundle() -> None:
+    gpus_win = make_scenario(({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"}, {"name": "a", "cores": 2}))
+    assert [w.id for w in gpus_win.workers(parse_strategy("uniform+fifo"))] == ["g/gpu0"]
+    cores_win = make_scenario(({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "k80"}, {"name": "a", "cores": 64}))
+    workers = cores_win.workers(parse_strategy("uniform+fifo"))
+    assert {w.device for w in workers} == {"cpu"}
+    assert len({w.cores for w in workers}) == 1
+
+
+def test_fusion_uses_every_device_once() -> None:
+    nodes = ({"name": "g", "cores": 4, "gpus": 2, "gpu_type": "k80"}, {"name": "a", "cores": 3})
+    workers = make_scenario(nodes).workers(parse_strategy("fusion+fifo"))
+    assert [(w.id, w.device, w.cores) for w in workers] == [
+        ("g/gpu0", "k80", 1),
+        ("g/gpu1", "k80", 1),
+        ("g/cpu0", "cpu", 2),
+        ("a/cpu0", "cpu", 3),
+    ]
+
+
+def test_bound_of_one_machine_is_its_work() -> None:
+    scenario = make_scenario(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
+    jobs = full_jobs(scenario.workload_spec())
+    assert makespan_bound(jobs, cluster_devices(scenario.cluster_spec()), scenario.times) == pytest.approx(4 * 20 * 4.0)
+
+
+def test_bound_respects_that_a_trial_is_in_one_place() -> None:
+    # One trial, a V100 (0.1 s) and a K80 (0.5 s): the second device is of no use.
+    nodes = (
+        {"name": "f", "cores": 1, "gpus": 1, "gpu_type": "v100"},
+        {"name": "s", "cores": 1, "gpus": 1, "gpu_type": "k80"},
+    )
+    one = make_scenario(nodes, population=1, stop_iterations=20)
+    devices = worker_devices(w for w in one.workers(parse_strategy("fusion+fifo")) if w.device != "cpu")
+    assert makespan_bound(full_jobs(one.workload_spec()), devices, one.times) == pytest.approx(2.0)
+    # Two trials: 40 iterations at 12 a second. Each must be able to spend T = 10/3 s in all: 40 = 12 T.
+    two = make_scenario(nodes, population=2, stop_iterations=20)
+    assert makespan_bound(full_jobs(two.workload_spec()), devices, two.times) == pytest.approx(40 / 12)
+
+
+def test_bound_with_arrivals() -> None:
+    tables = [{"name": "now", "population": 1}, {"name": "late", "population": 1, "arrival_s": 1000.0}]
+    scenario = make_scenario(({"name": "a", "cores": 1},), experiments=tables)
+    jobs = full_jobs(scenario.workload_spec())
+    assert makespan_bound(jobs, cluster_devices(scenario.cluster_spec()), scenario.times) == pytest.approx(1080.0)
+
+
+@pytest.mark.parametrize("strategy", ["uniform+fifo", "fusion+least-progress", "fusion+hrfs"])
+def test_no_run_beats_the_bound(simulate_log: Simulate, strategy: str) -> None:
+    nodes = (
+        {"name": "g", "cores": 4, "gpus": 1, "gpu_type": "k80"},
+        {"name": "a", "cores": 4},
+        {"name": "b", "cores": 1},
+    )
+    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=55)
+    for seed in range(5):
+        metrics = measure(simulate_log(scenario, strategy, seed), scenario)
+        assert metrics.bound_ratio is not None
+        assert metrics.bound_ratio >= 1 - 1e-9
