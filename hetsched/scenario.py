@@ -33,14 +33,17 @@ class _Table(BaseModel):
 
 
 class NodeTable(_Table):
-    """One kind of machine. With `count`, that many of them, numbered from 0."""
+    """One kind of machine. With `count`, that many of them, numbered from 0.
+
+    With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
+    """
 
     name: Name
     cores: Count
     gpus: int = Field(default=0, ge=0)
     gpu_type: Name | None = None
     count: Count = 1
-    pace: bool = False
+    pace: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] = False
     address: str | None = None
 
     @model_validator(mode="after")
@@ -142,7 +145,7 @@ class LearningTable(_Table):
 
 
 class RealTable(_Table):
-    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with `pace = true`."""
+    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`."""
 
     time_scale: float = Field(default=1.0, gt=0)
     data_dir: str | None = None
@@ -183,7 +186,7 @@ class Scenario(_Table):
                     table.cores,
                     table.gpus,
                     table.gpu_type,
-                    self.real.time_scale if table.pace else None,
+                    self.real.time_scale * table.pace if table.pace else None,
                     table.address,
                 )
                 for table in self.cluster.nodes
