@@ -1,6 +1,6 @@
 """A scheduling policy of one's own, in one file: the trial that would end soonest on each idle worker.
 
-    hetsched compare examples/demo.toml --strategies fusion+soonest --policy-file examples/my_policy.py
+hetsched compare examples/demo.toml --strategies fusion+soonest --policy-file examples/my_policy.py
 """
 
 from collections.abc import Iterable

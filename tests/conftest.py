@@ -1,5 +1,6 @@
 """Small scenarios that every test can make, and a way to simulate them."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ def make_scenario(
         }
     )
     return scenario.replace_times(StepTimes(rows))
+
+
+@pytest.fixture
+def cifar10() -> Path:
+    """The folder of the real CIFAR-10, where this machine has it."""
+    folder = os.environ.get("HETSCHED_CIFAR10")
+    if not folder:
+        pytest.skip("set HETSCHED_CIFAR10 to a folder with the parquet files of CIFAR-10")
+    return Path(folder)
 
 
 Simulate = Callable[..., list[Event]]

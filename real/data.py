@@ -1,0 +1,231 @@
+"""The images that are trained on: CIFAR-10 and CIFAR-100 from parquet or torchvision, and a synthetic stand-in."""
+
+import functools
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from hetsched.errors import InputError, nearest
+
+CLASSES = {"cifar10": 10, "cifar100": 100, "synthetic": 10}
+"""The data sets by name, and their number of classes."""
+
+_SUBSET_SEED = 20240229
+_PARQUET_COLUMNS = {"cifar10": (("img", "image"), ("label",)), "cifar100": (("img", "image"), ("fine_label",))}
+_TORCHVISION = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}
+_WAYS_OUT = (
+    "either allow network access for a download, or point --data-dir at a folder with train-*.parquet and "
+    'test-*.parquet in the Hugging Face layout, or choose the dataset "synthetic"'
+)
+
+
+class DataError(InputError):
+    """Images cannot be had; the message names the data set, the folder, what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: images (N, 3, 32, 32) uint8, labels (N,) int64 from 0 to `classes` - 1."""
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    classes: int
+    synthetic: bool
+
+
+def classes(dataset: str) -> int:
+    """Return the number of classes of a data set.
+
+    Raises:
+        ValueError: no such data set; the message has the nearest name.
+    """
+    if dataset not in CLASSES:
+        raise ValueError(f"unknown dataset {dataset!r}: {nearest(dataset, CLASSES)}")
+    return CLASSES[dataset]
+
+
+def load(
+    dataset: str, data_dir: Path | None = None, train_images: int | None = None, test_images: int | None = None
+) -> Images:
+    """Return a data set, decoded once per process.
+
+    CIFAR comes from parquet files anywhere under `data_dir` (under `data_dir/<dataset>` where that folder exists), else
+    from torchvision's files there or in ~/.cache/hetsched, which are downloaded if they are missing.
+
+    Args:
+        dataset: "cifar10", "cifar100" or "synthetic".
+        data_dir: where the files are; the synthetic images need none.
+        train_images: keep only so many, the first of a fixed random order; None: all (10,000 synthetic ones).
+        test_images: likewise (2,000 synthetic ones).
+
+    Raises:
+        ValueError: no such data set, or fewer than one image asked for.
+        DataError: the images cannot be had, or there are fewer than asked for.
+    """
+    classes(dataset)
+    for name, wanted in (("train_images", train_images), ("test_images", test_images)):
+        if wanted is not None and wanted < 1:
+            raise ValueError(f"{name} is {wanted}: expected at least 1")
+    return _load(dataset, data_dir, train_images, test_images)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(dataset: str, data_dir: Path | None, train_images: int | None, test_images: int | None) -> Images:
+    if dataset == "synthetic":
+        train = _synthetic(train_images or 10_000, seed=1)
+        test = _synthetic(test_images or 2_000, seed=2)
+        return Images(dataset, *train, *test, classes=CLASSES[dataset], synthetic=True)
+    if data_dir is not None and not data_dir.is_dir():
+        raise DataError(f"{dataset}: there is no folder {data_dir}; {_WAYS_OUT}")
+    folder = data_dir or Path("~/.cache/hetsched").expanduser()
+    if (folder / dataset).is_dir():
+        folder = folder / dataset
+    read = _parquet if data_dir is not None and any(folder.rglob("*.parquet")) else _from_torchvision
+    train = read(dataset, folder, "train", train_images)
+    test = read(dataset, folder, "test", test_images)
+    return Images(dataset, *train, *test, classes=CLASSES[dataset], synthetic=False)
+
+
+def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int | None) -> Tensor:
+    """Return the indices of the images to keep: all in order, or the first of a fixed random order."""
+    if wanted is None:
+        return torch.arange(available)
+    if wanted > available:
+        raise DataError(
+            f"{dataset}: {wanted} {split} images were asked for, but {folder} has {available}; ask for fewer"
+        )
+    return torch.randperm(available, generator=torch.Generator().manual_seed(_SUBSET_SEED))[:wanted]
+
+
+def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
+    """Read one split of Hugging Face's layout: a column of {bytes, path} images and one of labels."""
+    files = sorted(folder.rglob(f"{split}-*.parquet"))
+    if not files:
+        raise DataError(f"{dataset}: no {split}-*.parquet under {folder}, though other parquet is; {_WAYS_OUT}")
+    image_names, label_names = _PARQUET_COLUMNS[dataset]
+    tables = []
+    for file in files:
+        try:
+            present = pyarrow.parquet.read_schema(file).names
+            image_column = next((name for name in image_names if name in present), None)
+            label_column = next((name for name in label_names if name in present), None)
+            if image_column is None or label_column is None:
+                raise DataError(
+                    f"{dataset}: {file} has the columns {', '.join(present)}; expected {' or '.join(image_names)}, and "
+                    f"{' or '.join(label_names)}; is it another data set? Otherwise {_WAYS_OUT}"
+                )
+            table = pyarrow.parquet.read_table(file, columns=[image_column, label_column])
+            tables.append(table.select([image_column, label_column]).rename_columns(["image", "label"]))
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(
+                f"{dataset}: {file} cannot be read as parquet ({error}); copy it again, or {_WAYS_OUT}"
+            ) from error
+    table = pyarrow.concat_tables(tables)
+    if not table.num_rows:
+        raise DataError(f"{dataset}: the {split}-*.parquet under {folder} hold no images; {_WAYS_OUT}")
+    table = table.take(_subset(dataset, folder, split, table.num_rows, wanted).numpy())
+    try:
+        encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
+        images = torch.stack([_decoded(each) for each in encoded])
+        labels = torch.tensor(table["label"].to_pylist(), dtype=torch.int64)
+    except (pyarrow.ArrowException, OSError, SyntaxError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{dataset}: the {split} images under {folder} cannot be decoded ({error}); expected structs "
+            f"{{bytes, path}} of 32x32 PNG files and whole-number labels; copy the files again, or {_WAYS_OUT}"
+        ) from error
+    _check_labels(dataset, folder, labels)
+    return images, labels
+
+
+def _decoded(encoded: bytes | None) -> Tensor:
+    """Decode one picture to (3, 32, 32) uint8.
+
+    With PIL: torchvision's decoder is three times as fast, but it is to be removed from torchvision.
+    """
+    if not encoded:
+        raise ValueError("an image without bytes")
+    image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    if image.size != (32, 32):
+        raise ValueError(f"an image of {image.width}x{image.height} pixels instead of 32x32")
+    return torch.from_numpy(numpy.array(image)).permute(2, 0, 1)
+
+
+def _check_labels(dataset: str, folder: Path, labels: Tensor) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= CLASSES[dataset]:
+        raise DataError(
+            f"{dataset}: the labels under {folder} go from {low} to {high}; expected 0 to {CLASSES[dataset] - 1}; "
+            "is it another data set?"
+        )
+
+
+def _from_torchvision(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
+    """Read one split of the files that torchvision downloads, and download them if they are missing."""
+    make = _TORCHVISION[dataset]
+    try:
+        if not (folder / make.base_folder).is_dir():
+            _download(make, folder)
+        stored = make(root=str(folder), train=split == "train", download=False)
+    except Exception as error:  # torchvision and urllib raise many kinds, none of which says what to do
+        raise DataError(
+            f"{dataset}: no parquet was given, and torchvision's files are neither whole in {folder} nor could they be "
+            f"downloaded ({type(error).__name__}: {error}); {_WAYS_OUT}"
+        ) from error
+    keep = _subset(dataset, folder, split, len(stored.data), wanted)
+    images = torch.from_numpy(stored.data)[keep].permute(0, 3, 1, 2).contiguous()
+    return images, torch.tensor(stored.targets, dtype=torch.int64)[keep]
+
+
+def _download(make: Callable[..., object], folder: Path) -> None:
+    """Download aside and move into place, because all the workers of a node may start doing so at once."""
+    base: str = getattr(make, "base_folder")  # noqa: B009
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as aside:
+        make(root=aside, download=True)
+        try:
+            os.rename(Path(aside) / base, folder / base)
+        except OSError:
+            if not (folder / base).is_dir():  # otherwise another worker was first, and its copy is as good
+                raise
+
+
+def _synthetic(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return `count` images of ten classes that can be learnt, but not at once.
+
+    A class is a few smooth random pictures; an image is one of them at a random contrast, under another smooth
+    picture and noise. The classes are the same whatever the seed.
+    """
+    shapes = torch.Generator().manual_seed(0)
+    kinds = 4
+    prototypes = _smooth(CLASSES["synthetic"] * kinds, shapes)
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(CLASSES["synthetic"], (count,), generator=generator)
+    kind = torch.randint(kinds, (count,), generator=generator)
+    contrast = 0.4 + 0.6 * torch.rand(count, 1, 1, 1, generator=generator)
+    images = contrast * prototypes[labels * kinds + kind]
+    images += 0.8 * _smooth(count, generator)
+    images += 0.6 * torch.randn(images.shape, generator=generator)
+    return images.mul_(40).add_(128).clamp_(0, 255).to(torch.uint8), labels
+
+
+def _smooth(count: int, generator: torch.Generator) -> Tensor:
+    """Return smooth random pictures (count, 3, 32, 32) of mean 0 and standard deviation about 1."""
+    coarse = torch.randn(count, 3, 5, 5, generator=generator)
+    pictures: Tensor = interpolate(coarse, size=(32, 32), mode="bicubic", align_corners=True)
+    return pictures

@@ -1,0 +1,256 @@
+"""Training one trial at a time: reset or load, train, evaluate, save.
+
+A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once, and
+every trial that visits brings its weights, its optimizer state, its hyperparameters and its seed.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from hetsched.errors import HetschedError, nearest
+from real import data
+from real.models import build
+
+EVALUATION_BATCH = 500
+"""Images in one forward pass of `Training.evaluate`."""
+
+HYPERPARAMETERS = {"lr": None, "momentum": 0.0, "weight_decay": 0.0}
+"""The hyperparameters of SGD and what each is when left out (None: it must be given)."""
+
+
+class CheckpointError(HetschedError):
+    """A checkpoint cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, apart from its hyperparameters.
+
+    `train_images` and `evaluation_images` limit how many images are used (None: all of them).
+    """
+
+    model: str
+    dataset: str
+    batch_size: int
+    data_dir: Path | None = None
+    train_images: int | None = None
+    evaluation_images: int | None = None
+
+
+class Training:
+    """One model on one device, trained for whichever trial was loaded last.
+
+    Call `reset` or `load` before `train`, `evaluate`, `configure` and `save`.
+    """
+
+    iterations: int
+    """Optimiser steps done by the present weights."""
+
+    def __init__(
+        self, settings: Settings, *, device: str = "cpu", threads: int = 1, images: data.Images | None = None
+    ) -> None:
+        """Build the model and put the images on the device ("cpu", "cuda", ...), with `threads` CPU threads.
+
+        `images` replaces those that `settings` names, for callers that already have some.
+
+        Raises:
+            ValueError: unknown model, or a batch larger than the training set.
+            data.DataError: the images cannot be had.
+        """
+        torch.set_num_threads(threads)
+        self.settings = settings
+        self.iterations = 0
+        self._device = torch.device(device)
+        if images is None:
+            images = data.load(settings.dataset, settings.data_dir, settings.train_images, settings.evaluation_images)
+        if not 1 <= settings.batch_size <= len(images.train_images):
+            raise ValueError(
+                f"batch_size is {settings.batch_size}: expected 1 to {len(images.train_images)}, the number of "
+                f"training images of {images.name}; choose a smaller batch or more train_images"
+            )
+        self._classes = images.classes
+        self._train_images = images.train_images.to(self._device)
+        self._train_labels = images.train_labels.to(self._device)
+        self._test_images = images.test_images.to(self._device)
+        self._test_labels = images.test_labels.to(self._device)
+        self._model = build(settings.model, self._classes).to(self._device)
+        self._optimizer: torch.optim.SGD | None = None
+        self._seed = 0
+        self._order: tuple[tuple[int, int], Tensor] | None = None  # (seed, epoch) and its order of the images
+
+    def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Start a trial: fresh weights and optimizer, both a function of `seed`, and no iterations done.
+
+        Raises:
+            ValueError: a hyperparameter is unknown, missing or negative.
+        """
+        group = _sgd_group(hyperparameters)  # first of all, so that a refusal changes nothing
+        torch.manual_seed(seed)
+        self._model = build(self.settings.model, self._classes).to(self._device)
+        self._optimizer = torch.optim.SGD(self._model.parameters())
+        self._optimizer.param_groups[0].update(group)
+        self._seed = seed
+        self.iterations = 0
+
+    def configure(self, hyperparameters: Mapping[str, float]) -> None:
+        """Give the optimizer these hyperparameters and keep its momentum buffers.
+
+        Raises:
+            ValueError: a hyperparameter is unknown, missing or negative.
+        """
+        self._ready().param_groups[0].update(_sgd_group(hyperparameters))
+
+    def train(self, iterations: int, pace_s: float | None = None) -> float:
+        """Do that many optimiser steps and return their mean loss, which is nan or inf if training diverged.
+
+        With `pace_s` the steps are slowed to at least that many seconds each, to stand in for a slower device.
+
+        Raises:
+            ValueError: fewer than one iteration.
+        """
+        if iterations < 1:
+            raise ValueError(f"iterations is {iterations}: expected at least 1")
+        optimizer = self._ready()
+        self._model.train()
+        total = torch.zeros((), device=self._device)
+        start = time.perf_counter()
+        for done in range(1, iterations + 1):
+            images, labels = self._batch(self.iterations)
+            torch.manual_seed(_mixed(self._seed, self.iterations))  # for models with dropout
+            optimizer.zero_grad()
+            loss: Tensor = cross_entropy(self._model(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()  # stays on the device: reading it would wait for a GPU every step
+            self.iterations += 1
+            if pace_s is not None:
+                # Against an absolute schedule, so that sleeping too long once is made up for later.
+                time.sleep(max(0.0, start + done * pace_s - time.perf_counter()))
+        return float(total.item() / iterations)
+
+    def evaluate(self) -> float:
+        """Return the accuracy on the test images, 0 to 1; a diverged model gets a number too."""
+        self._ready()
+        self._model.eval()
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        with torch.inference_mode():
+            for start in range(0, len(self._test_labels), EVALUATION_BATCH):
+                batch = slice(start, start + EVALUATION_BATCH)
+                predicted = self._model(_normalised(self._test_images[batch])).argmax(1)
+                correct += (predicted == self._test_labels[batch]).sum()
+        return float(correct.item() / len(self._test_labels))
+
+    def save(self, path: Path) -> int:
+        """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
+
+        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+        """
+        content = {
+            "model": self.settings.model,
+            "weights": self._model.state_dict(),
+            "optimizer": self._ready().state_dict(),
+            "iterations": self.iterations,
+            "seed": self._seed,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+        try:
+            torch.save(content, unfinished)
+            size = unfinished.stat().st_size
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return size
+
+    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Continue from a checkpoint, a trial's own or, after an exploit, another's.
+
+        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the file.
+
+        Raises:
+            ValueError: a hyperparameter is unknown, missing or negative.
+            CheckpointError: the file is missing, damaged, or of another model.
+        """
+        group = _sgd_group(hyperparameters)
+        try:
+            content = torch.load(path, map_location=self._device, weights_only=True)
+            if content["model"] != self.settings.model:
+                raise CheckpointError(
+                    f"checkpoint {path} is of model {content['model']!r}: expected {self.settings.model!r}; "
+                    "load a checkpoint of the same experiment"
+                )
+            self._model.load_state_dict(content["weights"])
+            optimizer = torch.optim.SGD(self._model.parameters())
+            optimizer.load_state_dict(content["optimizer"])
+            optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
+            iterations = int(content["iterations"])
+        except CheckpointError:
+            raise
+        except Exception as error:  # a damaged file can fail anywhere in the unpickler, in many ways
+            self._optimizer = None  # the weights may be half replaced: nothing may be trained with them
+            raise CheckpointError(
+                f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
+                f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
+                "restore an older checkpoint or reset the trial"
+            ) from error
+        self._optimizer = optimizer
+        self._seed = seed
+        self.iterations = iterations
+
+    def _ready(self) -> torch.optim.SGD:
+        if self._optimizer is None:
+            raise RuntimeError("this Training holds no trial: call reset or load first")
+        return self._optimizer
+
+    def _batch(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """Return images (B, 3, 32, 32) float and labels (B,): a pure function of the seed and `iteration`.
+
+        Each epoch goes through all images once in an order of its own, less those that fill no whole batch.
+        """
+        size = self.settings.batch_size
+        epoch, position = divmod(iteration, len(self._train_images) // size)
+        if self._order is None or self._order[0] != (self._seed, epoch):
+            generator = torch.Generator().manual_seed(_mixed(self._seed, epoch))
+            order = torch.randperm(len(self._train_images), generator=generator).to(self._device)
+            self._order = (self._seed, epoch), order
+        chosen = self._order[1][position * size : (position + 1) * size]
+        return _normalised(self._train_images[chosen]), self._train_labels[chosen]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _mixed(seed: int, number: int) -> int:
+    """Return a 63-bit seed for the pair, such that neighbouring seeds share no sequence."""
+    return (seed * 0x9E3779B97F4A7C15 + number) % 2**63
+
+
+def _normalised(images: Tensor) -> Tensor:
+    """Return uint8 images as float with mean .5 and standard deviation .5 taken out: -1 to 1."""
+    return images.float().div_(127.5).sub_(1.0)
+
+
+def _sgd_group(hyperparameters: Mapping[str, float]) -> dict[str, float]:
+    """Return every option of SGD that can be tuned, so that none is inherited from another trial."""
+    unknown = sorted(set(hyperparameters) - set(HYPERPARAMETERS))
+    if unknown:
+        raise ValueError(
+            f"unknown hyperparameter {unknown[0]!r}: {nearest(unknown[0], HYPERPARAMETERS)}; rename or remove it"
+        )
+    group = {}
+    for name, default in HYPERPARAMETERS.items():
+        value = hyperparameters.get(name, default)
+        if value is None:
+            raise ValueError(f"hyperparameter {name!r} is missing: SGD needs it; add it to the search space")
+        if not value >= 0:
+            raise ValueError(f"hyperparameter {name!r} is {value}: expected a number of at least 0")
+        group[name] = float(value)
+    return group

@@ -1,0 +1,79 @@
+"""Measuring this machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from hetsched.profiles import ProfileRow, read_profile, write_profile
+from real.profiler import ProfileError, device_type, measure
+
+
+def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
+    arrived: list[ProfileRow] = []
+    rows = measure(["resnet18"], [8], [1], seconds_per_point=0.2, on_row=arrived.append)
+    (row,) = rows
+    assert arrived == rows  # a single point has nothing to be pooled with
+    assert (row.model, row.dataset, row.batch_size) == ("resnet18", "cifar10", 8)
+    assert (row.device, row.cores, row.gpu_share) == ("cpu", 1, 0.0)
+    assert 0.002 < row.seconds_per_iteration < 5
+    assert 0 < (row.evaluation_s_per_image or 0) < row.seconds_per_iteration
+    assert 0.2 < (row.start_up_s or 0) < 120
+    assert 0 < (row.checkpoint_s or 0) < 60
+    assert 0 < (row.restore_s or 0) < 60
+    assert row.provenance.startswith("measured 20")
+    assert "1 of " in row.provenance
+    write_profile(tmp_path / "profile.csv", rows)
+    assert read_profile(tmp_path / "profile.csv") == rows
+
+
+def test_more_cores_than_there_are_is_an_error() -> None:
+    many = (os.cpu_count() or 1) + 1
+    with pytest.raises(ValueError, match=f"{many} cores were asked for, but this machine offers"):
+        measure(["resnet18"], [8], [1, many])
+
+
+def test_numbers_must_be_positive() -> None:
+    with pytest.raises(ValueError, match=r"batch_sizes is \[0\]"):
+        measure(["resnet18"], [0], [1])
+    with pytest.raises(ValueError, match=r"cores is \[\]: expected"):
+        measure(["resnet18"], [8], [])
+
+
+def test_a_failing_point_is_named_with_its_reason() -> None:
+    with pytest.raises(ProfileError, match=r"(?s)resnet81 with batch size 8 on cpu.*did you mean 'resnet18'"):
+        measure(["resnet81"], [8], [1], seconds_per_point=0.1)
+    with pytest.raises(ProfileError, match="unknown dataset 'cifar11': did you mean 'cifar10"):
+        measure(["resnet18"], [8], [1], dataset="cifar11", seconds_per_point=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("Tesla V100-SXM2-16GB", "v100"),
+        ("NVIDIA A100 80GB PCIe", "a100"),
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("Tesla K80", "k80"),
+        ("NVIDIA GeForce RTX 3090", "rtx-3090"),
+        ("NVIDIA RTX A6000", "rtx-a6000"),
+        ("NVIDIA H200", "h200"),
+    ],
+)
+def test_gpu_names_become_device_types(name: str, short: str) -> None:
+    assert device_type(name) == short
+
+
+def test_the_shipped_profile_is_plausible() -> None:
+    """More cores are faster, larger batches take longer, and the stems differ as they should."""
+    rows = read_profile(Path(__file__).parents[1] / "sim/data/cpu-epyc.csv")
+    seconds = {(row.model, row.cores, row.batch_size): row.seconds_per_iteration for row in rows}
+    assert len(seconds) == len(rows)
+    for (model, cores, batch), time in seconds.items():
+        if cores > 1:
+            assert time < seconds[model, 1, batch]
+        if batch > 32:
+            # More than twice is possible: glibc maps memory of more than 32 MiB anew at every use.
+            assert 1.4 < time / seconds[model, cores, batch // 2] < 2.8
+    assert seconds["resnet18-cifar", 1, 256] > 5 * seconds["resnet18", 1, 256]

@@ -1,0 +1,190 @@
+"""Training one trial: what is kept, what is reset, and what survives a checkpoint."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor  # noqa: E402
+
+from real.training import CheckpointError, Settings, Training  # noqa: E402
+
+SMALL = Settings("resnet18", "synthetic", batch_size=8, train_images=40, evaluation_images=50)
+SGD = {"lr": 0.05, "momentum": 0.9}
+
+
+@pytest.fixture(autouse=True)
+def same_thread_count_afterwards() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def training() -> Training:
+    return Training(SMALL)
+
+
+def weights(training: Training) -> Tensor:
+    joined: Tensor = torch.cat([value.flatten().double() for value in training._model.state_dict().values()])
+    return joined
+
+
+def rates(training: Training) -> list[float]:
+    assert training._optimizer is not None
+    return [training._optimizer.param_groups[0][name] for name in ("lr", "momentum", "weight_decay")]
+
+
+def test_a_reset_is_a_function_of_its_seed(training: Training) -> None:
+    training.reset(SGD, seed=1)
+    first_loss = training.train(2)
+    first = weights(training)
+    training.reset(SGD, seed=2)
+    training.train(3)
+    assert not torch.equal(weights(training), first)
+    training.reset(SGD, seed=1)
+    assert training.iterations == 0
+    assert training.train(2) == first_loss
+    assert torch.equal(weights(training), first)
+
+
+def test_a_restored_trial_goes_on_as_if_nothing_had_happened(training: Training, tmp_path: Path) -> None:
+    training.reset(SGD, seed=3)
+    training.train(6)  # past the end of an epoch, which has 5 batches
+    whole = weights(training)
+    training.reset(SGD, seed=3)
+    training.train(3)
+    size = training.save(tmp_path / "new folder" / "checkpoint")
+    assert size == (tmp_path / "new folder" / "checkpoint").stat().st_size > 80_000_000  # weights and momentum
+
+    elsewhere = Training(SMALL)
+    elsewhere.load(tmp_path / "new folder" / "checkpoint", SGD, seed=3)
+    assert elsewhere.iterations == 3
+    elsewhere.train(3)
+    assert elsewhere.iterations == 6
+    assert torch.equal(weights(elsewhere), whole)
+
+
+def test_an_exploit_keeps_the_trials_own_hyperparameters_and_seed(training: Training, tmp_path: Path) -> None:
+    training.reset({"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}, seed=1)
+    training.train(1)
+    training.save(tmp_path / "source")
+    training.load(tmp_path / "source", {"lr": 0.002, "momentum": 0.5}, seed=2)
+    assert rates(training) == [0.002, 0.5, 0.0]
+    taken = training._batch(1)[1]
+    training.reset(SGD, seed=2)
+    assert torch.equal(training._batch(1)[1], taken)
+
+
+def test_configure_changes_the_step_but_not_the_weights(training: Training) -> None:
+    training.reset(SGD, seed=1)
+    training.train(1)
+    before = weights(training)
+    training.configure({"lr": 0.0, "momentum": 0.0})
+    assert torch.equal(weights(training), before)
+    parameters = [parameter.clone() for parameter in training._model.parameters()]
+    training.train(1)
+    assert all(map(torch.equal, parameters, training._model.parameters()))  # a learning rate of 0 moves nothing
+
+
+def test_batches_cover_every_image_once_an_epoch(training: Training) -> None:
+    training.reset(SGD, seed=5)
+    epochs = [torch.cat([training._batch(5 * epoch + n)[0] for n in range(5)]) for epoch in range(2)]
+
+    def rows(images: Tensor) -> list[tuple[float, ...]]:
+        return sorted(tuple(image.flatten()[:50].tolist()) for image in images)
+
+    assert rows(epochs[0]) == rows(epochs[1])
+    assert not torch.equal(epochs[0], epochs[1])
+    assert -1 <= float(epochs[0].min()) < float(epochs[0].max()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "message"),
+    [
+        ({"momentum": 0.9}, "'lr' is missing"),
+        ({"lr": -1.0}, "'lr' is -1.0"),
+        ({"lr": math.nan}, "'lr' is nan"),
+        ({"lr": 0.1, "momentun": 0.9}, "did you mean 'momentum'"),
+    ],
+)
+def test_wrong_hyperparameters_are_refused(training: Training, hyperparameters: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        training.reset(hyperparameters, seed=0)
+
+
+def test_misuse_is_refused(training: Training) -> None:
+    with pytest.raises(RuntimeError, match="call reset or load first"):
+        training.train(1)
+    training.reset(SGD, seed=0)
+    with pytest.raises(ValueError, match="iterations is 0"):
+        training.train(0)
+    with pytest.raises(ValueError, match="batch_size is 41: expected 1 to 40"):
+        Training(Settings("resnet18", "synthetic", batch_size=41, train_images=40))
+
+
+def test_unusable_checkpoints_are_named(training: Training, tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint"
+    with pytest.raises(CheckpointError, match=f"{file} cannot be loaded .FileNotFoundError"):
+        training.load(file, SGD, seed=0)
+    training.reset(SGD, seed=0)
+    training.save(file)
+    other = Training(Settings("resnet50", "synthetic", batch_size=8, train_images=40, evaluation_images=10))
+    with pytest.raises(CheckpointError, match="of model 'resnet18': expected 'resnet50'"):
+        other.load(file, SGD, seed=0)
+    for damaged in (file.read_bytes()[:1000], b"", b"text", file.read_bytes()[:-50_000]):
+        file.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=f"{file} cannot be loaded"):
+            training.load(file, SGD, seed=0)
+    with pytest.raises(RuntimeError, match="call reset or load first"):
+        training.train(1)  # rather than with weights that may be half replaced
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training.reset(SGD, seed=0)
+    (tmp_path / "checkpoint").write_text("the old one")
+
+    def full_disk(content: object, file: Path) -> None:
+        file.write_text("half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        training.save(tmp_path / "checkpoint")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the old one"]
+
+
+def test_a_diverged_trial_gets_numbers(training: Training, tmp_path: Path) -> None:
+    training.reset({"lr": 1e6, "momentum": 0.9}, seed=0)
+    assert not math.isfinite(training.train(8))
+    assert 0 <= training.evaluate() <= 1
+    training.save(tmp_path / "checkpoint")
+    training.load(tmp_path / "checkpoint", SGD, seed=0)
+    assert 0 <= training.evaluate() <= 1
+
+
+def test_the_pace_is_kept_though_every_sleep_is_too_long(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds + 0.1))
+    training.reset(SGD, seed=0)
+    training.train(1)
+    start = time.perf_counter()
+    training.train(8, pace_s=0.25)
+    assert 2.0 <= time.perf_counter() - start < 2.5  # 2.8 if the errors added up
+
+
+def test_synthetic_images_can_be_learnt_but_not_with_any_learning_rate() -> None:
+    training = Training(Settings("resnet18", "synthetic", 32, train_images=2000, evaluation_images=500), threads=2)
+    accuracy = {}
+    for rate in (0.01, 1e-5):
+        training.reset({"lr": rate, "momentum": 0.9}, seed=0)
+        training.train(60)
+        accuracy[rate] = training.evaluate()
+    assert accuracy[0.01] > 0.35
+    assert accuracy[1e-5] < 0.25
