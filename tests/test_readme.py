@@ -1,0 +1,48 @@
+"""What the README says is so."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hetsched.cli import main, parser
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_policy_in_the_readme_is_the_example() -> None:
+    shown = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1].strip() in (ROOT / "examples" / "my_policy.py").read_text()
+
+
+def test_the_policy_of_the_readme_runs(tmp_path: Path) -> None:
+    command = next(line for line in README.splitlines() if "compare" in line and "--policy-file" in line)
+    arguments = [*shlex.split(command)[1:], "--seeds", "1", "--jobs", "1", "--json", "--out", str(tmp_path / "out")]
+    run = [sys.executable, "-m", "hetsched.cli", *arguments]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "fusion+soonest" in json.loads(done.stdout)["strategies"]
+
+
+def test_the_demo_gives_the_table_of_the_readme(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["compare", str(ROOT / "examples" / "demo.toml"), "--json", "--out", str(tmp_path / "out")]) == 0
+    strategies = json.loads(capfdbinary.readouterr().out)["strategies"]
+    for name, figures in strategies.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| {name}"))
+        assert f"| {figures['makespan_s']['mean']:,.0f} |" in row
+        assert f"| {figures['bound_ratio']:.2f} | {figures['speedup_vs_baseline']:.2f} |" in row
+        assert figures["bound_ratio"] >= 1
+    assert strategies["fusion+hrfs"]["speedup_vs_baseline"] > 1
+    assert strategies["fusion+least-progress"]["speedup_vs_baseline"] > 1
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    shown = set(re.findall(r"(?:`|bin/)hetsched ([a-z]+)", README))
+    usage = parser().format_help()
+    assert {"compare", "simulate", "run", "validate", "profile", "bound", "policies"} <= shown
+    assert all(re.search(rf"^    {command}\b", usage, re.MULTILINE) for command in shown)
