@@ -1,0 +1,180 @@
+"""The cluster of a scenario as Ray nodes: started on this machine, or found in a Ray cluster that runs already."""
+
+import atexit
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, NewType
+
+import ray
+from ray._private import ray_constants, worker
+from ray.cluster_utils import Cluster
+
+from hetsched.cluster import ClusterSpec, Node, NodeId
+from hetsched.errors import HetschedError, InputError
+
+NODE_LABEL = "hetsched-node"
+"""The label by which a Ray node says which node of the scenario it is."""
+
+OBJECT_STORE_BYTES = 100 * 2**20  # weights travel as files, so hardly anything is ever put into it
+READY_S = 60.0
+
+RayNodeId = NewType("RayNodeId", str)
+
+
+class _Session(NamedTuple):
+    """What this process is connected to. `cluster` is None for a cluster that somebody else started."""
+
+    address: str | None
+    shape: tuple[tuple[NodeId, int, int], ...]
+    cluster: Cluster | None
+
+
+_session: _Session | None = None
+
+
+def connect(cluster: ClusterSpec, address: str | None = None) -> dict[NodeId, RayNodeId]:
+    """The Ray node that stands for each node of the scenario.
+
+    Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
+    machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
+    With one, that running cluster is joined, and its nodes are recognised by the label `hetsched-node` or by their
+    address.
+
+    Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
+    """
+    global _session
+    shape = tuple((node.id, node.cores, node.gpus) for node in cluster)
+    if _session is not None and _session[:2] == (address, shape) and ray.is_initialized():
+        try:
+            return _ray_nodes(cluster)
+        except HetschedError:  # a node has died since: start afresh
+            close()
+    close()
+    if ray.is_initialized():
+        raise HetschedError("Ray is in use in this process already: call ray.shutdown() before a real run")
+    if address is None:
+        gpus = _check_gpus(cluster)
+        local = _start(cluster, gpus)
+        _session = _Session(None, shape, local)
+        _init(local.address)
+    else:
+        _session = _Session(address, shape, None)
+        try:
+            _init(address)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
+    return _ray_nodes(cluster)
+
+
+@atexit.register
+def close() -> None:
+    """Leave the cluster, and end it if it is this machine's. Without effect when there is none."""
+    global _session
+    if _session is None:
+        return
+    session, _session = _session, None
+    ray.shutdown()
+    if session.cluster is not None:
+        session.cluster.shutdown()
+        _stay_on_loopback(False)
+
+
+def _init(address: str) -> None:
+    ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
+    worker._worker_logs_enabled = False  # what Ray has to say about dead processes would go to stdout
+
+
+def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
+    """A head without resources, and a Ray node for each node of the scenario."""
+    _stay_on_loopback(True)
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # else the token of any other Ray on this machine would be asked for
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    local = Cluster()
+    common: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    try:
+        local.add_node(num_cpus=0, num_gpus=0, **common)
+        first_gpu = 0
+        for node in cluster:
+            with _visible_gpus(node, first_gpu, machine_gpus):
+                local.add_node(
+                    wait=False, num_cpus=node.cores, num_gpus=node.gpus, labels={NODE_LABEL: node.id}, **common
+                )
+            first_gpu += node.gpus
+        local.wait_for_nodes(READY_S)
+    except Exception as error:
+        local.shutdown()
+        raise HetschedError(f"Ray does not start on this machine: {type(error).__name__}: {error}") from error
+    return local
+
+
+def _stay_on_loopback(stay: bool) -> None:
+    """Whether Ray binds to 127.0.0.1 alone, as it does on macOS; it offers no other way to ask for that."""
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = str(int(not stay))  # for its other processes
+    ray_constants.ENABLE_RAY_CLUSTER = not stay
+
+
+@contextmanager
+def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
+    """While the Ray node starts: each of its GPUs is one of this machine's, taken in turn."""
+    key = "CUDA_VISIBLE_DEVICES"
+    before = os.environ.get(key)
+    if node.gpus and machine_gpus:
+        names = before.split(",") if before else [str(number) for number in range(machine_gpus)]
+        os.environ[key] = ",".join(names[(first + number) % machine_gpus] for number in range(node.gpus))
+    elif node.gpus:
+        os.environ.pop(key, None)  # Ray refuses to declare more GPUs than are visible
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = before
+
+
+def _check_gpus(cluster: ClusterSpec) -> int:
+    """How many GPUs this machine has. Raises InputError if nodes that are not paced need more."""
+    if not any(node.gpus for node in cluster):
+        return 0
+    from torch.cuda import device_count  # seconds to import, so only where it matters
+
+    available = free = int(device_count())
+    for node in cluster:
+        if node.gpus and node.pace is None:
+            if node.gpus > free:
+                raise InputError(
+                    f"cluster.nodes: {node.id!r} needs {node.gpus} {node.gpu_type} GPUs and this machine has {free} to "
+                    "give: set pace = true on it to imitate its speed, or run on a cluster that has them (--address)"
+                )
+            free -= node.gpus
+    return available
+
+
+def _ray_nodes(cluster: ClusterSpec) -> dict[NodeId, RayNodeId]:
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    by_label = {node["Labels"].get(NODE_LABEL): node for node in alive}
+    by_address = {node["NodeManagerAddress"]: node for node in alive}
+    found = {}
+    for node in cluster:
+        ray_node = by_label.get(node.id) or by_address.get(node.address)
+        if ray_node is None:
+            where = f"label {NODE_LABEL}={node.id}" + (f" or address {node.address}" if node.address else "")
+            raise InputError(
+                f"cluster.nodes: no Ray node for {node.id!r}: none that is alive has the {where}; start it with "
+                f"'ray start --address=HEAD:6379 --labels {NODE_LABEL}={node.id}', or give its address"
+            )
+        _check_size(node, ray_node["Resources"])
+        found[node.id] = RayNodeId(ray_node["NodeID"])
+    return found
+
+
+def _check_size(node: Node, resources: dict[str, float]) -> None:
+    """A worker that does not fit its Ray node would be waited for without end."""
+    for name, needed in (("CPU", node.cores), ("GPU", node.gpus)):
+        if resources.get(name, 0) < needed:
+            raise InputError(
+                f"cluster.nodes: {node.id!r} needs {needed} {name}s, its Ray node has {resources.get(name, 0):g}"
+            )

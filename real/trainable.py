@@ -1,0 +1,134 @@
+"""The actor of a worker: one step of this trainable is one whole segment of whichever trial is dispatched to it."""
+
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import ray
+import torch
+from ray import tune
+
+from hetsched.cluster import CPU, Worker
+from hetsched.errors import HetschedError, InputError
+from hetsched.workload import Hyperparameters, TrialId
+from real.training import Settings, Training
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What makes an actor the worker that it stands for.
+
+    `first_core` counts the cores of the host that workers before this one have taken. `pace_s` is how many seconds an
+    iteration takes at least, None on a worker that runs as fast as it can.
+    """
+
+    worker: Worker
+    settings: Settings
+    first_core: int
+    pace_s: float | None
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`)."""
+
+    trial: TrialId
+    hyperparameters: Hyperparameters
+    seed: int
+    iterations: int
+    restore: Path | None
+    save: Path
+
+
+class SegmentTrainable(tune.Trainable):
+    """Lives as long as its worker, so that device, threads and images are set up once.
+
+    Tune's config brings the `plan`; `assign` comes before every `train`. Tune's own checkpoints are not used.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._plan: Plan = config["plan"]
+        self._assignment: Assignment | None = None
+        self._held: tuple[TrialId, Path] | None = None
+        self._training: Training | None = None
+        self._obstacle: Exception | None = None
+        threads = len(pin(self._plan.first_core, self._plan.worker.cores))
+        try:
+            self._training = Training(self._plan.settings, device=device(self._plan.worker), threads=threads)
+        except ValueError as error:
+            self._obstacle = InputError(str(error))
+        except Exception as error:  # raised by the first step: of an actor that does not start, Ray keeps only a text
+            self._obstacle = error
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Nothing to do: what a trial needs comes with `assign`."""
+        return True
+
+    def assign(self, assignment: Assignment) -> None:
+        """What the next step does."""
+        self._assignment = assignment
+
+    def step(self) -> dict[str, Any]:
+        """Restore if need be, train, evaluate, save; the result says how many seconds each took."""
+        work, self._assignment = self._assignment, None
+        assert work is not None, "Tune trains only what was assigned"
+        if self._training is None:
+            assert self._obstacle is not None
+            raise self._obstacle
+        start = perf_counter()
+        self._take_up(self._training, work)
+        restored = perf_counter()
+        self._training.train(work.iterations, self._plan.pace_s)
+        trained = perf_counter()
+        accuracy = self._training.evaluate()
+        evaluated = perf_counter()
+        self._training.save(work.save)
+        self._held = (work.trial, work.save)
+        saved = perf_counter()
+        return {
+            "accuracy": accuracy,
+            "restore_s": restored - start,
+            "train_s": trained - restored,
+            "evaluate_s": evaluated - trained,
+            "checkpoint_s": saved - evaluated,
+            "worker": self._plan.worker.id,
+            "ray_node": ray.get_runtime_context().get_node_id(),
+            "restored": None if work.restore is None else work.restore.name,
+        }
+
+    def _take_up(self, training: Training, work: Assignment) -> None:
+        """Bring the trial's state into memory, unless it is what the last segment here left there."""
+        held, self._held = self._held, None  # a segment that breaks leaves nothing to go on from
+        if work.restore is None:
+            training.reset(work.hyperparameters, work.seed)
+        elif held == (work.trial, work.restore):
+            training.configure(work.hyperparameters)
+        else:
+            training.load(work.restore, work.hyperparameters, work.seed)
+
+
+def pin(first: int, count: int) -> set[int]:
+    """Confine this process to `count` of the host's cores, from the `first`-th on and round again.
+
+    A worker without cores of its own, and one with more than the host has, gets what there is. Returns the cores.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows can
+        return set(range(min(count, os.cpu_count() or 1) or 1))
+    available = sorted(os.sched_getaffinity(0))
+    cores = {available[(first + number) % len(available)] for number in range(max(count, 1))}
+    os.sched_setaffinity(0, cores)
+    return cores
+
+
+def device(worker: Worker) -> str:
+    """The torch device of a worker. Raises HetschedError if it should have a GPU and has none.
+
+    A CPU worker on a host with GPUs sees them all, so the worker's own device decides.
+    """
+    if worker.device == CPU:
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if worker.pace is None:
+        raise HetschedError(f"worker {worker.id!r} should have a {worker.device}, but torch finds no GPU there")
+    return "cpu"

@@ -1,0 +1,163 @@
+"""The Ray backend: carries a whole run out on Ray Tune."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from ray import tune
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
+from ray.tune.error import TuneError
+
+from hetsched import scheduling
+from hetsched.backend import LOG_NAME, HostTime, Listener
+from hetsched.cluster import Worker, WorkerId
+from hetsched.dispatcher import Dispatcher
+from hetsched.errors import HetschedError, InputError, nearest
+from hetsched.events import LogWriter, RunEnded, RunStarted, WorkerJoined
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario, check_profile
+from hetsched.state import State
+from hetsched.workload import Experiment
+from real import testbed
+from real.checkpoints import Checkpoints
+from real.data import CLASSES
+from real.models import MODELS
+from real.scheduler import AssignOnStart, DispatchingPBT, Population, Run, WorkerPlacement
+from real.trainable import Plan, SegmentTrainable
+from real.training import Settings
+
+ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # KeyboardInterrupt is handled here
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's own snapshots would only cost time
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints even when it is told not to
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+def run(
+    scenario: Scenario,
+    strategy: Strategy,
+    seed: int,
+    folder: Path,
+    listen: Listener | None = None,
+) -> HostTime:
+    """Carry a strategy out on Ray Tune; see `hetsched.backend.Backend`.
+
+    Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
+    what it takes to start Ray is not.
+
+    Raises InputError for a scenario that cannot be run here, PolicyError if the policy fails, and HetschedError if a
+    trial keeps failing or Ray does.
+    """
+    experiment = _only_experiment(scenario)
+    workers = scenario.workers(strategy)
+    plans = _plans(scenario, strategy, experiment, workers)
+    os.environ.update(ENVIRONMENT)
+    ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
+    with LogWriter(folder / LOG_NAME) as log:
+        policy = scheduling.policies.create(strategy.scheduling)
+        dispatcher = Dispatcher(State(), policy, strategy.scheduling, scenario.times, log, listen)
+        work = Run(
+            experiment,
+            seed,
+            dispatcher,
+            Checkpoints(folder.resolve() / "checkpoints"),
+            plans,
+            {worker.id: WorkerPlacement(plans[worker.id], ray_nodes[worker.node]) for worker in workers},
+        )
+        synthetic = experiment.dataset == "synthetic"
+        dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), "ray", seed, scenario.paced, synthetic))
+        for worker in workers:
+            dispatcher.record(WorkerJoined(0.0, worker))
+        dispatcher.arrive(0.0, experiment, seed)
+        try:
+            _fit(work, folder.resolve())
+        except KeyboardInterrupt:
+            dispatcher.record(RunEnded(work.clock.now(), "interrupted"))
+            testbed.close()  # with all actors, which Tune leaves behind
+            raise
+        except BaseException as error:
+            dispatcher.record(RunEnded(work.clock.now(), f"failed: {type(error).__name__}"))
+            raise
+        dispatcher.record(RunEnded(dispatcher.state.now, "completed"))
+    return HostTime(dispatcher.decisions, dispatcher.decision_s)
+
+
+def _fit(work: Run, folder: Path) -> None:
+    """Let Tune run the population to its end, under `folder/tune`."""
+    scheduler = DispatchingPBT(work)
+    tuner = tune.Tuner(
+        SegmentTrainable,
+        param_space={"trial": tune.grid_search(work.experiment.trial_ids())},
+        tune_config=TuneConfig(
+            scheduler=scheduler, search_alg=Population(), reuse_actors=True, trial_dirname_creator=_trial_name
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=str(folder),
+            callbacks=[AssignOnStart(scheduler)],
+            failure_config=FailureConfig(max_failures=-1),  # the scheduler counts them
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+    try:
+        tuner.fit()
+    except TuneError as error:
+        if work.error is None:
+            raise HetschedError(f"Ray Tune failed: {str(error).strip().rpartition(chr(10))[2]}") from error
+    if work.error is not None:
+        raise work.error
+    if not work.dispatcher.state.finished:
+        raise HetschedError("Ray Tune ended before every trial was completed")
+
+
+def _trial_name(trial: tune.experiment.Trial) -> str:
+    return str(trial.config["trial"])
+
+
+def _only_experiment(scenario: Scenario) -> Experiment:
+    experiments = scenario.workload_spec().experiments
+    if len(experiments) > 1:
+        raise InputError(
+            f"workload.experiments: a real run carries out one experiment, the scenario has {len(experiments)}: "
+            f"{', '.join(experiment.id for experiment in experiments)}; leave one, or simulate"
+        )
+    [experiment] = experiments
+    for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, CLASSES)):
+        if word not in known:
+            key = f"workload.experiments.{experiment.id}.{field}"
+            raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+    return experiment
+
+
+def _plans(
+    scenario: Scenario, strategy: Strategy, experiment: Experiment, workers: list[Worker]
+) -> dict[WorkerId, Plan]:
+    """Every worker's plan. Workers on one host take its cores in turn; without an address all share this host.
+
+    Raises InputError for a paced worker whose step time the profile does not know.
+    """
+    data_dir = scenario.real.data_dir
+    settings = Settings(
+        experiment.model,
+        experiment.dataset,
+        experiment.batch_size,
+        None if data_dir is None else Path(data_dir),
+        experiment.train_images,
+        experiment.evaluation_images,
+    )
+    taken: Counter[str | None] = Counter()
+    plans = {}
+    for worker in workers:
+        pace_s = None
+        if worker.pace is not None:
+            pace_s = scenario.times.seconds_per_iteration(experiment.kind, worker.type)
+            if pace_s is None:
+                check_profile(scenario, strategy)
+        host = None if scenario.real.address is None else worker.node
+        plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
+        taken[host] += max(worker.cores, 1)
+    return plans

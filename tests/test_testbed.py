@@ -1,0 +1,93 @@
+"""The cluster on this machine: what each Ray node is, and what is refused."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+ray = pytest.importorskip("ray")
+pytest.importorskip("torch")
+
+from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
+from hetsched.errors import HetschedError, InputError  # noqa: E402
+from real import testbed, trainable  # noqa: E402
+
+PAIR = ClusterSpec(
+    (Node(NodeId("big"), 4, 2, "v100", pace=1.0), Node(NodeId("small"), 1)),
+)
+
+
+@pytest.fixture(scope="module")
+def ray_nodes() -> Iterator[dict[NodeId, testbed.RayNodeId]]:
+    yield testbed.connect(PAIR)
+    testbed.close()
+
+
+def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+    by_id = {node["NodeID"]: node for node in ray.nodes()}
+    resources = {name: by_id[ray_node]["Resources"] for name, ray_node in ray_nodes.items()}
+    assert {name: (found["CPU"], found.get("GPU", 0)) for name, found in resources.items()} == {
+        "big": (4, 2),
+        "small": (1, 0),
+    }
+    assert {node["NodeManagerAddress"] for node in by_id.values()} == {"127.0.0.1"}
+    assert ray.cluster_resources()["CPU"] == 5
+
+
+def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+    assert testbed.connect(PAIR) == ray_nodes
+
+
+def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+    with pytest.raises(InputError, match="no Ray node for 'tall'.*label hetsched-node=tall or address 192.0.2.77"):
+        testbed._ray_nodes(ClusterSpec((Node(NodeId("tall"), 1, address="192.0.2.77"),)))
+
+
+def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+    with pytest.raises(InputError, match="'small' needs 8 CPUs, its Ray node has 1"):
+        testbed._ray_nodes(ClusterSpec((Node(NodeId("small"), 8),)))
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    one = Node(NodeId("one"), 1, 1, "v100")
+    assert testbed._check_gpus(ClusterSpec((one,))) == 1
+    with pytest.raises(InputError, match="'two' needs 1 v100 GPUs and this machine has 0 to give: set pace = true"):
+        testbed._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 1, "v100"))))
+    assert testbed._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 8, "v100", pace=1.0)))) == 1
+
+
+def test_ray_nodes_share_out_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with testbed._visible_gpus(Node(NodeId("n"), 1, 3, "v100"), first=1, machine_gpus=2):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1,0,1"
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_ray_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testbed, "_session", None)
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    with pytest.raises(HetschedError, match=r"call ray.shutdown\(\)"):
+        testbed.connect(PAIR)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin processes")
+def test_workers_take_cores_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: None)
+    assert trainable.pin(0, 2) == {3, 5}
+    assert trainable.pin(2, 2) == {8, 3}
+    assert trainable.pin(1, 7) == {3, 5, 8}
+    assert trainable.pin(4, 0) == {5}
+
+
+def test_device_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Worker(WorkerId("n/gpu0"), NodeId("n"), "v100", 1, 1.0)
+    paced = Worker(WorkerId("n/gpu0"), NodeId("n"), "v100", 1, 1.0, pace=2.0)
+    cpu = Worker(WorkerId("n/cpu0"), NodeId("n"), CPU, 2)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [trainable.device(worker) for worker in (gpu, paced, cpu)] == ["cuda", "cuda", "cpu"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert [trainable.device(worker) for worker in (paced, cpu)] == ["cpu", "cpu"]
+    with pytest.raises(HetschedError, match="'n/gpu0' should have a v100"):
+        trainable.device(gpu)
