@@ -85,6 +85,7 @@ def run(options: argparse.Namespace, emit: Emit) -> None:
     for seed in seeds:
         folders.append(folder if len(seeds) == 1 else folder / f"seed-{seed}")
         with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
+            progress.note("starting Ray")
             metrics.append(validating.run_one("ray", scenario, strategy, seed, folders[-1], progress.listen))
     report_runs(options, emit, scenario, "run", metrics, folders, folder)
 
@@ -112,6 +113,7 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
         for seed in seeds:
             home = folder / "measured" / str(strategy) / f"seed-{seed}"
             with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
+                progress.note("starting")
                 measured.append(validating.run_one("ray", scenario, strategy, seed, home, progress.listen))
         agreements[str(strategy)] = validating.agreement(predicted, measured)
         everything[str(strategy)] = measured
@@ -141,6 +143,7 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
     measure = profiler()
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     with ProgressLine("profiling", points) as progress:
+        progress.note(f"{points} points of at least {options.seconds:g} s each")
 
         def on_row(row: ProfileRow) -> None:
             progress.advance(1, f"{row.kind} on {row.worker_type}: {row.seconds_per_iteration:.3g} s")
@@ -237,6 +240,7 @@ def probe(scenario: Scenario, strategy: Strategy, folder: Path) -> Scenario:
     home = folder / "probe" / str(strategy)
     probe_strategy = Strategy(strategy.allocation, validating.PROBE)
     with TrialProgress(f"profiling what {strategy} will run", probing) as progress:
+        progress.note("starting Ray")
         validating.run_one("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
     calibration = validating.calibrate(read_log(home / LOG_NAME), f"measured by the probe run in {home}")
     write_profile(home / "profile.csv", calibration.rows)
@@ -252,7 +256,7 @@ class TrialProgress(ProgressLine):
     def listen(self, state: State, event: Event) -> None:
         if isinstance(event, SegmentEnded):
             best = max(state.best_score.values())
-            self.advance(event.iterations, f"{event.time:,.0f} s, {len(state.running)} running, best {best:.3f}")
+            self.advance(event.iterations, f"({len(state.running)} segments running, best accuracy {best:.3f})")
         elif isinstance(event, TrialCompleted):  # one that stopped on accuracy does not need the rest
             trial = state.trials[event.trial]
             self.advance(state.experiments[trial.experiment].stop_iterations - trial.iterations)

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from hetsched.backend import LOG_NAME, Listener, backend
-from hetsched.cluster import CPU, WorkerId, WorkerType
+from hetsched.cluster import WorkerId, WorkerType
 from hetsched.events import Event, SegmentEnded
 from hetsched.metrics import Metrics, measure_log
 from hetsched.profiles import ProfileRow, StepTimes
@@ -82,50 +83,52 @@ def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
     Step times of paced workers are given without their pace, as in any profile.
     """
     state = State()
-    ended: defaultdict[tuple[TrialKind, WorkerType], list[SegmentEnded]] = defaultdict(list)
-    images: dict[TrialKind, int] = {}
-    dispatch: list[float] = []
+    seen: defaultdict[tuple[TrialKind, WorkerType], list[_Seen]] = defaultdict(list)
     for event in events:
-        state.apply(event)
         if isinstance(event, SegmentEnded):
-            experiment = state.experiments[state.trials[event.trial].experiment]
-            images[experiment.kind] = experiment.evaluation_images
-            ended[experiment.kind, state.workers[event.worker].type].append(event)
-            dispatch.append(event.parts.dispatch_s)
-    rows = [_row(kind, worker, of_pair, images[kind], provenance) for (kind, worker), of_pair in ended.items()]
+            trial = state.trials[event.trial]
+            experiment = state.experiments[trial.experiment]
+            worker = state.workers[event.worker].type
+            restored = state.must_restore(trial, event.worker)
+            pair = (experiment.kind, worker._replace(pace=None))
+            seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
+        state.apply(event)
+    rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
+    dispatch = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
     return Calibration(rows, median(dispatch) if dispatch else 0.0)
 
 
-def _row(
-    kind: TrialKind, worker: WorkerType, ended: Sequence[SegmentEnded], images: int, provenance: str
-) -> ProfileRow:
-    iterations = sum(segment.iterations for segment in ended)
-    rates = [segment.parts.train_s / segment.iterations for segment in ended]
-    mean = sum(segment.parts.train_s for segment in ended) / iterations
-    length = iterations / len(ended)
-    parts = [segment.parts for segment in ended]
+class _Seen(NamedTuple):
+    """A segment that ended: on a worker of that pace, after a restore or not, with so many images evaluated."""
+
+    ended: SegmentEnded
+    pace: float
+    restored: bool
+    images: int
+
+
+def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance: str) -> ProfileRow:
+    iterations = sum(segment.ended.iterations for segment in seen)
+    trained = [segment.ended.parts.train_s / segment.pace for segment in seen]
+    rates = [seconds / segment.ended.iterations for seconds, segment in zip(trained, seen, strict=True)]
+    starts = [segment.ended.parts.start_up_s for segment in seen if segment.ended.parts.start_up_s > 0]
+    restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
     return ProfileRow(
         model=kind.model,
         dataset=kind.dataset,
         batch_size=kind.batch_size,
         device=worker.device,
-        cores=worker.cores if worker.device == CPU else 0,
+        cores=worker.cores,
         gpu_share=worker.gpu_share,
-        seconds_per_iteration=mean / (worker.pace or 1.0),
-        # Segments average their iterations: sqrt(length) undoes that, taking iterations as independent.
-        noise_cv=stdev(rates) / fmean(rates) * length**0.5 if len(rates) > 1 else None,
-        evaluation_s_per_image=fmean(part.evaluate_s for part in parts) / images,
-        start_up_s=_mean_where_any([part.start_up_s for part in parts]),
-        restore_s=_mean_where_any([part.restore_s for part in parts]),
-        checkpoint_s=fmean(part.checkpoint_s for part in parts),
+        seconds_per_iteration=sum(trained) / iterations,
+        # A segment averages over its iterations: the root of their number undoes that, if they are independent.
+        noise_cv=stdev(rates) / fmean(rates) * (iterations / len(seen)) ** 0.5 if len(rates) > 1 else None,
+        evaluation_s_per_image=fmean(segment.ended.parts.evaluate_s / segment.images for segment in seen),
+        start_up_s=fmean(starts) if starts else None,
+        restore_s=fmean(restores) if restores else None,
+        checkpoint_s=fmean(segment.ended.parts.checkpoint_s for segment in seen),
         provenance=provenance,
     )
-
-
-def _mean_where_any(values: Sequence[float]) -> float | None:
-    """The mean of the values above 0 (what did not happen took no time and is no measurement)."""
-    happened = [value for value in values if value > 0]
-    return fmean(happened) if happened else None
 
 
 def calibrated(scenario: Scenario, calibration: Calibration) -> Scenario:

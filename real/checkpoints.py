@@ -21,6 +21,11 @@ class Checkpoints:
         """What the trial goes on from, None if it starts afresh."""
         return self._latest.get(trial)
 
+    def keep_only(self, trial: TrialId) -> None:
+        """The run is over: of all files, only that of this trial is still wanted."""
+        for path in set(self._latest.values()) - {self._latest[trial]}:
+            path.unlink(missing_ok=True)
+
     def refer(self, trial: TrialId, path: Path) -> None:
         """The trial goes on from `path`; the file it referred to before is deleted when no other trial does."""
         before = self._latest.get(trial)

@@ -48,6 +48,8 @@ def run(
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.
 
+    Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
+
     Raises InputError for a scenario that cannot be run here, PolicyError if the policy fails, and HetschedError if a
     trial keeps failing or Ray does.
     """
@@ -82,6 +84,7 @@ def run(
             dispatcher.record(RunEnded(work.clock.now(), f"failed: {type(error).__name__}"))
             raise
         dispatcher.record(RunEnded(dispatcher.state.now, "completed"))
+        work.checkpoints.keep_only(max(dispatcher.state.trials.values(), key=lambda trial: trial.score or 0.0).id)
     return HostTime(dispatcher.decisions, dispatcher.decision_s)
 
 

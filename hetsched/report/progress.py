@@ -26,6 +26,13 @@ class ProgressLine:
     def __enter__(self) -> Self:
         return self
 
+    def note(self, text: str) -> None:
+        """Say at once what is going on, before something that takes long."""
+        if self._terminal:
+            self._draw(text)
+        else:
+            print(f"{self._what}: {text}", file=sys.stderr)
+
     def advance(self, by: float = 1, note: str = "") -> None:
         """`by` more is done; `note` says what is going on."""
         self._done += by

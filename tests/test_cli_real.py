@@ -1,0 +1,145 @@
+"""The command line on Ray: small runs on synthetic images, and on CIFAR-10 where this machine has it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray")
+
+from hetsched.events import SegmentEnded, TrialExploited, read_log
+from hetsched.profiles import write_profile
+from hetsched.state import replay
+from tests.conftest import profile_row
+
+ROOT = Path(__file__).parent.parent
+POLICY = ROOT / "examples" / "my_policy.py"
+
+SCENARIO = """
+name = "tiny"
+strategies = ["fusion+hrfs"]
+
+[profile]
+sources = ["p.csv"]
+
+[[cluster.nodes]]
+name = "a"
+cores = 1
+pace = true
+
+[[cluster.nodes]]
+name = "b"
+cores = 1
+gpus = 1
+gpu_type = "v100"
+pace = true
+
+[[workload.experiments]]
+name = "e"
+dataset = "synthetic"
+batch_size = 8
+population = 5
+stop_iterations = 12
+evaluation_images = 40
+train_images = 80
+pbt = { perturbation_interval = 4, quantile_fraction = 0.5 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [("cpu", 0.1), ("v100", 0.05)]
+    write_profile(tmp_path / "p.csv", [profile_row(d, seconds=s, dataset="synthetic", batch_size=8) for d, s in rows])
+    (tmp_path / "s.toml").write_text(SCENARIO)
+    return tmp_path
+
+
+def hetsched(folder: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, "-m", "hetsched.cli", *arguments]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=folder, timeout=300)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def document(folder: Path, *arguments: str) -> Any:
+    """Run a command with --json; stdout must be one JSON document, whatever Ray prints."""
+    return json.loads(hetsched(folder, *arguments, "--json").stdout)
+
+
+def test_a_policy_of_ones_own_runs_in_both_backends_unchanged(folder: Path) -> None:
+    options = ["--strategy", "fusion+soonest", "--policy-file", str(POLICY)]
+    for command in ("simulate", "run"):
+        found = document(folder, command, "s.toml", *options)
+        [run] = found["runs"]
+        assert found["strategy"] == "fusion+soonest"
+        assert (run["completed"], run["iterations"]) == (5, 60)
+        log = folder / run["log"]
+        state = replay(read_log(log))
+        assert state.snapshot() == run["state"]
+        assert state.run is not None and state.run.backend == ("sim" if command == "simulate" else "ray")
+        assert found["paced"] and found["synthetic"] == (command == "run")
+
+
+def test_run_says_that_it_is_paced_and_synthetic_and_repeats(folder: Path) -> None:
+    done = hetsched(folder, "run", "s.toml", "--strategy", "uniform+fifo", "--repeat", "2", "--out", "out")
+    assert "run on Ray Tune, synthetic data (paced)" in done.stdout
+    assert "repetitions = 2" in (folder / "out" / "Running_Results.txt").read_text()
+    assert "(paced)" in (folder / "out" / "Running_Results.txt").read_text()
+    for seed in (0, 1):
+        assert (folder / "out" / f"seed-{seed}" / "events.jsonl").stat().st_size > 0
+
+
+def test_validate_prints_predicted_against_measured(folder: Path) -> None:
+    found = document(folder, "validate", "s.toml", "--out", "out")
+    figures = found["strategies"]["fusion+hrfs"]
+    makespan = figures["makespan_s"]
+    error = 100 * (makespan["predicted"] - makespan["measured"]) / makespan["measured"]
+    assert makespan["error_percent"] == pytest.approx(error)
+    assert set(figures["workers"]) == {"a/cpu0", "b/gpu0"}
+    for worker in figures["workers"].values():
+        assert set(worker) == {"utilisation", "segments"}
+    measured = folder / "out" / "measured" / "fusion+hrfs" / "seed-0" / "events.jsonl"
+    assert figures["measured_makespans_s"] == [
+        max(event.time for event in read_log(measured) if isinstance(event, SegmentEnded))
+    ]
+    assert json.loads((folder / "out" / "summary.json").read_text())["strategies"] == found["strategies"]
+
+
+def test_cifar10_is_trained_with_pbt(folder: Path, cifar10: Path) -> None:
+    text = SCENARIO.replace('"synthetic"', '"cifar10"').replace("train_images = 80", "train_images = 500")
+    (folder / "s.toml").write_text(text)
+    rows = [profile_row("cpu", seconds=0.1, batch_size=8), profile_row("v100", seconds=0.05, batch_size=8)]
+    write_profile(folder / "p.csv", rows)
+    found = document(folder, "run", "s.toml", "--strategy", "fusion+least-progress", "--data-dir", str(cifar10))
+    events = list(read_log(folder / found["runs"][0]["log"]))
+    assert any(isinstance(event, TrialExploited) for event in events)
+    assert not found["synthetic"]
+
+
+def test_what_cannot_run_here_is_status_2(folder: Path) -> None:
+    (folder / "s.toml").write_text(SCENARIO.replace("pace = true", ""))
+    done = hetsched(folder, "run", "s.toml", "--strategy", "fusion+hrfs", status=2)
+    assert "'b' needs 1 v100 GPUs" in done.stderr
+    (folder / "s.toml").write_text(SCENARIO.replace('"synthetic"', '"cifar11"'))
+    done = hetsched(folder, "run", "s.toml", "--strategy", "fusion+hrfs", status=2)
+    assert "did you mean 'cifar10'?" in done.stderr
+
+
+def test_ctrl_c_keeps_the_log(folder: Path) -> None:
+    (folder / "s.toml").write_text(SCENARIO.replace("stop_iterations = 12", "stop_iterations = 400"))
+    run = [sys.executable, "-m", "hetsched.cli", "run", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]
+    process = subprocess.Popen(run, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    log = folder / "out" / "events.jsonl"
+    while process.poll() is None and not (log.exists() and "segment-ended" in log.read_text()):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors and "Traceback" not in errors
+    assert replay(read_log(log)).ended == "interrupted"
