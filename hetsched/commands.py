@@ -13,7 +13,6 @@ from rich.table import Table
 from hetsched import allocation, bounds, scheduling
 from hetsched import compare as comparing
 from hetsched import validate as validating
-from hetsched.backend import LOG_NAME
 from hetsched.errors import InputError
 from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
 from hetsched.metrics import Metrics
@@ -22,6 +21,7 @@ from hetsched.registry import Registry, Strategy
 from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
+from hetsched.run import Run, carry_out
 from hetsched.scenario import Scenario, check_profile, load, parse_strategy
 from hetsched.state import State, replay
 
@@ -46,6 +46,7 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
     comparisons = comparing.compare(runs, baseline)
     document = {
         "scenario": scenario.name,
+        "paced": scenario.paced,
         "baseline": str(baseline),
         "seeds": list(seeds),
         "folder": str(folder),
@@ -70,8 +71,8 @@ def simulate(options: argparse.Namespace, emit: Emit) -> None:
     seed = scenario.first_seed if options.seed is None else options.seed
     folder = new_folder(options.out, "simulate", scenario)
     with TrialProgress("simulating", scenario) as progress:
-        metrics = validating.run_one("sim", scenario, strategy, seed, folder, progress.listen)
-    report_runs(options, emit, scenario, "simulate", [metrics], [folder], folder)
+        only = carry_out("sim", scenario, strategy, seed, folder, progress.listen)
+    report_runs(options, emit, scenario, "simulate", [only], folder)
 
 
 def run(options: argparse.Namespace, emit: Emit) -> None:
@@ -81,13 +82,13 @@ def run(options: argparse.Namespace, emit: Emit) -> None:
     seeds = seeds_of(options, scenario)
     scenario.workers(strategy)
     folder = new_folder(options.out, "run", scenario)
-    metrics, folders = [], []
+    runs = []
     for seed in seeds:
-        folders.append(folder if len(seeds) == 1 else folder / f"seed-{seed}")
+        home = folder if len(seeds) == 1 else folder / f"seed-{seed}"
         with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
             progress.note("starting Ray")
-            metrics.append(validating.run_one("ray", scenario, strategy, seed, folders[-1], progress.listen))
-    report_runs(options, emit, scenario, "run", metrics, folders, folder)
+            runs.append(carry_out("ray", scenario, strategy, seed, home, progress.listen))
+    report_runs(options, emit, scenario, "run", runs, folder)
 
 
 def validate(options: argparse.Namespace, emit: Emit) -> None:
@@ -109,12 +110,12 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
         predicted, measured = [], []
         for seed in seeds:
             home = folder / "predicted" / str(strategy) / f"seed-{seed}"
-            predicted.append(validating.run_one("sim", predicting, strategy, seed, home))
+            predicted.append(carry_out("sim", predicting, strategy, seed, home).metrics)
         for seed in seeds:
             home = folder / "measured" / str(strategy) / f"seed-{seed}"
             with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
                 progress.note("starting")
-                measured.append(validating.run_one("ray", scenario, strategy, seed, home, progress.listen))
+                measured.append(carry_out("ray", scenario, strategy, seed, home, progress.listen).metrics)
         agreements[str(strategy)] = validating.agreement(predicted, measured)
         everything[str(strategy)] = measured
     document = {
@@ -184,7 +185,12 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
         }
     except InputError as error:
         raise InputError(f"{options.scenario}: {error}") from error
-    document = {"scenario": scenario.name, "bound_s": overall, "by_allocation_s": by_allocation}
+    document = {
+        "scenario": scenario.name,
+        "paced": scenario.paced,
+        "bound_s": overall,
+        "by_allocation_s": by_allocation,
+    }
 
     def table() -> None:
         print_heading(f"{scenario.name}: no schedule ends before (overheads and noise left out)", scenario)
@@ -241,8 +247,8 @@ def probe(scenario: Scenario, strategy: Strategy, folder: Path) -> Scenario:
     probe_strategy = Strategy(strategy.allocation, validating.PROBE)
     with TrialProgress(f"profiling what {strategy} will run", probing) as progress:
         progress.note("starting Ray")
-        validating.run_one("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
-    calibration = validating.calibrate(read_log(home / LOG_NAME), f"measured by the probe run in {home}")
+        run = carry_out("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
+    calibration = validating.calibrate(read_log(run.log), f"measured by the probe run in {home}")
     write_profile(home / "profile.csv", calibration.rows)
     return validating.calibrated(scenario, calibration)
 
@@ -267,12 +273,12 @@ def report_runs(
     emit: Emit,
     scenario: Scenario,
     command: str,
-    metrics: Sequence[Metrics],
-    folders: Sequence[Path],
+    runs: Sequence[Run],
     folder: Path,
 ) -> None:
     """Print and write the figures of the repetitions of one strategy, and the final state of their trials."""
-    states = [replay(read_log(home / LOG_NAME)) for home in folders]
+    states = [replay(read_log(run.log)) for run in runs]
+    metrics = [run.metrics for run in runs]
     document = {
         "scenario": scenario.name,
         "strategy": metrics[0].strategy,
@@ -280,13 +286,19 @@ def report_runs(
         "synthetic": any(state.run is not None and state.run.synthetic for state in states),
         "folder": str(folder),
         "runs": [
-            {**msgspec.to_builtins(of_run), "log": str(home / LOG_NAME), "state": state.snapshot()}
-            for of_run, home, state in zip(metrics, folders, states, strict=True)
+            {
+                **msgspec.to_builtins(run.metrics),
+                "decision_s": run.host.decision_s,
+                "decisions": run.host.decisions,
+                "log": str(run.log),
+                "state": state.snapshot(),
+            }
+            for run, state in zip(runs, states, strict=True)
         ],
     }
     write_summary(folder, command, document)
     backend = "simulation" if command == "simulate" else "ray"
-    write_running_results(folder, scenario, backend, {metrics[0].strategy: list(metrics)})
+    write_running_results(folder, scenario, backend, {metrics[0].strategy: metrics})
 
     def table() -> None:
         note = ", synthetic data" if document["synthetic"] else ""

@@ -7,22 +7,13 @@ from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import NamedTuple
 
 from msgspec import Struct
 from scipy.stats import t as student
 
-from hetsched.backend import LOG_NAME, HostTime, backend
-from hetsched.metrics import Metrics, measure_log
 from hetsched.registry import Strategy, load_policy_file
+from hetsched.run import Run, carry_out
 from hetsched.scenario import Scenario
-
-
-class Run(NamedTuple):
-    """One simulated run: its figures, and what the policy cost on this host."""
-
-    metrics: Metrics
-    host: HostTime
 
 
 class Spread(Struct, frozen=True):
@@ -154,10 +145,7 @@ def _load_policies(policy_files: Sequence[Path]) -> None:
 
 
 def _simulate(scenario: Scenario, strategy: Strategy, seed: int, folder: Path) -> Run:
-    home = run_folder(folder, strategy, seed)
-    home.mkdir(parents=True)
-    host = backend("sim")(scenario, strategy, seed, home)
-    return Run(measure_log(home / LOG_NAME, scenario), host)
+    return carry_out("sim", scenario, strategy, seed, run_folder(folder, strategy, seed))
 
 
 def available_cores() -> int:

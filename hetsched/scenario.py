@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from hetsched import allocation, scheduling
 from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker
 from hetsched.dispatcher import check_allocation
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError, PolicyError, nearest
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Strategy
 from hetsched.workload import PBT, Experiment, ExperimentId, Range, Workload
@@ -216,9 +216,17 @@ class Scenario(_Table):
         return Workload(tuple(sorted(experiments, key=lambda experiment: experiment.arrival_s)))
 
     def workers(self, strategy: Strategy) -> list[Worker]:
-        """The workers that the strategy's allocation policy makes. Raises PolicyError if they cannot be."""
+        """The workers that the strategy's allocation policy makes.
+
+        Raises PolicyError, naming the policy, if they cannot be or the policy raises.
+        """
         cluster = self.cluster_spec()
-        workers = allocation.policies.create(strategy.allocation).workers(cluster, self.workload_spec(), self.times)
+        policy = allocation.policies.create(strategy.allocation)
+        try:
+            workers = list(policy.workers(cluster, self.workload_spec(), self.times))
+        except Exception as error:
+            name = f"allocation policy {strategy.allocation!r}"
+            raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
         check_allocation(strategy.allocation, cluster, workers)
         return workers
 
@@ -293,11 +301,18 @@ def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
 
 
 def check_profile(scenario: Scenario, strategy: Strategy) -> None:
-    """Raise InputError for a pair of trial and worker that the simulator would need and the profile lacks."""
+    """Raise InputError for a pair of trial and worker that the simulator would need and the profile lacks, and for
+    trials that no worker may run."""
+    types = dict.fromkeys(worker.type for worker in scenario.workers(strategy))
     for experiment in scenario.workload_spec().experiments:
-        for worker_type in dict.fromkeys(worker.type for worker in scenario.workers(strategy)):
-            usable = experiment.devices is None or worker_type.device in experiment.devices
-            if usable and scenario.times.seconds_per_iteration(experiment.kind, worker_type) is None:
+        usable = [kind for kind in types if experiment.devices is None or kind.device in experiment.devices]
+        if not usable:
+            raise InputError(
+                f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
+                f"it has {', '.join(map(str, types))}"
+            )
+        for worker_type in usable:
+            if scenario.times.seconds_per_iteration(experiment.kind, worker_type) is None:
                 raise InputError(_missing_entry(scenario, experiment, str(worker_type)))
 
 

@@ -2,18 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from hetsched.backend import LOG_NAME, Listener, backend
 from hetsched.cluster import WorkerId, WorkerType
 from hetsched.events import Event, SegmentEnded
-from hetsched.metrics import Metrics, measure_log
+from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes
-from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.state import State
 from hetsched.workload import TrialKind
@@ -165,12 +162,3 @@ def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     """
     p, m = fmean(predicted), fmean(measured)
     return Error(p, m, 100 * (p - m) / m if m else None)
-
-
-def run_one(
-    name: str, scenario: Scenario, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
-) -> Metrics:
-    """Run a strategy on the backend of that name, in a folder without a log, and measure its log."""
-    folder.mkdir(parents=True, exist_ok=True)
-    backend(name)(scenario, strategy, seed, folder, listen)
-    return measure_log(folder / LOG_NAME, scenario)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hetsched import scheduling
+from hetsched import allocation, scheduling
 from hetsched.backend import LOG_NAME
+from hetsched.cluster import Worker, cpu_worker
 from hetsched.dispatcher import check_allocation
-from hetsched.errors import PolicyError
+from hetsched.errors import InputError, PolicyError
 from hetsched.events import RunEnded, read_log
 from hetsched.registry import Strategy
 from hetsched.scheduling import Dispatch
@@ -104,9 +105,23 @@ def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:
 def test_workers_that_overlap_are_refused() -> None:
     scenario = make_scenario(({"name": "a", "cores": 3},))
     node = scenario.cluster_spec().nodes[0]
-    from hetsched.cluster import cpu_worker
 
     with pytest.raises(PolicyError, match="'mine'.* need 4 cores"):
         check_allocation("mine", scenario.cluster_spec(), [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
     with pytest.raises(PolicyError, match="made no workers"):
         check_allocation("mine", scenario.cluster_spec(), [])
+
+
+def test_an_allocation_policy_that_raises_is_named() -> None:
+    @allocation.register("broken")
+    class Broken:
+        def workers(self, *_: object) -> list[Worker]:
+            raise KeyError("gone")
+
+    with pytest.raises(PolicyError, match="allocation policy 'broken' raised KeyError"):
+        make_scenario().workers(Strategy("broken", "fifo"))
+
+
+def test_trials_that_no_worker_may_run_are_an_error_of_the_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"e.devices: fusion\+fifo has no worker of \('v100',\)"):
+        simulate(make_scenario(devices=["v100"]), Strategy("fusion", "fifo"), 0, tmp_path)
