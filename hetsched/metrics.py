@@ -9,7 +9,7 @@ from msgspec import Struct
 from hetsched.bounds import cluster_devices, jobs_done, makespan_bound
 from hetsched.cluster import WorkerId
 from hetsched.errors import InputError
-from hetsched.events import Event, SegmentEnded, SegmentLost, SegmentStarted, read_log
+from hetsched.events import Event, SegmentEnded, SegmentLost, SegmentStarted, WorkerJoined, read_log
 from hetsched.scenario import Scenario
 from hetsched.state import State
 
@@ -76,8 +76,8 @@ def measure(events: Iterable[Event], scenario: Scenario) -> Metrics:
             case SegmentLost():
                 busy[event.worker] += event.time - started[event.worker]
                 lost += 1
-            case _:
-                seen |= {worker.id: worker.node for worker in state.workers.values()}
+            case WorkerJoined():
+                seen[event.worker.id] = event.worker.node
     cluster = scenario.cluster_spec()
     try:
         bound = makespan_bound(jobs_done(state), cluster_devices(cluster), scenario.times)

@@ -92,9 +92,15 @@ def measure(
         the median over all points of one model and core count; `on_row` is given each point's own.
 
     Raises:
-        ValueError: more cores than this process may use, or a number that is not positive.
+        ValueError: an unknown model or data set, more cores than this process may use, or a number that is not
+            positive.
         ProfileError: a measuring process failed, for instance because the memory ran out.
     """
+    from real.data import classes  # here, as it takes seconds: these import torch
+    from real.models import build
+
+    for model in models:
+        build(model, classes(dataset or DATASET_OF.get(model, "cifar10")))
     available = _available_cores()
     for name, values in (("cores", cores), ("batch_sizes", batch_sizes), ("least_iterations", [least_iterations])):
         if not values or min(values) < 1:

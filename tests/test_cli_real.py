@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("ray")
 
 from hetsched.events import SegmentEnded, TrialExploited, read_log
-from hetsched.profiles import write_profile
+from hetsched.profiles import read_profile, write_profile
 from hetsched.state import replay
 from tests.conftest import profile_row
 
@@ -143,3 +143,14 @@ def test_ctrl_c_keeps_the_log(folder: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in errors and "Traceback" not in errors
     assert replay(read_log(log)).ended == "interrupted"
+
+
+def test_profile_measures_this_machine(folder: Path) -> None:
+    options = ["--models", "resnet18", "--batch-sizes", "8", "16", "--seconds", "0.5", "--out", "new.csv"]
+    found = document(folder, "profile", *options)
+    rows = read_profile(folder / "new.csv")
+    assert [row.model_dump() for row in rows] == found["rows"]
+    assert [(row.batch_size, row.device, row.cores) for row in rows] == [(8, "cpu", 1), (16, "cpu", 1)]
+    assert hetsched(folder, "profile", "--cores", "4096", "--out", "no.csv", status=2).stderr.count("4096") == 1
+    assert hetsched(folder, "profile", "--models", "resnet19", "--out", "no.csv", status=2).stderr
+    assert not (folder / "no.csv").exists()
