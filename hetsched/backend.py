@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from hetsched.dispatcher import Dispatcher
 from hetsched.errors import InputError
 from hetsched.events import Event
 from hetsched.registry import Strategy
@@ -16,11 +17,16 @@ LOG_NAME = "events.jsonl"
 Listener = Callable[[State, Event], None]
 
 
-class HostTime(NamedTuple):
-    """What the run cost on this host: calls of the policy and seconds inside it."""
+class Outcome(NamedTuple):
+    """The state that a run ended in, and what its policy cost on this host: calls, and seconds inside it."""
 
+    state: State
     decisions: int
     decision_s: float
+
+    @classmethod
+    def of(cls, dispatcher: Dispatcher) -> "Outcome":
+        return cls(dispatcher.state, dispatcher.decisions, dispatcher.decision_s)
 
 
 class Backend(Protocol):
@@ -36,7 +42,7 @@ class Backend(Protocol):
         seed: int,
         folder: Path,
         listen: Listener | None = None,
-    ) -> HostTime: ...
+    ) -> Outcome: ...
 
 
 def backend(name: str) -> Backend:

@@ -15,8 +15,9 @@ grouped, which loses nothing, as the program is convex. With arrivals, T >= a + 
 or later, for every arrival a.
 
 Left out: start-up, restore, evaluation, checkpoint and dispatch, PBT's dependence of trials on each other,
-the cores that feed a GPU, and noise (step times are the profile's means). If trials stop on accuracy, the
-bound is taken in hindsight over the iterations that the run needed.
+the cores that feed a GPU, and noise: step times are the profile's means, so a lucky run may end a little below
+its bound. If trials stop on accuracy, the bound of a run is taken in hindsight, over the iterations that this
+run trained: it says how well the work was placed, not whether there had to be so much of it.
 """
 
 from collections import Counter
@@ -51,7 +52,7 @@ class Mode(NamedTuple):
 
     worker: WorkerType
     resource: str
-    units: int
+    units: float
 
 
 class Devices(NamedTuple):
@@ -61,8 +62,9 @@ class Devices(NamedTuple):
     units: Mapping[str, int]
 
 
-def cluster_devices(cluster: ClusterSpec) -> Devices:
-    """All that any allocation policy could make of the cluster."""
+def cluster_devices(cluster: ClusterSpec, times: StepTimes) -> Devices:
+    """All that any allocation policy could make of it: any number of cores, any GPU share that was measured."""
+    shares = {row.gpu_share for row in times.rows if row.device != CPU} | {1.0}
     units: Counter[str] = Counter()
     modes = []
     for node in cluster:
@@ -70,7 +72,7 @@ def cluster_devices(cluster: ClusterSpec) -> Devices:
             assert node.gpu_type is not None
             resource = f"{node.gpu_type} x{node.pace}"
             units[resource] += node.gpus
-            modes.append(Mode(WorkerType(node.gpu_type, 0, 1.0, node.pace), resource, 1))
+            modes += [Mode(WorkerType(node.gpu_type, 0, share, node.pace), resource, share) for share in sorted(shares)]
         resource = f"cores of {node.cores} x{node.pace}"
         units[resource] += node.cores
         modes += [Mode(WorkerType(CPU, c, 0.0, node.pace), resource, c) for c in range(1, node.cores + 1)]

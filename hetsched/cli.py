@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     options = parser().parse_args(arguments)
     try:
-        for path in options.policy_file:
-            load_policy_file(path)
         with stdout_for_the_document(options.json) as emit:
+            for path in options.policy_file:
+                load_policy_file(path)
             options.command(options, emit)
     except InputError as error:
         return fail(error, 2)
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a folder without permission
-        return fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+        return fail(f"{error.filename or 'cannot write'}: {error.strerror or error}", 1)
     return 0
 
 
@@ -69,8 +69,9 @@ class stdout_for_the_document:  # noqa: N801  (reads as a function)
     def __enter__(self) -> Callable[[bytes], None]:
         if self._active:
             sys.stdout.flush()
-            self._kept = os.dup(1)
+            self._kept, self._stdout = os.dup(1), sys.stdout
             os.dup2(2, 1)
+            sys.stdout = sys.stderr
         return self._emit
 
     def _emit(self, document: bytes) -> None:
@@ -78,7 +79,7 @@ class stdout_for_the_document:  # noqa: N801  (reads as a function)
 
     def __exit__(self, *_: object) -> None:
         if self._active:
-            sys.stdout.flush()
+            sys.stdout = self._stdout
             os.dup2(self._kept, 1)
             os.close(self._kept)
             if self._document is not None:
@@ -167,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--cores", nargs="+", type=count, default=[1], metavar="N", help="default: 1; not for GPUs")
     sub.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     sub.add_argument("--dataset", help="default: cifar10 for ResNet-18, cifar100 for ResNet-50")
-    sub.add_argument("--seconds", type=float, default=10.0, help="time spent on each point (default: 10)")
+    sub.add_argument("--seconds", type=seconds, default=10.0, help="time spent on each point (default: 10)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the profile to write; must be new")
 
     sub = add("bound", commands.bound, "what no schedule can beat on a scenario")
@@ -182,6 +183,14 @@ def count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0."""
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below a million, not {number:g}")
     return number
 
 

@@ -23,7 +23,7 @@ from hetsched.report.folder import new_folder, write_running_results, write_summ
 from hetsched.report.progress import ProgressLine
 from hetsched.run import Run, carry_out
 from hetsched.scenario import Scenario, check_profile, load, parse_strategy
-from hetsched.state import State, replay
+from hetsched.state import State
 
 Emit = Callable[[bytes], None]
 Command = Callable[[argparse.Namespace, Emit], None]
@@ -47,6 +47,7 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
     document = {
         "scenario": scenario.name,
         "paced": scenario.paced,
+        "synthetic": scenario.synthetic,
         "baseline": str(baseline),
         "seeds": list(seeds),
         "folder": str(folder),
@@ -98,29 +99,31 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
     strategies = [parse_strategy(name, "--strategies") for name in options.strategies or scenario.strategies]
     seeds = seeds_of(options, scenario)
     given = StepTimes(read_profile(options.profile)) if options.profile else None
-    for strategy in strategies:
-        scenario.workers(strategy)
-    folder = new_folder(options.out, "validate", scenario)
     if given is not None:
         scenario = scenario.replace_times(given)
+    for strategy in strategies:
+        check_in(options.profile or options.scenario, scenario, strategy) if given else scenario.workers(strategy)
+    folder = new_folder(options.out, "validate", scenario)
     agreements: dict[str, validating.Agreement] = {}
     everything: dict[str, list[Metrics]] = {}
     for strategy in strategies:
         predicting = scenario if given is not None else probe(scenario, strategy, folder)
+        predicting.save(folder / "predicted" / str(strategy))
         predicted, measured = [], []
         for seed in seeds:
-            home = folder / "predicted" / str(strategy) / f"seed-{seed}"
-            predicted.append(carry_out("sim", predicting, strategy, seed, home).metrics)
+            home = comparing.run_folder(folder / "predicted", strategy, seed)
+            predicted.append(carry_out("sim", predicting, strategy, seed, home)[0].metrics)
         for seed in seeds:
-            home = folder / "measured" / str(strategy) / f"seed-{seed}"
+            home = comparing.run_folder(folder / "measured", strategy, seed)
             with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
                 progress.note("starting")
-                measured.append(carry_out("ray", scenario, strategy, seed, home, progress.listen).metrics)
+                measured.append(carry_out("ray", scenario, strategy, seed, home, progress.listen)[0].metrics)
         agreements[str(strategy)] = validating.agreement(predicted, measured)
         everything[str(strategy)] = measured
     document = {
         "scenario": scenario.name,
         "paced": scenario.paced,
+        "synthetic": scenario.synthetic,
         "seeds": list(seeds),
         "folder": str(folder),
         "strategies": agreements,
@@ -143,10 +146,14 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
     measure = profiler()
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
+    options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
+    measured: list[ProfileRow] = []
     with ProgressLine("profiling", points) as progress:
         progress.note(f"{points} points of at least {options.seconds:g} s each")
 
         def on_row(row: ProfileRow) -> None:
+            measured.append(row)
+            write_profile(options.out, measured)
             progress.advance(1, f"{row.kind} on {row.worker_type}: {row.seconds_per_iteration:.3g} s")
 
         try:
@@ -161,6 +168,9 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
             )
         except ValueError as error:
             raise InputError(str(error)) from error
+        finally:
+            if not measured:
+                options.out.unlink()
     write_profile(options.out, rows)
     document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
 
@@ -171,12 +181,14 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def bound(options: argparse.Namespace, emit: Emit) -> None:
-    """The lower bound on the makespan of a scenario, every trial training to its stop iteration: for any
-    allocation, and for the workers of each strategy's allocation policy."""
+    """The lower bound on the makespan of a scenario when every trial trains to its stop iteration (those that stop
+    on accuracy may end sooner): for any allocation, and for the workers of each strategy's allocation policy."""
     scenario = load(options.scenario)
     jobs = bounds.full_jobs(scenario.workload_spec())
     try:
-        overall = bounds.makespan_bound(jobs, bounds.cluster_devices(scenario.cluster_spec()), scenario.times)
+        overall = bounds.makespan_bound(
+            jobs, bounds.cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
+        )
         by_allocation = {
             strategy.allocation: bounds.makespan_bound(
                 jobs, bounds.worker_devices(scenario.workers(strategy)), scenario.times
@@ -188,13 +200,16 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
     document = {
         "scenario": scenario.name,
         "paced": scenario.paced,
+        "synthetic": scenario.synthetic,
         "bound_s": overall,
         "by_allocation_s": by_allocation,
     }
 
     def table() -> None:
-        print_heading(f"{scenario.name}: no schedule ends before (overheads and noise left out)", scenario)
+        early = any(experiment.stop_accuracy is not None for experiment in scenario.workload.experiments)
+        print_heading(f"{scenario.name}: no schedule of all iterations ends before", scenario)
         show(tables.bound_table(overall, by_allocation))
+        say("Overheads and noise are left out." + " Trials that stop on accuracy may need fewer iterations." * early)
 
     finish(options, emit, document, table, None)
 
@@ -218,10 +233,13 @@ def real_scenario(options: argparse.Namespace) -> Scenario:
     """The scenario with the command line's address and data folder."""
     scenario = load(options.scenario)
     changes: dict[str, Any] = {}
-    if options.data_dir is not None:
-        if not options.data_dir.is_dir():
-            raise InputError(f"--data-dir {options.data_dir}: no such folder")
-        changes["data_dir"] = str(options.data_dir.resolve())
+    data_dir, name = options.data_dir, "--data-dir"
+    if data_dir is None and scenario.real.data_dir is not None:
+        data_dir, name = options.scenario.parent / scenario.real.data_dir, f"{options.scenario}: real.data_dir"
+    if data_dir is not None:
+        if not data_dir.is_dir():
+            raise InputError(f"{name}: {data_dir}: no such folder")
+        changes["data_dir"] = str(data_dir.resolve())
     if options.address is not None:
         changes["address"] = options.address
     return scenario.replace(real=scenario.real.model_copy(update=changes))
@@ -247,7 +265,7 @@ def probe(scenario: Scenario, strategy: Strategy, folder: Path) -> Scenario:
     probe_strategy = Strategy(strategy.allocation, validating.PROBE)
     with TrialProgress(f"profiling what {strategy} will run", probing) as progress:
         progress.note("starting Ray")
-        run = carry_out("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
+        run, _ = carry_out("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
     calibration = validating.calibrate(read_log(run.log), f"measured by the probe run in {home}")
     write_profile(home / "profile.csv", calibration.rows)
     return validating.calibrated(scenario, calibration)
@@ -273,27 +291,26 @@ def report_runs(
     emit: Emit,
     scenario: Scenario,
     command: str,
-    runs: Sequence[Run],
+    runs: Sequence[tuple[Run, State]],
     folder: Path,
 ) -> None:
     """Print and write the figures of the repetitions of one strategy, and the final state of their trials."""
-    states = [replay(read_log(run.log)) for run in runs]
-    metrics = [run.metrics for run in runs]
+    metrics = [run.metrics for run, _ in runs]
     document = {
         "scenario": scenario.name,
         "strategy": metrics[0].strategy,
         "paced": scenario.paced,
-        "synthetic": any(state.run is not None and state.run.synthetic for state in states),
+        "synthetic": scenario.synthetic,
         "folder": str(folder),
         "runs": [
             {
                 **msgspec.to_builtins(run.metrics),
-                "decision_s": run.host.decision_s,
-                "decisions": run.host.decisions,
+                "decision_s": run.decision_s,
+                "decisions": run.decisions,
                 "log": str(run.log),
                 "state": state.snapshot(),
             }
-            for run, state in zip(runs, states, strict=True)
+            for run, state in runs
         ],
     }
     write_summary(folder, command, document)
@@ -301,9 +318,8 @@ def report_runs(
     write_running_results(folder, scenario, backend, {metrics[0].strategy: metrics})
 
     def table() -> None:
-        note = ", synthetic data" if document["synthetic"] else ""
-        print_heading(f"{scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}{note}", scenario)
-        show(tables.trials_table(states[-1]))
+        print_heading(f"{scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}", scenario)
+        show(tables.trials_table(runs[-1][1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
 
@@ -329,11 +345,18 @@ def finish(
         return
     table()
     if where is not None:
-        Console(highlight=False, soft_wrap=True).print(f"results: {where}")
+        say(f"results: {where}")
 
 
 def print_heading(text: str, scenario: Scenario) -> None:
-    Console(highlight=False, soft_wrap=True).print(f"{text}{' (paced)' if scenario.paced else ''}", style="bold")
+    """Print the heading of a table; it says when nodes are paced or data is synthetic."""
+    notes = [note for note, so in (("paced", scenario.paced), ("synthetic data", scenario.synthetic)) if so]
+    text += f" ({', '.join(notes)})" if notes else ""
+    Console(highlight=False, soft_wrap=True).print(text, style="bold")
+
+
+def say(text: str) -> None:
+    Console(highlight=False, soft_wrap=True).print(text)
 
 
 def show(table: Table) -> None:

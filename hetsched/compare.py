@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,6 +12,7 @@ from statistics import fmean, stdev
 from msgspec import Struct
 from scipy.stats import t as student
 
+from hetsched.errors import HetschedError
 from hetsched.registry import Strategy, load_policy_file
 from hetsched.run import Run, carry_out
 from hetsched.scenario import Scenario
@@ -40,8 +42,10 @@ class Comparison(Struct, frozen=True):
     best_accuracy: float
     utilisation: float
     speedup_vs_baseline: float
-    nodes_used: int
-    nodes: int
+    cores_used: int
+    cores: int
+    gpus_used: float
+    gpus: int
     exploits: float
     segments: float
     decision_s: float
@@ -103,11 +107,13 @@ def _summarise(runs: Sequence[Run], reference: float) -> Comparison:
         best_accuracy=fmean(m.best_accuracy for m in figures),
         utilisation=fmean(m.utilisation for m in figures),
         speedup_vs_baseline=reference / makespan.mean,
-        nodes_used=figures[0].nodes_used,
-        nodes=figures[0].nodes,
+        cores_used=figures[0].cores_used,
+        cores=figures[0].cores,
+        gpus_used=figures[0].gpus_used,
+        gpus=figures[0].gpus,
         exploits=fmean(m.exploits for m in figures),
         segments=fmean(m.segments for m in figures),
-        decision_s=sum(r.host.decision_s for r in runs) / (sum(r.host.decisions for r in runs) or 1),
+        decision_s=sum(run.decision_s for run in runs) / (sum(run.decisions for run in runs) or 1),
     )
 
 
@@ -134,6 +140,8 @@ def _carry_out(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -145,7 +153,8 @@ def _load_policies(policy_files: Sequence[Path]) -> None:
 
 
 def _simulate(scenario: Scenario, strategy: Strategy, seed: int, folder: Path) -> Run:
-    return carry_out("sim", scenario, strategy, seed, run_folder(folder, strategy, seed))
+    run, _ = carry_out("sim", scenario, strategy, seed, run_folder(folder, strategy, seed))
+    return run
 
 
 def available_cores() -> int:

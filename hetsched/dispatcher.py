@@ -4,9 +4,10 @@ A backend owns time and work. It tells the dispatcher what happened and starts w
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from time import perf_counter
 
-from hetsched.cluster import CPU, ClusterSpec, Worker
+from hetsched.cluster import CPU, ClusterSpec, Node, Worker
 from hetsched.errors import PolicyError
 from hetsched.events import (
     Event,
@@ -18,7 +19,6 @@ from hetsched.events import (
     TrialAdded,
     TrialCompleted,
     TrialExploited,
-    WorkerLeft,
 )
 from hetsched.profiles import StepTimes
 from hetsched.scheduling.policy import Dispatch, SchedulingPolicy
@@ -89,12 +89,8 @@ class Dispatcher:
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
         self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
-
-    def lose_worker(self, time: float, worker: Worker, reason: str) -> None:
-        """A worker is gone, with the segment that it ran."""
-        for segment in [s for s in self.state.running.values() if s.worker == worker.id]:
-            self.lose_segment(time, segment.trial, reason)
-        self.record(WorkerLeft(time, worker.id, reason))
+        if self._log is not None:
+            self._log.flush()
 
     def dispatch(self, time: float) -> list[Dispatch]:
         """The policy's decisions for this moment, validated and recorded as started.
@@ -107,8 +103,9 @@ class Dispatcher:
             return []
         started = perf_counter()
         try:
-            decisions = list(self._policy.dispatch(self._view))
-        except Exception as error:
+            # One more than can be carried out: it will be refused, and a policy that never ends cannot hang the run.
+            decisions = list(islice(self._policy.dispatch(self._view), len(state.idle) + 1))
+        except (Exception, SystemExit) as error:
             raise PolicyError(
                 f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
             ) from error
@@ -135,6 +132,8 @@ class Dispatcher:
         """Why a decision must not be carried out, given the decisions carried out before it; None if it may."""
         if not isinstance(decision, Dispatch):
             return "a policy returns Dispatch(trial, worker, iterations)"
+        if not isinstance(decision.trial, str) or not isinstance(decision.worker, str):
+            return "trial and worker are ids, such as trial.id and worker.id"
         state = self.state
         trial = state.trials.get(decision.trial)
         if trial is None:
@@ -167,16 +166,14 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
     shares = dict.fromkeys(nodes, 0.0)
     seen = set()
     for worker in workers:
-        node = nodes.get(worker.node)
+        if not isinstance(worker, Worker):
+            raise PolicyError(f"allocation policy {name!r} returned {worker!r}: expected a Worker")
+        if reason := _misfit(worker, nodes.get(worker.node)):
+            raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} {reason}")
         if worker.id in seen:
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} appears twice")
         seen.add(worker.id)
-        if node is None:
-            raise PolicyError(f"allocation policy {name!r}: {worker.id!r} is on an unknown node {worker.node!r}")
-        if worker.device not in (CPU, node.gpu_type):
-            raise PolicyError(f"allocation policy {name!r}: {worker.id!r}: {node.id} has no {worker.device!r}")
-        if worker.device == CPU and worker.cores < 1:
-            raise PolicyError(f"allocation policy {name!r}: {worker.id!r} needs at least one core")
+        node = nodes[worker.node]
         cores[node.id] += worker.cores
         shares[node.id] += worker.gpu_share
         if cores[node.id] > node.cores or shares[node.id] > node.gpus + 1e-9:
@@ -186,3 +183,18 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
             )
     if not seen:
         raise PolicyError(f"allocation policy {name!r} made no workers: no trial could ever run")
+
+
+def _misfit(worker: Worker, node: Node | None) -> str | None:
+    """Why a worker cannot be a slice of its node; None if it can."""
+    if node is None:
+        return f"is on an unknown node {worker.node!r}"
+    if worker.device not in (CPU, node.gpu_type):
+        return f"is a {worker.device!r}, which {node.id} does not have"
+    if worker.pace != node.pace:
+        return f"has a pace of {worker.pace}, its node one of {node.pace}"
+    if worker.cores < (1 if worker.device == CPU else 0):
+        return f"has {worker.cores} cores"
+    if (worker.gpu_share != 0) if worker.device == CPU else not 0 < worker.gpu_share <= 1:
+        return f"has a GPU share of {worker.gpu_share:g}: expected 0 for cpu, else above 0 and at most 1"
+    return None

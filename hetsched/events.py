@@ -127,7 +127,7 @@ _decoder = msgspec.json.Decoder(AnyEvent)
 
 
 class LogWriter:
-    """Appends events to a log; what a segment's end brought is on disk when it returns."""
+    """Appends events to a log. After `flush` the operating system has them: they outlive this process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hetsched.bounds import cluster_devices, jobs_done, makespan_bound
-from hetsched.cluster import WorkerId
+from hetsched.cluster import Worker, WorkerId
 from hetsched.errors import InputError
 from hetsched.events import Event, SegmentEnded, SegmentLost, SegmentStarted, WorkerJoined, read_log
 from hetsched.scenario import Scenario
@@ -26,12 +26,13 @@ class Metrics(Struct, frozen=True):
     """The figures of one run.
 
     - makespan_s: start of the run to the end of its last segment
-    - bound_s: what no schedule of the iterations that this run needed can beat (`hetsched.bounds`); None where the
+    - bound_s: what no schedule of the iterations that this run trained can beat on average (`hetsched.bounds`: no
+      overheads, mean step times, in hindsight where trials stopped on accuracy); None where the
       profile knows no step time for some trial
     - bound_ratio: makespan_s / bound_s
     - best_accuracy: the best score that any trial reported
     - utilisation: seconds that workers spent in segments / (workers x makespan_s); lost segments count
-    - nodes_used: nodes that have a worker; nodes: nodes of the cluster
+    - cores_used, gpus_used: what is in workers; cores, gpus: what the cluster has
     - iterations, segments: trained and checkpointed; lost_segments: begun and broken
     - exploits: times that PBT copied one trial over another
     - completed: trials that reached their stop rule; trials: all trials
@@ -44,8 +45,10 @@ class Metrics(Struct, frozen=True):
     bound_ratio: float | None
     best_accuracy: float
     utilisation: float
-    nodes_used: int
-    nodes: int
+    cores_used: int
+    cores: int
+    gpus_used: float
+    gpus: int
     iterations: int
     segments: int
     lost_segments: int
@@ -63,7 +66,7 @@ def measure(events: Iterable[Event], scenario: Scenario) -> Metrics:
     busy: defaultdict[WorkerId, float] = defaultdict(float)
     segments: defaultdict[WorkerId, int] = defaultdict(int)
     started: dict[WorkerId, float] = {}
-    seen: dict[WorkerId, str] = {}
+    seen: dict[WorkerId, Worker] = {}
     for event in events:
         state.apply(event)
         match event:
@@ -77,10 +80,10 @@ def measure(events: Iterable[Event], scenario: Scenario) -> Metrics:
                 busy[event.worker] += event.time - started[event.worker]
                 lost += 1
             case WorkerJoined():
-                seen[event.worker.id] = event.worker.node
+                seen[event.worker.id] = event.worker
     cluster = scenario.cluster_spec()
     try:
-        bound = makespan_bound(jobs_done(state), cluster_devices(cluster), scenario.times)
+        bound = makespan_bound(jobs_done(state), cluster_devices(cluster, scenario.times), scenario.times)
     except InputError:  # a real run needs no profile
         bound = None
     trials = state.trials.values()
@@ -93,8 +96,10 @@ def measure(events: Iterable[Event], scenario: Scenario) -> Metrics:
         bound_ratio=makespan / bound if bound else None,
         best_accuracy=max(state.best_score.values(), default=0.0),
         utilisation=sum(busy.values()) / (len(seen) or 1) / span,
-        nodes_used=len(set(seen.values())),
-        nodes=len(cluster.nodes),
+        cores_used=sum(worker.cores for worker in seen.values()),
+        cores=sum(node.cores for node in cluster),
+        gpus_used=sum(worker.gpu_share for worker in seen.values()),
+        gpus=sum(node.gpus for node in cluster),
         iterations=sum(trial.iterations for trial in trials),
         segments=state.segments,
         lost_segments=lost,

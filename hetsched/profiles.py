@@ -14,9 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hetsched.cluster import CPU, WorkerType
 from hetsched.errors import InputError
@@ -29,7 +30,7 @@ class ProfileRow(BaseModel):
     `noise_cv` is the coefficient of variation of one iteration's time.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     model: str
     dataset: str
@@ -37,13 +38,19 @@ class ProfileRow(BaseModel):
     device: str
     cores: int = Field(ge=0)
     gpu_share: float = Field(ge=0, le=1)
-    seconds_per_iteration: float = Field(gt=0)
+    seconds_per_iteration: float = Field(ge=1e-9, le=1e9)
     noise_cv: float | None = Field(default=None, ge=0)
     evaluation_s_per_image: float | None = Field(default=None, ge=0)
     start_up_s: float | None = Field(default=None, ge=0)
     restore_s: float | None = Field(default=None, ge=0)
     checkpoint_s: float | None = Field(default=None, ge=0)
     provenance: str
+
+    @model_validator(mode="after")
+    def _cores_or_a_gpu(self) -> Self:
+        if (self.device == CPU) != (self.cores > 0) or (self.device == CPU) != (self.gpu_share == 0):
+            raise ValueError("a cpu row has cores and gpu_share 0, a GPU row has cores 0 and a gpu_share")
+        return self
 
     @property
     def kind(self) -> TrialKind:
@@ -69,7 +76,8 @@ def read_profile(path: Path) -> list[ProfileRow]:
 
     Raises InputError, naming file, line and column, for what is not a profile.
     """
-    rows = []
+    rows: list[ProfileRow] = []
+    lines: dict[tuple[TrialKind, WorkerType], int] = {}
     try:
         with path.open(newline="") as file:
             reader = csv.DictReader(file)
@@ -78,7 +86,15 @@ def read_profile(path: Path) -> list[ProfileRow]:
                 raise InputError(f"{path}: not a profile: column {missing[0]!r} is missing from the first line")
             for record in reader:
                 cells = {key: (None if cell == "" else cell) for key, cell in record.items()}
-                rows.append(ProfileRow.model_validate(cells))
+                row = ProfileRow.model_validate(cells)
+                key = (row.kind, row.worker_type)
+                if key in lines:
+                    raise InputError(
+                        f"{path}:{reader.line_num}: {row.kind} on {row.worker_type} was measured in line {lines[key]} "
+                        "already; a profile has one row for each: keep one"
+                    )
+                lines[key] = reader.line_num
+                rows.append(row)
     except OSError as error:
         raise InputError(f"{path}: cannot read the profile: {error.strerror}") from error
     except ValidationError as error:
@@ -153,11 +169,6 @@ class StepTimes:
                 self._cost(kind, worker, lambda row: row.noise_cv),
             )
         return self._costs[key]
-
-    def provenance(self, kind: TrialKind, worker: WorkerType) -> list[str]:
-        """Where the figures for a kind on a worker type come from, each source once."""
-        group = self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), [])
-        return list(dict.fromkeys(row.provenance for row in group))
 
     def _cost(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float:
         here = self._lookup(kind, worker, value)

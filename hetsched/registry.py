@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError, PolicyError, nearest
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[[], Any])
@@ -25,6 +25,8 @@ class Registry(Generic[P]):
         """A class decorator: `name` is what the policy is called on the command line and in scenarios."""
 
         def add(factory: C) -> C:
+            if not callable(factory):
+                raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
             self._factories[name] = factory
             return factory
 
@@ -35,8 +37,16 @@ class Registry(Generic[P]):
         return sorted(self._factories.keys() | offered)
 
     def create(self, name: str) -> P:
-        """A new policy. Raises InputError with the nearest right spelling if there is none of that name."""
-        return self.factory(name)()
+        """A new policy.
+
+        Raises InputError with the nearest right spelling if there is none of that name, PolicyError if it raises.
+        """
+        factory = self.factory(name)
+        try:
+            return factory()
+        except (Exception, SystemExit) as error:
+            message = f"{self.kind} policy {name!r} cannot be made without arguments: {type(error).__name__}: {error}"
+            raise PolicyError(message) from error
 
     def factory(self, name: str) -> Callable[[], P]:
         if name not in self._factories:
@@ -74,5 +84,5 @@ def load_policy_file(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error

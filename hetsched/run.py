@@ -3,25 +3,30 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.backend import LOG_NAME, HostTime, Listener, backend
+from hetsched.backend import LOG_NAME, Listener, backend
 from hetsched.metrics import Metrics, measure_log
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
+from hetsched.state import State
 
 
 class Run(NamedTuple):
-    """The figures of a run, what its policy cost on this host, and its log."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls."""
 
     metrics: Metrics
-    host: HostTime
     log: Path
+    decision_s: float
+    decisions: int
 
 
 def carry_out(
     name: str, scenario: Scenario, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
-) -> Run:
-    """Run a strategy on the backend of that name. `folder` must not hold a log yet."""
+) -> tuple[Run, State]:
+    """Run a strategy on the backend of that name, and return also the state that it ended in.
+
+    `folder` must not hold a log yet.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    host = backend(name)(scenario, strategy, seed, folder, listen)
+    outcome = backend(name)(scenario, strategy, seed, folder, listen)
     log = folder / LOG_NAME
-    return Run(measure_log(log, scenario), host, log)
+    return Run(measure_log(log, scenario), log, outcome.decision_s, outcome.decisions), outcome.state

@@ -5,6 +5,7 @@ nearest right spelling.
 """
 
 import tomllib
+from collections import Counter
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -15,21 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from pydantic_core import ErrorDetails
 
 from hetsched import allocation, scheduling
-from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker
+from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerType
 from hetsched.dispatcher import check_allocation
 from hetsched.errors import InputError, PolicyError, nearest
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Strategy
-from hetsched.workload import PBT, Experiment, ExperimentId, Range, Workload
+from hetsched.workload import PBT, Experiment, ExperimentId, Range, TrialKind, Workload
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Limits beyond anything that is trained, so that no sum of them overflows.
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class NodeTable(_Table):
@@ -40,10 +43,10 @@ class NodeTable(_Table):
 
     name: Name
     cores: Count
-    gpus: int = Field(default=0, ge=0)
+    gpus: int = Field(default=0, ge=0, le=10**6)
     gpu_type: Name | None = None
     count: Count = 1
-    pace: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] = False
+    pace: bool | Factor = False
     address: str | None = None
 
     @model_validator(mode="after")
@@ -56,22 +59,33 @@ class NodeTable(_Table):
             raise ValueError("nodes with an address are listed one by one, without count")
         return self
 
+    def names(self) -> list[str]:
+        return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
+
 
 class ClusterTable(_Table):
     nodes: list[NodeTable] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        counts = Counter(name for node in self.nodes for name in node.names())
+        name, times = counts.most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"{times} nodes are called {name!r} (count numbers them from 0); names must differ")
+        return self
+
 
 class RangeTable(_Table):
-    low: float = Field(allow_inf_nan=False)
-    high: float = Field(allow_inf_nan=False)
+    low: float = Field(ge=0, le=1e6)
+    high: float = Field(ge=0, le=1e6)
     scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low <= self.high:
             raise ValueError(f"low must not exceed high, got {self.low:g} and {self.high:g}")
-        if self.scale == "log" and self.low <= 0:
-            raise ValueError(f"a log scale needs low > 0, got {self.low:g}")
+        if self.scale == "log" and self.low < 1e-12:
+            raise ValueError(f"a log scale needs low >= 1e-12, got {self.low:g}")
         return self
 
 
@@ -81,7 +95,19 @@ class PBTTable(_Table):
     perturbation_interval: Count = 50
     quantile_fraction: float = Field(default=0.25, ge=0, le=0.5)
     resample_probability: Fraction = 0.25
-    perturbation_factors: tuple[float, float] = Field(default=(1.2, 0.8), strict=False)
+    perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
+
+
+class SearchSpaceTable(_Table):
+    """The hyperparameters of SGD. What is left out is 0; the learning rate is needed."""
+
+    lr: RangeTable = RangeTable(low=0.0001, high=1.0)
+    momentum: RangeTable | None = RangeTable(low=0.0001, high=1.0)
+    weight_decay: RangeTable | None = None
+
+    def ranges(self) -> dict[str, Range]:
+        tables = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
+        return {key: Range(span.low, span.high, span.scale) for key, span in tables.items() if span is not None}
 
 
 class ExperimentTable(_Table):
@@ -97,9 +123,7 @@ class ExperimentTable(_Table):
     train_images: Count | None = None
     devices: list[str] | None = Field(default=None, min_length=1)
     pbt: PBTTable = PBTTable()
-    search_space: dict[str, RangeTable] = Field(
-        default={"lr": RangeTable(low=0.0001, high=1.0), "momentum": RangeTable(low=0.0001, high=1.0)}
-    )
+    search_space: SearchSpaceTable = SearchSpaceTable()
 
 
 class WorkloadTable(_Table):
@@ -137,17 +161,17 @@ class LearningTable(_Table):
 
     best_accuracy: Fraction = 0.93
     chance: Fraction = 0.1
-    iterations: float = Field(default=540.0, gt=0)
-    best_rate: float = Field(default=0.1, gt=0)
-    width: float = Field(default=1.6, gt=0)
-    divergence_rate: float = Field(default=8.0, gt=0)
-    noise: float = Field(default=0.01, ge=0)
+    iterations: Factor = 540.0
+    best_rate: Factor = 0.1
+    width: Factor = 1.6
+    divergence_rate: Factor = 8.0
+    noise: Fraction = 0.01
 
 
 class RealTable(_Table):
     """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`."""
 
-    time_scale: float = Field(default=1.0, gt=0)
+    time_scale: Factor = 1.0
     data_dir: str | None = None
     address: str | None = None
 
@@ -167,6 +191,18 @@ class Scenario(_Table):
     learning: LearningTable = LearningTable()
     real: RealTable = RealTable()
 
+    @model_validator(mode="after")
+    def _devices_are_there(self) -> Self:
+        known = {CPU} | {node.gpu_type for node in self.cluster.nodes if node.gpu_type}
+        for experiment in self.workload.experiments:
+            for device in experiment.devices or ():
+                if device not in known:
+                    raise ValueError(
+                        f"workload.experiments.{experiment.name}.devices: the cluster has no {device!r}: "
+                        f"{nearest(device, known)}"
+                    )
+        return self
+
     _folder: Path = PrivateAttr(default=Path())
     _times: StepTimes | None = PrivateAttr(default=None)
 
@@ -174,15 +210,19 @@ class Scenario(_Table):
     def times(self) -> StepTimes:
         """The profile. Raises InputError for a source that is not there."""
         if self._times is None:
-            rows = [row for source in self.profile.sources for row in _read_source(source, self._folder)]
-            self._times = StepTimes(rows, extrapolate=self.profile.extrapolate)
+            rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
+            for source in self.profile.sources:
+                for row in _read_source(source, self._folder):
+                    if rows.setdefault((row.kind, row.worker_type), row) is not row:
+                        raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
+            self._times = StepTimes(rows.values(), extrapolate=self.profile.extrapolate)
         return self._times
 
     def cluster_spec(self) -> ClusterSpec:
         return ClusterSpec(
             tuple(
                 Node(
-                    NodeId(table.name if table.count == 1 else f"{table.name}{number}"),
+                    NodeId(name),
                     table.cores,
                     table.gpus,
                     table.gpu_type,
@@ -190,7 +230,7 @@ class Scenario(_Table):
                     table.address,
                 )
                 for table in self.cluster.nodes
-                for number in range(table.count)
+                for name in table.names()
             )
         )
 
@@ -205,7 +245,7 @@ class Scenario(_Table):
                 table.stop_iterations,
                 table.stop_accuracy,
                 PBT(**table.pbt.model_dump()),
-                {key: Range(span.low, span.high, span.scale) for key, span in table.search_space.items()},
+                table.search_space.ranges(),
                 table.arrival_s,
                 table.evaluation_images,
                 table.train_images,
@@ -234,12 +274,18 @@ class Scenario(_Table):
     def paced(self) -> bool:
         return any(node.pace for node in self.cluster.nodes)
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether some experiment trains on the stand-in for a real data set."""
+        return any(experiment.dataset == "synthetic" for experiment in self.workload.experiments)
+
     def to_toml(self) -> str:
         """The scenario with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def save(self, folder: Path) -> None:
         """Write `scenario.toml`, every default written out, and `profile.csv`: all that another run needs."""
+        folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
         complete = self.replace(profile=self.profile.model_copy(update={"sources": ["profile.csv"]}))
         (folder / "scenario.toml").write_text(complete.to_toml())
@@ -266,7 +312,7 @@ def load(path: Path) -> Scenario:
         raise InputError(f"{path}: cannot read the scenario: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
     try:
         scenario = Scenario.model_validate(document)
@@ -355,6 +401,8 @@ def _explain(detail: ErrorDetails) -> str:
     """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key."""
     *parents, last = detail["loc"] or ("",)
     key = ".".join(str(part) for part in detail["loc"])
+    if not key:  # found by a check of the whole scenario, which names the key itself
+        return detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"{key}: unknown key: {nearest(str(last), _keys_at(parents))}"
     message = detail["msg"].removeprefix("Value error, ")

@@ -1,7 +1,8 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.workload import Experiment, ExperimentId, Hyperparameters, TrialId, TrialKind
+from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 
 
 class Status(StrEnum):
@@ -43,7 +44,7 @@ class Trial(Struct, frozen=True):
     id: TrialId
     index: int
     experiment: ExperimentId
-    hyperparameters: Hyperparameters
+    hyperparameters: Mapping[str, float]
     arrived: float
     iterations: int = 0
     score: float | None = None
@@ -144,7 +145,7 @@ class State:
             "ended": self.ended,
             "segments": self.segments,
             "workers": msgspec.to_builtins(list(self.workers.values())),
-            "trials": msgspec.to_builtins(list(self.trials.values())),
+            "trials": msgspec.to_builtins(list(self.trials.values()), enc_hook=dict),
             "running": msgspec.to_builtins(list(self.running.values())),
         }
 
@@ -168,11 +169,13 @@ class State:
 
     def _experiment_arrived(self, event: ExperimentArrived) -> None:
         experiment = event.experiment
-        self.experiments[experiment.id] = experiment
+        frozen: Any = MappingProxyType(experiment.search_space)  # policies see it
+        self.experiments[experiment.id] = msgspec.structs.replace(experiment, search_space=frozen)
         self.unfinished[experiment.id] = self.lead[experiment.id] = 0
 
     def _trial_added(self, event: TrialAdded) -> None:
-        trial = Trial(event.trial, len(self.trials), event.experiment, event.hyperparameters, arrived=event.time)
+        frozen = MappingProxyType(event.hyperparameters)
+        trial = Trial(event.trial, len(self.trials), event.experiment, frozen, arrived=event.time)
         self.trials[trial.id] = trial
         self._wait(trial)
         self.unfinished[trial.experiment] += 1
@@ -220,7 +223,7 @@ class State:
         source = self.trials[event.source]
         self._replace(
             old,
-            hyperparameters=event.hyperparameters,
+            hyperparameters=MappingProxyType(event.hyperparameters),
             score=source.score,
             exploits=old.exploits + 1,
             at=None,

@@ -36,18 +36,35 @@ class StateView:
     are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done.
     """
 
+    _state: State
+    _times: StepTimes
+    ready_trials: Sequence[Trial]
+    idle_workers: Collection[Worker]
+    workers: Mapping[WorkerId, Worker]
+    trials: Mapping[TrialId, Trial]
+    running: Mapping[TrialId, Segment]
+    experiments: Mapping[ExperimentId, Experiment]
+    first_segments: Mapping[WorkerId, Timing]
+    lead: Mapping[ExperimentId, int]
+    best_score: Mapping[ExperimentId, float]
+
     def __init__(self, state: State, times: StepTimes) -> None:
-        self._state = state
-        self._times = times
-        self.ready_trials: Sequence[Trial] = ReadyTrials(state)
-        self.idle_workers: Collection[Worker] = state.idle.values()
-        self.workers: Mapping[WorkerId, Worker] = MappingProxyType(state.workers)
-        self.trials: Mapping[TrialId, Trial] = MappingProxyType(state.trials)
-        self.running: Mapping[TrialId, Segment] = MappingProxyType(state.running)
-        self.experiments: Mapping[ExperimentId, Experiment] = MappingProxyType(state.experiments)
-        self.first_segments: Mapping[WorkerId, Timing] = MappingProxyType(state.first_segments)
-        self.lead: Mapping[ExperimentId, int] = MappingProxyType(state.lead)
-        self.best_score: Mapping[ExperimentId, float] = MappingProxyType(state.best_score)
+        vars(self).update(
+            _state=state,
+            _times=times,
+            ready_trials=ReadyTrials(state),
+            idle_workers=state.idle.values(),
+            workers=MappingProxyType(state.workers),
+            trials=MappingProxyType(state.trials),
+            running=MappingProxyType(state.running),
+            experiments=MappingProxyType(state.experiments),
+            first_segments=MappingProxyType(state.first_segments),
+            lead=MappingProxyType(state.lead),
+            best_score=MappingProxyType(state.best_score),
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a policy's view is frozen: {name} cannot be set")
 
     @property
     def now(self) -> float:
@@ -85,7 +102,7 @@ class StateView:
         if profiled is None:
             return None
         measured = expected = 0.0
-        for other in {experiment.kind for experiment in self._state.experiments.values()} - {kind}:
+        for other in dict.fromkeys(experiment.kind for experiment in self._state.experiments.values()):
             done = self._state.trained.get((worker.id, other))
             reference = self._times.seconds_per_iteration(other, worker.type)
             if done is not None and reference is not None:

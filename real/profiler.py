@@ -101,6 +101,11 @@ def measure(
 
     for model in models:
         build(model, classes(dataset or DATASET_OF.get(model, "cifar10")))
+    if device == "cuda":
+        from torch.cuda import is_available
+
+        if not is_available():
+            raise ValueError("torch finds no GPU on this machine; measure the cpu instead")
     available = _available_cores()
     for name, values in (("cores", cores), ("batch_sizes", batch_sizes), ("least_iterations", [least_iterations])):
         if not values or min(values) < 1:

@@ -116,8 +116,9 @@ class Luck:
     """
 
     def __init__(self, seed: int) -> None:
-        self._python = random.Random(seed).getstate()
-        self._numpy = np.random.RandomState(seed).get_state()
+        seeds = stream(seed, "pbt").integers(2**32, size=2)
+        self._python = random.Random(int(seeds[0])).getstate()
+        self._numpy = np.random.RandomState(int(seeds[1])).get_state()
 
     @contextmanager
     def drawn(self) -> Iterator[None]:
@@ -280,7 +281,7 @@ class DispatchingPBT(PopulationBasedTraining):
         ours = self._run.dispatcher.state.trials[segment.trial]
         assignment = Assignment(
             trial=ours.id,
-            hyperparameters=ours.hyperparameters,
+            hyperparameters=dict(ours.hyperparameters),
             seed=int(stream(self._run.seed, "training", ours.id).integers(2**31)),
             iterations=segment.iterations,
             restore=self._run.checkpoints.latest(ours.id),

@@ -9,7 +9,7 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
 from hetsched import scheduling
-from hetsched.backend import LOG_NAME, HostTime, Listener
+from hetsched.backend import LOG_NAME, Listener, Outcome
 from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import HetschedError, InputError, nearest
@@ -42,7 +42,7 @@ def run(
     seed: int,
     folder: Path,
     listen: Listener | None = None,
-) -> HostTime:
+) -> Outcome:
     """Carry a strategy out on Ray Tune; see `hetsched.backend.Backend`.
 
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
@@ -69,8 +69,9 @@ def run(
             plans,
             {worker.id: WorkerPlacement(plans[worker.id], ray_nodes[worker.node]) for worker in workers},
         )
-        synthetic = experiment.dataset == "synthetic"
-        dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), "ray", seed, scenario.paced, synthetic))
+        dispatcher.record(
+            RunStarted(0.0, scenario.name, str(strategy), "ray", seed, scenario.paced, scenario.synthetic)
+        )
         for worker in workers:
             dispatcher.record(WorkerJoined(0.0, worker))
         dispatcher.arrive(0.0, experiment, seed)
@@ -85,7 +86,7 @@ def run(
             raise
         dispatcher.record(RunEnded(dispatcher.state.now, "completed"))
         work.checkpoints.keep_only(max(dispatcher.state.trials.values(), key=lambda trial: trial.score or 0.0).id)
-    return HostTime(dispatcher.decisions, dispatcher.decision_s)
+    return Outcome.of(dispatcher)
 
 
 def _fit(work: Run, folder: Path) -> None:

@@ -10,7 +10,7 @@ from zlib import crc32
 import simpy
 
 from hetsched import scheduling
-from hetsched.backend import LOG_NAME, HostTime, Listener
+from hetsched.backend import LOG_NAME, Listener, Outcome
 from hetsched.dispatcher import Dispatcher
 from hetsched.events import LogWriter, Parts, RunEnded, RunStarted, SegmentEnded, WorkerJoined
 from hetsched.registry import Strategy
@@ -31,7 +31,7 @@ def simulate(
     seed: int,
     folder: Path,
     listen: Listener | None = None,
-) -> HostTime:
+) -> Outcome:
     """Simulate a strategy on a scenario; see `hetsched.backend.Backend`."""
     check_profile(scenario, strategy)
     with LogWriter(folder / LOG_NAME) as log_writer:
@@ -41,7 +41,7 @@ def simulate(
         except BaseException as error:
             simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
             raise
-    return HostTime(simulation.dispatcher.decisions, simulation.dispatcher.decision_s)
+    return Outcome.of(simulation.dispatcher)
 
 
 class Simulation:
@@ -74,8 +74,10 @@ class Simulation:
 
     def run(self) -> None:
         """Run to the end. Raises PolicyError for a decision that is refused and for a stalled policy."""
-        name, paced = self._scenario.name, self._scenario.paced
-        self.dispatcher.record(RunStarted(0.0, name, str(self._strategy), "sim", self._seed, paced, False))
+        scenario = self._scenario
+        self.dispatcher.record(
+            RunStarted(0.0, scenario.name, str(self._strategy), "sim", self._seed, scenario.paced, scenario.synthetic)
+        )
         for worker in self._scenario.workers(self._strategy):
             self.dispatcher.record(WorkerJoined(0.0, worker))
         experiments = self._scenario.workload_spec().experiments

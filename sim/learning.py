@@ -10,10 +10,9 @@ A first model, not yet fitted to recordings: its constants are in the scenario's
 - A score is the accuracy plus normal noise, clipped to 0..1.
 """
 
+from collections.abc import Mapping
 from math import exp, log
 from typing import NamedTuple, Protocol
-
-from hetsched.workload import Hyperparameters
 
 
 class Weights(NamedTuple):
@@ -41,7 +40,7 @@ class LearningCurve:
     def __init__(self, constants: LearningConstants) -> None:
         self._c = constants
 
-    def train(self, weights: Weights, hyperparameters: Hyperparameters, iterations: int) -> Weights:
+    def train(self, weights: Weights, hyperparameters: Mapping[str, float], iterations: int) -> Weights:
         momentum = hyperparameters.get("momentum", 0.0)
         rate = hyperparameters.get("lr", self._c.best_rate)
         effective = rate / (1 - momentum) if momentum < 1 else float("inf")

@@ -1,4 +1,4 @@
-"""Population-Based Training, decision for decision what Ray Tune's `PopulationBasedTraining` does.
+"""Population-Based Training with the rules of Ray Tune's `PopulationBasedTraining`.
 
 Jaderberg et al., "Population Based Training of Neural Networks" (2017), with the rules of
 `ray.tune.schedulers.pbt` (asynchronous mode):
@@ -9,10 +9,12 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 - a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
   resampled with the resample probability, else multiplied by one of the two factors.
 
-As in `real`, every finished segment leaves a checkpoint, and iterations are the trial's own: cloning weights does not
-change the count.
+The rules are Ray's; the random draws are not: Ray resamples with NumPy's generator, this class with its own,
+so equal seeds do not give equal exploits. As in `real`, every finished segment leaves a checkpoint, and
+iterations are the trial's own: cloning weights does not change the count.
 """
 
+from collections.abc import Mapping
 from math import ceil, floor
 from random import Random
 
@@ -23,7 +25,7 @@ from hetsched.workload import Experiment, Hyperparameters, TrialId
 
 
 class PopulationBasedTraining:
-    """PBT of one experiment. `rng` is drawn from as Ray draws from the module `random`."""
+    """PBT of one experiment."""
 
     def __init__(self, experiment: Experiment, state: State, rng: Random) -> None:
         self._settings = experiment.pbt
@@ -62,7 +64,7 @@ class PopulationBasedTraining:
         size = ceil(trials * self._settings.quantile_fraction)
         return floor(trials / 2) if size > trials / 2 else size
 
-    def explore(self, hyperparameters: Hyperparameters) -> Hyperparameters:
+    def explore(self, hyperparameters: Mapping[str, float]) -> Hyperparameters:
         """Perturbed hyperparameters. As in Ray, factors may lead out of the search space."""
         new = dict(hyperparameters)
         for key, span in self._space.items():

@@ -43,6 +43,7 @@ pbt.perturbation_interval = 10
 """
 
 POLICY = """
+print("a policy file may say something; a JSON document on stdout must not hear of it")
 from hetsched.scheduling import Dispatch, register
 
 
@@ -63,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_profile(tmp_path / "p.csv", ROWS)
     (tmp_path / "s.toml").write_text(SCENARIO)
     (tmp_path / "mine.py").write_text(POLICY)
+    (tmp_path / "exit.py").write_text("import sys; sys.exit(0)")
     return tmp_path
 
 
@@ -119,7 +121,7 @@ def test_a_results_folder_is_enough_to_run_again(folder: Path) -> None:
 def test_simulate_prints_the_state_that_its_log_replays_to(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    run = document(capfdbinary, "simulate", "s.toml", "--strategy", "fusion+hrfs")["runs"][0]
+    [run] = document(capfdbinary, "simulate", "s.toml", "--strategy", "fusion+hrfs")["runs"]
     assert replay(read_log(Path(run["log"]))).snapshot() == run["state"]
     assert run["completed"] == run["trials"] == 8
 
@@ -148,6 +150,8 @@ WRONG = [
     (["policies", "--policy-file", "none.py"], "none.py: not a Python file"),
     (["policies", "--policy-file", "p.csv"], "p.csv: not a Python file"),
     (["profile", "--out", "p.csv"], "p.csv: exists"),
+    (["profile", "--out", "new.csv", "--seconds", "-5"], "must be above 0"),
+    (["policies", "--policy-file", "exit.py"], "exit.py: cannot be imported: SystemExit"),
     (["run", "s.toml", "--strategy", "fusion+hrfs", "--data-dir", "none"], "none: no such folder"),
     (["validate", "s.toml", "--profile", "none.csv"], "none.csv: cannot read the profile"),
     (["frobnicate"], "invalid choice"),

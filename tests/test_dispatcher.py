@@ -1,8 +1,10 @@
 """What the dispatcher refuses, and what it does at a segment's end."""
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hetsched import allocation, scheduling
@@ -45,6 +47,11 @@ REFUSED: dict[str, tuple[Decide, str]] = {
     "more than an interval": (lambda s: [whole(s, iterations=11)], "from 1 to 10"),
     "a trial twice": (lambda s: [whole(s), whole(s, worker="g/cpu0")], "running, not ready"),
     "a worker twice": (lambda s: [whole(s), whole(s, trial="e-1")], "the worker is busy"),
+    "a decision with objects for ids": (
+        lambda s: [Dispatch(s.ready_trials[0], next(iter(s.idle_workers)), 10)],  # type: ignore[arg-type]
+        "trial and worker are ids",
+    ),
+    "decisions without end": (lambda s: (whole(s) for _ in count()), "running, not ready"),
     "not a decision": (lambda s: ["e-0"], "returns Dispatch"),  # type: ignore[list-item]
 }
 
@@ -68,6 +75,27 @@ def test_past_the_stop_iteration_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(PolicyError, match="5 iterations remain"):
         simulate_deciding(last, tmp_path, population=1, stop_iterations=15)
+
+
+@pytest.mark.parametrize("error", [KeyError("gone"), SystemExit(0)])
+def test_a_policy_that_ends_the_program_is_an_error_like_any_other(error: BaseException, tmp_path: Path) -> None:
+    def ending(state: StateView) -> Iterable[Dispatch]:
+        raise error
+
+    with pytest.raises(PolicyError, match=f"'under-test' raised {type(error).__name__}"):
+        simulate_deciding(ending, tmp_path)
+
+
+def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
+    class Needy:
+        def __init__(self, rate: float) -> None:
+            self.rate = rate
+
+    scheduling.register("needy")(Needy)  # type: ignore[type-var]
+    with pytest.raises(PolicyError, match="'needy' cannot be made without arguments"):
+        simulate(make_scenario(), Strategy("fusion", "needy"), 0, tmp_path)
+    with pytest.raises(TypeError, match="goes before a class"):
+        scheduling.register("five")(5)  # type: ignore[type-var]
 
 
 def test_leaving_everything_idle_is_reported_as_stalled(tmp_path: Path) -> None:
@@ -94,8 +122,13 @@ def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:
             state.trials["e-0"] = None  # type: ignore[index]
         with pytest.raises(AttributeError):
             state.ready_trials[0].iterations = 100
-        with pytest.raises(AttributeError):
-            state.now = 7.0  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            state.ready_trials[0].hyperparameters["lr"] = 0.1  # type: ignore[index]
+        with pytest.raises(TypeError):
+            next(iter(state.experiments.values())).search_space["lr"] = None
+        for name in ("now", "lead", "interval", "ready_trials", "anything"):
+            with pytest.raises(AttributeError):
+                setattr(state, name, None)
         return [whole(state)]
 
     with pytest.raises(PolicyError, match="e-0"):  # after the meddling: the same trial once more, when it is done
@@ -110,6 +143,11 @@ def test_workers_that_overlap_are_refused() -> None:
         check_allocation("mine", scenario.cluster_spec(), [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
     with pytest.raises(PolicyError, match="made no workers"):
         check_allocation("mine", scenario.cluster_spec(), [])
+    cheats = {"has a pace": {"pace": 0.001}, "has -1 cores": {"cores": -1}, "GPU share": {"gpu_share": 0.5}}
+    for reason, change in cheats.items():
+        worker = msgspec.structs.replace(cpu_worker(node, 0, 1), **change)
+        with pytest.raises(PolicyError, match=reason):
+            check_allocation("mine", scenario.cluster_spec(), [worker])
 
 
 def test_an_allocation_policy_that_raises_is_named() -> None:
@@ -123,5 +161,7 @@ def test_an_allocation_policy_that_raises_is_named() -> None:
 
 
 def test_trials_that_no_worker_may_run_are_an_error_of_the_input(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"e.devices: fusion\+fifo has no worker of \('v100',\)"):
-        simulate(make_scenario(devices=["v100"]), Strategy("fusion", "fifo"), 0, tmp_path)
+    nodes = ({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"},)
+    both = make_scenario(nodes, experiments=[{"name": "c", "devices": ["cpu"]}, {"name": "g", "devices": ["v100"]}])
+    with pytest.raises(InputError, match=r"c.devices: uniform\+fifo has no worker of \('cpu',\); it has v100"):
+        simulate(both, Strategy("uniform", "fifo"), 0, tmp_path)

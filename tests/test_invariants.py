@@ -47,9 +47,12 @@ scenarios = st.builds(
 
 
 def log_of(scenario: Scenario, strategy: Strategy, seed: int) -> list[Event]:
+    """The log of a run, which adds up to the state that the run really ended in."""
     with tempfile.TemporaryDirectory() as folder:
-        simulate(scenario, strategy, seed, Path(folder))
-        return list(read_log(Path(folder) / LOG_NAME))
+        outcome = simulate(scenario, strategy, seed, Path(folder))
+        events = list(read_log(Path(folder) / LOG_NAME))
+    assert replay(events).snapshot() == outcome.state.snapshot()
+    return events
 
 
 @pytest.mark.parametrize("name", allocation.policies.names())

@@ -69,8 +69,11 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda text: text.replace("checkpoint_s", "checkpoints"), "column 'checkpoint_s' is missing"),
-        (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than 0"),
+        (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than or equal"),
         (lambda text: text.replace(",4.5,", ",fast,"), "p.csv:2: seconds_per_iteration: .*valid number"),
+        (lambda text: text.replace(",4.5,", ",inf,"), "p.csv:2: seconds_per_iteration: .*finite"),
+        (lambda text: text.replace(",cpu,1,", ",cpu,0,"), "p.csv:2: .*cpu row has cores"),
+        (lambda text: text + text.splitlines()[1] + "\n", "p.csv:3: .*measured in line 2 already"),
         (lambda text: text.splitlines()[0] + "\n", "has no rows"),
         (lambda text: "\0", "p.csv: not a"),
     ],
@@ -96,6 +99,7 @@ def test_published_rows_keep_the_two_resnets_apart() -> None:
     rows = read_profile(ROOT / "sim" / "data" / "gavel-osdi20.csv")
     assert {(row.model, row.dataset) for row in rows} == {("resnet18-cifar", "cifar10"), ("resnet50", "imagenet")}
     assert {row.device for row in rows} == {"k80", "p100", "v100"}
+    assert all("simulation_throughputs" in row.provenance for row in rows)  # Gavel published two tables that differ
 
 
 def test_shipped_cpu_figures_are_plausible() -> None:

@@ -47,6 +47,23 @@ MISTAKES = [
     ),
     ("batch_size = 32", "stop_accuracy = 80", r"stop_accuracy: .*less than or equal to 1, got 80"),
     ("batch_size = 32", "search_space.lr = {low = 2.0, high = 1.0}", r"search_space.lr: low must not exceed high"),
+    (
+        "batch_size = 32",
+        "search_space.lrr = {low = 0.1, high = 1.0}",
+        r"search_space.lrr: unknown key: did you mean 'lr'",
+    ),
+    (
+        "batch_size = 32",
+        "search_space.lr = {low = -0.1, high = 1.0}",
+        r"search_space.lr.low: .*greater than or equal to 0",
+    ),
+    ("batch_size = 32", "evaluation_images = 1" + "0" * 400, r"evaluation_images: .*less than or equal to"),
+    ("batch_size = 32", "pbt.perturbation_factors = [0.0, 1.2]", r"perturbation_factors.0: .*greater than or equal to"),
+    ("batch_size = 32", 'devices = ["cpi"]', r"experiments.e.devices: the cluster has no 'cpi': did you mean 'cpu'"),
+    ("[profile]", "[real]\ntime_scale = inf\n[profile]", r"real.time_scale: .*finite"),
+    ("[profile]", "[learning]\nbest_rate = nan\n[profile]", r"learning.best_rate: .*finite"),
+    ("[profile]", "[profile]\nx = " + "[" * 5000 + "]" * 5000, r"not TOML"),
+    ("cores = 2", 'cores = 2\n[[cluster.nodes]]\nname = "a"\ncores = 1', r"cluster: 2 nodes are called 'a'"),
     ('name = "good"', "", r"name: missing"),
     ('name = "good"', 'name = "../up"', r"name: .*pattern"),
     (

@@ -1,12 +1,18 @@
 """Small schedules computed by hand."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from hetsched.backend import LOG_NAME
 from hetsched.bounds import cluster_devices, full_jobs, makespan_bound, worker_devices
 from hetsched.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
 from hetsched.metrics import measure
 from hetsched.scenario import parse_strategy
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 ONE_CORE_AND_TWO = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
 
@@ -134,7 +140,9 @@ def test_fusion_uses_every_device_once() -> None:
 def test_bound_of_one_machine_is_its_work() -> None:
     scenario = make_scenario(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
     jobs = full_jobs(scenario.workload_spec())
-    assert makespan_bound(jobs, cluster_devices(scenario.cluster_spec()), scenario.times) == pytest.approx(4 * 20 * 4.0)
+    assert makespan_bound(
+        jobs, cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
+    ) == pytest.approx(4 * 20 * 4.0)
 
 
 def test_bound_respects_that_a_trial_is_in_one_place() -> None:
@@ -155,7 +163,9 @@ def test_bound_with_arrivals() -> None:
     tables = [{"name": "now", "population": 1}, {"name": "late", "population": 1, "arrival_s": 1000.0}]
     scenario = make_scenario(({"name": "a", "cores": 1},), experiments=tables)
     jobs = full_jobs(scenario.workload_spec())
-    assert makespan_bound(jobs, cluster_devices(scenario.cluster_spec()), scenario.times) == pytest.approx(1080.0)
+    assert makespan_bound(
+        jobs, cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
+    ) == pytest.approx(1080.0)
 
 
 @pytest.mark.parametrize("strategy", ["uniform+fifo", "fusion+least-progress", "fusion+hrfs"])
@@ -170,3 +180,34 @@ def test_no_run_beats_the_bound(simulate_log: Simulate, strategy: str) -> None:
         metrics = measure(simulate_log(scenario, strategy, seed), scenario)
         assert metrics.bound_ratio is not None
         assert metrics.bound_ratio >= 1 - 1e-9
+
+
+def test_bound_knows_shared_gpus() -> None:
+    # Two halves of a V100, each at 0.15 s an iteration, train faster than the whole at 0.1 s.
+    halves = [*ROWS, profile_row("v100", seconds=0.15, gpu_share=0.5)]
+    nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},)
+    scenario = make_scenario(nodes, rows=halves, devices=["v100"], population=4, stop_iterations=30)
+    devices = cluster_devices(scenario.cluster_spec(), scenario.times)
+    assert makespan_bound(full_jobs(scenario.workload_spec()), devices, scenario.times) == pytest.approx(4 * 30 * 0.075)
+
+
+def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
+    """Several kinds of trial, a policy that looks at expected times, two interpreters with other hash seeds."""
+    code = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from pathlib import Path
+from hetsched import scheduling
+from hetsched.registry import Strategy, load_policy_file
+from sim.engine import simulate
+from tests.conftest import make_scenario, profile_row
+load_policy_file(Path({str(Path(__file__).parent.parent)!r}) / "examples" / "my_policy.py")
+batches = (32, 48, 64, 80, 96)
+rows = [profile_row(cores=c, seconds=b / c / 7, batch_size=b) for b in batches for c in (1, 2)]
+tables = [{{"name": f"b{{b}}", "batch_size": b}} for b in batches]
+folder = Path(sys.argv[1]); folder.mkdir()
+simulate(make_scenario(rows=rows, experiments=tables), Strategy("fusion", "soonest"), 0, folder)
+"""
+    for hash_seed in "01":
+        environment = dict(os.environ, PYTHONHASHSEED=hash_seed)
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / hash_seed)], check=True, env=environment)
+    assert (tmp_path / "0" / LOG_NAME).read_bytes() == (tmp_path / "1" / LOG_NAME).read_bytes()

@@ -15,7 +15,16 @@ from hetsched.validate import Agreement, Error
 def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Table:
     table = Table(title=None, header_style="bold")
     table.add_column("strategy")
-    headings = ("makespan [s]", "95% interval", "x bound", "speed-up", "best accuracy", "utilisation", "nodes used")
+    headings = (
+        "makespan [s]",
+        "95% interval",
+        "x bound",
+        "speed-up",
+        "best accuracy",
+        "utilisation",
+        "cores used",
+        "GPUs used",
+    )
     for heading in headings:
         table.add_column(heading, justify="right")
     for name, figures in comparisons.items():
@@ -28,7 +37,8 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
             f"{figures.speedup_vs_baseline:.2f}",
             f"{figures.best_accuracy:.3f}",
             f"{figures.utilisation:.0%}",
-            f"{figures.nodes_used} of {figures.nodes}",
+            f"{figures.cores_used} of {figures.cores}",
+            f"{figures.gpus_used:g} of {figures.gpus}",
         )
     return table
 
