@@ -1,13 +1,14 @@
 """Backends: what carries a run out. They are found by entry point, as this package may import none of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from hetsched.cluster import Worker
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import InputError
-from hetsched.events import Event
+from hetsched.events import Event, RunStarted, WorkerJoined
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.state import State
@@ -45,14 +46,28 @@ class Backend(Protocol):
     ) -> Outcome: ...
 
 
+def begin(
+    dispatcher: Dispatcher, name: str, scenario: Scenario, strategy: Strategy, seed: int, workers: Iterable[Worker]
+) -> None:
+    """Record how a run starts, on every backend: what it is, and its workers."""
+    dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), name, seed, scenario.paced, scenario.synthetic))
+    for worker in workers:
+        dispatcher.record(WorkerJoined(0.0, worker))
+
+
 def backend(name: str) -> Backend:
     """The backend of that name: `sim` or `ray`. Raises InputError if what it needs is not installed."""
-    for point in entry_points(group="hetsched.backends", name=name):
+    loaded: Backend = load_part("hetsched.backends", name, f"the {name} backend")
+    return loaded
+
+
+def load_part(group: str, name: str, what: str) -> Any:
+    """What is installed under that entry point. Raises InputError, naming `what`, if it or a package of it is not."""
+    for point in entry_points(group=group, name=name):
         try:
-            loaded: Backend = point.load()
+            return point.load()
         except ModuleNotFoundError as error:
             raise InputError(
-                f"the {name} backend needs {error.name}, which is not installed: pip install 'hetsched[real]'"
+                f"{what} needs {error.name}, which is not installed: pip install 'hetsched[real]'"
             ) from error
-        return loaded
-    raise InputError(f"no backend {name!r} is installed; reinstall hetsched")
+    raise InputError(f"{what} is not installed; reinstall hetsched")

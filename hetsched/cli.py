@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hetsched import commands
-from hetsched.compare import available_cores
 from hetsched.errors import HetschedError, InputError
+from hetsched.host import available_cores
 from hetsched.registry import load_policy_file
 
 DESCRIPTION = """\
@@ -137,7 +137,11 @@ def parser() -> argparse.ArgumentParser:
     add_strategies(sub)
     sub.add_argument("--seeds", type=count, metavar="N", help="how many seeds (default: the scenario's)")
     sub.add_argument(
-        "--jobs", type=count, default=available_cores(), metavar="N", help="processes (default: the cores, %(default)s)"
+        "--jobs",
+        type=count,
+        default=len(available_cores()),
+        metavar="N",
+        help="processes (default: the cores, %(default)s)",
     )
 
     sub = add("simulate", commands.simulate, "simulate one strategy under one seed")

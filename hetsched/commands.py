@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from hetsched import allocation, bounds, scheduling
 from hetsched import compare as comparing
 from hetsched import validate as validating
+from hetsched.backend import load_part
 from hetsched.errors import InputError
 from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
 from hetsched.metrics import Metrics
@@ -22,7 +22,7 @@ from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
 from hetsched.run import Run, carry_out
-from hetsched.scenario import Scenario, check_profile, load, parse_strategy
+from hetsched.scenario import Scenario, load, parse_strategy, profiled_workers
 from hetsched.state import State
 
 Emit = Callable[[bytes], None]
@@ -45,9 +45,7 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
         )
     comparisons = comparing.compare(runs, baseline)
     document = {
-        "scenario": scenario.name,
-        "paced": scenario.paced,
-        "synthetic": scenario.synthetic,
+        **about(scenario),
         "baseline": str(baseline),
         "seeds": list(seeds),
         "folder": str(folder),
@@ -69,7 +67,7 @@ def simulate(options: argparse.Namespace, emit: Emit) -> None:
     scenario = load(options.scenario)
     strategy = parse_strategy(options.strategy)
     check_in(options.scenario, scenario, strategy)
-    seed = scenario.first_seed if options.seed is None else options.seed
+    seed = first_seed(options, scenario)
     folder = new_folder(options.out, "simulate", scenario)
     with TrialProgress("simulating", scenario) as progress:
         only = carry_out("sim", scenario, strategy, seed, folder, progress.listen)
@@ -102,7 +100,10 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
     if given is not None:
         scenario = scenario.replace_times(given)
     for strategy in strategies:
-        check_in(options.profile or options.scenario, scenario, strategy) if given else scenario.workers(strategy)
+        if given is not None:
+            check_in(options.profile, scenario, strategy)
+        else:
+            scenario.workers(strategy)
     folder = new_folder(options.out, "validate", scenario)
     agreements: dict[str, validating.Agreement] = {}
     everything: dict[str, list[Metrics]] = {}
@@ -121,9 +122,7 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
         agreements[str(strategy)] = validating.agreement(predicted, measured)
         everything[str(strategy)] = measured
     document = {
-        "scenario": scenario.name,
-        "paced": scenario.paced,
-        "synthetic": scenario.synthetic,
+        **about(scenario),
         "seeds": list(seeds),
         "folder": str(folder),
         "strategies": agreements,
@@ -144,7 +143,7 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
-    measure = profiler()
+    measure = load_part("hetsched.profilers", "torch", "profiling")
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
     measured: list[ProfileRow] = []
@@ -198,9 +197,7 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
     except InputError as error:
         raise InputError(f"{options.scenario}: {error}") from error
     document = {
-        "scenario": scenario.name,
-        "paced": scenario.paced,
-        "synthetic": scenario.synthetic,
+        **about(scenario),
         "bound_s": overall,
         "by_allocation_s": by_allocation,
     }
@@ -245,15 +242,25 @@ def real_scenario(options: argparse.Namespace) -> Scenario:
     return scenario.replace(real=scenario.real.model_copy(update=changes))
 
 
+def about(scenario: Scenario) -> dict[str, Any]:
+    """What every document says of its scenario."""
+    return {"scenario": scenario.name, "paced": scenario.paced, "synthetic": scenario.synthetic}
+
+
+def first_seed(options: argparse.Namespace, scenario: Scenario) -> int:
+    seed: int = scenario.first_seed if options.seed is None else options.seed
+    return seed
+
+
 def seeds_of(options: argparse.Namespace, scenario: Scenario) -> range:
-    first: int = scenario.first_seed if options.seed is None else options.seed
+    first = first_seed(options, scenario)
     return range(first, first + options.repeat)
 
 
 def check_in(path: Path, scenario: Scenario, strategy: Strategy) -> None:
     """Raise InputError, naming the file, for what the profile lacks."""
     try:
-        check_profile(scenario, strategy)
+        profiled_workers(scenario, strategy)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -297,10 +304,8 @@ def report_runs(
     """Print and write the figures of the repetitions of one strategy, and the final state of their trials."""
     metrics = [run.metrics for run, _ in runs]
     document = {
-        "scenario": scenario.name,
+        **about(scenario),
         "strategy": metrics[0].strategy,
-        "paced": scenario.paced,
-        "synthetic": scenario.synthetic,
         "folder": str(folder),
         "runs": [
             {
@@ -326,16 +331,6 @@ def report_runs(
     finish(options, emit, document, table, folder)
 
 
-def profiler() -> Callable[..., list[ProfileRow]]:
-    for point in entry_points(group="hetsched.profilers", name="torch"):
-        try:
-            loaded: Callable[..., list[ProfileRow]] = point.load()
-        except ModuleNotFoundError as error:
-            raise InputError(f"profiling needs {error.name}: pip install 'hetsched[real]'") from error
-        return loaded
-    raise InputError("no profiler is installed; reinstall hetsched")
-
-
 def finish(
     options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
 ) -> None:
@@ -352,11 +347,11 @@ def print_heading(text: str, scenario: Scenario) -> None:
     """Print the heading of a table; it says when nodes are paced or data is synthetic."""
     notes = [note for note, so in (("paced", scenario.paced), ("synthetic data", scenario.synthetic)) if so]
     text += f" ({', '.join(notes)})" if notes else ""
-    Console(highlight=False, soft_wrap=True).print(text, style="bold")
+    say(text, style="bold")
 
 
-def say(text: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(text)
+def say(text: str, style: str | None = None) -> None:
+    Console(highlight=False, soft_wrap=True).print(text, style=style)
 
 
 def show(table: Table) -> None:

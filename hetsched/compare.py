@@ -1,6 +1,5 @@
 """Comparing strategies: every strategy under every seed, and what can be said of the difference."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -155,8 +154,3 @@ def _load_policies(policy_files: Sequence[Path]) -> None:
 def _simulate(scenario: Scenario, strategy: Strategy, seed: int, folder: Path) -> Run:
     run, _ = carry_out("sim", scenario, strategy, seed, run_folder(folder, strategy, seed))
     return run
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

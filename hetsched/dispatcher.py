@@ -146,8 +146,8 @@ class Dispatcher:
             return "the worker is busy"
         experiment = state.experiments[trial.experiment]
         device = state.workers[decision.worker].device
-        if experiment.devices is not None and device not in experiment.devices:
-            return f"the trial runs on {', '.join(experiment.devices)} only, the worker is a {device}"
+        if not experiment.may_use(device):
+            return f"the trial runs on {', '.join(experiment.devices or ())} only, the worker is a {device}"
         remaining = experiment.stop_iterations - trial.iterations
         interval = experiment.pbt.perturbation_interval
         most = min(remaining, interval)

@@ -320,10 +320,10 @@ def load(path: Path) -> Scenario:
         raise InputError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
     scenario._folder = path.parent
     try:
-        for key in ["strategies"] + ["baseline"] * (scenario.baseline is not None):
-            names = scenario.strategies if key == "strategies" else [scenario.baseline or ""]
-            for name in names:
-                parse_strategy(name, where=key)
+        for name in scenario.strategies:
+            parse_strategy(name, where="strategies")
+        if scenario.baseline is not None:
+            parse_strategy(scenario.baseline, where="baseline")
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     try:
@@ -346,12 +346,13 @@ def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
     return Strategy(allocation_name, scheduling_name)
 
 
-def check_profile(scenario: Scenario, strategy: Strategy) -> None:
-    """Raise InputError for a pair of trial and worker that the simulator would need and the profile lacks, and for
-    trials that no worker may run."""
-    types = dict.fromkeys(worker.type for worker in scenario.workers(strategy))
+def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
+    """The strategy's workers. Raises InputError for a pair of trial and worker that the simulator would need and
+    the profile lacks, and for trials that no worker may run."""
+    workers = scenario.workers(strategy)
+    types = dict.fromkeys(worker.type for worker in workers)
     for experiment in scenario.workload_spec().experiments:
-        usable = [kind for kind in types if experiment.devices is None or kind.device in experiment.devices]
+        usable = [worker_type for worker_type in types if experiment.may_use(worker_type.device)]
         if not usable:
             raise InputError(
                 f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
@@ -360,6 +361,7 @@ def check_profile(scenario: Scenario, strategy: Strategy) -> None:
         for worker_type in usable:
             if scenario.times.seconds_per_iteration(experiment.kind, worker_type) is None:
                 raise InputError(_missing_entry(scenario, experiment, str(worker_type)))
+    return workers
 
 
 def _missing_entry(scenario: Scenario, experiment: Experiment, worker: str) -> str:

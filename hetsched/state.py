@@ -73,14 +73,7 @@ class Waiting(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """How long a segment took as a whole, in seconds, for so many iterations."""
-
-    iterations: int
-    seconds: float
-
-
-class Trained(NamedTuple):
-    """Iterations trained and the seconds that they took, evaluation and the like left out."""
+    """How many seconds so many iterations took."""
 
     iterations: int
     seconds: float
@@ -91,7 +84,8 @@ class State:
 
     `idle` holds workers in the order in which they became idle; `ready` holds the trials that could run now,
     least advanced first; `warm` the workers that have nothing to start up; `in_memory` the trial that a
-    worker trained last; `first_segments` each worker's first finished segment, in the order of their ends.
+    worker trained last; `first_segments` each worker's first finished segment as a whole, in the order of
+    their ends; `trained` what a worker trained of a kind of trial, evaluation and the like left out.
     """
 
     def __init__(self) -> None:
@@ -110,7 +104,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
-        self.trained: dict[tuple[WorkerId, TrialKind], Trained] = {}
+        self.trained: dict[tuple[WorkerId, TrialKind], Timing] = {}
         self.segments = 0
 
     @property
@@ -209,8 +203,8 @@ class State:
         seconds = event.time - segment.started
         self.first_segments.setdefault(event.worker, Timing(event.iterations, seconds))
         key = (event.worker, experiment.kind)
-        done = self.trained.get(key, Trained(0, 0.0))
-        self.trained[key] = Trained(done.iterations + event.iterations, done.seconds + event.parts.train_s)
+        done = self.trained.get(key, Timing(0, 0.0))
+        self.trained[key] = Timing(done.iterations + event.iterations, done.seconds + event.parts.train_s)
 
     def _segment_lost(self, event: SegmentLost) -> None:
         self._leave_worker(event.trial)

@@ -76,17 +76,15 @@ class StateView:
 
     def usable(self, trial: Trial, worker: Worker) -> bool:
         """Whether the trial may run on the worker's device."""
-        devices = self._state.experiments[trial.experiment].devices
-        return devices is None or worker.device in devices
+        return self.experiment(trial).may_use(worker.device)
 
     def interval(self, trial: Trial) -> int:
         """The iterations of a whole segment: a perturbation interval, never past the stop iteration."""
-        experiment = self._state.experiments[trial.experiment]
-        return min(experiment.pbt.perturbation_interval, experiment.stop_iterations - trial.iterations)
+        return min(self.experiment(trial).pbt.perturbation_interval, self.remaining(trial))
 
     def remaining(self, trial: Trial) -> int:
         """Iterations until the trial's stop iteration."""
-        return self._state.experiments[trial.experiment].stop_iterations - trial.iterations
+        return self.experiment(trial).stop_iterations - trial.iterations
 
     def seconds_per_iteration(self, trial: Trial, worker: Worker) -> float | None:
         """Seconds an iteration of the trial takes on the worker, or None while nothing is known of it.
@@ -94,7 +92,7 @@ class StateView:
         What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
         by how the other kinds measured on the worker compare with their profiles; next the profile alone.
         """
-        kind = self._state.experiments[trial.experiment].kind
+        kind = self.experiment(trial).kind
         done = self._state.trained.get((worker.id, kind))
         if done is not None:
             return done.seconds / done.iterations
@@ -116,7 +114,7 @@ class StateView:
         seconds = self.seconds_per_iteration(trial, worker)
         if seconds is None:
             return None
-        experiment = self._state.experiments[trial.experiment]
+        experiment = self.experiment(trial)
         costs = self._times.costs(experiment.kind, worker.type)
         return (
             (0.0 if worker.id in self._state.warm else costs.start_up_s)

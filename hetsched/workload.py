@@ -74,6 +74,10 @@ class Experiment(Struct, frozen=True):
     def kind(self) -> TrialKind:
         return TrialKind(self.model, self.dataset, self.batch_size)
 
+    def may_use(self, device: str) -> bool:
+        """Whether its trials may run on this type of device."""
+        return self.devices is None or device in self.devices
+
     def trial_ids(self) -> list[TrialId]:
         width = len(str(self.population - 1))
         return [TrialId(f"{self.id}-{number:0{width}}") for number in range(self.population)]

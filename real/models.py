@@ -49,6 +49,15 @@ def build(name: str, classes: int) -> nn.Module:
     Raises:
         ValueError: no such model; the message has the nearest name.
     """
+    return constructor(name)(classes)
+
+
+def constructor(name: str) -> Callable[[int], nn.Module]:
+    """Return what builds the model of that name.
+
+    Raises:
+        ValueError: no such model; the message has the nearest name.
+    """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}: {nearest(name, MODELS)}")
-    return MODELS[name](classes)
+    return MODELS[name]

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hetsched.errors import HetschedError
+from hetsched.host import available_cores
 from hetsched.profiles import ProfileRow
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
@@ -97,16 +98,17 @@ def measure(
         ProfileError: a measuring process failed, for instance because the memory ran out.
     """
     from real.data import classes  # here, as it takes seconds: these import torch
-    from real.models import build
+    from real.models import constructor
 
     for model in models:
-        build(model, classes(dataset or DATASET_OF.get(model, "cifar10")))
+        constructor(model)
+        classes(dataset or DATASET_OF.get(model, "cifar10"))
     if device == "cuda":
         from torch.cuda import is_available
 
         if not is_available():
             raise ValueError("torch finds no GPU on this machine; measure the cpu instead")
-    available = _available_cores()
+    available = available_cores()
     for name, values in (("cores", cores), ("batch_sizes", batch_sizes), ("least_iterations", [least_iterations])):
         if not values or min(values) < 1:
             raise ValueError(f"{name} is {list(values)}: expected whole numbers of at least 1")
@@ -140,12 +142,6 @@ def device_type(name: str) -> str:
     noise = r"nvidia|tesla|geforce|quadro|graphics|amd|instinct|pcie|nvl|sxm\d*|hbm\w*|\d+gb"
     words = [word for word in re.split(r"[\s\-_/]+", name.lower()) if word and not re.fullmatch(noise, word)]
     return "-".join(words) or "gpu"
-
-
-def _available_cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _row(point: _Point, measured: _Measured, available: int) -> ProfileRow:
@@ -217,7 +213,7 @@ def _measured_apart(point: _Point) -> _Measured:
 def _measure_here(point: _Point) -> _Measured:
     """Measure one point in this process, which must be fresh."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, _available_cores()[: point.cores])  # before torch counts its threads
+        os.sched_setaffinity(0, available_cores()[: point.cores])  # before torch counts its threads
     import torch
 
     from real.data import Images, classes

@@ -12,6 +12,7 @@ from ray import tune
 
 from hetsched.cluster import CPU, Worker
 from hetsched.errors import HetschedError, InputError
+from hetsched.host import available_cores
 from hetsched.workload import Hyperparameters, TrialId
 from real.training import Settings, Training
 
@@ -114,7 +115,7 @@ def pin(first: int, count: int) -> set[int]:
     """
     if not hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows can
         return set(range(min(count, os.cpu_count() or 1) or 1))
-    available = sorted(os.sched_getaffinity(0))
+    available = available_cores()
     cores = {available[(first + number) % len(available)] for number in range(max(count, 1))}
     os.sched_setaffinity(0, cores)
     return cores

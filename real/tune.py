@@ -9,13 +9,13 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
 from hetsched import scheduling
-from hetsched.backend import LOG_NAME, Listener, Outcome
+from hetsched.backend import LOG_NAME, Listener, Outcome, begin
 from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import HetschedError, InputError, nearest
-from hetsched.events import LogWriter, RunEnded, RunStarted, WorkerJoined
+from hetsched.events import LogWriter, RunEnded
 from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, check_profile
+from hetsched.scenario import Scenario, profiled_workers
 from hetsched.state import State
 from hetsched.workload import Experiment
 from real import testbed
@@ -69,11 +69,7 @@ def run(
             plans,
             {worker.id: WorkerPlacement(plans[worker.id], ray_nodes[worker.node]) for worker in workers},
         )
-        dispatcher.record(
-            RunStarted(0.0, scenario.name, str(strategy), "ray", seed, scenario.paced, scenario.synthetic)
-        )
-        for worker in workers:
-            dispatcher.record(WorkerJoined(0.0, worker))
+        begin(dispatcher, "ray", scenario, strategy, seed, workers)
         dispatcher.arrive(0.0, experiment, seed)
         try:
             _fit(work, folder.resolve())
@@ -160,7 +156,7 @@ def _plans(
         if worker.pace is not None:
             pace_s = scenario.times.seconds_per_iteration(experiment.kind, worker.type)
             if pace_s is None:
-                check_profile(scenario, strategy)
+                profiled_workers(scenario, strategy)
         host = None if scenario.real.address is None else worker.node
         plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
         taken[host] += max(worker.cores, 1)

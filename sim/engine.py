@@ -10,11 +10,11 @@ from zlib import crc32
 import simpy
 
 from hetsched import scheduling
-from hetsched.backend import LOG_NAME, Listener, Outcome
+from hetsched.backend import LOG_NAME, Listener, Outcome, begin
 from hetsched.dispatcher import Dispatcher
-from hetsched.events import LogWriter, Parts, RunEnded, RunStarted, SegmentEnded, WorkerJoined
+from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
 from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, check_profile
+from hetsched.scenario import Scenario, profiled_workers
 from hetsched.scheduling.policy import Dispatch
 from hetsched.state import State, Trial
 from hetsched.streams import stream
@@ -33,10 +33,11 @@ def simulate(
     listen: Listener | None = None,
 ) -> Outcome:
     """Simulate a strategy on a scenario; see `hetsched.backend.Backend`."""
-    check_profile(scenario, strategy)
+    workers = profiled_workers(scenario, strategy)
     with LogWriter(folder / LOG_NAME) as log_writer:
         simulation = Simulation(scenario, strategy, seed, log_writer, listen)
         try:
+            begin(simulation.dispatcher, "sim", scenario, strategy, seed, workers)
             simulation.run()
         except BaseException as error:
             simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
@@ -64,7 +65,6 @@ class Simulation:
         policy = scheduling.policies.create(strategy.scheduling)
         self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, scenario.times, log_writer, listen)
         self._scenario = scenario
-        self._strategy = strategy
         self._seed = seed
         self._curve = LearningCurve(scenario.learning)
         self._weights: dict[TrialId, Weights] = {}
@@ -73,13 +73,10 @@ class Simulation:
         self._to_arrive = 0
 
     def run(self) -> None:
-        """Run to the end. Raises PolicyError for a decision that is refused and for a stalled policy."""
-        scenario = self._scenario
-        self.dispatcher.record(
-            RunStarted(0.0, scenario.name, str(self._strategy), "sim", self._seed, scenario.paced, scenario.synthetic)
-        )
-        for worker in self._scenario.workers(self._strategy):
-            self.dispatcher.record(WorkerJoined(0.0, worker))
+        """Run to the end, on the workers that have joined.
+
+        Raises PolicyError for a decision that is refused and for a stalled policy.
+        """
         experiments = self._scenario.workload_spec().experiments
         self._to_arrive = len(experiments)
         for experiment in experiments:
@@ -113,7 +110,7 @@ class Simulation:
         experiment = self.state.experiments[trial.experiment]
         costs = self._scenario.times.costs(experiment.kind, worker.type)
         seconds = self._scenario.times.seconds_per_iteration(experiment.kind, worker.type)
-        assert seconds is not None, "check_profile looked at every pair"
+        assert seconds is not None, "profiled_workers looked at every pair"
         charged = self._scenario.overheads
         luck = next(self._luck[trial.id])
         noise = 1.0

@@ -7,7 +7,7 @@ import pytest
 
 from hetsched.errors import InputError
 from hetsched.profiles import write_profile
-from hetsched.scenario import Scenario, check_profile, load, parse_strategy
+from hetsched.scenario import Scenario, load, parse_strategy, profiled_workers
 from tests.conftest import ROWS
 
 GOOD = """
@@ -99,10 +99,10 @@ def test_a_missing_profile_entry_names_what_was_measured(scenario_file: Path) ->
     with pytest.raises(
         InputError, match=r"no entry for resnet18 on cifar10, batch 48 on a worker of 2 cpu; measured: "
     ):
-        check_profile(load(scenario_file), parse_strategy("fusion+hrfs"))
+        profiled_workers(load(scenario_file), parse_strategy("fusion+hrfs"))
     scenario_file.write_text(GOOD.replace("batch_size = 32", 'model = "resnet81"'))
     with pytest.raises(InputError, match=r"experiments.e.model: the profile has no entry for 'resnet81': did you mean"):
-        check_profile(load(scenario_file), parse_strategy("fusion+hrfs"))
+        profiled_workers(load(scenario_file), parse_strategy("fusion+hrfs"))
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:

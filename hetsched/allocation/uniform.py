@@ -36,7 +36,6 @@ class Uniform:
         for experiment in workload.experiments:
             for worker_type, count in counts.items():
                 seconds = times.seconds_per_iteration(experiment.kind, worker_type)
-                usable = experiment.devices is None or worker_type.device in experiment.devices
-                if seconds is not None and usable:
+                if seconds is not None and experiment.may_use(worker_type.device):
                     speed += experiment.population * count / seconds
         return speed

@@ -68,7 +68,7 @@ class HRFS:
 
     def _spare(self, state: StateView, trial: Trial, a: int | None) -> bool:
         """Whether a slow worker had better take nothing."""
-        experiment = state.experiments[trial.experiment]
+        experiment = state.experiment(trial)
         target = experiment.stop_accuracy
         if target is not None and state.best_score.get(experiment.id, -inf) >= target:
             return True
@@ -86,4 +86,4 @@ class HRFS:
         return []
 
     def _interval(self, state: StateView, trial: Trial) -> int:
-        return state.experiments[trial.experiment].pbt.perturbation_interval
+        return state.experiment(trial).pbt.perturbation_interval
