@@ -12,6 +12,7 @@ from hetsched.events import Event, RunStarted, WorkerJoined
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.state import State
+from hetsched.streams import stream
 
 LOG_NAME = "events.jsonl"
 
@@ -49,10 +50,12 @@ class Backend(Protocol):
 def begin(
     dispatcher: Dispatcher, name: str, scenario: Scenario, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
-    """Record how a run starts, on every backend: what it is, and its workers."""
+    """Record how a run starts, on every backend: what it is, and its workers. Set the policy up for it."""
     dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), name, seed, scenario.paced, scenario.synthetic))
     for worker in workers:
         dispatcher.record(WorkerJoined(0.0, worker))
+    rng = stream(seed, "policy", strategy.scheduling)
+    dispatcher.set_up(scenario.cluster_spec(), scenario.workload_spec(), rng)
 
 
 def backend(name: str) -> Backend:

@@ -45,6 +45,7 @@ class Job(NamedTuple):
     iterations: int
     devices: tuple[str, ...] | None = None
     arrival_s: float = 0.0
+    gang: int = 1
 
 
 class Mode(NamedTuple):
@@ -102,18 +103,22 @@ def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) 
 
 def full_jobs(workload: Workload) -> dict[Job, int]:
     """Every trial to its stop iteration."""
-    return Counter(
-        {_job(experiment, experiment.stop_iterations): experiment.population for experiment in workload.experiments}
-    )
+    jobs: Counter[Job] = Counter()
+    for experiment in workload.experiments:
+        for kind, count in experiment.kinds.items():
+            jobs[_job(experiment, kind, experiment.stop_iterations)] += count
+    return jobs
 
 
 def jobs_done(state: State) -> dict[Job, int]:
     """What the trials of a run have really done (in hindsight, if they stopped on accuracy)."""
-    return Counter(_job(state.experiments[trial.experiment], trial.iterations) for trial in state.trials.values())
+    return Counter(
+        _job(state.experiments[trial.experiment], trial.kind, trial.iterations) for trial in state.trials.values()
+    )
 
 
-def _job(experiment: Experiment, iterations: int) -> Job:
-    return Job(experiment.kind, iterations, experiment.devices, experiment.arrival_s)
+def _job(experiment: Experiment, kind: TrialKind, iterations: int) -> Job:
+    return Job(kind, iterations, experiment.devices, experiment.arrival_s, experiment.gang)
 
 
 def _released_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:

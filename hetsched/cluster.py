@@ -39,6 +39,10 @@ class WorkerType(NamedTuple):
     gpu_share: float
     pace: float | None = None
 
+    def gang(self, workers: int) -> "WorkerType":
+        """So many workers of this type that train one trial together, as profiles name them."""
+        return self if workers == 1 else self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
+
     def __str__(self) -> str:
         share = "" if self.gpu_share == 1 else f"{self.gpu_share:g} "
         name = f"{self.cores} cpu" if self.device == CPU else f"{share}{self.device}"

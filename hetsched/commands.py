@@ -203,7 +203,7 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
     }
 
     def table() -> None:
-        early = any(experiment.stop_accuracy is not None for experiment in scenario.workload.experiments)
+        early = any(experiment.stop_accuracy is not None for experiment in scenario.workload_spec().experiments)
         print_heading(f"{scenario.name}: no schedule of all iterations ends before", scenario)
         show(tables.bound_table(overall, by_allocation))
         say("Overheads and noise are left out." + " Trials that stop on accuracy may need fewer iterations." * early)
@@ -282,7 +282,7 @@ class TrialProgress(ProgressLine):
     """Progress of one run, by the iterations that its trials have done."""
 
     def __init__(self, what: str, scenario: Scenario) -> None:
-        super().__init__(what, sum(e.population * e.stop_iterations for e in scenario.workload.experiments))
+        super().__init__(what, sum(e.population * e.stop_iterations for e in scenario.workload_spec().experiments))
 
     def listen(self, state: State, event: Event) -> None:
         if isinstance(event, SegmentEnded):

@@ -5,7 +5,11 @@ A backend owns time and work. It tells the dispatcher what happened and starts w
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from math import isfinite
 from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
 
 from hetsched.cluster import CPU, ClusterSpec, Node, Worker
 from hetsched.errors import PolicyError
@@ -13,6 +17,7 @@ from hetsched.events import (
     Event,
     ExperimentArrived,
     LogWriter,
+    PolicyWoken,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -21,21 +26,36 @@ from hetsched.events import (
     TrialExploited,
 )
 from hetsched.profiles import StepTimes
-from hetsched.scheduling.policy import Dispatch, SchedulingPolicy
+from hetsched.scheduling.policy import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
 from hetsched.state import State, Status, Trial
 from hetsched.view import StateView
-from hetsched.workload import Experiment, Hyperparameters, TrialId
+from hetsched.workload import Experiment, Hyperparameters, TrialId, Workload
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
+
+
+SOONEST_WAKE_S = 0.001
+"""A policy is woken no sooner than this, so that wake-ups cannot keep time from advancing."""
+
+FRUITLESS_WAKES = 1000
+"""So many wake-ups in a row without a decision, while nothing runs, are a stall."""
+
+
+class Decided(NamedTuple):
+    """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
+
+    starts: list[Dispatch]
+    stops: list[TrialId]
 
 
 class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
 
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
-    this host (seconds, calls); neither is part of the run's time. `listen` is told of every event, after it
-    was applied (progress bars).
+    this host (seconds, calls); neither is part of the run's time. `wake_at` is when the policy wants to be asked
+    again at the latest (seconds since the start of the run), None if it did not say. `listen` is told of every
+    event, after it was applied (progress bars).
     """
 
     def __init__(
@@ -51,10 +71,24 @@ class Dispatcher:
         self.policy_name = policy_name
         self.decisions = 0
         self.decision_s = 0.0
+        self.wake_at: float | None = None
+        self._fruitless = 0
         self._policy = policy
+        self._times = times
         self._log = log
         self._listen = listen
         self._view = StateView(state, times)
+
+    def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
+        """Tell a policy that wants to know what it will work with. Raises PolicyError if the policy raises."""
+        if isinstance(self._policy, SetUp):
+            present = Workload(tuple(e for e in workload.experiments if e.arrival_s == 0))
+            try:
+                self._policy.setup(cluster, present, self._times, rng)
+            except (Exception, SystemExit) as error:
+                raise PolicyError(
+                    f"policy {self.policy_name!r} raised {type(error).__name__} in setup: {error}"
+                ) from error
 
     def record(self, event: Event) -> None:
         """Something happened: apply it to the state and append it to the log."""
@@ -67,8 +101,9 @@ class Dispatcher:
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
         self.record(ExperimentArrived(time, experiment))
-        for trial, hyperparameters in experiment.initial_hyperparameters(seed).items():
-            self.record(TrialAdded(time, trial, experiment.id, hyperparameters))
+        for number, (trial, hyperparameters) in enumerate(experiment.initial_hyperparameters(seed).items()):
+            batch_size = experiment.kind(number).batch_size
+            self.record(TrialAdded(time, trial, experiment.id, batch_size, hyperparameters))
 
     def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> None:
         """A segment ended: its result, then the stop rule, else PBT. Ask for `dispatch` next.
@@ -92,19 +127,22 @@ class Dispatcher:
         if self._log is not None:
             self._log.flush()
 
-    def dispatch(self, time: float) -> list[Dispatch]:
-        """The policy's decisions for this moment, validated and recorded as started.
+    def dispatch(self, time: float) -> Decided:
+        """The policy's decisions for this moment, validated and recorded.
 
         Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
         policy itself raises.
         """
         state = self.state
+        self.wake_at = None
+        decided = Decided([], [])
         if not state.ready or not state.idle:
-            return []
+            return decided
+        # One more than can be carried out: it will be refused, and a policy that never ends cannot hang the run.
+        most = len(state.idle) + len(state.ready) + 2
         started = perf_counter()
         try:
-            # One more than can be carried out: it will be refused, and a policy that never ends cannot hang the run.
-            decisions = list(islice(self._policy.dispatch(self._view), len(state.idle) + 1))
+            decisions = list(islice(self._policy.dispatch(self._view), most))
         except (Exception, SystemExit) as error:
             raise PolicyError(
                 f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
@@ -114,15 +152,31 @@ class Dispatcher:
         for decision in decisions:
             if reason := self._refusal(decision):
                 raise PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {reason}")
-            self.record(SegmentStarted(time, decision.trial, decision.worker, decision.iterations))
-        return decisions
+            match decision:
+                case Dispatch(trial, worker, iterations, others):
+                    self.record(SegmentStarted(time, trial, worker, iterations, others))
+                    decided.starts.append(decision)
+                case Stop(trial, reason):
+                    self.record(TrialCompleted(time, trial, f"stopped by {self.policy_name}: {reason}"))
+                    decided.stops.append(trial)
+                case WakeAt(at):
+                    at = max(at, time + SOONEST_WAKE_S)
+                    self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+        self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
+        return decided
+
+    def wake(self, time: float) -> Decided:
+        """It is `wake_at`: ask the policy again."""
+        self.record(PolicyWoken(time))
+        return self.dispatch(time)
 
     def check_stalled(self) -> None:
         """Raise PolicyError if trials wait while nothing runs: without this a run would hang.
 
         Call it when nothing is left to happen that could make the policy decide anew.
         """
-        if self.state.ready and not self.state.running:
+        waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
+        if self.state.ready and not self.state.running and not waits:
             raise PolicyError(
                 f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left all "
                 f"{len(self.state.idle)} workers idle while {len(self.state.ready)} trials wait and nothing runs"
@@ -130,32 +184,51 @@ class Dispatcher:
 
     def _refusal(self, decision: object) -> str | None:
         """Why a decision must not be carried out, given the decisions carried out before it; None if it may."""
-        if not isinstance(decision, Dispatch):
-            return "a policy returns Dispatch(trial, worker, iterations)"
-        if not isinstance(decision.trial, str) or not isinstance(decision.worker, str):
+        match decision:
+            case WakeAt(time):
+                finite = isinstance(time, (int, float)) and isfinite(time)
+                return None if finite else "the time must be a number of seconds"
+            case Stop(trial, reason):
+                return self._not_ready(trial) if isinstance(reason, str) else "the reason must be a text"
+            case Dispatch():
+                return self._not_ready(decision.trial) or self._misplaced(decision)
+        return "a policy returns Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
+
+    def _not_ready(self, identifier: object) -> str | None:
+        if not isinstance(identifier, str):
             return "trial and worker are ids, such as trial.id and worker.id"
-        state = self.state
-        trial = state.trials.get(decision.trial)
+        trial = self.state.trials.get(TrialId(identifier))
         if trial is None:
             return "no such trial"
         if trial.status is not Status.READY:
             return f"the trial is {trial.status}, not ready"
-        if decision.worker not in state.workers:
-            return "no such worker, or it is dead"
-        if decision.worker not in state.idle:
-            return "the worker is busy"
+        return None
+
+    def _misplaced(self, decision: Dispatch) -> str | None:
+        state = self.state
+        trial = state.trials[decision.trial]
         experiment = state.experiments[trial.experiment]
+        if not isinstance(decision.worker, str) or not isinstance(decision.others, tuple):
+            return "trial and worker are ids, such as trial.id and worker.id"
+        workers = (decision.worker, *decision.others)
+        for worker in workers:
+            if worker not in state.workers:
+                return f"no such worker as {worker!r}, or it is dead"
+            if worker not in state.idle:
+                return f"the worker {worker!r} is busy"
+        if len(set(workers)) != len(workers) or len(workers) != experiment.gang:
+            return f"the trial takes {experiment.gang} different worker(s) at once"
+        types = {state.workers[worker].type for worker in workers}
+        if len(types) > 1:
+            return "the workers of a gang are of one type"
         device = state.workers[decision.worker].device
         if not experiment.may_use(device):
             return f"the trial runs on {', '.join(experiment.devices or ())} only, the worker is a {device}"
         remaining = experiment.stop_iterations - trial.iterations
-        interval = experiment.pbt.perturbation_interval
-        most = min(remaining, interval)
+        most = min(remaining, experiment.longest_segment)
         if type(decision.iterations) is not int or not 1 <= decision.iterations <= most:
-            return (
-                f"iterations must be a whole number from 1 to {most} (the perturbation interval is {interval}, "
-                f"{remaining} iterations remain)"
-            )
+            limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
+            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
         return None
 
 

@@ -48,13 +48,17 @@ class ExperimentArrived(Event, frozen=True, tag="experiment-arrived"):
 class TrialAdded(Event, frozen=True, tag="trial-added"):
     trial: TrialId
     experiment: ExperimentId
+    batch_size: int
     hyperparameters: Hyperparameters
 
 
-class SegmentStarted(Event, frozen=True, tag="segment-started"):
+class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-started"):
+    """`others` are the further workers of a gang."""
+
     trial: TrialId
     worker: WorkerId
     iterations: int
+    others: tuple[WorkerId, ...] = ()
 
 
 class Parts(Struct, frozen=True):
@@ -104,6 +108,10 @@ class TrialCompleted(Event, frozen=True, tag="trial-completed"):
     reason: str
 
 
+class PolicyWoken(Event, frozen=True, tag="policy-woken"):
+    """The policy is asked again because it wanted to be at this time."""
+
+
 class RunEnded(Event, frozen=True, tag="run-ended"):
     reason: str
 
@@ -119,6 +127,7 @@ AnyEvent = (
     | SegmentLost
     | TrialExploited
     | TrialCompleted
+    | PolicyWoken
     | RunEnded
 )
 

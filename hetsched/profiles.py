@@ -5,17 +5,19 @@ A profile is a CSV file, one row a measurement, each with its provenance:
     model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,
     evaluation_s_per_image,start_up_s,restore_s,checkpoint_s,provenance
 
-CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share. An empty cost was not measured.
+CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1 is a gang of so many
+GPUs. An empty cost was not measured.
 """
 
 import csv
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Self
 
+import msgspec
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,7 +39,7 @@ class ProfileRow(BaseModel):
     batch_size: int = Field(gt=0)
     device: str
     cores: int = Field(ge=0)
-    gpu_share: float = Field(ge=0, le=1)
+    gpu_share: float = Field(ge=0)
     seconds_per_iteration: float = Field(ge=1e-9, le=1e9)
     noise_cv: float | None = Field(default=None, ge=0)
     evaluation_s_per_image: float | None = Field(default=None, ge=0)
@@ -50,6 +52,8 @@ class ProfileRow(BaseModel):
     def _cores_or_a_gpu(self) -> Self:
         if (self.device == CPU) != (self.cores > 0) or (self.device == CPU) != (self.gpu_share == 0):
             raise ValueError("a cpu row has cores and gpu_share 0, a GPU row has cores 0 and a gpu_share")
+        if self.gpu_share > 1 and not self.gpu_share.is_integer():
+            raise ValueError(f"a gpu_share above 1 is a number of whole GPUs, got {self.gpu_share:g}")
         return self
 
     @property
@@ -135,6 +139,10 @@ class StepTimes:
         self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
         self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
 
+    def without(self, costs: Collection[str]) -> "StepTimes":
+        """The same times with these costs (fields of `Costs`) at 0."""
+        return _WithoutCosts(self, costs)
+
     def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
         """Seconds per iteration, or None where the profile does not say.
 
@@ -205,3 +213,14 @@ class StepTimes:
         (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
         y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
         return y if y > 0 else None
+
+
+class _WithoutCosts(StepTimes):
+    """Step times that leave some costs out."""
+
+    def __init__(self, times: StepTimes, left_out: Collection[str]) -> None:
+        super().__init__(times.rows, extrapolate=times.extrapolate)
+        self._left_out = dict.fromkeys(left_out, 0.0)
+
+    def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        return msgspec.structs.replace(super().costs(kind, worker), **self._left_out)

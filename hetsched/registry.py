@@ -1,16 +1,18 @@
 """Policies by name: built in, from an installed package's entry points, or from a user's own file."""
 
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from hetsched.errors import InputError, PolicyError, nearest
 
 P = TypeVar("P")
-C = TypeVar("C", bound=Callable[[], Any])
+C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Registry(Generic[P]):
@@ -19,7 +21,7 @@ class Registry(Generic[P]):
     def __init__(self, kind: str, group: str) -> None:
         self.kind = kind
         self.group = group
-        self._factories: dict[str, Callable[[], P]] = {}
+        self._factories: dict[str, Callable[..., P]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios."""
@@ -36,19 +38,33 @@ class Registry(Generic[P]):
         offered = {point.name for point in entry_points(group=self.group)}
         return sorted(self._factories.keys() | offered)
 
-    def create(self, name: str) -> P:
-        """A new policy.
+    def create(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> P:
+        """A new policy, made with these keyword arguments.
 
-        Raises InputError with the nearest right spelling if there is none of that name, PolicyError if it raises.
+        Raises InputError with the nearest right spelling if there is none of that name or it has no such option,
+        PolicyError if it raises; a ValueError with options says that a value is wrong and becomes an InputError.
         """
         factory = self.factory(name)
+        self._check_options(name, factory, options)
         try:
-            return factory()
+            return factory(**options)
         except (Exception, SystemExit) as error:
-            message = f"{self.kind} policy {name!r} cannot be made without arguments: {type(error).__name__}: {error}"
+            if options and isinstance(error, ValueError):
+                raise InputError(f"{self.kind} policy {name!r}: {error}") from error
+            given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
+            message = f"{self.kind} policy {name!r} cannot be made {given}: {type(error).__name__}: {error}"
             raise PolicyError(message) from error
 
-    def factory(self, name: str) -> Callable[[], P]:
+    def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
+        parameters = inspect.signature(factory).parameters
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return
+        for option in options:
+            if option not in parameters:
+                hint = nearest(option, parameters) if parameters else "it has none"
+                raise InputError(f"{self.kind} policy {name!r} has no option {option!r}: {hint}")
+
+    def factory(self, name: str) -> Callable[..., P]:
         if name not in self._factories:
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = point.load()

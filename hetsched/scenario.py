@@ -21,6 +21,8 @@ from hetsched.dispatcher import check_allocation
 from hetsched.errors import InputError, PolicyError, nearest
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Strategy
+from hetsched.scheduling.policy import SchedulingPolicy
+from hetsched.traces import arrive_at_random, read_jobs
 from hetsched.workload import PBT, Experiment, ExperimentId, Range, TrialKind, Workload
 
 # Limits beyond anything that is trained, so that no sum of them overflows.
@@ -90,12 +92,19 @@ class RangeTable(_Table):
 
 
 class PBTTable(_Table):
-    """Population-Based Training, with Ray Tune's defaults; the interval is in iterations."""
+    """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
+    Unless `enabled`, the trials of the experiment are independent of each other.
+    """
+
+    enabled: bool = True
     perturbation_interval: Count = 50
     quantile_fraction: float = Field(default=0.25, ge=0, le=0.5)
     resample_probability: Fraction = 0.25
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
+
+    def settings(self) -> PBT | None:
+        return PBT(**self.model_dump(exclude={"enabled"})) if self.enabled else None
 
 
 class SearchSpaceTable(_Table):
@@ -114,27 +123,83 @@ class ExperimentTable(_Table):
     name: Name
     model: str = "resnet18"
     dataset: str = "cifar10"
-    batch_size: Count = 512
+    batch_size: Count | list[Count] = 512
     population: Count = 20
     stop_iterations: Count = 1000
     stop_accuracy: Fraction | None = None
     arrival_s: Seconds = 0.0
-    evaluation_images: Count = 10_000
+    evaluation_images: int = Field(default=10_000, ge=0, le=10**9)
     train_images: Count | None = None
     devices: list[str] | None = Field(default=None, min_length=1)
+    gang: Count = 1
+    checkpoint_interval: Count | None = None
     pbt: PBTTable = PBTTable()
     search_space: SearchSpaceTable = SearchSpaceTable()
+    count: Count = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.batch_size == []:
+            raise ValueError("batch_size: a list needs at least one batch size")
+        if self.checkpoint_interval is not None and self.pbt.enabled:
+            raise ValueError("checkpoint_interval needs pbt.enabled = false; under PBT set pbt.perturbation_interval")
+        return self
+
+    def names(self) -> list[str]:
+        return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
+
+    def experiments(self) -> list[Experiment]:
+        return [
+            Experiment(
+                ExperimentId(name),
+                self.model,
+                self.dataset,
+                tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,),
+                self.population,
+                self.stop_iterations,
+                self.stop_accuracy,
+                self.pbt.settings(),
+                self.search_space.ranges(),
+                self.arrival_s,
+                self.evaluation_images,
+                self.train_images,
+                tuple(self.devices) if self.devices is not None else None,
+                self.gang,
+                self.checkpoint_interval,
+            )
+            for name in self.names()
+        ]
+
+
+class PoissonTable(_Table):
+    """Experiments arrive one after the other, with exponential gaps of this mean; the first one at 0."""
+
+    mean_gap_s: Annotated[float, Field(gt=0, le=1e9)]
+    seed: int = Field(default=0, ge=0)
 
 
 class WorkloadTable(_Table):
-    experiments: list[ExperimentTable] = Field(min_length=1)
+    """Experiments, or a `trace` of independent jobs (a CSV file relative to the scenario), or both.
+
+    With `poisson`, the experiments that are listed here arrive in their order as a Poisson process.
+    """
+
+    experiments: list[ExperimentTable] = []
+    trace: str | None = None
+    poisson: PoissonTable | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [experiment.name for experiment in self.experiments]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two experiments are called {name!r}; names must differ")
+        if not self.experiments and self.trace is None:
+            raise ValueError("there is nothing to train: list experiments, or name a trace")
+        counts = Counter(name for experiment in self.experiments for name in experiment.names())
+        for name, times in counts.items():
+            if times > 1:
+                raise ValueError(
+                    f"{times} experiments are called {name!r} (count numbers them from 0); names must differ"
+                )
+        if self.poisson is not None and any(experiment.arrival_s for experiment in self.experiments):
+            raise ValueError("poisson says when experiments arrive: leave out their arrival_s")
         return self
 
 
@@ -154,6 +219,18 @@ class OverheadsTable(_Table):
     checkpoint: bool = True
     noise: bool = True
     dispatch_s: Seconds = 0.0
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The costs, by their names in a profile, that are not charged."""
+        names = {
+            "start_up_s": self.start_up,
+            "restore_s": self.restore,
+            "evaluation_s_per_image": self.evaluation,
+            "checkpoint_s": self.checkpoint,
+            "noise_cv": self.noise,
+        }
+        return frozenset(name for name, charged in names.items() if not charged)
 
 
 class LearningTable(_Table):
@@ -176,6 +253,10 @@ class RealTable(_Table):
     address: str | None = None
 
 
+PolicyOptions = dict[str, dict[str, bool | int | float | str]]
+"""Options by the name of the policy."""
+
+
 class Scenario(_Table):
     """A cluster, a workload, a profile and what to compare. Load one with `load`."""
 
@@ -190,6 +271,8 @@ class Scenario(_Table):
     overheads: OverheadsTable = OverheadsTable()
     learning: LearningTable = LearningTable()
     real: RealTable = RealTable()
+    allocation: PolicyOptions = {}
+    scheduling: PolicyOptions = {}
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:
@@ -205,6 +288,14 @@ class Scenario(_Table):
 
     _folder: Path = PrivateAttr(default=Path())
     _times: StepTimes | None = PrivateAttr(default=None)
+    _jobs: list[Experiment] | None = PrivateAttr(default=None)
+
+    @property
+    def charged_times(self) -> StepTimes:
+        """The profile without the costs that `[overheads]` leaves out: what the simulator charges, and policies
+        expect."""
+        left_out = self.overheads.left_out
+        return self.times.without(left_out) if left_out else self.times
 
     @property
     def times(self) -> StepTimes:
@@ -235,35 +326,28 @@ class Scenario(_Table):
         )
 
     def workload_spec(self) -> Workload:
-        experiments = [
-            Experiment(
-                ExperimentId(table.name),
-                table.model,
-                table.dataset,
-                table.batch_size,
-                table.population,
-                table.stop_iterations,
-                table.stop_accuracy,
-                PBT(**table.pbt.model_dump()),
-                table.search_space.ranges(),
-                table.arrival_s,
-                table.evaluation_images,
-                table.train_images,
-                tuple(table.devices) if table.devices is not None else None,
-            )
-            for table in self.workload.experiments
-        ]
-        return Workload(tuple(sorted(experiments, key=lambda experiment: experiment.arrival_s)))
+        """The experiments in the order of their arrival. Raises InputError for a trace that cannot be read."""
+        experiments = [experiment for table in self.workload.experiments for experiment in table.experiments()]
+        if self.workload.poisson is not None:
+            experiments = arrive_at_random(experiments, self.workload.poisson.mean_gap_s, self.workload.poisson.seed)
+        if self._jobs is None:
+            trace = self.workload.trace
+            self._jobs = [] if trace is None else read_jobs(self._folder / trace, self.times)
+        return Workload(tuple(sorted(experiments + self._jobs, key=lambda experiment: experiment.arrival_s)))
+
+    def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
+        """A new scheduling policy of the strategy, with the scenario's options for it."""
+        return scheduling.policies.create(strategy.scheduling, self.scheduling.get(strategy.scheduling, {}))
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
 
         Raises PolicyError, naming the policy, if they cannot be or the policy raises.
         """
-        cluster = self.cluster_spec()
-        policy = allocation.policies.create(strategy.allocation)
+        cluster, workload = self.cluster_spec(), self.workload_spec()
+        policy = allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
         try:
-            workers = list(policy.workers(cluster, self.workload_spec(), self.times))
+            workers = list(policy.workers(cluster, workload, self.times))
         except Exception as error:
             name = f"allocation policy {strategy.allocation!r}"
             raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
@@ -277,17 +361,21 @@ class Scenario(_Table):
     @property
     def synthetic(self) -> bool:
         """Whether some experiment trains on the stand-in for a real data set."""
-        return any(experiment.dataset == "synthetic" for experiment in self.workload.experiments)
+        return any(experiment.dataset == "synthetic" for experiment in self.workload_spec().experiments)
 
     def to_toml(self) -> str:
         """The scenario with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, and `profile.csv`: all that another run needs."""
+        """Write `scenario.toml`, every default written out, `profile.csv` and a copy of the trace: all that another
+        run needs."""
         folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
         complete = self.replace(profile=self.profile.model_copy(update={"sources": ["profile.csv"]}))
+        if self.workload.trace is not None:
+            (folder / "trace.csv").write_bytes((self._folder / self.workload.trace).read_bytes())
+            complete = complete.replace(workload=self.workload.model_copy(update={"trace": "trace.csv"}))
         (folder / "scenario.toml").write_text(complete.to_toml())
 
     def replace(self, **changes: Any) -> "Scenario":
@@ -295,6 +383,8 @@ class Scenario(_Table):
         copy = self.model_copy(update=changes)
         if "profile" in changes:
             copy._times = None
+        if "workload" in changes:
+            copy._jobs = None
         return copy
 
     def replace_times(self, times: StepTimes) -> "Scenario":
@@ -324,12 +414,20 @@ def load(path: Path) -> Scenario:
             parse_strategy(name, where="strategies")
         if scenario.baseline is not None:
             parse_strategy(scenario.baseline, where="baseline")
+        for name, options in scenario.allocation.items():
+            allocation.policies.create(name, options)
+        for name, options in scenario.scheduling.items():
+            scheduling.policies.create(name, options)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     try:
         scenario.times  # noqa: B018  (reads the sources)
     except InputError as error:
         raise InputError(f"{path}: profile.sources: {error}") from error
+    try:
+        scenario.workload_spec()  # reads the trace
+    except InputError as error:
+        raise InputError(f"{path}: workload.trace: {error}") from error
     return scenario
 
 
@@ -359,27 +457,30 @@ def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
                 f"it has {', '.join(map(str, types))}"
             )
         for worker_type in usable:
-            if scenario.times.seconds_per_iteration(experiment.kind, worker_type) is None:
-                raise InputError(_missing_entry(scenario, experiment, str(worker_type)))
+            for kind in experiment.kinds:
+                if scenario.times.seconds_per_iteration(kind, worker_type.gang(experiment.gang)) is None:
+                    raise InputError(
+                        _missing_entry(scenario, kind, experiment.id, str(worker_type.gang(experiment.gang)))
+                    )
     return workers
 
 
-def _missing_entry(scenario: Scenario, experiment: Experiment, worker: str) -> str:
+def _missing_entry(scenario: Scenario, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:
     rows = scenario.times.rows
-    key = f"workload.experiments.{experiment.id}"
+    key = f"workload.experiments.{experiment}"
     for word, known, field in (
-        (experiment.model, {row.model for row in rows}, "model"),
-        (experiment.dataset, {row.dataset for row in rows if row.model == experiment.model}, "dataset"),
+        (kind.model, {row.model for row in rows}, "model"),
+        (kind.dataset, {row.dataset for row in rows if row.model == kind.model}, "dataset"),
     ):
         if word not in known:
             return f"{key}.{field}: the profile has no entry for {word!r}: {nearest(word, known)}"
     known = {
         str(row.worker_type) + f" at batch {row.batch_size}"
         for row in rows
-        if (row.model, row.dataset) == (experiment.model, experiment.dataset)
+        if (row.model, row.dataset) == (kind.model, kind.dataset)
     }
     return (
-        f"{key}: the profile has no entry for {experiment.kind} on a worker of {worker}; measured: "
+        f"{key}: the profile has no entry for {kind} on a worker of {worker}; measured: "
         f"{', '.join(sorted(known))}. Measure it with 'hetsched profile', or set profile.extrapolate = true"
     )
 

@@ -1,5 +1,6 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from hetsched.cluster import Worker, WorkerId
 from hetsched.events import (
     Event,
     ExperimentArrived,
+    PolicyWoken,
     RunEnded,
     RunStarted,
     SegmentEnded,
@@ -44,6 +46,7 @@ class Trial(Struct, frozen=True):
     id: TrialId
     index: int
     experiment: ExperimentId
+    kind: TrialKind
     hyperparameters: Mapping[str, float]
     arrived: float
     iterations: int = 0
@@ -56,12 +59,17 @@ class Trial(Struct, frozen=True):
 
 
 class Segment(Struct, frozen=True):
-    """A segment that is running."""
+    """A segment that is running; `others` are the further workers of a gang."""
 
     trial: TrialId
     worker: WorkerId
     iterations: int
     started: float
+    others: tuple[WorkerId, ...] = ()
+
+    @property
+    def workers(self) -> tuple[WorkerId, ...]:
+        return (self.worker, *self.others)
 
 
 class Waiting(NamedTuple):
@@ -85,7 +93,7 @@ class State:
     `idle` holds workers in the order in which they became idle; `ready` holds the trials that could run now,
     least advanced first; `warm` the workers that have nothing to start up; `in_memory` the trial that a
     worker trained last; `first_segments` each worker's first finished segment as a whole, in the order of
-    their ends; `trained` what a worker trained of a kind of trial, evaluation and the like left out.
+    their ends; `trained` what each worker trained of which kinds of trial, evaluation and the like left out.
     """
 
     def __init__(self) -> None:
@@ -104,7 +112,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
-        self.trained: dict[tuple[WorkerId, TrialKind], Timing] = {}
+        self.trained: defaultdict[WorkerId, dict[TrialKind, Timing]] = defaultdict(dict)
         self.segments = 0
 
     @property
@@ -138,9 +146,9 @@ class State:
             "now": self.now,
             "ended": self.ended,
             "segments": self.segments,
-            "workers": msgspec.to_builtins(list(self.workers.values())),
-            "trials": msgspec.to_builtins(list(self.trials.values()), enc_hook=dict),
-            "running": msgspec.to_builtins(list(self.running.values())),
+            "workers": _plain(self.workers),
+            "trials": _plain(self.trials),
+            "running": _plain(self.running),
         }
 
     # One method an event type.
@@ -150,6 +158,9 @@ class State:
 
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event.reason
+
+    def _policy_woken(self, event: PolicyWoken) -> None:
+        """Only time has passed."""
 
     def _worker_joined(self, event: WorkerJoined) -> None:
         worker = event.worker
@@ -169,7 +180,9 @@ class State:
 
     def _trial_added(self, event: TrialAdded) -> None:
         frozen = MappingProxyType(event.hyperparameters)
-        trial = Trial(event.trial, len(self.trials), event.experiment, frozen, arrived=event.time)
+        experiment = self.experiments[event.experiment]
+        kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
+        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, arrived=event.time)
         self.trials[trial.id] = trial
         self._wait(trial)
         self.unfinished[trial.experiment] += 1
@@ -177,9 +190,11 @@ class State:
     def _segment_started(self, event: SegmentStarted) -> None:
         trial = self.trials[event.trial]
         self.ready.remove(Waiting(trial.iterations, trial.index, trial.id))
-        del self.idle[event.worker]
+        segment = Segment(trial.id, event.worker, event.iterations, event.time, event.others)
+        for worker in segment.workers:
+            del self.idle[worker]
         self._replace(trial, status=Status.RUNNING)
-        self.running[trial.id] = Segment(trial.id, event.worker, event.iterations, event.time)
+        self.running[trial.id] = segment
 
     def _segment_ended(self, event: SegmentEnded) -> None:
         segment = self._leave_worker(event.trial)
@@ -195,21 +210,22 @@ class State:
         )
         experiment = self.experiments[trial.experiment]
         self._wait(trial)
-        self.warm.add(event.worker)
-        self.in_memory[event.worker] = trial.id
+        for worker in segment.workers:
+            self.warm.add(worker)
+            self.in_memory[worker] = trial.id
         self.segments += 1
         self.lead[experiment.id] = max(self.lead[experiment.id], trial.iterations)
         self.best_score[experiment.id] = max(self.best_score.get(experiment.id, event.score), event.score)
         seconds = event.time - segment.started
         self.first_segments.setdefault(event.worker, Timing(event.iterations, seconds))
-        key = (event.worker, experiment.kind)
-        done = self.trained.get(key, Timing(0, 0.0))
-        self.trained[key] = Timing(done.iterations + event.iterations, done.seconds + event.parts.train_s)
+        trained = self.trained[event.worker]
+        done = trained.get(trial.kind, Timing(0, 0.0))
+        trained[trial.kind] = Timing(done.iterations + event.iterations, done.seconds + event.parts.train_s)
 
     def _segment_lost(self, event: SegmentLost) -> None:
-        self._leave_worker(event.trial)
-        self.warm.discard(event.worker)
-        self.in_memory.pop(event.worker, None)
+        for worker in self._leave_worker(event.trial).workers:
+            self.warm.discard(worker)
+            self.in_memory.pop(worker, None)
         self._wait(self._replace(self.trials[event.trial], status=Status.READY, at=None))
 
     def _trial_exploited(self, event: TrialExploited) -> None:
@@ -239,14 +255,16 @@ class State:
 
     def _leave_worker(self, trial: TrialId) -> Segment:
         segment = self.running.pop(trial)
-        if segment.worker in self.workers:
-            self.idle[segment.worker] = self.workers[segment.worker]
+        for worker in segment.workers:
+            if worker in self.workers:
+                self.idle[worker] = self.workers[worker]
         return segment
 
 
 _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     RunStarted: State._run_started,
     RunEnded: State._run_ended,
+    PolicyWoken: State._policy_woken,
     WorkerJoined: State._worker_joined,
     WorkerLeft: State._worker_left,
     ExperimentArrived: State._experiment_arrived,
@@ -257,6 +275,10 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     TrialExploited: State._trial_exploited,
     TrialCompleted: State._trial_completed,
 }
+
+
+def _plain(structs: Mapping[Any, Struct]) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(list(structs.values()), enc_hook=dict))
 
 
 def replay(events: Iterable[Event]) -> State:

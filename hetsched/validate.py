@@ -61,15 +61,15 @@ def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
         experiment.model_copy(
             update={
                 "population": workers + 1,
-                "stop_iterations": 4 * max(2, experiment.pbt.perturbation_interval // 2),
+                "stop_iterations": 4 * interval,
                 "stop_accuracy": None,
                 "arrival_s": 0.0,
-                "pbt": experiment.pbt.model_copy(
-                    update={"perturbation_interval": max(2, experiment.pbt.perturbation_interval // 2)}
-                ),
+                "checkpoint_interval": None,
+                "pbt": experiment.pbt.model_copy(update={"enabled": True, "perturbation_interval": interval}),
             }
         )
         for experiment in scenario.workload.experiments
+        for interval in [max(2, experiment.experiments()[0].interval // 2)]
     ]
     return scenario.replace(workload=scenario.workload.model_copy(update={"experiments": experiments}))
 
@@ -87,7 +87,7 @@ def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
             experiment = state.experiments[trial.experiment]
             worker = state.workers[event.worker].type
             restored = state.must_restore(trial, event.worker)
-            pair = (experiment.kind, worker._replace(pace=None))
+            pair = (trial.kind, worker._replace(pace=None))
             seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
         state.apply(event)
     rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
@@ -120,7 +120,7 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
         seconds_per_iteration=sum(trained) / iterations,
         # A segment averages over its iterations: the root of their number undoes that, if they are independent.
         noise_cv=stdev(rates) / fmean(rates) * (iterations / len(seen)) ** 0.5 if len(rates) > 1 else None,
-        evaluation_s_per_image=fmean(segment.ended.parts.evaluate_s / segment.images for segment in seen),
+        evaluation_s_per_image=fmean(segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen),
         start_up_s=fmean(starts) if starts else None,
         restore_s=fmean(restores) if restores else None,
         checkpoint_s=fmean(segment.ended.parts.checkpoint_s for segment in seen),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from hetsched.cluster import Worker, WorkerId
+from hetsched.cluster import Worker, WorkerId, WorkerType
 from hetsched.profiles import StepTimes
 from hetsched.state import Segment, State, Timing, Trial
 from hetsched.workload import Experiment, ExperimentId, TrialId
@@ -79,8 +79,12 @@ class StateView:
         return self.experiment(trial).may_use(worker.device)
 
     def interval(self, trial: Trial) -> int:
-        """The iterations of a whole segment: a perturbation interval, never past the stop iteration."""
-        return min(self.experiment(trial).pbt.perturbation_interval, self.remaining(trial))
+        """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""
+        return min(self.experiment(trial).interval, self.remaining(trial))
+
+    def longest_segment(self, trial: Trial) -> int:
+        """The most iterations that a segment of the trial may have now."""
+        return min(self.experiment(trial).longest_segment, self.remaining(trial))
 
     def remaining(self, trial: Trial) -> int:
         """Iterations until the trial's stop iteration."""
@@ -92,21 +96,25 @@ class StateView:
         What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
         by how the other kinds measured on the worker compare with their profiles; next the profile alone.
         """
-        kind = self.experiment(trial).kind
-        done = self._state.trained.get((worker.id, kind))
+        trained = self._state.trained.get(worker.id, {})
+        done = trained.get(trial.kind)
         if done is not None:
             return done.seconds / done.iterations
-        profiled = self._times.seconds_per_iteration(kind, worker.type)
+        profiled = self.profiled_seconds(trial, worker.type)
         if profiled is None:
             return None
         measured = expected = 0.0
-        for other in dict.fromkeys(experiment.kind for experiment in self._state.experiments.values()):
-            done = self._state.trained.get((worker.id, other))
+        for other, done in trained.items():
             reference = self._times.seconds_per_iteration(other, worker.type)
-            if done is not None and reference is not None:
+            if reference is not None:
                 measured += done.seconds
                 expected += reference * done.iterations
         return profiled * measured / expected if expected else profiled
+
+    def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
+        """Seconds an iteration of the trial takes by the profile alone, on a worker of the type (a gang: on its
+        workers together), or None where the profile does not say."""
+        return self._times.seconds_per_iteration(trial.kind, worker.gang(self.experiment(trial).gang))
 
     def segment_seconds(self, trial: Trial, worker: Worker, iterations: int) -> float | None:
         """Expected seconds of a whole segment: start-up if the worker is cold, restore if the trial's state is
@@ -115,7 +123,7 @@ class StateView:
         if seconds is None:
             return None
         experiment = self.experiment(trial)
-        costs = self._times.costs(experiment.kind, worker.type)
+        costs = self._times.costs(trial.kind, worker.type)
         return (
             (0.0 if worker.id in self._state.warm else costs.start_up_s)
             + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
@@ -123,3 +131,9 @@ class StateView:
             + experiment.evaluation_images * costs.evaluation_s_per_image
             + costs.checkpoint_s
         )
+
+    def expected_end(self, segment: Segment) -> float | None:
+        """When a running segment should end by what is known now, in seconds since the start of the run."""
+        trial, worker = self.trials[segment.trial], self.workers.get(segment.worker)
+        seconds = None if worker is None else self.segment_seconds(trial, worker, segment.iterations)
+        return None if seconds is None else segment.started + seconds

@@ -1,5 +1,6 @@
 """What is to be trained: experiments, their populations of trials, stop rules and search spaces."""
 
+from collections import Counter
 from typing import Literal, NamedTuple, NewType
 
 from msgspec import Struct
@@ -53,26 +54,50 @@ class Experiment(Struct, frozen=True):
 
     A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
     reached `stop_accuracy`. `evaluation_images` are evaluated at the end of every segment. `devices` are the device
-    types that its trials may run on (None: any).
+    types that its trials may run on (None: any). Batch sizes are dealt to the trials in turn. A trial takes `gang`
+    workers of one type at once. Without `pbt` its trials are independent of each other; their segments may then be of
+    any length, and are customarily of `checkpoint_interval` iterations (None: the whole trial).
     """
 
     id: ExperimentId
     model: str
     dataset: str
-    batch_size: int
+    batch_sizes: tuple[int, ...]
     population: int
     stop_iterations: int
     stop_accuracy: float | None
-    pbt: PBT
+    pbt: PBT | None
     search_space: dict[str, Range]
     arrival_s: float = 0.0
     evaluation_images: int = 10_000
     train_images: int | None = None
     devices: tuple[str, ...] | None = None
+    gang: int = 1
+    checkpoint_interval: int | None = None
 
     @property
-    def kind(self) -> TrialKind:
-        return TrialKind(self.model, self.dataset, self.batch_size)
+    def kinds(self) -> dict[TrialKind, int]:
+        """The kinds of its trials, and how many trials are of each."""
+        counts: Counter[TrialKind] = Counter()
+        for number in range(self.population):
+            counts[self.kind(number)] += 1
+        return counts
+
+    def kind(self, number: int) -> TrialKind:
+        """The kind of the trial of that number, from 0."""
+        return TrialKind(self.model, self.dataset, self.batch_sizes[number % len(self.batch_sizes)])
+
+    @property
+    def interval(self) -> int:
+        """The iterations of a customary segment."""
+        if self.pbt is not None:
+            return self.pbt.perturbation_interval
+        return self.checkpoint_interval or self.stop_iterations
+
+    @property
+    def longest_segment(self) -> int:
+        """The most iterations that a segment may have: under PBT, an interval."""
+        return self.interval if self.pbt is not None else self.stop_iterations
 
     def may_use(self, device: str) -> bool:
         """Whether its trials may run on this type of device."""

@@ -24,13 +24,13 @@ from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
 from hetsched.cluster import WorkerId
-from hetsched.dispatcher import Dispatcher
+from hetsched.dispatcher import Decided, Dispatcher
 from hetsched.errors import HetschedError, InputError
 from hetsched.events import Parts, SegmentEnded
 from hetsched.scheduling.policy import Dispatch
 from hetsched.state import Segment, Status, Trial
 from hetsched.streams import stream
-from hetsched.workload import Experiment, Hyperparameters, TrialId
+from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.checkpoints import Checkpoints
 from real.testbed import RayNodeId
 from real.trainable import Assignment, Plan
@@ -159,6 +159,10 @@ class TuneInternals:
         """Take a trial that has just reported off its actor, which is free when this returns."""
         self._controller.pause_trial(trial, should_checkpoint=False)
 
+    def stop(self, trial: TuneTrial) -> None:
+        """End a paused trial."""
+        self._controller.stop_trial(trial)
+
     def actor(self, trial: TuneTrial) -> Any:
         return trial.temporary_state.ray_actor
 
@@ -182,7 +186,7 @@ class DispatchingPBT(PopulationBasedTraining):
     """See the module. What breaks the run is kept in `run.error`: out of a hook, Tune would make a text of it."""
 
     def __init__(self, run: Run) -> None:
-        pbt = run.experiment.pbt
+        pbt = run.experiment.pbt or PBT()  # without PBT it is never asked
         super().__init__(
             time_attr="iterations",
             metric="accuracy",
@@ -255,19 +259,25 @@ class DispatchingPBT(PopulationBasedTraining):
     def _start_decided(self) -> None:
         if not self._run.clock.started:
             self._run.clock.start()
+        now, wake_at = self._run.clock.now(), self._run.dispatcher.wake_at
         if self._ask_policy:
             self._ask_policy = False
-            self._to_start += self._decide(self._run.clock.now())
+            self._to_start += self._carry_out(self._run.dispatcher.dispatch(now))
+        elif wake_at is not None and now >= wake_at:
+            self._to_start += self._carry_out(self._run.dispatcher.wake(now))
         for decision in self._to_start:
             trial = self._tune_trials[decision.trial]
             trial.set_config({**trial.config, "plan": self._run.plans[decision.worker]})
             self._tune.start(trial, self._run.placements[decision.worker])
         self._to_start.clear()
 
-    def _decide(self, now: float) -> list[Dispatch]:
-        decisions = self._run.dispatcher.dispatch(now)
+    def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Dispatch]:
+        """Stop what the policy stops, but for the trial whose segment is just `ending`; return what it starts."""
+        for trial in decided.stops:
+            if trial != ending:
+                self._tune.stop(self._tune_trials[trial])
         self._run.dispatcher.check_stalled()
-        return decisions
+        return decided.starts
 
     def _started(self, trial: TuneTrial) -> None:
         segment = self._run.dispatcher.state.running[trial.config["trial"]]
@@ -281,6 +291,7 @@ class DispatchingPBT(PopulationBasedTraining):
         ours = self._run.dispatcher.state.trials[segment.trial]
         assignment = Assignment(
             trial=ours.id,
+            batch_size=ours.kind.batch_size,
             hyperparameters=dict(ours.hyperparameters),
             seed=int(stream(self._run.seed, "training", ours.id).integers(2**31)),
             iterations=segment.iterations,
@@ -299,7 +310,7 @@ class DispatchingPBT(PopulationBasedTraining):
         parts = self._parts(now - segment.started, segment.worker, result)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
-        decisions = self._decide(now)
+        decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]
         self._to_start += [decision for decision in decisions if decision not in stays]
@@ -341,6 +352,8 @@ class DispatchingPBT(PopulationBasedTraining):
 
     def _perturb(self, controller: Any, trial: TuneTrial, ours: Trial) -> tuple[TrialId, Hyperparameters] | None:
         self._exploit_made = None
+        if self._run.experiment.pbt is None:
+            return None
         with self._luck.drawn():
             super().on_trial_result(controller, trial, {"iterations": ours.iterations, "accuracy": ours.score})
         return self._exploit_made

@@ -21,19 +21,20 @@ class Plan(msgspec.Struct, frozen=True):
     """What makes an actor the worker that it stands for.
 
     `first_core` counts the cores of the host that workers before this one have taken. `pace_s` is how many seconds an
-    iteration takes at least, None on a worker that runs as fast as it can.
+    iteration takes at least, by batch size; None on a worker that runs as fast as it can.
     """
 
     worker: Worker
     settings: Settings
     first_core: int
-    pace_s: float | None
+    pace_s: dict[int, float] | None
 
 
 class Assignment(msgspec.Struct, frozen=True):
     """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`)."""
 
     trial: TrialId
+    batch_size: int
     hyperparameters: Hyperparameters
     seed: int
     iterations: int
@@ -79,7 +80,8 @@ class SegmentTrainable(tune.Trainable):
         start = perf_counter()
         self._take_up(self._training, work)
         restored = perf_counter()
-        self._training.train(work.iterations, self._plan.pace_s)
+        pace_s = None if self._plan.pace_s is None else self._plan.pace_s[work.batch_size]
+        self._training.train(work.iterations, pace_s, work.batch_size)
         trained = perf_counter()
         accuracy = self._training.evaluate()
         evaluated = perf_counter()

@@ -31,7 +31,7 @@ class CheckpointError(HetschedError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained, apart from its hyperparameters.
+    """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
 
     `train_images` and `evaluation_images` limit how many images are used (None: all of them).
     """
@@ -107,10 +107,11 @@ class Training:
         """
         self._ready().param_groups[0].update(_sgd_group(hyperparameters))
 
-    def train(self, iterations: int, pace_s: float | None = None) -> float:
+    def train(self, iterations: int, pace_s: float | None = None, batch_size: int | None = None) -> float:
         """Do that many optimiser steps and return their mean loss, which is nan or inf if training diverged.
 
-        With `pace_s` the steps are slowed to at least that many seconds each, to stand in for a slower device.
+        Batches are of the settings' size unless `batch_size` is given. With `pace_s` the steps are slowed to at least
+        that many seconds each, to stand in for a slower device.
 
         Raises:
             ValueError: fewer than one iteration.
@@ -122,7 +123,7 @@ class Training:
         total = torch.zeros((), device=self._device)
         start = time.perf_counter()
         for done in range(1, iterations + 1):
-            images, labels = self._batch(self.iterations)
+            images, labels = self._batch(self.iterations, batch_size or self.settings.batch_size)
             torch.manual_seed(_mixed(self._seed, self.iterations))  # for models with dropout
             optimizer.zero_grad()
             loss: Tensor = cross_entropy(self._model(images), labels)
@@ -209,12 +210,11 @@ class Training:
             raise RuntimeError("this Training holds no trial: call reset or load first")
         return self._optimizer
 
-    def _batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """Return images (B, 3, 32, 32) float and labels (B,): a pure function of the seed and `iteration`.
+    def _batch(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
+        """Return images (size, 3, 32, 32) float and labels (size,): a pure function of the seed and `iteration`.
 
         Each epoch goes through all images once in an order of its own, less those that fill no whole batch.
         """
-        size = self.settings.batch_size
         epoch, position = divmod(iteration, len(self._train_images) // size)
         if self._order is None or self._order[0] != (self._seed, epoch):
             generator = torch.Generator().manual_seed(_mixed(self._seed, epoch))

@@ -8,7 +8,6 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
-from hetsched import scheduling
 from hetsched.backend import LOG_NAME, Listener, Outcome, begin
 from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Dispatcher
@@ -59,7 +58,7 @@ def run(
     os.environ.update(ENVIRONMENT)
     ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
     with LogWriter(folder / LOG_NAME) as log:
-        policy = scheduling.policies.create(strategy.scheduling)
+        policy = scenario.scheduling_policy(strategy)
         dispatcher = Dispatcher(State(), policy, strategy.scheduling, scenario.times, log, listen)
         work = Run(
             experiment,
@@ -126,6 +125,11 @@ def _only_experiment(scenario: Scenario) -> Experiment:
             f"{', '.join(experiment.id for experiment in experiments)}; leave one, or simulate"
         )
     [experiment] = experiments
+    if experiment.gang > 1:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
+            f"{experiment.gang}; set gang = 1, or simulate"
+        )
     for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, CLASSES)):
         if word not in known:
             key = f"workload.experiments.{experiment.id}.{field}"
@@ -144,7 +148,7 @@ def _plans(
     settings = Settings(
         experiment.model,
         experiment.dataset,
-        experiment.batch_size,
+        max(experiment.batch_sizes),
         None if data_dir is None else Path(data_dir),
         experiment.train_images,
         experiment.evaluation_images,
@@ -154,9 +158,10 @@ def _plans(
     for worker in workers:
         pace_s = None
         if worker.pace is not None:
-            pace_s = scenario.times.seconds_per_iteration(experiment.kind, worker.type)
-            if pace_s is None:
+            known = {kind: scenario.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
+            if None in known.values():
                 profiled_workers(scenario, strategy)
+            pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
         host = None if scenario.real.address is None else worker.node
         plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
         taken[host] += max(worker.cores, 1)

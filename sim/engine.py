@@ -9,9 +9,8 @@ from zlib import crc32
 
 import simpy
 
-from hetsched import scheduling
 from hetsched.backend import LOG_NAME, Listener, Outcome, begin
-from hetsched.dispatcher import Dispatcher
+from hetsched.dispatcher import Decided, Dispatcher
 from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario, profiled_workers
@@ -62,8 +61,9 @@ class Simulation:
     ) -> None:
         self.env = simpy.Environment()
         self.state = State()
-        policy = scheduling.policies.create(strategy.scheduling)
-        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, scenario.times, log_writer, listen)
+        policy = scenario.scheduling_policy(strategy)
+        self._times = scenario.charged_times
+        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, self._times, log_writer, listen)
         self._scenario = scenario
         self._seed = seed
         self._curve = LearningCurve(scenario.learning)
@@ -88,8 +88,9 @@ class Simulation:
         experiment = event.value
         assert isinstance(experiment, Experiment)
         self._to_arrive -= 1
-        rng = Random(crc32(f"pbt/{experiment.id}/{self._seed}".encode()))
-        self._pbt[experiment.id] = PopulationBasedTraining(experiment, self.state, rng)
+        if experiment.pbt is not None:
+            rng = Random(crc32(f"pbt/{experiment.id}/{self._seed}".encode()))
+            self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
         self.dispatcher.arrive(self.env.now, experiment, self._seed)
         for trial in experiment.trial_ids():
             self._weights[trial] = Weights()
@@ -97,9 +98,21 @@ class Simulation:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        for decision in self.dispatcher.dispatch(self.env.now):
+        self._carry_out(self.dispatcher.dispatch(self.env.now))
+
+    def _wake(self, event: simpy.Event) -> None:
+        if event.value == self.dispatcher.wake_at:  # else the policy has thought better of it
+            self._carry_out(self.dispatcher.wake(self.env.now))
+
+    def _carry_out(self, decided: Decided) -> None:
+        for decision in decided.starts:
             parts, normal = self._parts(decision)
             self.env.timeout(parts.total_s, Ending(decision, parts, normal)).callbacks.append(self._end)
+        for trial in decided.stops:
+            self._forget(self.state.trials[trial])
+        wake_at = self.dispatcher.wake_at
+        if wake_at is not None:
+            self.env.timeout(wake_at - self.env.now, wake_at).callbacks.append(self._wake)
         if not self._to_arrive:
             self.dispatcher.check_stalled()
 
@@ -108,21 +121,21 @@ class Simulation:
         trial = self.state.trials[decision.trial]
         worker = self.state.workers[decision.worker]
         experiment = self.state.experiments[trial.experiment]
-        costs = self._scenario.times.costs(experiment.kind, worker.type)
-        seconds = self._scenario.times.seconds_per_iteration(experiment.kind, worker.type)
+        worker_type = worker.type.gang(experiment.gang)
+        costs = self._times.costs(trial.kind, worker_type)
+        seconds = self._times.seconds_per_iteration(trial.kind, worker_type)
         assert seconds is not None, "profiled_workers looked at every pair"
-        charged = self._scenario.overheads
         luck = next(self._luck[trial.id])
         noise = 1.0
-        if charged.noise and worker.pace is None:
+        if costs.noise_cv and worker.pace is None:
             noise = lognormal(costs.noise_cv / sqrt(decision.iterations), luck.duration)
         parts = Parts(
-            start_up_s=costs.start_up_s if charged.start_up and worker.id not in self.state.warm else 0.0,
-            restore_s=costs.restore_s if charged.restore and self.state.must_restore(trial, worker.id) else 0.0,
+            start_up_s=0.0 if worker.id in self.state.warm else costs.start_up_s,
+            restore_s=costs.restore_s if self.state.must_restore(trial, worker.id) else 0.0,
             train_s=decision.iterations * seconds * noise,
-            evaluate_s=experiment.evaluation_images * costs.evaluation_s_per_image if charged.evaluation else 0.0,
-            checkpoint_s=costs.checkpoint_s if charged.checkpoint else 0.0,
-            dispatch_s=charged.dispatch_s,
+            evaluate_s=experiment.evaluation_images * costs.evaluation_s_per_image,
+            checkpoint_s=costs.checkpoint_s,
+            dispatch_s=self._scenario.overheads.dispatch_s,
         )
         return parts, luck.score
 
@@ -137,10 +150,17 @@ class Simulation:
         ended = SegmentEnded(self.env.now, trial.id, decision.worker, decision.iterations, score, parts)
         self.dispatcher.end_segment(ended, self._perturb)
         if self.state.trials[trial.id].completed is not None:
-            self._pbt[trial.experiment].forget(trial.id)
+            self._forget(trial)
         self._dispatch()
 
+    def _forget(self, trial: Trial) -> None:
+        """A completed trial is no longer ranked."""
+        if trial.experiment in self._pbt:
+            self._pbt[trial.experiment].forget(trial.id)
+
     def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+        if trial.experiment not in self._pbt:
+            return None
         exploit = self._pbt[trial.experiment].perturb(trial)
         if exploit is not None:
             self._weights[trial.id] = self._weights[exploit[0]]

@@ -21,14 +21,14 @@ from random import Random
 from sortedcontainers import SortedList
 
 from hetsched.state import State, Trial
-from hetsched.workload import Experiment, Hyperparameters, TrialId
+from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 
 
 class PopulationBasedTraining:
     """PBT of one experiment."""
 
-    def __init__(self, experiment: Experiment, state: State, rng: Random) -> None:
-        self._settings = experiment.pbt
+    def __init__(self, experiment: Experiment, settings: PBT, state: State, rng: Random) -> None:
+        self._settings = settings
         self._space = experiment.search_space
         self._state = state
         self._rng = rng

@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[Decide, str]] = {
     "a fraction of an iteration": (lambda s: [whole(s, iterations=2.5)], "whole number"),  # type: ignore[arg-type]
     "more than an interval": (lambda s: [whole(s, iterations=11)], "from 1 to 10"),
     "a trial twice": (lambda s: [whole(s), whole(s, worker="g/cpu0")], "running, not ready"),
-    "a worker twice": (lambda s: [whole(s), whole(s, trial="e-1")], "the worker is busy"),
+    "a worker twice": (lambda s: [whole(s), whole(s, trial="e-1")], "the worker 'a/cpu0' is busy"),
     "a decision with objects for ids": (
         lambda s: [Dispatch(s.ready_trials[0], next(iter(s.idle_workers)), 10)],  # type: ignore[arg-type]
         "trial and worker are ids",

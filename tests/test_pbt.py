@@ -20,15 +20,16 @@ def population(size: int, seed: int = 0, **pbt: float) -> tuple[State, Populatio
     state.experiments[experiment.id] = experiment
     for index in range(size):
         trial = TrialId(f"t{index}")
-        state.trials[trial] = Trial(trial, index, experiment.id, {"lr": 0.1 * (index + 1), "momentum": 0.5}, 0.0)
-    return state, PopulationBasedTraining(experiment, state, Random(seed))
+        hyperparameters = {"lr": 0.1 * (index + 1), "momentum": 0.5}
+        state.trials[trial] = Trial(trial, index, experiment.id, experiment.kind(index), hyperparameters, 0.0)
+    assert experiment.pbt is not None
+    return state, PopulationBasedTraining(experiment, experiment.pbt, state, Random(seed))
 
 
 def report(state: State, pbt: PopulationBasedTraining, index: int, iterations: int, score: float) -> str | None:
     """A trial reports; returns the trial that it exploits."""
-    trial = Trial(
-        TrialId(f"t{index}"), index, state.trials[TrialId(f"t{index}")].experiment, {}, 0.0, iterations, score
-    )
+    known = state.trials[TrialId(f"t{index}")]
+    trial = Trial(known.id, index, known.experiment, known.kind, {}, 0.0, iterations, score)
     exploit = pbt.perturb(trial)
     return exploit[0] if exploit else None
 

@@ -74,9 +74,9 @@ def test_an_exploit_keeps_the_trials_own_hyperparameters_and_seed(training: Trai
     training.save(tmp_path / "source")
     training.load(tmp_path / "source", {"lr": 0.002, "momentum": 0.5}, seed=2)
     assert rates(training) == [0.002, 0.5, 0.0]
-    taken = training._batch(1)[1]
+    taken = training._batch(1, 8)[1]
     training.reset(SGD, seed=2)
-    assert torch.equal(training._batch(1)[1], taken)
+    assert torch.equal(training._batch(1, 8)[1], taken)
 
 
 def test_configure_changes_the_step_but_not_the_weights(training: Training) -> None:
@@ -92,7 +92,7 @@ def test_configure_changes_the_step_but_not_the_weights(training: Training) -> N
 
 def test_batches_cover_every_image_once_an_epoch(training: Training) -> None:
     training.reset(SGD, seed=5)
-    epochs = [torch.cat([training._batch(5 * epoch + n)[0] for n in range(5)]) for epoch in range(2)]
+    epochs = [torch.cat([training._batch(5 * epoch + n, 8)[0] for n in range(5)]) for epoch in range(2)]
 
     def rows(images: Tensor) -> list[tuple[float, ...]]:
         return sorted(tuple(image.flatten()[:50].tolist()) for image in images)

@@ -1,11 +1,15 @@
 """Allocation policies: nodes -> workers. One file a policy."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from hetsched.allocation.policy import AllocationPolicy
 from hetsched.registry import Registry
 
 policies: Registry[AllocationPolicy] = Registry("allocation", "hetsched.allocation")
 register = policies.register
 
-from hetsched.allocation import fusion, uniform  # noqa: E402, F401  (importing them registers them)
+for module in iter_modules(__path__):  # importing a policy's file registers it
+    import_module(f"{__name__}.{module.name}")
 
 __all__ = ["AllocationPolicy", "policies", "register"]

@@ -34,8 +34,9 @@ class Uniform:
         counts = Counter(worker.type for worker in workers)
         speed = 0.0
         for experiment in workload.experiments:
-            for worker_type, count in counts.items():
-                seconds = times.seconds_per_iteration(experiment.kind, worker_type)
-                if seconds is not None and experiment.may_use(worker_type.device):
-                    speed += experiment.population * count / seconds
+            for kind, trials in experiment.kinds.items():
+                for worker_type, count in counts.items():
+                    seconds = times.seconds_per_iteration(kind, worker_type.gang(experiment.gang))
+                    if seconds is not None and experiment.may_use(worker_type.device):
+                        speed += trials * count / seconds
         return speed

@@ -40,15 +40,17 @@ def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
 def write_running_results(folder: Path, scenario: Scenario, backend: str, runs: dict[str, list[Metrics]]) -> None:
     """`Running_Results.txt`, the seed system's summary: average runtime and accuracy over repetitions."""
     lines = [f"scenario = {scenario.name}", f"backend = {backend}{' (paced)' * scenario.paced}"]
-    for experiment in scenario.workload.experiments:
+    if scenario.workload.trace is not None:
+        lines.append(f"trace = {scenario.workload.trace}")
+    for experiment in (e for table in scenario.workload.experiments for e in table.experiments()):
         lines += [
-            f"experiment = {experiment.name}",
+            f"experiment = {experiment.id}",
             f"  model_type: {experiment.model}, dataset: {experiment.dataset}",
             f"  Hyper_num = {experiment.population}",
             f"  Stop iteration = {experiment.stop_iterations}",
             f"  Stop accuracy = {experiment.stop_accuracy}",
-            f"  Checkpoint interval = {experiment.pbt.perturbation_interval}",
-            f"  Batch size = {experiment.batch_size}",
+            f"  Checkpoint interval = {experiment.interval}",
+            f"  Batch size = {', '.join(map(str, experiment.batch_sizes))}",
         ]
     for strategy, of_strategy in runs.items():
         n = len(of_strategy)

@@ -1,11 +1,15 @@
 """Scheduling policies: which ready trial runs a segment of what length on which idle worker. One file a policy."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from hetsched.registry import Registry
-from hetsched.scheduling.policy import Dispatch, SchedulingPolicy
+from hetsched.scheduling.policy import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
 
 policies: Registry[SchedulingPolicy] = Registry("scheduling", "hetsched.scheduling")
 register = policies.register
 
-from hetsched.scheduling import fifo, hrfs, least_progress  # noqa: E402, F401  (importing them registers them)
+for module in iter_modules(__path__):  # importing a policy's file registers it
+    import_module(f"{__name__}.{module.name}")
 
-__all__ = ["Dispatch", "SchedulingPolicy", "policies", "register"]
+__all__ = ["Decision", "Dispatch", "SchedulingPolicy", "Stop", "WakeAt", "policies", "register"]

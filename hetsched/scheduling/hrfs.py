@@ -86,4 +86,4 @@ class HRFS:
         return []
 
     def _interval(self, state: StateView, trial: Trial) -> int:
-        return state.experiment(trial).pbt.perturbation_interval
+        return state.experiment(trial).interval
