@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from hetsched.cluster import Worker, WorkerId, WorkerType
-from hetsched.profiles import StepTimes
+from hetsched.profiles import Costs, StepTimes
 from hetsched.state import Segment, State, Timing, Trial
 from hetsched.workload import Experiment, ExperimentId, TrialId
 
@@ -122,15 +122,18 @@ class StateView:
         seconds = self.seconds_per_iteration(trial, worker)
         if seconds is None:
             return None
-        experiment = self.experiment(trial)
-        costs = self._times.costs(trial.kind, worker.type)
+        costs = self.costs(trial, worker)
         return (
             (0.0 if worker.id in self._state.warm else costs.start_up_s)
             + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
             + iterations * seconds
-            + experiment.evaluation_images * costs.evaluation_s_per_image
+            + self.experiment(trial).evaluation_images * costs.evaluation_s_per_image
             + costs.checkpoint_s
         )
+
+    def costs(self, trial: Trial, worker: Worker) -> Costs:
+        """What a segment of the trial may cost on the worker beside its iterations, by the profile."""
+        return self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
 
     def expected_end(self, segment: Segment) -> float | None:
         """When a running segment should end by what is known now, in seconds since the start of the run."""

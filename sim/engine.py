@@ -1,6 +1,7 @@
 """The engine: drives a dispatcher on the SimPy clock."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from math import exp, log, sqrt
 from pathlib import Path
 from random import Random
@@ -79,22 +80,23 @@ class Simulation:
         """
         experiments = self._scenario.workload_spec().experiments
         self._to_arrive = len(experiments)
-        for experiment in experiments:
-            self.env.timeout(experiment.arrival_s, experiment).callbacks.append(self._arrive)
+        for arrival_s, together in groupby(experiments, key=lambda experiment: experiment.arrival_s):
+            self.env.timeout(arrival_s, list(together)).callbacks.append(self._arrive)
         self.env.run()
         self.dispatcher.record(RunEnded(self.env.now, "completed"))
 
     def _arrive(self, event: simpy.Event) -> None:
-        experiment = event.value
-        assert isinstance(experiment, Experiment)
-        self._to_arrive -= 1
-        if experiment.pbt is not None:
-            rng = Random(crc32(f"pbt/{experiment.id}/{self._seed}".encode()))
-            self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
-        self.dispatcher.arrive(self.env.now, experiment, self._seed)
-        for trial in experiment.trial_ids():
-            self._weights[trial] = Weights()
-            self._luck[trial] = draw(self._seed, trial)
+        """Experiments arrive at the same time: the policy is asked when all of them are there."""
+        for experiment in event.value:
+            assert isinstance(experiment, Experiment)
+            self._to_arrive -= 1
+            if experiment.pbt is not None:
+                rng = Random(crc32(f"pbt/{experiment.id}/{self._seed}".encode()))
+                self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
+            self.dispatcher.arrive(self.env.now, experiment, self._seed)
+            for trial in experiment.trial_ids():
+                self._weights[trial] = Weights()
+                self._luck[trial] = draw(self._seed, trial)
         self._dispatch()
 
     def _dispatch(self) -> None:

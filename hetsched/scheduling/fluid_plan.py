@@ -1,0 +1,63 @@
+"""The fluid plan: how fast the work that is left could end if trials could be moved at any moment and for nothing.
+
+The linear program of Lawler and Labetoulle (J. ACM 1978) over groups of like trials g and worker types m, with x_gm
+the seconds that trials of g spend on workers of m, s_gm their iterations per second there, W_g the iterations that g
+has left, n_g and C_m the numbers of trials and workers:
+
+    minimise T   subject to   sum_m s_gm x_gm >= W_g,   sum_m x_gm <= n_g T,   sum_g x_gm <= C_m T
+
+Its dual prices say which pairs belong together: y_g s_gm <= mu_g + pi_m, with equality wherever x_gm > 0, where y_g is
+the worth of an iteration, mu_g that of a second of the trial, pi_m that of a second of the worker.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linprog
+from scipy.sparse import coo_array
+
+Array = npt.NDArray[np.float64]
+
+
+class FluidPlan(NamedTuple):
+    """`length` is T in seconds, `seconds` are the x_gm.
+
+    Per group: `pace`, the seconds that an iteration takes on the planned mix of workers. Per pair: `loss`, how much
+    more than an iteration's worth it costs to have it done there (0 where the plan may have it). Per type: `worth` of
+    a second.
+    """
+
+    length: float
+    seconds: Array
+    pace: Array
+    loss: Array
+    worth: Array
+
+
+def fluid_plan(speeds: Array, work: Sequence[float], trials: Sequence[int], workers: Sequence[int]) -> FluidPlan:
+    """The plan for groups x types of `speeds` (iterations per second, 0: cannot run there), `work` (iterations left by
+    group), `trials` (by group) and `workers` (by type). Every group must be able to run somewhere."""
+    groups, types = speeds.shape
+    g, m = np.nonzero(speeds > 0)
+    columns = np.arange(len(g))
+    last = len(g)
+    rows = np.concatenate([g, groups + g, 2 * groups + m, groups + np.arange(groups + types)])
+    every = np.concatenate([columns, columns, columns, np.full(groups + types, last)])
+    values = np.concatenate([-speeds[g, m], np.ones(2 * len(g)), -np.asarray([*trials, *workers], dtype=float)])
+    matrix = coo_array((values, (rows, every)), shape=(2 * groups + types, last + 1)).tocsr()
+    limits = np.concatenate([-np.asarray(work, dtype=float), np.zeros(groups + types)])
+    objective = np.zeros(last + 1)
+    objective[last] = 1.0
+    solution = linprog(objective, A_ub=matrix, b_ub=limits, method="highs")
+    assert solution.success, "every group can run somewhere, so time is enough"
+    seconds = np.zeros((groups, types))
+    seconds[g, m] = solution.x[:last]
+    prices = -solution.ineqlin.marginals
+    gain = prices[:groups, None] * speeds
+    price = prices[groups : 2 * groups, None] + prices[None, 2 * groups :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loss = np.where(gain > 0, np.maximum(0.0, price / gain - 1), np.inf)
+        pace = seconds.sum(axis=1) / (seconds * speeds).sum(axis=1)
+    return FluidPlan(float(solution.fun), seconds, pace, loss, prices[2 * groups :])

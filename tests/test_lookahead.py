@@ -1,0 +1,107 @@
+"""lookahead: its plan, its schedules on small clusters, and what the scenario suite asks of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hetsched import scheduling
+from hetsched.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.errors import InputError
+from hetsched.events import SegmentEnded, SegmentStarted
+from hetsched.scenario import OverheadsTable, load, parse_strategy
+from hetsched.scheduling.fluid_plan import fluid_plan
+from hetsched.scheduling.open_shop import next_slot
+from hetsched.state import State
+from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+
+SCENARIOS = sorted((Path(__file__).parents[1] / "benchmarks" / "scenarios").glob("*.toml"))
+
+
+def test_the_plan_shares_what_two_like_trials_can_share() -> None:
+    # Two trials of 6 iterations, a worker of 2 and one of 1 iteration a second: 12 / 3 = 4 s, half of each trial's
+    # time on each worker: 2 x 2 + 2 x 1 = 6. An iteration takes 4 / 6 s on that mix.
+    plan = fluid_plan(np.array([[2.0, 1.0]]), work=[12.0], trials=[2], workers=[1, 1])
+    assert plan.length == pytest.approx(4.0)
+    assert plan.pace.tolist() == pytest.approx([2 / 3])
+    assert plan.loss.tolist()[0] == pytest.approx([0.0, 0.0])
+
+
+def test_the_plan_leaves_out_a_worker_that_no_trial_has_time_for() -> None:
+    # One trial is in one place at a time, so the slow worker is of no use: on it an iteration costs a second of the
+    # trial, which on the fast one would have been worth two iterations.
+    plan = fluid_plan(np.array([[2.0, 1.0]]), work=[6.0], trials=[1], workers=[1, 1])
+    assert plan.length == pytest.approx(3.0)
+    assert plan.loss.tolist()[0] == pytest.approx([0.0, 1.0])
+
+
+def test_the_plan_gives_each_kind_the_worker_that_suits_it() -> None:
+    # The first kind is 4 times as fast on the first worker, the second kind as fast on both.
+    plan = fluid_plan(np.array([[4.0, 1.0], [2.0, 2.0]]), work=[8.0, 4.0], trials=[1, 1], workers=[1, 1])
+    assert plan.length == pytest.approx(2.0)
+    assert plan.seconds == pytest.approx(np.array([[2.0, 0.0], [0.0, 2.0]]))
+
+
+def test_a_slot_has_every_trial_and_worker_without_slack() -> None:
+    # In the 3 s left, trial 0 needs 2 + 1 s: it has no slack, and neither has the first worker (2 + 1 s).
+    # Whatever trials 1 and 2 do, the slot must have trial 0, and somebody on the first worker.
+    need = np.array([[2.0, 1.0], [1.0, 0.0], [0.0, 1.5]])
+    slot = next_slot(need, workers=[1, 1], left=3.0)
+    assert 0 in [trial for trial, _ in slot.places]
+    assert 0 in [kind for _, kind in slot.places]
+    assert 0 < slot.seconds <= 2.0
+
+
+def test_a_slow_worker_idles_when_the_fast_one_ends_sooner(simulate_log: Simulate) -> None:
+    # 2 x 20 iterations at 0.1 s take the GPU 4 s; the CPU would need that long for its first iteration. A policy that
+    # gives it an interval (40 s) anyway has 1 s of that trial left for the GPU.
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 1}]
+    log = simulate_log(make_scenario(nodes, overheads=NO_OVERHEADS, population=2), "fusion+lookahead")
+    assert {event.worker for event in log if isinstance(event, SegmentStarted)} == {"g/gpu0"}
+    assert log[-1].time == pytest.approx(4.0)
+    slow = simulate_log(make_scenario(nodes, overheads=NO_OVERHEADS, population=2), "fusion+least-progress")
+    assert slow[-1].time == pytest.approx(41.0)
+
+
+def test_the_last_segments_end_together(simulate_log: Simulate) -> None:
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "c", "cores": 4}]
+    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=3, stop_iterations=100)
+    log = simulate_log(scenario, "fusion+lookahead")
+    last = {event.worker: event.time for event in log if isinstance(event, SegmentEnded)}
+    assert log[-1].time == pytest.approx(100.0, rel=0.02)  # 300 iterations at 2 + 1 a second
+    assert max(last.values()) - min(last.values()) <= 2.0  # two iterations on the slower worker
+
+
+def test_segments_are_not_cut_where_their_costs_outweigh_it(simulate_log: Simulate) -> None:
+    # An evaluation takes as long as an interval on the GPU.
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "c", "cores": 4}]
+    scenario = make_scenario(nodes, population=3, stop_iterations=100, evaluation_images=5000)
+    log = simulate_log(scenario, "fusion+lookahead")
+    assert {event.iterations for event in log if isinstance(event, SegmentStarted)} == {10}
+
+
+def test_patience_is_a_fraction() -> None:
+    with pytest.raises(InputError, match="patience must be above 0 and at most 1, not 2"):
+        scheduling.policies.create("lookahead", {"patience": 2.0})
+
+
+def ratio_to_bound(path: Path, simulate_log: Simulate, name: str) -> float:
+    """Makespan without overheads and noise / the bound of the same workers."""
+    switched_off = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
+    scenario = load(path).replace(overheads=switched_off)
+    strategy = parse_strategy(f"{scenario.strategies[0].partition('+')[0]}+{name}")
+    state = State()
+    for event in simulate_log(scenario, strategy):
+        state.apply(event)
+    bound = makespan_bound(
+        full_jobs(scenario.workload_spec()), worker_devices(scenario.workers(strategy)), scenario.times
+    )
+    return max(trial.completed or 0.0 for trial in state.trials.values()) / bound
+
+
+def test_lookahead_is_close_to_the_bound_on_the_whole_suite(simulate_log: Simulate) -> None:
+    ratios = {path.stem: ratio_to_bound(path, simulate_log, "lookahead") for path in SCENARIOS}
+    assert len(ratios) >= 12
+    assert min(ratios.values()) >= 1 - 1e-9
+    assert max(ratios.values()) <= 1.15, ratios
+    assert sum(ratios.values()) / len(ratios) <= 1.05, ratios
