@@ -42,7 +42,7 @@ class Lookahead:
       together, but none is cut so short that its costs outweigh its training;
     - a worker idles rather than run far past T, or take what a faster one, soon to be free, should have;
     - where trials are fewer than workers, segments on slow workers end one after the other and those on fast workers
-      end with them, so that trials can change places;
+      end with them, so that trials can change places, and slow workers leave the fast ones enough to do;
     - a worker stays with the trial in its memory if the restore that it saves is worth the slack.
 
     Where all trials are independent of each other (no PBT) segments may be long, and the plan's own schedule is
@@ -142,7 +142,7 @@ def make_plan(state: StateView) -> Plan:
         trials_seen=len(state.trials),
         workers_seen=tuple(state.workers),
         groups={trial: number for number, group in enumerate(members.values()) for trial in group},
-        pace=fluid.pace.tolist(),
+        pace=pooled_pace(list(members), fluid.seconds, speeds),
         number={worker_type: number for number, worker_type in enumerate(types)},
         last_segment=last_segment,
         need={
@@ -152,6 +152,18 @@ def make_plan(state: StateView) -> Plan:
             for trial, left in group.items()
         },
     )
+
+
+def pooled_pace(groups: list[tuple[ExperimentId, TrialKind, int]], seconds: Array, speeds: Array) -> list[float]:
+    """By group, the planned seconds an iteration of all trials of its experiment and kind: however far each has got,
+    they are measured by the same pace, so that laggards are seen as such and catch up."""
+    totals: dict[tuple[ExperimentId, TrialKind], tuple[float, float]] = {}
+    for number, (experiment, kind, _) in enumerate(groups):
+        spent, done = totals.get((experiment, kind), (0.0, 0.0))
+        spent += float(seconds[number].sum())
+        done += float((seconds[number] * speeds[number]).sum())
+        totals[experiment, kind] = spent, done
+    return [totals[experiment, kind][0] / totals[experiment, kind][1] for experiment, kind, _ in groups]
 
 
 def iterations_left(state: StateView, trial: Trial) -> float:
@@ -228,11 +240,13 @@ class Candidate(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """A running segment: when it should end, and the slack that its trial will then have."""
+    """A running segment: when it should end, and the slack and the iterations that its trial will then have left."""
 
     time: float
     slack: float
     worker: Worker
+    trial: Trial
+    left: int
 
 
 class Moment:
@@ -243,13 +257,14 @@ class Moment:
         self._plan = plan
         self._time_left = max(plan.end - state.now, 0.0)
         self._patience = patience * self._time_left
+        self._ready: list[Candidate] = []
         self._endings: list[Ending] | None = None
         self._lost: dict[tuple[int, WorkerId], float] = {}
         self._too_late: set[tuple[int, WorkerType]] = set()
 
     def decisions(self) -> Iterator[Dispatch]:
         state, plan = self._state, self._plan
-        ready = sorted(self._candidates())
+        self._ready = ready = sorted(self._candidates())
         idle = sorted(state.idle_workers, key=lambda worker: -plan.fluid.worth[plan.number[worker.type]])
         if len(ready) <= len(idle):
             self._endings = self._all_endings()
@@ -278,13 +293,16 @@ class Moment:
             if worker is not None and trial.id in plan.groups:
                 time = max(state.now, state.expected_end(segment) or 0.0)
                 left = state.remaining(trial) - segment.iterations
-                endings.append(Ending(time, plan.end - time - left * plan.pace[plan.groups[trial.id]], worker))
+                slack = plan.end - time - left * plan.pace[plan.groups[trial.id]]
+                endings.append(Ending(time, slack, worker, trial, left))
         return sorted(endings, key=lambda ending: ending.time)
 
     def _note(self, endings: list[Ending], candidate: Candidate, worker: Worker, iterations: int) -> None:
         seconds = self._state.segment_seconds(candidate.trial, worker, iterations) or 0.0
         slack = candidate.slack + iterations * self._plan.pace[candidate.group] - seconds
-        insort(endings, Ending(self._state.now + seconds, slack, worker), key=lambda ending: ending.time)
+        left = self._state.remaining(candidate.trial) - iterations
+        ending = Ending(self._state.now + seconds, slack, worker, candidate.trial, left)
+        insort(endings, ending, key=lambda ending: ending.time)
 
     # Which trial, and how much of it.
 
@@ -376,7 +394,10 @@ class Moment:
             return 0
         else:
             cut = self._apart(self._endings, worker, costs, step, iterations)
-        return cut if cut >= fewest else iterations
+        iterations = cut if cut >= fewest else iterations
+        if lost and self._starves_the_fast(self._endings, candidate, worker, costs + iterations * step):
+            return 0
+        return iterations
 
     # Where trials are fewer than workers.
 
@@ -390,14 +411,37 @@ class Moment:
         return mine is not None and theirs is not None and mine < 0.99 * theirs
 
     def _held_back(self, endings: list[Ending], candidate: Candidate, worker: Worker, seconds: float) -> bool:
-        """Whether a faster worker that will soon be free should have the trial rather than the one it has now."""
-        return any(
+        """Whether a faster worker that will soon be free should have the trial rather than the one it has now.
+
+        So many trials are held back as there are such workers, those of least slack.
+        """
+        soon = sum(
             self._much_behind(candidate.slack, ending.slack)
             and self._state.usable(candidate.trial, ending.worker)
             and self._faster(ending.worker, worker, candidate.trial)
             for ending in endings
             if ending.time <= self._state.now + 0.25 * seconds
         )
+        return sum(other.slack < candidate.slack for other in self._ready) < soon
+
+    def _starves_the_fast(self, endings: list[Ending], candidate: Candidate, worker: Worker, seconds: float) -> bool:
+        """Whether faster workers would run out of trials before a slow one gives one back."""
+        state, now = self._state, self._state.now
+        fast = [ending for ending in endings if self._faster(ending.worker, worker, candidate.trial)]
+        if not fast:
+            return False
+        back = min((e.time for e in endings if not self._faster(e.worker, worker, candidate.trial)), default=inf)
+        work = sum(ending.time - now + self._rest(ending.trial, ending.left, ending.worker) for ending in fast)
+        for other in self._ready:
+            if other is not candidate and state.usable(other.trial, fast[0].worker):
+                work += self._rest(other.trial, state.remaining(other.trial), fast[0].worker)
+        return work / len(fast) < min(back - now, seconds)
+
+    def _rest(self, trial: Trial, left: int, worker: Worker) -> float:
+        """The seconds that `left` iterations of the trial take on the worker, in customary segments."""
+        interval = self._state.experiment(trial).interval
+        step = self._state.seconds_per_iteration(trial, worker) or 0.0
+        return left * (step + fixed_seconds(self._state, trial, worker) / interval)
 
     def _until_an_exchange(
         self, endings: list[Ending], candidate: Candidate, worker: Worker, costs: float, step: float, most: int
