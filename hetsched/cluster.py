@@ -82,7 +82,19 @@ def cpu_worker(node: Node, number: int, cores: int) -> Worker:
     return Worker(WorkerId(f"{node.id}/cpu{number}"), node.id, CPU, cores, 0.0, node.pace)
 
 
-def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0) -> Worker:
-    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it."""
+def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
+    """The worker on the `number`-th GPU of a node (or the `part`-th worker of several that share it), with `cores` host
+    cores to feed it."""
     assert node.gpu_type is not None
-    return Worker(WorkerId(f"{node.id}/gpu{number}"), node.id, node.gpu_type, cores, share, node.pace)
+    place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
+    return Worker(WorkerId(f"{node.id}/{place}"), node.id, node.gpu_type, cores, share, node.pace)
+
+
+def gpu_workers(node: Node, per_gpu: int = 1, share: float = 1.0) -> list[Worker]:
+    """The GPUs of a node as workers, `per_gpu` of that share on each. Every worker keeps one core of the node to feed
+    it, as far as there are cores."""
+    places = [(gpu, part if per_gpu > 1 else None) for gpu in range(node.gpus) for part in range(per_gpu)]
+    return [
+        gpu_worker(node, gpu, cores=1 if number < node.cores else 0, share=share, part=part)
+        for number, (gpu, part) in enumerate(places)
+    ]

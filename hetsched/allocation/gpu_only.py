@@ -1,0 +1,22 @@
+"""GPUs alone."""
+
+from hetsched.allocation import register
+from hetsched.cluster import ClusterSpec, Worker, gpu_workers
+from hetsched.errors import InputError
+from hetsched.profiles import StepTimes
+from hetsched.workload import Workload
+
+
+@register("gpu-only")
+class GpuOnly:
+    """Every GPU is a worker with a core to feed it, and the remaining cores idle.
+
+    What most clusters do: the half of a fair comparison that says what the cores are worth. Raises InputError for a
+    cluster without GPUs.
+    """
+
+    def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
+        workers = [worker for node in cluster for worker in gpu_workers(node)]
+        if not workers:
+            raise InputError("cluster.nodes: the allocation gpu-only needs a GPU, and no node has one")
+        return workers

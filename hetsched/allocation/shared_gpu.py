@@ -1,0 +1,70 @@
+"""Several trials on one GPU."""
+
+from hetsched.allocation import register
+from hetsched.allocation.speed import training_speed
+from hetsched.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.errors import InputError
+from hetsched.profiles import StepTimes
+from hetsched.workload import Workload
+
+ROUNDING = 1e-9
+"""Shares that sum to 1 but for this fill a GPU."""
+
+
+@register("shared-gpu")
+class SharedGpu:
+    """Every GPU is shared by k workers, and the remaining cores of each node are one CPU worker.
+
+    Ray's fractional GPUs: the workers of a GPU run side by side and slow each other down, as the profile's rows of
+    their `gpu_share` say. `k` is the number of workers on a GPU. Without it, each type of GPU gets the k whose workers
+    together train fastest by the profile, of those that were measured for all of the workload, or 1 if none was. A
+    share s is that of k = floor(1 / s) workers, and is used as the profile has it. As in `fusion`, every GPU worker
+    keeps one core of its node to feed it, as far as there are cores.
+
+    Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for its share.
+    """
+
+    def __init__(self, k: int | None = None) -> None:
+        if k is not None and (type(k) is not int or k < 1):
+            raise ValueError(f"k: expected a whole number of workers, at least 1, got {k!r}")
+        self.k = k
+
+    def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
+        workers = []
+        for node in cluster:
+            k, share = (1, 1.0) if node.gpu_type is None else self._cut(node.gpu_type, workload, times)
+            gpus = gpu_workers(node, k, share)
+            cores = node.cores - sum(worker.cores for worker in gpus)
+            workers += gpus + ([cpu_worker(node, 0, cores)] if cores else [])
+        return workers
+
+    def _cut(self, gpu_type: str, workload: Workload, times: StepTimes) -> tuple[int, float]:
+        """How many workers a GPU of the type gets, and the share of each."""
+        measured = {row.gpu_share for row in times.rows if row.device == gpu_type and row.gpu_share <= 1}
+        speeds: dict[tuple[int, float], float] = {}
+        for share in sorted(measured | {1 / (self.k or 1)}, reverse=True):
+            k = int(1 / share + ROUNDING)
+            speed = training_speed(workload, times, WorkerType(gpu_type, 0, share))
+            if speed is not None and self.k in (None, k):
+                speeds[k, share] = k * speed
+        if speeds:
+            return max(speeds, key=lambda cut: speeds[cut])  # of equals the first, with the fewest workers
+        if self.k in (None, 1):
+            return 1, 1.0
+        raise InputError(self._missing(gpu_type, workload, times))
+
+    def _missing(self, gpu_type: str, workload: Workload, times: StepTimes) -> str:
+        """Which row the profile would need."""
+        assert self.k is not None
+        shared = WorkerType(gpu_type, 0, 1 / self.k)
+        kinds = [
+            kind
+            for experiment in workload.experiments
+            if experiment.may_use(gpu_type)
+            for kind in experiment.kinds
+            if times.seconds_per_iteration(kind, shared.gang(experiment.gang)) is None
+        ]
+        return (
+            f"allocation.shared-gpu.k = {self.k}: the profile has no row for {kinds[0]} on a {gpu_type} with a "
+            f"gpu_share of 1/{self.k}: measure it, or leave k out"
+        )

@@ -1,0 +1,104 @@
+"""CPU nodes cut to where their cores train most."""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from math import inf
+
+import numpy as np
+
+from hetsched.allocation import register
+from hetsched.allocation.speed import training_speed
+from hetsched.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.profiles import StepTimes
+from hetsched.workload import Workload
+
+Cut = tuple[int, ...]
+"""The cores of each worker of a node."""
+
+ROUNDING = 1e-9
+"""More workers must be faster by more than this, relatively."""
+
+
+@register("sliced")
+class Sliced:
+    """Every GPU is a worker, and the remaining cores of each node are cut into the workers that train most together.
+
+    Training gains ever less from more cores (Amdahl's law), so that 8 workers of 2 cores often train more than one of
+    16, as long as there are trials for all of them. A node with c cores left, after one to feed each GPU as in
+    `fusion`, may be cut into any number m of workers, of c // m or c // m + 1 cores each. The cuts are chosen jointly:
+    they maximise the iterations per second (by the profile, summed over the trials of the workload) of the fastest n
+    workers of the cluster, GPUs included, as n trials have no use for more. Let g_i(k) be the speed of the k fastest
+    workers of node i, maximised over its cuts. Then sum_i g_i(k_i) subject to sum_i k_i <= n is maximised by dynamic
+    programming over the nodes, which is exact. Of equals it takes the fewest workers.
+
+    `trials` is n. Without it, it is the number of all trials of the workload (each times its gang), since any of them
+    may be there at once. A core count is considered if the profile knows the step times of all trials on it; a node
+    without one is a single worker. A node that has none of the n fastest workers gets as few as can be.
+
+    Raises ValueError for fewer than 1 trial.
+    """
+
+    def __init__(self, trials: int | None = None) -> None:
+        if trials is not None and (type(trials) is not int or trials < 1):
+            raise ValueError(f"trials: expected a whole number, at least 1, got {trials!r}")
+        self.trials = trials
+
+    def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
+        gpus = [gpu_workers(node) for node in cluster]
+        cores = [node.cores - sum(gpu.cores for gpu in here) for node, here in zip(cluster, gpus, strict=True)]
+        shapes = [(count, node.pace) for node, count in zip(cluster, cores, strict=True)]
+        best = {shape: _best_cuts(*shape, workload, times) for shape in dict.fromkeys(shapes)}
+
+        gpu_speeds = [training_speed(workload, times, gpu.type) or 0.0 for here in gpus for gpu in here]
+        gains = [[speed for speed, _ in best[shape]] for shape in shapes] + [_fastest(gpu_speeds)]
+        trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
+        counts = _most_together(gains, min(trials, sum(cores) + len(gpu_speeds)))
+
+        workers = []
+        for node, here, shape, count in zip(cluster, gpus, shapes, counts, strict=False):  # the last count is the GPUs'
+            _, cut = best[shape][count]
+            workers += here + [cpu_worker(node, number, size) for number, size in enumerate(cut)]
+        return workers
+
+
+def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:
+    """For k = 0, 1, ...: the most that the k fastest workers of some cut of so many cores train together, and that cut.
+    A k that no cut allows has a speed of -inf."""
+    known: list[tuple[float, Cut]] = []
+    for number in range(1, cores + 1):
+        size, larger = divmod(cores, number)
+        cut = (size + 1,) * larger + (size,) * (number - larger)
+        by_size = {c: training_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in dict.fromkeys(cut)}
+        speeds = [speed for c in cut if (speed := by_size[c]) is not None]
+        if len(speeds) == number:
+            known = known or [(0.0, cut)]
+            known += [(-inf, cut)] * (number + 1 - len(known))
+            for k, speed in enumerate(_fastest(speeds)):
+                if speed > known[k][0] * (1 + ROUNDING):
+                    known[k] = (speed, cut)
+    return known or [(0.0, (cores,) if cores else ())]
+
+
+def _fastest(speeds: Iterable[float]) -> list[float]:
+    """The sum of the k largest, for k = 0, 1, ..."""
+    return list(accumulate(sorted(speeds, reverse=True), initial=0.0))
+
+
+def _most_together(gains: Sequence[Sequence[float]], at_most: int) -> list[int]:
+    """The k_i, which sum to `at_most` or less, whose gains[i][k_i] sum to most; of equals the smaller ones."""
+    total = np.zeros(at_most + 1)  # total[n]: the most that at most n workers of the nodes so far gain
+    choices = []
+    for gain in gains:
+        before, choice = total, np.zeros(at_most + 1, dtype=int)
+        total = before.copy()
+        for k, value in enumerate(gain[1 : at_most + 1], start=1):
+            with_k = before[: at_most + 1 - k] + value
+            better = with_k > total[k:] * (1 + ROUNDING)
+            total[k:][better] = with_k[better]
+            choice[k:][better] = k
+        choices.append(choice)
+    counts = []
+    for choice in reversed(choices):
+        counts.append(int(choice[at_most]))
+        at_most -= counts[-1]
+    return counts[::-1]

@@ -1,0 +1,218 @@
+"""What the allocation policies make of nodes: small clusters computed by hand."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from hetsched.cluster import Worker
+from hetsched.dispatcher import check_allocation
+from hetsched.errors import InputError
+from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+
+V100 = {"name": "g", "cores": 4, "gpus": 2, "gpu_type": "v100"}
+
+AMDAHL = [
+    profile_row(cores=1, seconds=4.0),  # 0.25 iterations a second
+    profile_row(cores=2, seconds=2.5),  # 0.4
+    profile_row(cores=4, seconds=2.0),  # 0.5
+    profile_row("v100", seconds=0.1),
+]
+"""More cores gain ever less. Between 2 and 4, 3 cores take 2 + 0.5 x (1/3 - 1/4) / (1/2 - 1/4) = 2 1/6 s."""
+
+
+def workers_of(scenario: Scenario, name: str, **options: int) -> list[Worker]:
+    """The workers that a policy makes, which fit their nodes."""
+    scenario = scenario.replace(allocation={name: options})
+    workers = scenario.workers(Strategy(name, "fifo"))
+    check_allocation(name, scenario.cluster_spec(), workers)
+    return workers
+
+
+def cuts(workers: list[Worker]) -> dict[str, list[int]]:
+    """The cores of the CPU workers of each node."""
+    return {
+        node: [worker.cores for worker in workers if worker.node == node and worker.device == "cpu"]
+        for node in dict.fromkeys(worker.node for worker in workers)
+    }
+
+
+def test_gpu_only_leaves_the_cores_idle() -> None:
+    workers = workers_of(make_scenario([V100, {"name": "a", "cores": 8}]), "gpu-only")
+    assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [
+        ("g/gpu0", "v100", 1, 1.0),
+        ("g/gpu1", "v100", 1, 1.0),
+    ]
+
+
+def test_gpu_only_without_a_gpu_is_an_error_of_the_input() -> None:
+    with pytest.raises(InputError, match="gpu-only needs a GPU"):
+        workers_of(make_scenario([{"name": "a", "cores": 8}]), "gpu-only")
+
+
+def test_cpu_only_leaves_the_gpus_idle() -> None:
+    workers = workers_of(make_scenario([V100, {"name": "a", "cores": 8}]), "cpu-only")
+    assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [
+        ("g/cpu0", "cpu", 4, 0.0),
+        ("a/cpu0", "cpu", 8, 0.0),
+    ]
+
+
+# 4 cores by AMDAHL, cut into 1, 2, 3 or 4 workers:
+#   4        0.5
+#   2 2      0.4 + 0.4                 = 0.8
+#   2 1 1    0.4 + 0.25 + 0.25         = 0.9
+#   1 1 1 1  0.25 + 0.25 + 0.25 + 0.25 = 1.0
+# so the k fastest workers train 0.5, 0.8, 0.9 and 1.0 iterations a second at most.
+
+
+@pytest.mark.parametrize(("trials", "cut"), [(1, [4]), (2, [2, 2]), (3, [2, 1, 1]), (4, [1, 1, 1, 1]), (9, [1] * 4)])
+def test_a_node_is_cut_for_the_trials_that_there_are(trials: int, cut: list[int]) -> None:
+    scenario = make_scenario([{"name": "a", "cores": 4}], AMDAHL, population=trials)
+    assert cuts(workers_of(scenario, "sliced")) == {"a": cut}
+
+
+def test_cuts_are_chosen_jointly() -> None:
+    # Two nodes, 5 trials: 0.9 + 0.8 (3 and 2 workers) beats 1.0 + 0.5 (4 and 1).
+    scenario = make_scenario([{"name": "a", "cores": 4}, {"name": "b", "cores": 4}], AMDAHL, population=5)
+    assert cuts(workers_of(scenario, "sliced")) == {"a": [2, 1, 1], "b": [2, 2]}
+
+
+def test_a_trial_on_a_gpu_needs_no_cores() -> None:
+    # Three trials: a V100 (10 iterations a second) takes one, the 4 cores that it leaves on its node the other two.
+    nodes = [{"name": "g", "cores": 5, "gpus": 1, "gpu_type": "v100"}]
+    workers = workers_of(make_scenario(nodes, AMDAHL, population=3), "sliced")
+    assert [(w.id, w.cores) for w in workers] == [("g/gpu0", 1), ("g/cpu0", 2), ("g/cpu1", 2)]
+
+
+def test_a_node_that_no_trial_needs_is_not_cut() -> None:
+    scenario = make_scenario([{"name": n, "cores": 4} for n in "abc"], AMDAHL, population=1)
+    assert cuts(workers_of(scenario, "sliced")) == {"a": [4], "b": [4], "c": [4]}
+
+
+def test_cuts_that_gain_nothing_are_not_made() -> None:
+    # ROWS scale linearly up to 4 cores: one worker of 4 trains as much as 4 of 1.
+    scenario = make_scenario([{"name": "a", "cores": 4}], ROWS, population=9)
+    assert cuts(workers_of(scenario, "sliced")) == {"a": [4]}
+
+
+def test_the_number_of_trials_may_be_given() -> None:
+    scenario = make_scenario([{"name": "a", "cores": 4}], AMDAHL, population=9)
+    assert cuts(workers_of(scenario, "sliced", trials=2)) == {"a": [2, 2]}
+    with pytest.raises(InputError, match="trials: expected a whole number, at least 1"):
+        workers_of(scenario, "sliced", trials=0)
+
+
+def test_core_counts_that_the_profile_does_not_know_are_not_considered() -> None:
+    # Of 8 cores, only workers of 1 to 4 are known: 2 to 8 workers. For one trial, a worker of 4 is the fastest.
+    scenario = make_scenario([{"name": "a", "cores": 8}], AMDAHL, population=1)
+    assert cuts(workers_of(scenario, "sliced")) == {"a": [4, 4]}
+    # Extrapolated, 8 cores take 2 + 0.5 x (1/8 - 1/4) / (1/2 - 1/4) = 1.75 s, which is faster.
+    further = scenario.replace_times(StepTimes(AMDAHL, extrapolate=True))
+    assert cuts(workers_of(further, "sliced")) == {"a": [8]}
+    # Where nothing is known, a node is one worker, as in fusion.
+    unknown = scenario.replace_times(StepTimes([]))
+    assert cuts(workers_of(unknown, "sliced")) == {"a": [8]}
+
+
+def test_kinds_count_by_their_trials() -> None:
+    # Batch 32 trains 0.1 iterations a second on one core and 1 on two, batch 64 trains 0.5 and 0.6. With 3 trials of
+    # batch 32 and 1 of batch 64, one worker of 2 cores counts 3 x 1 + 1 x 0.6 = 3.6, two of 1 core count
+    # 2 x (3 x 0.1 + 1 x 0.5) = 1.6. With 1 and 3 it is 1 x 1 + 3 x 0.6 = 2.8 and 2 x (1 x 0.1 + 3 x 0.5) = 3.2.
+    rows = [
+        profile_row(cores=1, seconds=10.0),
+        profile_row(cores=2, seconds=1.0),
+        profile_row(cores=1, seconds=2.0, batch_size=64),
+        profile_row(cores=2, seconds=1 / 0.6, batch_size=64),
+    ]
+    for batch_sizes, cut in ([32, 32, 32, 64], [2]), ([32, 64, 64, 64], [1, 1]):
+        scenario = make_scenario([{"name": "a", "cores": 2}], rows, batch_size=batch_sizes)
+        assert cuts(workers_of(scenario, "sliced")) == {"a": cut}
+
+
+def test_the_cuts_are_the_best_that_there_are() -> None:
+    # Against every combination of cuts, on step times on which no rule of thumb works.
+    speed = {1: 0.3, 2: 0.35, 3: 0.9, 4: 0.95, 5: 0.9, 6: 2.0}
+    rows = [profile_row(cores=cores, seconds=1 / each) for cores, each in speed.items()]
+    rows.append(profile_row("k80", seconds=1 / 0.5))
+
+    def every_cut(cores: int) -> list[list[int]]:
+        return [[cores // m + 1] * (cores % m) + [cores // m] * (m - cores % m) for m in range(1, cores + 1)]
+
+    for sizes, trials in product([(3, 4, 5), (6, 6), (2, 6, 1)], range(1, 10)):
+        nodes = [{"name": f"n{place}", "cores": cores} for place, cores in enumerate(sizes)]
+        nodes.append({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
+        workers = workers_of(make_scenario(nodes, rows, population=trials), "sliced")
+        made = [speed[cores] for cut in cuts(workers).values() for cores in cut] + [0.5]
+        best = max(
+            sum(sorted([0.5, *(speed[cores] for cut in choice for cores in cut)], reverse=True)[:trials])
+            for choice in product(*(every_cut(cores) for cores in sizes))
+        )
+        assert sum(sorted(made, reverse=True)[:trials]) == pytest.approx(best)
+
+
+def shares(**seconds_by_share: float) -> list[ProfileRow]:
+    return [*AMDAHL, *(profile_row("v100", seconds=s, gpu_share=1 / int(k[1:])) for k, s in seconds_by_share.items())]
+
+
+def test_a_gpu_is_shared_by_as_many_as_train_most() -> None:
+    # A V100 trains 10 iterations a second alone, 2 x 6.25 = 12.5 for two, 3 x 3.33 = 10 for three.
+    scenario = make_scenario([V100], shares(k2=0.16, k3=0.3))
+    workers = workers_of(scenario, "shared-gpu")
+    assert [(w.id, w.cores, w.gpu_share) for w in workers] == [
+        ("g/gpu0.0", 1, 0.5),
+        ("g/gpu0.1", 1, 0.5),
+        ("g/gpu1.0", 1, 0.5),
+        ("g/gpu1.1", 1, 0.5),
+    ]
+    assert [w.id for w in workers_of(make_scenario([V100], shares(k2=0.21)), "shared-gpu")] == [
+        "g/gpu0",
+        "g/gpu1",
+        "g/cpu0",
+    ]
+
+
+def test_gpus_of_each_type_are_shared_by_their_own_number() -> None:
+    rows = [*shares(k2=0.16), profile_row("k80", seconds=0.5), profile_row("k80", seconds=1.1, gpu_share=0.5)]
+    nodes = [V100, {"name": "h", "cores": 2, "gpus": 1, "gpu_type": "k80"}]
+    workers = workers_of(make_scenario(nodes, rows), "shared-gpu")
+    assert [(w.id, w.cores) for w in workers if w.node == "h"] == [("h/gpu0", 1), ("h/cpu0", 1)]
+    assert sum(w.node == "g" for w in workers) == 4
+
+
+def test_a_given_number_of_workers_uses_the_share_as_the_profile_writes_it(tmp_path: Path) -> None:
+    # Every worker keeps a core as far as there are cores: 4 of 6 have one.
+    write_profile(tmp_path / "profile.csv", shares(k3=0.3))
+    rows = read_profile(tmp_path / "profile.csv")
+    assert [w.cores for w in workers_of(make_scenario([V100], rows), "shared-gpu", k=3)] == [1, 1, 1, 1, 0, 0]
+    rounded = [*AMDAHL, profile_row("v100", seconds=0.3, gpu_share=0.33)]
+    workers = workers_of(make_scenario([V100], rounded), "shared-gpu", k=3)
+    assert {w.gpu_share for w in workers} == {0.33}
+    assert len({w.id for w in workers}) == 6
+
+
+def test_a_share_without_a_row_is_an_error_of_the_input() -> None:
+    scenario = make_scenario([V100], shares(k2=0.16))
+    with pytest.raises(InputError, match="no row for resnet18 on cifar10, batch 32 on a v100 with a gpu_share of 1/4"):
+        workers_of(scenario, "shared-gpu", k=4)
+    with pytest.raises(InputError, match="k: expected a whole number of workers, at least 1, got 0"):
+        workers_of(scenario, "shared-gpu", k=0)
+    # A share that was not measured for all of the workload is not taken either.
+    mixed = make_scenario([V100], shares(k2=0.01), batch_size=[32, 64])
+    assert [w.id for w in workers_of(mixed, "shared-gpu")] == ["g/gpu0", "g/gpu1", "g/cpu0"]
+
+
+def test_a_gpu_that_nobody_may_use_needs_no_row() -> None:
+    scenario = make_scenario([V100], AMDAHL, devices=["cpu"])
+    assert len(workers_of(scenario, "shared-gpu", k=2)) == 4
+
+
+def test_trials_share_a_gpu_at_the_speed_of_the_profile(simulate_log: Simulate) -> None:
+    # 4 trials of 20 iterations at 0.16 s, all at once on two V100: 3.2 s. Alone on a GPU, two at a time: 2 x 2 = 4 s.
+    nodes = [{"name": "g", "cores": 2, "gpus": 2, "gpu_type": "v100"}]
+    scenario = make_scenario(nodes, shares(k2=0.16), overheads=NO_OVERHEADS)
+    assert simulate_log(scenario, "shared-gpu+fifo")[-1].time == pytest.approx(3.2)
+    assert simulate_log(scenario, "gpu-only+fifo")[-1].time == pytest.approx(4.0)
