@@ -17,8 +17,8 @@ class Soonest:
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         waiting = list(state.ready_trials)
         for worker in state.idle_workers:
-            if not waiting:
-                return
-            trial = min(waiting, key=lambda t: state.remaining(t) * (state.seconds_per_iteration(t, worker) or inf))
-            waiting.remove(trial)
-            yield Dispatch(trial.id, worker.id, state.interval(trial))
+            usable = [trial for trial in waiting if state.usable(trial, worker)]
+            if usable:
+                trial = min(usable, key=lambda t: state.remaining(t) * (state.seconds_per_iteration(t, worker) or inf))
+                waiting.remove(trial)
+                yield Dispatch(trial.id, worker.id, state.interval(trial))

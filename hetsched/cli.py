@@ -178,7 +178,18 @@ def parser() -> argparse.ArgumentParser:
     sub = add("bound", commands.bound, "what no schedule can beat on a scenario")
     add_scenario(sub, out=False)
 
-    add("policies", commands.policies, "list the policies")
+    sub = add("policies", commands.policies, "list the policies, or check that some conform")
+    check = sub.add_subparsers(metavar="check", title="check").add_parser(
+        "check",
+        help="put policies through the conformance suite",
+        description=commands.check_policies.__doc__,
+    )
+    check.set_defaults(command=commands.check_policies)
+    check.add_argument("policies", nargs="+", metavar="FILE.py|NAME", help="such as my_policy.py, fifo or fusion")
+    check.add_argument(
+        "--examples", type=count, default=30, metavar="N", help="generated situations a policy (default: %(default)s)"
+    )
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
     return top
 
 

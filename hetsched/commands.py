@@ -3,21 +3,23 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hetsched import allocation, bounds, scheduling
 from hetsched import compare as comparing
 from hetsched import validate as validating
 from hetsched.backend import load_part
-from hetsched.errors import InputError
+from hetsched.errors import HetschedError, InputError, nearest
 from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
-from hetsched.registry import Registry, Strategy
+from hetsched.registry import Registry, Strategy, load_policy_file
 from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
@@ -180,32 +182,35 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def bound(options: argparse.Namespace, emit: Emit) -> None:
-    """The lower bound on the makespan of a scenario when every trial trains to its stop iteration (those that stop
-    on accuracy may end sooner): for any allocation, and for the workers of each strategy's allocation policy."""
+    """Lower bounds on the makespan and on the mean job completion time (JCT: completion minus arrival, of trials and
+    of experiments) of a scenario when every trial trains to its stop iteration (those that stop on accuracy may end
+    sooner): for any allocation, and for the workers of each strategy's allocation policy. Arrivals count."""
     scenario = load(options.scenario)
-    jobs = bounds.full_jobs(scenario.workload_spec())
+    workload, times = scenario.workload_spec(), scenario.times
     try:
-        overall = bounds.makespan_bound(
-            jobs, bounds.cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
-        )
-        by_allocation = {
-            strategy.allocation: bounds.makespan_bound(
-                jobs, bounds.worker_devices(scenario.workers(strategy)), scenario.times
-            )
-            for strategy in map(parse_strategy, scenario.strategies)
-        }
+        overall = bounds.workload_bounds(workload, bounds.cluster_devices(scenario.cluster_spec(), times), times)
+        by_allocation = {}
+        for strategy in map(parse_strategy, scenario.strategies):
+            devices = bounds.worker_devices(scenario.workers(strategy))
+            own = bounds.workload_bounds(workload, devices, times)
+            # What no schedule under any allocation can beat, none under this one can.
+            by_allocation[strategy.allocation] = bounds.Bounds(*map(max, own, overall))
     except InputError as error:
         raise InputError(f"{options.scenario}: {error}") from error
     document = {
         **about(scenario),
-        "bound_s": overall,
-        "by_allocation_s": by_allocation,
+        "bound_s": overall.makespan_s,
+        "by_allocation_s": {name: own.makespan_s for name, own in by_allocation.items()},
+        "trial_jct_bound_s": overall.trial_jct_s,
+        "trial_jct_by_allocation_s": {name: own.trial_jct_s for name, own in by_allocation.items()},
+        "experiment_jct_bound_s": overall.experiment_jct_s,
+        "experiment_jct_by_allocation_s": {name: own.experiment_jct_s for name, own in by_allocation.items()},
     }
 
     def table() -> None:
-        early = any(experiment.stop_accuracy is not None for experiment in scenario.workload_spec().experiments)
-        print_heading(f"{scenario.name}: no schedule of all iterations ends before", scenario)
-        show(tables.bound_table(overall, by_allocation))
+        early = any(experiment.stop_accuracy is not None for experiment in workload.experiments)
+        print_heading(f"{scenario.name}: no schedule of all iterations takes less than", scenario)
+        show(tables.bound_table({"any": overall, **by_allocation}))
         say("Overheads and noise are left out." + " Trials that stop on accuracy may need fewer iterations." * early)
 
     finish(options, emit, document, table, None)
@@ -221,6 +226,76 @@ def policies(options: argparse.Namespace, emit: Emit) -> None:
         kind: {name: registry.summary(name) for name in registry.names()} for kind, registry in registries.items()
     }
     finish(options, emit, document, lambda: show(tables.policies_table(document)), None)
+
+
+def check_policies(options: argparse.Namespace, emit: Emit) -> None:
+    """Put policies through the conformance suite: all that a FILE.py registers, or those of a NAME. For every check
+    that a policy fails it prints the smallest example found. See docs/testing-policies.md."""
+    try:
+        from hypothesis.configuration import set_hypothesis_home_dir
+
+        from hetsched import testing
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"checking policies needs {error.name}, which is not installed: pip install 'hetsched[testing]'"
+        ) from error
+    suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
+    chosen = chosen_policies(options.policies)
+    found: dict[str, dict[str, list[testing.Verdict]]] = {}
+    with TemporaryDirectory() as folder, ProgressLine("checking", len(chosen)) as progress:
+        set_hypothesis_home_dir(folder)  # it would leave a folder here otherwise
+        try:
+            for kind, name in chosen:
+                found.setdefault(kind, {})[name] = suites[kind](name, options.examples)
+                progress.advance(1, name)
+        finally:
+            set_hypothesis_home_dir(None)
+    failures = [v.failure for of_kind in found.values() for of in of_kind.values() for v in of if v.failure]
+    document = {
+        "examples": options.examples,
+        "conforms": not failures,
+        **{
+            kind: {name: {v.check: v.document() for v in verdicts} for name, verdicts in of_kind.items()}
+            for kind, of_kind in found.items()
+        },
+    }
+
+    def table() -> None:
+        for kind, of_kind in found.items():
+            show(testing.verdicts_table(kind, of_kind))
+        for failure in failures:
+            say(escape(f"\n{failure}"))
+
+    finish(options, emit, document, table, None)
+    if failures:
+        policies = len({failure.policy for failure in failures})
+        raise HetschedError(f"{policies} of {len(chosen)} policies do not conform ({len(failures)} checks failed)")
+
+
+def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
+    """The policies, by kind and name, that files register and names name. Raises InputError if there are none."""
+    registries: dict[str, Registry[Any]] = {
+        "scheduling": scheduling.policies,
+        "allocation": allocation.policies,
+    }
+
+    def known() -> dict[tuple[str, str], object]:
+        return {(kind, name): of_kind.factory(name) for kind, of_kind in registries.items() for name in of_kind.names()}
+
+    chosen: dict[tuple[str, str], None] = {}
+    for target in targets:
+        before = known()
+        if target.endswith(".py"):
+            load_policy_file(Path(target))
+            named = [key for key, factory in known().items() if before.get(key) is not factory]
+            problem = "registers no policy; put @register(NAME) before the class"
+        else:
+            named = [key for key in before if key[1] == target]
+            problem = f"no such policy: {nearest(target, (name for _, name in before))}"
+        if not named:
+            raise InputError(f"{target}: {problem}")
+        chosen |= dict.fromkeys(named)
+    return list(chosen)
 
 
 # What the commands share.

@@ -31,13 +31,19 @@ class Spread(Struct, frozen=True):
 class Comparison(Struct, frozen=True):
     """What `compare --json` says of a strategy. Seconds end in `_s`.
 
-    `bound_ratio` is the mean over seeds of makespan / bound; `speedup_vs_baseline` is the baseline's mean
-    makespan / this one's; `decision_s` the policy's mean seconds a call on this host.
+    Figures are means over seeds; those with a bound are explained in `hetsched.metrics.Metrics`, and a ratio is the
+    mean of the runs' ratios. `speedup_vs_baseline` is the baseline's mean makespan / this one's; `decision_s` the
+    policy's mean seconds a call on this host.
     """
 
     makespan_s: Spread
     bound_s: float
     bound_ratio: float
+    workers_bound_s: float
+    workers_bound_ratio: float
+    mean_jct_s: float
+    jct_bound_s: float
+    jct_bound_ratio: float
     best_accuracy: float
     utilisation: float
     speedup_vs_baseline: float
@@ -103,6 +109,11 @@ def _summarise(runs: Sequence[Run], reference: float) -> Comparison:
         makespan_s=makespan,
         bound_s=fmean(_known(m.bound_s) for m in figures),
         bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
+        workers_bound_s=fmean(_known(m.workers_bound_s) for m in figures),
+        workers_bound_ratio=fmean(_known(m.workers_bound_ratio) for m in figures),
+        mean_jct_s=fmean(_known(m.mean_jct_s) for m in figures),
+        jct_bound_s=fmean(_known(m.jct_bound_s) for m in figures),
+        jct_bound_ratio=fmean(_known(m.jct_bound_ratio) for m in figures),
         best_accuracy=fmean(m.best_accuracy for m in figures),
         utilisation=fmean(m.utilisation for m in figures),
         speedup_vs_baseline=reference / makespan.mean,
@@ -117,7 +128,7 @@ def _summarise(runs: Sequence[Run], reference: float) -> Comparison:
 
 
 def _known(value: float | None) -> float:
-    assert value is not None, "a simulation needs step times for its trials, so they have a bound"
+    assert value is not None, "a simulation needs step times for its trials and completes them, so they have bounds"
     return value
 
 

@@ -42,14 +42,14 @@ class Registry(Generic[P]):
         """A new policy, made with these keyword arguments.
 
         Raises InputError with the nearest right spelling if there is none of that name or it has no such option,
-        PolicyError if it raises; a ValueError with options says that a value is wrong and becomes an InputError.
+        PolicyError if it raises; a TypeError or ValueError with options says that a value is wrong: an InputError.
         """
         factory = self.factory(name)
         self._check_options(name, factory, options)
         try:
             return factory(**options)
         except (Exception, SystemExit) as error:
-            if options and isinstance(error, ValueError):
+            if options and isinstance(error, (TypeError, ValueError)):
                 raise InputError(f"{self.kind} policy {name!r}: {error}") from error
             given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
             message = f"{self.kind} policy {name!r} cannot be made {given}: {type(error).__name__}: {error}"

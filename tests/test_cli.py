@@ -87,7 +87,8 @@ def test_compare_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -
         assert len(makespan["per_seed"]) == 3
         assert makespan["ci95"][0] <= makespan["mean"] <= makespan["ci95"][1]
         assert figures["bound_ratio"] >= 1
-        assert 0 < figures["bound_s"] <= makespan["mean"]
+        assert 0 < figures["bound_s"] <= figures["workers_bound_s"] <= makespan["mean"]
+        assert 0 < figures["jct_bound_s"] <= figures["mean_jct_s"] <= makespan["mean"]
         assert 0 < figures["utilisation"] <= 1
         assert 0 < figures["best_accuracy"] <= 1
     assert found["strategies"]["uniform+fifo"]["speedup_vs_baseline"] == 1
@@ -131,6 +132,11 @@ def test_bound_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> 
     # A K80 at 2 iterations a second and 8 cores at 1/4 each: 800 iterations at 4 a second.
     assert found["bound_s"] == pytest.approx(200.0)
     assert found["bound_s"] <= min(found["by_allocation_s"].values())
+    # One experiment: its JCT is the makespan. Its trials: the first completes earlier.
+    assert found["experiment_jct_bound_s"] == pytest.approx(200.0)
+    assert 0 < found["trial_jct_bound_s"] < 200.0
+    for of in ("trial", "experiment"):
+        assert found[f"{of}_jct_bound_s"] <= min(found[f"{of}_jct_by_allocation_s"].values())
 
 
 def test_a_policy_file_is_listed_and_compared(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

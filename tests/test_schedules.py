@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from hetsched.backend import LOG_NAME
-from hetsched.bounds import cluster_devices, full_jobs, makespan_bound, worker_devices
 from hetsched.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
 from hetsched.metrics import measure
 from hetsched.scenario import parse_strategy
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
 ONE_CORE_AND_TWO = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
 
@@ -135,60 +134,6 @@ def test_fusion_uses_every_device_once() -> None:
         ("g/cpu0", "cpu", 2),
         ("a/cpu0", "cpu", 3),
     ]
-
-
-def test_bound_of_one_machine_is_its_work() -> None:
-    scenario = make_scenario(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
-    jobs = full_jobs(scenario.workload_spec())
-    assert makespan_bound(
-        jobs, cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
-    ) == pytest.approx(4 * 20 * 4.0)
-
-
-def test_bound_respects_that_a_trial_is_in_one_place() -> None:
-    # One trial, a V100 (0.1 s) and a K80 (0.5 s): the second device is of no use.
-    nodes = (
-        {"name": "f", "cores": 1, "gpus": 1, "gpu_type": "v100"},
-        {"name": "s", "cores": 1, "gpus": 1, "gpu_type": "k80"},
-    )
-    one = make_scenario(nodes, population=1, stop_iterations=20)
-    devices = worker_devices(w for w in one.workers(parse_strategy("fusion+fifo")) if w.device != "cpu")
-    assert makespan_bound(full_jobs(one.workload_spec()), devices, one.times) == pytest.approx(2.0)
-    # Two trials: 40 iterations at 12 a second. Each must be able to spend T = 10/3 s in all: 40 = 12 T.
-    two = make_scenario(nodes, population=2, stop_iterations=20)
-    assert makespan_bound(full_jobs(two.workload_spec()), devices, two.times) == pytest.approx(40 / 12)
-
-
-def test_bound_with_arrivals() -> None:
-    tables = [{"name": "now", "population": 1}, {"name": "late", "population": 1, "arrival_s": 1000.0}]
-    scenario = make_scenario(({"name": "a", "cores": 1},), experiments=tables)
-    jobs = full_jobs(scenario.workload_spec())
-    assert makespan_bound(
-        jobs, cluster_devices(scenario.cluster_spec(), scenario.times), scenario.times
-    ) == pytest.approx(1080.0)
-
-
-@pytest.mark.parametrize("strategy", ["uniform+fifo", "fusion+least-progress", "fusion+hrfs"])
-def test_no_run_beats_the_bound(simulate_log: Simulate, strategy: str) -> None:
-    nodes = (
-        {"name": "g", "cores": 4, "gpus": 1, "gpu_type": "k80"},
-        {"name": "a", "cores": 4},
-        {"name": "b", "cores": 1},
-    )
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=55)
-    for seed in range(5):
-        metrics = measure(simulate_log(scenario, strategy, seed), scenario)
-        assert metrics.bound_ratio is not None
-        assert metrics.bound_ratio >= 1 - 1e-9
-
-
-def test_bound_knows_shared_gpus() -> None:
-    # Two halves of a V100, each at 0.15 s an iteration, train faster than the whole at 0.1 s.
-    halves = [*ROWS, profile_row("v100", seconds=0.15, gpu_share=0.5)]
-    nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},)
-    scenario = make_scenario(nodes, rows=halves, devices=["v100"], population=4, stop_iterations=30)
-    devices = cluster_devices(scenario.cluster_spec(), scenario.times)
-    assert makespan_bound(full_jobs(scenario.workload_spec()), devices, scenario.times) == pytest.approx(4 * 30 * 0.075)
 
 
 def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:

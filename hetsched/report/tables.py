@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from hetsched.bounds import Bounds
 from hetsched.compare import Comparison
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow
@@ -13,17 +14,20 @@ from hetsched.validate import Agreement, Error
 
 
 def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Table:
+    """A row a strategy. "x own bound" and "x JCT bound" compare with what its own workers could do at best, "x bound"
+    with what any allocation could."""
     table = Table(title=None, header_style="bold")
     table.add_column("strategy")
     headings = (
-        "makespan [s]",
+        "makespan\n[s]",
         "95% interval",
-        "x bound",
-        "speed-up",
-        "best accuracy",
-        "utilisation",
-        "cores used",
-        "GPUs used",
+        "x own\nbound",
+        "x\nbound",
+        "speed-\nup",
+        "mean JCT\n[s]",
+        "x JCT\nbound",
+        "best\naccuracy",
+        "utili-\nsation",
     )
     for heading in headings:
         table.add_column(heading, justify="right")
@@ -33,12 +37,13 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
             f"{name} (baseline)" if name == baseline else name,
             f"{figures.makespan_s.mean:,.0f}",
             f"{interval[0]:,.0f} .. {interval[1]:,.0f}" if interval else "one seed",
+            f"{figures.workers_bound_ratio:.2f}",
             f"{figures.bound_ratio:.2f}",
             f"{figures.speedup_vs_baseline:.2f}",
+            f"{figures.mean_jct_s:,.0f}",
+            f"{figures.jct_bound_ratio:.2f}",
             f"{figures.best_accuracy:.3f}",
             f"{figures.utilisation:.0%}",
-            f"{figures.cores_used} of {figures.cores}",
-            f"{figures.gpus_used:g} of {figures.gpus}",
         )
     return table
 
@@ -47,14 +52,29 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
     table = Table(header_style="bold")
     for heading in ("strategy", "seed"):
         table.add_column(heading)
-    for heading in ("makespan [s]", "x bound", "best accuracy", "utilisation", "segments", "lost", "exploits"):
+    headings = (
+        "makespan\n[s]",
+        "x own\nbound",
+        "x\nbound",
+        "mean JCT\n[s]",
+        "x JCT\nbound",
+        "best\naccuracy",
+        "utili-\nsation",
+        "segments",
+        "lost",
+        "exploits",
+    )
+    for heading in headings:
         table.add_column(heading, justify="right")
     for run in runs:
         table.add_row(
             run.strategy,
             str(run.seed),
             f"{run.makespan_s:,.1f}",
-            "" if run.bound_ratio is None else f"{run.bound_ratio:.2f}",
+            _known(run.workers_bound_ratio, ".2f"),
+            _known(run.bound_ratio, ".2f"),
+            _known(run.mean_jct_s, ",.1f"),
+            _known(run.jct_bound_ratio, ".2f"),
             f"{run.best_accuracy:.3f}",
             f"{run.utilisation:.0%}",
             str(run.segments),
@@ -62,6 +82,10 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
             str(run.exploits),
         )
     return table
+
+
+def _known(figure: float | None, form: str) -> str:
+    return "" if figure is None else format(figure, form)
 
 
 def workers_table(run: Metrics) -> Table:
@@ -143,13 +167,14 @@ def profile_table(rows: Sequence[ProfileRow]) -> Table:
     return table
 
 
-def bound_table(overall: float, by_allocation: Mapping[str, float]) -> Table:
+def bound_table(bounds: Mapping[str, Bounds]) -> Table:
+    """A row an allocation, or `any`."""
     table = Table(header_style="bold")
     table.add_column("allocation")
-    table.add_column("bound [s]", justify="right")
-    table.add_row("any", f"{overall:,.1f}")
-    for name, seconds in by_allocation.items():
-        table.add_row(name, f"{seconds:,.1f}")
+    for heading in ("makespan [s]", "mean JCT of trials [s]", "mean JCT of experiments [s]"):
+        table.add_column(heading, justify="right")
+    for name, of_allocation in bounds.items():
+        table.add_row(name, *(f"{seconds:,.1f}" for seconds in of_allocation))
     return table
 
 
@@ -165,7 +190,7 @@ def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Print a table without wrapping its cells, also where there is no terminal."""
+    """Print a table without wrapping its cells, also where there is no terminal. Brackets, as in "[s]", are text."""
     if not console.is_terminal:
         console = Console(file=console.file, width=max(console.width, 140))
-    console.print(table)
+    console.print(table, markup=False)

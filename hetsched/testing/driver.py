@@ -1,0 +1,179 @@
+"""Drives a policy through a situation on a virtual clock: a test double for a backend."""
+
+from collections.abc import Callable
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count, groupby
+from random import Random
+
+from hetsched.cluster import ClusterSpec, Worker
+from hetsched.dispatcher import FRUITLESS_WAKES, Decided, Dispatcher
+from hetsched.events import (
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    TrialAdded,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.scheduling.policy import SchedulingPolicy
+from hetsched.state import Segment, State, Trial
+from hetsched.streams import stream
+from hetsched.testing.situations import Situation, counted
+from hetsched.workload import Experiment, Hyperparameters, TrialId, Workload
+
+
+class StalledError(Exception):
+    """The run would never end."""
+
+
+class Driver:
+    """One run: the real dispatcher, state and view; time, work, scores and mishaps made up from the situation.
+
+    Nothing in it depends on a name: all luck is drawn from one stream, in the order in which it is needed.
+    """
+
+    def __init__(self, policy: SchedulingPolicy, name: str, situation: Situation) -> None:
+        self.situation = situation
+        self.now = 0.0
+        self.state = State()
+        self.events: list[Event] = []
+        self.profile = situation.profile()
+        self.dispatcher = Dispatcher(
+            self.state, policy, name, self.profile, listen=lambda _, event: self.events.append(event)
+        )
+        self._times = situation.true_times()
+        self._luck = Random(situation.seed)
+        self._fruitless = 0
+        self._number = count()
+        self._coming: list[tuple[float, int, Callable[[], Decided | None]]] = []
+
+    def begin(self, cluster: ClusterSpec, workload: Workload) -> None:
+        """The workers join and the policy is set up. Raises PolicyError if it raises."""
+        late = {absence.worker for absence in self.situation.absences if absence.start == 0}
+        for place, worker in enumerate(self.situation.workers):
+            if place not in late:
+                self.dispatcher.record(WorkerJoined(0.0, worker))
+        self.dispatcher.set_up(cluster, workload, stream(self.situation.seed, "policy"))
+        for arrival_s, together in groupby(self.situation.experiments, key=lambda experiment: experiment.arrival_s):
+            self._at(arrival_s, partial(self._arrive, list(together)))
+        for absence in self.situation.absences:
+            worker = self.situation.workers[absence.worker]
+            if absence.start > 0:
+                self._at(absence.start, partial(self._leave, worker))
+            if absence.end is not None:
+                self._at(absence.end, partial(self._join, worker))
+        for time in self.situation.losses:
+            self._at(time, self._lose)
+
+    def step(self) -> bool:
+        """The next thing happens, and the policy decides. False if there was nothing left to happen.
+
+        Raises StalledError for a policy that leaves everything idle, or is woken for nothing again and again, and
+        PolicyError for a decision that is refused and for a policy that raises.
+        """
+        if not self._coming:
+            return False
+        self.now, _, happen = heappop(self._coming)
+        decided = happen()
+        if decided is not None:
+            self._carry_out(decided)
+        return True
+
+    def _at(self, time: float, happen: Callable[[], Decided | None]) -> None:
+        heappush(self._coming, (time, next(self._number), happen))
+
+    def _carry_out(self, decided: Decided) -> None:
+        for decision in decided.starts:
+            segment = self.state.running[decision.trial]
+            parts = self._parts(segment)
+            self._at(self.now + parts.total_s, partial(self._end, segment, parts))
+        if decided.starts or decided.stops:
+            self._fruitless = 0
+        wake_at = self.dispatcher.wake_at
+        if wake_at is not None:
+            self._at(wake_at, partial(self._wake, wake_at))
+        elif not self.state.running and self._could_start():
+            idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
+            raise StalledError(f"at {self.now:g} s it left {idle} idle and {ready} waiting; nothing runs to wake it up")
+
+    def _could_start(self) -> bool:
+        """Whether some idle worker may run some ready trial."""
+        experiments = {self.state.trials[waiting.trial].experiment for waiting in self.state.ready}
+        return any(
+            self.state.experiments[experiment].may_use(worker.device)
+            for experiment in experiments
+            for worker in self.state.idle.values()
+        )
+
+    def _parts(self, segment: Segment) -> Parts:
+        trial, worker = self.state.trials[segment.trial], self.state.workers[segment.worker]
+        costs = self._times.costs(trial.kind, worker.type)
+        seconds = self._times.seconds_per_iteration(trial.kind, worker.type)
+        assert seconds is not None, "the true times say everything"
+        return Parts(
+            start_up_s=0.0 if worker.id in self.state.warm else costs.start_up_s,
+            restore_s=costs.restore_s if self.state.must_restore(trial, worker.id) else 0.0,
+            train_s=segment.iterations * seconds * (self._luck.uniform(0.5, 1.5) if self.situation.noise else 1.0),
+            evaluate_s=self.state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image,
+            checkpoint_s=costs.checkpoint_s,
+            dispatch_s=0.0,
+        )
+
+    # What can happen.
+
+    def _arrive(self, experiments: list[Experiment]) -> Decided:
+        """Experiments arrive, with hyperparameters that do not depend on their names (see `Dispatcher.arrive`)."""
+        for experiment in experiments:
+            self.dispatcher.record(ExperimentArrived(self.now, experiment))
+            for number, trial in enumerate(experiment.trial_ids()):
+                values = {key: span.at(self._luck.random()) for key, span in experiment.search_space.items()}
+                batch_size = experiment.kind(number).batch_size
+                self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, batch_size, values))
+        return self.dispatcher.dispatch(self.now)
+
+    def _end(self, segment: Segment, parts: Parts) -> Decided | None:
+        if self.state.running.get(segment.trial) is not segment:
+            return None  # it was lost
+        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, self._luck.random(), parts)
+        self.dispatcher.end_segment(ended, self._perturb)
+        return self.dispatcher.dispatch(self.now)
+
+    def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
+        """Now and then a trial takes over the best one of its population."""
+        if self.state.experiments[trial.experiment].pbt is None or self._luck.random() < 0.5:
+            return None
+        population = [t for t in self.state.trials.values() if t.experiment == trial.experiment]
+        best = max(population, key=lambda t: -1.0 if t.score is None else t.score)
+        if best.id == trial.id:
+            return None
+        return best.id, {key: 1.2 * value for key, value in best.hyperparameters.items()}
+
+    def _wake(self, time: float) -> Decided | None:
+        if time != self.dispatcher.wake_at:
+            return None  # the policy has thought better of it
+        self._fruitless += 1
+        if self._fruitless > FRUITLESS_WAKES:
+            raise StalledError(
+                f"at {self.now:g} s it had been woken {FRUITLESS_WAKES} times and started and stopped nothing"
+            )
+        return self.dispatcher.wake(self.now)
+
+    def _leave(self, worker: Worker) -> Decided:
+        for segment in list(self.state.running.values()):
+            if segment.worker == worker.id:
+                self.dispatcher.lose_segment(self.now, segment.trial, "the worker left")
+        self.dispatcher.record(WorkerLeft(self.now, worker.id, "made up"))
+        return self.dispatcher.dispatch(self.now)
+
+    def _join(self, worker: Worker) -> Decided:
+        self.dispatcher.record(WorkerJoined(self.now, worker))
+        return self.dispatcher.dispatch(self.now)
+
+    def _lose(self) -> Decided | None:
+        segment = next(iter(self.state.running.values()), None)
+        if segment is None:
+            return None
+        self.dispatcher.lose_segment(self.now, segment.trial, "made up")
+        return self.dispatcher.dispatch(self.now)

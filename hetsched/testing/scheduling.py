@@ -1,0 +1,245 @@
+"""What every scheduling policy must keep to."""
+
+from functools import cached_property, partial
+from itertools import zip_longest
+from statistics import median
+
+from hetsched import scheduling
+from hetsched.cluster import CPU, ClusterSpec
+from hetsched.errors import PolicyError
+from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, TrialAdded, TrialCompleted
+from hetsched.testing.course import Call, Course, Limited, MakePolicy, drive
+from hetsched.testing.driver import Driver, StalledError
+from hetsched.testing.situations import SAME_NAMES, Names, Situation, cut, make_experiment, make_node
+from hetsched.testing.verdict import (
+    EXAMPLES,
+    Check,
+    ConformanceError,
+    DecisionTime,
+    Verdict,
+    named,
+    raise_first,
+    verdicts,
+)
+from hetsched.workload import Workload
+
+
+class Example:
+    """A policy in a situation: driven once, again, and under other names, as far as a check asks for it."""
+
+    def __init__(self, make: MakePolicy, policy: str, situation: Situation) -> None:
+        self.situation = situation
+        self._drive = partial(drive, make, policy)
+
+    @cached_property
+    def first(self) -> Course:
+        return self._drive(self.situation)
+
+    @cached_property
+    def again(self) -> Course:
+        return self._drive(self.situation)
+
+    @cached_property
+    def renamed(self) -> tuple[Course, Names]:
+        situation, names = self.situation.renamed()
+        return self._drive(situation), names
+
+
+# The checks. Each says what happened instead of what is expected of it in CHECKS, or None.
+
+
+def capacity(example: Example) -> str | None:
+    """What the dispatcher refuses is a failure of the policy. That nothing got past it is looked at again."""
+    course = example.first
+    if course.refused is not None:
+        return course.refused
+    experiments = {experiment.id: experiment for experiment in example.situation.experiments}
+    workers = {worker.id: worker for worker in example.situation.workers}
+    busy: dict[str, str] = {}
+    for event in course.events:
+        if isinstance(event, SegmentStarted):
+            experiment = experiments[course.state.trials[event.trial].experiment]
+            put = f"at {event.time:g} s {event.trial} was put on {event.worker}"
+            if event.worker in busy or event.trial in busy.values():
+                return f"{put}, and one of them was busy"
+            if not experiment.may_use(workers[event.worker].device):
+                return f"{put}, which it cannot use"
+            if not 1 <= event.iterations <= experiment.longest_segment:
+                return f"{put} for {event.iterations} iterations"
+            busy[event.worker] = event.trial
+        elif isinstance(event, SegmentEnded | SegmentLost):
+            del busy[event.worker]
+    return None
+
+
+def work(example: Example) -> str | None:
+    """Every trial is completed once, and what it trained adds up."""
+    course = example.first
+    done: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    for event in course.events:
+        if isinstance(event, TrialAdded):
+            done[event.trial] = 0
+        elif isinstance(event, SegmentEnded):
+            if event.trial in reasons:
+                return f"{event.trial} trained on after it was completed"
+            done[event.trial] += event.iterations
+        elif isinstance(event, TrialCompleted):
+            if event.trial in reasons:
+                return f"{event.trial} was completed twice"
+            reasons[event.trial] = event.reason
+    for identifier, trial in course.state.trials.items():
+        stop = course.state.experiments[trial.experiment].stop_iterations
+        trained = f"{identifier} trained {done[identifier]} of {stop} iterations"
+        reason = reasons.get(identifier)
+        if trial.iterations != done[identifier]:
+            return f"{trained}, and {trial.iterations} are on record"
+        if reason is None:
+            if course.ended:
+                return f"{trained} and was lost: it was never completed"
+        elif reason.startswith("stopped by"):
+            if not reason.partition(": ")[2].strip():
+                return f"{trained} and was stopped without a reason"
+        elif done[identifier] != stop and not reason.startswith("accuracy"):
+            return f"{trained} and was then completed"
+    return None
+
+
+def inputs(example: Example) -> str | None:
+    """State, cluster, workload and profile are the policy's to read."""
+    return example.first.changed
+
+
+def ends(example: Example) -> str | None:
+    """The policy neither raises, nor leaves everything idle, nor is woken for nothing again and again."""
+    return example.first.raised or example.first.stalled
+
+
+def same_seed(example: Example) -> str | None:
+    """Two fresh policies that are shown the same views take the same decisions."""
+    return _difference(example.first, example.again, SAME_NAMES, "the second time")
+
+
+def renaming(example: Example) -> str | None:
+    """Decisions depend neither on what things are called nor, therefore, on how Python hashes a name."""
+    if same_seed(example) is not None:
+        return None  # what does not repeat itself says nothing of names
+    return _difference(example.first, *example.renamed, "with other names (here translated back)")
+
+
+CHECKS: tuple[Check[Example], ...] = (
+    Check(
+        "capacity",
+        "a worker and a trial in one segment at a time, on a device that the trial may use, of an allowed length",
+        capacity,
+    ),
+    Check("work", "every trial trains up to its stop rule, or is stopped by the policy with a reason", work),
+    Check("inputs", "what a policy is shown is the same after a call as before it", inputs),
+    Check("always ends", "the run comes to its end", ends),
+    Check("same seed", "a second fresh policy that is shown the same takes the same decisions, one by one", same_seed),
+    Check("renaming", "other names for nodes, workers, experiments and GPU types change no decision", renaming),
+)
+
+
+def _difference(first: Course, second: Course, names: Names, when: str) -> str | None:
+    """The first call that the second run, whose names are other ones, answered differently."""
+    for call, other in zip_longest(_plain(first, SAME_NAMES), _plain(second, names)):
+        if call != other:
+            return f"{_words(call)}; {when}, {_words(other)}"
+    return None
+
+
+def _plain(course: Course, names: Names) -> list[Call]:
+    return [Call(call.time, tuple(map(names.original, call.decisions))) for call in course.calls]
+
+
+def _words(call: Call | None) -> str:
+    if call is None:
+        return "it was asked no more"
+    decisions = ", ".join(map(str, call.decisions))
+    return f"asked at {call.time:g} s it decided {decisions or 'nothing'}"
+
+
+# How long a decision takes.
+
+DECISION_TIME = "decision time"
+
+LIMIT_MS = 1000.0
+"""Generous: it is there to find policies that do not scale."""
+
+ENOUGH_CALLS = 20
+ENOUGH_MS = 2000.0
+"""So many calls are timed or, after three at least, as many as take so long."""
+
+
+def decision_time(make: MakePolicy, policy: str) -> Verdict:
+    """The median time of a decision at 1,000 trials and 100 workers, of which one has just become idle.
+
+    The longest is more often than not the very first, for 100 idle workers, which is not in the median.
+    """
+    situation = large_situation()
+    driver = Driver(Limited(make()), policy, situation)
+    failure = partial(
+        ConformanceError,
+        policy,
+        DECISION_TIME,
+        f"a median below {LIMIT_MS:,.0f} ms a decision",
+        example="1,000 trials and 100 workers of 3 types",
+    )
+    spent: list[float] = []
+    try:
+        driver.begin(ClusterSpec(situation.nodes), Workload(situation.experiments))
+        first = _call_ms(driver)
+        while len(spent) < ENOUGH_CALLS and (len(spent) < 3 or sum(spent) < ENOUGH_MS):
+            milliseconds = _call_ms(driver)
+            if milliseconds is None:
+                break
+            spent.append(milliseconds)
+    except (PolicyError, StalledError) as error:
+        return Verdict(DECISION_TIME, failure(happened=str(error)))
+    assert first is not None, "there is a first call: trials and workers are there"
+    measured = DecisionTime(median(spent or [first]), max([first, *spent]))
+    return Verdict(DECISION_TIME, failure(happened=str(measured)) if measured.median_ms > LIMIT_MS else None, measured)
+
+
+def _call_ms(driver: Driver) -> float | None:
+    """Milliseconds in the next call of the policy, None if the run ends without one."""
+    calls, seconds = driver.dispatcher.decisions, driver.dispatcher.decision_s
+    while driver.dispatcher.decisions == calls:
+        if not driver.step():
+            return None
+    return 1000 * (driver.dispatcher.decision_s - seconds)
+
+
+def large_situation() -> Situation:
+    """1,000 trials and 100 workers of three types, with every step time profiled and no two segments alike."""
+    nodes = [make_node(place, 1, 1, ("k80", "v100")[place % 2]) for place in range(50)]
+    return Situation(
+        tuple(nodes),
+        tuple(worker for node in nodes for worker in cut(node)),
+        (make_experiment(population=1000, stop_iterations=100),),
+        {CPU: 4.0, "k80": 1.0, "v100": 0.25},
+        noise=True,
+    )
+
+
+# All of it.
+
+
+def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> list[Verdict]:
+    """What comes of every check of a scheduling policy: its registered name, or what makes a new one.
+
+    Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
+    """
+    name, make = named(policy, scheduling.policies)
+    checked = verdicts(name, CHECKS, partial(Example, make, name), examples)
+    sound = not any(verdict.failure for verdict in checked)  # else it may not last long enough to be timed
+    return [*checked, decision_time(make, name) if sound else Verdict(DECISION_TIME, made=False)]
+
+
+def check_scheduling_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:
+    """Put a scheduling policy (its registered name, or what makes a new one) through every check.
+
+    Raises ConformanceError, with the smallest example found, for the first that it fails.
+    """
+    raise_first(scheduling_verdicts(policy, examples))
