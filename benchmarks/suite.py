@@ -41,7 +41,7 @@ FAMILIES = {
     "packages": ["hrfs", "era", "eta"],
     "shares": ["gavel-las", "gavel-makespan", "gavel-ftf", "gavel-isolated", "gavel-las-blind"],
     "matching": ["allox", "sia"],
-    "deadlines": ["hypersched", "asha"],
+    "stopping": ["hypersched", "asha"],
     "planning": ["lookahead"],
 }
 """The policies by what they have in common: a page of docs/policies each."""

@@ -7,6 +7,7 @@ from hetsched import scheduling
 from hetsched.dispatcher import Dispatcher
 from hetsched.events import Parts, SegmentEnded, WorkerJoined
 from hetsched.registry import Strategy
+from hetsched.scheduling.policy import Dispatch
 from hetsched.state import State
 from hetsched.view import StateView
 from tests.conftest import make_scenario
@@ -42,4 +43,4 @@ def test_decision(benchmark: BenchmarkFixture, policy: str, size: str) -> None:
     chosen = scheduling.policies.create(policy)
     decisions = benchmark(lambda: list(chosen.dispatch(view)))
     benchmark.extra_info["decision_us"] = 1e6 * benchmark.stats.stats.median
-    assert len(decisions) == 1
+    assert sum(isinstance(decision, Dispatch) for decision in decisions) <= 1  # in the middle of a round, none

@@ -218,8 +218,7 @@ class Dispatcher:
                 return f"the worker {worker!r} is busy"
         if len(set(workers)) != len(workers) or len(workers) != experiment.gang:
             return f"the trial takes {experiment.gang} different worker(s) at once"
-        types = {state.workers[worker].type for worker in workers}
-        if len(types) > 1:
+        if experiment.gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
             return "the workers of a gang are of one type"
         device = state.workers[decision.worker].device
         if not experiment.may_use(device):

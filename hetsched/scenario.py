@@ -342,12 +342,15 @@ class Scenario(_Table):
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
 
-        Raises PolicyError, naming the policy, if they cannot be or the policy raises.
+        Raises PolicyError, naming the policy, if they cannot be or the policy raises, and InputError if the policy says
+        that cluster, workload or profile do not suit it.
         """
         cluster, workload = self.cluster_spec(), self.workload_spec()
         policy = allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
         try:
             workers = list(policy.workers(cluster, workload, self.times))
+        except InputError:
+            raise
         except Exception as error:
             name = f"allocation policy {strategy.allocation!r}"
             raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
@@ -456,12 +459,13 @@ def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
                 f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
                 f"it has {', '.join(map(str, types))}"
             )
-        for worker_type in usable:
-            for kind in experiment.kinds:
-                if scenario.times.seconds_per_iteration(kind, worker_type.gang(experiment.gang)) is None:
-                    raise InputError(
-                        _missing_entry(scenario, kind, experiment.id, str(worker_type.gang(experiment.gang)))
-                    )
+        gangs = [worker_type.gang(experiment.gang) for worker_type in usable]
+        for kind in experiment.kinds:
+            missing = [gang for gang in gangs if scenario.times.seconds_per_iteration(kind, gang) is None]
+            # A gang does not run on types without an entry, which is how profiles say that it does not fit into their
+            # memory (Gavel's ResNet-50 at batch 128 on K80s): see StateView.usable. It must run somewhere.
+            if missing and (experiment.gang == 1 or missing == gangs):
+                raise InputError(_missing_entry(scenario, kind, experiment.id, str(missing[0])))
     return workers
 
 

@@ -75,8 +75,11 @@ class StateView:
         return self._state.experiments[trial.experiment]
 
     def usable(self, trial: Trial, worker: Worker) -> bool:
-        """Whether the trial may run on the worker's device."""
-        return self.experiment(trial).may_use(worker.device)
+        """Whether the trial may run on the worker's device. A gang runs only where the profile has its step time:
+        profiles leave out what does not fit into memory."""
+        experiment = self.experiment(trial)
+        known = experiment.gang == 1 or self.profiled_seconds(trial, worker.type) is not None
+        return known and experiment.may_use(worker.device)
 
     def interval(self, trial: Trial) -> int:
         """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""

@@ -5,20 +5,23 @@ from itertools import groupby
 from math import exp, log, sqrt
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import simpy
 
 from hetsched.backend import LOG_NAME, Listener, Outcome, begin
+from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Decided, Dispatcher
+from hetsched.errors import PolicyError
 from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
+from hetsched.profiles import Costs
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario, profiled_workers
 from hetsched.scheduling.policy import Dispatch
 from hetsched.state import State, Trial
 from hetsched.streams import stream
-from hetsched.workload import Experiment, ExperimentId, TrialId
+from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 from sim.learning import LearningCurve, Weights
 from sim.pbt import PopulationBasedTraining
 
@@ -71,6 +74,7 @@ class Simulation:
         self._weights: dict[TrialId, Weights] = {}
         self._luck: dict[TrialId, Iterator[Luck]] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
+        self._profiled: dict[tuple[TrialKind, WorkerId, int], tuple[Costs, float]] = {}
         self._to_arrive = 0
 
     def run(self) -> None:
@@ -87,7 +91,8 @@ class Simulation:
 
     def _arrive(self, event: simpy.Event) -> None:
         """Experiments arrive at the same time: the policy is asked when all of them are there."""
-        for experiment in event.value:
+        together: Any = event.value
+        for experiment in together:
             assert isinstance(experiment, Experiment)
             self._to_arrive -= 1
             if experiment.pbt is not None:
@@ -123,10 +128,7 @@ class Simulation:
         trial = self.state.trials[decision.trial]
         worker = self.state.workers[decision.worker]
         experiment = self.state.experiments[trial.experiment]
-        worker_type = worker.type.gang(experiment.gang)
-        costs = self._times.costs(trial.kind, worker_type)
-        seconds = self._times.seconds_per_iteration(trial.kind, worker_type)
-        assert seconds is not None, "profiled_workers looked at every pair"
+        costs, seconds = self._profile(trial.kind, worker, experiment.gang)
         luck = next(self._luck[trial.id])
         noise = 1.0
         if costs.noise_cv and worker.pace is None:
@@ -140,6 +142,21 @@ class Simulation:
             dispatch_s=self._scenario.overheads.dispatch_s,
         )
         return parts, luck.score
+
+    def _profile(self, kind: TrialKind, worker: Worker, gang: int) -> tuple[Costs, float]:
+        """The costs of a segment and the seconds of an iteration. Raises PolicyError for a pair without a step time,
+        which only gangs may have (`profiled_workers`)."""
+        key = (kind, worker.id, gang)
+        if key not in self._profiled:
+            worker_type = worker.type.gang(gang)
+            seconds = self._times.seconds_per_iteration(kind, worker_type)
+            if seconds is None:
+                name = self.dispatcher.policy_name
+                raise PolicyError(
+                    f"policy {name!r} sent {kind} to {worker_type}, for which the profile has no step time"
+                )
+            self._profiled[key] = self._times.costs(kind, worker_type), seconds
+        return self._profiled[key]
 
     def _end(self, event: simpy.Event) -> None:
         ending = event.value

@@ -1,0 +1,150 @@
+"""Sia: assignments computed by hand."""
+
+from itertools import product
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hetsched import scheduling
+from hetsched.errors import InputError
+from hetsched.events import Event, SegmentStarted
+from hetsched.scenario import Scenario
+from hetsched.scheduling.sia import cheapest
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+
+
+def with_options(scenario: Scenario, **options: Any) -> Scenario:
+    return scenario.replace(scheduling={"sia": options})
+
+
+def starts(events: list[Event]) -> list[tuple[float, str, str]]:
+    return [(e.time, e.trial, e.worker) for e in events if isinstance(e, SegmentStarted)]
+
+
+@pytest.mark.parametrize("p", [-0.5, 0.5])
+def test_the_fast_worker_goes_to_the_trial_that_gains_most(simulate_log: Simulate, p: float) -> None:
+    # ResNet-18 trains 0.25 and 10 iterations a second on a core and on a V100: G = 1 and 40. ResNet-50 trains 0.5 and
+    # 1: G = 1 and 2. For p = -0.5 the V100 for ResNet-18 costs 40^-0.5 + 1 = 1.16, for ResNet-50 1 + 2^-0.5 = 1.71.
+    # For p = 0.5 it is worth 40^0.5 + 1 = 7.32 and 1 + 2^0.5 = 2.41.
+    nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"})
+    resnet50 = [profile_row(seconds=2.0, model="resnet50"), profile_row("v100", seconds=1.0, model="resnet50")]
+    tables = [{"name": "small", "population": 1}, {"name": "big", "model": "resnet50", "population": 1}]
+    scenario = make_scenario(nodes, [*ROWS, *resnet50], NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(scenario, p=p), "fusion+sia")
+    assert starts(events)[:2] == [(0.0, "small-0", "g/gpu0"), (0.0, "big-0", "a/cpu0")]
+
+
+@pytest.mark.parametrize(
+    ("restart_s", "round_s", "moves"),
+    [
+        (5.0, 30.0, 30.0),  # r = 30 / 35, (r x 1.5)^-0.5 = 0.88 < 1
+        (20.0, 30.0, None),  # r = 30 / 50, (r x 1.5)^-0.5 = 1.05 > 1
+        (5.0, 40.0, 45.0),  # the round ends at 40 s, the segment that runs then at 45 s
+        (5.0, 60.0, None),  # the trial ends with the round
+    ],
+)
+def test_a_trial_moves_at_the_end_of_a_round_if_that_pays(
+    simulate_log: Simulate, restart_s: float, round_s: float, moves: float | None
+) -> None:
+    # A core takes 1.5 s an iteration and a K80 1 s: G = 1 and 1.5. The short trial leaves the K80 at 20 s; the segments
+    # of the long one on the core end at 15, 30, 45 and 60 s.
+    nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
+    rows = [profile_row(seconds=1.5), profile_row("k80", seconds=1.0)]
+    tables = [{"name": "long", "population": 1, "stop_iterations": 40}, {"name": "short", "population": 1}]
+    scenario = make_scenario(nodes, rows, NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(scenario, restart_s=restart_s, round_s=round_s), "fusion+sia")
+    assert starts(events)[:2] == [(0.0, "long-0", "a/cpu0"), (0.0, "short-0", "g/gpu0")]
+    on_k80 = [time for time, trial, worker in starts(events) if (trial, worker) == ("long-0", "g/gpu0")]
+    assert on_k80[:1] == ([] if moves is None else [moves])
+
+
+def test_what_a_restart_costs_comes_from_the_profile(simulate_log: Simulate) -> None:
+    # As above, with a restore of 20 s: it would not pay at 30 s. At 15 s, T < S, and r = 1.
+    nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
+    rows = [profile_row(seconds=1.5, restore_s=20.0), profile_row("k80", seconds=1.0, restore_s=20.0)]
+    tables = [{"name": "long", "population": 1, "stop_iterations": 40}, {"name": "short", "population": 1}]
+    scenario = make_scenario(nodes, rows, NO_OVERHEADS | {"restore": True}, experiments=tables)
+    events = simulate_log(with_options(scenario, round_s=30.0), "fusion+sia")
+    assert {worker for _, trial, worker in starts(events) if trial == "long-0"} == {"a/cpu0"}
+
+
+@pytest.mark.parametrize("round_s", [60.0, 5.0])
+def test_those_that_train_go_on_and_a_free_worker_does_not_wait_for_a_round(
+    simulate_log: Simulate, round_s: float
+) -> None:
+    # One worker, 10 s a segment, trials of two segments: they are worked off one after the other, whether a new round
+    # comes before each decision or only at 60 s.
+    scenario = make_scenario([{"name": "a", "cores": 4}], overheads=NO_OVERHEADS, population=3)
+    events = simulate_log(with_options(scenario, round_s=round_s), "fusion+sia")
+    assert [(time, trial) for time, trial, _ in starts(events)] == [
+        (0.0, "e-0"),
+        (10.0, "e-0"),
+        (20.0, "e-1"),
+        (30.0, "e-1"),
+        (40.0, "e-2"),
+        (50.0, "e-2"),
+    ]
+
+
+def test_a_trial_goes_on_on_its_own_worker(simulate_log: Simulate) -> None:
+    # Both workers are of one type, and their segments of 20 s end together.
+    nodes = [{"name": "a", "cores": 2}, {"name": "b", "cores": 2}]
+    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=2, stop_iterations=60)
+    places = {(trial, worker) for _, trial, worker in starts(simulate_log(scenario, "fusion+sia"))}
+    assert places == {("e-0", "a/cpu0"), ("e-1", "b/cpu0")}
+
+
+def test_what_arrives_within_a_round_starts_at_once(simulate_log: Simulate) -> None:
+    tables = [{"name": "early", "population": 1}, {"name": "late", "population": 1, "arrival_s": 5.0}]
+    scenario = make_scenario(overheads=NO_OVERHEADS, experiments=tables)
+    assert (5.0, "late-0") in [(time, trial) for time, trial, _ in starts(simulate_log(scenario, "fusion+sia"))]
+
+
+def test_a_gang_waits_for_enough_workers_of_a_type(simulate_log: Simulate) -> None:
+    # The single trials take both K80s, for segments of 5 and 7 s. At 10 s a round begins: the pair on both K80s and
+    # nothing for the others costs 2^-0.5 + 1.1 + 1.1 = 2.91, the others and nothing for the pair 1 + 1 + 1.1 = 3.1. One
+    # K80 is idle from 10 s on; it waits for the other, which is busy until 14 s.
+    nodes = [{"name": "g", "cores": 2, "gpus": 2, "gpu_type": "k80"}]
+    rows = [
+        profile_row("k80", seconds=0.5),
+        profile_row("k80", seconds=0.7, batch_size=64),
+        profile_row("k80", seconds=0.5, gpu_share=2.0),
+    ]
+    tables = [
+        {"name": "single", "population": 2, "batch_size": [32, 64], "stop_iterations": 40},
+        {"name": "pair", "population": 1, "gang": 2, "arrival_s": 1.0},
+    ]
+    scenario = make_scenario(nodes, rows, NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(scenario, round_s=10.0), "fusion+sia")
+    after = [e for e in events if isinstance(e, SegmentStarted) and e.time >= 10]
+    assert [(e.time, e.trial, {e.worker, *e.others}) for e in after[:2]] == [
+        (14.0, "pair-0", {"g/gpu0", "g/gpu1"}),
+        (19.0, "pair-0", {"g/gpu0", "g/gpu1"}),
+    ]
+
+
+def test_the_program_finds_the_cheapest_counts() -> None:
+    # Against every way to give the trials of three groups two types of worker.
+    pairs = list(product(range(4), repeat=2))
+    for seed in range(60):
+        random = Random(seed)
+        costs = np.array([[random.choice([-1.0, -0.5, -0.11, 0.3]) for _ in range(2)] for _ in range(3)])
+        sizes = np.array([random.randint(1, 3) for _ in range(3)])
+        gangs = np.array([random.choice([1, 1, 2]) for _ in range(3)])
+        capacity = np.array([random.randint(0, 4) for _ in range(2)])
+        possible = [
+            counts
+            for counts in map(np.array, product(pairs, repeat=3))
+            if (counts.sum(axis=1) <= sizes).all() and (gangs @ counts <= capacity).all()
+        ]
+        found = np.array(cheapest(costs.tolist(), sizes.tolist(), gangs.tolist(), capacity.tolist()))
+        assert any((found == counts).all() for counts in possible)
+        assert (costs * found).sum() == pytest.approx(min((costs * counts).sum() for counts in possible))
+
+
+@pytest.mark.parametrize(("option", "value"), [("p", 0.0), ("lambda_n", 1.0), ("restart_s", -1.0), ("round_s", 0.0)])
+def test_options_that_make_no_sense_are_named(option: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"'sia': {option}: expected"):
+        scheduling.policies.create("sia", {option: value})
