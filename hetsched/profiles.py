@@ -19,10 +19,11 @@ from typing import Self
 
 import msgspec
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.cluster import CPU, WorkerType
 from hetsched.errors import InputError
+from hetsched.tabular import read_rows
 from hetsched.workload import TrialKind
 
 
@@ -82,31 +83,15 @@ def read_profile(path: Path) -> list[ProfileRow]:
     """
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
-    try:
-        with path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: not a profile: column {missing[0]!r} is missing from the first line")
-            for record in reader:
-                cells = {key: (None if cell == "" else cell) for key, cell in record.items()}
-                row = ProfileRow.model_validate(cells)
-                key = (row.kind, row.worker_type)
-                if key in lines:
-                    raise InputError(
-                        f"{path}:{reader.line_num}: {row.kind} on {row.worker_type} was measured in line {lines[key]} "
-                        "already; a profile has one row for each: keep one"
-                    )
-                lines[key] = reader.line_num
-                rows.append(row)
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the profile: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        column = ".".join(str(part) for part in first["loc"]) or "columns"
-        raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV file: {error}") from error
+    for line, row in read_rows(path, ProfileRow, "profile", COLUMNS):
+        key = (row.kind, row.worker_type)
+        if key in lines:
+            raise InputError(
+                f"{path}:{line}: {row.kind} on {row.worker_type} was measured in line {lines[key]} "
+                "already; a profile has one row for each: keep one"
+            )
+        lines[key] = line
+        rows.append(row)
     if not rows:
         raise InputError(f"{path}: the profile has no rows; measure one with 'hetsched profile --out {path}'")
     return rows

@@ -1,16 +1,16 @@
 """When work arrives: traces of independent jobs, and random arrivals of experiments."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hetsched.errors import InputError, nearest
 from hetsched.profiles import StepTimes
 from hetsched.streams import stream
+from hetsched.tabular import read_rows
 from hetsched.workload import Experiment, ExperimentId
 
 
@@ -42,26 +42,10 @@ def read_jobs(path: Path, times: StepTimes) -> list[Experiment]:
     for row in times.rows:
         datasets[row.model].add(row.dataset)
     jobs: dict[str, Experiment] = {}
-    try:
-        with path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            for column in ("job_id", "model", "total_steps"):
-                if column not in (reader.fieldnames or ()):
-                    raise InputError(f"{path}: not a trace of jobs: column {column!r} is missing from the first line")
-            for record in reader:
-                here = f"{path}:{reader.line_num}"
-                job = JobRow.model_validate({key: cell for key, cell in record.items() if cell not in ("", None)})
-                if job.job_id in jobs:
-                    raise InputError(f"{here}: job_id: a second job {job.job_id!r}; ids must differ")
-                jobs[job.job_id] = _experiment(job, here, datasets)
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        column = ".".join(str(part) for part in first["loc"]) or "columns"
-        raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV file: {error}") from error
+    for line, job in read_rows(path, JobRow, "trace", ("job_id", "model", "total_steps")):
+        if job.job_id in jobs:
+            raise InputError(f"{path}:{line}: job_id: a second job {job.job_id!r}; ids must differ")
+        jobs[job.job_id] = _experiment(job, f"{path}:{line}", datasets)
     if not jobs:
         raise InputError(f"{path}: the trace has no jobs")
     return list(jobs.values())

@@ -53,7 +53,8 @@ class Experiment(Struct, frozen=True):
     """A population of trials with its stop rule.
 
     A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
-    reached `stop_accuracy`. `evaluation_images` are evaluated at the end of every segment. `devices` are the device
+    reached `stop_accuracy`. `evaluation_images` are evaluated at the end of every segment (0: nothing is known of its
+    trials' accuracy, and they score 0). `devices` are the device
     types that its trials may run on (None: any). Batch sizes are dealt to the trials in turn. A trial takes `gang`
     workers of one type at once. Without `pbt` its trials are independent of each other; their segments may then be of
     any length, and are customarily of `checkpoint_interval` iterations (None: the whole trial).

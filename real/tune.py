@@ -125,6 +125,10 @@ def _only_experiment(scenario: Scenario) -> Experiment:
             f"{', '.join(experiment.id for experiment in experiments)}; leave one, or simulate"
         )
     [experiment] = experiments
+    if not experiment.evaluation_images:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.evaluation_images: a real run needs at least 1 to score"
+        )
     if experiment.gang > 1:
         raise InputError(
             f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "

@@ -163,9 +163,11 @@ class Simulation:
         assert isinstance(ending, Ending)
         decision, parts, normal = ending
         trial = self.state.trials[decision.trial]
-        weights = self._curve.train(self._weights[trial.id], trial.hyperparameters, decision.iterations)
-        self._weights[trial.id] = weights
-        score = self._curve.score(weights, normal)
+        score = 0.0
+        if self.state.experiments[trial.experiment].evaluation_images:
+            weights = self._curve.train(self._weights[trial.id], trial.hyperparameters, decision.iterations)
+            self._weights[trial.id] = weights
+            score = self._curve.score(weights, normal)
         ended = SegmentEnded(self.env.now, trial.id, decision.worker, decision.iterations, score, parts)
         self.dispatcher.end_segment(ended, self._perturb)
         if self.state.trials[trial.id].completed is not None:

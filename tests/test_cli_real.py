@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("ray")
 
-from hetsched.events import SegmentEnded, TrialExploited, read_log
+from hetsched.events import SegmentEnded, TrialCompleted, TrialExploited, read_log
 from hetsched.profiles import read_profile, write_profile
 from hetsched.state import replay
 from tests.conftest import profile_row
@@ -84,6 +84,21 @@ def test_a_policy_of_ones_own_runs_in_both_backends_unchanged(folder: Path) -> N
         assert state.snapshot() == run["state"]
         assert state.run is not None and state.run.backend == ("sim" if command == "simulate" else "ray")
         assert found["paced"] and found["synthetic"]
+
+
+def test_successive_halving_stops_trials_for_real(folder: Path) -> None:
+    # Without PBT and with two batch sizes: of 9 trials 3 and then 1 go on.
+    text = SCENARIO.replace("population = 5", "population = 9").replace("batch_size = 8", "batch_size = [4, 8]")
+    text = text.replace("pbt = { perturbation_interval = 4, quantile_fraction = 0.5 }", "pbt.enabled = false")
+    rows = [profile_row(d, seconds=0.02, dataset="synthetic", batch_size=b) for d in ("cpu", "v100") for b in (4, 8)]
+    write_profile(folder / "p.csv", rows)
+    (folder / "s.toml").write_text(text + "[scheduling.asha]\ngrace_iterations = 1\n")
+    [run] = document(folder, "run", "s.toml", "--strategy", "fusion+asha")["runs"]
+    reasons = [event.reason for event in read_log(folder / run["log"]) if isinstance(event, TrialCompleted)]
+    assert len(reasons) == 9
+    assert sum(reason.startswith("stopped by asha") for reason in reasons) >= 6
+    assert {trial["kind"][2] for trial in run["state"]["trials"]} == {4, 8}
+    assert run["exploits"] == 0
 
 
 def test_run_says_that_it_is_paced_and_synthetic_and_repeats(folder: Path) -> None:

@@ -5,29 +5,33 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from hetsched import allocation, scheduling
 from hetsched.backend import LOG_NAME
-from hetsched.cluster import Worker, cpu_worker
+from hetsched.cluster import ClusterSpec, Worker, cpu_worker
 from hetsched.dispatcher import check_allocation
 from hetsched.errors import InputError, PolicyError
-from hetsched.events import RunEnded, read_log
+from hetsched.events import PolicyWoken, RunEnded, SegmentStarted, TrialCompleted, read_log
+from hetsched.profiles import StepTimes
 from hetsched.registry import Strategy
-from hetsched.scheduling import Dispatch
+from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
+from hetsched.scheduling.in_order import serve
 from hetsched.state import replay
 from hetsched.view import StateView
+from hetsched.workload import Workload
 from sim.engine import simulate
-from tests.conftest import make_scenario
+from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
 
-Decide = Callable[[StateView], Iterable[Dispatch]]
+Decide = Callable[[StateView], Iterable[Decision]]
 
 
 def simulate_deciding(decide: Decide, folder: Path, **experiment: object) -> None:
     """Simulate a policy made of one function."""
 
     class Policy:
-        def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+        def dispatch(self, state: StateView) -> Iterable[Decision]:
             return decide(state)
 
     scheduling.register("under-test")(Policy)
@@ -75,6 +79,80 @@ def test_past_the_stop_iteration_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(PolicyError, match="5 iterations remain"):
         simulate_deciding(last, tmp_path, population=1, stop_iterations=15)
+
+
+def test_a_stopped_trial_is_completed_with_the_policys_reason_and_never_trains_again(tmp_path: Path) -> None:
+    def stopping(state: StateView) -> Iterable[Decision]:
+        for trial in list(state.ready_trials):
+            if trial.index > 0:
+                yield Stop(trial.id, "one is enough")
+            elif worker := next(iter(state.idle_workers), None):
+                yield whole(state, trial.id, worker.id)
+
+    simulate_deciding(stopping, tmp_path, population=3)
+    log = list(read_log(tmp_path / LOG_NAME))
+    reasons = {event.trial: event.reason for event in log if isinstance(event, TrialCompleted)}
+    assert reasons["e-1"] == reasons["e-2"] == "stopped by under-test: one is enough"
+    assert {event.trial for event in log if isinstance(event, SegmentStarted)} == {"e-0"}
+
+
+def test_a_policy_is_woken_when_it_asked_to_be(tmp_path: Path) -> None:
+    def waiting(state: StateView) -> Iterable[Decision]:
+        if state.now < 7.0:
+            return [WakeAt(7.0)]
+        idle = {worker.id for worker in state.idle_workers}
+        return [whole(state, trial.id) for trial in state.ready_trials[:1] if "a/cpu0" in idle]
+
+    simulate_deciding(waiting, tmp_path, population=1)
+    log = list(read_log(tmp_path / LOG_NAME))
+    assert [event.time for event in log if isinstance(event, PolicyWoken)] == [7.0]
+    assert next(event.time for event in log if isinstance(event, SegmentStarted)) == 7.0
+
+
+def test_a_policy_that_only_ever_wakes_is_stalled(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="'under-test' is stalled"):
+        simulate_deciding(lambda state: [WakeAt(state.now + 1)], tmp_path)
+    with pytest.raises(PolicyError, match="must be a number of seconds"):
+        simulate_deciding(lambda state: [WakeAt(float("nan"))], tmp_path)
+
+
+def test_setup_shows_the_experiments_that_are_there_and_a_stream_of_the_seed(tmp_path: Path) -> None:
+    seen = []
+
+    class Prepared:
+        def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
+            seen.append(([node.id for node in cluster], [e.id for e in workload.experiments], float(rng.random())))
+
+        def dispatch(self, state: StateView) -> Iterable[Decision]:
+            return serve(state, state.ready_trials)
+
+    scheduling.register("prepared")(Prepared)
+    scenario = make_scenario(experiments=[{"name": "now"}, {"name": "later", "arrival_s": 10.0}])
+    for number, seed in enumerate((3, 3, 4)):
+        (tmp_path / str(number)).mkdir()
+        simulate(scenario, Strategy("fusion", "prepared"), seed, tmp_path / str(number))
+    assert seen[0][:2] == (["a", "b"], ["now"])
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_gang_takes_its_workers_at_once(tmp_path: Path) -> None:
+    nodes = [{"name": "g", "cores": 4, "gpus": 4, "gpu_type": "k80"}]
+    rows = [profile_row("k80", seconds=1.0), profile_row("k80", seconds=0.6, gpu_share=2.0)]
+    scenario = make_scenario(nodes, rows, NO_OVERHEADS, population=3, gang=2)
+    simulate(scenario, Strategy("fusion", "fifo"), 0, tmp_path)
+    log = list(read_log(tmp_path / LOG_NAME))
+    started = [event for event in log if isinstance(event, SegmentStarted)]
+    assert all(len(event.others) == 1 for event in started)
+    assert log[-1].time == pytest.approx(24.0)  # two trials of 20 x 0.6 s at once, then the third
+
+
+def test_options_come_from_the_scenario_and_mistakes_are_named() -> None:
+    with pytest.raises(InputError, match="'lookahead' has no option 'patienc': did you mean 'patience'"):
+        scheduling.policies.create("lookahead", {"patienc": 0.5})
+    with pytest.raises(InputError, match="'fifo' has no option 'x': it has none"):
+        scheduling.policies.create("fifo", {"x": 1})
+    with pytest.raises(InputError, match="scheduling policy 'lookahead'"):
+        scheduling.policies.create("lookahead", {"patience": "much"})
 
 
 @pytest.mark.parametrize("error", [KeyError("gone"), SystemExit(0)])

@@ -1,0 +1,37 @@
+"""CSV files whose lines are checked records: what profiles and traces have in common."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hetsched.errors import InputError
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    """The lines of a file that is called `what`, with their numbers; it must have these columns. Empty cells count as
+    left out.
+
+    Raises InputError, naming file, line and column, for what is not such a file.
+    """
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            for column in columns:
+                if column not in (reader.fieldnames or ()):
+                    raise InputError(f"{path}: not a {what}: column {column!r} is missing from the first line")
+            for record in reader:
+                cells = {key: cell for key, cell in record.items() if cell not in ("", None)}
+                yield reader.line_num, row.model_validate(cells)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the {what}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = ".".join(str(part) for part in first["loc"]) or "columns"
+        raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from error
