@@ -98,6 +98,10 @@ def run_all(
 
 def compare(runs: dict[Strategy, list[Run]], baseline: Strategy) -> dict[str, Comparison]:
     """The figures of each strategy, by name; `runs` must hold the baseline."""
+    for strategy, of_strategy in runs.items():
+        for run in of_strategy:
+            if not run.metrics.iterations:
+                raise HetschedError(f"{strategy} trained nothing under seed {run.metrics.seed}: nothing to compare")
     reference = fmean(run.metrics.makespan_s for run in runs[baseline])
     return {str(strategy): _summarise(of_strategy, reference) for strategy, of_strategy in runs.items()}
 

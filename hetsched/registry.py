@@ -5,9 +5,10 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from math import isfinite
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, TypeVar
+from types import MappingProxyType, NoneType
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from hetsched.errors import InputError, PolicyError, nearest
 
@@ -63,6 +64,11 @@ class Registry(Generic[P]):
             if option not in parameters:
                 hint = nearest(option, parameters) if parameters else "it has none"
                 raise InputError(f"{self.kind} policy {name!r} has no option {option!r}: {hint}")
+        for option, value in options.items():
+            annotation = parameters[option].annotation
+            if not _fits(value, annotation):
+                expected = getattr(annotation, "__name__", str(annotation))
+                raise InputError(f"{self.kind} policy {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
         if name not in self._factories:
@@ -75,6 +81,16 @@ class Registry(Generic[P]):
     def summary(self, name: str) -> str:
         """The first line of the policy's docstring."""
         return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
+
+
+def _fits(value: object, annotation: Any) -> bool:
+    """Whether an option's value is what its annotation says, as far as that is a plain type or a union of some."""
+    arms = get_args(annotation) or (annotation,)
+    if annotation is inspect.Parameter.empty or not all(arm in (bool, int, float, str, NoneType) for arm in arms):
+        return True
+    if isinstance(value, float) and not isfinite(value):
+        return False
+    return type(value) in arms or (type(value) is int and float in arms)
 
 
 class Strategy(NamedTuple):

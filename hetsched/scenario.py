@@ -198,6 +198,8 @@ class WorkloadTable(_Table):
                 raise ValueError(
                     f"{times} experiments are called {name!r} (count numbers them from 0); names must differ"
                 )
+        if self.poisson is not None and not self.experiments:
+            raise ValueError("poisson is for listed experiments, and there are none: a trace has its own arrival_s")
         if self.poisson is not None and any(experiment.arrival_s for experiment in self.experiments):
             raise ValueError("poisson says when experiments arrive: leave out their arrival_s")
         return self
@@ -333,6 +335,10 @@ class Scenario(_Table):
         if self._jobs is None:
             trace = self.workload.trace
             self._jobs = [] if trace is None else read_jobs(self._folder / trace, self.times)
+        jobs = {job.id for job in self._jobs}
+        for experiment in experiments:
+            if experiment.id in jobs:
+                raise InputError(f"the trace has a job called {experiment.id!r}, and so is an experiment: rename it")
         return Workload(tuple(sorted(experiments + self._jobs, key=lambda experiment: experiment.arrival_s)))
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
@@ -451,13 +457,25 @@ def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
     """The strategy's workers. Raises InputError for a pair of trial and worker that the simulator would need and
     the profile lacks, and for trials that no worker may run."""
     workers = scenario.workers(strategy)
-    types = dict.fromkeys(worker.type for worker in workers)
+    types = Counter(worker.type for worker in workers)
+    single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
     for experiment in scenario.workload_spec().experiments:
         usable = [worker_type for worker_type in types if experiment.may_use(worker_type.device)]
         if not usable:
             raise InputError(
                 f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
                 f"it has {', '.join(map(str, types))}"
+            )
+        if experiment.gang > 1 and single:
+            raise InputError(
+                f"workload.experiments.{experiment.id}.gang: {strategy.scheduling!r} puts a trial on one worker, "
+                f"this one takes {experiment.gang}; choose another policy"
+            )
+        if max(types[worker_type] for worker_type in usable) < experiment.gang:
+            have = ", ".join(f"{types[worker_type]} of {worker_type}" for worker_type in usable)
+            raise InputError(
+                f"workload.experiments.{experiment.id}.gang: a trial takes {experiment.gang} workers of one type, "
+                f"{strategy} has {have}"
             )
         gangs = [worker_type.gang(experiment.gang) for worker_type in usable]
         for kind in experiment.kinds:
@@ -506,8 +524,9 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
 
 def _explain(detail: ErrorDetails) -> str:
     """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key."""
-    *parents, last = detail["loc"] or ("",)
-    key = ".".join(str(part) for part in detail["loc"])
+    loc = [part for part in detail["loc"] if not str(part).startswith(("constrained-", "list["))]  # arms of a union
+    *parents, last = loc or [""]
+    key = ".".join(str(part) for part in loc)
     if not key:  # found by a check of the whole scenario, which names the key itself
         return detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":

@@ -25,6 +25,8 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
                 if column not in (reader.fieldnames or ()):
                     raise InputError(f"{path}: not a {what}: column {column!r} is missing from the first line")
             for record in reader:
+                if None in record:
+                    raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")
                 cells = {key: cell for key, cell in record.items() if cell not in ("", None)}
                 yield reader.line_num, row.model_validate(cells)
     except OSError as error:
@@ -35,3 +37,5 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
         raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV file: {error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise InputError(f"{path}: cannot read the {what}: {error}") from error

@@ -35,9 +35,8 @@ class FreeWorkers:
 
     def suits(self, trial: Trial, worker: Worker) -> bool:
         """Whether the trial may run on the worker, and the cluster has enough workers of its type for the gang."""
-        experiment = self._state.experiment(trial)
-        gang = experiment.gang
-        return experiment.may_use(worker.device) and (gang == 1 or self._of_type[worker.type] >= gang)
+        gang = self._state.experiment(trial).gang
+        return self._state.usable(trial, worker) and (gang == 1 or self._of_type[worker.type] >= gang)
 
     def team(self, trial: Trial, worker: Worker) -> Sequence[Worker]:
         """The workers on which the trial can start now: `worker` and more of its type, else so many of another type;

@@ -28,6 +28,8 @@ class HRFS:
     everything idle, the fastest idle worker takes the least advanced trial.
     """
 
+    single_workers_only = True  # it does not place gangs
+
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         slowness = self.slowness(state)
         waiting = list(state.ready_trials)

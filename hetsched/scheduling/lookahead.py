@@ -51,6 +51,8 @@ class Lookahead:
     `patience` is the fraction of the time until T that a segment may last and a trial may be behind.
     """
 
+    single_workers_only = True  # it does not place gangs
+
     def __init__(self, patience: float = 0.2) -> None:
         if not 0 < patience <= 1:
             raise ValueError(f"patience must be above 0 and at most 1, not {patience}")
@@ -202,15 +204,17 @@ def soonest(state: StateView) -> list[Dispatch]:
 def slot(state: StateView, plan: Plan, patience: float) -> list[Dispatch]:
     """The next slot of the plan's own schedule, for trials that are independent of each other.
 
-    Segments of a slot end together. Trials that arrive within a slot get the workers that are idle until it ends.
+    Segments of a slot end together. Trials that arrive within a slot, and those that wait when it should have ended,
+    get the workers that are idle. Where segments cost nothing, `patience` limits them.
     """
     left = max(plan.end - state.now, 1e-9)
-    seconds = patience * left
+    seconds = inf
     if state.running:
         ends = [state.expected_end(segment) for segment in state.running.values()]
-        seconds = max((end for end in ends if end is not None), default=state.now) - state.now
-        if seconds < 0.01 * left:
-            return []
+        rest = max((end for end in ends if end is not None), default=state.now) - state.now
+        if 0 < rest < 0.01 * left:
+            return []  # the slot is about to end
+        seconds = rest if rest > 0 else inf
     workers: list[list[Worker]] = [[] for _ in plan.number]
     for worker in state.idle_workers:
         workers[plan.number[worker.type]].append(worker)
@@ -223,8 +227,13 @@ def slot(state: StateView, plan: Plan, patience: float) -> list[Dispatch]:
     for row, kind in places:
         trial, worker = trials[row], workers[kind].pop(0)
         step = state.seconds_per_iteration(trial, worker) or 1.0
-        iterations = min(state.longest_segment(trial), max(1, round(min(lasts, seconds) / step)))
-        if iterations * step <= 1.5 * seconds or not state.running:
+        costs = state.segment_seconds(trial, worker, 0) or 0.0
+        most = state.longest_segment(trial)
+        limit = seconds if costs else min(seconds, patience * left)
+        iterations = min(most, max(worthwhile(step, costs, most), round(min(lasts, limit) / step)))
+        if most - iterations < worthwhile(step, costs, most) and costs:
+            iterations = most  # what would be left is not worth a segment of its own
+        if iterations * step <= 1.5 * seconds:
             plan.need[trial.id][kind] -= iterations * step
             decisions.append(Dispatch(trial.id, worker.id, iterations))
     return decisions
@@ -313,7 +322,9 @@ class Moment:
             if (candidate.group, worker.type) in self._too_late:
                 continue
             iterations = self._iterations(candidate, worker)
-            if iterations == self._state.interval(candidate.trial):
+            if iterations and (
+                iterations == self._state.interval(candidate.trial) or not self._lost_a_second(candidate, worker)
+            ):
                 return candidate, iterations
             if iterations and (best is None or iterations > best[1]):
                 best = candidate, iterations

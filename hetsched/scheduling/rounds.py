@@ -74,8 +74,8 @@ class Rounds(ABC):
     """Whether jobs without a share run on workers that would be idle otherwise."""
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0) -> None:
-        if not (isfinite(round_s) and round_s > 0):
-            raise ValueError(f"round_s: expected a positive number of seconds, got {round_s}")
+        if not 0 < round_s <= 1e9:
+            raise ValueError(f"round_s: expected a positive number of seconds, at most 1e9, got {round_s}")
         if not (isfinite(reallocation_s) and reallocation_s >= 0):
             raise ValueError(f"reallocation_s: expected a number of seconds, 0 or more, got {reallocation_s}")
         self._round_s = round_s
