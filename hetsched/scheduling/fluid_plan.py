@@ -59,5 +59,6 @@ def fluid_plan(speeds: Array, work: Sequence[float], trials: Sequence[int], work
     price = prices[groups : 2 * groups, None] + prices[None, 2 * groups :]
     with np.errstate(divide="ignore", invalid="ignore"):
         loss = np.where(gain > 0, np.maximum(0.0, price / gain - 1), np.inf)
+        loss[(price < 1e-9) & (speeds > 0)] = 0.0  # neither the trial's time nor the worker's is scarce
         pace = seconds.sum(axis=1) / (seconds * speeds).sum(axis=1)
     return FluidPlan(float(solution.fun), seconds, pace, loss, prices[2 * groups :])

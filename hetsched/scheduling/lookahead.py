@@ -78,9 +78,9 @@ class Lookahead:
 class Plan(NamedTuple):
     """The fluid plan for the time until `end`, and which group each trial is in.
 
-    `pace` is that of the group, `worth` and `number` are by type of worker. `last_segment` is, by group, the seconds
-    of the shortest worthwhile segment on the best worker. `need` are, for independent trials, the planned seconds by
-    type that no segment has used yet.
+    `pace` is that of the group. `rank` is by type of worker: those whose seconds are worth most choose first, of equals
+    the fastest. `last_segment` is, by group, the seconds of the shortest worthwhile segment on the best worker. `need`
+    are, for independent trials, the planned seconds by type that no segment has used yet.
     """
 
     fluid: FluidPlan
@@ -91,6 +91,7 @@ class Plan(NamedTuple):
     groups: dict[TrialId, int]
     pace: list[float]
     number: dict[WorkerType, int]
+    rank: list[tuple[float, float]]
     last_segment: list[float]
     need: dict[TrialId, Array]
 
@@ -137,6 +138,7 @@ def make_plan(state: StateView) -> Plan:
         [len(group) for group in members.values()],
         [len(workers) for workers in types.values()],
     )
+    relative = speeds / speeds.max(axis=1, keepdims=True) if len(speeds) else speeds.sum(axis=0, keepdims=True)
     return Plan(
         fluid=fluid,
         end=state.now + fluid.length,
@@ -146,6 +148,7 @@ def make_plan(state: StateView) -> Plan:
         groups={trial: number for number, group in enumerate(members.values()) for trial in group},
         pace=pooled_pace(list(members), fluid.seconds, speeds),
         number={worker_type: number for number, worker_type in enumerate(types)},
+        rank=list(zip((-fluid.worth).tolist(), (-relative.mean(axis=0)).tolist(), strict=True)),
         last_segment=last_segment,
         need={
             trial: fluid.seconds[number] * (left / sum(group.values()))
@@ -274,7 +277,7 @@ class Moment:
     def decisions(self) -> Iterator[Dispatch]:
         state, plan = self._state, self._plan
         self._ready = ready = sorted(self._candidates())
-        idle = sorted(state.idle_workers, key=lambda worker: -plan.fluid.worth[plan.number[worker.type]])
+        idle = sorted(state.idle_workers, key=lambda worker: plan.rank[plan.number[worker.type]])
         if len(ready) <= len(idle):
             self._endings = self._all_endings()
         for worker in idle:
