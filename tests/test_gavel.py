@@ -205,10 +205,18 @@ def test_a_gang_runs_on_workers_of_one_type_that_the_profile_knows_for_it(simula
         assert ends(events)["pair-0"] == pytest.approx(20.0)
 
 
-def test_a_gang_needs_an_entry_for_some_type(simulate_log: Simulate) -> None:
-    scenario = make_scenario([K80], rows=GANG_ROWS, experiments=[job("pair", gang=2)], overheads=NO_OVERHEADS)
-    with pytest.raises(InputError, match="no entry for resnet18 on cifar10, batch 32 on a worker of 2 k80"):
-        simulate_log(scenario, "fusion+gavel-las")
+def test_a_gang_needs_workers_enough_and_an_entry_for_some_type_and_a_policy_that_places_it(
+    simulate_log: Simulate,
+) -> None:
+    two = {**K80, "cores": 2, "gpus": 2}
+    for node, policy, message in (
+        (K80, "gavel-las", "takes 2 workers of one type, fusion.gavel-las has 1 of k80"),
+        (two, "gavel-las", "no entry for resnet18 on cifar10, batch 32 on a worker of 2 k80"),
+        (two, "hrfs", "'hrfs' puts a trial on one worker, this one takes 2"),
+    ):
+        scenario = make_scenario([node], rows=GANG_ROWS, experiments=[job("pair", gang=2)], overheads=NO_OVERHEADS)
+        with pytest.raises(InputError, match=message):
+            simulate_log(scenario, f"fusion+{policy}")
 
 
 def test_an_unknown_speed_is_tried_for_an_interval_and_then_taken_as_measured() -> None:
