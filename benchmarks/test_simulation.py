@@ -14,7 +14,13 @@ from sim.engine import simulate
 from tests.conftest import make_scenario
 
 SEGMENTS_PER_TRIAL = 20
-SIZES = {"20 trials on 8 workers": (20, 8), "256 trials on 16 workers": (256, 16)}
+SIZES = {
+    "20 trials on 8 workers": (20, 8),
+    "256 trials on 16 workers": (256, 16),
+    "4096 trials on 64 workers": (4096, 64),
+}
+SLOW = {("4096 trials on 64 workers", "hrfs"), ("4096 trials on 64 workers", "fifo")}
+"""Policies that look at every waiting trial: minutes at this size (see `benchmarks.growth`)."""
 
 
 @cache
@@ -42,6 +48,8 @@ def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.benchmark(group="simulated segments")
 def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
+    if (size, policy) in SLOW:
+        pytest.skip(f"{policy} looks at every waiting trial")
     trials, workers = SIZES[size]
     scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
     folder = tmp_path / "run"

@@ -1,6 +1,7 @@
 """Backends: what carries a run out. They are found by entry point, as this package may import none of them."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -58,6 +59,7 @@ def begin(
     dispatcher.set_up(scenario.cluster_spec(), scenario.workload_spec(), rng)
 
 
+@cache  # looking for entry points takes milliseconds
 def backend(name: str) -> Backend:
     """The backend of that name: `sim` or `ray`. Raises InputError if what it needs is not installed."""
     loaded: Backend = load_part("hetsched.backends", name, f"the {name} backend")

@@ -60,6 +60,9 @@ INTERVALS, COLUMNS = 20, 10_000
 TOLERANCE = 1e-6
 """Relative accuracy of the linear program: jobs are told apart until it holds for each of them to this part."""
 
+SMALL = 10_000
+"""A program with so few coefficients is handed to SciPy as a dense matrix, which is faster."""
+
 SLOWEST = 1e-6
 """No device counts as slower than this part of a job's fastest one, so that the figures of a program are of a like
 size. Taking a device to be faster than it is keeps a bound valid."""
@@ -169,12 +172,14 @@ def workload_bounds(workload: Workload, devices: Devices, times: StepTimes) -> B
     )
 
 
-def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:
-    """Seconds below which no schedule of the jobs (each that many times) on the devices can end.
+def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, share: float = 1.0) -> float:
+    """Seconds below which no schedule of the jobs (each that many times) on the devices can end, if they have this
+    share of the time of each device.
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    return _makespan(_groups(jobs, devices, times))
+    groups = _groups(jobs, devices, times)
+    return _makespan(groups if share == 1 else tuple(_with_share(group, share) for group in groups))
 
 
 def jct_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:
@@ -232,6 +237,11 @@ class Group(NamedTuple):
     def alone_s(self, iterations: int) -> float:
         """Seconds that so many iterations take on the fastest device."""
         return iterations / self.ways[0].iterations_per_s
+
+
+def _with_share(group: Group, share: float) -> Group:
+    ways = (way._replace(parts=tuple((name, part / share) for name, part in way.parts)) for way in group.ways)
+    return group._replace(ways=tuple(ways))
 
 
 Groups = tuple[Group, ...]
@@ -318,11 +328,12 @@ def _parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:
 
 
 def _work(groups: Groups) -> tuple[tuple[tuple[Way, ...], float], ...]:
-    """Iterations of each kind of job."""
+    """Iterations of each kind of job, as a part of all: prices depend on nothing more."""
     work: Counter[tuple[Way, ...]] = Counter()
     for group in groups:
         work[group.ways] += group.total
-    return tuple(work.items())
+    total = work.total()
+    return tuple((ways, iterations / total) for ways, iterations in work.items())
 
 
 def _cost(ways: Iterable[Way], prices: Mapping[str, float]) -> float:
@@ -331,7 +342,10 @@ def _cost(ways: Iterable[Way], prices: Mapping[str, float]) -> float:
 
 
 def _minimise(objective: Array, matrix: coo_array, limits: Array, **more: object) -> Array:
-    solution = linprog(objective, A_ub=matrix.tocsr(), b_ub=limits, method="highs-ds", **more)
+    small = matrix.shape[0] * matrix.shape[1] <= SMALL
+    solution = linprog(
+        objective, A_ub=matrix.toarray() if small else matrix.tocsr(), b_ub=limits, method="highs-ds", **more
+    )
     if not solution.success:
         raise HetschedError(f"the bound's linear program failed: {solution.message}")
     return np.asarray(solution.x)
@@ -340,12 +354,15 @@ def _minimise(objective: Array, matrix: coo_array, limits: Array, **more: object
 # Makespan.
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)  # the fairness of a run takes one for every experiment
 def _makespan(groups: Groups) -> float:
     if not groups:
         return 0.0
+    if len(groups) == 1 and _has_devices_of_its_own(groups[0].ways):
+        return groups[0].arrival_s + _uniform_makespan(groups[0])
     least = max(group.arrival_s + group.alone_s(group.jobs[0][0]) for group in groups)
-    if len(groups) == 1 and sum(count for _, count in groups[0].jobs) == 1:
+    fits = all(part <= 1 for _, part in _parts(groups[0].ways))
+    if len(groups) == 1 and sum(count for _, count in groups[0].jobs) == 1 and fits:
         return least
     # What arrives at a or later takes its cost from a on.
     prices = _prices(_work(groups))
@@ -357,6 +374,23 @@ def _makespan(groups: Groups) -> float:
             least, critical = group.arrival_s + rest, group.arrival_s
     starts = _instants(groups, critical)
     return _interval_program(groups, starts, least)
+
+
+def _has_devices_of_its_own(ways: Sequence[Way]) -> bool:
+    """Whether each way has devices that no other way takes: workers, but not cores that may be cut in several ways."""
+    names = [name for name, _ in _parts(ways)]
+    return len(names) == len(ways) == len(set(names))
+
+
+def _uniform_makespan(group: Group) -> float:
+    """The makespan of jobs that differ in nothing but length on machines that differ in nothing but speed: the k
+    longest jobs get at best the k fastest machines, for every k, and they can have them (Horvath, Lam and Sethi,
+    J. ACM 1977). With a share of a machine, it counts as so much of one."""
+    machines = np.cumsum([0.0, *(1 / part for _, part in _parts(group.ways))])
+    rates = np.cumsum([0.0, *(way.iterations_per_s / part for way in group.ways for _, part in way.parts)])
+    jobs = np.cumsum([count for _, count in group.jobs])
+    work = np.cumsum([iterations * count for iterations, count in group.jobs])
+    return float((work / np.interp(jobs, machines, rates)).max())
 
 
 def _instants(groups: Groups, critical: float) -> list[float]:

@@ -135,19 +135,30 @@ def parser() -> argparse.ArgumentParser:
     sub = add("compare", commands.compare, "simulate strategies under the same seeds and compare them")
     add_scenario(sub)
     add_strategies(sub)
-    sub.add_argument("--seeds", type=count, metavar="N", help="how many seeds (default: the scenario's)")
     sub.add_argument(
-        "--jobs",
-        type=count,
-        default=len(available_cores()),
-        metavar="N",
-        help="processes (default: the cores, %(default)s)",
+        "--seeds",
+        type=count_or_auto,
+        metavar="N|auto",
+        help="how many seeds (default: the scenario's); auto: until the interval of every difference is under 1%%",
+    )
+    sub.add_argument(
+        "--max-seeds", type=count, default=100, metavar="N", help="the most that --seeds auto takes (default: 100)"
+    )
+    sub.add_argument(
+        "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
+    )
+    sub.add_argument(
+        "--ray",
+        metavar="ADDR",
+        help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
     )
 
-    sub = add("simulate", commands.simulate, "simulate one strategy under one seed")
+    sub = add("simulate", commands.simulate, "simulate one strategy")
     add_scenario(sub)
     sub.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
     sub.add_argument("--seed", type=seed, metavar="N", help="the root seed (default: the scenario's first)")
+    sub.add_argument("--repeat", type=count, default=1, metavar="N", help="repetitions, each with its seed")
+    sub.add_argument("--ablate", action="store_true", help="show what each overhead contributes to the makespan")
 
     sub = add("run", commands.run, "run one strategy for real, on Ray Tune")
     add_scenario(sub)
@@ -199,6 +210,10 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
     return number
+
+
+def count_or_auto(text: str) -> int | str:
+    return text if text == commands.AUTO else count(text)
 
 
 def seconds(text: str) -> float:

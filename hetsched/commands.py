@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hetsched import allocation, bounds, scheduling
+from hetsched import ablation, allocation, bounds, scheduling
 from hetsched import compare as comparing
 from hetsched import validate as validating
 from hetsched.backend import load_part
 from hetsched.errors import HetschedError, InputError, nearest
 from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
+from hetsched.fan_out import fan_out, run_folder
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Registry, Strategy, load_policy_file
@@ -30,26 +31,41 @@ from hetsched.state import State
 Emit = Callable[[bytes], None]
 Command = Callable[[argparse.Namespace, Emit], None]
 
+AUTO = "auto"
+"""What --seeds says instead of a number."""
+
 
 def compare(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate every strategy under the same seeds and print one table. The baseline is always among them."""
+    """Simulate every strategy under the same seeds, print one table, and say of each whether a difference to the
+    baseline is shown. The baseline is always among them. See docs/statistics.md."""
     scenario = load(options.scenario)
     names = options.strategies or scenario.strategies
     baseline = parse_strategy(scenario.baseline or scenario.strategies[0], "baseline")
     strategies = list(dict.fromkeys([baseline, *(parse_strategy(name, "--strategies") for name in names)]))
     for strategy in strategies:
         check_in(options.scenario, scenario, strategy)
-    seeds = range(scenario.first_seed, scenario.first_seed + (options.seeds or scenario.seeds))
-    folder = new_folder(options.out, "compare", scenario)
-    with ProgressLine("simulating", len(strategies) * len(seeds)) as progress:
-        runs = comparing.run_all(
-            scenario, strategies, seeds, folder, options.jobs, options.policy_file, progress.advance
-        )
+    if options.seeds == AUTO and len(strategies) < 2:
+        raise InputError("--seeds auto: there is nothing to compare with the baseline; add a strategy")
+    with fan_out(scenario, options.jobs, options.policy_file, options.ray) as simulating:
+        folder = new_folder(options.out, "compare", scenario)
+
+        def run_seeds(seeds: range) -> comparing.Runs:
+            with ProgressLine("simulating", len(strategies) * len(seeds)) as progress:
+                return comparing.run_all(strategies, seeds, folder, simulating, progress.advance)
+
+        first, many = scenario.first_seed, options.seeds or scenario.seeds
+        if many == AUTO:
+            runs = comparing.run_until_narrow(run_seeds, baseline, first, scenario.seeds, options.max_seeds)
+        else:
+            runs = run_seeds(range(first, first + many))
     comparisons = comparing.compare(runs, baseline)
+    seeds, narrow = len(runs[baseline]), comparing.widest(runs, baseline) < comparing.NARROW
     document = {
         **about(scenario),
         "baseline": str(baseline),
-        "seeds": list(seeds),
+        "seeds": [run.metrics.seed for run in runs[baseline]],
+        "intervals_are_narrow": narrow,
+        "rank_agreement": comparing.agreement_of_ranks(runs),
         "folder": str(folder),
         "strategies": comparisons,
     }
@@ -58,22 +74,58 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
     write_running_results(folder, scenario, "simulation", figures)
 
     def table() -> None:
-        print_heading(f"{scenario.name}: {len(seeds)} seeds, simulated", scenario)
+        print_heading(f"{scenario.name}: {seeds} seed{'s' * (seeds > 1)}, simulated", scenario)
         show(tables.comparison_table(comparisons, str(baseline)))
+        for name, figures in comparisons.items():
+            if figures.makespan_vs_baseline is not None:
+                say(f"{name}: {figures.verdict}")
+        if options.seeds == AUTO:
+            width = f"{comparing.NARROW:.0%} of the ratio of makespans"
+            found = f"every interval is under {width}" if narrow else f"an interval is still {width} or wider"
+            say(f"--seeds auto: {seeds} seeds, {found}{'' if narrow else ' (--max-seeds allows no more)'}")
 
     finish(options, emit, document, table, folder)
 
 
 def simulate(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate one strategy under one seed; the log and the figures go to the results folder."""
+    """Simulate one strategy; logs and figures go to the results folder. Repetitions use the seeds from --seed on. With
+    --ablate, print instead what start-up, restore, evaluation, checkpoint, noise, sharing, dispatch and faults
+    contribute to the makespan, each by leaving it out under the same seeds."""
     scenario = load(options.scenario)
     strategy = parse_strategy(options.strategy)
     check_in(options.scenario, scenario, strategy)
-    seed = first_seed(options, scenario)
+    if options.ablate:
+        ablate(options, emit, scenario, strategy)
+        return
     folder = new_folder(options.out, "simulate", scenario)
-    with TrialProgress("simulating", scenario) as progress:
-        only = carry_out("sim", scenario, strategy, seed, folder, progress.listen)
-    report_runs(options, emit, scenario, "simulate", [only], folder)
+    runs = []
+    for seed in seeds_of(options, scenario):
+        home = folder if options.repeat == 1 else folder / f"seed-{seed}"
+        with TrialProgress(f"simulating seed {seed}", scenario) as progress:
+            runs.append(carry_out("sim", scenario, strategy, seed, home, progress.listen))
+    report_runs(options, emit, scenario, "simulate", runs, folder)
+
+
+def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy: Strategy) -> None:
+    """Simulate with each part of the world left out in turn."""
+    seeds = seeds_of(options, scenario)
+    folder = new_folder(options.out, "ablate", scenario)
+    with ProgressLine("simulating", len(ablation.variants(scenario)) * len(seeds)) as progress:
+        found = ablation.ablate(scenario, strategy, seeds, folder, progress.advance)
+    document = {
+        **about(scenario),
+        "strategy": str(strategy),
+        "seeds": list(seeds),
+        "folder": str(folder),
+        "variants": found,
+    }
+    write_summary(folder, "ablate", document)
+
+    def table() -> None:
+        print_heading(f"{scenario.name}: what the makespan of {strategy} is made of ({len(seeds)} seeds)", scenario)
+        show(tables.ablation_table(found))
+
+    finish(options, emit, document, table, folder)
 
 
 def run(options: argparse.Namespace, emit: Emit) -> None:
@@ -114,10 +166,10 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
         predicting.save(folder / "predicted" / str(strategy))
         predicted, measured = [], []
         for seed in seeds:
-            home = comparing.run_folder(folder / "predicted", strategy, seed)
+            home = run_folder(folder / "predicted", strategy, seed)
             predicted.append(carry_out("sim", predicting, strategy, seed, home)[0].metrics)
         for seed in seeds:
-            home = comparing.run_folder(folder / "measured", strategy, seed)
+            home = run_folder(folder / "measured", strategy, seed)
             with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
                 progress.note("starting")
                 measured.append(carry_out("ray", scenario, strategy, seed, home, progress.listen)[0].metrics)

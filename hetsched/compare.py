@@ -1,133 +1,191 @@
 """Comparing strategies: every strategy under every seed, and what can be said of the difference."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from math import sqrt
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from msgspec import Struct
-from scipy.stats import t as student
 
 from hetsched.errors import HetschedError
-from hetsched.registry import Strategy, load_policy_file
-from hetsched.run import Run, carry_out
-from hetsched.scenario import Scenario
+from hetsched.fan_out import Simulate, Task
+from hetsched.metrics import Metrics, decision_time
+from hetsched.registry import Strategy
+from hetsched.run import Run
+from hetsched.statistics import (
+    Difference,
+    RankAgreement,
+    Spread,
+    differences,
+    rank_agreement,
+    spread,
+    verdict,
+)
 
+NARROW = 0.01
+"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
 
-class Spread(Struct, frozen=True):
-    """A mean over seeds with its 95% confidence interval (Student's t) and the figures by seed.
+FIRST_SEEDS = 10
+"""With fewer seeds than these the width of an interval is too uncertain to stop by."""
 
-    `ci95` is None where there is one seed only.
-    """
-
-    mean: float
-    ci95: tuple[float, float] | None
-    per_seed: list[float]
+Runs = dict[Strategy, list[Run]]
+"""The runs of every strategy, in the order of the seeds."""
 
 
 class Comparison(Struct, frozen=True):
     """What `compare --json` says of a strategy. Seconds end in `_s`.
 
-    Figures are means over seeds; those with a bound are explained in `hetsched.metrics.Metrics`, and a ratio is the
-    mean of the runs' ratios. `speedup_vs_baseline` is the baseline's mean makespan / this one's; `decision_s` the
-    policy's mean seconds a call on this host.
+    Figures are means over seeds, as explained in `hetsched.metrics.Metrics`; those that a run may not have are means
+    over the runs that have them, and None where none has. A ratio is the mean of the runs' ratios. Of the paired
+    differences to the baseline, which are None for the baseline itself, `speedup_vs_baseline` is the makespan's ratio.
+    `verdict` says in words what it comes to. `target_reached` counts the seeds under which the target accuracy was
+    reached; `decision_s` is the policy's mean seconds a call on this host.
     """
 
     makespan_s: Spread
+    makespan_vs_baseline: Difference | None
+    speedup_vs_baseline: float
+    verdict: str
     bound_s: float
     bound_ratio: float
     workers_bound_s: float
     workers_bound_ratio: float
     mean_jct_s: float
+    mean_jct_vs_baseline: Difference | None
+    p99_jct_s: float
     jct_bound_s: float
     jct_bound_ratio: float
     best_accuracy: float
+    time_to_target_s: float | None
+    target_reached: int
+    accuracy_at_deadline: float | None
     utilisation: float
-    speedup_vs_baseline: float
+    wasted_s: float
+    wasted_fraction: float
+    staleness: float | None
+    finish_time_fairness: float | None
+    mean_finish_time_fairness: float | None
+    preemptions: float
+    migrations: float
     cores_used: int
     cores: int
     gpus_used: float
     gpus: int
     exploits: float
     segments: float
+    lost_segments: float
     decision_s: float
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """
-    >>> spread([1.0, 2.0, 3.0]).mean
-    2.0
-    >>> [round(end, 2) for end in spread([1.0, 2.0, 3.0]).ci95]
-    [-0.48, 4.48]
-    """
-    mean = fmean(values)
-    if len(values) < 2:
-        return Spread(mean, None, list(values))
-    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
-    return Spread(mean, (mean - half, mean + half), list(values))
-
-
-def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
-    """Where a run of a comparison keeps its log."""
-    return folder / str(strategy) / f"seed-{seed}"
-
-
 def run_all(
-    scenario: Scenario,
-    strategies: Sequence[Strategy],
-    seeds: Sequence[int],
+    strategies: Iterable[Strategy],
+    seeds: Iterable[int],
     folder: Path,
-    jobs: int = 1,
-    policy_files: Sequence[Path] = (),
+    simulate: Simulate,
     progress: Callable[[], None] = lambda: None,
-) -> dict[Strategy, list[Run]]:
-    """Simulate every strategy under every seed on `jobs` processes; the runs of a strategy in the order of `seeds`.
-
-    The result and the logs do not depend on `jobs`. `progress` is called after every run.
-    """
-    tasks = [(strategy, seed) for strategy in strategies for seed in seeds]
-    done: dict[tuple[Strategy, int], Run] = {}
-    for task, run in _carry_out(scenario, tasks, folder, jobs, policy_files):
+) -> Runs:
+    """Simulate every strategy under every seed, with the logs below the folder. `progress` is called after every
+    run."""
+    seeds = list(seeds)
+    tasks = [Task(strategy, seed) for strategy in strategies for seed in seeds]
+    done: dict[Task, Run] = {}
+    for task, run in simulate(tasks, folder):
         done[task] = run
         progress()
-    return {strategy: [done[strategy, seed] for seed in seeds] for strategy in strategies}
+    runs: Runs = {}
+    for task in tasks:
+        runs.setdefault(task.strategy, []).append(done[task])
+    return runs
 
 
-def compare(runs: dict[Strategy, list[Run]], baseline: Strategy) -> dict[str, Comparison]:
+def run_until_narrow(
+    run: Callable[[range], Runs], baseline: Strategy, first_seed: int, at_first: int, limit: int
+) -> Runs:
+    """Run under `at_first` seeds and then under more, until the interval of every strategy's makespan relative to the
+    baseline's is narrow or there are `limit` seeds.
+
+    How many more follows from the width, which falls with the root of the number of seeds; at most as many again. It
+    depends on the runs alone.
+    """
+    seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
+    runs = run(seeds)
+    while (width := widest(runs, baseline)) >= NARROW and len(seeds) < limit:
+        enough = ceil(min(limit, len(seeds) * (width / NARROW) ** 2))
+        many = min(2 * len(seeds), max(enough, len(seeds) + 1))
+        seeds, more = range(first_seed, first_seed + many), range(seeds.stop, first_seed + many)
+        added = run(more)
+        runs = {strategy: of_strategy + added[strategy] for strategy, of_strategy in runs.items()}
+    return runs
+
+
+def widest(runs: Runs, baseline: Strategy) -> float:
+    """The widest interval of a paired ratio of makespans, as a part of the ratio; infinite with one seed."""
+    found = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
+    return max((float("inf") if (width := one.width) is None else width for one in found.values()), default=0.0)
+
+
+def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
     """The figures of each strategy, by name; `runs` must hold the baseline."""
     for strategy, of_strategy in runs.items():
         for run in of_strategy:
             if not run.metrics.iterations:
                 raise HetschedError(f"{strategy} trained nothing under seed {run.metrics.seed}: nothing to compare")
-    reference = fmean(run.metrics.makespan_s for run in runs[baseline])
-    return {str(strategy): _summarise(of_strategy, reference) for strategy, of_strategy in runs.items()}
+    makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
+    jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
+    return {
+        str(strategy): _summarise(of_strategy, str(baseline), makespans.get(strategy), jcts.get(strategy))
+        for strategy, of_strategy in runs.items()
+    }
 
 
-def _summarise(runs: Sequence[Run], reference: float) -> Comparison:
+def agreement_of_ranks(runs: Runs) -> RankAgreement:
+    """Whether the makespans put the strategies into the same order under every seed."""
+    return rank_agreement([[run.metrics.makespan_s for run in of_strategy] for of_strategy in runs.values()])
+
+
+def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], float]) -> dict[Strategy, Difference]:
+    figures = {strategy: [figure(run.metrics) for run in of_strategy] for strategy, of_strategy in runs.items()}
+    reference = figures.pop(baseline)
+    found = differences(reference, {str(strategy): values for strategy, values in figures.items()})
+    return {strategy: found[str(strategy)] for strategy in figures}
+
+
+def _summarise(runs: Sequence[Run], baseline: str, makespan: Difference | None, jct: Difference | None) -> Comparison:
     figures = [run.metrics for run in runs]
-    makespan = spread([m.makespan_s for m in figures])
     return Comparison(
-        makespan_s=makespan,
+        makespan_s=spread([m.makespan_s for m in figures]),
+        makespan_vs_baseline=makespan,
+        speedup_vs_baseline=1.0 if makespan is None else makespan.ratio,
+        verdict="the baseline" if makespan is None else verdict(makespan, baseline),
         bound_s=fmean(_known(m.bound_s) for m in figures),
         bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
         workers_bound_s=fmean(_known(m.workers_bound_s) for m in figures),
         workers_bound_ratio=fmean(_known(m.workers_bound_ratio) for m in figures),
         mean_jct_s=fmean(_known(m.mean_jct_s) for m in figures),
+        mean_jct_vs_baseline=jct,
+        p99_jct_s=fmean(_known(m.p99_jct_s) for m in figures),
         jct_bound_s=fmean(_known(m.jct_bound_s) for m in figures),
         jct_bound_ratio=fmean(_known(m.jct_bound_ratio) for m in figures),
         best_accuracy=fmean(m.best_accuracy for m in figures),
+        time_to_target_s=_mean_of_known(m.time_to_target_s for m in figures),
+        target_reached=sum(m.time_to_target_s is not None for m in figures),
+        accuracy_at_deadline=_mean_of_known(m.accuracy_at_deadline for m in figures),
         utilisation=fmean(m.utilisation for m in figures),
-        speedup_vs_baseline=reference / makespan.mean,
+        wasted_s=fmean(m.wasted_s for m in figures),
+        wasted_fraction=fmean(m.wasted_fraction for m in figures),
+        staleness=_mean_of_known(m.staleness for m in figures),
+        finish_time_fairness=_mean_of_known(m.finish_time_fairness for m in figures),
+        mean_finish_time_fairness=_mean_of_known(m.mean_finish_time_fairness for m in figures),
+        preemptions=fmean(m.preemptions for m in figures),
+        migrations=fmean(m.migrations for m in figures),
         cores_used=figures[0].cores_used,
         cores=figures[0].cores,
         gpus_used=figures[0].gpus_used,
         gpus=figures[0].gpus,
         exploits=fmean(m.exploits for m in figures),
         segments=fmean(m.segments for m in figures),
-        decision_s=sum(run.decision_s for run in runs) / (sum(run.decisions for run in runs) or 1),
+        lost_segments=fmean(m.lost_segments for m in figures),
+        decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),
     )
 
 
@@ -136,36 +194,6 @@ def _known(value: float | None) -> float:
     return value
 
 
-def _carry_out(
-    scenario: Scenario,
-    tasks: Sequence[tuple[Strategy, int]],
-    folder: Path,
-    jobs: int,
-    policy_files: Sequence[Path],
-) -> Iterator[tuple[tuple[Strategy, int], Run]]:
-    if jobs == 1:
-        for task in tasks:
-            yield task, _simulate(scenario, *task, folder)
-        return
-    with ProcessPoolExecutor(
-        min(jobs, len(tasks)), get_context("spawn"), initializer=_load_policies, initargs=(policy_files,)
-    ) as pool:
-        futures = {pool.submit(_simulate, scenario, *task, folder): task for task in tasks}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _load_policies(policy_files: Sequence[Path]) -> None:
-    for path in policy_files:
-        load_policy_file(path)
-
-
-def _simulate(scenario: Scenario, strategy: Strategy, seed: int, folder: Path) -> Run:
-    run, _ = carry_out("sim", scenario, strategy, seed, run_folder(folder, strategy, seed))
-    return run
+def _mean_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -4,12 +4,13 @@ A backend owns time and work. It tells the dispatcher what happened and starts w
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from math import isfinite
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from hetsched.cluster import CPU, ClusterSpec, Node, Worker
 from hetsched.errors import PolicyError
@@ -42,11 +43,11 @@ FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
 
 
-class Decided(NamedTuple):
+class Decided(Struct):
     """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
 
-    starts: list[Dispatch]
-    stops: list[TrialId]
+    starts: list[Dispatch] = []
+    stops: list[TrialId] = []
 
 
 class Dispatcher:
@@ -76,7 +77,11 @@ class Dispatcher:
         self._policy = policy
         self._times = times
         self._log = log
-        self._listen = listen
+        self._followers: list[Callable[[Event], None]] = [state.apply]
+        if log is not None:
+            self._followers.append(log.write)
+        if listen is not None:
+            self._followers.append(partial(listen, state))
         self._view = StateView(state, times)
 
     def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
@@ -92,11 +97,8 @@ class Dispatcher:
 
     def record(self, event: Event) -> None:
         """Something happened: apply it to the state and append it to the log."""
-        self.state.apply(event)
-        if self._log is not None:
-            self._log.write(event)
-        if self._listen is not None:
-            self._listen(self.state, event)
+        for follow in self._followers:
+            follow(event)
 
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
@@ -119,13 +121,13 @@ class Dispatcher:
             source, hyperparameters = exploit
             self.record(TrialExploited(ended.time, trial.id, source, hyperparameters))
         if self._log is not None:
-            self._log.flush()
+            self._log.commit()
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
         self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
         if self._log is not None:
-            self._log.flush()
+            self._log.commit()
 
     def dispatch(self, time: float) -> Decided:
         """The policy's decisions for this moment, validated and recorded.
@@ -135,7 +137,7 @@ class Dispatcher:
         """
         state = self.state
         self.wake_at = None
-        decided = Decided([], [])
+        decided = Decided()
         if not state.ready or not state.idle:
             return decided
         # One more than can be carried out: it will be refused, and a policy that never ends cannot hang the run.
@@ -150,18 +152,19 @@ class Dispatcher:
         self.decision_s += perf_counter() - started
         self.decisions += 1
         for decision in decisions:
-            if reason := self._refusal(decision):
-                raise PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {reason}")
-            match decision:
-                case Dispatch(trial, worker, iterations, others):
-                    self.record(SegmentStarted(time, trial, worker, iterations, others))
-                    decided.starts.append(decision)
-                case Stop(trial, reason):
-                    self.record(TrialCompleted(time, trial, f"stopped by {self.policy_name}: {reason}"))
-                    decided.stops.append(trial)
-                case WakeAt(at):
-                    at = max(at, time + SOONEST_WAKE_S)
-                    self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+            refusal = self._refusal(decision)
+            if refusal is not None:
+                raise PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {refusal}")
+            if isinstance(decision, Dispatch):
+                self.record(SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others))
+                decided.starts.append(decision)
+            elif isinstance(decision, Stop):
+                reason = f"stopped by {self.policy_name}: {decision.reason}"
+                self.record(TrialCompleted(time, decision.trial, reason))
+                decided.stops.append(decision.trial)
+            else:
+                at = max(decision.time, time + SOONEST_WAKE_S)
+                self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
         self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
         return decided
 
@@ -184,15 +187,37 @@ class Dispatcher:
 
     def _refusal(self, decision: object) -> str | None:
         """Why a decision must not be carried out, given the decisions carried out before it; None if it may."""
-        match decision:
-            case WakeAt(time):
-                finite = isinstance(time, (int, float)) and isfinite(time)
-                return None if finite else "the time must be a number of seconds"
-            case Stop(trial, reason):
-                return self._not_ready(trial) if isinstance(reason, str) else "the reason must be a text"
-            case Dispatch():
-                return self._not_ready(decision.trial) or self._misplaced(decision)
+        if isinstance(decision, Dispatch):
+            return self._refusal_to_start(decision)
+        if isinstance(decision, Stop):
+            return self._not_ready(decision.trial) if isinstance(decision.reason, str) else "the reason must be a text"
+        if isinstance(decision, WakeAt):
+            finite = isinstance(decision.time, (int, float)) and isfinite(decision.time)
+            return None if finite else "the time must be a number of seconds"
         return "a policy returns Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
+
+    def _refusal_to_start(self, decision: Dispatch) -> str | None:
+        state, name = self.state, decision.worker
+        if not isinstance(decision.trial, str) or not isinstance(name, str):
+            return "trial and worker are ids, such as trial.id and worker.id"
+        trial = state.trials.get(decision.trial)
+        if trial is None or trial.status is not Status.READY:
+            return self._not_ready(decision.trial)
+        experiment = state.experiments[trial.experiment]
+        worker = state.idle.get(name)
+        if worker is None or decision.others or experiment.gang > 1:
+            reason = self._misplaced_team(decision, experiment.gang)
+            if reason is not None:
+                return reason
+        device = state.idle[name].device
+        if not (experiment.devices is None or device in experiment.devices):
+            return f"the trial runs on {', '.join(experiment.devices or ())} only, the worker is a {device}"
+        remaining = experiment.stop_iterations - trial.iterations
+        most = min(remaining, experiment.longest_segment)
+        if type(decision.iterations) is not int or not 1 <= decision.iterations <= most:
+            limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
+            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
+        return None
 
     def _not_ready(self, identifier: object) -> str | None:
         if not isinstance(identifier, str):
@@ -204,30 +229,22 @@ class Dispatcher:
             return f"the trial is {trial.status}, not ready"
         return None
 
-    def _misplaced(self, decision: Dispatch) -> str | None:
+    def _misplaced_team(self, decision: Dispatch, gang: int) -> str | None:
         state = self.state
-        trial = state.trials[decision.trial]
-        experiment = state.experiments[trial.experiment]
-        if not isinstance(decision.worker, str) or not isinstance(decision.others, tuple):
-            return "trial and worker are ids, such as trial.id and worker.id"
+        if not isinstance(decision.others, tuple):
+            return "the others of a gang are a tuple of workers' ids"
         workers = (decision.worker, *decision.others)
         for worker in workers:
             if worker not in state.workers:
                 return f"no such worker as {worker!r}, or it is dead"
+            if worker not in state.serving:
+                return f"the worker {worker!r} takes nothing new: it will leave"
             if worker not in state.idle:
                 return f"the worker {worker!r} is busy"
-        if len(set(workers)) != len(workers) or len(workers) != experiment.gang:
-            return f"the trial takes {experiment.gang} different worker(s) at once"
-        if experiment.gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
+        if len(set(workers)) != len(workers) or len(workers) != gang:
+            return f"the trial takes {gang} different worker(s) at once"
+        if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
             return "the workers of a gang are of one type"
-        device = state.workers[decision.worker].device
-        if not experiment.may_use(device):
-            return f"the trial runs on {', '.join(experiment.devices or ())} only, the worker is a {device}"
-        remaining = experiment.stop_iterations - trial.iterations
-        most = min(remaining, experiment.longest_segment)
-        if type(decision.iterations) is not int or not 1 <= decision.iterations <= most:
-            limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
-            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
         return None
 
 

@@ -5,8 +5,9 @@ A profile is a CSV file, one row a measurement, each with its provenance:
     model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,
     evaluation_s_per_image,start_up_s,restore_s,checkpoint_s,provenance
 
-CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1 is a gang of so many
-GPUs. An empty cost was not measured.
+and, if it was measured, how these costs vary and what else there is (`ProfileRow`). CPU rows have `cores` and a
+`gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1 is a gang of so many GPUs. An empty cost was not
+measured.
 """
 
 import csv
@@ -30,7 +31,10 @@ from hetsched.workload import TrialKind
 class ProfileRow(BaseModel):
     """One measurement: the time of an iteration and, where known, what else a segment costs (seconds).
 
-    `noise_cv` is the coefficient of variation of one iteration's time.
+    A `cv` is a coefficient of variation (standard deviation / mean): `noise_cv` that of one iteration's time, the
+    others those of the cost of that name. `restore_s` and `checkpoint_s` are for a file, the `object_store` figures for
+    the memory of the node. `sharing` is the factor by which an iteration takes longer when all other cores of the host
+    train another trial at the same time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -47,6 +51,14 @@ class ProfileRow(BaseModel):
     start_up_s: float | None = Field(default=None, ge=0)
     restore_s: float | None = Field(default=None, ge=0)
     checkpoint_s: float | None = Field(default=None, ge=0)
+    evaluation_cv: float | None = Field(default=None, ge=0)
+    start_up_cv: float | None = Field(default=None, ge=0)
+    restore_cv: float | None = Field(default=None, ge=0)
+    checkpoint_cv: float | None = Field(default=None, ge=0)
+    checkpoint_bytes: int | None = Field(default=None, gt=0)
+    object_store_save_s: float | None = Field(default=None, ge=0)
+    object_store_restore_s: float | None = Field(default=None, ge=0)
+    sharing: float | None = Field(default=None, ge=1)
     provenance: str
 
     @model_validator(mode="after")
@@ -55,6 +67,8 @@ class ProfileRow(BaseModel):
             raise ValueError("a cpu row has cores and gpu_share 0, a GPU row has cores 0 and a gpu_share")
         if self.gpu_share > 1 and not self.gpu_share.is_integer():
             raise ValueError(f"a gpu_share above 1 is a number of whole GPUs, got {self.gpu_share:g}")
+        if self.sharing is not None and self.device != CPU:
+            raise ValueError("sharing is for cpu rows; what a shared GPU loses is in the step times of its shares")
         return self
 
     @property
@@ -67,6 +81,8 @@ class ProfileRow(BaseModel):
 
 
 COLUMNS = tuple(ProfileRow.model_fields)
+NEEDED = (*COLUMNS[: COLUMNS.index("evaluation_cv")], "provenance")
+"""The columns that every profile has."""
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
@@ -83,7 +99,7 @@ def read_profile(path: Path) -> list[ProfileRow]:
     """
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
-    for line, row in read_rows(path, ProfileRow, "profile", COLUMNS):
+    for line, row in read_rows(path, ProfileRow, "profile", NEEDED):
         key = (row.kind, row.worker_type)
         if key in lines:
             raise InputError(
@@ -98,13 +114,25 @@ def read_profile(path: Path) -> list[ProfileRow]:
 
 
 class Costs(Struct, frozen=True):
-    """What a segment costs beside its iterations, and how its step time varies."""
+    """What a segment costs beside its iterations, and how it all varies. See `ProfileRow`."""
 
     evaluation_s_per_image: float
     start_up_s: float
     restore_s: float
     checkpoint_s: float
     noise_cv: float
+    evaluation_cv: float = 0.0
+    start_up_cv: float = 0.0
+    restore_cv: float = 0.0
+    checkpoint_cv: float = 0.0
+    checkpoint_bytes: float = 0.0
+    object_store_save_s: float = 0.0
+    object_store_restore_s: float = 0.0
+    sharing: float = 1.0
+
+
+NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
+"""A world in which only training takes time."""
 
 
 class StepTimes:
@@ -125,7 +153,7 @@ class StepTimes:
         self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
 
     def without(self, costs: Collection[str]) -> "StepTimes":
-        """The same times with these costs (fields of `Costs`) at 0."""
+        """The same times with these costs (fields of `Costs`) as in `NOTHING`."""
         return _WithoutCosts(self, costs)
 
     def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
@@ -145,25 +173,36 @@ class StepTimes:
 
         - evaluation: a third of the iteration's time per image, as a forward pass is about a third of
           forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio");
-        - start-up, restore, checkpoint and noise: the median of what was measured for this model elsewhere,
-          and 0 where nothing was.
+        - sharing: the median of what was measured for this model on other CPU workers; none for GPUs, whose step times
+          for a share are those of a shared GPU;
+        - the object store's: those of storage, if it was measured for this model nowhere;
+        - all others: the median of what was measured for this model elsewhere, and 0 where nothing was.
         """
         key = (kind, worker)
         if key not in self._costs:
-            seconds = self.seconds_per_iteration(kind, worker)
-            evaluation = self._lookup(kind, worker, lambda row: row.evaluation_s_per_image)
-            if evaluation is None:
-                evaluation = 0.0 if seconds is None else seconds / kind.batch_size / 3
-            self._costs[key] = Costs(
-                evaluation,
-                self._cost(kind, worker, lambda row: row.start_up_s),
-                self._cost(kind, worker, lambda row: row.restore_s),
-                self._cost(kind, worker, lambda row: row.checkpoint_s),
-                self._cost(kind, worker, lambda row: row.noise_cv),
-            )
+            self._costs[key] = self._all_costs(kind, worker)
         return self._costs[key]
 
-    def _cost(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float:
+    def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        seconds = self.seconds_per_iteration(kind, worker)
+        evaluation = self._lookup(kind, worker, lambda row: row.evaluation_s_per_image)
+        if evaluation is None:
+            evaluation = 0.0 if seconds is None else seconds / kind.batch_size / 3
+        others = {
+            name: self._cost(kind, worker, name)
+            for name in Costs.__struct_fields__
+            if name not in ("evaluation_s_per_image", "sharing")
+        }
+        sharing = self._cost(kind, worker, "sharing") if worker.device == CPU else 0.0
+        for place, storage in (("object_store_save_s", "checkpoint_s"), ("object_store_restore_s", "restore_s")):
+            others[place] = others[place] or others[storage]
+        return Costs(evaluation_s_per_image=evaluation, sharing=max(1.0, sharing), **others)
+
+    def _cost(self, kind: TrialKind, worker: WorkerType, name: str) -> float:
+        def value(row: ProfileRow) -> float | None:
+            measured: float | None = getattr(row, name)
+            return measured
+
         here = self._lookup(kind, worker, value)
         if here is not None:
             return here
@@ -205,7 +244,7 @@ class _WithoutCosts(StepTimes):
 
     def __init__(self, times: StepTimes, left_out: Collection[str]) -> None:
         super().__init__(times.rows, extrapolate=times.extrapolate)
-        self._left_out = dict.fromkeys(left_out, 0.0)
+        self._left_out = {name: getattr(NOTHING, name) for name in left_out}
 
-    def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
-        return msgspec.structs.replace(super().costs(kind, worker), **self._left_out)
+    def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        return msgspec.structs.replace(super()._all_costs(kind, worker), **self._left_out)

@@ -17,7 +17,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Registry(Generic[P]):
-    """Policies of one kind. `group` is the entry-point group in which packages offer theirs."""
+    """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
+    entry-point group in which packages offer theirs."""
 
     def __init__(self, kind: str, group: str) -> None:
         self.kind = kind
@@ -51,9 +52,9 @@ class Registry(Generic[P]):
             return factory(**options)
         except (Exception, SystemExit) as error:
             if options and isinstance(error, (TypeError, ValueError)):
-                raise InputError(f"{self.kind} policy {name!r}: {error}") from error
+                raise InputError(f"{self.kind} {name!r}: {error}") from error
             given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
-            message = f"{self.kind} policy {name!r} cannot be made {given}: {type(error).__name__}: {error}"
+            message = f"{self.kind} {name!r} cannot be made {given}: {type(error).__name__}: {error}"
             raise PolicyError(message) from error
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
@@ -63,19 +64,19 @@ class Registry(Generic[P]):
         for option in options:
             if option not in parameters:
                 hint = nearest(option, parameters) if parameters else "it has none"
-                raise InputError(f"{self.kind} policy {name!r} has no option {option!r}: {hint}")
+                raise InputError(f"{self.kind} {name!r} has no option {option!r}: {hint}")
         for option, value in options.items():
             annotation = parameters[option].annotation
             if not _fits(value, annotation):
                 expected = getattr(annotation, "__name__", str(annotation))
-                raise InputError(f"{self.kind} policy {name!r}: option {option!r} must be {expected}, got {value!r}")
+                raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
         if name not in self._factories:
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = point.load()
         if name not in self._factories:
-            raise InputError(f"unknown {self.kind} policy {name!r}: {nearest(name, self.names())}")
+            raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, self.names())}")
         return self._factories[name]
 
     def summary(self, name: str) -> str:

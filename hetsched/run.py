@@ -1,10 +1,11 @@
-"""One run: carried out by a backend, then measured on its log."""
+"""One run: carried out by a backend, and measured on the way."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.backend import LOG_NAME, Listener, backend
-from hetsched.metrics import Metrics, measure_log
+from hetsched.events import Event
+from hetsched.metrics import Measurement, Metrics
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.state import State
@@ -27,6 +28,16 @@ def carry_out(
     `folder` must not hold a log yet.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    outcome = backend(name)(scenario, strategy, seed, folder, listen)
-    log = folder / LOG_NAME
-    return Run(measure_log(log, scenario), log, outcome.decision_s, outcome.decisions), outcome.state
+    measurement = Measurement(scenario)
+    follow = measurement if listen is None else _both(measurement, listen)
+    outcome = backend(name)(scenario, strategy, seed, folder, follow)
+    metrics = measurement.metrics(outcome.state)
+    return Run(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
+
+
+def _both(first: Listener, second: Listener) -> Listener:
+    def listen(state: State, event: Event) -> None:
+        first(state, event)
+        second(state, event)
+
+    return listen

@@ -15,14 +15,24 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from hetsched import allocation, scheduling
+from hetsched import allocation, learning, scheduling
+from hetsched.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerType
+from hetsched.cluster_traces import (
+    Category,
+    Dealing,
+    DealtModel,
+    TraceFormat,
+    format_of,
+    read_cluster_trace,
+)
 from hetsched.dispatcher import check_allocation
 from hetsched.errors import InputError, PolicyError, nearest
+from hetsched.learning import LearningModel
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Strategy
 from hetsched.scheduling.policy import SchedulingPolicy
-from hetsched.traces import arrive_at_random, read_jobs
+from hetsched.traces import read_jobs, write_jobs
 from hetsched.workload import PBT, Experiment, ExperimentId, Range, TrialKind, Workload
 
 # Limits beyond anything that is trained, so that no sum of them overflows.
@@ -178,15 +188,53 @@ class PoissonTable(_Table):
     seed: int = Field(default=0, ge=0)
 
 
-class WorkloadTable(_Table):
-    """Experiments, or a `trace` of independent jobs (a CSV file relative to the scenario), or both.
+class BurstsTable(_Table):
+    """Experiments arrive `size` at a time, the first burst at 0; see `hetsched.arrivals`."""
 
-    With `poisson`, the experiments that are listed here arrive in their order as a Poisson process.
+    size: Count
+    gap_s: Annotated[float, Field(gt=0, le=1e9)]
+    gaps: Literal["exponential", "fixed"] = "exponential"
+    spread_s: Seconds = 0.0
+    seed: int = Field(default=0, ge=0)
+
+
+class TraceModelTable(_Table):
+    """A model that jobs of a cluster's trace train: those of a `category`, or any."""
+
+    model: str
+    dataset: str | None = None
+    batch_size: Count
+    category: Category | None = None
+
+
+class TraceModelsTable(_Table):
+    """What the trace of a cluster does not say; see `hetsched.cluster_traces`."""
+
+    models: list[TraceModelTable] = Field(min_length=1)
+    device: Name
+    seed: int = Field(default=0, ge=0)
+    jobs: Literal["all", "completed"] = "all"
+    gangs: bool = True
+    window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
+
+    def dealing(self) -> Dealing:
+        models = tuple(DealtModel(**table.model_dump()) for table in self.models)
+        return Dealing(models, self.device, self.seed, self.jobs, self.gangs, self.window_s)
+
+
+class WorkloadTable(_Table):
+    """Experiments, or a `trace` (a file relative to the scenario), or both.
+
+    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The format of a
+    trace is told by its columns, unless `trace_format` says it.
     """
 
     experiments: list[ExperimentTable] = []
     trace: str | None = None
+    trace_format: TraceFormat | None = None
+    trace_models: TraceModelsTable | None = None
     poisson: PoissonTable | None = None
+    bursts: BurstsTable | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -198,11 +246,51 @@ class WorkloadTable(_Table):
                 raise ValueError(
                     f"{times} experiments are called {name!r} (count numbers them from 0); names must differ"
                 )
-        if self.poisson is not None and not self.experiments:
-            raise ValueError("poisson is for listed experiments, and there are none: a trace has its own arrival_s")
-        if self.poisson is not None and any(experiment.arrival_s for experiment in self.experiments):
-            raise ValueError("poisson says when experiments arrive: leave out their arrival_s")
         return self
+
+    @model_validator(mode="after")
+    def _arrivals_are_said_once(self) -> Self:
+        if self.poisson is not None and self.bursts is not None:
+            raise ValueError("poisson and bursts both say when experiments arrive: leave one out")
+        for name, table in (("poisson", self.poisson), ("bursts", self.bursts)):
+            if table is not None and not self.experiments:
+                raise ValueError(f"{name} is for listed experiments, and there are none: a trace has its own arrivals")
+            if table is not None and any(experiment.arrival_s for experiment in self.experiments):
+                raise ValueError(f"{name} says when experiments arrive: leave out their arrival_s")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_trace(self) -> Self:
+        for name, value in (("trace_format", self.trace_format), ("trace_models", self.trace_models)):
+            if value is not None and self.trace is None:
+                raise ValueError(f"{name} is for a trace, and there is none: name its file in 'trace'")
+        return self
+
+    def listed_experiments(self) -> list[Experiment]:
+        """The experiments that are listed, with their arrivals."""
+        experiments = [experiment for table in self.experiments for experiment in table.experiments()]
+        if self.poisson is not None:
+            return arrive_at_random(experiments, self.poisson.mean_gap_s, self.poisson.seed)
+        if (bursts := self.bursts) is not None:
+            fixed = bursts.gaps == "fixed"
+            return arrive_in_bursts(
+                experiments, bursts.size, bursts.gap_s, bursts.seed, fixed=fixed, spread_s=bursts.spread_s
+            )
+        return experiments
+
+    def read_trace(self, folder: Path, times: StepTimes) -> list[Experiment]:
+        """What the trace has, if there is one. Raises InputError if it cannot be read."""
+        if self.trace is None:
+            return []
+        path, models = folder / self.trace, self.trace_models
+        trace_format = self.trace_format or format_of(path)
+        if trace_format == "hetsched":
+            if models is not None:
+                raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
+            return read_jobs(path, times, SearchSpaceTable().ranges())
+        if models is None:
+            raise InputError(f"{path}: a {trace_format} trace: say in workload.trace_models what its jobs train")
+        return read_cluster_trace(path, trace_format, models.dealing(), times)
 
 
 class ProfileTable(_Table):
@@ -213,38 +301,106 @@ class ProfileTable(_Table):
 
 
 class OverheadsTable(_Table):
-    """What the simulator charges beside training. `dispatch_s` is the driver's time per segment."""
+    """What the simulator charges beside training.
+
+    `noise` makes every duration vary, `sharing` slows trials down that share a node. `dispatch_s` is the driver's time
+    per segment; it serves one after the other.
+    """
 
     start_up: bool = True
     restore: bool = True
     evaluation: bool = True
     checkpoint: bool = True
     noise: bool = True
+    sharing: bool = True
     dispatch_s: Seconds = 0.0
 
     @property
     def left_out(self) -> frozenset[str]:
         """The costs, by their names in a profile, that are not charged."""
-        names = {
-            "start_up_s": self.start_up,
-            "restore_s": self.restore,
-            "evaluation_s_per_image": self.evaluation,
-            "checkpoint_s": self.checkpoint,
-            "noise_cv": self.noise,
+        charged = {
+            ("start_up_s",): self.start_up,
+            ("restore_s", "object_store_restore_s", "checkpoint_bytes"): self.restore,
+            ("evaluation_s_per_image",): self.evaluation,
+            ("checkpoint_s", "object_store_save_s"): self.checkpoint,
+            ("noise_cv", "evaluation_cv", "start_up_cv", "restore_cv", "checkpoint_cv"): self.noise,
+            ("sharing",): self.sharing,
         }
-        return frozenset(name for name, charged in names.items() if not charged)
+        return frozenset(name for names, is_charged in charged.items() if not is_charged for name in names)
 
 
 class LearningTable(_Table):
-    """Constants of the learning-curve model; see `sim.learning` for the formula."""
+    """The learning-curve model of a simulation, and its options: the arguments of its `__init__`."""
 
-    best_accuracy: Fraction = 0.93
-    chance: Fraction = 0.1
-    iterations: Factor = 540.0
-    best_rate: Factor = 0.1
-    width: Factor = 1.6
-    divergence_rate: Factor = 8.0
-    noise: Fraction = 0.01
+    model: Name = "sgd"
+    options: dict[str, bool | int | float | str] = {}
+
+
+class CheckpointsTable(_Table):
+    """Where simulated checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both: a
+    segment then ends when memory has its checkpoint, which is written to storage afterwards. `network_bytes_per_s` is
+    what moving one from node to node is charged (1 Gb/s by default)."""
+
+    place: Literal["storage", "object-store", "both"] = "storage"
+    network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
+
+
+Mean = Annotated[float, Field(gt=0, le=1e9)]
+"""The mean of an exponential time in seconds."""
+
+
+class FailuresTable(_Table):
+    """Nodes or workers fail after `mean_between_s` on average and are back after `mean_repair_s`."""
+
+    mean_between_s: Mean
+    mean_repair_s: Mean
+
+    @property
+    def times(self) -> tuple[float, float]:
+        return self.mean_between_s, self.mean_repair_s
+
+
+class CrashesTable(_Table):
+    """A trial crashes after so much time on workers, on average."""
+
+    mean_between_s: Mean
+
+
+class StragglersTable(_Table):
+    """A worker takes `factor` times as long for `mean_duration_s`, every `mean_between_s`, on average."""
+
+    mean_between_s: Mean
+    mean_duration_s: Mean
+    factor: Annotated[float, Field(ge=1, le=1e6)]
+
+
+class SpotTable(_Table):
+    """Nodes (all, unless named) are reclaimed `notice_s` after a notice, and come back `away_s` later on average (None:
+    never)."""
+
+    mean_between_s: Mean
+    notice_s: Seconds = 120.0
+    away_s: Mean | None = None
+    nodes: list[str] | None = Field(default=None, min_length=1)
+
+
+class FaultsTable(_Table):
+    """What goes wrong in a simulation; see `sim.faults`. `late` nodes join only so many seconds after the start."""
+
+    nodes: FailuresTable | None = None
+    workers: FailuresTable | None = None
+    trials: CrashesTable | None = None
+    stragglers: StragglersTable | None = None
+    spot: SpotTable | None = None
+    late: dict[str, Seconds] = {}
+
+
+class MetricsTable(_Table):
+    """What to measure runs against: a target accuracy (default: each experiment's `stop_accuracy`), and a deadline in
+    seconds since the start of the run."""
+
+    target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    deadline_s: Seconds | None = None
 
 
 class RealTable(_Table):
@@ -271,8 +427,11 @@ class Scenario(_Table):
     workload: WorkloadTable
     profile: ProfileTable
     overheads: OverheadsTable = OverheadsTable()
+    checkpoints: CheckpointsTable = CheckpointsTable()
     learning: LearningTable = LearningTable()
+    faults: FaultsTable = FaultsTable()
     real: RealTable = RealTable()
+    metrics: MetricsTable = MetricsTable()
     allocation: PolicyOptions = {}
     scheduling: PolicyOptions = {}
 
@@ -286,6 +445,16 @@ class Scenario(_Table):
                         f"workload.experiments.{experiment.name}.devices: the cluster has no {device!r}: "
                         f"{nearest(device, known)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _faulty_nodes_are_there(self) -> Self:
+        names = [name for node in self.cluster.nodes for name in node.names()]
+        spot = self.faults.spot
+        for key, nodes in (("late", list(self.faults.late)), ("spot.nodes", (spot.nodes if spot else None) or [])):
+            for node in nodes:
+                if node not in names:
+                    raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
         return self
 
     _folder: Path = PrivateAttr(default=Path())
@@ -329,12 +498,9 @@ class Scenario(_Table):
 
     def workload_spec(self) -> Workload:
         """The experiments in the order of their arrival. Raises InputError for a trace that cannot be read."""
-        experiments = [experiment for table in self.workload.experiments for experiment in table.experiments()]
-        if self.workload.poisson is not None:
-            experiments = arrive_at_random(experiments, self.workload.poisson.mean_gap_s, self.workload.poisson.seed)
+        experiments = self.workload.listed_experiments()
         if self._jobs is None:
-            trace = self.workload.trace
-            self._jobs = [] if trace is None else read_jobs(self._folder / trace, self.times)
+            self._jobs = self.workload.read_trace(self._folder, self.times)
         jobs = {job.id for job in self._jobs}
         for experiment in experiments:
             if experiment.id in jobs:
@@ -344,6 +510,10 @@ class Scenario(_Table):
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
         """A new scheduling policy of the strategy, with the scenario's options for it."""
         return scheduling.policies.create(strategy.scheduling, self.scheduling.get(strategy.scheduling, {}))
+
+    def learning_model(self) -> LearningModel:
+        """The learning-curve model. Raises InputError if there is none of that name, or an option is wrong."""
+        return learning.models.create(self.learning.model, self.learning.options)
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
@@ -383,8 +553,13 @@ class Scenario(_Table):
         write_profile(folder / "profile.csv", self.times.rows)
         complete = self.replace(profile=self.profile.model_copy(update={"sources": ["profile.csv"]}))
         if self.workload.trace is not None:
-            (folder / "trace.csv").write_bytes((self._folder / self.workload.trace).read_bytes())
-            complete = complete.replace(workload=self.workload.model_copy(update={"trace": "trace.csv"}))
+            saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
+            if self.workload.trace_models is None:
+                (folder / "trace.csv").write_bytes((self._folder / self.workload.trace).read_bytes())
+            else:  # the jobs as they were dealt: another profile would make other iterations of their durations
+                self.workload_spec()
+                write_jobs(folder / "trace.csv", self._jobs or [])
+            complete = complete.replace(workload=self.workload.model_copy(update=saved))
         (folder / "scenario.toml").write_text(complete.to_toml())
 
     def replace(self, **changes: Any) -> "Scenario":
@@ -427,6 +602,7 @@ def load(path: Path) -> Scenario:
             allocation.policies.create(name, options)
         for name, options in scenario.scheduling.items():
             scheduling.policies.create(name, options)
+        scenario.learning_model()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     try:

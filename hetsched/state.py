@@ -1,17 +1,20 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from math import inf
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sortedcontainers import SortedList
+from msgspec.structs import replace
 
 from hetsched.cluster import Worker, WorkerId
 from hetsched.events import (
+    CheckpointLost,
     Event,
     ExperimentArrived,
     PolicyWoken,
@@ -23,8 +26,10 @@ from hetsched.events import (
     TrialAdded,
     TrialCompleted,
     TrialExploited,
+    WorkerDraining,
     WorkerJoined,
     WorkerLeft,
+    WorkerSlowed,
 )
 from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 
@@ -72,15 +77,15 @@ class Segment(Struct, frozen=True):
         return (self.worker, *self.others)
 
 
-class Waiting(NamedTuple):
-    """A ready trial's place in the order of progress."""
+Waiting = tuple[int, int, TrialId]
+"""A ready trial's place in the order of progress: its iterations, its index, itself.
 
-    iterations: int
-    number: int
-    trial: TrialId
+They are kept in a plain sorted list: finding a place takes O(log n) steps, and for as many trials as clusters have (ten
+thousand), moving the rest of the list up in one stroke costs less than the bookkeeping of a tree.
+"""
 
 
-class Timing(NamedTuple):
+class Timing(Struct, frozen=True):
     """How many seconds so many iterations took."""
 
     iterations: int
@@ -90,10 +95,11 @@ class Timing(NamedTuple):
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    `idle` holds workers in the order in which they became idle; `ready` holds the trials that could run now,
-    least advanced first; `warm` the workers that have nothing to start up; `in_memory` the trial that a
-    worker trained last; `first_segments` each worker's first finished segment as a whole, in the order of
-    their ends; `trained` what each worker trained of which kinds of trial, evaluation and the like left out.
+    `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
+    in which they became idle; `ready` holds the trials that could run now, least advanced first; `warm` the workers
+    that have nothing to start up; `in_memory` the trial that a worker trained last; `first_segments` each worker's
+    first finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of
+    trial, evaluation and the like left out.
     """
 
     def __init__(self) -> None:
@@ -102,10 +108,12 @@ class State:
         self.ended: str | None = None
         self.workers: dict[WorkerId, Worker] = {}
         self.experiments: dict[ExperimentId, Experiment] = {}
+        self.has_gangs = False
         self.trials: dict[TrialId, Trial] = {}
         self.idle: dict[WorkerId, Worker] = {}
-        self.ready: SortedList[Waiting] = SortedList()
+        self.ready: list[Waiting] = []
         self.running: dict[TrialId, Segment] = {}
+        self.serving: dict[WorkerId, Worker] = {}
         self.warm: set[WorkerId] = set()
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.unfinished: dict[ExperimentId, int] = {}
@@ -128,7 +136,7 @@ class State:
     def must_restore(self, trial: Trial, worker: WorkerId) -> bool:
         """Whether the trial has a state that the worker's memory does not hold."""
         held = trial.at == worker and self.in_memory.get(worker) == trial.id
-        return not held and trial.iterations + trial.exploits > 0
+        return not held and trial.score is not None
 
     def stop_reason(self, trial: Trial) -> str | None:
         """Why the trial's stop rule holds now, or None."""
@@ -164,18 +172,27 @@ class State:
 
     def _worker_joined(self, event: WorkerJoined) -> None:
         worker = event.worker
-        self.workers[worker.id] = self.idle[worker.id] = worker
+        self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
 
     def _worker_left(self, event: WorkerLeft) -> None:
         del self.workers[event.worker]
+        self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
         self.warm.discard(event.worker)
         self.in_memory.pop(event.worker, None)
 
+    def _worker_draining(self, event: WorkerDraining) -> None:
+        self.serving.pop(event.worker, None)
+        self.idle.pop(event.worker, None)
+
+    def _worker_slowed(self, event: WorkerSlowed) -> None:
+        """Policies see it by how long segments take, as in life."""
+
     def _experiment_arrived(self, event: ExperimentArrived) -> None:
         experiment = event.experiment
         frozen: Any = MappingProxyType(experiment.search_space)  # policies see it
-        self.experiments[experiment.id] = msgspec.structs.replace(experiment, search_space=frozen)
+        self.experiments[experiment.id] = replace(experiment, search_space=frozen)
+        self.has_gangs |= experiment.gang > 1
         self.unfinished[experiment.id] = self.lead[experiment.id] = 0
 
     def _trial_added(self, event: TrialAdded) -> None:
@@ -189,75 +206,92 @@ class State:
 
     def _segment_started(self, event: SegmentStarted) -> None:
         trial = self.trials[event.trial]
-        self.ready.remove(Waiting(trial.iterations, trial.index, trial.id))
-        segment = Segment(trial.id, event.worker, event.iterations, event.time, event.others)
-        for worker in segment.workers:
+        self._wait_no_longer(trial)
+        del self.idle[event.worker]
+        for worker in event.others:
             del self.idle[worker]
-        self._replace(trial, status=Status.RUNNING)
-        self.running[trial.id] = segment
+        self.running[trial.id] = Segment(trial.id, event.worker, event.iterations, event.time, event.others)
+        self.trials[trial.id] = replace(trial, status=Status.RUNNING)
 
     def _segment_ended(self, event: SegmentEnded) -> None:
-        segment = self._leave_worker(event.trial)
         old = self.trials[event.trial]
-        best = event.score if old.best_score is None else max(old.best_score, event.score)
-        trial = self._replace(
+        score, worker, iterations = event.score, event.worker, event.iterations
+        progress = old.iterations + iterations
+        best = old.best_score
+        trial = self.trials[old.id] = replace(
             old,
-            iterations=old.iterations + event.iterations,
-            score=event.score,
-            best_score=best,
+            iterations=progress,
+            score=score,
+            best_score=score if best is None or score > best else best,
             status=Status.READY,
-            at=event.worker,
+            at=worker,
         )
-        experiment = self.experiments[trial.experiment]
-        self._wait(trial)
-        for worker in segment.workers:
-            self.warm.add(worker)
-            self.in_memory[worker] = trial.id
+        insort(self.ready, (progress, trial.index, trial.id))
+        segment = self._leave_workers(trial.id)
+        self.warm.add(worker)
+        self.in_memory[worker] = trial.id
+        if segment.others:
+            self.warm.update(segment.others)
+            self.in_memory.update(dict.fromkeys(segment.others, trial.id))
         self.segments += 1
-        self.lead[experiment.id] = max(self.lead[experiment.id], trial.iterations)
-        self.best_score[experiment.id] = max(self.best_score.get(experiment.id, event.score), event.score)
-        seconds = event.time - segment.started
-        self.first_segments.setdefault(event.worker, Timing(event.iterations, seconds))
-        trained = self.trained[event.worker]
-        done = trained.get(trial.kind, Timing(0, 0.0))
-        trained[trial.kind] = Timing(done.iterations + event.iterations, done.seconds + event.parts.train_s)
+        experiment = trial.experiment
+        if progress > self.lead[experiment]:
+            self.lead[experiment] = progress
+        if score > self.best_score.get(experiment, -inf):
+            self.best_score[experiment] = score
+        if worker not in self.first_segments:
+            self.first_segments[worker] = Timing(iterations, event.time - segment.started)
+        trained = self.trained[worker]
+        done = trained.get(trial.kind)
+        seconds = event.parts.train_s
+        if done is not None:
+            iterations, seconds = iterations + done.iterations, seconds + done.seconds
+        trained[trial.kind] = Timing(iterations, seconds)
 
     def _segment_lost(self, event: SegmentLost) -> None:
-        for worker in self._leave_worker(event.trial).workers:
+        segment = self._leave_workers(event.trial)
+        for worker in (segment.worker, *segment.others):
             self.warm.discard(worker)
             self.in_memory.pop(worker, None)
-        self._wait(self._replace(self.trials[event.trial], status=Status.READY, at=None))
+        trial = replace(self.trials[event.trial], status=Status.READY, at=None)
+        self.trials[trial.id] = trial
+        self._wait(trial)
+
+    def _checkpoint_lost(self, event: CheckpointLost) -> None:
+        old = self.trials[event.trial]
+        self._wait_no_longer(old)
+        trial = self.trials[old.id] = replace(old, iterations=event.iterations, score=event.score, at=None)
+        self._wait(trial)
+        members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
+        self.lead[trial.experiment] = max(members)
 
     def _trial_exploited(self, event: TrialExploited) -> None:
         old = self.trials[event.trial]
-        source = self.trials[event.source]
-        self._replace(
+        self.trials[old.id] = replace(
             old,
             hyperparameters=MappingProxyType(event.hyperparameters),
-            score=source.score,
+            score=self.trials[event.source].score,
             exploits=old.exploits + 1,
             at=None,
         )
 
     def _trial_completed(self, event: TrialCompleted) -> None:
         trial = self.trials[event.trial]
-        self.ready.remove(Waiting(trial.iterations, trial.index, trial.id))
-        self._replace(trial, status=Status.COMPLETED, completed=event.time)
+        self._wait_no_longer(trial)
+        self.trials[trial.id] = replace(trial, status=Status.COMPLETED, completed=event.time)
         self.unfinished[trial.experiment] -= 1
 
-    def _replace(self, trial: Trial, **changes: Any) -> Trial:
-        new = msgspec.structs.replace(trial, **changes)
-        self.trials[trial.id] = new
-        return new
-
     def _wait(self, trial: Trial) -> None:
-        self.ready.add(Waiting(trial.iterations, trial.index, trial.id))
+        insort(self.ready, (trial.iterations, trial.index, trial.id))
 
-    def _leave_worker(self, trial: TrialId) -> Segment:
+    def _wait_no_longer(self, trial: Trial) -> None:
+        del self.ready[bisect_left(self.ready, (trial.iterations, trial.index, trial.id))]
+
+    def _leave_workers(self, trial: TrialId) -> Segment:
         segment = self.running.pop(trial)
-        for worker in segment.workers:
-            if worker in self.workers:
-                self.idle[worker] = self.workers[worker]
+        for worker in (segment.worker, *segment.others):
+            if worker in self.serving:
+                self.idle[worker] = self.serving[worker]
         return segment
 
 
@@ -267,11 +301,14 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     PolicyWoken: State._policy_woken,
     WorkerJoined: State._worker_joined,
     WorkerLeft: State._worker_left,
+    WorkerDraining: State._worker_draining,
+    WorkerSlowed: State._worker_slowed,
     ExperimentArrived: State._experiment_arrived,
     TrialAdded: State._trial_added,
     SegmentStarted: State._segment_started,
     SegmentEnded: State._segment_ended,
     SegmentLost: State._segment_lost,
+    CheckpointLost: State._checkpoint_lost,
     TrialExploited: State._trial_exploited,
     TrialCompleted: State._trial_completed,
 }

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError
+from hetsched.errors import InputError, nearest
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -24,6 +24,8 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
             for column in columns:
                 if column not in (reader.fieldnames or ()):
                     raise InputError(f"{path}: not a {what}: column {column!r} is missing from the first line")
+            if row.model_config.get("extra") == "forbid":
+                _refuse_unknown(path, reader.fieldnames or (), row, what)
             for record in reader:
                 if None in record:
                     raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")
@@ -39,3 +41,13 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
+
+
+def _refuse_unknown(path: Path, columns: Iterable[str], row: type[BaseModel], what: str) -> None:
+    known = set(row.model_fields)
+    for field in row.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            known.update(str(choice) for choice in field.validation_alias.choices)
+    for column in columns:
+        if column not in known:
+            raise InputError(f"{path}: not a column of a {what}: {column!r}: {nearest(column, known)}")

@@ -20,18 +20,19 @@ class ReadyTrials(Sequence[Trial]):
 
     def __getitem__(self, place):  # type: ignore[no-untyped-def]
         if isinstance(place, slice):
-            return [self._state.trials[waiting.trial] for waiting in self._state.ready[place]]
-        return self._state.trials[self._state.ready[place].trial]
+            return [self._state.trials[trial] for _, _, trial in self._state.ready[place]]
+        return self._state.trials[self._state.ready[place][2]]
 
     def __iter__(self) -> Iterator[Trial]:
         trials = self._state.trials
-        return (trials[waiting.trial] for waiting in self._state.ready)
+        return (trials[trial] for _, _, trial in self._state.ready)
 
 
 class StateView:
     """The state of a run as policies may see it. Valid during the call that it is passed to.
 
-    `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
+    `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
+    segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
     `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
     are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done.
     """
@@ -54,7 +55,7 @@ class StateView:
             _times=times,
             ready_trials=ReadyTrials(state),
             idle_workers=state.idle.values(),
-            workers=MappingProxyType(state.workers),
+            workers=MappingProxyType(state.serving),
             trials=MappingProxyType(state.trials),
             running=MappingProxyType(state.running),
             experiments=MappingProxyType(state.experiments),
@@ -71,19 +72,26 @@ class StateView:
         """Seconds since the start of the run."""
         return self._state.now
 
+    @property
+    def has_gangs(self) -> bool:
+        """Whether some trials take several workers at once."""
+        return self._state.has_gangs
+
     def experiment(self, trial: Trial) -> Experiment:
         return self._state.experiments[trial.experiment]
 
     def usable(self, trial: Trial, worker: Worker) -> bool:
         """Whether the trial may run on the worker's device. A gang runs only where the profile has its step time:
         profiles leave out what does not fit into memory."""
-        experiment = self.experiment(trial)
-        known = experiment.gang == 1 or self.profiled_seconds(trial, worker.type) is not None
-        return known and experiment.may_use(worker.device)
+        experiment = self._state.experiments[trial.experiment]
+        if experiment.gang > 1 and self.profiled_seconds(trial, worker.type) is None:
+            return False
+        return experiment.devices is None or worker.device in experiment.devices
 
     def interval(self, trial: Trial) -> int:
         """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""
-        return min(self.experiment(trial).interval, self.remaining(trial))
+        experiment = self._state.experiments[trial.experiment]
+        return min(experiment.interval, experiment.stop_iterations - trial.iterations)
 
     def longest_segment(self, trial: Trial) -> int:
         """The most iterations that a segment of the trial may have now."""

@@ -109,14 +109,15 @@ class Experiment(Struct, frozen=True):
         return [TrialId(f"{self.id}-{number:0{width}}") for number in range(self.population)]
 
     def initial_hyperparameters(self, seed: int) -> dict[TrialId, Hyperparameters]:
-        """The starting population under `seed`: the same for every strategy and on every backend."""
+        """The starting population under `seed`: the same for every strategy and on every backend.
+
+        A trial's numbers depend on the seed, the experiment and the trial's number in it.
+        """
+        draws = stream(seed, "hyperparameters", self.id).random((self.population, len(self.search_space))).tolist()
+        spans = self.search_space.items()
         return {
-            trial: {
-                key: span.at(float(rng.random()))
-                for rng in [stream(seed, "hyperparameters", trial)]
-                for key, span in self.search_space.items()
-            }
-            for trial in self.trial_ids()
+            trial: {key: span.at(u) for (key, span), u in zip(spans, of_trial, strict=True)}
+            for trial, of_trial in zip(self.trial_ids(), draws, strict=True)
         }
 
 

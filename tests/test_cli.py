@@ -91,7 +91,17 @@ def test_compare_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -
         assert 0 < figures["jct_bound_s"] <= figures["mean_jct_s"] <= makespan["mean"]
         assert 0 < figures["utilisation"] <= 1
         assert 0 < figures["best_accuracy"] <= 1
-    assert found["strategies"]["uniform+fifo"]["speedup_vs_baseline"] == 1
+        assert figures["mean_jct_s"] <= figures["p99_jct_s"] <= makespan["mean"]
+        assert figures["wasted_s"] == figures["wasted_fraction"] == figures["lost_segments"] == 0
+        assert figures["staleness"] > 0
+    baseline, hrfs = (found["strategies"][name] for name in ("uniform+fifo", "fusion+hrfs"))
+    assert baseline["speedup_vs_baseline"] == 1 and baseline["makespan_vs_baseline"] is None
+    paired = hrfs["makespan_vs_baseline"]
+    assert paired["ratio"] == hrfs["speedup_vs_baseline"]
+    assert paired["ci95"][0] <= paired["ratio"] <= paired["ci95"][1]
+    assert (paired["seeds"], paired["seeds_needed"], paired["shown"]) == (3, 7, False)
+    assert hrfs["verdict"].startswith("no difference shown: 3 seeds, 7 are needed (+")
+    assert 0 <= found["rank_agreement"]["kendall_w"] <= 1
     assert json.loads((Path(found["folder"]) / "summary.json").read_text())["strategies"] == found["strategies"]
 
 
@@ -100,6 +110,46 @@ def test_compare_prints_a_table_and_names_the_folder(folder: Path, capsys: pytes
     printed = capsys.readouterr().out
     assert "fusion+hrfs" in printed and "95% interval" in printed and "results: out" in printed
     assert "Avg_total_runtime" in (folder / "out" / "Running_Results.txt").read_text()
+
+
+def test_a_verdict_on_every_strategy_stands_under_the_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "s.toml", "--jobs", "1", "--seeds", "8"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    verdicts = [line for line in lines if line.startswith(("fusion+least-progress: ", "fusion+hrfs: "))]
+    assert len(verdicts) == 2
+    assert all("x faster than uniform+fifo (" in line and "in all 8 seeds" in line for line in verdicts)
+
+
+def test_seeds_are_added_until_intervals_are_narrow_or_they_are_too_many(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["compare", "s.toml", "--seeds", "auto", "--max-seeds", "12", "--strategies", "fusion+hrfs"]
+    for jobs in ("1", "2"):
+        assert main([*options, "--jobs", jobs, "--out", jobs]) == 0
+        assert "--seeds auto: 12 seeds, an interval is still 1%" in capsys.readouterr().out
+    assert len(logs(folder / "1")) == 2 * 12
+    assert logs(folder / "1") == logs(folder / "2")
+    found = [json.loads((folder / jobs / "summary.json").read_text()) for jobs in ("1", "2")]
+    assert found[0]["seeds"] == list(range(12)) and found[0]["intervals_are_narrow"] is False
+    paired = [of["strategies"]["fusion+hrfs"]["makespan_vs_baseline"] for of in found]
+    assert paired[0] == paired[1]
+
+    (folder / "s.toml").write_text(
+        SCENARIO.replace("stop_accuracy = 0.5", "") + "[overheads]\nnoise = false\nrestore = false\n"
+    )
+    assert main([*options, "--jobs", "1"]) == 0
+    assert "--seeds auto: 10 seeds, every interval is under 1%" in capsys.readouterr().out
+
+
+def test_a_deadline_and_a_target_are_keys_of_the_scenario(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (folder / "s.toml").write_text(SCENARIO + "[metrics]\ndeadline_s = 100.0\ntarget_accuracy = 0.15\n")
+    options = ["--strategies", "fusion+hrfs", "--seeds", "2", "--jobs", "1"]
+    found = document(capfdbinary, "compare", "s.toml", *options)["strategies"]["fusion+hrfs"]
+    assert 0 < found["accuracy_at_deadline"] <= found["best_accuracy"]
+    assert found["target_reached"] == 2
+    assert 0 < found["time_to_target_s"] < found["makespan_s"]["mean"]
 
 
 def test_the_same_seed_gives_the_same_log_alone_or_with_jobs(folder: Path) -> None:
@@ -151,6 +201,8 @@ WRONG = [
     (["compare", "none.toml"], "none.toml: cannot read the scenario"),
     (["compare", "s.toml", "--strategies", "fusion+hfrs"], "did you mean 'hrfs'?"),
     (["compare", "s.toml", "--seeds", "0"], "must be at least 1, not 0"),
+    (["compare", "s.toml", "--seeds", "many"], "invalid"),
+    (["compare", "s.toml", "--seeds", "auto", "--strategies", "uniform+fifo"], "nothing to compare with the baseline"),
     (["simulate", "s.toml"], "--strategy"),
     (["simulate", "s.toml", "--strategy", "fusion+hrfs", "--out", "."], "never overwritten"),
     (["policies", "--policy-file", "none.py"], "none.py: not a Python file"),
@@ -181,6 +233,14 @@ def test_a_failing_policy_is_status_1_and_keeps_the_log(folder: Path) -> None:
     assert "policy 'newest-first' decided" in done.stderr and "refused" in done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "out" / "events.jsonl").stat().st_size > 0
+
+
+def test_a_process_that_dies_is_status_1_and_says_so(folder: Path) -> None:
+    (folder / "mine.py").write_text(POLICY.replace("waiting = ", "import os; os._exit(9); waiting = "))
+    arguments = ["compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py", "--jobs", "2"]
+    done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "a simulating process died" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["", "compare", "simulate", "run", "validate", "profile", "bound", "policies"])

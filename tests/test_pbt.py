@@ -1,15 +1,12 @@
-"""The simulator's PBT and learning curves."""
+"""The simulator's PBT: its rules, one by one. tests/test_pbt_parity.py compares it with Ray's."""
 
-import math
 from random import Random
 
 import pytest
 
-from hetsched.scenario import LearningTable
 from hetsched.state import State, Trial
 from hetsched.workload import TrialId
-from sim.learning import LearningCurve, Weights
-from sim.pbt import PopulationBasedTraining
+from sim.pbt import PopulationBasedTraining, quantile_size
 from tests.conftest import make_scenario
 
 
@@ -36,7 +33,7 @@ def report(state: State, pbt: PopulationBasedTraining, index: int, iterations: i
 
 @pytest.mark.parametrize(("trials", "size"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 2), (8, 2), (9, 3), (20, 5)])
 def test_quantiles_hold_a_quarter_rounded_up_and_at_most_half(trials: int, size: int) -> None:
-    assert population(4)[1].quantile_size(trials) == size
+    assert quantile_size(trials, 0.25) == size
 
 
 def test_the_worst_of_four_exploits_the_best() -> None:
@@ -68,43 +65,21 @@ def test_finished_trials_are_no_longer_ranked() -> None:
     assert report(state, pbt, 2, 10, 0.1) == "t1"
 
 
+def test_a_trial_that_starts_again_is_ranked_when_it_has_done_an_interval_anew() -> None:
+    state, pbt = population(2)
+    report(state, pbt, 0, 30, 0.9)
+    report(state, pbt, 1, 10, 0.5)
+    pbt.reset(TrialId("t0"))
+    assert pbt.quantiles() == ([], [])
+    assert report(state, pbt, 1, 20, 0.1) is None
+    assert report(state, pbt, 0, 5, 0.0) is None
+    assert pbt.quantiles() == ([], [])
+    assert report(state, pbt, 0, 10, 0.0) == "t1"
+
+
 def test_exploring_resamples_or_multiplies() -> None:
     _, always = population(2, resample_probability=1.0)
     assert all(0.0001 <= v <= 1 for _ in range(50) for v in always.explore({"lr": 50.0, "momentum": 50.0}).values())
     _, never = population(2, resample_probability=0.0)
     seen = {round(never.explore({"lr": 1.0, "momentum": 1.0})["lr"], 9) for _ in range(50)}
     assert seen == {0.8, 1.2}
-
-
-CURVE = LearningCurve(LearningTable())
-
-
-def trained(lr: float, momentum: float, iterations: int = 500) -> float:
-    return CURVE.accuracy(CURVE.train(Weights(), {"lr": lr, "momentum": momentum}, iterations))
-
-
-def test_learning_depends_on_learning_rate_and_momentum() -> None:
-    best = trained(0.1, 0.0)
-    assert best > trained(0.01, 0.0) > trained(0.001, 0.0) > 0.1
-    assert trained(0.01, 0.9) == pytest.approx(best)  # the same effective rate
-    assert trained(0.05, 0.9) < best
-
-
-def test_a_diverging_trial_diverges_and_only_new_weights_heal_it() -> None:
-    broken = CURVE.train(Weights(progress=300.0), {"lr": 1.0, "momentum": 0.95}, 10)
-    assert broken.diverged
-    assert CURVE.accuracy(broken) == 0.1
-    assert CURVE.train(broken, {"lr": 0.1, "momentum": 0.0}, 1000).diverged
-    assert CURVE.train(Weights(), {"lr": 0.1, "momentum": 1.1}, 1).diverged
-
-
-def test_training_is_the_same_in_one_segment_or_several() -> None:
-    hyperparameters = {"lr": 0.03, "momentum": 0.4}
-    whole = CURVE.train(Weights(), hyperparameters, 100)
-    parts = CURVE.train(CURVE.train(Weights(), hyperparameters, 30), hyperparameters, 70)
-    assert math.isclose(whole.progress, parts.progress)
-
-
-def test_scores_stay_between_0_and_1() -> None:
-    assert CURVE.score(Weights(), -1000.0) == 0.0
-    assert CURVE.score(Weights(progress=1e9), 1000.0) == 1.0

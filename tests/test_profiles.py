@@ -1,12 +1,14 @@
 """Profiles: what is looked up, interpolated, unknown; what a bad file says."""
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from hetsched.cluster import WorkerType
 from hetsched.errors import InputError
-from hetsched.profiles import StepTimes, read_profile, write_profile
+from hetsched.profiles import NOTHING, Costs, StepTimes, read_profile, write_profile
 from hetsched.scenario import Scenario, load
 from hetsched.workload import TrialKind
 from tests.conftest import profile_row
@@ -59,9 +61,68 @@ def test_costs_that_were_not_measured_here_come_from_the_model_elsewhere() -> No
     assert StepTimes([bare]).costs(kind(32), V100).start_up_s == 0.0
 
 
+MORE: dict[str, Any] = {
+    "evaluation_cv": 0.1,
+    "start_up_cv": 0.2,
+    "restore_cv": 0.3,
+    "checkpoint_cv": 0.4,
+    "checkpoint_bytes": 1000,
+    "object_store_save_s": 0.01,
+    "object_store_restore_s": 0.02,
+    "sharing": 1.5,
+}
+"""The columns that a profile may have."""
+
+
+def test_how_costs_vary_and_what_else_there_is_come_from_the_model_elsewhere_too() -> None:
+    rows = [profile_row(**MORE), profile_row(cores=2), profile_row("v100"), profile_row("v100", model="resnet50")]
+    times = StepTimes(rows)
+    assert msgspec.structs.asdict(times.costs(kind(32), TWO)).items() >= MORE.items()
+    on_a_gpu = times.costs(kind(32), V100)
+    assert msgspec.structs.asdict(on_a_gpu).items() >= (MORE | {"sharing": 1.0}).items()
+    of_another_model = times.costs(TrialKind("resnet50", "cifar10", 32), V100)
+    assert (of_another_model.evaluation_cv, of_another_model.checkpoint_bytes, of_another_model.sharing) == (0, 0, 1)
+
+
+def test_an_object_store_that_was_not_measured_is_as_slow_as_storage() -> None:
+    costs = StepTimes([profile_row(checkpoint_s=0.25, restore_s=0.5)]).costs(kind(32), ONE)
+    assert (costs.object_store_save_s, costs.object_store_restore_s) == (0.25, 0.5)
+
+
+def test_sharing_is_the_median_of_other_cpu_workers() -> None:
+    rows = [profile_row(cores=cores, sharing=sharing) for cores, sharing in ((1, 1.5), (2, None), (4, 1.1), (64, 1.2))]
+    times = StepTimes(rows)
+    assert times.costs(kind(32), ONE).sharing == 1.5
+    assert times.costs(kind(32), WorkerType("cpu", 3, 0.0)).sharing == pytest.approx(
+        1.1 + (1.5 - 1.1) * (1 / 3 - 1 / 4) / (1 - 1 / 4)  # between 1 and 4 cores, linear in 1 / cores
+    )
+    assert times.costs(kind(64), TWO).sharing == 1.2  # there is no step time of this batch size
+
+
+def test_costs_that_are_left_out_are_as_if_only_training_took_time() -> None:
+    times = StepTimes([profile_row(**MORE)])
+    costs = times.without(["sharing", "checkpoint_cv", "object_store_save_s"]).costs(kind(32), ONE)
+    assert (costs.sharing, costs.checkpoint_cv, costs.object_store_save_s) == (1.0, 0.0, 0.0)
+    assert (costs.restore_cv, costs.object_store_restore_s) == (0.3, 0.02)
+    assert times.without(Costs.__struct_fields__).costs(kind(32), ONE) == NOTHING
+    for profile in (times, times.without(["sharing"])):
+        assert profile.costs(kind(32), ONE) is profile.costs(kind(32), ONE)  # they are asked for at every segment
+
+
+def test_a_profile_without_the_later_columns_is_read(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        "model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,evaluation_s_per_image,"
+        "start_up_s,restore_s,checkpoint_s,provenance\nresnet18,cifar10,32,cpu,1,0,0.5,,,,,,made up\n"
+    )
+    (row,) = read_profile(tmp_path / "p.csv")
+    assert row.seconds_per_iteration == 0.5
+    assert all(getattr(row, name) is None for name in MORE)
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    rows = [profile_row(seconds=0.1 + 0.2), profile_row("v100", noise_cv=None)]
+    rows = [profile_row(seconds=0.1 + 0.2, **MORE), profile_row("v100", noise_cv=None)]
     write_profile(tmp_path / "p.csv", rows)
+    assert set(MORE) < set((tmp_path / "p.csv").read_text().splitlines()[0].split(","))
     assert read_profile(tmp_path / "p.csv") == rows
 
 
@@ -72,6 +133,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than or equal"),
         (lambda text: text.replace(",4.5,", ",fast,"), "p.csv:2: seconds_per_iteration: .*valid number"),
         (lambda text: text.replace(",4.5,", ",inf,"), "p.csv:2: seconds_per_iteration: .*finite"),
+        (lambda text: text.replace(",1.5,made", ",0.9,made"), "p.csv:2: sharing: .*greater than or equal to 1"),
+        (lambda text: text.replace(",cpu,1,0.0,", ",v100,0,1.0,"), "p.csv:2: .*sharing is for cpu rows"),
+        (lambda text: text.replace(",sharing,", ",shareing,"), "did you mean 'sharing'"),
         (lambda text: text.replace(",cpu,1,", ",cpu,0,"), "p.csv:2: .*cpu row has cores"),
         (lambda text: text + text.splitlines()[1] + "\n", "p.csv:3: .*measured in line 2 already"),
         (lambda text: text.splitlines()[0] + "\n", "has no rows"),
@@ -80,7 +144,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 )
 def test_a_bad_profile_names_file_line_and_column(tmp_path: Path, change: object, message: str) -> None:
     path = tmp_path / "p.csv"
-    write_profile(path, [profile_row(seconds=4.5)])
+    write_profile(path, [profile_row(seconds=4.5, sharing=1.5)])
     path.write_text(change(path.read_text()))  # type: ignore[operator]
     with pytest.raises(InputError, match=message):
         read_profile(path)

@@ -61,7 +61,7 @@ MISTAKES = [
     ("batch_size = 32", "pbt.perturbation_factors = [0.0, 1.2]", r"perturbation_factors.0: .*greater than or equal to"),
     ("batch_size = 32", 'devices = ["cpi"]', r"experiments.e.devices: the cluster has no 'cpi': did you mean 'cpu'"),
     ("[profile]", "[real]\ntime_scale = inf\n[profile]", r"real.time_scale: .*finite"),
-    ("[profile]", "[learning]\nbest_rate = nan\n[profile]", r"learning.best_rate: .*finite"),
+    ("[profile]", "[learning.options]\nbest_rate = 1.0\n[profile]", r"'sgd' has no option 'best_rate'"),
     ("[profile]", "[profile]\nx = " + "[" * 5000 + "]" * 5000, r"not TOML"),
     ("cores = 2", 'cores = 2\n[[cluster.nodes]]\nname = "a"\ncores = 1', r"cluster: 2 nodes are called 'a'"),
     ('name = "good"', "", r"name: missing"),

@@ -90,7 +90,8 @@ def test_a_trial_that_stays_on_its_worker_restores_nothing(simulate_log: Simulat
 
 
 def test_trials_stop_at_the_target_accuracy(simulate_log: Simulate) -> None:
-    scenario = make_scenario(population=6, stop_iterations=400, stop_accuracy=0.3)
+    space = {"lr": {"low": 0.01, "high": 0.1}}
+    scenario = make_scenario(population=6, stop_iterations=400, stop_accuracy=0.3, search_space=space)
     events = simulate_log(scenario, "fusion+least-progress")
     reasons = {e.reason for e in events if isinstance(e, TrialCompleted)}
     assert "accuracy >= 0.3" in reasons

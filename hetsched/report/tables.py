@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from hetsched.ablation import Ablation
 from hetsched.bounds import Bounds
 from hetsched.compare import Comparison
 from hetsched.metrics import Metrics
@@ -88,6 +89,23 @@ def _known(figure: float | None, form: str) -> str:
     return "" if figure is None else format(figure, form)
 
 
+def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("simulated")
+    for heading in ("makespan\n[s]", "contributes\n[s]", "contributes\n[%]", "best\naccuracy", "iterations"):
+        table.add_column(heading, justify="right")
+    for name, figures in ablations.items():
+        table.add_row(
+            name,
+            f"{figures.makespan_s:,.1f}",
+            f"{figures.contribution_s:+,.1f}",
+            f"{figures.contribution_percent:+.1f}%",
+            f"{figures.best_accuracy:.3f}",
+            f"{figures.iterations:,.0f}",
+        )
+    return table
+
+
 def workers_table(run: Metrics) -> Table:
     table = Table(header_style="bold")
     table.add_column("worker")
@@ -140,31 +158,45 @@ def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:
+    """A row a measurement. After "±": the coefficient of variation."""
     table = Table(header_style="bold")
     for heading in ("model", "dataset", "worker"):
         table.add_column(heading)
-    for heading in (
+    headings = (
         "batch",
-        "s/iteration",
-        "noise",
-        "evaluation [ms/image]",
-        "start-up [s]",
-        "restore [s]",
-        "save [s]",
-    ):
+        "iteration\n[s]",
+        "sharing",
+        "evaluation\n[ms/image]",
+        "start-up\n[s]",
+        "restore\n[s]",
+        "save\n[s]",
+        "in memory\n[s]",
+        "checkpoint\n[MB]",
+    )
+    for heading in headings:
         table.add_column(heading, justify="right")
     for row in rows:
+        evaluation_ms = None if row.evaluation_s_per_image is None else 1000 * row.evaluation_s_per_image
+        in_memory = (row.object_store_restore_s, row.object_store_save_s)
         table.add_row(
             row.model,
             row.dataset,
             str(row.worker_type),
             str(row.batch_size),
-            f"{row.seconds_per_iteration:.4g}",
-            "" if row.noise_cv is None else f"{row.noise_cv:.1%}",
-            "" if row.evaluation_s_per_image is None else f"{1000 * row.evaluation_s_per_image:.3g}",
-            *("" if cost is None else f"{cost:.3g}" for cost in (row.start_up_s, row.restore_s, row.checkpoint_s)),
+            _varying(row.seconds_per_iteration, row.noise_cv, ".4g"),
+            _known(row.sharing, ".2f"),
+            _varying(evaluation_ms, row.evaluation_cv),
+            _varying(row.start_up_s, row.start_up_cv),
+            _varying(row.restore_s, row.restore_cv),
+            _varying(row.checkpoint_s, row.checkpoint_cv),
+            " + ".join(f"{cost:.3g}" for cost in in_memory if cost is not None),
+            "" if row.checkpoint_bytes is None else f"{row.checkpoint_bytes / 1e6:.1f}",
         )
     return table
+
+
+def _varying(figure: float | None, cv: float | None, form: str = ".3g") -> str:
+    return _known(figure, form) if cv is None else f"{_known(figure, form)} ± {cv:.0%}"
 
 
 def bound_table(bounds: Mapping[str, Bounds]) -> Table:

@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from hetsched.registry import Registry
 from hetsched.scheduling.policy import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
 
-policies: Registry[SchedulingPolicy] = Registry("scheduling", "hetsched.scheduling")
+policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling")
 register = policies.register
 
 for module in iter_modules(__path__):  # importing a policy's file registers it

@@ -18,12 +18,26 @@ def serve(
     A gang takes workers that have been idle longest, of the first type of which enough are idle. If there are too few,
     those of the worker's type wait with it for more.
     """
-    length = iterations or state.interval
+    serve_all = _serve_teams if state.has_gangs else _serve_singly
+    return serve_all(state, iter(order), iterations or state.interval)
+
+
+def _serve_singly(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
+    passed_over: list[Trial] = []
+    for worker in state.idle_workers:
+        trial = _first(state.usable, worker, coming, passed_over)
+        if trial is not None:
+            yield Dispatch(trial.id, worker.id, length(trial))
+        elif not passed_over:
+            return
+
+
+def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
+    passed_over: list[Trial] = []
     free = FreeWorkers(state)
-    queue = _Queue(order)
     for worker in free:
         while worker in free:
-            trial = queue.first(free, worker)
+            trial = _first(free.suits, worker, coming, passed_over)
             if trial is None:
                 break
             team = free.team(trial, worker)
@@ -33,20 +47,16 @@ def serve(
                 free.hold(worker.type)
 
 
-class _Queue:
-    """Trials in order, read no further than is needed."""
-
-    def __init__(self, order: Iterable[Trial]) -> None:
-        self._coming = iter(order)
-        self._passed_over: list[Trial] = []
-
-    def first(self, free: FreeWorkers, worker: Worker) -> Trial | None:
-        """Take out the first trial that suits the worker."""
-        for place, trial in enumerate(self._passed_over):
-            if free.suits(trial, worker):
-                return self._passed_over.pop(place)
-        for trial in self._coming:
-            if free.suits(trial, worker):
-                return trial
-            self._passed_over.append(trial)
-        return None
+def _first(
+    suits: Callable[[Trial, Worker], bool], worker: Worker, coming: Iterator[Trial], passed_over: list[Trial]
+) -> Trial | None:
+    """Take out the first trial that suits the worker, of those that were passed over and those that are still to come
+    (which are read no further than is needed)."""
+    for place, trial in enumerate(passed_over):
+        if suits(trial, worker):
+            return passed_over.pop(place)
+    for trial in coming:
+        if suits(trial, worker):
+            return trial
+        passed_over.append(trial)
+    return None

@@ -100,7 +100,7 @@ class Driver:
 
     def _could_start(self) -> bool:
         """Whether some idle worker may run some ready trial."""
-        experiments = {self.state.trials[waiting.trial].experiment for waiting in self.state.ready}
+        experiments = {self.state.trials[trial].experiment for _, _, trial in self.state.ready}
         return any(
             self.state.experiments[experiment].may_use(worker.device)
             for experiment in experiments

@@ -1,0 +1,159 @@
+"""Faults: what breaks, slows down, leaves and comes late, by the scenario's `[faults]`.
+
+Every node, worker and trial has random numbers of its own for every kind of fault, so that what happens to a node does
+not depend on what a policy does with it, nor on what happens to another.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Generator
+from math import inf
+from typing import Any, Protocol
+
+import numpy as np
+import simpy
+
+from hetsched.cluster import NodeId, Worker, WorkerId
+from hetsched.scenario import FaultsTable
+from hetsched.streams import stream
+from hetsched.workload import TrialId
+
+Process = Generator[simpy.Event, Any, None]
+
+
+class Afflicted(Protocol):
+    """What faults befall: the simulation."""
+
+    def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None: ...
+    def join(self, workers: Collection[Worker]) -> None: ...
+    def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None: ...
+    def slow_down(self, worker: WorkerId, factor: float) -> None: ...
+
+
+class Faults:
+    """All times between faults, to a repair and of a slow spell are exponential with the means of the scenario.
+
+    - nodes, workers: fail and lose what they run; after a repair they join again, cold
+    - trials: crash after so much of their own time on workers; the segment is lost, the worker is cold
+    - stragglers: a worker takes `factor` times as long for a while, in the midst of a segment, too
+    - spot: a node is taken away after a notice, during which nothing new starts on it, and comes back later
+    - late: a node joins only then
+
+    `returning` counts workers that will join, or join again.
+    """
+
+    def __init__(self, table: FaultsTable, workers: Collection[Worker], seed: int, afflicted: Afflicted) -> None:
+        self._table = table
+        self._seed = seed
+        self._afflicted = afflicted
+        self._workers = {worker.id: worker for worker in workers}
+        self._of_node: defaultdict[NodeId, list[WorkerId]] = defaultdict(list)
+        for worker in workers:
+            self._of_node[worker.node].append(worker.id)
+        self._absences: defaultdict[WorkerId, int] = defaultdict(int)
+        self._to_crash_s: dict[TrialId, float] = {}
+        self._crashes: dict[TrialId, np.random.Generator] = {}
+        self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
+        self.returning = len(self.late)
+
+    @property
+    def expected(self) -> bool:
+        """Whether anything can happen at all."""
+        return self._table != FaultsTable()
+
+    def start(self, env: simpy.Environment) -> None:
+        """Let fate take its course."""
+        table = self._table
+        for node, joins_s in table.late.items():
+            env.process(self._join_late(env, self._of_node[NodeId(node)], joins_s))
+        for node, workers in self._of_node.items():
+            if table.nodes is not None:
+                rng = stream(self._seed, "node-failures", node)
+                env.process(self._fail(env, rng, workers, node, f"node {node} failed", *table.nodes.times))
+            if table.spot is not None and (table.spot.nodes is None or node in table.spot.nodes):
+                env.process(self._reclaim(env, stream(self._seed, "spot", node), workers, node))
+        for worker in self._workers:
+            if table.workers is not None:
+                rng = stream(self._seed, "worker-failures", worker)
+                env.process(self._fail(env, rng, [worker], None, f"worker {worker} failed", *table.workers.times))
+            if table.stragglers is not None:
+                env.process(self._straggle(env, stream(self._seed, "stragglers", worker), worker))
+
+    def seconds_to_crash(self, trial: TrialId) -> float:
+        """Seconds of its time on workers until the trial crashes."""
+        if self._table.trials is None:
+            return inf
+        if trial not in self._to_crash_s:
+            self._crashes[trial] = stream(self._seed, "trial-crashes", trial)
+            self._to_crash_s[trial] = self._crashes[trial].exponential(self._table.trials.mean_between_s)
+        return self._to_crash_s[trial]
+
+    def trained(self, trial: TrialId, seconds: float, crashed: bool = False) -> None:
+        """The trial was on workers for so long, and it crashed or not."""
+        if self._table.trials is not None:
+            mean_s = self._table.trials.mean_between_s
+            left_s = self._to_crash_s[trial] - seconds
+            self._to_crash_s[trial] = self._crashes[trial].exponential(mean_s) if crashed else max(0.0, left_s)
+
+    def _join_late(self, env: simpy.Environment, workers: Collection[WorkerId], joins_s: float) -> Process:
+        for worker in workers:
+            self._absences[worker] += 1
+        yield env.timeout(joins_s)
+        self._give_back(workers)
+
+    def _fail(
+        self,
+        env: simpy.Environment,
+        rng: np.random.Generator,
+        workers: Collection[WorkerId],
+        node: NodeId | None,
+        reason: str,
+        between_s: float,
+        repair_s: float,
+    ) -> Process:
+        while True:
+            yield env.timeout(rng.exponential(between_s))
+            self.returning += len(workers)
+            self._take(workers, node, reason)
+            yield env.timeout(rng.exponential(repair_s))
+            self._give_back(workers)
+
+    def _reclaim(
+        self, env: simpy.Environment, rng: np.random.Generator, workers: Collection[WorkerId], node: NodeId
+    ) -> Process:
+        spot = self._table.spot
+        assert spot is not None
+        while True:
+            yield env.timeout(rng.exponential(spot.mean_between_s))
+            if spot.away_s is not None:
+                self.returning += len(workers)
+            reason = f"spot node {node} was reclaimed"
+            self._afflicted.drain(workers, env.now + spot.notice_s, reason)
+            yield env.timeout(spot.notice_s)
+            self._take(workers, node, reason)
+            if spot.away_s is None:
+                return
+            yield env.timeout(rng.exponential(spot.away_s))
+            self._give_back(workers)
+
+    def _straggle(self, env: simpy.Environment, rng: np.random.Generator, worker: WorkerId) -> Process:
+        stragglers = self._table.stragglers
+        assert stragglers is not None
+        while True:
+            yield env.timeout(rng.exponential(stragglers.mean_between_s))
+            self._afflicted.slow_down(worker, stragglers.factor)
+            yield env.timeout(rng.exponential(stragglers.mean_duration_s))
+            self._afflicted.slow_down(worker, 1.0)
+
+    def _take(self, workers: Collection[WorkerId], node: NodeId | None, reason: str) -> None:
+        """One more reason for these workers (all of the node's, if it is named) not to be there."""
+        leaving = [worker for worker in workers if not self._absences[worker]]
+        for worker in workers:
+            self._absences[worker] += 1
+        self._afflicted.leave(leaving, reason, node)
+
+    def _give_back(self, workers: Collection[WorkerId]) -> None:
+        """One reason less."""
+        for worker in workers:
+            self._absences[worker] -= 1
+        self.returning -= len(workers)
+        self._afflicted.join([self._workers[worker] for worker in workers if not self._absences[worker]])

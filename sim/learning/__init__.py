@@ -1,0 +1,1 @@
+"""Learning-curve models. One file a model; `hetsched.learning` has their interface."""

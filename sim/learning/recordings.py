@@ -1,0 +1,112 @@
+"""Recordings: accuracies that real trials reported on their way, with the hyperparameters they had.
+
+A recording file is a CSV file with a line an evaluation, those of a recording in the order of `iteration`:
+
+    recording,model,dataset,batch_size,seed,iteration,lr,momentum,weight_decay,accuracy,loss
+
+`lr`, `momentum` and `weight_decay` are what the iterations up to this line were trained with (since the line before);
+the line of iteration 0 is the untrained network. `loss` is the mean over these iterations.
+"""
+
+from collections.abc import Iterable
+from importlib.resources import files
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from hetsched.errors import InputError
+from hetsched.streams import stream
+from hetsched.tabular import read_rows
+from hetsched.workload import TrialKind
+
+SHIPPED = Path(str(files("sim.learning.recordings_data")))
+"""The folder of the recordings that come with hetsched (docs/learning.md says how they were made)."""
+
+
+class Evaluation(BaseModel):
+    """A line of a recording file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    recording: str
+    model: str
+    dataset: str
+    batch_size: int = Field(gt=0)
+    seed: int
+    iteration: int = Field(ge=0)
+    lr: float = Field(ge=0)
+    momentum: float = Field(ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    accuracy: float = Field(ge=0, le=1)
+    loss: float | None = None
+
+    @property
+    def kind(self) -> TrialKind:
+        return TrialKind(self.model, self.dataset, self.batch_size)
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        return {"lr": self.lr, "momentum": self.momentum}
+
+
+class Recording(NamedTuple):
+    """One trial's evaluations in the order of their iterations; the first is of the untrained network."""
+
+    name: str
+    kind: TrialKind
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether its hyperparameters changed on the way."""
+        return len({(line.lr, line.momentum) for line in self.evaluations}) > 1
+
+    @property
+    def final_accuracy(self) -> float:
+        return self.evaluations[-1].accuracy
+
+
+def read_recordings(path: Path) -> list[Recording]:
+    """The recordings of a file. Raises InputError, naming file and line, for what is not one."""
+    needed = tuple(name for name, field in Evaluation.model_fields.items() if field.is_required())
+    lines = [line for _, line in read_rows(path, Evaluation, "recording file", needed)]
+    recordings = []
+    for name, of_one in groupby(lines, key=lambda line: line.recording):
+        evaluations = tuple(of_one)
+        if len({line.kind for line in evaluations}) > 1:
+            raise InputError(f"{path}: recording {name!r} is of several kinds of trial; a recording is one trial's")
+        if any(later.iteration <= line.iteration for line, later in pairwise(evaluations)):
+            raise InputError(f"{path}: recording {name!r}: its lines must be in the order of iterations")
+        recordings.append(Recording(name, evaluations[0].kind, evaluations))
+    if len({recording.name for recording in recordings}) < len(recordings):
+        raise InputError(f"{path}: the lines of a recording must stand together, and their names differ")
+    if not recordings:
+        raise InputError(f"{path}: the file has no recordings")
+    return recordings
+
+
+def split(recordings: Iterable[Recording]) -> tuple[list[Recording], list[Recording]]:
+    """Three quarters to fit to and a quarter to judge by, by lot, of those with and without a schedule alike."""
+    to_fit: list[Recording] = []
+    held_out: list[Recording] = []
+    rng = stream(0, "held-out recordings")
+    by_schedule: dict[bool, list[Recording]] = {False: [], True: []}
+    for recording in recordings:
+        by_schedule[recording.has_schedule].append(recording)
+    for alike in by_schedule.values():
+        chosen = set(rng.permutation(len(alike))[: round(len(alike) / 4)].tolist())
+        for number, recording in enumerate(alike):
+            (held_out if number in chosen else to_fit).append(recording)
+    return to_fit, held_out
+
+
+def mean_curve(recordings: Iterable[Recording]) -> dict[int, float]:
+    """The mean accuracy after each number of iterations: what a model must beat."""
+    by_iteration: dict[int, list[float]] = {}
+    for recording in recordings:
+        for line in recording.evaluations:
+            by_iteration.setdefault(line.iteration, []).append(line.accuracy)
+    return {iteration: float(np.mean(accuracies)) for iteration, accuracies in sorted(by_iteration.items())}

@@ -1,0 +1,1 @@
+"""Recordings of real trials; docs/learning.md says how they were made."""

@@ -1,0 +1,125 @@
+"""How SGD with momentum learns: a model of a few constants, fitted to recordings (docs/learning.md).
+
+- The effective learning rate of SGD with momentum is e = lr / (1 - momentum), and u = ln(e), less `batch_rate` x
+  ln(batch / 32), as larger batches bear larger rates (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+- An iteration advances the trial by (batch / 32)^`batch_gain` x exp(-((u - `best`) / width)^2 / 2), where the width is
+  another below the best rate than above it.
+- A rate that is too high shakes the weights and holds their accuracy down, by a share that rises with u as a logistic
+  function, `most_held` at most. The share follows the rate, exponentially over `settling` iterations: lowering the rate
+  late lets out what was learned, as it does in life.
+- Accuracy is chance + (best accuracy - chance) x (1 - (1 + progress / `scale`)^-`power`) x (1 - share held down): a
+  power law, as learning curves are (Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017).
+- With u above `divergence`, or a momentum of 1 and more, the weights diverge: chance, until another's weights come.
+- A score is the accuracy with normal noise, in 0..1.
+"""
+
+from collections.abc import Mapping
+from math import exp, log, pow
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hetsched.workload import TrialKind
+
+REFERENCE_BATCH = 32
+
+
+class Weights(Struct, frozen=True):
+    """Progress in iterations at the best rate, and the share of its fruits that the rate holds down (1: diverged)."""
+
+    progress: float = 0.0
+    held: float = 0.0
+    diverged: bool = False
+
+
+FRESH = Weights()
+DIVERGED = Weights(diverged=True)
+
+
+class Response(NamedTuple):
+    """What a kind of batch and its hyperparameters do: progress an iteration, and the share held down in the end."""
+
+    gain: float
+    held: float
+    diverges: bool
+
+
+class SGDCurve:
+    """SGD with momentum, fitted to recordings of ResNet-18 on CIFAR-10."""
+
+    def __init__(
+        self,
+        best_accuracy: float = 0.93,
+        chance: float = 0.1,
+        scale: float = 36.58,
+        power: float = 0.2432,
+        best: float = -3.198,
+        width_below: float = 2.076,
+        width_above: float = 1.625,
+        batch_rate: float = 0.5822,
+        batch_gain: float = 0.8751,
+        most_held: float = 0.2537,
+        held_at: float = -3.856,
+        held_over: float = 1.227,
+        settling: float = 2.0,
+        divergence: float = 3.0,
+        noise: float = 0.029,
+    ) -> None:
+        """Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed."""
+        self._best_accuracy = best_accuracy
+        self._chance = chance
+        self._scale = scale
+        self._power = power
+        self._best = best
+        self._width_below = width_below
+        self._width_above = width_above
+        self._batch_rate = batch_rate
+        self._batch_gain = batch_gain
+        self._most_held = most_held
+        self._held_at = held_at
+        self._held_over = held_over
+        self._settling = settling
+        self._divergence = divergence
+        self._noise = noise
+        self._responses: dict[tuple[int, float, float], Response] = {}
+
+    def fresh(self, kind: TrialKind) -> Weights:
+        return FRESH
+
+    def train(
+        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+    ) -> Weights:
+        key = (kind.batch_size, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
+        response = self._responses.get(key)
+        if response is None:
+            response = self._responses[key] = self._respond(*key)
+        gain, final, diverges = response
+        if diverges or weights.diverged:
+            return DIVERGED
+        settled = exp(-iterations / self._settling)
+        return Weights(weights.progress + gain * iterations, final + (weights.held - final) * settled)
+
+    def accuracy(self, weights: Weights) -> float:
+        """The accuracy in 0..1, without noise."""
+        if weights.diverged:
+            return self._chance
+        learned = 1 - pow(1 + weights.progress / self._scale, -self._power)
+        return self._chance + (self._best_accuracy - self._chance) * learned * (1 - weights.held)
+
+    def score(self, weights: Weights, normal: float) -> float:
+        score = self.accuracy(weights) + self._noise * normal
+        return 0.0 if score < 0 else 1.0 if score > 1 else score
+
+    def _respond(self, batch_size: int, lr: float, momentum: float) -> Response:
+        if momentum >= 1 or lr < 0:
+            return Response(0.0, 0.0, True)
+        if lr == 0:
+            return Response(0.0, 0.0, False)
+        batches = log(batch_size / REFERENCE_BATCH)
+        u = log(lr / (1 - momentum)) - self._batch_rate * batches
+        off = u - self._best
+        width = self._width_below if off < 0 else self._width_above
+        gain = exp(self._batch_gain * batches - 0.5 * (off / width) ** 2)
+        exponent = (self._held_at - u) / self._held_over
+        held = self._most_held / (1 + exp(exponent)) if exponent < 700 else 0.0
+        return Response(gain, held, u > self._divergence)

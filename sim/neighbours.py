@@ -1,0 +1,48 @@
+"""Neighbours: trials on the cores of one node slow each other down."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from hetsched.cluster import ClusterSpec, NodeId, Worker, WorkerId
+from hetsched.profiles import StepTimes
+
+
+class Neighbours:
+    """Which cores of which node are busy.
+
+    A profile's `sharing` is the factor by which an iteration takes longer when all other cores of the node train as
+    well (they share its memory and caches). In between it is taken to grow in proportion to the other cores that are
+    busy. What GPUs lose by being shared is in the profile's step times of the share.
+    """
+
+    def __init__(self, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:
+        self._cores = {node.id: node.cores for node in cluster}
+        self._workers = {worker.id: worker for worker in workers}
+        self._on_node: defaultdict[NodeId, list[WorkerId]] = defaultdict(list)
+        for worker in self._workers.values():
+            self._on_node[worker.node].append(worker.id)
+        self._busy: defaultdict[NodeId, int] = defaultdict(int)
+
+    def matter(self, times: StepTimes) -> bool:
+        """Whether there are any, and the profile says that they slow each other down."""
+        shared = any(len(workers) > 1 for workers in self._on_node.values())
+        return shared and any(times.costs(row.kind, row.worker_type).sharing > 1 for row in times.rows)
+
+    def start(self, workers: Iterable[WorkerId]) -> None:
+        for worker in workers:
+            self._busy[self._workers[worker].node] += self._workers[worker].cores
+
+    def end(self, workers: Iterable[WorkerId]) -> None:
+        for worker in workers:
+            self._busy[self._workers[worker].node] -= self._workers[worker].cores
+
+    def of(self, workers: Iterable[WorkerId]) -> list[WorkerId]:
+        """All workers of the same nodes, the given ones among them."""
+        nodes = dict.fromkeys(self._workers[worker].node for worker in workers)
+        return [worker for node in nodes for worker in self._on_node[node]]
+
+    def slowness(self, worker: WorkerId, sharing: float) -> float:
+        """The factor by which a busy worker is slower now than alone on its node."""
+        of_node, own = self._workers[worker].node, self._workers[worker].cores
+        others = self._cores[of_node] - own
+        return 1 + (sharing - 1) * (self._busy[of_node] - own) / others if others else 1.0

@@ -1,0 +1,238 @@
+"""What goes wrong in simulations: workers, nodes and trials fail, slow down, leave and come late."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hetsched.backend import LOG_NAME
+from hetsched.errors import HetschedError
+from hetsched.events import (
+    CheckpointLost,
+    Event,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+    WorkerSlowed,
+    read_log,
+)
+from hetsched.registry import Strategy
+from hetsched.scenario import CheckpointsTable, FaultsTable, Scenario
+from hetsched.state import replay
+from sim.engine import simulate
+from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+
+NODES = [{"name": "a", "cores": 2}, {"name": "b", "cores": 4}]
+
+
+def faulty(faults: dict[str, object], place: str = "storage", **experiment: object) -> Scenario:
+    """Six trials of 60 iterations on the cores of two nodes, one a core, without overheads."""
+    base = {"population": 6, "stop_iterations": 60, **experiment}
+    scenario = make_scenario(NODES, overheads=NO_OVERHEADS, **base)
+    checkpoints = CheckpointsTable.model_validate({"place": place})
+    return scenario.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
+
+
+def counts(events: list[Event]) -> Counter[type[Event]]:
+    return Counter(type(event) for event in events)
+
+
+FAILURES = {"mean_between_s": 100.0, "mean_repair_s": 20.0}
+KINDS: dict[str, dict[str, object]] = {
+    "nodes": {"nodes": FAILURES},
+    "workers": {"workers": FAILURES},
+    "trials": {"trials": {"mean_between_s": 100.0}},
+    "stragglers": {"stragglers": {"mean_between_s": 100.0, "mean_duration_s": 50.0, "factor": 3.0}},
+    "spot": {"spot": {"mean_between_s": 150.0, "notice_s": 30.0, "away_s": 40.0}},
+    "late": {"late": {"b": 60.0}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("policy", ["least-progress", "hrfs", "lookahead", "gavel-las", "srtf"])
+def test_all_trials_are_trained_to_the_end_in_spite_of_faults(kind: str, policy: str, simulate_log: Simulate) -> None:
+    events = simulate_log(faulty(KINDS[kind]), f"uniform+{policy}")
+    state = replay(events)
+    assert {trial.iterations for trial in state.trials.values()} == {60}
+    trained: Counter[str] = Counter()
+    for event in events:
+        if isinstance(event, SegmentEnded):
+            trained[event.trial] += event.iterations
+    assert set(trained.values()) == {60}  # nothing that was checkpointed was trained again
+
+
+@pytest.mark.parametrize("kind", ["nodes", "workers", "spot"])
+def test_whoever_leaves_runs_nothing_until_it_is_back(kind: str, simulate_log: Simulate) -> None:
+    """Nothing starts on a worker that is away or about to leave, and what it ran is lost when it leaves."""
+    away: set[str] = set()
+    busy: dict[str, str] = {}
+    left = 0
+    for event in simulate_log(faulty(KINDS[kind]), "uniform+least-progress"):
+        match event:
+            case WorkerJoined():
+                away.discard(event.worker.id)
+            case WorkerDraining():
+                away.add(event.worker)
+            case WorkerLeft():
+                left += 1
+                away.add(event.worker)
+                assert event.worker not in busy.values()
+            case SegmentStarted():
+                assert event.worker not in away
+                busy[event.trial] = event.worker
+            case SegmentEnded() | SegmentLost():
+                del busy[event.trial]
+    assert left > 3
+
+
+def test_fate_does_not_depend_on_the_policy(simulate_log: Simulate) -> None:
+    """Common random numbers: nodes fail at the same times under every policy, as long as both still run."""
+
+    def failures(policy: str) -> list[tuple[float, str]]:
+        events = simulate_log(faulty(KINDS["nodes"]), f"uniform+{policy}")
+        return [(event.time, event.worker) for event in events if isinstance(event, WorkerLeft)]
+
+    one, other = failures("fifo"), failures("lookahead")
+    both = min(len(one), len(other))
+    assert both > 3 and one[:both] == other[:both]
+
+
+def test_a_late_node_joins_on_time_and_a_spot_node_gets_its_notice(simulate_log: Simulate) -> None:
+    late = simulate_log(faulty(KINDS["late"]), "uniform+fifo")
+    joined = {e.worker.node: e.time for e in late if isinstance(e, WorkerJoined)}
+    assert joined == {"a": 0.0, "b": 60.0}
+    spot = simulate_log(faulty(KINDS["spot"]), "uniform+fifo")
+    announced = {(e.worker, e.until) for e in spot if isinstance(e, WorkerDraining)}
+    for event in spot:
+        if isinstance(event, WorkerLeft):
+            assert any(w == event.worker and u == pytest.approx(event.time) for w, u in announced)
+
+
+def test_a_straggler_stretches_the_segment_that_it_is_in(simulate_log: Simulate) -> None:
+    """One trial, one worker of 1 s an iteration, which takes 3 s while it is slow; nothing else changes."""
+    scenario = make_scenario(
+        [{"name": "n", "cores": 4}], overheads=NO_OVERHEADS, population=1, stop_iterations=1000,
+        pbt={"perturbation_interval": 500},
+    )  # fmt: skip
+    table = {"stragglers": {"mean_between_s": 300.0, "mean_duration_s": 100.0, "factor": 3.0}}
+    events = simulate_log(scenario.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
+    slow, since, makespan = 0.0, None, 0.0
+    for event in events:
+        if isinstance(event, WorkerSlowed):
+            if event.factor > 1:
+                since = event.time
+            elif since is not None:
+                slow, since = slow + event.time - since, None
+        if isinstance(event, SegmentEnded):
+            makespan = event.time
+    if since is not None:
+        slow += makespan - since
+    assert slow > 50
+    assert makespan == pytest.approx(1000 + slow * 2 / 3)
+    parts = [event.parts.total_s for event in events if isinstance(event, SegmentEnded)]
+    assert sum(parts) == pytest.approx(makespan)
+
+
+def test_what_crashes_is_lost_and_the_next_start_is_cold(simulate_log: Simulate) -> None:
+    scenario = make_scenario([{"name": "n", "cores": 4}], population=1, stop_iterations=400)
+    table = {"trials": {"mean_between_s": 60.0}}
+    events = simulate_log(scenario.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
+    lost = [number for number, event in enumerate(events) if isinstance(event, SegmentLost)]
+    assert len(lost) > 2
+    for number in lost:
+        after = next(event for event in events[number:] if isinstance(event, SegmentEnded | SegmentLost))
+        following = next((event for event in events[number + 1 :] if isinstance(event, SegmentEnded)), None)
+        assert after is events[number]
+        assert following is None or following.parts.start_up_s >= 0
+    first_after = next(e for e in events[lost[0] :] if isinstance(e, SegmentEnded))
+    assert first_after.parts.start_up_s > 0 and first_after.parts.restore_s > 0
+
+
+def test_object_stores_lose_what_storage_keeps(simulate_log: Simulate) -> None:
+    """Under the same failures of nodes: storage loses running segments, memory alone whole trials, and memory that
+    is written behind to storage no more than the segments whose copies were not there yet."""
+    faults: dict[str, object] = {"nodes": {"mean_between_s": 150.0, "mean_repair_s": 20.0}}
+    ran = {
+        place: simulate_log(faulty(faults, place), "uniform+least-progress")
+        for place in ("storage", "object-store", "both")
+    }
+    assert counts(ran["storage"])[CheckpointLost] == 0
+    assert counts(ran["object-store"])[CheckpointLost] > 0
+    ends = {place: counts(events)[SegmentEnded] for place, events in ran.items()}
+    assert ends["storage"] == 36 <= ends["both"] < ends["object-store"]
+    for events in ran.values():
+        assert {trial.iterations for trial in replay(events).trials.values()} == {60}
+
+
+def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> None:
+    """Writing takes longer than a segment, so that a failing node always loses its newest copies, and no older ones."""
+    base = make_scenario(NODES, population=6, stop_iterations=100)
+    rows = [row.model_copy(update={"checkpoint_s": 60.0, "object_store_save_s": 0.1}) for row in base.times.rows]
+    scenario = base.replace(
+        faults=FaultsTable.model_validate({"nodes": {"mean_between_s": 200.0, "mean_repair_s": 10.0}}),
+        checkpoints=CheckpointsTable(place="both"),
+    ).replace_times(type(base.times)(rows))
+    events = simulate_log(scenario, "uniform+least-progress")
+    fallen = [event for event in events if isinstance(event, CheckpointLost)]
+    assert any(event.iterations > 0 for event in fallen)
+    assert replay(events).unfinished == {"e": 0}
+
+
+def test_faults_that_leave_nothing_to_run_on_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HetschedError, match="last worker left for good.*faults"):
+        simulate(faulty({"spot": {"mean_between_s": 10.0, "notice_s": 1.0}}), Strategy("uniform", "fifo"), 0, tmp_path)
+    assert any(isinstance(event, WorkerLeft) for event in read_log(tmp_path / LOG_NAME))  # the log is not lost
+
+
+def test_segments_that_can_never_end_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HetschedError, match="100 times in a row.*crashed"):
+        simulate(faulty({"trials": {"mean_between_s": 0.1}}), Strategy("uniform", "fifo"), 0, tmp_path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kinds=st.sets(st.sampled_from(sorted(KINDS)), min_size=1),
+    place=st.sampled_from(["storage", "object-store", "both"]),
+    policy=st.sampled_from(["fifo", "least-progress", "lookahead", "gavel-makespan"]),
+    seed=st.integers(0, 1000),
+    dispatch_s=st.sampled_from([0.0, 0.5]),
+)
+def test_no_worker_is_double_booked_and_the_log_replays(
+    kinds: set[str], place: str, policy: str, seed: int, dispatch_s: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    faults: dict[str, object] = {}
+    for kind in kinds:
+        faults |= KINDS[kind]
+    scenario = faulty(faults, place)
+    scenario = scenario.replace(overheads=scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
+    folder = tmp_path_factory.mktemp("run")
+    outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
+    events = list(read_log(folder / LOG_NAME))
+    assert replay(events).snapshot() == outcome.state.snapshot()
+    busy: dict[str, str] = {}
+    iterations = {event.trial: 0 for event in events if isinstance(event, TrialAdded)}
+    now = 0.0
+    for event in events:
+        assert event.time >= now
+        now = event.time
+        match event:
+            case SegmentStarted():
+                assert event.worker not in busy.values() and event.trial not in busy
+                busy[event.trial] = event.worker
+            case SegmentEnded():
+                assert busy.pop(event.trial) == event.worker
+                iterations[event.trial] += event.iterations
+            case SegmentLost():
+                assert busy.pop(event.trial) == event.worker
+            case CheckpointLost():
+                assert event.iterations <= iterations[event.trial] and event.trial not in busy
+                iterations[event.trial] = event.iterations
+            case TrialCompleted():
+                assert iterations[event.trial] == 60
