@@ -50,6 +50,8 @@ class Registry(Generic[P]):
         self._check_options(name, factory, options)
         try:
             return factory(**options)
+        except InputError:
+            raise
         except (Exception, SystemExit) as error:
             if options and isinstance(error, (TypeError, ValueError)):
                 raise InputError(f"{self.kind} {name!r}: {error}") from error

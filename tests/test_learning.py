@@ -17,6 +17,7 @@ from sim.learning.tabular import Tabular
 
 KIND = TrialKind("resnet18", "cifar10", 32)
 CURVE = SGDCurve()
+REPLAY = Tabular()
 RECORDINGS = read_recordings(SHIPPED / "resnet18-cifar10-cpu.csv")
 
 
@@ -75,7 +76,7 @@ def test_a_diverging_trial_is_at_chance_until_it_gets_other_weights() -> None:
 @given(lr=st.floats(1e-6, 10), momentum=st.floats(0, 1.2), parts=st.lists(st.integers(1, 200), min_size=1, max_size=6))
 def test_training_is_the_same_in_one_segment_or_several(lr: float, momentum: float, parts: list[int]) -> None:
     hyperparameters = {"lr": lr, "momentum": momentum}
-    for model in (CURVE, Tabular()):
+    for model in (CURVE, REPLAY):
         weights = model.fresh(KIND)
         for iterations in parts:
             weights = model.train(weights, KIND, hyperparameters, iterations)
@@ -85,7 +86,7 @@ def test_training_is_the_same_in_one_segment_or_several(lr: float, momentum: flo
 
 @given(normal=st.floats(-100, 100), iterations=st.integers(0, 10**6))
 def test_scores_stay_between_0_and_1(normal: float, iterations: int) -> None:
-    for model in (CURVE, Tabular()):
+    for model in (CURVE, REPLAY):
         weights = model.train(model.fresh(KIND), KIND, {"lr": 0.05, "momentum": 0.5}, iterations)
         assert 0 <= model.score(weights, normal) <= 1
 
@@ -129,6 +130,27 @@ def test_a_bad_recording_file_is_one_line_that_says_why(text: str, message: str,
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         read_recordings(file)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("scale = 0.0", "'sgd': scale is 0.0: expected more than 0"),
+        ("settling = 0", "'sgd': settling is 0: expected more than 0"),
+        ("noise = -0.1", "'sgd': noise is -0.1: expected at least 0"),
+        ("best_accuracy = 93.0", "'sgd': chance is 0.1 and best_accuracy 93.0: expected 0 to 1, in this order"),
+        ("most_held = 1.5", "'sgd': most_held is 1.5: expected 0 to 1"),
+        ('file = "none.csv"\n[learning]\nmodel = "tabular"', "none.csv: cannot read the recording file"),
+    ],
+)
+def test_options_that_cannot_be_are_one_line_that_says_why(
+    options: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = (Path(__file__).parent.parent / "examples" / "demo.toml").read_text()
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(demo.partition("[learning.options]")[0] + "[learning.options]\n" + options)
+    assert main(["simulate", str(scenario), "--strategy", "fusion+fifo", "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
 
 
 OWN_MODEL = '''

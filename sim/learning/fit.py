@@ -2,6 +2,7 @@
 
 python -m sim.learning.fit [FILE.csv ...]     # the fitted options, and the errors on held-out recordings
 python -m sim.learning.fit --plot FILE.png    # and a picture (needs matplotlib)
+python -m sim.learning.fit --lots 20          # and the errors when others are held out
 """
 
 import argparse
@@ -88,6 +89,13 @@ def errors(predict: Predict, recordings: Sequence[Recording]) -> Errors:
     return Errors(len(recordings), float(misses.mean()), rho)
 
 
+def errors_held_out(recordings: Sequence[Recording], lot: int) -> Errors:
+    """The errors on the recordings that this lot holds out, of the model fitted to the others."""
+    to_fit, held_out = split(recordings, lot)
+    model = SGDCurve(**fit(to_fit))
+    return errors(lambda recording: predicted(model, recording), held_out)
+
+
 def curve_of(mean: Mapping[int, float]) -> Predict:
     """A predictor that knows nothing but the mean curve."""
     return lambda recording: [mean[line.iteration] for line in recording.evaluations[1:]]
@@ -97,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE.csv", help="default: the shipped recordings")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--lots", type=int, default=1, metavar="N", help="hold out N times, by lot, and fit each time")
     options = parser.parse_args(arguments)
     recordings = [r for path in options.files or sorted(SHIPPED.glob("*.csv")) for r in read_recordings(path)]
     to_fit, held_out = split(recordings)
@@ -116,6 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{name}, {which}", str(found.recordings), f"{found.mean_absolute_error:.4f}", f"{found.spearman:.3f}"
             )
     console.print(table)
+    if options.lots > 1:
+        by_lot = [errors_held_out(recordings, lot) for lot in range(options.lots)]
+        for name, values in (
+            ("mean absolute error", [each.mean_absolute_error for each in by_lot]),
+            ("Spearman", [each.spearman for each in by_lot]),
+        ):
+            low, middle, high = np.quantile(values, (0, 0.5, 1))
+            console.print(f"sgd, held out, {options.lots} lots: {name} {middle:.3f} ({low:.3f} .. {high:.3f})")
     if options.plot is not None:
         plot(model, held_out, options.plot)
 

@@ -65,7 +65,27 @@ class SGDCurve:
         divergence: float = 3.0,
         noise: float = 0.029,
     ) -> None:
-        """Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed."""
+        """Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed.
+
+        Raises ValueError for one that no learning curve can have.
+        """
+        positive = {
+            "scale": scale,
+            "power": power,
+            "width_below": width_below,
+            "width_above": width_above,
+            "held_over": held_over,
+            "settling": settling,
+        }
+        for name, value in positive.items():
+            if value <= 0:
+                raise ValueError(f"{name} is {value}: expected more than 0")
+        if noise < 0:
+            raise ValueError(f"noise is {noise}: expected at least 0")
+        if not 0 <= chance <= best_accuracy <= 1:
+            raise ValueError(f"chance is {chance} and best_accuracy {best_accuracy}: expected 0 to 1, in this order")
+        if not 0 <= most_held <= 1:
+            raise ValueError(f"most_held is {most_held}: expected 0 to 1")
         self._best_accuracy = best_accuracy
         self._chance = chance
         self._scale = scale
