@@ -28,7 +28,7 @@ from hetsched.events import (
 )
 from hetsched.profiles import StepTimes
 from hetsched.scheduling.policy import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
-from hetsched.state import State, Status, Trial
+from hetsched.state import READY, State, Trial
 from hetsched.view import StateView
 from hetsched.workload import Experiment, Hyperparameters, TrialId, Workload
 
@@ -76,12 +76,12 @@ class Dispatcher:
         self._fruitless = 0
         self._policy = policy
         self._times = times
-        self._log = log
-        self._followers: list[Callable[[Event], None]] = [state.apply]
-        if log is not None:
-            self._followers.append(log.write)
+        self._commit = log.commit if log is not None else _nothing
+        self._apply = state.apply
+        followers: list[Callable[[Event], None]] = [] if log is None else [log.write]
         if listen is not None:
-            self._followers.append(partial(listen, state))
+            followers.append(partial(listen, state))
+        self._tell = followers[0] if len(followers) == 1 else partial(_tell_all, followers)
         self._view = StateView(state, times)
 
     def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
@@ -97,8 +97,8 @@ class Dispatcher:
 
     def record(self, event: Event) -> None:
         """Something happened: apply it to the state and append it to the log."""
-        for follow in self._followers:
-            follow(event)
+        self._apply(event)
+        self._tell(event)
 
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
@@ -107,27 +107,27 @@ class Dispatcher:
             batch_size = experiment.kind(number).batch_size
             self.record(TrialAdded(time, trial, experiment.id, batch_size, hyperparameters))
 
-    def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> None:
-        """A segment ended: its result, then the stop rule, else PBT. Ask for `dispatch` next.
+    def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
+        """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next.
 
         The order is fixed here so that every backend, and a replay, takes the same decisions.
         """
         self.record(ended)
-        trial = self.state.trials[ended.trial]
-        reason = self.state.stop_reason(trial)
+        state, name = self.state, ended.trial
+        trial = state.trials[name]
+        reason = state.stop_reason(trial)
         if reason is not None:
-            self.record(TrialCompleted(ended.time, trial.id, reason))
+            self.record(TrialCompleted(ended.time, name, reason))
         elif exploit := perturb(trial):
             source, hyperparameters = exploit
-            self.record(TrialExploited(ended.time, trial.id, source, hyperparameters))
-        if self._log is not None:
-            self._log.commit()
+            self.record(TrialExploited(ended.time, name, source, hyperparameters))
+        self._commit()
+        return state.trials[name]
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
         self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
-        if self._log is not None:
-            self._log.commit()
+        self._commit()
 
     def dispatch(self, time: float) -> Decided:
         """The policy's decisions for this moment, validated and recorded.
@@ -135,16 +135,16 @@ class Dispatcher:
         Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
         policy itself raises.
         """
-        state = self.state
+        state, decided = self.state, Decided()
         self.wake_at = None
-        decided = Decided()
         if not state.ready or not state.idle:
             return decided
-        # One more than can be carried out: it will be refused, and a policy that never ends cannot hang the run.
-        most = len(state.idle) + len(state.ready) + 2
         started = perf_counter()
         try:
-            decisions = list(islice(self._policy.dispatch(self._view), most))
+            decisions = self._policy.dispatch(self._view)
+            if type(decisions) is not list:
+                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
+                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
         except (Exception, SystemExit) as error:
             raise PolicyError(
                 f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
@@ -152,21 +152,38 @@ class Dispatcher:
         self.decision_s += perf_counter() - started
         self.decisions += 1
         for decision in decisions:
-            refusal = self._refusal(decision)
-            if refusal is not None:
-                raise PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {refusal}")
             if isinstance(decision, Dispatch):
+                refusal = self._refusal_to_start(decision)
+                if refusal is not None:
+                    raise self._refused(decision, refusal)
                 self.record(SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others))
                 decided.starts.append(decision)
-            elif isinstance(decision, Stop):
-                reason = f"stopped by {self.policy_name}: {decision.reason}"
-                self.record(TrialCompleted(time, decision.trial, reason))
-                decided.stops.append(decision.trial)
             else:
-                at = max(decision.time, time + SOONEST_WAKE_S)
-                self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+                self._decide_otherwise(time, decision, decided)
         self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
         return decided
+
+    def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
+        if isinstance(decision, Stop):
+            refusal = self._not_ready(decision.trial)
+            if refusal is None and not isinstance(decision.reason, str):
+                refusal = "the reason must be a text"
+            if refusal is not None:
+                raise self._refused(decision, refusal)
+            reason = f"stopped by {self.policy_name}: {decision.reason}"
+            self.record(TrialCompleted(time, decision.trial, reason))
+            decided.stops.append(decision.trial)
+        elif isinstance(decision, WakeAt):
+            if not isinstance(decision.time, (int, float)) or not isfinite(decision.time):
+                raise self._refused(decision, "the time must be a number of seconds")
+            at = max(decision.time, time + SOONEST_WAKE_S)
+            self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+        else:
+            expected = "Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
+            raise self._refused(decision, f"a policy returns {expected}")
+
+    def _refused(self, decision: object, reason: str) -> PolicyError:
+        return PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {reason}")
 
     def wake(self, time: float) -> Decided:
         """It is `wake_at`: ask the policy again."""
@@ -185,36 +202,26 @@ class Dispatcher:
                 f"{len(self.state.idle)} workers idle while {len(self.state.ready)} trials wait and nothing runs"
             )
 
-    def _refusal(self, decision: object) -> str | None:
-        """Why a decision must not be carried out, given the decisions carried out before it; None if it may."""
-        if isinstance(decision, Dispatch):
-            return self._refusal_to_start(decision)
-        if isinstance(decision, Stop):
-            return self._not_ready(decision.trial) if isinstance(decision.reason, str) else "the reason must be a text"
-        if isinstance(decision, WakeAt):
-            finite = isinstance(decision.time, (int, float)) and isfinite(decision.time)
-            return None if finite else "the time must be a number of seconds"
-        return "a policy returns Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
-
     def _refusal_to_start(self, decision: Dispatch) -> str | None:
-        state, name = self.state, decision.worker
-        if not isinstance(decision.trial, str) or not isinstance(name, str):
-            return "trial and worker are ids, such as trial.id and worker.id"
-        trial = state.trials.get(decision.trial)
-        if trial is None or trial.status is not Status.READY:
+        """Why a segment must not start, given the decisions carried out before it; None if it may."""
+        state = self.state
+        try:
+            trial = state.trials[decision.trial]
+            experiment = state.experiments[trial.experiment]
+            worker = state.idle[decision.worker]
+        except (KeyError, TypeError):
+            return self._not_ready(decision.trial) or self._misplaced(decision)
+        if trial.status is not READY:
             return self._not_ready(decision.trial)
-        experiment = state.experiments[trial.experiment]
-        worker = state.idle.get(name)
-        if worker is None or decision.others or experiment.gang > 1:
-            reason = self._misplaced_team(decision, experiment.gang)
-            if reason is not None:
-                return reason
-        device = state.idle[name].device
-        if not (experiment.devices is None or device in experiment.devices):
-            return f"the trial runs on {', '.join(experiment.devices or ())} only, the worker is a {device}"
-        remaining = experiment.stop_iterations - trial.iterations
-        most = min(remaining, experiment.longest_segment)
-        if type(decision.iterations) is not int or not 1 <= decision.iterations <= most:
+        if decision.others != () or experiment.gang > 1:
+            refusal = self._misplaced(decision)
+            if refusal is not None:
+                return refusal
+        if experiment.devices is not None and worker.device not in experiment.devices:
+            return f"the trial runs on {', '.join(experiment.devices)} only, the worker is a {worker.device}"
+        iterations, remaining = decision.iterations, experiment.stop_iterations - trial.iterations
+        if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
+            most = min(remaining, experiment.longest_segment)
             limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
             return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
         return None
@@ -225,16 +232,19 @@ class Dispatcher:
         trial = self.state.trials.get(TrialId(identifier))
         if trial is None:
             return "no such trial"
-        if trial.status is not Status.READY:
+        if trial.status is not READY:
             return f"the trial is {trial.status}, not ready"
         return None
 
-    def _misplaced_team(self, decision: Dispatch, gang: int) -> str | None:
+    def _misplaced(self, decision: Dispatch) -> str | None:
         state = self.state
         if not isinstance(decision.others, tuple):
             return "the others of a gang are a tuple of workers' ids"
+        gang = state.experiments[state.trials[decision.trial].experiment].gang
         workers = (decision.worker, *decision.others)
         for worker in workers:
+            if not isinstance(worker, str):
+                return "trial and worker are ids, such as trial.id and worker.id"
             if worker not in state.workers:
                 return f"no such worker as {worker!r}, or it is dead"
             if worker not in state.serving:
@@ -246,6 +256,15 @@ class Dispatcher:
         if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
             return "the workers of a gang are of one type"
         return None
+
+
+def _nothing() -> None:
+    """There is no log to commit to."""
+
+
+def _tell_all(followers: Iterable[Callable[[Event], None]], event: Event) -> None:
+    for follow in followers:
+        follow(event)
 
 
 def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:

@@ -17,7 +17,7 @@ from hetsched.errors import InputError
 from hetsched.workload import Experiment, ExperimentId, Hyperparameters, TrialId
 
 
-class Event(Struct, frozen=True, tag_field="event", forbid_unknown_fields=True):
+class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
     """Something that happened at `time` seconds after the start of the run."""
 
     time: float
@@ -78,7 +78,7 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
     others: tuple[WorkerId, ...] = ()
 
 
-class Parts(Struct, frozen=True):
+class Parts(Struct, frozen=True, gc=False):
     """Where the seconds of a segment went. `dispatch_s` is what passed between the decision and the
     worker's first own act, and between its last one and the decision after it."""
 

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from math import isfinite
 from pathlib import Path
@@ -60,7 +61,7 @@ class Registry(Generic[P]):
             raise PolicyError(message) from error
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
-        parameters = inspect.signature(factory).parameters
+        parameters = _parameters(factory)
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return
         for option in options:
@@ -84,6 +85,11 @@ class Registry(Generic[P]):
     def summary(self, name: str) -> str:
         """The first line of the policy's docstring."""
         return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
+
+
+@cache  # as slow as a small simulation
+def _parameters(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(factory).parameters
 
 
 def _fits(value: object, annotation: Any) -> bool:

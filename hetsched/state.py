@@ -1,10 +1,8 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
-from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +29,7 @@ from hetsched.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.ready import ReadyTrials
 from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 
 
@@ -40,7 +39,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
 
 
-class Trial(Struct, frozen=True):
+class Trial(Struct, frozen=True, gc=False):
     """One member of a population.
 
     `index` counts trials in the order in which they were added. `iterations` counts what the trial has
@@ -63,7 +62,7 @@ class Trial(Struct, frozen=True):
     completed: float | None = None
 
 
-class Segment(Struct, frozen=True):
+class Segment(Struct, frozen=True, gc=False):
     """A segment that is running; `others` are the further workers of a gang."""
 
     trial: TrialId
@@ -74,18 +73,13 @@ class Segment(Struct, frozen=True):
 
     @property
     def workers(self) -> tuple[WorkerId, ...]:
-        return (self.worker, *self.others)
+        return (self.worker, *self.others) if self.others else (self.worker,)
 
 
-Waiting = tuple[int, int, TrialId]
-"""A ready trial's place in the order of progress: its iterations, its index, itself.
-
-They are kept in a plain sorted list: finding a place takes O(log n) steps, and for as many trials as clusters have (ten
-thousand), moving the rest of the list up in one stroke costs less than the bookkeeping of a tree.
-"""
+READY, RUNNING = Status.READY, Status.RUNNING  # an enumeration's members are slow to look up
 
 
-class Timing(Struct, frozen=True):
+class Timing(Struct, frozen=True, gc=False):
     """How many seconds so many iterations took."""
 
     iterations: int
@@ -96,10 +90,10 @@ class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
     `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
-    in which they became idle; `ready` holds the trials that could run now, least advanced first; `warm` the workers
-    that have nothing to start up; `in_memory` the trial that a worker trained last; `first_segments` each worker's
-    first finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of
-    trial, evaluation and the like left out.
+    in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
+    worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
+    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial,
+    evaluation and the like left out.
     """
 
     def __init__(self) -> None:
@@ -108,13 +102,12 @@ class State:
         self.ended: str | None = None
         self.workers: dict[WorkerId, Worker] = {}
         self.experiments: dict[ExperimentId, Experiment] = {}
-        self.has_gangs = False
+        self.has_gangs = self.restricted = False
         self.trials: dict[TrialId, Trial] = {}
         self.idle: dict[WorkerId, Worker] = {}
-        self.ready: list[Waiting] = []
+        self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
         self.serving: dict[WorkerId, Worker] = {}
-        self.warm: set[WorkerId] = set()
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.unfinished: dict[ExperimentId, int] = {}
         self.lead: dict[ExperimentId, int] = {}
@@ -178,7 +171,6 @@ class State:
         del self.workers[event.worker]
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
-        self.warm.discard(event.worker)
         self.in_memory.pop(event.worker, None)
 
     def _worker_draining(self, event: WorkerDraining) -> None:
@@ -193,7 +185,9 @@ class State:
         frozen: Any = MappingProxyType(experiment.search_space)  # policies see it
         self.experiments[experiment.id] = replace(experiment, search_space=frozen)
         self.has_gangs |= experiment.gang > 1
+        self.restricted |= experiment.gang > 1 or experiment.devices is not None
         self.unfinished[experiment.id] = self.lead[experiment.id] = 0
+        self.best_score[experiment.id] = 0.0
 
     def _trial_added(self, event: TrialAdded) -> None:
         frozen = MappingProxyType(event.hyperparameters)
@@ -201,98 +195,80 @@ class State:
         kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
         trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, arrived=event.time)
         self.trials[trial.id] = trial
-        self._wait(trial)
+        self.ready.add(trial)
         self.unfinished[trial.experiment] += 1
 
     def _segment_started(self, event: SegmentStarted) -> None:
-        trial = self.trials[event.trial]
-        self._wait_no_longer(trial)
+        name = event.trial
+        trial = self.trials[name]
+        self.ready.take(trial)
         del self.idle[event.worker]
         for worker in event.others:
             del self.idle[worker]
-        self.running[trial.id] = Segment(trial.id, event.worker, event.iterations, event.time, event.others)
-        self.trials[trial.id] = replace(trial, status=Status.RUNNING)
+        self.running[name] = Segment(name, event.worker, event.iterations, event.time, event.others)
+        self.trials[name] = replace(trial, status=RUNNING)
 
     def _segment_ended(self, event: SegmentEnded) -> None:
-        old = self.trials[event.trial]
-        score, worker, iterations = event.score, event.worker, event.iterations
-        progress = old.iterations + iterations
-        best = old.best_score
-        trial = self.trials[old.id] = replace(
-            old,
-            iterations=progress,
-            score=score,
-            best_score=score if best is None or score > best else best,
-            status=Status.READY,
-            at=worker,
-        )
-        insort(self.ready, (progress, trial.index, trial.id))
-        segment = self._leave_workers(trial.id)
-        self.warm.add(worker)
-        self.in_memory[worker] = trial.id
-        if segment.others:
-            self.warm.update(segment.others)
-            self.in_memory.update(dict.fromkeys(segment.others, trial.id))
+        name, worker, iterations, score = event.trial, event.worker, event.iterations, event.score
+        old = self.trials[name]
+        progress, best, experiment = old.iterations + iterations, old.best_score, old.experiment
+        if best is None or score > best:
+            best = score
+        trial = replace(old, iterations=progress, score=score, best_score=best, status=READY, at=worker)
+        self.trials[name] = trial
+        self.ready.add(trial)
+        segment = self.running.pop(name)
+        for used in segment.workers:
+            if used in self.serving:
+                self.idle[used] = self.serving[used]
+            self.in_memory[used] = name
         self.segments += 1
-        experiment = trial.experiment
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
-        if score > self.best_score.get(experiment, -inf):
+        if score > self.best_score[experiment]:
             self.best_score[experiment] = score
         if worker not in self.first_segments:
             self.first_segments[worker] = Timing(iterations, event.time - segment.started)
-        trained = self.trained[worker]
-        done = trained.get(trial.kind)
-        seconds = event.parts.train_s
+        trained, seconds = self.trained[worker], event.parts.train_s
+        done = trained.get(old.kind)
         if done is not None:
             iterations, seconds = iterations + done.iterations, seconds + done.seconds
-        trained[trial.kind] = Timing(iterations, seconds)
+        trained[old.kind] = Timing(iterations, seconds)
 
     def _segment_lost(self, event: SegmentLost) -> None:
-        segment = self._leave_workers(event.trial)
-        for worker in (segment.worker, *segment.others):
-            self.warm.discard(worker)
+        segment = self.running.pop(event.trial)
+        for worker in segment.workers:
+            if worker in self.serving:
+                self.idle[worker] = self.serving[worker]
             self.in_memory.pop(worker, None)
-        trial = replace(self.trials[event.trial], status=Status.READY, at=None)
+        trial = replace(self.trials[event.trial], status=READY, at=None)
         self.trials[trial.id] = trial
-        self._wait(trial)
+        self.ready.add(trial)
 
     def _checkpoint_lost(self, event: CheckpointLost) -> None:
         old = self.trials[event.trial]
-        self._wait_no_longer(old)
+        self.ready.take(old)
         trial = self.trials[old.id] = replace(old, iterations=event.iterations, score=event.score, at=None)
-        self._wait(trial)
+        self.ready.add(trial)
         members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
         self.lead[trial.experiment] = max(members)
 
     def _trial_exploited(self, event: TrialExploited) -> None:
         old = self.trials[event.trial]
-        self.trials[old.id] = replace(
+        trial = self.trials[old.id] = replace(
             old,
             hyperparameters=MappingProxyType(event.hyperparameters),
             score=self.trials[event.source].score,
             exploits=old.exploits + 1,
             at=None,
         )
+        self.ready.replace(trial)
 
     def _trial_completed(self, event: TrialCompleted) -> None:
         trial = self.trials[event.trial]
-        self._wait_no_longer(trial)
+        self.ready.take(trial)
         self.trials[trial.id] = replace(trial, status=Status.COMPLETED, completed=event.time)
         self.unfinished[trial.experiment] -= 1
-
-    def _wait(self, trial: Trial) -> None:
-        insort(self.ready, (trial.iterations, trial.index, trial.id))
-
-    def _wait_no_longer(self, trial: Trial) -> None:
-        del self.ready[bisect_left(self.ready, (trial.iterations, trial.index, trial.id))]
-
-    def _leave_workers(self, trial: TrialId) -> Segment:
-        segment = self.running.pop(trial)
-        for worker in (segment.worker, *segment.others):
-            if worker in self.serving:
-                self.idle[worker] = self.serving[worker]
-        return segment
 
 
 _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {

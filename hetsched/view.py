@@ -9,23 +9,20 @@ from hetsched.state import Segment, State, Timing, Trial
 from hetsched.workload import Experiment, ExperimentId, TrialId
 
 
-class ReadyTrials(Sequence[Trial]):
-    """The trials that could run now, least advanced first (ties in the order in which they were added)."""
+class ReadOnly(Sequence[Trial]):
+    """Trials that cannot be changed."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._trials = trials
 
     def __len__(self) -> int:
-        return len(self._state.ready)
+        return len(self._trials)
 
     def __getitem__(self, place):  # type: ignore[no-untyped-def]
-        if isinstance(place, slice):
-            return [self._state.trials[trial] for _, _, trial in self._state.ready[place]]
-        return self._state.trials[self._state.ready[place][2]]
+        return self._trials[place]
 
     def __iter__(self) -> Iterator[Trial]:
-        trials = self._state.trials
-        return (trials[trial] for _, _, trial in self._state.ready)
+        return iter(self._trials)
 
 
 class StateView:
@@ -50,19 +47,21 @@ class StateView:
     best_score: Mapping[ExperimentId, float]
 
     def __init__(self, state: State, times: StepTimes) -> None:
-        vars(self).update(
-            _state=state,
-            _times=times,
-            ready_trials=ReadyTrials(state),
-            idle_workers=state.idle.values(),
-            workers=MappingProxyType(state.serving),
-            trials=MappingProxyType(state.trials),
-            running=MappingProxyType(state.running),
-            experiments=MappingProxyType(state.experiments),
-            first_segments=MappingProxyType(state.first_segments),
-            lead=MappingProxyType(state.lead),
-            best_score=MappingProxyType(state.best_score),
-        )
+        fields: dict[str, object] = {
+            "_state": state,
+            "_times": times,
+            "ready_trials": ReadOnly(state.ready),
+            "idle_workers": state.idle.values(),
+            "workers": MappingProxyType(state.serving),
+            "trials": MappingProxyType(state.trials),
+            "running": MappingProxyType(state.running),
+            "experiments": MappingProxyType(state.experiments),
+            "first_segments": MappingProxyType(state.first_segments),
+            "lead": MappingProxyType(state.lead),
+            "best_score": MappingProxyType(state.best_score),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a policy's view is frozen: {name} cannot be set")
@@ -76,6 +75,11 @@ class StateView:
     def has_gangs(self) -> bool:
         """Whether some trials take several workers at once."""
         return self._state.has_gangs
+
+    @property
+    def restricted(self) -> bool:
+        """Whether some trials may not run on every worker, or take several at once."""
+        return self._state.restricted
 
     def experiment(self, trial: Trial) -> Experiment:
         return self._state.experiments[trial.experiment]
@@ -91,7 +95,8 @@ class StateView:
     def interval(self, trial: Trial) -> int:
         """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""
         experiment = self._state.experiments[trial.experiment]
-        return min(experiment.interval, experiment.stop_iterations - trial.iterations)
+        interval, remaining = experiment.interval, experiment.stop_iterations - trial.iterations
+        return interval if interval < remaining else remaining
 
     def longest_segment(self, trial: Trial) -> int:
         """The most iterations that a segment of the trial may have now."""
@@ -135,7 +140,7 @@ class StateView:
             return None
         costs = self.costs(trial, worker)
         return (
-            (0.0 if worker.id in self._state.warm else costs.start_up_s)
+            (0.0 if worker.id in self._state.in_memory else costs.start_up_s)
             + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
             + iterations * seconds
             + self.experiment(trial).evaluation_images * costs.evaluation_s_per_image

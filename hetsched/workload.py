@@ -1,6 +1,7 @@
 """What is to be trained: experiments, their populations of trials, stop rules and search spaces."""
 
 from collections import Counter
+from functools import cached_property
 from typing import Literal, NamedTuple, NewType
 
 from msgspec import Struct
@@ -49,7 +50,7 @@ class PBT(Struct, frozen=True):
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
 
 
-class Experiment(Struct, frozen=True):
+class Experiment(Struct, frozen=True, dict=True):
     """A population of trials with its stop rule.
 
     A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
@@ -76,7 +77,7 @@ class Experiment(Struct, frozen=True):
     gang: int = 1
     checkpoint_interval: int | None = None
 
-    @property
+    @cached_property
     def kinds(self) -> dict[TrialKind, int]:
         """The kinds of its trials, and how many trials are of each."""
         counts: Counter[TrialKind] = Counter()
@@ -88,14 +89,14 @@ class Experiment(Struct, frozen=True):
         """The kind of the trial of that number, from 0."""
         return TrialKind(self.model, self.dataset, self.batch_sizes[number % len(self.batch_sizes)])
 
-    @property
+    @cached_property
     def interval(self) -> int:
         """The iterations of a customary segment."""
         if self.pbt is not None:
             return self.pbt.perturbation_interval
         return self.checkpoint_interval or self.stop_iterations
 
-    @property
+    @cached_property
     def longest_segment(self) -> int:
         """The most iterations that a segment may have: under PBT, an interval."""
         return self.interval if self.pbt is not None else self.stop_iterations

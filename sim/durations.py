@@ -1,6 +1,5 @@
 """Durations: how long the parts of a segment take, drawn from the profile's distributions."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from math import exp, inf, log, sqrt
 from typing import NamedTuple
@@ -16,16 +15,29 @@ from sim.luck import Luck
 
 
 class Prices(NamedTuple):
-    """What a segment costs on a worker: the mean seconds of an iteration, how they vary, the mean seconds of an
-    evaluation and of a checkpoint, and everything else."""
+    """What so many iterations of a kind of trial cost on a worker: the mean seconds of training and its spread (the
+    standard deviation of the logarithm), the mean seconds of evaluation and checkpoint, and everything else."""
 
-    iteration_s: float
-    noise_cv: float
+    train_s: float
+    spread: float
     evaluation_s: float
     save_s: float
     costs: Costs
     steady: bool
     """Whether evaluations and checkpoints always take as long."""
+
+
+class Draws(dict[TrialId, Iterator[float]]):
+    """Every trial's stream of standard normal draws of one source."""
+
+    def __init__(self, luck: Luck, source: str) -> None:
+        super().__init__()
+        self._luck = luck
+        self._source = source
+
+    def __missing__(self, trial: TrialId) -> Iterator[float]:
+        self[trial] = normals = self._luck.normals(self._source, trial)
+        return normals
 
 
 class Durations:
@@ -50,30 +62,28 @@ class Durations:
         self._luck = luck
         self._checkpoints = checkpoints
         self._network_bytes_per_s = network_bytes_per_s
-        self._prices: dict[tuple[WorkerId, ExperimentId, int], Prices] = {}
-        self._normals: defaultdict[str, dict[TrialId, Iterator[float]]] = defaultdict(dict)
-        self._train = self._normals["train"]
+        self._prices: dict[tuple[WorkerId, ExperimentId, int, int], Prices] = {}
+        self._train = Draws(luck, "train")
+        self._draws = {source: Draws(luck, source) for source in ("start-up", "restore", "evaluate", "checkpoint")}
 
     def parts(self, trial: Trial, worker: Worker, iterations: int) -> Parts:
         """The parts of the trial's next segment, were it to start now.
 
         Raises PolicyError for a pair without a step time, which only gangs may have (`profiled_workers`).
         """
-        key = (worker.id, trial.experiment, trial.kind.batch_size)
-        prices = self._prices.get(key)
-        if prices is None:
-            prices = self._prices[key] = self._look_up(trial, worker)
-        iteration_s, noise_cv, evaluation_s, save_s, costs, steady = prices
-        train_s = iterations * iteration_s
-        if noise_cv:
-            normals = self._train.get(trial.id)
-            variance = log(1 + noise_cv * noise_cv / iterations)
-            normal = self._draw("train", trial.id) if normals is None else next(normals)
-            train_s *= exp(sqrt(variance) * normal - variance / 2)
+        key = (worker.id, trial.experiment, trial.kind.batch_size, iterations)
+        try:
+            train_s, spread, evaluation_s, save_s, costs, steady = self._prices[key]
+        except KeyError:
+            prices = self._prices[key] = self._look_up(trial, worker, iterations)
+            train_s, spread, evaluation_s, save_s, costs, steady = prices
+        if spread:
+            train_s *= exp(spread * next(self._train[trial.id]) - spread * spread / 2)
         start_up_s = restore_s = 0.0
-        if worker.id not in self._state.warm:
+        state = self._state
+        if worker.id not in state.in_memory:
             start_up_s = self._vary(costs.start_up_s, costs.start_up_cv, "start-up", trial)
-        if self._state.must_restore(trial, worker.id):
+        if state.must_restore(trial, worker.id):
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
             restore_s = self._vary(mean_s, costs.restore_cv, "restore", trial)
         if steady:
@@ -87,7 +97,7 @@ class Durations:
         costs = self._times.costs(trial.kind, worker.type)
         return costs.sharing if worker.pace is None else 1.0
 
-    def _look_up(self, trial: Trial, worker: Worker) -> Prices:
+    def _look_up(self, trial: Trial, worker: Worker, iterations: int) -> Prices:
         experiment = self._state.experiments[trial.experiment]
         worker_type = worker.type.gang(experiment.gang)
         seconds = self._times.seconds_per_iteration(trial.kind, worker_type)
@@ -95,9 +105,11 @@ class Durations:
             raise PolicyError(f"the policy sent {trial.kind} to {worker_type}, for which the profile has no step time")
         costs = self._times.costs(trial.kind, worker_type)
         noise_cv = costs.noise_cv if worker.pace is None else 0.0  # a paced worker waits until it is time
+        spread = sqrt(log(1 + noise_cv * noise_cv / iterations))
         evaluation_s = experiment.evaluation_images * costs.evaluation_s_per_image
         save_s = costs.checkpoint_s if self._checkpoints is None else costs.object_store_save_s
-        return Prices(seconds, noise_cv, evaluation_s, save_s, costs, not (costs.evaluation_cv or costs.checkpoint_cv))
+        steady = not (costs.evaluation_cv or costs.checkpoint_cv)
+        return Prices(iterations * seconds, spread, evaluation_s, save_s, costs, steady)
 
     def _restore_s(self, trial: Trial, worker: Worker, costs: Costs) -> float:
         """The mean seconds of a restore where checkpoints are in object stores."""
@@ -113,14 +125,7 @@ class Durations:
         return self._times.costs(trial.kind, worker.type).checkpoint_s
 
     def _vary(self, mean_s: float, cv: float, source: str, trial: Trial) -> float:
-        return mean_s * lognormal(cv, self._draw(source, trial.id)) if mean_s and cv else mean_s
-
-    def _draw(self, source: str, trial: TrialId) -> float:
-        """The next standard normal draw of the trial's stream of that source."""
-        normals = self._normals[source].get(trial)
-        if normals is None:
-            normals = self._normals[source][trial] = self._luck.normals(source, trial)
-        return next(normals)
+        return mean_s * lognormal(cv, next(self._draws[source][trial.id])) if mean_s and cv else mean_s
 
 
 def lognormal(cv: float, normal: float) -> float:

@@ -1,7 +1,7 @@
 """Luck: the normal draws that make durations and scores vary, the same whatever the policy does."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ class Luck:
     def normals(self, source: str, trial: TrialId) -> Iterator[float]:
         """The trial's stream of that source, from its beginning."""
         experiment, number = self._places[trial]
-        for block in count():
-            yield from self._block(source, experiment, block)[number].tolist()
+        return chain.from_iterable(self._block(source, experiment, block)[number].tolist() for block in count())
 
     def _block(self, source: str, experiment: Experiment, block: int) -> Matrix:
         key = (source, experiment.id, block)

@@ -16,13 +16,12 @@ their count nor when the trial is looked at next. In Ray they jump to the source
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from math import ceil, floor, isnan
+from itertools import takewhile
+from math import ceil, floor
 from random import Random
 
 from hetsched.state import State, Trial
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
-
-Ranked = tuple[float, int, TrialId]
 
 
 class PopulationBasedTraining:
@@ -35,45 +34,53 @@ class PopulationBasedTraining:
         self._space = experiment.search_space
         self._state = state
         self._rng = rng
-        self._ranking: list[Ranked] = []
-        self._ranked: dict[TrialId, Ranked] = {}
-        self._perturbed_at: dict[TrialId, int] = {}
+        self._scores: list[float] = []  # those that are ranked, worst first, and whose they are
+        self._names: list[TrialId] = []
+        self._last: dict[TrialId, tuple[int, float]] = {}
 
     def perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         """At the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
-        name, ranking = trial.id, self._ranking
-        if trial.iterations - self._perturbed_at.get(name, 0) < self._interval:
+        name, score, iterations = trial.id, trial.score, trial.iterations
+        assert score is not None
+        last = self._last.get(name)
+        if iterations - (0 if last is None else last[0]) < self._interval:
             return None
-        self._perturbed_at[name] = trial.iterations
-        before = self._ranked.pop(name, None)
-        if before is not None:
-            del ranking[bisect_left(ranking, before)]
-        assert trial.score is not None
-        if isnan(trial.score):  # as in Ray, it is not ranked
+        self._last[name] = (iterations, score)
+        if last is not None:
+            self._unrank(name, last[1])
+        if score != score:  # NaN: as in Ray, it is not ranked
             return None
-        self._ranked[name] = entry = (trial.score, trial.index, name)
-        place = bisect_left(ranking, entry)
-        ranking.insert(place, entry)
-        size = self._sizes[len(ranking)]
+        scores, names = self._scores, self._names
+        place = bisect_left(scores, score)
+        if place < len(scores) and scores[place] == score:
+            place += self._ahead(trial, scores[place:], names[place:])
+        scores.insert(place, score)
+        names.insert(place, name)
+        size = self._sizes[len(names)]
         if place >= size:
             return None
-        source = ranking[len(ranking) - size + self._rng.choice(range(size))][2]
+        source = names[len(names) - size + self._rng.choice(range(size))]
         return source, self.explore(self._state.trials[source].hyperparameters)
 
     def forget(self, trial: TrialId) -> None:
-        """The trial is finished: it is no longer ranked."""
-        entry = self._ranked.pop(trial, None)
-        if entry is not None:
-            del self._ranking[bisect_left(self._ranking, entry)]
+        """The trial is finished, or nothing is known of it any more: it is no longer ranked."""
+        last = self._last.pop(trial, None)
+        if last is not None:
+            self._unrank(trial, last[1])
 
-    def reset(self, trial: TrialId) -> None:
-        """The trial has lost its newest checkpoint: its score is unknown, and it counts as never looked at."""
-        self.forget(trial)
-        self._perturbed_at.pop(trial, None)
+    def _unrank(self, name: TrialId, score: float) -> None:
+        if score == score:
+            place = self._names.index(name, bisect_left(self._scores, score))
+            del self._scores[place], self._names[place]
+
+    def _ahead(self, trial: Trial, scores: list[float], names: list[TrialId]) -> int:
+        """How many of these scored as the trial did and were added before it."""
+        alike = takewhile(lambda ranked: ranked[0] == trial.score, zip(scores, names, strict=True))
+        return sum(self._state.trials[name].index < trial.index for _, name in alike)
 
     def quantiles(self) -> tuple[list[TrialId], list[TrialId]]:
         """The trials of the lower and of the upper quantile, worst first."""
-        names = [name for _, _, name in self._ranking]
+        names = self._names
         size = self._sizes[len(names)]
         return names[:size], names[len(names) - size :]
 

@@ -155,7 +155,7 @@ class TakesTrialsOut(Right):
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         decisions = list(super().dispatch(state))
-        state._state.ready.clear()
+        state._state.ready._trials.clear()
         return decisions
 
 

@@ -69,7 +69,7 @@ def test_a_trial_that_starts_again_is_ranked_when_it_has_done_an_interval_anew()
     state, pbt = population(2)
     report(state, pbt, 0, 30, 0.9)
     report(state, pbt, 1, 10, 0.5)
-    pbt.reset(TrialId("t0"))
+    pbt.forget(TrialId("t0"))
     assert pbt.quantiles() == ([], [])
     assert report(state, pbt, 1, 20, 0.1) is None
     assert report(state, pbt, 0, 5, 0.0) is None

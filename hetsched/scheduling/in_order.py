@@ -11,15 +11,19 @@ from hetsched.view import StateView
 
 def serve(
     state: StateView, order: Iterable[Trial], iterations: Callable[[Trial], int] | None = None
-) -> Iterator[Dispatch]:
+) -> Iterable[Dispatch]:
     """Each idle worker, the longest idle first, takes the first trial in `order` that it can run, for an interval (or
     for what `iterations` says).
 
     A gang takes workers that have been idle longest, of the first type of which enough are idle. If there are too few,
     those of the worker's type wait with it for more.
     """
+    length = iterations or state.interval
+    if not state.restricted:
+        pairs = zip(state.idle_workers, order, strict=False)
+        return [Dispatch(trial.id, worker.id, length(trial)) for worker, trial in pairs]
     serve_all = _serve_teams if state.has_gangs else _serve_singly
-    return serve_all(state, iter(order), iterations or state.interval)
+    return serve_all(state, iter(order), length)
 
 
 def _serve_singly(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:

@@ -12,7 +12,7 @@ from hetsched.view import StateView
 from hetsched.workload import TrialId, Workload
 
 
-class Dispatch(Struct, frozen=True):
+class Dispatch(Struct, frozen=True, gc=False):
     """A decision: the trial trains the next `iterations` iterations on the worker, starting now.
 
     A trial of a gang takes `others` too, which are of the same type as the worker.

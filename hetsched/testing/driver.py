@@ -100,7 +100,7 @@ class Driver:
 
     def _could_start(self) -> bool:
         """Whether some idle worker may run some ready trial."""
-        experiments = {self.state.trials[trial].experiment for _, _, trial in self.state.ready}
+        experiments = {trial.experiment for trial in self.state.ready}
         return any(
             self.state.experiments[experiment].may_use(worker.device)
             for experiment in experiments
@@ -113,7 +113,7 @@ class Driver:
         seconds = self._times.seconds_per_iteration(trial.kind, worker.type)
         assert seconds is not None, "the true times say everything"
         return Parts(
-            start_up_s=0.0 if worker.id in self.state.warm else costs.start_up_s,
+            start_up_s=0.0 if worker.id in self.state.in_memory else costs.start_up_s,
             restore_s=costs.restore_s if self.state.must_restore(trial, worker.id) else 0.0,
             train_s=segment.iterations * seconds * (self._luck.uniform(0.5, 1.5) if self.situation.noise else 1.0),
             evaluate_s=self.state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image,

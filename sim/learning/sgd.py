@@ -15,7 +15,6 @@
 
 from collections.abc import Mapping
 from math import exp, log, pow
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -24,24 +23,30 @@ from hetsched.workload import TrialKind
 REFERENCE_BATCH = 32
 
 
-class Weights(Struct, frozen=True):
-    """Progress in iterations at the best rate, and the share of its fruits that the rate holds down (1: diverged)."""
+class Response(Struct, frozen=True, gc=False):
+    """What a kind of batch and hyperparameters do: progress an iteration, and the share held down in the end."""
+
+    hyperparameters: Mapping[str, float]
+    batch_size: int
+    gain: float
+    held: float
+    diverges: bool
+
+
+class Weights(Struct, frozen=True, gc=False):
+    """Progress in iterations at the best rate, and the share of its fruits that the rate holds down.
+
+    `response` is how they answered last: it need not be worked out again while nothing else is asked.
+    """
 
     progress: float = 0.0
     held: float = 0.0
     diverged: bool = False
+    response: Response | None = None
 
 
 FRESH = Weights()
 DIVERGED = Weights(diverged=True)
-
-
-class Response(NamedTuple):
-    """What a kind of batch and its hyperparameters do: progress an iteration, and the share held down in the end."""
-
-    gain: float
-    held: float
-    diverges: bool
 
 
 class SGDCurve:
@@ -86,8 +91,8 @@ class SGDCurve:
             raise ValueError(f"chance is {chance} and best_accuracy {best_accuracy}: expected 0 to 1, in this order")
         if not 0 <= most_held <= 1:
             raise ValueError(f"most_held is {most_held}: expected 0 to 1")
-        self._best_accuracy = best_accuracy
         self._chance = chance
+        self._span = best_accuracy - chance
         self._scale = scale
         self._power = power
         self._best = best
@@ -101,7 +106,6 @@ class SGDCurve:
         self._settling = settling
         self._divergence = divergence
         self._noise = noise
-        self._responses: dict[tuple[int, float, float], Response] = {}
 
     def fresh(self, kind: TrialKind) -> Weights:
         return FRESH
@@ -109,32 +113,35 @@ class SGDCurve:
     def train(
         self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
     ) -> Weights:
-        key = (kind.batch_size, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
-        response = self._responses.get(key)
-        if response is None:
-            response = self._responses[key] = self._respond(*key)
-        gain, final, diverges = response
-        if diverges or weights.diverged:
+        response = weights.response
+        if (
+            response is None
+            or response.hyperparameters is not hyperparameters
+            or response.batch_size != kind.batch_size
+        ):
+            response = self._respond(hyperparameters, kind.batch_size)
+        if response.diverges or weights.diverged:
             return DIVERGED
+        held = response.held
         settled = exp(-iterations / self._settling)
-        return Weights(weights.progress + gain * iterations, final + (weights.held - final) * settled)
+        progress = weights.progress + response.gain * iterations
+        return Weights(progress, held + (weights.held - held) * settled, False, response)
 
     def accuracy(self, weights: Weights) -> float:
         """The accuracy in 0..1, without noise."""
-        if weights.diverged:
-            return self._chance
         learned = 1 - pow(1 + weights.progress / self._scale, -self._power)
-        return self._chance + (self._best_accuracy - self._chance) * learned * (1 - weights.held)
+        return self._chance + self._span * learned * (1 - weights.held)
 
     def score(self, weights: Weights, normal: float) -> float:
         score = self.accuracy(weights) + self._noise * normal
         return 0.0 if score < 0 else 1.0 if score > 1 else score
 
-    def _respond(self, batch_size: int, lr: float, momentum: float) -> Response:
+    def _respond(self, hyperparameters: Mapping[str, float], batch_size: int) -> Response:
+        lr, momentum = hyperparameters["lr"], hyperparameters.get("momentum", 0.0)
         if momentum >= 1 or lr < 0:
-            return Response(0.0, 0.0, True)
+            return Response(hyperparameters, batch_size, 0.0, 0.0, True)
         if lr == 0:
-            return Response(0.0, 0.0, False)
+            return Response(hyperparameters, batch_size, 0.0, 0.0, False)
         batches = log(batch_size / REFERENCE_BATCH)
         u = log(lr / (1 - momentum)) - self._batch_rate * batches
         off = u - self._best
@@ -142,4 +149,4 @@ class SGDCurve:
         gain = exp(self._batch_gain * batches - 0.5 * (off / width) ** 2)
         exponent = (self._held_at - u) / self._held_over
         held = self._most_held / (1 + exp(exponent)) if exponent < 700 else 0.0
-        return Response(gain, held, u > self._divergence)
+        return Response(hyperparameters, batch_size, gain, held, u > self._divergence)

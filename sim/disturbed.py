@@ -1,0 +1,260 @@
+"""A simulation in which segments on their way can be slowed down or lost: by neighbours, and by faults."""
+
+from collections.abc import Collection, Generator, Iterable
+from typing import Any
+
+import msgspec
+import simpy
+from msgspec.structs import replace
+
+from hetsched.backend import Listener
+from hetsched.cluster import NodeId, Worker, WorkerId
+from hetsched.errors import HetschedError
+from hetsched.events import CheckpointLost, LogWriter, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
+from hetsched.registry import Strategy
+from hetsched.scenario import FaultsTable, Scenario
+from hetsched.scheduling.policy import Dispatch
+from hetsched.state import Trial
+from hetsched.workload import TrialId
+from sim.checkpoints import Checkpoints
+from sim.durations import Durations
+from sim.faults import Faults
+from sim.neighbours import Neighbours
+from sim.simulation import Simulation
+
+MOST_LOSSES = 100
+"""A trial that loses its segment so often in a row will never end it."""
+
+
+def disturbs(scenario: Scenario, workers: Collection[Worker]) -> bool:
+    """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
+    neighbours = Neighbours(scenario.cluster_spec(), workers).matter(scenario.charged_times)
+    return neighbours or scenario.faults != FaultsTable() or scenario.checkpoints.place != "storage"
+
+
+class Running:
+    """A segment on its way.
+
+    Its worker needs `whole_s` seconds for it and from `since` on `left_s`, times `slowness`. `end` is the event of its
+    end; it is replaced when the slowness changes, and None when the worker is done. With `crashes` it ends in a crash.
+    `sharing` is the profile's (see `Neighbours`).
+    """
+
+    slowness = 1.0
+    slowed = False
+
+    end: simpy.Event | None = None
+
+    def __init__(
+        self, decision: Dispatch, parts: Parts, started: float, whole_s: float, crashes: bool, sharing: float
+    ) -> None:
+        self.decision = decision
+        self.parts = parts
+        self.started = self.since = started
+        self.whole_s = self.left_s = whole_s
+        self.crashes = crashes
+        self.sharing = sharing
+
+    @property
+    def workers(self) -> tuple[WorkerId, ...]:
+        return (self.decision.worker, *self.decision.others)
+
+    def stretched(self, seconds: float) -> Parts:
+        """The parts of the segment, which took so many seconds on its worker."""
+        if not self.slowed:
+            return self.parts
+        factor = seconds / self.parts.total_s
+        return Parts(*(factor * part for part in msgspec.structs.astuple(self.parts)))
+
+
+class DisturbedSimulation(Simulation):
+    """Adds to a simulation that workers leave, join and slow down (`Faults` says when), and what becomes of segments
+    and checkpoints then."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        seed: int,
+        workers: Collection[Worker],
+        log_writer: LogWriter | None,
+        listen: Listener | None = None,
+    ) -> None:
+        super().__init__(scenario, strategy, seed, workers, log_writer, listen)
+        kept, times = scenario.checkpoints, scenario.charged_times
+        self._checkpoints = None if kept.place == "storage" else Checkpoints(behind=kept.place == "both")
+        self._durations = Durations(times, self.state, self._luck, self._checkpoints, kept.network_bytes_per_s)
+        self._orphans: set[TrialId] = set()
+        self._neighbours = Neighbours(scenario.cluster_spec(), workers)
+        self._faults = Faults(scenario.faults, workers, seed, self)
+        self._slow: dict[WorkerId, float] = {}
+        self._on: dict[WorkerId, Running] = {}
+        self._running: dict[TrialId, Running] = {}
+        self._losses: dict[TrialId, int] = {}
+
+    def _present(self) -> Collection[Worker]:
+        return [worker for worker in self._workers if worker.id not in self._faults.late]
+
+    def _start_processes(self) -> None:
+        self._faults.start(self.env)
+
+    # What faults do.
+
+    def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
+        """The workers are gone at once, with the segments that they ran and, if it failed, the memory of the node."""
+        if self._checkpoints is not None and node is not None:
+            self._orphans.update(self._checkpoints.lose(node, self.env.now))
+            for trial in sorted(self._orphans):
+                self._fall_back(trial, reason)
+        there = [worker for worker in workers if worker in self.state.workers]
+        for running in [running for running in self._running.values() if not set(there).isdisjoint(running.workers)]:
+            self._lose(running, reason)
+        for worker in there:
+            self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
+        self._dispatch(self.env.now)
+
+    def join(self, workers: Collection[Worker]) -> None:
+        """The workers are there, cold."""
+        for worker in workers:
+            self.dispatcher.record(WorkerJoined(self.env.now, worker))
+        self._dispatch(self.env.now)
+
+    def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None:
+        """The workers will leave: they finish what they run, if they can, and take nothing new."""
+        for worker in workers:
+            if worker in self.state.workers:
+                self.dispatcher.record(WorkerDraining(self.env.now, worker, until, reason))
+
+    def slow_down(self, worker: WorkerId, factor: float) -> None:
+        """The worker takes `factor` times as long as it should, from now on."""
+        if worker in self.state.workers:
+            self.dispatcher.record(WorkerSlowed(self.env.now, worker, factor))
+        self._slow[worker] = factor
+        self._pace([worker])
+
+    # A segment, from its start to its end.
+
+    def _start(self, decision: Dispatch, trial: Trial, parts: Parts, now: float) -> None:
+        sharing = self._durations.sharing(trial, self.state.workers[decision.worker])
+        to_crash_s = self._faults.seconds_to_crash(trial.id)
+        crashes = to_crash_s < parts.total_s
+        running = Running(decision, parts, now, min(parts.total_s, to_crash_s), crashes, sharing)
+        self._running[trial.id] = running
+        self._end_in(running.left_s, running)
+        self._neighbours.start(running.workers)
+        self._on.update(dict.fromkeys(running.workers, running))
+        self._pace(self._neighbours.of(running.workers))
+
+    def _end_in(self, seconds: float, running: Running) -> None:
+        running.end = self.env.timeout(seconds, running)
+        running.end.callbacks.append(self._end)
+
+    def _end(self, event: simpy.Event) -> None:
+        running: Any = event.value
+        if running.end is not event:  # it was put off, or the segment was lost
+            return
+        running.end = None
+        if running.crashes:
+            self._lose(running, "the trial crashed")
+            self._dispatch(self.env.now)
+        elif self._driver is None:
+            self._hand_over(running, running.stretched(self.env.now - running.started))
+        else:
+            self.env.process(self._wait_for_its_turn(self._driver, running))
+
+    def _wait_for_its_turn(self, driver: simpy.Resource, running: Running) -> Generator[simpy.Event, Any, None]:
+        done = self.env.now
+        with driver.request() as turn:
+            yield turn
+            yield self.env.timeout(self._scenario.overheads.dispatch_s)
+        if self._running.get(running.decision.trial) is running:  # else it was lost meanwhile
+            parts = running.stretched(done - running.started)
+            self._hand_over(running, replace(parts, dispatch_s=self.env.now - done))
+
+    def _hand_over(self, running: Running, parts: Parts) -> None:
+        """The driver takes the result, and the workers are free."""
+        trial = running.decision.trial
+        del self._running[trial]
+        self._leave_workers(running)
+        self._losses.pop(trial, None)
+        self._orphans.discard(trial)  # it has a checkpoint again
+        self._report(running.decision, parts, self.env.now)
+
+    def _leave_workers(self, running: Running, crashed: bool = False) -> None:
+        left_s = 0.0
+        if running.end is not None:
+            left_s = running.left_s - (self.env.now - running.since) / running.slowness
+        self._faults.trained(running.decision.trial, running.whole_s - left_s, crashed)
+        self._neighbours.end(running.workers)
+        for worker in running.workers:
+            del self._on[worker]
+        self._pace(self._neighbours.of(running.workers))
+
+    def _lose(self, running: Running, reason: str) -> None:
+        trial = running.decision.trial
+        del self._running[trial]
+        self._leave_workers(running, running.crashes)
+        running.end = None
+        self.dispatcher.lose_segment(self.env.now, trial, reason)
+        self._fall_back(trial, reason)
+        self._losses[trial] = losses = self._losses.get(trial, 0) + 1
+        if losses == MOST_LOSSES:
+            raise HetschedError(
+                f"trial {trial} lost its segment {losses} times in a row, at last because {reason}: [faults] are too "
+                "frequent for segments of this length; make them rarer or the segments shorter"
+            )
+
+    def _pace(self, workers: Iterable[WorkerId]) -> None:
+        """The slowness of these workers may have changed: so may the ends of their segments."""
+        for running in dict.fromkeys(self._on[worker] for worker in workers if worker in self._on):
+            slowness = max(
+                self._slow.get(worker, 1.0) * self._neighbours.slowness(worker, running.sharing)
+                for worker in running.workers
+            )
+            if running.end is not None and slowness != running.slowness:
+                now = self.env.now
+                running.left_s = max(0.0, running.left_s - (now - running.since) / running.slowness)
+                running.since, running.slowness, running.slowed = now, slowness, True
+                self._end_in(running.left_s * slowness, running)
+
+    def _check_end(self) -> None:
+        """Something may still come of the workers that return."""
+        if self.state.finished:
+            self._finish()
+        elif not self._faults.returning:
+            if not self.state.workers:
+                raise HetschedError(
+                    f"at {self.env.now:.3f} s the last worker left for good and {len(self.state.ready)} trials are not "
+                    "done: [faults] must leave something to run on"
+                )
+            self.dispatcher.check_stalled()
+
+    # Checkpoints in the memory of nodes.
+
+    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+        if self._checkpoints is None:
+            return super()._perturb(trial)
+        if trial.at is not None:
+            worker = self.state.workers[trial.at]
+            write_s = self._durations.write_s(trial, worker)
+            self._checkpoints.save(trial, worker.node, self.env.now, write_s, self._members[trial.id].weights)
+        exploit = super()._perturb(trial)
+        if exploit is not None:
+            self._checkpoints.exploit(trial, exploit[0])
+        return exploit
+
+    def _fall_back(self, trial: TrialId, reason: str) -> None:
+        """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it."""
+        if trial in self._running or trial not in self._orphans:
+            return
+        self._orphans.remove(trial)
+        assert self._checkpoints is not None
+        left = self._checkpoints.fall_back(trial)
+        state = self.state.trials[trial]
+        if state.completed is not None:
+            return
+        self._members[trial].weights = self._model.fresh(state.kind) if left is None else left.weights
+        iterations, score = (0, None) if left is None else (left.iterations, left.score)
+        self.dispatcher.record(CheckpointLost(self.env.now, trial, iterations, score, reason))
+        if state.experiment in self._pbt:
+            self._pbt[state.experiment].forget(trial)  # looked at anew

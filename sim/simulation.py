@@ -1,0 +1,194 @@
+"""A simulation: a dispatcher driven on the SimPy clock."""
+
+from collections.abc import Collection, Generator, Iterator
+from itertools import groupby
+from random import Random
+from typing import Any
+
+import simpy
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hetsched.backend import Listener, begin
+from hetsched.cluster import Worker
+from hetsched.dispatcher import Decided, Dispatcher
+from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
+from hetsched.learning import Weights
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario
+from hetsched.scheduling.policy import Dispatch
+from hetsched.state import State, Trial
+from hetsched.streams import stream
+from hetsched.workload import Experiment, ExperimentId, TrialId
+from sim.durations import Durations
+from sim.luck import Luck
+from sim.pbt import PopulationBasedTraining
+
+
+class Member(Struct, gc=False):
+    """What training has made of a trial, and the luck of its scores (None: it is never evaluated)."""
+
+    weights: Weights
+    luck: Iterator[float] | None
+
+
+class Simulation:
+    """One run: SimPy owns the time, the dispatcher the decisions, this class the work.
+
+    A segment lasts start-up (on a cold worker) + restore (unless the worker holds the trial's state) + iterations x
+    step time + evaluation + checkpoint, drawn by `Durations`; then its result waits for the driver, which takes
+    `overheads.dispatch_s` for each. `[overheads]` can leave out every one of these. Whatever may change a segment once
+    it is on its way is in `sim.disturbed`.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        seed: int,
+        workers: Collection[Worker],
+        log_writer: LogWriter | None,
+        listen: Listener | None = None,
+    ) -> None:
+        self.env = simpy.Environment()
+        self.state = State()
+        policy = scenario.scheduling_policy(strategy)
+        times = scenario.charged_times
+        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, times, log_writer, listen)
+        self._scenario = scenario
+        self._strategy = strategy
+        self._seed = seed
+        self._workers = workers
+        self._luck = Luck(seed)
+        self._durations = Durations(times, self.state, self._luck)
+        self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
+        self._model = scenario.learning_model()
+        self._members: dict[TrialId, Member] = {}
+        self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
+        self._to_arrive = 0
+        self._over = self.env.event()
+
+    def run(self) -> None:
+        """Run from the start to the end.
+
+        Raises PolicyError for a decision that is refused and for a stalled policy, and HetschedError if faults leave
+        nothing to run on.
+        """
+        begin(self.dispatcher, "sim", self._scenario, self._strategy, self._seed, self._present())
+        experiments = self._scenario.workload_spec().experiments
+        self._to_arrive = len(experiments)
+        for arrival_s, together in groupby(experiments, key=lambda experiment: experiment.arrival_s):
+            self.env.timeout(arrival_s, list(together)).callbacks.append(self._arrive)
+        self._start_processes()
+        self.env.run(self._over)
+        self.dispatcher.record(RunEnded(self.env.now, "completed"))
+
+    # What a disturbed simulation does otherwise.
+
+    def _present(self) -> Collection[Worker]:
+        """The workers that are there at the start."""
+        return self._workers
+
+    def _start_processes(self) -> None:
+        """Start what goes on beside the segments."""
+
+    def _start(self, decision: Dispatch, trial: Trial, parts: Parts, now: float) -> None:
+        """Put a segment on its way."""
+        simpy.Timeout(self.env, parts.total_s, (decision, parts)).callbacks.append(self._end)
+
+    def _end(self, event: simpy.Event) -> None:
+        """A worker is done with a segment: its result goes to the driver."""
+        decision, parts = event._value
+        if self._driver is None:
+            self._report(decision, parts, self.env.now)
+        else:
+            self.env.process(self._wait_for_driver(self._driver, decision, parts))
+
+    def _wait_for_driver(
+        self, driver: simpy.Resource, decision: Dispatch, parts: Parts
+    ) -> Generator[simpy.Event, Any, None]:
+        """One driver serves all workers, one result at a time."""
+        done = self.env.now
+        with driver.request() as turn:
+            yield turn
+            yield self.env.timeout(self._scenario.overheads.dispatch_s)
+        self._report(decision, replace(parts, dispatch_s=self.env.now - done), self.env.now)
+
+    def _check_end(self) -> None:
+        """Nothing runs and nothing is to arrive: it is over, or the policy has stalled."""
+        if self.state.finished:
+            self._finish()
+        else:
+            self.dispatcher.check_stalled()
+
+    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+        pbt = self._pbt.get(trial.experiment)
+        if pbt is None:
+            return None
+        exploit = pbt.perturb(trial)
+        if exploit is not None:
+            self._members[trial.id].weights = self._members[exploit[0]].weights
+        return exploit
+
+    # What happens.
+
+    def _arrive(self, event: simpy.Event) -> None:
+        """Experiments arrive at the same time: the policy is asked when all of them are there."""
+        together: Any = event.value
+        for experiment in together:
+            assert isinstance(experiment, Experiment)
+            self._to_arrive -= 1
+            if experiment.pbt is not None:
+                rng = Random(stream(self._seed, "pbt", experiment.id).integers(2**63).item())
+                self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
+            self.dispatcher.arrive(self.env.now, experiment, self._seed)
+            self._luck.arrive(experiment)
+            for trial in experiment.trial_ids():
+                luck = self._luck.normals("score", trial) if experiment.evaluation_images else None
+                self._members[trial] = Member(self._model.fresh(self.state.trials[trial].kind), luck)
+        self._dispatch(self.env.now)
+
+    def _wake(self, event: simpy.Event) -> None:
+        if event.value == self.dispatcher.wake_at:  # else the policy has thought better of it
+            self._carry_out(self.dispatcher.wake(self.env.now), self.env.now)
+
+    def _dispatch(self, now: float) -> None:
+        self._carry_out(self.dispatcher.dispatch(now), now)
+
+    def _carry_out(self, decided: Decided, now: float) -> None:
+        state, draw = self.state, self._durations.parts
+        for decision in decided.starts:
+            trial = state.trials[decision.trial]
+            parts = draw(trial, state.workers[decision.worker], decision.iterations)
+            self._start(decision, trial, parts, now)
+        for stopped in decided.stops:
+            self._forget(state.trials[stopped])
+        wake_at = self.dispatcher.wake_at
+        if wake_at is not None:
+            self.env.timeout(wake_at - now, wake_at).callbacks.append(self._wake)
+        if not state.running and not self._to_arrive:
+            self._check_end()
+
+    def _finish(self) -> None:
+        if not self._over.triggered:
+            self._over.succeed()
+
+    def _report(self, decision: Dispatch, parts: Parts, now: float) -> None:
+        """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
+        trial, member = self.state.trials[decision.trial], self._members[decision.trial]
+        score = 0.0
+        if member.luck is not None:
+            member.weights = weights = self._model.train(
+                member.weights, trial.kind, trial.hyperparameters, decision.iterations
+            )
+            score = self._model.score(weights, next(member.luck))
+        ended = SegmentEnded(now, decision.trial, decision.worker, decision.iterations, score, parts)
+        trial = self.dispatcher.end_segment(ended, self._perturb)
+        if trial.completed is not None:
+            self._forget(trial)
+        self._carry_out(self.dispatcher.dispatch(now), now)
+
+    def _forget(self, trial: Trial) -> None:
+        """A completed trial is no longer ranked."""
+        if trial.experiment in self._pbt:
+            self._pbt[trial.experiment].forget(trial.id)
