@@ -21,6 +21,7 @@ _OFF: dict[str, bool | float] = {
     "noise": False,
     "sharing": False,
     "dispatch_s": 0.0,
+    "latency_s": 0.0,
 }
 
 

@@ -167,18 +167,23 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
         predicted, measured = [], []
         for seed in seeds:
             home = run_folder(folder / "predicted", strategy, seed)
-            predicted.append(carry_out("sim", predicting, strategy, seed, home)[0].metrics)
+            predicted.append(validating.Repetition.of(carry_out("sim", predicting, strategy, seed, home)[0]))
         for seed in seeds:
             home = run_folder(folder / "measured", strategy, seed)
             with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
                 progress.note("starting")
-                measured.append(carry_out("ray", scenario, strategy, seed, home, progress.listen)[0].metrics)
+                run, _ = carry_out("ray", scenario, strategy, seed, home, progress.listen)
+                measured.append(validating.Repetition.of(run))
         agreements[str(strategy)] = validating.agreement(predicted, measured)
-        everything[str(strategy)] = measured
+        everything[str(strategy)] = [repetition.metrics for repetition in measured]
+    order = validating.order_agreement(agreements.values())
+    mean_error = validating.mean_absolute_error_percent(agreements.values())
     document = {
         **about(scenario),
         "seeds": list(seeds),
         "folder": str(folder),
+        "mean_absolute_makespan_error_percent": mean_error,
+        "order": order,
         "strategies": agreements,
     }
     write_summary(folder, "validate", document)
@@ -187,6 +192,14 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         print_heading(f"{scenario.name}: predicted against measured, {len(seeds)} runs a strategy", scenario)
         show(tables.agreement_table(agreements))
+        if mean_error is not None:
+            say(f"mean absolute error of the makespan: {mean_error:.1f}%")
+        if order.kendall_tau is not None:
+            distinct = "none" if order.kendall_tau_distinct is None else f"{order.kendall_tau_distinct:.2f}"
+            say(
+                f"Kendall's tau of predicted against measured order: {order.kendall_tau:.2f}; over the "
+                f"{order.distinct_pairs} pairs whose measured intervals do not overlap: {distinct}"
+            )
 
     finish(options, emit, document, table, folder)
 

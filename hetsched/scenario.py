@@ -304,7 +304,8 @@ class OverheadsTable(_Table):
     """What the simulator charges beside training.
 
     `noise` makes every duration vary, `sharing` slows trials down that share a node. `dispatch_s` is the driver's time
-    per segment; it serves one after the other.
+    per segment; it serves one after the other. `latency_s` is what the messages between driver and worker take per
+    segment, any number of them at once.
     """
 
     start_up: bool = True
@@ -314,6 +315,7 @@ class OverheadsTable(_Table):
     noise: bool = True
     sharing: bool = True
     dispatch_s: Seconds = 0.0
+    latency_s: Seconds = 0.0
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -1,19 +1,25 @@
 """Predicted against measured: profile what will run, simulate it, run it, say how far the two agree."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from statistics import fmean, median, stdev
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from hetsched.cluster import WorkerId, WorkerType
-from hetsched.events import Event, SegmentEnded
+from hetsched.events import Event, SegmentEnded, SegmentStarted, read_log
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes
+from hetsched.run import Run
 from hetsched.scenario import Scenario
 from hetsched.state import State
-from hetsched.workload import TrialKind
+from hetsched.statistics import bootstrap_interval, spread
+from hetsched.workload import TrialId, TrialKind
+
+Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
+"""The worker and the iterations of every trial's k-th segment."""
 
 PROBE = "least-progress"
 """The scheduling policy of a calibration run: it moves trials between workers, so that restores are seen."""
@@ -22,12 +28,14 @@ PROBE = "least-progress"
 class Error(Struct, frozen=True):
     """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
 
-    `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured.
+    `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
+    95% bootstrap interval, paired by seed, None with one repetition.
     """
 
     predicted: float
     measured: float
     error_percent: float | None
+    ci95_percent: tuple[float, float] | None = None
 
 
 class WorkerAgreement(Struct, frozen=True):
@@ -36,20 +44,37 @@ class WorkerAgreement(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    """How far prediction and measurement agree for one strategy. Seconds end in `_s`."""
+    """How far prediction and measurement agree for one strategy. Seconds end in `_s`.
+
+    `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
+    worker for as many iterations: of those of the run that has more.
+    """
 
     makespan_s: Error
     best_accuracy: Error
     utilisation: Error
+    decisions: float
     workers: dict[WorkerId, WorkerAgreement]
     measured_makespans_s: list[float]
 
 
+class OrderAgreement(Struct, frozen=True):
+    """Whether prediction and measurement put the strategies into the same order, by mean makespan.
+
+    `kendall_tau` is over all pairs of strategies, `kendall_tau_distinct` over those `distinct_pairs` whose measured 95%
+    intervals (Student's t) do not overlap; None where there is no pair.
+    """
+
+    kendall_tau: float | None
+    kendall_tau_distinct: float | None
+    distinct_pairs: int
+
+
 class Calibration(Struct, frozen=True):
-    """What a run showed of the machine: a profile, and the driver's seconds per segment."""
+    """What a run showed of the machine: a profile, and the seconds of a segment that its worker did not account for."""
 
     rows: list[ProfileRow]
-    dispatch_s: float
+    latency_s: float
 
 
 def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
@@ -91,8 +116,8 @@ def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
             seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
         state.apply(event)
     rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
-    dispatch = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
-    return Calibration(rows, median(dispatch) if dispatch else 0.0)
+    latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
+    return Calibration(rows, fmean(latencies) if latencies else 0.0)
 
 
 class _Seen(NamedTuple):
@@ -110,6 +135,8 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
     rates = [seconds / segment.ended.iterations for seconds, segment in zip(trained, seen, strict=True)]
     starts = [segment.ended.parts.start_up_s for segment in seen if segment.ended.parts.start_up_s > 0]
     restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
+    evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
+    checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
     return ProfileRow(
         model=kind.model,
         dataset=kind.dataset,
@@ -119,46 +146,118 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
         gpu_share=worker.gpu_share,
         seconds_per_iteration=sum(trained) / iterations,
         # A segment averages over its iterations: the root of their number undoes that, if they are independent.
-        noise_cv=stdev(rates) / fmean(rates) * (iterations / len(seen)) ** 0.5 if len(rates) > 1 else None,
-        evaluation_s_per_image=fmean(segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen),
+        noise_cv=_cv(rates, (iterations / len(seen)) ** 0.5),
+        evaluation_s_per_image=fmean(evaluations),
+        evaluation_cv=_cv(evaluations),
         start_up_s=fmean(starts) if starts else None,
+        start_up_cv=_cv(starts),
         restore_s=fmean(restores) if restores else None,
-        checkpoint_s=fmean(segment.ended.parts.checkpoint_s for segment in seen),
+        restore_cv=_cv(restores),
+        checkpoint_s=fmean(checkpoints),
+        checkpoint_cv=_cv(checkpoints),
         provenance=provenance,
     )
 
 
+def _cv(values: Sequence[float], factor: float = 1.0) -> float | None:
+    """The coefficient of variation, times `factor`; None if it cannot be had."""
+    return factor * stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
+
+
 def calibrated(scenario: Scenario, calibration: Calibration) -> Scenario:
-    """The scenario with step times, costs and dispatch time as measured."""
-    overheads = scenario.overheads.model_copy(update={"dispatch_s": calibration.dispatch_s})
+    """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
     return scenario.replace(overheads=overheads).replace_times(StepTimes(calibration.rows))
 
 
-def agreement(predicted: Sequence[Metrics], measured: Sequence[Metrics]) -> Agreement:
-    """Compare the means of repetitions."""
-    by_worker = [m.workers for m in predicted], [m.workers for m in measured]
+class Repetition(NamedTuple):
+    """A run under one seed: its figures, and the decisions in its log."""
+
+    metrics: Metrics
+    decisions: Decisions
+
+    @classmethod
+    def of(cls, run: Run) -> "Repetition":
+        return cls(run.metrics, decisions(read_log(run.log)))
+
+
+def decisions(events: Iterable[Event]) -> Decisions:
+    """On which worker, for how many iterations, the k-th segment of every trial started (k from 1)."""
+    count: Counter[TrialId] = Counter()
+    found: Decisions = {}
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            count[event.trial] += 1
+            found[event.trial, count[event.trial]] = event.worker, event.iterations
+    return found
+
+
+def agreement(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -> Agreement:
+    """Compare repetitions under the same seeds in turn."""
+
+    def compare(figure: Callable[[Metrics], float]) -> Error:
+        return error([figure(run.metrics) for run in predicted], [figure(run.metrics) for run in measured])
+
     workers = {
         worker: WorkerAgreement(
-            error([m[worker].utilisation for m in by_worker[0]], [m[worker].utilisation for m in by_worker[1]]),
-            error([m[worker].segments for m in by_worker[0]], [m[worker].segments for m in by_worker[1]]),
+            compare(lambda m, worker=worker: m.workers[worker].utilisation),  # type: ignore[misc]
+            compare(lambda m, worker=worker: m.workers[worker].segments),  # type: ignore[misc]
         )
-        for worker in measured[0].workers
+        for worker in measured[0].metrics.workers
     }
+    shares = [
+        len(p.decisions.items() & m.decisions.items()) / max(len(p.decisions), len(m.decisions), 1)
+        for p, m in zip(predicted, measured, strict=True)
+    ]
     return Agreement(
-        makespan_s=error([m.makespan_s for m in predicted], [m.makespan_s for m in measured]),
-        best_accuracy=error([m.best_accuracy for m in predicted], [m.best_accuracy for m in measured]),
-        utilisation=error([m.utilisation for m in predicted], [m.utilisation for m in measured]),
+        makespan_s=compare(lambda m: m.makespan_s),
+        best_accuracy=compare(lambda m: m.best_accuracy),
+        utilisation=compare(lambda m: m.utilisation),
+        decisions=fmean(shares),
         workers=workers,
-        measured_makespans_s=[m.makespan_s for m in measured],
+        measured_makespans_s=[run.metrics.makespan_s for run in measured],
     )
 
 
+def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
+    """Kendall's tau of the strategies' predicted against their measured makespans: of all pairs, those in the same
+    order less those in the other one, as a part of all."""
+    signs, distinct = [], []
+    for one, other in combinations(agreements, 2):
+        predicted = one.makespan_s.predicted - other.makespan_s.predicted
+        measured = one.makespan_s.measured - other.makespan_s.measured
+        sign = (predicted * measured > 0) - (predicted * measured < 0)
+        signs.append(sign)
+        if _apart(spread(one.measured_makespans_s).ci95, spread(other.measured_makespans_s).ci95):
+            distinct.append(sign)
+    return OrderAgreement(
+        fmean(signs) if signs else None,
+        fmean(distinct) if distinct else None,
+        len(distinct),
+    )
+
+
+def _apart(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    return one is not None and other is not None and (one[1] < other[0] or other[1] < one[0])
+
+
+def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None:
+    """The mean over strategies of the absolute error of the predicted makespan."""
+    errors = [a.makespan_s.error_percent for a in agreements]
+    known = [abs(error) for error in errors if error is not None]
+    return fmean(known) if known else None
+
+
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
-    """
+    """Of figures under the same seeds in turn.
+
     >>> error([9.0, 9.0], [10.0, 8.0])
-    Error(predicted=9.0, measured=9.0, error_percent=0.0)
+    Error(predicted=9.0, measured=9.0, error_percent=0.0, ci95_percent=(-11.11111111111111, 11.11111111111111))
     >>> error([9.0], [10.0]).error_percent
     -10.0
     """
     p, m = fmean(predicted), fmean(measured)
-    return Error(p, m, 100 * (p - m) / m if m else None)
+    if not m:
+        return Error(p, m, None)
+    signed = [100 * (one - other) / m for one, other in zip(predicted, measured, strict=True)]
+    return Error(p, m, 100 * (p - m) / m, bootstrap_interval(signed))

@@ -83,7 +83,9 @@ class DisturbedSimulation(Simulation):
         super().__init__(scenario, strategy, seed, workers, log_writer, listen)
         kept, times = scenario.checkpoints, scenario.charged_times
         self._checkpoints = None if kept.place == "storage" else Checkpoints(behind=kept.place == "both")
-        self._durations = Durations(times, self.state, self._luck, self._checkpoints, kept.network_bytes_per_s)
+        self._durations = Durations(
+            times, self.state, self._luck, self._checkpoints, kept.network_bytes_per_s, scenario.overheads.latency_s
+        )
         self._orphans: set[TrialId] = set()
         self._neighbours = Neighbours(scenario.cluster_spec(), workers)
         self._faults = Faults(scenario.faults, workers, seed, self)
@@ -169,7 +171,7 @@ class DisturbedSimulation(Simulation):
             yield self.env.timeout(self._scenario.overheads.dispatch_s)
         if self._running.get(running.decision.trial) is running:  # else it was lost meanwhile
             parts = running.stretched(done - running.started)
-            self._hand_over(running, replace(parts, dispatch_s=self.env.now - done))
+            self._hand_over(running, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done))
 
     def _hand_over(self, running: Running, parts: Parts) -> None:
         """The driver takes the result, and the workers are free."""

@@ -55,13 +55,15 @@ class Durations:
         luck: Luck,
         checkpoints: Checkpoints | None = None,
         network_bytes_per_s: float = inf,
+        latency_s: float = 0.0,
     ) -> None:
-        """Without `checkpoints` they are in storage."""
+        """Without `checkpoints` they are in storage. `latency_s` is the scenario's."""
         self._times = times
         self._state = state
         self._luck = luck
         self._checkpoints = checkpoints
         self._network_bytes_per_s = network_bytes_per_s
+        self._latency_s = latency_s
         self._prices: dict[tuple[WorkerId, ExperimentId, int, int], Prices] = {}
         self._train = Draws(luck, "train")
         self._draws = {source: Draws(luck, source) for source in ("start-up", "restore", "evaluate", "checkpoint")}
@@ -87,10 +89,10 @@ class Durations:
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
             restore_s = self._vary(mean_s, costs.restore_cv, "restore", trial)
         if steady:
-            return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, 0.0)
+            return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, self._latency_s)
         evaluation_s = self._vary(evaluation_s, costs.evaluation_cv, "evaluate", trial)
         checkpoint_s = self._vary(save_s, costs.checkpoint_cv, "checkpoint", trial)
-        return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, 0.0)
+        return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, self._latency_s)
 
     def sharing(self, trial: Trial, worker: Worker) -> float:
         """The factor by which the trial is slower when all other cores of the worker's node train as well."""

@@ -36,9 +36,9 @@ class Simulation:
     """One run: SimPy owns the time, the dispatcher the decisions, this class the work.
 
     A segment lasts start-up (on a cold worker) + restore (unless the worker holds the trial's state) + iterations x
-    step time + evaluation + checkpoint, drawn by `Durations`; then its result waits for the driver, which takes
-    `overheads.dispatch_s` for each. `[overheads]` can leave out every one of these. Whatever may change a segment once
-    it is on its way is in `sim.disturbed`.
+    step time + evaluation + checkpoint + latency, drawn by `Durations`; then its result waits for the driver, which
+    takes `overheads.dispatch_s` for each. `[overheads]` can leave out every one of these. Whatever may change a segment
+    once it is on its way is in `sim.disturbed`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Simulation:
         self._seed = seed
         self._workers = workers
         self._luck = Luck(seed)
-        self._durations = Durations(times, self.state, self._luck)
+        self._durations = Durations(times, self.state, self._luck, latency_s=scenario.overheads.latency_s)
         self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
         self._model = scenario.learning_model()
         self._members: dict[TrialId, Member] = {}
@@ -112,7 +112,7 @@ class Simulation:
         with driver.request() as turn:
             yield turn
             yield self.env.timeout(self._scenario.overheads.dispatch_s)
-        self._report(decision, replace(parts, dispatch_s=self.env.now - done), self.env.now)
+        self._report(decision, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
 
     def _check_end(self) -> None:
         """Nothing runs and nothing is to arrive: it is over, or the policy has stalled."""

@@ -4,11 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.events import SegmentEnded, read_log
+from hetsched.cluster import WorkerId
+from hetsched.events import SegmentEnded, SegmentStarted, read_log
 from hetsched.metrics import measure
-from hetsched.scenario import parse_strategy
-from hetsched.validate import agreement, calibrate, calibrated, probe_scenario
-from hetsched.workload import TrialKind
+from hetsched.scenario import Scenario, parse_strategy
+from hetsched.validate import (
+    Agreement,
+    OrderAgreement,
+    Repetition,
+    agreement,
+    calibrate,
+    calibrated,
+    decisions,
+    error,
+    mean_absolute_error_percent,
+    order_agreement,
+    probe_scenario,
+)
+from hetsched.workload import TrialId, TrialKind
 from tests.conftest import Simulate, make_scenario
 
 NODES = (
@@ -16,14 +29,14 @@ NODES = (
     {"name": "a", "cores": 2},
     {"name": "b", "cores": 1, "pace": 1.5},
 )
-QUIET = {"noise": False, "dispatch_s": 0.25}
+QUIET = {"noise": False, "latency_s": 0.25}
 
 
 def test_a_probe_run_gives_back_the_profile_that_it_ran_on(simulate_log: Simulate) -> None:
     scenario = make_scenario(NODES, overheads=QUIET, population=9, stop_iterations=100)
     probe = probe_scenario(scenario, workers=3)
     found = calibrate(simulate_log(probe, "fusion+least-progress"), "a test")
-    assert found.dispatch_s == pytest.approx(0.25)
+    assert found.latency_s == pytest.approx(0.25)
     again = calibrated(scenario, found)
     kind = TrialKind("resnet18", "cifar10", 32)
     for worker in scenario.workers(parse_strategy("fusion+fifo")):
@@ -52,17 +65,59 @@ def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> No
     assert any(event.parts.restore_s > 0 for event in ended)
 
 
+def repetition(simulate_log: Simulate, scenario: Scenario, seed: int = 0) -> Repetition:
+    log = simulate_log(scenario, seed=seed)
+    return Repetition(measure(log, scenario), decisions(log))
+
+
 def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
     fast = make_scenario(NODES, overheads={"noise": False}, population=6)
     slow = make_scenario(NODES, overheads={"noise": False, "dispatch_s": 10.0}, population=6)
-    predicted = [measure(simulate_log(fast), fast)]
-    measured = [measure(simulate_log(slow), slow)]
+    predicted, measured = [repetition(simulate_log, fast)], [repetition(simulate_log, slow)]
     found = agreement(predicted, measured)
     assert found.makespan_s.error_percent is not None and found.makespan_s.error_percent < 0
-    assert found.makespan_s.predicted == predicted[0].makespan_s
+    assert found.makespan_s.predicted == predicted[0].metrics.makespan_s
     assert set(found.workers) == {"g/gpu0", "a/cpu0", "b/cpu0"}
     assert sum(w.segments.measured for w in found.workers.values()) == 12
-    assert agreement(measured, measured).makespan_s.error_percent == 0
+    same = agreement(measured, measured)
+    assert same.makespan_s.error_percent == 0
+    assert same.decisions == 1
+
+
+def started(trial: str, worker: str, iterations: int = 10) -> SegmentStarted:
+    return SegmentStarted(0.0, TrialId(trial), WorkerId(worker), iterations)
+
+
+def test_decisions_are_alike_if_a_trials_segment_goes_to_the_same_worker_for_as_long() -> None:
+    measured = [started("t0", "a"), started("t1", "b"), started("t0", "b"), started("t1", "a")]
+    predicted = [started("t1", "b"), started("t0", "a"), started("t0", "a"), started("t1", "a", 5)]
+    assert decisions(measured)[TrialId("t0"), 2] == ("b", 10)
+    shared = decisions(measured).items() & decisions(predicted).items()
+    assert shared == {((TrialId("t0"), 1), ("a", 10)), ((TrialId("t1"), 1), ("b", 10))}
+
+
+def strategy_with(predicted: float, measured: list[float]) -> Agreement:
+    makespan = error([predicted] * len(measured), measured)
+    return Agreement(makespan, makespan, makespan, 1.0, {}, measured)
+
+
+def test_the_order_counts_pairs_in_the_same_order_and_those_apart_on_their_own() -> None:
+    fast = strategy_with(10.0, [10.0, 10.1, 9.9])
+    middle = strategy_with(21.0, [20.0, 20.1, 19.9])
+    noisy = strategy_with(20.0, [15.0, 25.0, 22.0])  # predicted before, measured after the middle one; they overlap
+    found = order_agreement([fast, middle, noisy])
+    assert found.kendall_tau == pytest.approx(1 / 3)
+    assert (found.kendall_tau_distinct, found.distinct_pairs) == (1.0, 1)
+    assert order_agreement([fast]) == OrderAgreement(None, None, 0)
+
+
+def test_the_interval_of_an_error_is_paired_by_seed() -> None:
+    found = error([11.0, 22.0, 33.0], [10.0, 20.0, 30.0])
+    assert found.error_percent == pytest.approx(10.0)
+    assert found.ci95_percent is not None
+    low, high = found.ci95_percent
+    assert 5.0 <= low <= 10.0 <= high <= 15.0
+    assert mean_absolute_error_percent([strategy_with(9.0, [10.0]), strategy_with(12.0, [10.0])]) == pytest.approx(15.0)
 
 
 def test_a_log_that_was_cut_off_is_read_up_to_there(tmp_path: Path, simulate_log: Simulate) -> None:

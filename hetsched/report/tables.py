@@ -139,12 +139,13 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
     table = Table(header_style="bold")
     table.add_column("strategy")
     table.add_column("figure")
-    for heading in ("predicted", "measured", "error"):
+    for heading in ("predicted", "measured", "error", "95% interval"):
         table.add_column(heading, justify="right")
     for name, figures in agreements.items():
         _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}")
         _agreement_row(table, "", "best accuracy", figures.best_accuracy, "{:.3f}")
         _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}")
+        table.add_row("", "decisions alike", f"{figures.decisions:.0%}")
         for worker, of_worker in figures.workers.items():
             _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}")
             _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}")
@@ -154,7 +155,9 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
 
 def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str) -> None:
     percent = "" if error.error_percent is None else f"{error.error_percent:+.1f}%"
-    table.add_row(name, figure, form.format(error.predicted), form.format(error.measured), percent)
+    ends = error.ci95_percent
+    interval = "" if ends is None else f"{ends[0]:+.1f} .. {ends[1]:+.1f}%"
+    table.add_row(name, figure, form.format(error.predicted), form.format(error.measured), percent, interval)
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:
