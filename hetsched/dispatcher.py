@@ -100,6 +100,11 @@ class Dispatcher:
         for follow in self._followers:
             follow(event)
 
+    def commit(self) -> None:
+        """What was recorded so far belongs together: see `LogWriter`."""
+        if self._log is not None:
+            self._log.commit()
+
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
         self.record(ExperimentArrived(time, experiment))
@@ -120,14 +125,12 @@ class Dispatcher:
         elif exploit := perturb(trial):
             source, hyperparameters = exploit
             self.record(TrialExploited(ended.time, trial.id, source, hyperparameters))
-        if self._log is not None:
-            self._log.commit()
+        self.commit()
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
         self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
-        if self._log is not None:
-            self._log.commit()
+        self.commit()
 
     def dispatch(self, time: float) -> Decided:
         """The policy's decisions for this moment, validated and recorded.
