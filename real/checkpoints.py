@@ -96,4 +96,4 @@ def damage(path: Path) -> str | None:
         return error.strerror or type(error).__name__
     except (BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # all that a damaged archive leads to
         return f"damaged: {error}"
-    return None if broken is None else f"damaged: the checksum of {broken.rpartition('/')[2]} is wrong"
+    return None if broken is None else f"damaged: the checksum of part {broken.rpartition('/')[2]} is wrong"
