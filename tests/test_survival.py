@@ -373,17 +373,32 @@ def cannot_write(node: str) -> None:
     resource.prlimit(raylet(node), resource.RLIMIT_FSIZE, (2**24, 2**24))
 
 
-def test_a_node_on_which_everything_fails_is_set_aside(scenario: Scenario, tmp_path: Path) -> None:
-    testbed.connect(scenario.cluster_spec())
+def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(tmp_path: Path) -> None:
+    endless = scenario_in(tmp_path, stop_iterations=9000)
+    testbed.connect(endless.cluster_spec())
     cannot_write("a")
-    events = carry_out(scenario, tmp_path)
+
+    def repair(seen: SimpleNamespace) -> None:
+        os.kill(raylet("a"), signal.SIGKILL)
+        start_again("a")
+
+    aside = Once(lambda seen: not on_node(seen.state, "a"), repair)
+    end = Once(trains_on("a/cpu0"), lambda seen: setattr(InTurn, "enough", True))
+
+    def watch(seen: SimpleNamespace) -> None:
+        aside(seen)
+        end(seen)
+
+    events = carry_out(endless, tmp_path, watch)
     lost = of(events, SegmentLost)
     assert [event.worker for event in lost] == ["a/cpu0"] * 3
+    assert all("cannot be written" in event.reason for event in lost)
     [left] = of(events, WorkerLeft)
-    assert "node a was set aside: 3 segments in a row failed there" in left.reason
-    assert trained(events) == ITERATIONS
-    assert {event.worker for event in of(events, SegmentEnded)} == {"b/cpu0"}
-    testbed.close()
+    assert "node a was set aside: 3 segments in a row failed there, the last of e-" in left.reason
+    joined = of(events, WorkerJoined)[-1]
+    ended = of(events, SegmentEnded, worker="a/cpu0")
+    assert left.time < joined.time < ended[0].time
+    assert {event.trial for event in of(events, SegmentEnded)} == set(ITERATIONS)
 
 
 def test_without_a_node_that_works_the_run_ends(
