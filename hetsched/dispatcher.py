@@ -76,7 +76,8 @@ class Dispatcher:
         self._fruitless = 0
         self._policy = policy
         self._times = times
-        self._commit = log.commit if log is not None else _nothing
+        self.commit = log.commit if log is not None else _nothing
+        """What was recorded so far belongs together: see `LogWriter`."""
         self._apply = state.apply
         followers: list[Callable[[Event], None]] = [] if log is None else [log.write]
         if listen is not None:
@@ -121,13 +122,13 @@ class Dispatcher:
         elif exploit := perturb(trial):
             source, hyperparameters = exploit
             self.record(TrialExploited(ended.time, name, source, hyperparameters))
-        self._commit()
+        self.commit()
         return state.trials[name]
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
         self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
-        self._commit()
+        self.commit()
 
     def dispatch(self, time: float) -> Decided:
         """The policy's decisions for this moment, validated and recorded.

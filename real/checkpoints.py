@@ -1,16 +1,35 @@
-"""The checkpoints of a run: which file holds each trial's latest state, and which files nobody needs any more."""
+"""The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
 
+from glob import escape
 from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile, ZipFile
 
+from hetsched.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
 from hetsched.workload import TrialId
+
+GENERATIONS = 2
+"""So many states of a trial stay on disk: if the newest cannot be read, the one before it can."""
+
+
+class Generation(NamedTuple):
+    """A state of a trial: its file, after how many iterations of the trial's own it was, and the score of its
+    weights."""
+
+    path: Path
+    iterations: int
+    score: float
 
 
 class Checkpoints:
-    """One file a segment in `folder`. A trial refers to one file, after an exploit to another trial's."""
+    """One file a segment in `folder`. A trial refers to its newest files, after an exploit to another trial's, too.
+
+    What there is follows from the log alone: `follow` is told of every event, in a run or from a log that is read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._latest: dict[TrialId, Path] = {}
+        self._kept: dict[TrialId, tuple[Generation, ...]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, trial: TrialId, iterations: int) -> Path:
@@ -19,16 +38,62 @@ class Checkpoints:
 
     def latest(self, trial: TrialId) -> Path | None:
         """What the trial goes on from, None if it starts afresh."""
-        return self._latest.get(trial)
+        kept = self._kept.get(trial)
+        return kept[-1].path if kept else None
+
+    def before(self, trial: TrialId) -> Generation | None:
+        """What the trial falls back to if its latest state is lost, None if it would start anew."""
+        kept = self._kept.get(trial, ())
+        return kept[-2] if len(kept) > 1 else None
+
+    def follow(self, event: Event) -> None:
+        """Something happened: files that no trial refers to any more are deleted."""
+        if isinstance(event, SegmentEnded):
+            iterations = self._iterations(event.trial) + event.iterations
+            self._add(event.trial, Generation(self.path(event.trial, iterations), iterations, event.score))
+        elif isinstance(event, TrialExploited):
+            source = self._kept[event.source][-1]
+            self._add(event.trial, source._replace(iterations=self._iterations(event.trial)))
+        elif isinstance(event, CheckpointLost):
+            self._set(event.trial, self._kept[event.trial][:-1])
+        elif isinstance(event, SegmentLost):
+            for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):
+                path.unlink(missing_ok=True)
 
     def keep_only(self, trial: TrialId) -> None:
-        """The run is over: of all files, only that of this trial is still wanted."""
-        for path in set(self._latest.values()) - {self._latest[trial]}:
+        """The run is over: of all files, only that of this trial's latest state is still wanted."""
+        wanted = self.latest(trial)
+        for path in self._folder.iterdir():
+            if path != wanted and path.is_file():
+                path.unlink(missing_ok=True)
+
+    def _iterations(self, trial: TrialId) -> int:
+        kept = self._kept.get(trial)
+        return kept[-1].iterations if kept else 0
+
+    def _add(self, trial: TrialId, generation: Generation) -> None:
+        # A trial that fell back writes the same file again: that counts once.
+        others = tuple(kept for kept in self._kept.get(trial, ()) if kept.path != generation.path)
+        self._set(trial, (*others, generation)[-GENERATIONS:])
+
+    def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
+        before = self._kept.get(trial, ())
+        self._kept[trial] = generations
+        wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
+        for path in {kept.path for kept in before} - wanted:
             path.unlink(missing_ok=True)
 
-    def refer(self, trial: TrialId, path: Path) -> None:
-        """The trial goes on from `path`; the file it referred to before is deleted when no other trial does."""
-        before = self._latest.get(trial)
-        self._latest[trial] = path
-        if before is not None and before not in self._latest.values():
-            before.unlink(missing_ok=True)
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint's file, None if nothing is: it is there, complete, and as it was written.
+
+    PyTorch writes a checksum for every tensor but does not look at them when it reads.
+    """
+    try:
+        with ZipFile(path) as archive:
+            broken = archive.testzip()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # all that a damaged archive leads to
+        return f"damaged: {error}"
+    return None if broken is None else f"damaged: the checksum of part {broken.rpartition('/')[2]} is wrong"

@@ -5,9 +5,9 @@ parked at PAUSED until the policy names a worker for it, and every worker's acto
 end of the run. The policy stays in this process: Tune pickles the scheduler, which leaves its `Run` out.
 """
 
+import logging
 import pickle
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import ray
 from ray import tune
-from ray.exceptions import RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
@@ -26,19 +26,24 @@ from ray.tune.search import BasicVariantGenerator
 from hetsched.cluster import WorkerId
 from hetsched.dispatcher import Decided, Dispatcher
 from hetsched.errors import HetschedError, InputError
-from hetsched.events import Parts, SegmentEnded
+from hetsched.events import CheckpointLost, Parts, SegmentEnded, WorkerJoined, WorkerLeft
 from hetsched.scheduling.policy import Dispatch
 from hetsched.state import Segment, Status, Trial
 from hetsched.streams import stream
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
-from real.checkpoints import Checkpoints
+from real.blame import MAX_FAILURES, STRIKES, Blame
+from real.checkpoints import Checkpoints, damage
+from real.nodes import Nodes
 from real.testbed import RayNodeId
 from real.trainable import Assignment, Plan
+from real.training import CheckpointError
 
 T = TypeVar("T")
 
-MAX_FAILURES = 3
-"""How often a trial may fail and be taken up again."""
+logger = logging.getLogger(__name__)
+
+MOST_LETTERS = 300
+"""Of an error in the log."""
 
 
 class Clock:
@@ -61,7 +66,8 @@ class Clock:
 class WorkerPlacement(tune.PlacementGroupFactory):
     """The resources of one worker, on its node.
 
-    Tune keeps actors by their placement, so that of two workers differs even if they are alike and on one node.
+    Tune keeps actors by their placement, so that of two workers differs even if they are alike and on one node, and so
+    does that of a worker whose node has died and come back.
     """
 
     def __init__(self, plan: Plan, ray_node: RayNodeId) -> None:
@@ -74,10 +80,14 @@ class WorkerPlacement(tune.PlacementGroupFactory):
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkerPlacement) and self.worker == other.worker
+        return isinstance(other, WorkerPlacement) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(self.worker)
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[WorkerId, RayNodeId]:
+        return self.worker, self.ray_node
 
 
 @dataclass
@@ -89,7 +99,7 @@ class Run:
     dispatcher: Dispatcher
     checkpoints: Checkpoints
     plans: dict[WorkerId, Plan]
-    placements: dict[WorkerId, WorkerPlacement]
+    nodes: Nodes
     clock: Clock = field(default_factory=Clock)
     error: Exception | None = None
 
@@ -139,9 +149,23 @@ class TuneInternals:
     def __init__(self, controller: Any) -> None:
         self._controller = getattr(controller, "_tune_controller", controller)
 
+        manager = self._controller._actor_manager
+        manager._actor_task_failed = _as_death(manager._actor_task_failed)
+        manager._actor_start_failed = _as_death(manager._actor_start_failed)
+
     def keep_warm(self, placement: WorkerPlacement) -> None:
         """Keep one idle actor of this placement, whatever Tune plans to start."""
         self._controller._actor_cache.increase_max(placement)
+
+    def dismiss(self, placement: WorkerPlacement) -> None:
+        """Keep no actor of this placement any more, and kill what there is."""
+        cache, manager = self._controller._actor_cache, self._controller._actor_manager
+        cache.decrease_max(placement)
+        while cache.has_cached_object(placement):
+            cache.pop_cached_object(placement)
+        for actor, (_, resources) in list(manager._live_actors_to_ray_actors_resources.items()):
+            if resources.resource_request == placement:
+                manager.remove_actor(actor, kill=True)
 
     def park(self, trial: TuneTrial) -> None:
         """Keep a trial that failed, and that Tune has queued again, from being started."""
@@ -158,6 +182,16 @@ class TuneInternals:
     def pause(self, trial: TuneTrial) -> None:
         """Take a trial that has just reported off its actor, which is free when this returns."""
         self._controller.pause_trial(trial, should_checkpoint=False)
+
+    def take_back(self, trial: TuneTrial) -> None:
+        """Park a trial that is queued or trains. Its actor, if it has one, is to be dismissed."""
+        if trial in self._controller._trial_to_actor:
+            self._controller.pause_trial(trial, should_checkpoint=False)
+        elif trial.status == TuneTrial.PENDING:
+            self._controller._set_trial_status(trial, TuneTrial.PAUSED)
+        if trial in self._controller._staged_trials:
+            self._controller._unstage_trial_with_resources(trial)
+        self._controller._resetting_trials.discard(trial)
 
     def stop(self, trial: TuneTrial) -> None:
         """End a paused trial."""
@@ -179,7 +213,22 @@ class TuneInternals:
         error: Exception = pickle.loads(Path(trial.pickled_error_file).read_bytes())
         if isinstance(error, RayTaskError):
             error = error.cause
-        return error, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        lines = str(error).splitlines() or [""]
+        # Of a dead actor, Ray gives its name and address first.
+        line = next((line for line in lines if " because " in line and isinstance(error, RayActorError)), lines[0])
+        return error, f"{type(error).__name__}: {line[:MOST_LETTERS]}"
+
+
+def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
+    """Tune's actor manager ends the experiment on errors that it does not know, such as that of an actor which Ray
+    killed for want of memory. Told like this, it takes them all for deaths of actors."""
+
+    def told(*, exception: Exception, **whose: Any) -> None:
+        known = isinstance(exception, RayActorError | RayTaskError)
+        error = exception if known else RayActorError(error_msg=f"{type(exception).__name__}: {exception}")
+        failed(exception=error, **whose)
+
+    return told
 
 
 class DispatchingPBT(PopulationBasedTraining):
@@ -205,7 +254,8 @@ class DispatchingPBT(PopulationBasedTraining):
         self._tune_trials: dict[TrialId, TuneTrial] = {}
         self._to_start: list[Dispatch] = []
         self._ask_policy = True
-        self._failures: Counter[TrialId] = Counter()
+        self._blame = Blame()
+        self._placements: dict[WorkerId, WorkerPlacement] = {}
         self._actors: dict[WorkerId, Any] = {}
         self._start_up_s: dict[WorkerId, float] = {}
 
@@ -217,8 +267,8 @@ class DispatchingPBT(PopulationBasedTraining):
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         if not self._tune_trials:
             self._tune = TuneInternals(tune_controller)
-            for placement in self._run.placements.values():
-                self._tune.keep_warm(placement)
+            for worker in self._run.plans:
+                self._place(worker)
         if trial in self._trial_state:  # it failed, and Tune has queued it again
             self._tune.park(trial)
             return
@@ -259,6 +309,7 @@ class DispatchingPBT(PopulationBasedTraining):
     def _start_decided(self) -> None:
         if not self._run.clock.started:
             self._run.clock.start()
+        self._watch_nodes()
         now, wake_at = self._run.clock.now(), self._run.dispatcher.wake_at
         if self._ask_policy:
             self._ask_policy = False
@@ -268,16 +319,26 @@ class DispatchingPBT(PopulationBasedTraining):
         for decision in self._to_start:
             trial = self._tune_trials[decision.trial]
             trial.set_config({**trial.config, "plan": self._run.plans[decision.worker]})
-            self._tune.start(trial, self._run.placements[decision.worker])
+            self._tune.start(trial, self._placements[decision.worker])
         self._to_start.clear()
+        self._check_stalled()
 
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Dispatch]:
         """Stop what the policy stops, but for the trial whose segment is just `ending`; return what it starts."""
         for trial in decided.stops:
             if trial != ending:
                 self._tune.stop(self._tune_trials[trial])
-        self._run.dispatcher.check_stalled()
         return decided.starts
+
+    def _check_stalled(self) -> None:
+        """Nothing runs and trials wait: while nodes are away, that may pass."""
+        state, nodes = self._run.dispatcher.state, self._run.nodes
+        if state.running or not state.ready or nodes.may_return:
+            return
+        if not state.workers:
+            reasons = "; ".join(nodes.absences.values())
+            raise HetschedError(f"no worker is left and {len(state.ready)} trials are not done: {reasons}")
+        self._run.dispatcher.check_stalled()
 
     def _started(self, trial: TuneTrial) -> None:
         segment = self._run.dispatcher.state.running[trial.config["trial"]]
@@ -305,11 +366,11 @@ class DispatchingPBT(PopulationBasedTraining):
         now = run.clock.now()
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
-        iterations = state.trials[segment.trial].iterations + segment.iterations
-        run.checkpoints.refer(segment.trial, run.checkpoints.path(segment.trial, iterations))
         parts = self._parts(now - segment.started, segment.worker, result)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
+        node = run.plans[segment.worker].worker.node
+        self._blame.succeeded(segment.trial, node, state.trials[segment.trial].iterations)
         decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]
@@ -323,7 +384,7 @@ class DispatchingPBT(PopulationBasedTraining):
         return TrialScheduler.NOOP
 
     def _check_place(self, segment: Segment, result: dict[str, Any]) -> None:
-        place = self._run.placements[segment.worker]
+        place = self._placements[segment.worker]
         if (result["worker"], result["ray_node"]) != (place.worker, place.ray_node):
             raise HetschedError(
                 f"trial {segment.trial!r} was sent to worker {segment.worker!r} and trained on {result['worker']!r}, "
@@ -336,17 +397,100 @@ class DispatchingPBT(PopulationBasedTraining):
         known = {"start_up_s": self._start_up_s.pop(worker, 0.0)} | {key: result[key] for key in keys}
         return Parts(**known, dispatch_s=max(0.0, seconds - sum(known.values())))
 
+    # What goes wrong, and with whom.
+
     def _lose_segment(self, trial: TuneTrial) -> None:
-        identifier: TrialId = trial.config["trial"]
+        run, identifier = self._run, trial.config["trial"]
         cause, reason = self._tune.last_error(trial)
-        if identifier in self._run.dispatcher.state.running:
-            self._run.dispatcher.lose_segment(self._run.clock.now(), identifier, reason)
-        self._failures[identifier] += 1
+        self._ask_policy = True
+        segment = run.dispatcher.state.running.get(identifier)
+        if segment is None:
+            return
+        run.dispatcher.lose_segment(run.clock.now(), identifier, reason)
         if isinstance(cause, InputError):
             raise cause  # to try again would not help
-        if self._failures[identifier] > MAX_FAILURES:
-            raise HetschedError(f"trial {identifier!r} failed {MAX_FAILURES + 1} times, at last with: {reason}")
+        file = run.checkpoints.latest(identifier)
+        node = run.plans[segment.worker].worker.node
+        if isinstance(cause, CheckpointError) and file is not None and (what := damage(file)) is not None:
+            self._fall_back(identifier, f"checkpoint {file}: {what}")
+            self._blame.lost_checkpoint(identifier)
+        elif isinstance(cause, RayActorError) and self._out_of_reach(segment.worker, cause):
+            return
+        else:
+            self._blame.failed(identifier, node)
+        if (failures := self._blame.failures(identifier)) > MAX_FAILURES:
+            raise HetschedError(f"trial {identifier!r} failed {failures} times, at last with: {reason}")
+        if self._blame.strikes(node) >= STRIKES:
+            self._blame.forgive(node)
+            run.nodes.set_aside(node, f"{STRIKES} segments in a row failed there, the last of {identifier}: {reason}")
+            self._follow_nodes()
+
+    def _fall_back(self, trial: TrialId, reason: str) -> None:
+        """The trial's latest state is lost: it goes on from the one before. PBT forgets its score, as in simulation."""
+        before = self._run.checkpoints.before(trial)
+        iterations, score = (0, None) if before is None else (before.iterations, before.score)
+        logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
+        self._run.dispatcher.record(CheckpointLost(self._run.clock.now(), trial, iterations, score, reason))
+        self._run.dispatcher.commit()
+        of_pbt = self._trial_state[self._tune_trials[trial]]
+        of_pbt.last_score, of_pbt.last_perturbation_time, of_pbt.last_train_time = None, 0, 0
+
+    def _out_of_reach(self, worker: WorkerId, cause: RayActorError) -> bool:
+        """Whether the worker's actor is lost with its node, rather than for a reason of its own.
+
+        Of an actor that dies on a node that lives, the node tells. Where nobody tells, the node is in doubt: Ray may
+        take a minute to miss it, and until then would try to start actors there.
+        """
+        self._watch_nodes(at_once=True)
+        if worker not in self._placements:
+            return True
+        if not isinstance(cause, ActorUnavailableError):
+            return False
+        self._run.nodes.doubt(self._run.plans[worker].worker.node)
+        self._follow_nodes()
+        return True
+
+    # Nodes that go and come.
+
+    def _watch_nodes(self, at_once: bool = False) -> None:
+        if self._run.nodes.look(at_once):
+            self._follow_nodes()
+
+    def _follow_nodes(self) -> None:
+        """Workers of nodes that are not there any more leave, those of nodes that are there now join."""
+        run = self._run
+        for worker, placement in list(self._placements.items()):
+            node = run.plans[worker].worker.node
+            if run.nodes.there.get(node) != placement.ray_node:
+                self._leave(worker, run.nodes.absences[node])
+        for worker, plan in run.plans.items():
+            if worker not in self._placements and self._place(worker):
+                run.dispatcher.record(WorkerJoined(run.clock.now(), plan.worker))
+        run.dispatcher.commit()
         self._ask_policy = True
+
+    def _place(self, worker: WorkerId) -> bool:
+        """Give the worker its place, if its node is there."""
+        plan = self._run.plans[worker]
+        ray_node = self._run.nodes.there.get(plan.worker.node)
+        if ray_node is None:
+            return False
+        placement = self._placements[worker] = WorkerPlacement(plan, ray_node)
+        self._tune.keep_warm(placement)
+        return True
+
+    def _leave(self, worker: WorkerId, reason: str) -> None:
+        """The worker is gone, with the segment that it ran or was to run."""
+        dispatcher, now = self._run.dispatcher, self._run.clock.now()
+        placement = self._placements.pop(worker)
+        for segment in [segment for segment in dispatcher.state.running.values() if segment.worker == worker]:
+            self._tune.take_back(self._tune_trials[segment.trial])
+            dispatcher.lose_segment(now, segment.trial, reason)
+        self._to_start = [decision for decision in self._to_start if decision.worker != worker]
+        self._tune.dismiss(placement)
+        self._actors.pop(worker, None)
+        self._start_up_s.pop(worker, None)
+        dispatcher.record(WorkerLeft(now, worker, reason))
 
     # Population-Based Training: Ray's rules, our weights.
 
@@ -370,11 +514,7 @@ class DispatchingPBT(PopulationBasedTraining):
         config, _ = self._get_new_config(trial, trial_to_clone)
         hyperparameters = {key: config[key] for key in self._hyperparam_mutations}
         trial.set_config({**trial.config, **hyperparameters})
-        source: TrialId = trial_to_clone.config["trial"]
-        weights = self._run.checkpoints.latest(source)
-        assert weights is not None, "a ranked trial has finished a segment"
-        self._run.checkpoints.refer(trial.config["trial"], weights)
-        self._exploit_made = source, hyperparameters
+        self._exploit_made = trial_to_clone.config["trial"], hyperparameters
 
 
 class AssignOnStart(tune.Callback):

@@ -19,6 +19,9 @@ NODE_LABEL = "hetsched-node"
 
 OBJECT_STORE_BYTES = 100 * 2**20  # weights travel as files, so hardly anything is ever put into it
 READY_S = 60.0
+HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 3}
+"""When Ray gives a node up that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
+settings: 15 s, 65 s). A busy machine must not be taken for a dead one."""
 
 RayNodeId = NewType("RayNodeId", str)
 
@@ -91,6 +94,8 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
     _stay_on_loopback(True)
     os.environ["RAY_AUTH_MODE"] = "disabled"  # else the token of any other Ray on this machine would be asked for
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    for key, value in HEALTH_CHECKS.items():
+        os.environ.setdefault(f"RAY_health_check_{key}", str(value))
     if sum(node.cores for node in cluster) > (os.cpu_count() or 1):
         # Threads that spin while they wait for one that was descheduled slow a step down thirtyfold.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -156,8 +161,8 @@ def _check_gpus(cluster: ClusterSpec) -> int:
     return available
 
 
-def _ray_nodes(cluster: ClusterSpec) -> dict[NodeId, RayNodeId]:
-    alive = [node for node in ray.nodes() if node["Alive"]]
+def _ray_nodes(cluster: ClusterSpec, nodes: list[dict[str, Any]] | None = None) -> dict[NodeId, RayNodeId]:
+    alive = [node for node in (ray.nodes() if nodes is None else nodes) if node["Alive"]]
     by_label = {node["Labels"].get(NODE_LABEL): node for node in alive}
     by_address = {node["NodeManagerAddress"]: node for node in alive}
     found = {}
@@ -171,6 +176,18 @@ def _ray_nodes(cluster: ClusterSpec) -> dict[NodeId, RayNodeId]:
             )
         _check_size(node, ray_node["Resources"])
         found[node.id] = RayNodeId(ray_node["NodeID"])
+    return found
+
+
+def present(cluster: ClusterSpec) -> dict[NodeId, RayNodeId]:
+    """Of the nodes of the scenario those that Ray has now and that are as large as they should be."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    found: dict[NodeId, RayNodeId] = {}
+    for node in cluster:
+        try:
+            found |= _ray_nodes(ClusterSpec((node,)), alive)
+        except InputError:
+            continue
     return found
 
 

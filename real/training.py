@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from hetsched.errors import HetschedError, nearest
 from real import data
+from real.checkpoints import damage
 from real.models import build
 
 EVALUATION_BATCH = 500
@@ -137,21 +139,30 @@ class Training:
         return float(total.item() / iterations)
 
     def evaluate(self) -> float:
-        """Return the accuracy on the test images, 0 to 1; a diverged model gets a number too."""
+        """Return the accuracy on the test images, 0 to 1.
+
+        A model that has diverged, so that what it answers is not finite, scores 0: lower than any that guesses. Every
+        score in a log comes from here, so none is ever nan.
+        """
         self._ready()
         self._model.eval()
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        finite = torch.ones((), dtype=torch.bool, device=self._device)
         with torch.inference_mode():
             for start in range(0, len(self._test_labels), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
-                predicted = self._model(_normalised(self._test_images[batch])).argmax(1)
-                correct += (predicted == self._test_labels[batch]).sum()
-        return float(correct.item() / len(self._test_labels))
+                answers = self._model(_normalised(self._test_images[batch]))
+                correct += (answers.argmax(1) == self._test_labels[batch]).sum()
+                finite &= answers.isfinite().all()
+        return float(correct.item() / len(self._test_labels)) if finite else 0.0
 
     def save(self, path: Path) -> int:
         """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
 
         The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+
+        Raises:
+            OSError, CheckpointError: the file cannot be written.
         """
         content = {
             "model": self.settings.model,
@@ -166,6 +177,11 @@ class Training:
             torch.save(content, unfinished)
             size = unfinished.stat().st_size
             unfinished.replace(path)
+        except RuntimeError as error:  # what torch makes of a disk that takes no more
+            free = disk_usage(path.parent).free
+            raise CheckpointError(
+                f"checkpoint {path} cannot be written, {free / 2**20:.0f} MiB are free there: {_first_line(error)}"
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return size
@@ -182,6 +198,8 @@ class Training:
         group = _sgd_group(hyperparameters)
         try:
             content = torch.load(path, map_location=self._device, weights_only=True)
+            if (what := damage(path)) is not None:
+                raise ValueError(what)
             if content["model"] != self.settings.model:
                 raise CheckpointError(
                     f"checkpoint {path} is of model {content['model']!r}: expected {self.settings.model!r}; "

@@ -12,7 +12,7 @@ from hetsched.backend import LOG_NAME, Listener, Outcome, begin
 from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import HetschedError, InputError, nearest
-from hetsched.events import LogWriter, RunEnded
+from hetsched.events import Event, LogWriter, RunEnded
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario, profiled_workers
 from hetsched.state import State
@@ -21,7 +21,8 @@ from real import testbed
 from real.checkpoints import Checkpoints
 from real.data import CLASSES
 from real.models import MODELS
-from real.scheduler import AssignOnStart, DispatchingPBT, Population, Run, WorkerPlacement
+from real.nodes import Nodes
+from real.scheduler import AssignOnStart, DispatchingPBT, Population, Run
 from real.trainable import Plan, SegmentTrainable
 from real.training import Settings
 
@@ -59,15 +60,16 @@ def run(
     ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
     with LogWriter(folder / LOG_NAME) as log:
         policy = scenario.scheduling_policy(strategy)
-        dispatcher = Dispatcher(State(), policy, strategy.scheduling, scenario.times, log, listen)
-        work = Run(
-            experiment,
-            seed,
-            dispatcher,
-            Checkpoints(folder.resolve() / "checkpoints"),
-            plans,
-            {worker.id: WorkerPlacement(plans[worker.id], ray_nodes[worker.node]) for worker in workers},
-        )
+        checkpoints = Checkpoints(folder.resolve() / "checkpoints")
+
+        def follow(state: State, event: Event) -> None:
+            checkpoints.follow(event)
+            if listen is not None:
+                listen(state, event)
+
+        dispatcher = Dispatcher(State(), policy, strategy.scheduling, scenario.times, log, follow)
+        nodes = Nodes(scenario.cluster_spec(), ray_nodes)
+        work = Run(experiment, seed, dispatcher, checkpoints, plans, nodes)
         begin(dispatcher, "ray", scenario, strategy, seed, workers)
         dispatcher.arrive(0.0, experiment, seed)
         try:

@@ -8,7 +8,6 @@ which neither shows; with just these two taken out, on any course; and as the su
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,6 +61,7 @@ class FakeController:
     """What schedulers ask of Tune's controller. An exploited trial has been started again when it reports next."""
 
     search_alg = None
+    _actor_manager = SimpleNamespace(_actor_task_failed=None, _actor_start_failed=None)
 
     def __init__(self, trials: list[FakeTrial]) -> None:
         self._trials = trials
@@ -152,9 +152,8 @@ class RealRuns:
 
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._controller = FakeController(trials)
-        checkpoints: Any = SimpleNamespace(latest=lambda trial: Path("a checkpoint"), refer=lambda trial, path: None)
         nobody: Any = None
-        self.scheduler = DispatchingPBT(Run(experiment, 0, nobody, checkpoints, {}, {}))
+        self.scheduler = DispatchingPBT(Run(experiment, 0, nobody, nobody, {}, nobody))
         luck: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
         self.scheduler._luck = luck
         for trial in trials:

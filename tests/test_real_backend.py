@@ -35,7 +35,6 @@ from hetsched.scheduling.policy import Dispatch  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
 from real import scheduler, testbed, tune  # noqa: E402
-from real.checkpoints import Checkpoints  # noqa: E402
 
 POPULATION, STOP, INTERVAL = 6, 9, 3
 PACE_S = {"v100": 0.06, "cpu": 0.18}
@@ -375,26 +374,6 @@ def test_unknown_model_is_refused_at_once(scenario: Scenario, tmp_path: Path) ->
     odd = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={"model": "resnet81"})]})
     with pytest.raises(InputError, match="e.model: no model 'resnet81' .* 'resnet18'"):
         tune.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
-
-
-def test_checkpoints_are_deleted_when_no_trial_refers_to_them(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "checkpoints")
-
-    def save(trial: Any, iterations: int) -> Path:
-        path = checkpoints.path(trial, iterations)
-        path.touch()
-        checkpoints.refer(trial, path)
-        return path
-
-    first, other = save("a", 1), save("b", 1)
-    checkpoints.refer("b", first)  # type: ignore[arg-type]
-    assert first.exists()
-    assert not other.exists()
-    second = save("a", 2)
-    assert first.exists()
-    checkpoints.refer("b", second)  # type: ignore[arg-type]
-    assert not first.exists()
-    assert checkpoints.latest("b") == second  # type: ignore[arg-type]
 
 
 def test_luck_of_pbt_is_its_own() -> None:
