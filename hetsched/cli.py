@@ -12,7 +12,7 @@ from pathlib import Path
 from hetsched import commands
 from hetsched.errors import HetschedError, InputError
 from hetsched.host import available_cores
-from hetsched.registry import load_policy_file
+from hetsched.registry import load_file
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with stdout_for_the_document(options.json) as emit:
             for path in options.policy_file:
-                load_policy_file(path)
+                load_file(path)
             options.command(options, emit)
     except InputError as error:
         return fail(error, 2)

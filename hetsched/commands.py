@@ -20,7 +20,7 @@ from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
 from hetsched.fan_out import fan_out, run_folder
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
-from hetsched.registry import Registry, Strategy, load_policy_file
+from hetsched.registry import Registry, Strategy, load_file
 from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
@@ -351,7 +351,7 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
     for target in targets:
         before = known()
         if target.endswith(".py"):
-            load_policy_file(Path(target))
+            load_file(Path(target))
             named = [key for key, factory in known().items() if before.get(key) is not factory]
             problem = "registers no policy; put @register(NAME) before the class"
         else:
@@ -377,6 +377,11 @@ def real_scenario(options: argparse.Namespace) -> Scenario:
         if not data_dir.is_dir():
             raise InputError(f"{name}: {data_dir}: no such folder")
         changes["data_dir"] = str(data_dir.resolve())
+    if scenario.real.model_file is not None:
+        model_file = options.scenario.parent / scenario.real.model_file
+        if not model_file.is_file():
+            raise InputError(f"{options.scenario}: real.model_file: {model_file}: no such file")
+        changes["model_file"] = str(model_file.resolve())
     if options.address is not None:
         changes["address"] = options.address
     return scenario.replace(real=scenario.real.model_copy(update=changes))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.backend import LOG_NAME, load_part
 from hetsched.errors import HetschedError
-from hetsched.registry import Strategy, load_policy_file
+from hetsched.registry import Strategy, load_file
 from hetsched.run import Run, carry_out
 from hetsched.scenario import Scenario
 
@@ -140,7 +140,7 @@ def _unpacked(scenario: bytes) -> Scenario:
 def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
     """Each file as it was changed last: joblib keeps its processes for the next comparison."""
     for path, _ in policy_files:
-        load_policy_file(path)
+        load_file(path)
 
 
 @lru_cache(maxsize=1)
@@ -150,4 +150,4 @@ def _load_sources(sources: tuple[tuple[str, bytes], ...]) -> None:
             path = Path(folder) / str(number) / name
             path.parent.mkdir()
             path.write_bytes(source)
-            load_policy_file(path)
+            load_file(path)

@@ -112,15 +112,15 @@ class Strategy(NamedTuple):
         return f"{self.allocation}+{self.scheduling}"
 
 
-def load_policy_file(path: Path) -> None:
-    """Import a user's own file, whose `@register` lines add its policies.
+def load_file(path: Path, what: str = "policy") -> None:
+    """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
 
     Raises InputError if the file is missing or raises.
     """
-    name = f"hetsched_policy_file_{path.stem}"
+    name = f"hetsched_{what}_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise InputError(f"{path}: not a Python file with a policy")
+        raise InputError(f"{path}: not a Python file with a {what}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

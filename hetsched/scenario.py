@@ -406,10 +406,12 @@ class MetricsTable(_Table):
 
 
 class RealTable(_Table):
-    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`."""
+    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`. `model_file`
+    is a Python file that registers models; paths are relative to the scenario's file."""
 
     time_scale: Factor = 1.0
     data_dir: str | None = None
+    model_file: str | None = None
     address: str | None = None
 
 

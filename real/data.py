@@ -1,4 +1,5 @@
-"""The images that are trained on: CIFAR-10 and CIFAR-100 from parquet or torchvision, and a synthetic stand-in."""
+"""The images that are trained on: CIFAR-10 and CIFAR-100 from parquet or torchvision, other parquet folders, and a
+synthetic stand-in."""
 
 import functools
 import io
@@ -21,10 +22,20 @@ from torch.nn.functional import interpolate
 from hetsched.errors import InputError, nearest
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "synthetic": 10}
-"""The data sets by name, and their number of classes."""
+"""The data sets whose number of classes is known beforehand."""
+
+PARQUET = "parquet"
+"""Whatever pictures of 32x32 are in a folder of parquet files; it has as many classes as its labels say."""
+
+DATASETS = (*CLASSES, PARQUET)
+"""The data sets by name."""
 
 _SUBSET_SEED = 20240229
-_PARQUET_COLUMNS = {"cifar10": (("img", "image"), ("label",)), "cifar100": (("img", "image"), ("fine_label",))}
+_PARQUET_COLUMNS = {
+    "cifar10": (("img", "image"), ("label",)),
+    "cifar100": (("img", "image"), ("fine_label",)),
+    PARQUET: (("img", "image"), ("label", "fine_label")),
+}
 _TORCHVISION = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}
 _WAYS_OUT = (
     "either allow network access for a download, or point --data-dir at a folder with train-*.parquet and "
@@ -55,9 +66,15 @@ def classes(dataset: str) -> int:
     Raises:
         ValueError: no such data set; the message has the nearest name.
     """
+    _check_name(dataset)
     if dataset not in CLASSES:
-        raise ValueError(f"unknown dataset {dataset!r}: {nearest(dataset, CLASSES)}")
+        raise ValueError(f"how many classes {dataset!r} has is known only when it is read; profile another dataset")
     return CLASSES[dataset]
+
+
+def _check_name(dataset: str) -> None:
+    if dataset not in DATASETS:
+        raise ValueError(f"unknown dataset {dataset!r}: {nearest(dataset, DATASETS)}")
 
 
 def load(
@@ -69,8 +86,8 @@ def load(
     from torchvision's files there or in ~/.cache/hetsched, which are downloaded if they are missing.
 
     Args:
-        dataset: "cifar10", "cifar100" or "synthetic".
-        data_dir: where the files are; the synthetic images need none.
+        dataset: "cifar10", "cifar100", "synthetic" or "parquet".
+        data_dir: where the files are; "parquet" needs one, the synthetic images need none.
         train_images: keep only so many, the first of a fixed random order; None: all (10,000 synthetic ones).
         test_images: likewise (2,000 synthetic ones).
 
@@ -78,7 +95,7 @@ def load(
         ValueError: no such data set, or fewer than one image asked for.
         DataError: the images cannot be had, or there are fewer than asked for.
     """
-    classes(dataset)
+    _check_name(dataset)
     for name, wanted in (("train_images", train_images), ("test_images", test_images)):
         if wanted is not None and wanted < 1:
             raise ValueError(f"{name} is {wanted}: expected at least 1")
@@ -91,15 +108,21 @@ def _load(dataset: str, data_dir: Path | None, train_images: int | None, test_im
         train = _synthetic(train_images or 10_000, seed=1)
         test = _synthetic(test_images or 2_000, seed=2)
         return Images(dataset, *train, *test, classes=CLASSES[dataset], synthetic=True)
+    if dataset == PARQUET and data_dir is None:
+        raise DataError("parquet: no folder was named; point --data-dir at one with train-*.parquet and test-*.parquet")
     if data_dir is not None and not data_dir.is_dir():
         raise DataError(f"{dataset}: there is no folder {data_dir}; {_WAYS_OUT}")
     folder = data_dir or Path("~/.cache/hetsched").expanduser()
     if (folder / dataset).is_dir():
         folder = folder / dataset
-    read = _parquet if data_dir is not None and any(folder.rglob("*.parquet")) else _from_torchvision
+    has_parquet = data_dir is not None and any(folder.rglob("*.parquet"))
+    read = _parquet if has_parquet or dataset == PARQUET else _from_torchvision
     train = read(dataset, folder, "train", train_images)
     test = read(dataset, folder, "test", test_images)
-    return Images(dataset, *train, *test, classes=CLASSES[dataset], synthetic=False)
+    known = CLASSES.get(dataset, 1 + max(int(labels.max()) for _, labels in (train, test)))
+    for _, labels in (train, test):
+        _check_labels(dataset, folder, labels, known)
+    return Images(dataset, *train, *test, classes=known, synthetic=False)
 
 
 def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int | None) -> Tensor:
@@ -149,7 +172,6 @@ def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tupl
             f"{dataset}: the {split} images under {folder} cannot be decoded ({error}); expected structs "
             f"{{bytes, path}} of 32x32 PNG files and whole-number labels; copy the files again, or {_WAYS_OUT}"
         ) from error
-    _check_labels(dataset, folder, labels)
     return images, labels
 
 
@@ -166,11 +188,11 @@ def _decoded(encoded: bytes | None) -> Tensor:
     return torch.from_numpy(numpy.array(image)).permute(2, 0, 1)
 
 
-def _check_labels(dataset: str, folder: Path, labels: Tensor) -> None:
+def _check_labels(dataset: str, folder: Path, labels: Tensor, known: int) -> None:
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= CLASSES[dataset]:
+    if low < 0 or high >= known:
         raise DataError(
-            f"{dataset}: the labels under {folder} go from {low} to {high}; expected 0 to {CLASSES[dataset] - 1}; "
+            f"{dataset}: the labels under {folder} go from {low} to {high}; expected 0 to {known - 1}; "
             "is it another data set?"
         )
 

@@ -1,27 +1,54 @@
-"""The models that can be trained, by name.
+"""The models that can be trained, by name: those below, and a user's own from a file.
 
 `resnet18` and `resnet18-cifar` share a name and little else: the CIFAR stem keeps the full 32x32 resolution
 and costs about 15 times the arithmetic, so their step times must never be mixed.
 """
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 from torch import nn
-from torchvision.models import resnet18, resnet50
+from torchvision.models import VisionTransformer, resnet18, resnet50
 
 from hetsched.errors import nearest
+from hetsched.registry import load_file
+
+C = TypeVar("C", bound=Callable[[int], nn.Module])
+
+MODELS: dict[str, Callable[[int], nn.Module]] = {}
+"""Name to constructor; a constructor takes the number of classes and returns a model of images (N, 3, 32, 32)."""
 
 
+def register(name: str) -> Callable[[C], C]:
+    """Make what follows the model of that name: `@register("my-net")` before a function or a class."""
+
+    def add(constructor: C) -> C:
+        MODELS[name] = constructor
+        return constructor
+
+    return add
+
+
+def load_models(path: Path | None) -> None:
+    """Import a user's own file, whose `@register` lines add its models. Raises InputError if it cannot be had."""
+    if path is not None:
+        load_file(path, "model")
+
+
+@register("resnet18")
 def _resnet18(classes: int) -> nn.Module:
     model: nn.Module = resnet18(weights=None, num_classes=classes)
     return model
 
 
+@register("resnet50")
 def _resnet50(classes: int) -> nn.Module:
     model: nn.Module = resnet50(weights=None, num_classes=classes)
     return model
 
 
+@register("resnet18-cifar")
 def _resnet18_cifar(classes: int) -> nn.Module:
     """ResNet-18 with the stem of kuangliu/pytorch-cifar: 3x3, stride 1, no pooling.
 
@@ -35,12 +62,13 @@ def _resnet18_cifar(classes: int) -> nn.Module:
     return cifar
 
 
-MODELS: dict[str, Callable[[int], nn.Module]] = {
-    "resnet18": _resnet18,
-    "resnet50": _resnet50,
-    "resnet18-cifar": _resnet18_cifar,
-}
-"""Name to constructor; a constructor takes the number of classes. Add a model by adding an entry."""
+@register("vit-tiny")
+def _vit_tiny(classes: int) -> nn.Module:
+    """A vision transformer of DeiT-Ti's width (Touvron et al. 2021: 192, 3 heads) at half its depth, on 4x4 patches."""
+    model: nn.Module = VisionTransformer(
+        image_size=32, patch_size=4, num_layers=6, num_heads=3, hidden_dim=192, mlp_dim=768, num_classes=classes
+    )
+    return model
 
 
 def build(name: str, classes: int) -> nn.Module:

@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="must be new")
     parser.add_argument("--data-dir", type=Path, help="folder of the data set")
     parser.add_argument("--model", default="resnet18")
-    parser.add_argument("--dataset", default="cifar10", choices=sorted(data.CLASSES))
+    parser.add_argument("--dataset", default="cifar10", choices=sorted(data.DATASETS))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--recordings", type=int, default=52, metavar="N")

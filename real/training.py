@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from hetsched.errors import HetschedError, nearest
 from real import data
 from real.checkpoints import damage
-from real.models import build
+from real.models import build, load_models
 
 EVALUATION_BATCH = 500
 """Images in one forward pass of `Training.evaluate`."""
@@ -35,7 +35,8 @@ class CheckpointError(HetschedError):
 class Settings:
     """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
 
-    `train_images` and `evaluation_images` limit how many images are used (None: all of them).
+    `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
+    models (see `real.models`), and is to be found under that name wherever this is trained.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Settings:
     data_dir: Path | None = None
     train_images: int | None = None
     evaluation_images: int | None = None
+    model_file: Path | None = None
 
 
 class Training:
@@ -67,6 +69,7 @@ class Training:
             data.DataError: the images cannot be had.
         """
         torch.set_num_threads(threads)
+        load_models(settings.model_file)
         self.settings = settings
         self.iterations = 0
         self._device = torch.device(device)

@@ -19,8 +19,8 @@ from hetsched.state import State
 from hetsched.workload import Experiment
 from real import testbed
 from real.checkpoints import Checkpoints
-from real.data import CLASSES
-from real.models import MODELS
+from real.data import DATASETS
+from real.models import MODELS, load_models
 from real.nodes import Nodes
 from real.scheduler import AssignOnStart, DispatchingPBT, Population, Run
 from real.trainable import Plan, SegmentTrainable
@@ -120,6 +120,7 @@ def _trial_name(trial: tune.experiment.Trial) -> str:
 
 
 def _only_experiment(scenario: Scenario) -> Experiment:
+    load_models(_path(scenario.real.model_file))
     experiments = scenario.workload_spec().experiments
     if len(experiments) > 1:
         raise InputError(
@@ -136,7 +137,7 @@ def _only_experiment(scenario: Scenario) -> Experiment:
             f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
             f"{experiment.gang}; set gang = 1, or simulate"
         )
-    for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, CLASSES)):
+    for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, DATASETS)):
         if word not in known:
             key = f"workload.experiments.{experiment.id}.{field}"
             raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
@@ -150,14 +151,14 @@ def _plans(
 
     Raises InputError for a paced worker whose step time the profile does not know.
     """
-    data_dir = scenario.real.data_dir
     settings = Settings(
         experiment.model,
         experiment.dataset,
         max(experiment.batch_sizes),
-        None if data_dir is None else Path(data_dir),
+        _path(scenario.real.data_dir),
         experiment.train_images,
         experiment.evaluation_images,
+        _path(scenario.real.model_file),
     )
     taken: Counter[str | None] = Counter()
     plans = {}
@@ -172,3 +173,7 @@ def _plans(
         plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
         taken[host] += max(worker.cores, 1)
     return plans
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)

@@ -11,8 +11,9 @@ import pyarrow  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from hetsched.errors import InputError  # noqa: E402
 from real import data  # noqa: E402
-from real.models import MODELS, build  # noqa: E402
+from real.models import MODELS, build, load_models  # noqa: E402
 
 
 def picture(value: int, side: int = 32, mode: str = "RGB") -> dict[str, object]:
@@ -82,6 +83,33 @@ def test_cifar100_uses_the_fine_label(tmp_path: Path) -> None:
     images = data.load("cifar100", tmp_path)
     assert (images.train_labels.tolist(), images.test_labels.tolist()) == ([42], [99])
     assert images.test_images.shape == (1, 3, 32, 32)  # a grey picture becomes a coloured one
+
+
+def test_any_folder_like_theirs_has_the_classes_that_its_labels_say(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.parquet", [picture(7), picture(8)], label=[0, 3])
+    write(tmp_path / "test-0.parquet", [picture(7)], label=[1])
+    images = data.load("parquet", tmp_path)
+    assert (images.classes, images.train_labels.tolist(), images.synthetic) == (4, [0, 3], False)
+    with pytest.raises(data.DataError, match="no folder was named"):
+        data.load("parquet")
+    with pytest.raises(ValueError, match="known only when it is read"):
+        data.classes("parquet")
+
+
+def test_a_users_file_adds_models(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from torch import nn\nfrom real.models import register\n\n"
+        "@register('linear')\ndef linear(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
+    )
+    load_models(file)
+    try:
+        assert build("linear", 7)(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    finally:
+        del MODELS["linear"]
+    with pytest.raises(InputError, match="absent.py: not a Python file with a model"):
+        load_models(tmp_path / "absent.py")
 
 
 def test_a_folder_of_the_datasets_name_is_preferred(small_cifar10: Path) -> None:
