@@ -161,8 +161,11 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
     folder = new_folder(options.out, "validate", scenario)
     agreements: dict[str, validating.Agreement] = {}
     everything: dict[str, list[Metrics]] = {}
+    probed: dict[str, Scenario] = {}
     for strategy in strategies:
-        predicting = scenario if given is not None else probe(scenario, strategy, folder)
+        if given is None and strategy.allocation not in probed:
+            probed[strategy.allocation] = probe(scenario, strategy.allocation, folder)
+        predicting = probed.get(strategy.allocation, scenario)
         predicting.save(folder / "predicted" / str(strategy))
         predicted, measured = [], []
         for seed in seeds:
@@ -410,14 +413,14 @@ def check_in(path: Path, scenario: Scenario, strategy: Strategy) -> None:
         raise InputError(f"{path}: {error}") from error
 
 
-def probe(scenario: Scenario, strategy: Strategy, folder: Path) -> Scenario:
-    """The scenario as a short real run on the strategy's workers shows it to be."""
+def probe(scenario: Scenario, allocation: str, folder: Path) -> Scenario:
+    """The scenario as a short real run on the workers of that allocation policy shows it to be."""
+    strategy = Strategy(allocation, validating.PROBE)
     probing = validating.probe_scenario(scenario, len(scenario.workers(strategy)))
-    home = folder / "probe" / str(strategy)
-    probe_strategy = Strategy(strategy.allocation, validating.PROBE)
-    with TrialProgress(f"profiling what {strategy} will run", probing) as progress:
+    home = folder / "probe" / allocation
+    with TrialProgress(f"profiling the workers of {allocation}", probing) as progress:
         progress.note("starting Ray")
-        run, _ = carry_out("ray", probing, probe_strategy, scenario.first_seed, home, progress.listen)
+        run, _ = carry_out("ray", probing, strategy, scenario.first_seed, home, progress.listen)
     calibration = validating.calibrate(read_log(run.log), f"measured by the probe run in {home}")
     write_profile(home / "profile.csv", calibration.rows)
     return validating.calibrated(scenario, calibration)
