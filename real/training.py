@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import disk_usage
 
 import torch
 from torch import Tensor
@@ -163,9 +162,6 @@ class Training:
         """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
 
         The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
-
-        Raises:
-            OSError, CheckpointError: the file cannot be written.
         """
         content = {
             "model": self.settings.model,
@@ -180,11 +176,6 @@ class Training:
             torch.save(content, unfinished)
             size = unfinished.stat().st_size
             unfinished.replace(path)
-        except RuntimeError as error:  # what torch makes of a disk that takes no more
-            free = disk_usage(path.parent).free
-            raise CheckpointError(
-                f"checkpoint {path} cannot be written, {free / 2**20:.0f} MiB are free there: {_first_line(error)}"
-            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return size
