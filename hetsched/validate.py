@@ -80,12 +80,13 @@ class Calibration(Struct, frozen=True):
 def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
     """A short run on the same cluster of the same kinds of trial: one trial more than workers, four segments each.
 
-    Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured.
+    Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured. Of more workers
+    than the experiment has trials, only so many are used.
     """
     experiments = [
         experiment.model_copy(
             update={
-                "population": workers + 1,
+                "population": min(workers, experiment.population) + 1,
                 "stop_iterations": 4 * interval,
                 "stop_accuracy": None,
                 "arrival_s": 0.0,

@@ -1,0 +1,78 @@
+"""What it costs to put another trial on a warm worker of a real run, beyond restore, steps, evaluation and checkpoint:
+the messages between worker and driver, Ray Tune, and the driver's wait for its turn.
+
+Eight workers on one machine, as in the figures that Ray Tune's own switches are compared with. The baseline is what the
+same run takes when a worker goes on with the same trial.
+"""
+
+from pathlib import Path
+from statistics import median
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+pytest.importorskip("ray")
+
+from hetsched.events import SegmentEnded, SegmentStarted, read_log
+from hetsched.profiles import ProfileRow
+from hetsched.registry import Strategy
+from hetsched.state import State
+from real.tune import run
+from tests.conftest import make_scenario
+
+WORKERS = 8
+SECONDS_PER_ITERATION = 0.5
+"""Paced, so that eight workers do not compete for the cores of the machine."""
+
+
+def dispatch_seconds(log: Path) -> tuple[list[float], list[float], int]:
+    """Of the segments on warm workers: the seconds between decision and decision that the worker did not work, for
+    those of another trial than before and those of the same; and how many actors were started."""
+    state, switched, stayed, starts = State(), [], [], 0
+    is_switch: dict[str, bool | None] = {}
+    for event in read_log(log):
+        if isinstance(event, SegmentStarted):
+            held = state.in_memory.get(event.worker)
+            is_switch[event.trial] = None if held is None else held != event.trial
+        elif isinstance(event, SegmentEnded):
+            starts += event.parts.start_up_s > 0
+            if (kind := is_switch[event.trial]) is not None:
+                (switched if kind else stayed).append(event.parts.dispatch_s)
+        state.apply(event)
+    return switched, stayed, starts
+
+
+@pytest.mark.benchmark(group="switching trials")
+def test_switch_of_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    nodes = [{"name": f"n{number}", "cores": 1, "pace": 1.0} for number in range(WORKERS)]
+    row = ProfileRow(
+        model="resnet18",
+        dataset="synthetic",
+        batch_size=32,
+        device="cpu",
+        cores=1,
+        gpu_share=0.0,
+        seconds_per_iteration=SECONDS_PER_ITERATION,
+        provenance="declared",
+    )
+    scenario = make_scenario(
+        nodes,
+        [row],
+        dataset="synthetic",
+        population=12,
+        stop_iterations=48,
+        train_images=500,
+        evaluation_images=100,
+        pbt={"perturbation_interval": 8},
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    strategy = Strategy("fusion", "least-progress")
+    benchmark.pedantic(lambda: run(scenario, strategy, 0, folder), rounds=1)
+    switched, stayed, starts = dispatch_seconds(folder / "events.jsonl")
+    assert starts == WORKERS, "one actor a worker for the whole run"
+    benchmark.extra_info["switches"] = len(switched)
+    benchmark.extra_info["switch_ms"] = 1000 * median(switched)
+    if stayed:
+        benchmark.extra_info["stay_ms"] = 1000 * median(stayed)
+        benchmark.extra_info["ratio_to_staying"] = median(switched) / median(stayed)
