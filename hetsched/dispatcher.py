@@ -42,6 +42,9 @@ SOONEST_WAKE_S = 0.001
 FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
 
+STOPPED_BY = "stopped by "
+"""How the reason begins for which a trial is completed that a policy stopped."""
+
 
 class Decided(Struct):
     """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
@@ -77,11 +80,9 @@ class Dispatcher:
         self._policy = policy
         self._times = times
         self._log = log
-        self._followers: list[Callable[[Event], None]] = [state.apply]
-        if log is not None:
-            self._followers.append(log.write)
-        if listen is not None:
-            self._followers.append(partial(listen, state))
+        observers: list[Callable[[Event], None]] = [] if listen is None else [partial(listen, state)]
+        self._remembering: list[Callable[[Event], None]] = [state.apply, *observers]
+        self._followers = self._remembering if log is None else [state.apply, log.write, *observers]
         self._view = StateView(state, times)
 
     def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
@@ -99,6 +100,12 @@ class Dispatcher:
         """Something happened: apply it to the state and append it to the log."""
         for follow in self._followers:
             follow(event)
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """This happened before, and is in the log already."""
+        for event in events:
+            for follow in self._remembering:
+                follow(event)
 
     def commit(self) -> None:
         """What was recorded so far belongs together: see `LogWriter`."""
@@ -162,13 +169,14 @@ class Dispatcher:
                 self.record(SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others))
                 decided.starts.append(decision)
             elif isinstance(decision, Stop):
-                reason = f"stopped by {self.policy_name}: {decision.reason}"
+                reason = f"{STOPPED_BY}{self.policy_name}: {decision.reason}"
                 self.record(TrialCompleted(time, decision.trial, reason))
                 decided.stops.append(decision.trial)
             else:
                 at = max(decision.time, time + SOONEST_WAKE_S)
                 self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
         self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
+        self.commit()
         return decided
 
     def wake(self, time: float) -> Decided:

@@ -158,7 +158,8 @@ class Training:
     def save(self, path: Path) -> int:
         """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
 
-        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint. Raises
+        OSError, naming the file, if it cannot be written.
         """
         content = {
             "model": self.settings.model,
@@ -170,9 +171,12 @@ class Training:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
-            torch.save(content, unfinished)
+            with unfinished.open("wb") as file:  # of a path, PyTorch would not say that the disk is full
+                torch.save(content, file)
             size = unfinished.stat().st_size
             unfinished.replace(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return size
