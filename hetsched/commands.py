@@ -184,9 +184,8 @@ def begun_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan,
     if options.policy_file:
         plan = replace(plan, policy_files=[str(path.resolve()) for path in options.policy_file])
     scenario = real_scenario(options, folder / "scenario.toml")
-    strategy = parse_strategy(plan.strategy)
     try:
-        scenario.scheduling_policy(strategy)
+        strategy = parse_strategy(plan.strategy)
     except InputError as error:
         raise InputError(f"{error}; the run was started with: {plan.resume_command(folder)}") from error
     return scenario, strategy, plan, folder
