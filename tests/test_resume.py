@@ -86,6 +86,9 @@ class Command:
     def ctrl_c(self) -> None:
         os.killpg(self._process.pid, signal.SIGINT)
 
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL to the driver alone. Ray's nodes, and the actors that train, end by themselves."""
         started = {process for process in descendants(self._process.pid) if trains(process)}
@@ -259,6 +262,7 @@ def test_killed_driver(folder: Path) -> None:
     log = folder / "cut" / LOG_NAME
     driver = Command(folder, "run", "one.toml", "--strategy", "fusion+least-progress", "--out", "cut")
     driver.when(ends(log, 7))
+    driver.freeze()
     _, errors = Command(folder, "run", "--resume", "cut").end(2)
     assert "another process is carrying this run out" in errors
     driver.kill()
