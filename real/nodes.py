@@ -49,11 +49,11 @@ class Nodes:
                 self._leave(node, f"node {node} died")
         return there != before
 
-    def doubt(self, node: NodeId, reason: str) -> None:
+    def doubt(self, node: NodeId) -> None:
         """Something on the node is out of reach, though Ray has not missed the node yet: it is not there until it has
         carried out a task."""
         ray_node = self.there.pop(node)
-        self._leave(node, f"node {node} does not answer: {reason}")
+        self._leave(node, f"node {node} does not answer")
         self._ask(ray_node)
 
     def set_aside(self, node: NodeId, reason: str) -> None:

@@ -477,7 +477,7 @@ class DispatchingPBT(PopulationBasedTraining):
             return True
         if not isinstance(cause, ActorUnavailableError):
             return False
-        self._run.nodes.doubt(self._run.plans[worker].worker.node, str(cause).partition("\n")[0])
+        self._run.nodes.doubt(self._run.plans[worker].worker.node)
         self._follow_nodes()
         return True
 

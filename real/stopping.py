@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from hetsched.errors import HetschedError
@@ -30,8 +31,10 @@ class Stopping:
         return INTERRUPTED if isinstance(self.error, KeyboardInterrupt) else f"failed: {self.error}"
 
     def is_for(self, cause: Exception) -> bool:
-        """Whether a segment that broke of this stops the run: a full disk. It would break all the others, too."""
-        if not isinstance(cause, OSError) or cause.errno not in NO_SPACE:
+        """Whether a segment that broke of this stops the run: the disk of its folder is full, for all nodes alike."""
+        if not isinstance(cause, OSError) or cause.errno not in NO_SPACE or cause.filename is None:
+            return False
+        if self._log.path.parent.resolve() not in Path(cause.filename).parents:
             return False
         self._error = self._error or HetschedError(f"{cause.filename}: {cause.strerror}")
         return True

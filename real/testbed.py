@@ -162,7 +162,7 @@ def _check_gpus(cluster: ClusterSpec) -> int:
 
 
 def _ray_nodes(cluster: ClusterSpec, nodes: list[dict[str, Any]] | None = None) -> dict[NodeId, RayNodeId]:
-    alive = [node for node in nodes or ray.nodes() if node["Alive"]]
+    alive = [node for node in (ray.nodes() if nodes is None else nodes) if node["Alive"]]
     by_label = {node["Labels"].get(NODE_LABEL): node for node in alive}
     by_address = {node["NodeManagerAddress"]: node for node in alive}
     found = {}

@@ -158,8 +158,10 @@ class Training:
     def save(self, path: Path) -> int:
         """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
 
-        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint. Raises
-        OSError, naming the file, if it cannot be written.
+        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+
+        Raises:
+            OSError: the file, which it names, cannot be written.
         """
         content = {
             "model": self.settings.model,
@@ -176,7 +178,7 @@ class Training:
             size = unfinished.stat().st_size
             unfinished.replace(path)
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from error
+            raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror or error}", str(path)) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return size

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,40 @@ def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, testbed.RayN
     }
     assert {node["NodeManagerAddress"] for node in by_id.values()} == {"127.0.0.1"}
     assert ray.cluster_resources()["CPU"] == 5
+
+
+def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+    """Whoever reaches a port of Ray's can run code, so the cluster listens to this machine only."""
+    psutil = pytest.importorskip("psutil")
+    actor: Any = ray.remote(num_cpus=1)(Listener).remote()
+    assert testbed._session is not None and testbed._session.cluster is not None
+    started = {
+        info.process.pid
+        for node in testbed._session.cluster.list_all_nodes()
+        for infos in node.all_processes.values()
+        for info in infos
+    } | {ray.get(actor.process.remote()), os.getpid()}
+    processes = {pid: psutil.Process(pid) for pid in started}
+    processes |= {
+        child.pid: child for process in list(processes.values()) for child in process.children(recursive=True)
+    }
+    listening = [
+        (process.name(), connection.laddr.ip.removeprefix("::ffff:"))
+        for process in processes.values()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert {"gcs_server", "raylet", "ray::Listener"} <= {name for name, _ in listening}
+    assert {address for _, address in listening} <= {"127.0.0.1", "::1"}, listening
+    servers = [process for process in processes.values() if process.name() in ("gcs_server", "raylet")]
+    assert {process.environ()["RAY_AUTH_MODE"] for process in servers} == {"disabled"}
+
+
+class Listener:
+    """A process of a worker."""
+
+    def process(self) -> int:
+        return os.getpid()
 
 
 def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -135,7 +136,9 @@ def test_unusable_checkpoints_are_named(training: Training, tmp_path: Path) -> N
     other = Training(Settings("resnet50", "synthetic", batch_size=8, train_images=40, evaluation_images=10))
     with pytest.raises(CheckpointError, match="of model 'resnet18': expected 'resnet50'"):
         other.load(file, SGD, seed=0)
-    for damaged in (file.read_bytes()[:1000], b"", b"text", file.read_bytes()[:-50_000]):
+    flipped = bytearray(file.read_bytes())
+    flipped[-1_000_000] ^= 1  # in the optimizer's state
+    for damaged in (bytes(flipped), file.read_bytes()[:1000], b"", b"text", file.read_bytes()[:-50_000]):
         file.write_bytes(damaged)
         with pytest.raises(CheckpointError, match=f"{file} cannot be loaded"):
             training.load(file, SGD, seed=0)
@@ -149,12 +152,12 @@ def test_a_failed_save_leaves_the_old_checkpoint(
     training.reset(SGD, seed=0)
     (tmp_path / "checkpoint").write_text("the old one")
 
-    def full_disk(content: object, file: Path) -> None:
-        file.write_text("half")
+    def full_disk(content: object, file: IO[bytes]) -> None:
+        file.write(b"half")
         raise OSError("no space left")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"cannot be written: no space left: '.*/checkpoint'"):
         training.save(tmp_path / "checkpoint")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["the old one"]
 
@@ -162,10 +165,10 @@ def test_a_failed_save_leaves_the_old_checkpoint(
 def test_a_diverged_trial_gets_numbers(training: Training, tmp_path: Path) -> None:
     training.reset({"lr": 1e6, "momentum": 0.9}, seed=0)
     assert not math.isfinite(training.train(8))
-    assert 0 <= training.evaluate() <= 1
+    assert training.evaluate() == 0  # to guess would be better, and nan would not be ranked
     training.save(tmp_path / "checkpoint")
     training.load(tmp_path / "checkpoint", SGD, seed=0)
-    assert 0 <= training.evaluate() <= 1
+    assert training.evaluate() == 0
 
 
 class OversleepingClock:

@@ -1,0 +1,137 @@
+"""Which files of a run are kept, which one a trial goes on from, and what is seen to be damaged."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hetsched.events import (  # noqa: E402
+    CheckpointLost,
+    Event,
+    Parts,
+    SegmentEnded,
+    SegmentLost,
+    TrialExploited,
+)
+from real.checkpoints import Checkpoints, Generation, damage  # noqa: E402
+
+NOTHING = Parts(0, 0, 0, 0, 0, 0)
+
+
+def ended(trial: Any, score: float = 0.5) -> Event:
+    return SegmentEnded(0.0, trial, "a/cpu0", 3, score, NOTHING)  # type: ignore[arg-type]
+
+
+def exploited(trial: Any, source: Any) -> Event:
+    return TrialExploited(0.0, trial, source, {})
+
+
+def lost(trial: Any) -> Event:
+    return CheckpointLost(0.0, trial, 0, None, "gone")
+
+
+class Run:
+    """Checkpoints whose files are written when segments end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoints = Checkpoints(folder)
+
+    def follow(self, *events: Event) -> None:
+        for event in events:
+            self.checkpoints.follow(event)
+            if isinstance(event, SegmentEnded):
+                latest = self.checkpoints.latest(event.trial)
+                assert latest is not None
+                latest.touch()
+            self.checkpoints.discard()
+
+    @property
+    def files(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+    def latest(self, trial: Any) -> str | None:
+        path = self.checkpoints.latest(trial)
+        return None if path is None else path.name
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "checkpoints")
+
+
+def test_two_generations_are_kept(run: Run) -> None:
+    run.follow(ended("x", 0.1), ended("x", 0.2), ended("x", 0.3))
+    assert run.files == {"x-6.pt", "x-9.pt"}
+    assert run.latest("x") == "x-9.pt"
+    assert run.checkpoints.before("x") == Generation(run.folder / "x-6.pt", 6, 0.2)  # type: ignore[arg-type]
+
+
+def test_a_file_stays_while_any_trial_may_need_it(run: Run) -> None:
+    """Of Tune's defects: there, the target's checkpoint is the source's, and goes when the source moves on."""
+    run.follow(ended("x"), ended("source", 0.9), exploited("x", "source"))
+    run.follow(*[ended("source")] * 5)
+    assert run.latest("x") == "source-3.pt"
+    assert run.files == {"x-3.pt", "source-3.pt", "source-15.pt", "source-18.pt"}
+    run.follow(ended("x"))
+    assert run.files == {"x-6.pt", "source-3.pt", "source-15.pt", "source-18.pt"}
+    run.follow(ended("x"))
+    assert run.files == {"x-6.pt", "x-9.pt", "source-15.pt", "source-18.pt"}
+
+
+def test_a_trial_falls_back_to_what_it_was_before(run: Run) -> None:
+    run.follow(ended("x", 0.1), ended("source", 0.9), exploited("x", "source"))
+    assert run.checkpoints.before("x") == Generation(run.folder / "x-3.pt", 3, 0.1)  # type: ignore[arg-type]
+    run.follow(lost("x"))
+    assert run.latest("x") == "x-3.pt"
+    assert run.checkpoints.before("x") is None  # type: ignore[arg-type]
+    assert run.files == {"x-3.pt", "source-3.pt"}
+    run.follow(lost("x"))
+    assert run.latest("x") is None
+    run.follow(ended("x"))
+    assert run.latest("x") == "x-3.pt"
+
+
+def test_a_file_that_is_written_again_is_one_generation(run: Run) -> None:
+    run.follow(ended("x"), ended("x"), lost("x"), ended("x"))
+    assert run.latest("x") == "x-6.pt"
+    assert run.files == {"x-3.pt", "x-6.pt"}
+
+
+def test_what_follows_from_a_log_is_the_same_again(run: Run) -> None:
+    events = [ended("x", 0.1), ended("y", 0.2), exploited("x", "y"), ended("x", 0.3), ended("y"), lost("y")]
+    run.follow(*events)
+    again = Checkpoints(run.folder)
+    for event in events:
+        again.follow(event)
+    for trial in ("x", "y"):
+        assert again.latest(trial) == run.checkpoints.latest(trial)  # type: ignore[arg-type]
+        assert again.before(trial) == run.checkpoints.before(trial)  # type: ignore[arg-type]
+
+
+def test_what_a_killed_process_left_half_written_goes(run: Run) -> None:
+    run.follow(ended("x"), ended("x-1"))
+    (run.folder / ".x-6.pt.77.unfinished").touch()
+    (run.folder / ".x-1-6.pt.78.unfinished").touch()
+    run.follow(SegmentLost(0.0, "x-1", "a/cpu0", "killed"))  # type: ignore[arg-type]
+    assert run.files == {"x-3.pt", "x-1-3.pt", ".x-6.pt.77.unfinished"}
+    run.checkpoints.keep_only("x")  # type: ignore[arg-type]
+    assert run.files == {"x-3.pt"}
+
+
+def test_damage_is_seen_though_torch_does_not_see_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.pt"
+    torch.save({"weights": torch.zeros(10_000)}, file)
+    assert damage(file) is None
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    file.write_bytes(flipped)
+    assert torch.load(file, weights_only=True)["weights"].any()
+    assert "checksum" in str(damage(file))
+    for part in (whole[:-100], whole[: len(whole) // 2], b"", b"text"):
+        file.write_bytes(part)
+        assert "damaged" in str(damage(file))
+    assert "No such file" in str(damage(tmp_path / "nowhere.pt"))
