@@ -35,6 +35,8 @@ class Outcome(NamedTuple):
 class Backend(Protocol):
     """Runs a strategy on a scenario under a seed and writes the log `folder/events.jsonl`.
 
+    If the folder has a log already, `ray` goes on with the run that it is of; `sim` must not find one.
+
     Raises PolicyError if the policy fails, HetschedError if the run does; the log keeps what happened.
     """
 
@@ -55,6 +57,11 @@ def begin(
     dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), name, seed, scenario.paced, scenario.synthetic))
     for worker in workers:
         dispatcher.record(WorkerJoined(0.0, worker))
+    set_up(dispatcher, scenario, strategy, seed)
+
+
+def set_up(dispatcher: Dispatcher, scenario: Scenario, strategy: Strategy, seed: int) -> None:
+    """Set the policy up for the run, on every backend."""
     rng = stream(seed, "policy", strategy.scheduling)
     dispatcher.set_up(scenario.cluster_spec(), scenario.workload_spec(), rng)
 

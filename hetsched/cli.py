@@ -27,6 +27,7 @@ examples:
   hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1
   hetsched bound examples/demo.toml --json
   hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR
+  hetsched run --resume results/cifar10-quick-run-20260101-120000
 
 exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted"""
 
@@ -160,10 +161,19 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--repeat", type=count, default=1, metavar="N", help="repetitions, each with its seed")
     sub.add_argument("--ablate", action="store_true", help="show what each overhead contributes to the makespan")
 
-    sub = add("run", commands.run, "run one strategy for real, on Ray Tune")
-    add_scenario(sub)
-    sub.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
+    sub = add("run", commands.run, "run one strategy for real, on Ray Tune, or go on with a run that stopped")
+    sub.add_argument(
+        "scenario", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, such as examples/demo.toml"
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the results")
+    sub.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
     sub.add_argument("--seed", type=seed, metavar="N", help="the root seed (default: the scenario's first)")
+    sub.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="instead of SCENARIO and --strategy: go on with the run in this folder",
+    )
     add_real(sub)
 
     sub = add("validate", commands.validate, "simulate, run for real, and compare the two")

@@ -1,12 +1,15 @@
 """What each command does: it reads its input, calls one part of the package, prints and writes what came of it."""
 
 import argparse
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +17,7 @@ from rich.table import Table
 from hetsched import ablation, allocation, bounds, scheduling
 from hetsched import compare as comparing
 from hetsched import validate as validating
-from hetsched.backend import load_part
+from hetsched.backend import LOG_NAME, load_part
 from hetsched.errors import HetschedError, InputError, nearest
 from hetsched.events import Event, SegmentEnded, TrialCompleted, read_log
 from hetsched.fan_out import fan_out, run_folder
@@ -22,9 +25,10 @@ from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Registry, Strategy, load_file
 from hetsched.report import tables
-from hetsched.report.folder import new_folder, write_running_results, write_summary
+from hetsched.report.folder import SUMMARY_NAME, new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
-from hetsched.run import Run, carry_out
+from hetsched.run import Run, carry_out, look_up
+from hetsched.run_plan import RunPlan, finished_state, load_plan
 from hetsched.scenario import Scenario, load, parse_strategy, profiled_workers
 from hetsched.state import State
 
@@ -129,25 +133,79 @@ def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy
 
 
 def run(options: argparse.Namespace, emit: Emit) -> None:
-    """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on."""
-    scenario = real_scenario(options)
-    strategy = parse_strategy(options.strategy)
-    seeds = seeds_of(options, scenario)
-    scenario.workers(strategy)
-    folder = new_folder(options.out, "run", scenario)
-    runs = []
-    for seed in seeds:
-        home = folder if len(seeds) == 1 else folder / f"seed-{seed}"
-        with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
+    """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on. After Ctrl-C the segments
+    that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a run that stopped, for
+    whatever reason, from what its folder holds. See docs/real-runs.md."""
+    scenario, strategy, plan, folder = begun_run(options) if options.resume else new_run(options)
+    runs, complete = [], True
+    for seed in plan.seeds:
+        home = plan.home(folder, seed)
+        log = home / LOG_NAME
+        if finished_state(log) is not None:
+            runs.append(look_up(scenario, log))
+            print(f"hetsched: {home}: complete already", file=sys.stderr)
+            continue
+        complete = False
+        with (
+            saying_how_to_resume(plan, folder),
+            TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress,
+        ):
             progress.note("starting Ray")
             runs.append(carry_out("ray", scenario, strategy, seed, home, progress.listen))
-    report_runs(options, emit, scenario, "run", runs, folder)
+    report_runs(options, emit, scenario, "run", runs, folder, keep=complete)
+
+
+def new_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan, Path]:
+    """What the command line asks for, in a new folder."""
+    if options.scenario is None or options.strategy is None:
+        raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
+    scenario = real_scenario(options, options.scenario)
+    strategy = parse_strategy(options.strategy)
+    plan = RunPlan(str(strategy), list(seeds_of(options, scenario)), [str(p.resolve()) for p in options.policy_file])
+    scenario.workers(strategy)
+    folder = new_folder(options.out, "run", scenario)
+    plan.save(folder)
+    return scenario, strategy, plan, folder
+
+
+def begun_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan, Path]:
+    """What an earlier command has begun in the folder of --resume."""
+    given = {
+        "SCENARIO": options.scenario,
+        "--strategy": options.strategy,
+        "--seed": options.seed,
+        "--repeat": options.repeat if options.repeat > 1 else None,
+        "--out": options.out,
+    }
+    if superfluous := [name for name, value in given.items() if value is not None]:
+        raise InputError(f"--resume: the folder says what to run; leave out {', '.join(superfluous)}")
+    folder: Path = options.resume
+    plan = load_plan(folder)
+    if options.policy_file:
+        plan = replace(plan, policy_files=[str(path.resolve()) for path in options.policy_file])
+    scenario = real_scenario(options, folder / "scenario.toml")
+    try:
+        strategy = parse_strategy(plan.strategy)
+    except InputError as error:
+        raise InputError(f"{error}; the run was started with: {plan.resume_command(folder)}") from error
+    return scenario, strategy, plan, folder
+
+
+@contextmanager
+def saying_how_to_resume(plan: RunPlan, folder: Path) -> Iterator[None]:
+    """If the run stops before its end, say how to go on with it."""
+    try:
+        yield
+    except BaseException:
+        if plan.begun(folder):
+            print(f"hetsched: what was finished is kept; go on with: {plan.resume_command(folder)}", file=sys.stderr)
+        raise
 
 
 def validate(options: argparse.Namespace, emit: Emit) -> None:
     """Measure a profile of what will run (or take --profile), predict with the simulator, run for real, and print
     predicted against measured with signed errors."""
-    scenario = real_scenario(options)
+    scenario = real_scenario(options, options.scenario)
     strategies = [parse_strategy(name, "--strategies") for name in options.strategies or scenario.strategies]
     seeds = seeds_of(options, scenario)
     given = StepTimes(read_profile(options.profile)) if options.profile else None
@@ -369,13 +427,13 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
 # What the commands share.
 
 
-def real_scenario(options: argparse.Namespace) -> Scenario:
-    """The scenario with the command line's address and data folder."""
-    scenario = load(options.scenario)
+def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
+    """The scenario of a file, with the command line's address and data folder."""
+    scenario = load(path)
     changes: dict[str, Any] = {}
     data_dir, name = options.data_dir, "--data-dir"
     if data_dir is None and scenario.real.data_dir is not None:
-        data_dir, name = options.scenario.parent / scenario.real.data_dir, f"{options.scenario}: real.data_dir"
+        data_dir, name = path.parent / scenario.real.data_dir, f"{path}: real.data_dir"
     if data_dir is not None:
         if not data_dir.is_dir():
             raise InputError(f"{name}: {data_dir}: no such folder")
@@ -448,8 +506,11 @@ def report_runs(
     command: str,
     runs: Sequence[tuple[Run, State]],
     folder: Path,
+    *,
+    keep: bool = False,
 ) -> None:
-    """Print and write the figures of the repetitions of one strategy, and the final state of their trials."""
+    """Print and write the figures of the repetitions of one strategy, and the final state of their trials. With `keep`
+    what has been written before stays."""
     metrics = [run.metrics for run, _ in runs]
     document = {
         **about(scenario),
@@ -466,9 +527,10 @@ def report_runs(
             for run, state in runs
         ],
     }
-    write_summary(folder, command, document)
-    backend = "simulation" if command == "simulate" else "ray"
-    write_running_results(folder, scenario, backend, {metrics[0].strategy: metrics})
+    if not (keep and (folder / SUMMARY_NAME).exists()):
+        write_summary(folder, command, document)
+        backend = "simulation" if command == "simulate" else "ray"
+        write_running_results(folder, scenario, backend, {metrics[0].strategy: metrics})
 
     def table() -> None:
         print_heading(f"{scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}", scenario)

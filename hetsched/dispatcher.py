@@ -42,6 +42,9 @@ SOONEST_WAKE_S = 0.001
 FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
 
+STOPPED_BY = "stopped by "
+"""How the reason begins for which a trial is completed that a policy stopped."""
+
 
 class Decided(Struct):
     """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
@@ -79,9 +82,8 @@ class Dispatcher:
         self.commit = log.commit if log is not None else _nothing
         """What was recorded so far belongs together: see `LogWriter`."""
         self._apply = state.apply
-        followers: list[Callable[[Event], None]] = [] if log is None else [log.write]
-        if listen is not None:
-            followers.append(partial(listen, state))
+        self._listeners: list[Callable[[Event], None]] = [] if listen is None else [partial(listen, state)]
+        followers = self._listeners if log is None else [log.write, *self._listeners]
         self._tell = followers[0] if len(followers) == 1 else partial(_tell_all, followers)
         self._view = StateView(state, times)
 
@@ -100,6 +102,12 @@ class Dispatcher:
         """Something happened: apply it to the state and append it to the log."""
         self._apply(event)
         self._tell(event)
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """This happened before, and is in the log already."""
+        for event in events:
+            self._apply(event)
+            _tell_all(self._listeners, event)
 
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
@@ -162,6 +170,7 @@ class Dispatcher:
             else:
                 self._decide_otherwise(time, decision, decided)
         self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
+        self.commit()
         return decided
 
     def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
@@ -171,7 +180,7 @@ class Dispatcher:
                 refusal = "the reason must be a text"
             if refusal is not None:
                 raise self._refused(decision, refusal)
-            reason = f"stopped by {self.policy_name}: {decision.reason}"
+            reason = f"{STOPPED_BY}{self.policy_name}: {decision.reason}"
             self.record(TrialCompleted(time, decision.trial, reason))
             decided.stops.append(decision.trial)
         elif isinstance(decision, WakeAt):

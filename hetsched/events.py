@@ -4,7 +4,9 @@ A log is a text file of JSON lines, one event a line, in the order of time. Stat
 functions of it, whichever backend wrote it. Times are seconds since the start of the run.
 """
 
+import errno
 from collections.abc import Callable, Iterator
+from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -143,6 +145,14 @@ class RunEnded(Event, frozen=True, tag="run-ended"):
     reason: str
 
 
+class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
+    """Another process goes on with the run. The time since the last event does not count. `forgot` says why the policy
+    goes on without what it remembered, None if it remembers."""
+
+    reason: str
+    forgot: str | None = None
+
+
 AnyEvent = (
     RunStarted
     | WorkerJoined
@@ -159,10 +169,15 @@ AnyEvent = (
     | TrialCompleted
     | PolicyWoken
     | RunEnded
+    | RunResumed
 )
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The errors of a full disk and of a used-up quota."""
 
 
 class LogWriter:
@@ -170,14 +185,22 @@ class LogWriter:
 
     A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
     real work; any other is encoded and written many events at a time, which is several times faster.
+
+    A durable log keeps some space on the disk in reserve, a file beside it. When the disk is full that is given back,
+    so that the run can still write how it stops; `full` is then the error that it should stop for.
     """
 
     EVENTS_AT_ONCE = 1000
+    RESERVE_BYTES = 2**17  # some 400 events
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self.full: OSError | None = None
         self._durable = durable
-        self._file: IO[bytes] = path.open("ab")
+        self._reserve = path.with_name(f".{path.name}.reserve")
+        if durable:
+            self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
+        self._file: IO[bytes] = path.open("ab", buffering=0)
         self._waiting: list[Event] = []
         self.write: Callable[[Event], None] = self._waiting.append
 
@@ -186,9 +209,31 @@ class LogWriter:
             self.flush()
 
     def flush(self) -> None:
-        self._file.write(_encoder.encode_lines(self._waiting))
+        """Write what waits, all of it or nothing. Raises OSError, naming the file, if there is no space."""
+        lines = _encoder.encode_lines(self._waiting)
+        try:
+            self._append(lines)
+        except OSError as error:
+            if error.errno not in NO_SPACE or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
+            self._append(lines)
+            self.full = error
         self._waiting.clear()
-        self._file.flush()
+
+    def _append(self, lines: bytes) -> None:
+        end = self._file.seek(0, SEEK_END)
+        try:
+            written = 0
+            while written < len(lines):
+                written += self._file.write(lines[written:])
+        except OSError as error:
+            self._file.truncate(end)  # no half line
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def drop(self) -> None:
+        """Write no more of what waits: it may be incomplete."""
+        self._waiting.clear()
 
     def close(self) -> None:
         """Flush, and close the file whatever comes of that (a full disk)."""
@@ -196,6 +241,8 @@ class LogWriter:
             self.flush()
         finally:
             self._file.close()
+            if self._durable:
+                self._reserve.unlink(missing_ok=True)
 
     def __enter__(self) -> "LogWriter":
         return self

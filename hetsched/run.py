@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.backend import LOG_NAME, Listener, backend
-from hetsched.events import Event
+from hetsched.events import Event, read_log
 from hetsched.metrics import Measurement, Metrics
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
@@ -12,7 +12,8 @@ from hetsched.state import State
 
 
 class Run(NamedTuple):
-    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls (none if the
+    run was only looked up)."""
 
     metrics: Metrics
     log: Path
@@ -25,7 +26,7 @@ def carry_out(
 ) -> tuple[Run, State]:
     """Run a strategy on the backend of that name, and return also the state that it ended in.
 
-    `folder` must not hold a log yet.
+    `folder` must not hold a log yet, but for a real run that is to go on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     measurement = Measurement(scenario)
@@ -33,6 +34,15 @@ def carry_out(
     outcome = backend(name)(scenario, strategy, seed, folder, follow)
     metrics = measurement.metrics(outcome.state)
     return Run(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
+
+
+def look_up(scenario: Scenario, log: Path) -> tuple[Run, State]:
+    """A run that was carried out before, and the state that it ended in, by its log."""
+    measurement, state = Measurement(scenario), State()
+    for event in read_log(log):
+        state.apply(event)
+        measurement(state, event)
+    return Run(measurement.metrics(state), log, 0.0, 0), state
 
 
 def _both(first: Listener, second: Listener) -> Listener:

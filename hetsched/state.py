@@ -17,6 +17,7 @@ from hetsched.events import (
     ExperimentArrived,
     PolicyWoken,
     RunEnded,
+    RunResumed,
     RunStarted,
     SegmentEnded,
     SegmentLost,
@@ -160,6 +161,9 @@ class State:
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event.reason
 
+    def _run_resumed(self, event: RunResumed) -> None:
+        self.ended = None
+
     def _policy_woken(self, event: PolicyWoken) -> None:
         """Only time has passed."""
 
@@ -274,6 +278,7 @@ class State:
 _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     RunStarted: State._run_started,
     RunEnded: State._run_ended,
+    RunResumed: State._run_resumed,
     PolicyWoken: State._policy_woken,
     WorkerJoined: State._worker_joined,
     WorkerLeft: State._worker_left,

@@ -30,6 +30,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: dict[TrialId, tuple[Generation, ...]] = {}
+        self._unwanted: set[Path] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, trial: TrialId, iterations: int) -> Path:
@@ -47,7 +48,7 @@ class Checkpoints:
         return kept[-2] if len(kept) > 1 else None
 
     def follow(self, event: Event) -> None:
-        """Something happened: files that no trial refers to any more are deleted."""
+        """Something happened: trials refer to other files than before."""
         if isinstance(event, SegmentEnded):
             iterations = self._iterations(event.trial) + event.iterations
             self._add(event.trial, Generation(self.path(event.trial, iterations), iterations, event.score))
@@ -59,6 +60,20 @@ class Checkpoints:
         elif isinstance(event, SegmentLost):
             for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):
                 path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Delete the files that no trial refers to any more; not before the log on the disk says that none does."""
+        for path in self._unwanted:
+            path.unlink(missing_ok=True)
+        self._unwanted.clear()
+
+    def remove_leftovers(self) -> None:
+        """Delete what another driver left behind: every file that no trial refers to. Nothing may be training."""
+        wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
+        for path in self._folder.iterdir():
+            if path not in wanted and path.is_file():
+                path.unlink(missing_ok=True)
+        self._unwanted.clear()
 
     def keep_only(self, trial: TrialId) -> None:
         """The run is over: of all files, only that of this trial's latest state is still wanted."""
@@ -80,8 +95,8 @@ class Checkpoints:
         before = self._kept.get(trial, ())
         self._kept[trial] = generations
         wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
-        for path in {kept.path for kept in before} - wanted:
-            path.unlink(missing_ok=True)
+        self._unwanted |= {kept.path for kept in before}
+        self._unwanted -= wanted
 
 
 def damage(path: Path) -> str | None:

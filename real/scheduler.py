@@ -6,12 +6,10 @@ end of the run. The policy stays in this process: Tune pickles the scheduler, wh
 """
 
 import logging
-import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -26,7 +24,18 @@ from ray.tune.search import BasicVariantGenerator
 from hetsched.cluster import WorkerId
 from hetsched.dispatcher import Decided, Dispatcher
 from hetsched.errors import HetschedError, InputError
-from hetsched.events import CheckpointLost, Parts, SegmentEnded, WorkerJoined, WorkerLeft
+from hetsched.events import (
+    AnyEvent,
+    CheckpointLost,
+    Parts,
+    SegmentEnded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.resume import Report, pbt_course
 from hetsched.scheduling.policy import Dispatch
 from hetsched.state import Segment, Status, Trial
 from hetsched.streams import stream
@@ -34,6 +43,7 @@ from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.blame import MAX_FAILURES, STRIKES, Blame
 from real.checkpoints import Checkpoints, damage
 from real.nodes import Nodes
+from real.stopping import Stopping
 from real.testbed import RayNodeId
 from real.trainable import Assignment, Plan
 from real.training import CheckpointError
@@ -47,9 +57,10 @@ MOST_LETTERS = 300
 
 
 class Clock:
-    """Seconds since `start`; 0 before."""
+    """Seconds of the run: `before` it starts, those that an earlier driver has had."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: float = 0.0) -> None:
+        self._before = before
         self._zero: float | None = None
 
     def start(self) -> None:
@@ -60,7 +71,7 @@ class Clock:
         return self._zero is not None
 
     def now(self) -> float:
-        return 0.0 if self._zero is None else perf_counter() - self._zero
+        return self._before + (0.0 if self._zero is None else perf_counter() - self._zero)
 
 
 class WorkerPlacement(tune.PlacementGroupFactory):
@@ -100,6 +111,8 @@ class Run:
     checkpoints: Checkpoints
     plans: dict[WorkerId, Plan]
     nodes: Nodes
+    stopping: Stopping
+    past: Sequence[AnyEvent] = ()
     clock: Clock = field(default_factory=Clock)
     error: Exception | None = None
 
@@ -149,6 +162,9 @@ class TuneInternals:
     def __init__(self, controller: Any) -> None:
         self._controller = getattr(controller, "_tune_controller", controller)
 
+        self._errors: dict[TuneTrial, Exception] = {}
+        self._process_failure = self._controller._process_trial_failure
+        self._controller._process_trial_failure = self._keep_error
         manager = self._controller._actor_manager
         manager._actor_task_failed = _as_death(manager._actor_task_failed)
         manager._actor_start_failed = _as_death(manager._actor_start_failed)
@@ -208,9 +224,14 @@ class TuneInternals:
         self._controller.search_alg.release()
         self._controller.request_stop_experiment()
 
+    def _keep_error(self, trial: TuneTrial, exception: Exception) -> None:
+        """Tune has the scheduler look for a trial's error in a file that is a pickle."""
+        self._errors[trial] = exception
+        self._process_failure(trial, exception=exception)
+
     def last_error(self, trial: TuneTrial) -> tuple[Exception, str]:
         """What the trial failed of last, and a line that says so."""
-        error: Exception = pickle.loads(Path(trial.pickled_error_file).read_bytes())
+        error = self._errors[trial]
         if isinstance(error, RayTaskError):
             error = error.cause
         lines = str(error).splitlines() or [""]
@@ -281,7 +302,7 @@ class DispatchingPBT(PopulationBasedTraining):
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
-        self._guarded(self._start_decided, None)
+        self._guarded(lambda: self._start_decided(tune_controller), None)
 
     def on_started(self, trial: TuneTrial) -> None:
         """The actor of a queued trial is ready; it is told to train right after this."""
@@ -306,12 +327,15 @@ class DispatchingPBT(PopulationBasedTraining):
 
     # A segment, from its start to its end.
 
-    def _start_decided(self) -> None:
+    def _start_decided(self, controller: Any) -> None:
         if not self._run.clock.started:
+            self._recall(controller)
             self._run.clock.start()
         self._watch_nodes()
         now, wake_at = self._run.clock.now(), self._run.dispatcher.wake_at
-        if self._ask_policy:
+        if self._stops_in_order():
+            pass
+        elif self._ask_policy:
             self._ask_policy = False
             self._to_start += self._carry_out(self._run.dispatcher.dispatch(now))
         elif wake_at is not None and now >= wake_at:
@@ -321,7 +345,10 @@ class DispatchingPBT(PopulationBasedTraining):
             trial.set_config({**trial.config, "plan": self._run.plans[decision.worker]})
             self._tune.start(trial, self._placements[decision.worker])
         self._to_start.clear()
-        self._check_stalled()
+        if not self._run.stopping.error:
+            self._check_stalled()
+        elif not self._run.dispatcher.state.running:
+            self._tune.end()
 
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Dispatch]:
         """Stop what the policy stops, but for the trial whose segment is just `ending`; return what it starts."""
@@ -371,6 +398,8 @@ class DispatchingPBT(PopulationBasedTraining):
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
         node = run.plans[segment.worker].worker.node
         self._blame.succeeded(segment.trial, node, state.trials[segment.trial].iterations)
+        run.checkpoints.discard()
+        self._stops_in_order()
         decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]
@@ -407,6 +436,8 @@ class DispatchingPBT(PopulationBasedTraining):
         if segment is None:
             return
         run.dispatcher.lose_segment(run.clock.now(), identifier, reason)
+        if run.stopping.is_for(cause):
+            return
         if isinstance(cause, InputError):
             raise cause  # to try again would not help
         file = run.checkpoints.latest(identifier)
@@ -432,8 +463,8 @@ class DispatchingPBT(PopulationBasedTraining):
         logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
         self._run.dispatcher.record(CheckpointLost(self._run.clock.now(), trial, iterations, score, reason))
         self._run.dispatcher.commit()
-        of_pbt = self._trial_state[self._tune_trials[trial]]
-        of_pbt.last_score, of_pbt.last_perturbation_time, of_pbt.last_train_time = None, 0, 0
+        self._run.checkpoints.discard()
+        self._forget_score(trial)
 
     def _out_of_reach(self, worker: WorkerId, cause: RayActorError) -> bool:
         """Whether the worker's actor is lost with its node, rather than for a reason of its own.
@@ -448,6 +479,17 @@ class DispatchingPBT(PopulationBasedTraining):
             return False
         self._run.nodes.doubt(self._run.plans[worker].worker.node)
         self._follow_nodes()
+        return True
+
+    def _stops_in_order(self) -> bool:
+        """Whether the run is to stop: then no worker takes anything new."""
+        run = self._run
+        if run.stopping.error is None:
+            return False
+        now = run.clock.now()
+        for worker in list(run.dispatcher.state.serving):
+            run.dispatcher.record(WorkerDraining(now, worker, now, run.stopping.reason))
+        run.dispatcher.commit()
         return True
 
     # Nodes that go and come.
@@ -501,6 +543,44 @@ class DispatchingPBT(PopulationBasedTraining):
         with self._luck.drawn():
             super().on_trial_result(controller, trial, {"iterations": ours.iterations, "accuracy": ours.score})
         return self._exploit_made
+
+    def _forget_score(self, trial: TrialId) -> None:
+        of_pbt = self._trial_state[self._tune_trials[trial]]
+        of_pbt.last_score, of_pbt.last_perturbation_time, of_pbt.last_train_time = None, 0, 0
+
+    def _recall(self, controller: Any) -> None:
+        """Tell PBT what it was told before this process went on with the run: it then ranks, and draws, as it did."""
+        dispatcher = self._run.dispatcher
+        for heard in pbt_course(self._run.past):
+            if isinstance(heard, TrialCompleted):
+                self._tune.stop(self._tune_trials[heard.trial])
+            elif isinstance(heard, CheckpointLost):
+                self._forget_score(heard.trial)
+            else:
+                self._report_again(controller, heard)
+        for trial in dispatcher.state.trials.values():
+            tuned = self._tune_trials[trial.id]
+            tuned.set_config({**tuned.config, **trial.hyperparameters})
+            if trial.status is Status.COMPLETED:
+                self._tune.stop(tuned)
+        dispatcher.commit()
+
+    def _report_again(self, controller: Any, report: Report) -> None:
+        trial, before = report.trial, report.exploit
+        tuned = self._tune_trials[trial.id]
+        exploit = self._perturb(controller, tuned, trial)
+        if before is not None:
+            tuned.set_config({**tuned.config, **before.hyperparameters})
+        if exploit == (None if before is None else (before.source, before.hyperparameters)):
+            return
+        if report.last and exploit is not None:
+            self._run.dispatcher.record(TrialExploited(self._run.clock.now(), trial.id, *exploit))
+            return
+        logger.warning(
+            "after %d iterations of %s, PBT decides otherwise than the log says; what the log says holds",
+            trial.iterations,
+            trial.id,
+        )
 
     def _checkpoint_or_exploit(
         self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]

@@ -162,6 +162,9 @@ class Training:
         """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
 
         The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+
+        Raises:
+            OSError: the file, which it names, cannot be written.
         """
         content = {
             "model": self.settings.model,
@@ -173,9 +176,12 @@ class Training:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
-            torch.save(content, unfinished)
+            with unfinished.open("wb") as file:  # of a path, PyTorch would not say that the disk is full
+                torch.save(content, file)
             size = unfinished.stat().st_size
             unfinished.replace(path)
+        except OSError as error:
+            raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror or error}", str(path)) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return size

@@ -1,7 +1,10 @@
 """The Ray backend: carries a whole run out on Ray Tune."""
 
+import fcntl
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ray import tune
@@ -11,9 +14,11 @@ from ray.tune.error import TuneError
 from hetsched.backend import LOG_NAME, Listener, Outcome, begin
 from hetsched.cluster import Worker, WorkerId
 from hetsched.dispatcher import Dispatcher
-from hetsched.errors import HetschedError, InputError, nearest
+from hetsched.errors import HetschedError, InputError, PolicyError, nearest
 from hetsched.events import Event, LogWriter, RunEnded
+from hetsched.policy_error import write_policy_error
 from hetsched.registry import Strategy
+from hetsched.resume import COMPLETED, Remembered, check_resumable, remember, take_log, take_up, workers_of
 from hetsched.scenario import Scenario, profiled_workers
 from hetsched.state import State
 from hetsched.workload import Experiment
@@ -22,7 +27,8 @@ from real.checkpoints import Checkpoints
 from real.data import DATASETS
 from real.models import MODELS, load_models
 from real.nodes import Nodes
-from real.scheduler import AssignOnStart, DispatchingPBT, Population, Run
+from real.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run
+from real.stopping import Stopping
 from real.trainable import Plan, SegmentTrainable
 from real.training import Settings
 
@@ -48,42 +54,85 @@ def run(
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.
 
+    If the folder has the log of the run already, it goes on from there; see `hetsched.resume`.
+
     Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
 
-    Raises InputError for a scenario that cannot be run here, PolicyError if the policy fails, and HetschedError if a
-    trial keeps failing or Ray does.
+    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot be run here, PolicyError if the policy
+    fails, and HetschedError if a trial keeps failing, Ray does, or the disk is full.
     """
     experiment = _only_experiment(scenario)
-    workers = scenario.workers(strategy)
-    plans = _plans(scenario, strategy, experiment, workers)
-    os.environ.update(ENVIRONMENT)
-    ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
-    with LogWriter(folder / LOG_NAME) as log:
-        policy = scenario.scheduling_policy(strategy)
-        checkpoints = Checkpoints(folder.resolve() / "checkpoints")
+    path = folder / LOG_NAME
+    with _sole_driver(path):
+        past = take_log(path)
+        check_resumable(path, past, strategy, seed, experiment)
+        workers = workers_of(past) or scenario.workers(strategy)
+        plans = _plans(scenario, strategy, experiment, workers)
+        os.environ.update(ENVIRONMENT)
+        ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
+        if past:
+            remembered = remember(scenario, strategy, seed, past)
+        else:
+            remembered = Remembered(scenario.scheduling_policy(strategy), None, 0, 0.0)
+        with LogWriter(path) as log:
+            checkpoints = Checkpoints(folder.resolve() / "checkpoints")
 
-        def follow(state: State, event: Event) -> None:
-            checkpoints.follow(event)
-            if listen is not None:
-                listen(state, event)
+            def follow(state: State, event: Event) -> None:
+                checkpoints.follow(event)
+                if listen is not None:
+                    listen(state, event)
 
-        dispatcher = Dispatcher(State(), policy, strategy.scheduling, scenario.times, log, follow)
-        nodes = Nodes(scenario.cluster_spec(), ray_nodes)
-        work = Run(experiment, seed, dispatcher, checkpoints, plans, nodes)
-        begin(dispatcher, "ray", scenario, strategy, seed, workers)
-        dispatcher.arrive(0.0, experiment, seed)
+            dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, scenario.times, log, follow)
+            if past:
+                dispatcher.remember(past)
+                checkpoints.remove_leftovers()
+                take_up(dispatcher, workers, remembered.forgot)
+            else:
+                begin(dispatcher, "ray", scenario, strategy, seed, workers)
+                dispatcher.arrive(0.0, experiment, seed)
+            nodes, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
+            _carry_out(
+                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), past, clock), log, folder
+            )
+    decisions, decision_s = dispatcher.decisions + remembered.decisions, dispatcher.decision_s + remembered.decision_s
+    return Outcome(dispatcher.state, decisions, decision_s)
+
+
+@contextmanager
+def _sole_driver(log: Path) -> Iterator[None]:
+    """Raise InputError if another process carries the run of this log out. However that ends, the lock goes with it."""
+    with log.open("ab") as file:
         try:
-            _fit(work, folder.resolve())
-        except KeyboardInterrupt:
-            dispatcher.record(RunEnded(work.clock.now(), "interrupted"))
-            testbed.close()  # with all actors, which Tune leaves behind
-            raise
-        except BaseException as error:
-            dispatcher.record(RunEnded(work.clock.now(), f"failed: {type(error).__name__}"))
-            raise
-        dispatcher.record(RunEnded(dispatcher.state.now, "completed"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{log}: another process is carrying this run out") from error
+        yield
+
+
+def _carry_out(work: Run, log: LogWriter, folder: Path) -> None:
+    """Train what is left to train, and record how the run ends."""
+    dispatcher, stopping = work.dispatcher, work.stopping
+    try:
+        if not dispatcher.state.finished:
+            with stopping.on_interrupt():
+                _fit(work, folder.resolve())
+    except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
+        log.drop()
+        testbed.close()  # with all actors, which Tune leaves behind
+        raise
+    except BaseException as error:
+        if isinstance(error, PolicyError):
+            write_policy_error(folder, dispatcher, error)
+        dispatcher.record(RunEnded(work.clock.now(), f"failed: {type(error).__name__}"))
+        raise
+    if dispatcher.state.finished:
+        dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
         work.checkpoints.keep_only(max(dispatcher.state.trials.values(), key=lambda trial: trial.score or 0.0).id)
-    return Outcome.of(dispatcher)
+    else:
+        dispatcher.record(RunEnded(work.clock.now(), stopping.reason))
+    if stopping.error is not None:
+        testbed.close()
+        raise stopping.error
 
 
 def _fit(work: Run, folder: Path) -> None:
@@ -111,7 +160,7 @@ def _fit(work: Run, folder: Path) -> None:
             raise HetschedError(f"Ray Tune failed: {str(error).strip().rpartition(chr(10))[2]}") from error
     if work.error is not None:
         raise work.error
-    if not work.dispatcher.state.finished:
+    if not work.dispatcher.state.finished and work.stopping.error is None:
         raise HetschedError("Ray Tune ended before every trial was completed")
 
 

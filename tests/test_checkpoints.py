@@ -46,6 +46,7 @@ class Run:
                 latest = self.checkpoints.latest(event.trial)
                 assert latest is not None
                 latest.touch()
+            self.checkpoints.discard()
 
     @property
     def files(self) -> set[str]:

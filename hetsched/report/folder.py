@@ -11,6 +11,8 @@ from hetsched.errors import InputError
 from hetsched.metrics import Metrics
 from hetsched.scenario import Scenario
 
+SUMMARY_NAME = "summary.json"
+
 
 def new_folder(out: Path | None, command: str, scenario: Scenario) -> Path:
     """A new folder: `out`, or `results/<scenario>-<command>-<date and time>`, with the scenario as resolved in it.
@@ -34,7 +36,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
     """`summary.json`: what the command found, and with which versions."""
-    write_json(folder / "summary.json", {"command": command, "hetsched": version("hetsched"), **document})
+    write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": version("hetsched"), **document})
 
 
 def write_running_results(folder: Path, scenario: Scenario, backend: str, runs: dict[str, list[Metrics]]) -> None:

@@ -1,0 +1,280 @@
+"""Going on with a run whose driver died or stopped: from its log alone, where everything stood.
+
+A log has a part for each driver that carried the run out; every part but the first begins with `RunResumed`.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched.backend import set_up
+from hetsched.cluster import Worker
+from hetsched.dispatcher import STOPPED_BY, Dispatcher
+from hetsched.errors import InputError, PolicyError
+from hetsched.events import (
+    AnyEvent,
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    PolicyWoken,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+    read_log,
+)
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario
+from hetsched.scheduling.policy import SchedulingPolicy
+from hetsched.state import State, Trial
+from hetsched.workload import Experiment
+
+logger = logging.getLogger(__name__)
+
+DIED = "the driver died"
+COMPLETED = "completed"
+"""The reason with which a run ends that has nothing left to do."""
+
+
+def take_log(path: Path) -> list[AnyEvent]:
+    """The events of the log of a run that is to go on; none if there is no log, or nothing had begun.
+
+    What a driver that died left half written at its end is cut off, with a warning. Only the process that goes on with
+    the run may call this.
+    """
+    if not path.exists():
+        return []
+    with path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            logger.warning("%s: the last line was cut off after %d bytes; dropped", path, len(content) - whole)
+            file.truncate(whole)
+        events = list(read_log(path))
+        if not _has_begun(events):
+            file.truncate(0)
+            return []
+    return events
+
+
+def _has_begun(events: Iterable[Event]) -> bool:
+    """Whether the whole population is in the log: it is written at once, but may have been cut off."""
+    expected = added = 0
+    for event in events:
+        expected += event.experiment.population if isinstance(event, ExperimentArrived) else 0
+        added += isinstance(event, TrialAdded)
+    return expected > 0 and added == expected
+
+
+def check_resumable(
+    path: Path, events: Iterable[AnyEvent], strategy: Strategy, seed: int, experiment: Experiment
+) -> None:
+    """Raise InputError, naming the log, if it is of another strategy, seed or experiment, or of a run that is
+    complete."""
+    for event in events:
+        if isinstance(event, RunStarted) and (event.strategy, event.seed) != (str(strategy), seed):
+            raise InputError(
+                f"{path}: is the log of {event.strategy} with seed {event.seed}, not of {strategy} with seed {seed}; "
+                "go on with a run in its own folder"
+            )
+        if isinstance(event, ExperimentArrived) and event.experiment != experiment:
+            raise InputError(
+                f"{path}: its experiment {event.experiment.id!r} is not that of scenario.toml beside it: a run goes "
+                "on with the scenario that it was started with; put that back"
+            )
+        if isinstance(event, RunEnded) and event.reason == COMPLETED:
+            raise InputError(f"{path}: this run is complete; start another in a new folder")
+
+
+def take_up(dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | None) -> None:
+    """Record that this process goes on with the run: what ran is lost, and all workers join anew.
+
+    The dispatcher has been told what happened before. Of a trial whose last segment is the last that the log has, also
+    that its stop rule holds may be missing.
+    """
+    state = dispatcher.state
+    now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
+    dispatcher.record(RunResumed(now, reason, forgot))
+    for segment in list(state.running.values()):
+        dispatcher.record(SegmentLost(now, segment.trial, segment.worker, reason))
+    for worker in list(state.workers):
+        dispatcher.record(WorkerLeft(now, worker, reason))
+    for trial in list(state.ready):
+        if (met := state.stop_reason(trial)) is not None:
+            dispatcher.record(TrialCompleted(now, trial.id, met))
+    for joining in workers:
+        dispatcher.record(WorkerJoined(now, joining))
+    dispatcher.commit()
+
+
+def workers_of(events: Iterable[Event]) -> list[Worker]:
+    """The workers of the run, in the order in which they first joined."""
+    return list({event.worker.id: event.worker for event in events if isinstance(event, WorkerJoined)}.values())
+
+
+# What PBT heard.
+
+
+class Report(NamedTuple):
+    """What PBT was told at the end of a segment, the trial as it was then, and what it did. `last`: the log tells
+    nothing of what came after, so that an exploit may be missing."""
+
+    trial: Trial
+    exploit: TrialExploited | None
+    last: bool
+
+
+def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted | CheckpointLost]:
+    """All that PBT heard of in a run, in order."""
+    state = State()
+    exploits = _exploits(events)
+    last = max((n for n, event in enumerate(events) if not isinstance(event, RunEnded)), default=-1)
+    for number, event in enumerate(events):
+        state.apply(event)
+        if isinstance(event, TrialCompleted | CheckpointLost):
+            yield event
+        elif isinstance(event, SegmentEnded) and state.stop_reason(state.trials[event.trial]) is None:
+            yield Report(state.trials[event.trial], exploits.get(number), number == last)
+
+
+def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
+    """Every exploit by the number of the event that was the end of the segment before it."""
+    ends: dict[str, int] = {}
+    found = {}
+    for number, event in enumerate(events):
+        if isinstance(event, SegmentEnded):
+            ends[event.trial] = number
+        elif isinstance(event, TrialExploited):
+            found[ends[event.trial]] = event
+    return found
+
+
+# What a policy remembers.
+
+
+class Remembered(NamedTuple):
+    """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
+    to ask it: calls, and seconds inside it."""
+
+    policy: SchedulingPolicy
+    forgot: str | None
+    decisions: int
+    decision_s: float
+
+
+def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
+    """A policy as it was at the end of the log: it is asked again wherever the run asked it.
+
+    If it decides anything that the log does not say, it is another one than that of the run (it was mended), or does
+    not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
+    """
+    begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
+    made: list[Event] = []
+
+    def listen(state: State, event: Event) -> None:
+        made.append(event)
+
+    policy = scenario.scheduling_policy(strategy)
+    asked = Dispatcher(State(), policy, strategy.scheduling, scenario.times, listen=listen)
+    set_up(asked, scenario, strategy, seed)
+    asked.remember(events[:begin])
+    for moment in _moments(events, begin):
+        forgot = _difference(asked, moment, made)
+        if forgot is not None:
+            logger.warning("%s; it goes on from here without memory of the run so far", forgot)
+            policy = scenario.scheduling_policy(strategy)
+            set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
+            return Remembered(policy, forgot, asked.decisions, asked.decision_s)
+    return Remembered(policy, None, asked.decisions, asked.decision_s)
+
+
+class _Moment(NamedTuple):
+    """What happened, and what the policy, which was asked then, decided. `line` is the log's at which the decisions
+    begin. If it is `last`, the driver may have died before it could write down all of them."""
+
+    happened: list[Event]
+    decided: list[Event]
+    line: int
+    last: bool
+
+
+def _moments(events: Sequence[Event], begin: int) -> Iterator[_Moment]:
+    happened: list[Event] = []
+    decided: list[Event] = []
+    line = 0
+    before: Event | None = None
+    for number, event in enumerate([*events[begin:], None], start=begin):
+        if isinstance(event, RunEnded):
+            continue
+        at_end = event is None or isinstance(event, RunResumed)
+        if happened and (at_end or _asks_before(before, event, decided)):
+            yield _Moment(happened, decided, line if decided else number, at_end)
+            happened, decided = [], []
+        if event is None:
+            return
+        if not _is_decision(event):
+            happened.append(event)
+        else:
+            line = line if decided else number + 1
+            decided.append(event)
+        before = event
+
+
+def _is_decision(event: Event) -> bool:
+    of_policy = isinstance(event, TrialCompleted) and event.reason.startswith(STOPPED_BY)
+    return of_policy or isinstance(event, SegmentStarted)
+
+
+def _asks_before(before: Event | None, event: Event | None, decided: list[Event]) -> bool:
+    """Whether the policy was asked between the two events, of which the second is not yet its answer: it is asked at
+    the end of every segment, at every wake-up, and when the backend has recorded all else that happened at once."""
+    if event is None or _is_decision(event):
+        return False
+    if decided or isinstance(event, SegmentEnded | PolicyWoken):
+        return True
+    of_segment = SegmentEnded | TrialExploited | TrialCompleted | PolicyWoken
+    return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
+
+
+def _difference(asked: Dispatcher, moment: _Moment, made: list[Event]) -> str | None:
+    """Ask the policy at the moment; how what it decides differs from the log, None if it does not."""
+    for event in moment.happened:
+        asked.record(event)
+    due = deque(moment.decided)
+    while due or not moment.last:
+        made.clear()
+        try:
+            asked.dispatch(due[0].time if due else asked.state.now)
+        except PolicyError as error:
+            return f"line {moment.line} of the log: {error}"
+        told = [due.popleft() for _ in range(min(len(due), len(made)))]
+        cut_off = moment.last and not due
+        if made[: len(told)] != told or (len(made) > len(told) and not cut_off) or (due and not made):
+            name, at = asked.policy_name, asked.state.now
+            return (
+                f"line {moment.line} of the log: policy {name!r} decided {_told(moment.decided)} at {at:.3f} s, and "
+                f"asked again it decides {_told(made)}: it was changed, or does not follow from what it sees"
+            )
+        if not due:
+            return None
+    return None
+
+
+def _told(decisions: Iterable[Event]) -> str:
+    return ", ".join(map(_phrase, decisions)) or "nothing"
+
+
+def _phrase(decision: Event) -> str:
+    if isinstance(decision, SegmentStarted):
+        return f"{decision.iterations} iterations of {decision.trial} on {decision.worker}"
+    assert isinstance(decision, TrialCompleted)
+    return f"to stop {decision.trial}"

@@ -1,0 +1,59 @@
+"""Why a run should stop in order: nothing new starts, what runs is finished and checkpointed, then the run ends."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from hetsched.errors import HetschedError
+from hetsched.events import NO_SPACE, LogWriter
+
+INTERRUPTED = "interrupted"
+
+
+class Stopping:
+    """`error` is what the run stops for and will end with; None while it goes on."""
+
+    def __init__(self, log: LogWriter) -> None:
+        self._log = log
+        self._error: BaseException | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._error or self._log.full
+
+    @property
+    def reason(self) -> str:
+        """For the log."""
+        return INTERRUPTED if isinstance(self.error, KeyboardInterrupt) else f"failed: {self.error}"
+
+    def is_for(self, cause: Exception) -> bool:
+        """Whether a segment that broke of this stops the run: the disk of its folder is full, for all nodes alike."""
+        if not isinstance(cause, OSError) or cause.errno not in NO_SPACE or cause.filename is None:
+            return False
+        if self._log.path.parent.resolve() not in Path(cause.filename).parents:
+            return False
+        self._error = self._error or HetschedError(f"{cause.filename}: {cause.strerror}")
+        return True
+
+    @contextmanager
+    def on_interrupt(self) -> Iterator[None]:
+        """While this lasts, the first Ctrl-C stops the run in order, and the second at once (KeyboardInterrupt)."""
+        if threading.current_thread() is not threading.main_thread():  # only that may handle signals
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if isinstance(self._error, KeyboardInterrupt):
+            raise self._error
+        self._error = KeyboardInterrupt()
+        # Not print: a signal may come in the middle of another one.
+        os.write(2, b"hetsched: finishing the segments that run; Ctrl-C again stops at once and loses them\n")

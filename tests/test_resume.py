@@ -1,0 +1,398 @@
+"""Real runs whose driver is killed, interrupted, out of disk space or let down by its policy, and that go on."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hetsched import scheduling
+from hetsched.backend import LOG_NAME
+from hetsched.errors import InputError
+from hetsched.events import (
+    Event,
+    LogWriter,
+    RunEnded,
+    RunResumed,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialExploited,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+    read_log,
+)
+from hetsched.profiles import write_profile
+from hetsched.resume import remember, take_log
+from hetsched.scenario import parse_strategy
+from hetsched.state import State, replay
+from tests.conftest import Simulate, make_scenario, profile_row
+
+POPULATION, STOP = 4, 9
+SCENARIO = f"""
+name = "small"
+strategies = ["fusion+fifo"]
+[profile]
+sources = ["profile.csv"]
+[[cluster.nodes]]
+name = "a"
+cores = 1
+pace = true
+[[workload.experiments]]
+name = "e"
+dataset = "synthetic"
+batch_size = 8
+population = {POPULATION}
+stop_iterations = {STOP}
+evaluation_images = 40
+train_images = 80
+pbt = {{ perturbation_interval = 3, quantile_fraction = 0.5 }}
+"""
+SECOND_NODE = """
+[[cluster.nodes]]
+name = "b"
+cores = 1
+pace = true
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_profile(tmp_path / "profile.csv", [profile_row(seconds=0.1, dataset="synthetic", batch_size=8)])
+    (tmp_path / "one.toml").write_text(SCENARIO)
+    (tmp_path / "two.toml").write_text(SCENARIO.replace("[[workload", SECOND_NODE + "[[workload"))
+    return tmp_path
+
+
+class Command:
+    """`hetsched` in a process group of its own, as a shell starts it."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", "hetsched.cli", *arguments]
+        self._process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        )
+
+    def ctrl_c(self) -> None:
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """SIGKILL to the driver alone. Ray's nodes, and the actors that train, end by themselves."""
+        started = {process for process in descendants(self._process.pid) if trains(process)}
+        assert len(started) >= 3
+        self._process.kill()
+        self._process.wait()
+        end = time.monotonic() + 60
+        while not all(map(gone, started)):
+            assert time.monotonic() < end, "Ray outlives its driver"
+            time.sleep(0.1)
+
+    def when(self, condition: Callable[[], bool], seconds: float = 200.0) -> None:
+        """Wait until the condition holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            assert self._process.poll() is None, self._process.communicate()
+            time.sleep(0.02)
+
+    def end(self, status: int = 0) -> tuple[str, str]:
+        """Its stdout and stderr, when it has ended with that status."""
+        output, errors = self._process.communicate(timeout=250)
+        assert self._process.returncode == status, errors
+        assert "Traceback" not in errors
+        return output, errors
+
+
+def events(log: Path, kind: type[Event] = Event) -> list[Any]:
+    return [event for event in read_log(log) if isinstance(event, kind)] if log.exists() else []
+
+
+def ends(log: Path, number: int) -> Callable[[], bool]:
+    """Whether so many segments have ended, and another runs."""
+    return lambda: (
+        len(events(log, SegmentEnded)) >= number
+        and len(events(log, SegmentStarted)) > len(events(log, SegmentEnded)) + len(events(log, SegmentLost))
+    )
+
+
+def outcome(log: Path) -> Any:
+    """What a run came to, apart from time."""
+    exploits = [(e.trial, e.source, e.hyperparameters) for e in events(log, TrialExploited)]
+    ended = [(e.trial, e.worker, e.iterations, e.score) for e in events(log, SegmentEnded)]
+    return ended, exploits
+
+
+def check_complete(log: Path) -> State:
+    """Every trial trained its own iterations, no segment twice, and the log adds up."""
+    done: Counter[str] = Counter()
+    for event in events(log, SegmentEnded):
+        done[event.trial] += event.iterations
+    assert done == {f"e-{number}": STOP for number in range(POPULATION)}
+    times = [event.time for event in events(log)]
+    assert times == sorted(times)
+    state = replay(events(log))
+    assert (state.ended, state.finished) == ("completed", True)
+    assert len(list((log.parent / "checkpoints").iterdir())) == 1
+    assert not list(log.parent.glob("*.reserve"))
+    return state
+
+
+def descendants(process: int) -> set[int]:
+    """The processes that it started, and that those started."""
+    children = Path(f"/proc/{process}/task/{process}/children")
+    found = {int(child) for child in children.read_text().split()} if children.exists() else set()
+    return found.union(*map(descendants, found))
+
+
+def trains(process: int) -> bool:
+    """Whether this is a node of Ray, its head, or an actor."""
+    command = Path(f"/proc/{process}/cmdline").read_bytes()
+    return any(word in command for word in (b"gcs_server", b"raylet/raylet", b"SegmentTrainable"))
+
+
+def gone(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("name", scheduling.policies.names())
+@pytest.mark.parametrize("pbt", [{"perturbation_interval": 10}, {"enabled": False}])
+def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulate) -> None:
+    """Every policy, asked again wherever it was asked, decides the same, wherever the log ends."""
+    nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4}]
+    scenario = make_scenario(nodes, population=7, stop_iterations=40, pbt=pbt)
+    strategy = parse_strategy(f"fusion+{name}")
+    try:
+        log: list[Any] = simulate_log(scenario, strategy, 3)
+    except InputError as error:
+        pytest.skip(str(error))
+    for cut in (len(log), *range(len(log) // 2, len(log), 7)):
+        remembered = remember(scenario, strategy, 3, log[:cut])
+        assert remembered.forgot is None
+        assert remembered.decisions > 0
+
+
+def test_changed_policy_starts_anew(simulate_log: Simulate, caplog: pytest.LogCaptureFixture) -> None:
+    scenario = make_scenario(population=7, stop_iterations=40)
+    log: list[Any] = simulate_log(scenario, "fusion+fifo")
+    remembered = remember(scenario, parse_strategy("fusion+least-progress"), 0, log)
+    assert remembered.forgot is not None
+    first = next(number for number, event in enumerate(log, start=1) if isinstance(event, SegmentEnded))
+    assert f"line {first + 1} of the log: policy 'least-progress' decided" in remembered.forgot
+    assert remembered.forgot in caplog.text
+    # From a resume that says so, nothing is asked about what was before it.
+    resumed = RunResumed(log[-1].time, "the driver died", remembered.forgot)
+    assert remember(scenario, parse_strategy("fusion+least-progress"), 0, [*log[:-1], resumed]).forgot is None
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+def test_cut_off_line_is_dropped(cut: int, simulate_log: Simulate, tmp_path: Path) -> None:
+    whole = simulate_log(make_scenario())
+    log = tmp_path / "run-1" / LOG_NAME
+    content = log.read_bytes()
+    log.write_bytes(content[:-cut])
+    assert take_log(log) == whole[:-1]
+    assert content.startswith(log.read_bytes())
+    assert log.read_bytes().endswith(b"\n")
+
+
+def test_log_of_a_run_that_had_not_begun_is_started_over(simulate_log: Simulate, tmp_path: Path) -> None:
+    simulate_log(make_scenario())
+    log = tmp_path / "run-1" / LOG_NAME
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:5]))
+    assert take_log(log) == []
+    assert log.read_bytes() == b""
+
+
+def test_full_log_keeps_whole_lines(tmp_path: Path) -> None:
+    """The file may not grow beyond a limit: no event is written in part, and the error names the file."""
+    log = tmp_path / LOG_NAME
+    event = RunEnded(1.0, "x" * 200)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LogWriter(log) as writer:
+        writer.write(event)
+        writer.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 100, limit[1]))
+        writer.write(event)
+        with pytest.raises(OSError, match="File too large") as caught:
+            writer.commit()
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        writer.drop()
+    assert caught.value.filename == str(log)
+    assert list(read_log(log)) == [event]
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**20))
+
+
+def test_full_disk_leaves_room_for_the_end_of_the_log(small_disk: Path) -> None:
+    log = small_disk / LOG_NAME
+    with LogWriter(log) as writer:
+        fill(small_disk)
+        for number in range(20):
+            writer.write(RunEnded(float(number), "x" * 200))
+            writer.commit()
+        assert writer.full is not None
+    assert [event.time for event in read_log(log)] == list(range(20))
+
+
+def test_killed_driver(folder: Path) -> None:
+    """With one worker nothing depends on time: the run ends as one that was never disturbed."""
+    pytest.importorskip("ray")
+    Command(folder, "run", "one.toml", "--strategy", "fusion+least-progress", "--out", "whole").end()
+    log = folder / "cut" / LOG_NAME
+    driver = Command(folder, "run", "one.toml", "--strategy", "fusion+least-progress", "--out", "cut")
+    driver.when(ends(log, 7))
+    driver.freeze()
+    _, errors = Command(folder, "run", "--resume", "cut").end(2)
+    assert "another process is carrying this run out" in errors
+    driver.kill()
+    driver.end(-signal.SIGKILL)
+    before = events(log)
+    with log.open("ab") as file:
+        file.write(b'{"event":"segment-en')
+    (folder / "cut" / "checkpoints" / "e-0-1000.pt").touch()
+
+    _, errors = Command(folder, "run", "--resume", "cut").end()
+    assert "events.jsonl: the last line was cut off after 20 bytes; dropped" in errors
+    assert "memory" not in errors and "PBT" not in errors
+    after = events(log)
+    assert after[: len(before)] == before
+    [lost] = events(log, SegmentLost)
+    [resumed] = events(log, RunResumed)
+    assert lost.reason == resumed.reason == "the driver died"
+    assert lost.time == resumed.time == before[-1].time
+    assert [event.reason for event in events(log, WorkerLeft)] == ["the driver died"]
+    assert len(events(log, WorkerJoined)) == 2
+    check_complete(log)
+    assert outcome(log) == outcome(folder / "whole" / LOG_NAME)
+    assert events(log, TrialExploited), "a run without exploits shows little"
+
+
+def test_ctrl_c_once_and_twice(folder: Path) -> None:
+    pytest.importorskip("ray")
+    out = folder / "out put"
+    log, second = (out / f"seed-{seed}" / LOG_NAME for seed in (0, 1))
+    driver = Command(folder, "run", "two.toml", "--strategy", "fusion+hrfs", "--repeat", "2", "--out", "out put")
+    driver.when(ends(log, 3))
+    driver.ctrl_c()
+    _, errors = driver.end(130)
+    assert "go on with: hetsched run --resume 'out put'\n" in errors
+    assert replay(events(log)).ended == "interrupted"
+    assert events(log, WorkerDraining)
+    assert not events(log, SegmentLost)
+    last_start = max(event.time for event in events(log, SegmentStarted))
+    assert all(event.time >= last_start for event in events(log, WorkerDraining))
+
+    driver = Command(folder, "run", "--resume", "out put")
+    driver.when(ends(second, 3))
+    driver.ctrl_c()
+    driver.when(lambda: bool(events(second, WorkerDraining)))
+    driver.ctrl_c()
+    _, errors = driver.end(130)
+    assert "go on with: hetsched run --resume 'out put'\n" in errors
+    check_complete(log)
+    assert [event.reason for event in events(log, RunResumed)] == ["the run stopped: interrupted"]
+    assert all(event.forgot is None for event in events(log, RunResumed))
+
+    output, errors = Command(folder, "run", "--resume", "out put", "--json").end()
+    assert "seed-0: complete already" in errors
+    assert [run["iterations"] for run in json.loads(output)["runs"]] == [POPULATION * STOP] * 2
+    check_complete(second)
+    summary = (out / "summary.json").read_bytes()
+    output, errors = Command(folder, "run", "--resume", "out put", "--json").end()
+    assert "seed-1: complete already" in errors
+    assert json.loads(output)["runs"][1]["state"] == replay(events(second)).snapshot()
+    assert (out / "summary.json").read_bytes() == summary
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for two and a half checkpoints."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(disk)], capture_output=True)
+    if made.returncode:
+        pytest.skip("only root can make a small disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_full_disk(folder: Path, small_disk: Path) -> None:
+    pytest.importorskip("ray")
+    log = small_disk / "out" / LOG_NAME
+    _, errors = Command(folder, "run", "two.toml", "--strategy", "fusion+fifo", "--out", "disk/out").end(1)
+    assert "No space left on device" in errors
+    assert f"{small_disk}/out/checkpoints/e-" in errors
+    assert "go on with: hetsched run --resume disk/out" in errors
+    assert replay(events(log)).ended.startswith("failed: ")  # type: ignore[union-attr]
+    finished = outcome(log)[0]
+    assert finished
+    subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)
+    Command(folder, "run", "--resume", "disk/out").end()
+    check_complete(log)
+    assert outcome(log)[0][: len(finished)] == finished
+
+
+POLICY = """
+from hetsched import scheduling
+from hetsched.scheduling.policy import Dispatch
+
+@scheduling.register("mine")
+class Mine:
+    def dispatch(self, state):
+        {fault}
+        pairs = zip(state.idle_workers, list(state.ready_trials))
+        return [Dispatch(trial.id, worker.id, state.interval(trial)) for worker, trial in pairs]
+"""
+
+
+def test_policy_that_raises(folder: Path) -> None:
+    pytest.importorskip("ray")
+    log = folder / "out" / LOG_NAME
+    (folder / "mine.py").write_text(POLICY.format(fault="if len(state.first_segments) == 1: raise KeyError('plan')"))
+    (folder / "mended.py").write_text(POLICY.format(fault="pass"))
+    strategy = ["--strategy", "fusion+mine", "--policy-file", "mine.py"]
+    _, errors = Command(folder, "run", "one.toml", *strategy, "--out", "out").end(1)
+    assert "policy 'mine' raised KeyError" in errors
+    assert f"go on with: hetsched run --resume out --policy-file {folder}/mine.py" in errors
+    found = json.loads((folder / "out" / "policy-error.json").read_text())
+    assert (found["policy"], found["decision_point"]["idle_workers"]) == ("mine", ["a/cpu0"])
+    assert "raise KeyError('plan')" in "".join(found["traceback"])
+    before = [event for event in events(log) if not isinstance(event, RunEnded)]
+    assert found["state"] == replay(before).snapshot()
+
+    _, errors = Command(folder, "run", "--resume", "out").end(2)
+    assert "unknown scheduling policy 'mine'" in errors
+    assert f"--policy-file {folder}/mine.py" in errors
+    Command(folder, "run", "--resume", "out", "--policy-file", "mended.py").end()
+    check_complete(log)
+    assert [event.forgot for event in events(log, RunResumed)] == [None]
+
+
+def test_wrong_folder(folder: Path) -> None:
+    _, errors = Command(folder, "run", "--resume", "nowhere").end(2)
+    assert "--resume nowhere: no run to go on with (run.json: No such file" in errors
+    _, errors = Command(folder, "run", "--resume", "nowhere", "--seed", "1").end(2)
+    assert "leave out --seed" in errors
+    _, errors = Command(folder, "run").end(2)
+    assert "needs SCENARIO and --strategy" in errors
