@@ -185,6 +185,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_real(sub)
 
+    sub = add("replay", commands.replay, "feed a run's measured durations to its policy again, and compare decisions")
+    sub.add_argument("run", type=Path, metavar="RUN", help="the folder of one run, with its events.jsonl")
+
     sub = add("profile", commands.profile, "measure the step times of this machine")
     sub.add_argument("--models", nargs="+", default=["resnet18"], metavar="MODEL", help="default: resnet18")
     sub.add_argument(

@@ -21,7 +21,7 @@ def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError)
             "time_s": state.now,
             "decisions_before": dispatcher.decisions,
             "idle_workers": list(state.idle),
-            "ready_trials": [trial for _, _, trial in state.ready],
+            "ready_trials": [trial.id for trial in state.ready],
         },
         "state": state.snapshot(),
     }

@@ -4,27 +4,24 @@ A log has a part for each driver that carried the run out; every part but the fi
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.backend import set_up
 from hetsched.cluster import Worker
-from hetsched.dispatcher import STOPPED_BY, Dispatcher
-from hetsched.errors import InputError, PolicyError
+from hetsched.dispatcher import Dispatcher
+from hetsched.errors import InputError
 from hetsched.events import (
     AnyEvent,
     CheckpointLost,
     Event,
     ExperimentArrived,
-    PolicyWoken,
     RunEnded,
     RunResumed,
     RunStarted,
     SegmentEnded,
     SegmentLost,
-    SegmentStarted,
     TrialAdded,
     TrialCompleted,
     TrialExploited,
@@ -32,6 +29,7 @@ from hetsched.events import (
     WorkerLeft,
     read_log,
 )
+from hetsched.moments import Again, moments
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.scheduling.policy import SchedulingPolicy
@@ -178,103 +176,16 @@ def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence
     not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    made: list[Event] = []
-
-    def listen(state: State, event: Event) -> None:
-        made.append(event)
-
     policy = scenario.scheduling_policy(strategy)
-    asked = Dispatcher(State(), policy, strategy.scheduling, scenario.times, listen=listen)
+    again = Again(policy, strategy.scheduling, scenario.times)
+    asked = again.dispatcher
     set_up(asked, scenario, strategy, seed)
     asked.remember(events[:begin])
-    for moment in _moments(events, begin):
-        forgot = _difference(asked, moment, made)
+    for moment in moments(events, begin):
+        forgot = again.difference(moment)
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
             policy = scenario.scheduling_policy(strategy)
             set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
             return Remembered(policy, forgot, asked.decisions, asked.decision_s)
     return Remembered(policy, None, asked.decisions, asked.decision_s)
-
-
-class _Moment(NamedTuple):
-    """What happened, and what the policy, which was asked then, decided. `line` is the log's at which the decisions
-    begin. If it is `last`, the driver may have died before it could write down all of them."""
-
-    happened: list[Event]
-    decided: list[Event]
-    line: int
-    last: bool
-
-
-def _moments(events: Sequence[Event], begin: int) -> Iterator[_Moment]:
-    happened: list[Event] = []
-    decided: list[Event] = []
-    line = 0
-    before: Event | None = None
-    for number, event in enumerate([*events[begin:], None], start=begin):
-        if isinstance(event, RunEnded):
-            continue
-        at_end = event is None or isinstance(event, RunResumed)
-        if happened and (at_end or _asks_before(before, event, decided)):
-            yield _Moment(happened, decided, line if decided else number, at_end)
-            happened, decided = [], []
-        if event is None:
-            return
-        if not _is_decision(event):
-            happened.append(event)
-        else:
-            line = line if decided else number + 1
-            decided.append(event)
-        before = event
-
-
-def _is_decision(event: Event) -> bool:
-    of_policy = isinstance(event, TrialCompleted) and event.reason.startswith(STOPPED_BY)
-    return of_policy or isinstance(event, SegmentStarted)
-
-
-def _asks_before(before: Event | None, event: Event | None, decided: list[Event]) -> bool:
-    """Whether the policy was asked between the two events, of which the second is not yet its answer: it is asked at
-    the end of every segment, at every wake-up, and when the backend has recorded all else that happened at once."""
-    if event is None or _is_decision(event):
-        return False
-    if decided or isinstance(event, SegmentEnded | PolicyWoken):
-        return True
-    of_segment = SegmentEnded | TrialExploited | TrialCompleted | PolicyWoken
-    return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
-
-
-def _difference(asked: Dispatcher, moment: _Moment, made: list[Event]) -> str | None:
-    """Ask the policy at the moment; how what it decides differs from the log, None if it does not."""
-    for event in moment.happened:
-        asked.record(event)
-    due = deque(moment.decided)
-    while due or not moment.last:
-        made.clear()
-        try:
-            asked.dispatch(due[0].time if due else asked.state.now)
-        except PolicyError as error:
-            return f"line {moment.line} of the log: {error}"
-        told = [due.popleft() for _ in range(min(len(due), len(made)))]
-        cut_off = moment.last and not due
-        if made[: len(told)] != told or (len(made) > len(told) and not cut_off) or (due and not made):
-            name, at = asked.policy_name, asked.state.now
-            return (
-                f"line {moment.line} of the log: policy {name!r} decided {_told(moment.decided)} at {at:.3f} s, and "
-                f"asked again it decides {_told(made)}: it was changed, or does not follow from what it sees"
-            )
-        if not due:
-            return None
-    return None
-
-
-def _told(decisions: Iterable[Event]) -> str:
-    return ", ".join(map(_phrase, decisions)) or "nothing"
-
-
-def _phrase(decision: Event) -> str:
-    if isinstance(decision, SegmentStarted):
-        return f"{decision.iterations} iterations of {decision.trial} on {decision.worker}"
-    assert isinstance(decision, TrialCompleted)
-    return f"to stop {decision.trial}"

@@ -104,22 +104,24 @@ class DisturbedSimulation(Simulation):
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
         """The workers are gone at once, with the segments that they ran and, if it failed, the memory of the node."""
+        fallen = []
         if self._checkpoints is not None and node is not None:
             self._orphans.update(self._checkpoints.lose(node, self.env.now))
-            for trial in sorted(self._orphans):
-                self._fall_back(trial, reason)
+        fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
         there = [worker for worker in workers if worker in self.state.workers]
         for running in [running for running in self._running.values() if not set(there).isdisjoint(running.workers)]:
             self._lose(running, reason)
         for worker in there:
             self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
-        self._dispatch(self.env.now)
+        if there or fallen:
+            self._dispatch(self.env.now)
 
     def join(self, workers: Collection[Worker]) -> None:
         """The workers are there, cold."""
         for worker in workers:
             self.dispatcher.record(WorkerJoined(self.env.now, worker))
-        self._dispatch(self.env.now)
+        if workers:
+            self._dispatch(self.env.now)
 
     def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None:
         """The workers will leave: they finish what they run, if they can, and take nothing new."""
@@ -245,18 +247,20 @@ class DisturbedSimulation(Simulation):
             self._checkpoints.exploit(trial, exploit[0])
         return exploit
 
-    def _fall_back(self, trial: TrialId, reason: str) -> None:
-        """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it."""
+    def _fall_back(self, trial: TrialId, reason: str) -> bool:
+        """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it, and
+        nothing is recorded."""
         if trial in self._running or trial not in self._orphans:
-            return
+            return False
         self._orphans.remove(trial)
         assert self._checkpoints is not None
         left = self._checkpoints.fall_back(trial)
         state = self.state.trials[trial]
         if state.completed is not None:
-            return
+            return False
         self._members[trial].weights = self._model.fresh(state.kind) if left is None else left.weights
         iterations, score = (0, None) if left is None else (left.iterations, left.score)
         self.dispatcher.record(CheckpointLost(self.env.now, trial, iterations, score, reason))
         if state.experiment in self._pbt:
             self._pbt[state.experiment].forget(trial)  # looked at anew
+        return True
