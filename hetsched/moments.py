@@ -73,7 +73,8 @@ def _asks_before(before: Event | None, event: Event | None, decided: list[Event]
     if decided or isinstance(event, SegmentEnded | PolicyWoken):
         return True
     of_segment = SegmentEnded | TrialExploited | TrialCompleted | PolicyWoken
-    return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
+    goes_on = isinstance(event, TrialExploited | TrialCompleted)
+    return before is not None and (event.time != before.time or (isinstance(before, of_segment) and not goes_on))
 
 
 def told(decisions: Iterable[Event]) -> str:

@@ -57,10 +57,14 @@ MOST_LETTERS = 300
 
 
 class Clock:
-    """Seconds of the run: `before` it starts, those that an earlier driver has had."""
+    """Seconds of the run: `before` it starts, those that an earlier driver has had.
+
+    It stands still between ticks, so that what one hook of Tune's records together has one time: a replay then knows
+    after which events the policy was asked.
+    """
 
     def __init__(self, before: float = 0.0) -> None:
-        self._before = before
+        self._before = self._now = before
         self._zero: float | None = None
 
     def start(self) -> None:
@@ -70,8 +74,14 @@ class Clock:
     def started(self) -> bool:
         return self._zero is not None
 
+    def tick(self) -> float:
+        """Look at the time anew."""
+        if self._zero is not None:
+            self._now = self._before + perf_counter() - self._zero
+        return self._now
+
     def now(self) -> float:
-        return self._before + (0.0 if self._zero is None else perf_counter() - self._zero)
+        return self._now
 
 
 class WorkerPlacement(tune.PlacementGroupFactory):
@@ -318,6 +328,7 @@ class DispatchingPBT(PopulationBasedTraining):
         """Whatever goes wrong in a hook ends the run, and nothing is done after that."""
         if self._run.error is not None:
             return otherwise
+        self._run.clock.tick()
         try:
             return hook()
         except Exception as error:

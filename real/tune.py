@@ -123,13 +123,13 @@ def _carry_out(work: Run, log: LogWriter, folder: Path) -> None:
     except BaseException as error:
         if isinstance(error, PolicyError):
             write_policy_error(folder, dispatcher, error)
-        dispatcher.record(RunEnded(work.clock.now(), f"failed: {type(error).__name__}"))
+        dispatcher.record(RunEnded(work.clock.tick(), f"failed: {type(error).__name__}"))
         raise
     if dispatcher.state.finished:
         dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
         work.checkpoints.keep_only(max(dispatcher.state.trials.values(), key=lambda trial: trial.score or 0.0).id)
     else:
-        dispatcher.record(RunEnded(work.clock.now(), stopping.reason))
+        dispatcher.record(RunEnded(work.clock.tick(), stopping.reason))
     if stopping.error is not None:
         testbed.close()
         raise stopping.error
