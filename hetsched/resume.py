@@ -4,8 +4,8 @@ A log has a part for each driver that carried the run out; every part but the fi
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ from hetsched.events import (
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.scheduling.policy import SchedulingPolicy
-from hetsched.state import State, Trial
+from hetsched.state import State, Trial, replay
 from hetsched.workload import Experiment
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,11 @@ def take_log(path: Path) -> list[AnyEvent]:
         if not _has_begun(events):
             file.truncate(0)
             return []
+    try:
+        replay(events)
+    except (AssertionError, LookupError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
     return events
 
 
@@ -137,7 +142,8 @@ def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted |
     """All that PBT heard of in a run, in order."""
     state = State()
     exploits = _exploits(events)
-    last = max((n for n, event in enumerate(events) if not isinstance(event, RunEnded)), default=-1)
+    aside = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined  # what a driver's death leaves in the log
+    last = max((number for number, event in enumerate(events) if not isinstance(event, aside)), default=-1)
     for number, event in enumerate(events):
         state.apply(event)
         if isinstance(event, TrialCompleted | CheckpointLost):
@@ -178,23 +184,39 @@ def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence
     not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    made: list[Event] = []
+    policy, decisions, decision_s = _set_up(scenario, strategy, seed), 0, 0.0
+    for first, end in pairwise(_parts(events, begin)):
+        made: list[Event] = []
+        asked = _asked(scenario, strategy, policy, made)
+        asked.remember(events[:first])
+        differences = (_difference(asked, moment, made) for moment in _moments(events[first:end], first))
+        forgot = next(filter(None, differences), None)
+        decisions, decision_s = decisions + asked.decisions, decision_s + asked.decision_s
+        if forgot is not None:
+            logger.warning("%s; it goes on from here without memory of the run so far", forgot)
+            return Remembered(_set_up(scenario, strategy, seed), forgot, decisions, decision_s)
+    return Remembered(policy, None, decisions, decision_s)
+
+
+def _parts(events: Sequence[Event], begin: int) -> list[int]:
+    """Where the parts of the log begin, from that event on, and where it ends."""
+    starts = (number for number, event in enumerate(events) if isinstance(event, RunResumed) and number > begin)
+    return [begin, *starts, len(events)]
+
+
+def _set_up(scenario: Scenario, strategy: Strategy, seed: int) -> SchedulingPolicy:
+    policy = scenario.scheduling_policy(strategy)
+    set_up(_asked(scenario, strategy, policy, []), scenario, strategy, seed)
+    return policy
+
+
+def _asked(scenario: Scenario, strategy: Strategy, policy: SchedulingPolicy, made: list[Event]) -> Dispatcher:
+    """A dispatcher without a log, to ask the policy by; `made` takes what it records."""
 
     def listen(state: State, event: Event) -> None:
         made.append(event)
 
-    policy = scenario.scheduling_policy(strategy)
-    asked = Dispatcher(State(), policy, strategy.scheduling, scenario.times, listen=listen)
-    set_up(asked, scenario, strategy, seed)
-    asked.remember(events[:begin])
-    for moment in _moments(events, begin):
-        forgot = _difference(asked, moment, made)
-        if forgot is not None:
-            logger.warning("%s; it goes on from here without memory of the run so far", forgot)
-            policy = scenario.scheduling_policy(strategy)
-            set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
-            return Remembered(policy, forgot, asked.decisions, asked.decision_s)
-    return Remembered(policy, None, asked.decisions, asked.decision_s)
+    return Dispatcher(State(), policy, strategy.scheduling, scenario.times, listen=listen)
 
 
 class _Moment(NamedTuple):
@@ -207,26 +229,23 @@ class _Moment(NamedTuple):
     last: bool
 
 
-def _moments(events: Sequence[Event], begin: int) -> Iterator[_Moment]:
+def _moments(events: Sequence[Event], first: int) -> Iterator[_Moment]:
+    """The moments of a part of the log that begins at that event."""
     happened: list[Event] = []
     decided: list[Event] = []
-    line = 0
+    line = first
     before: Event | None = None
-    for number, event in enumerate([*events[begin:], None], start=begin):
+    for number, event in enumerate(events, start=first + 1):
         if isinstance(event, RunEnded):
             continue
-        at_end = event is None or isinstance(event, RunResumed)
-        if happened and (at_end or _asks_before(before, event, decided)):
-            yield _Moment(happened, decided, line if decided else number, at_end)
+        if _asks_before(before, event, decided):
+            yield _Moment(happened, decided, line, False)
             happened, decided = [], []
-        if event is None:
-            return
-        if not _is_decision(event):
-            happened.append(event)
-        else:
-            line = line if decided else number + 1
-            decided.append(event)
+        if not decided:
+            line = number
+        (decided if _is_decision(event) else happened).append(event)
         before = event
+    yield _Moment(happened, decided, line, True)
 
 
 def _is_decision(event: Event) -> bool:
@@ -234,10 +253,10 @@ def _is_decision(event: Event) -> bool:
     return of_policy or isinstance(event, SegmentStarted)
 
 
-def _asks_before(before: Event | None, event: Event | None, decided: list[Event]) -> bool:
+def _asks_before(before: Event | None, event: Event, decided: list[Event]) -> bool:
     """Whether the policy was asked between the two events, of which the second is not yet its answer: it is asked at
     the end of every segment, at every wake-up, and when the backend has recorded all else that happened at once."""
-    if event is None or _is_decision(event):
+    if before is None or _is_decision(event):
         return False
     if decided or isinstance(event, SegmentEnded | PolicyWoken):
         return True
@@ -249,20 +268,23 @@ def _difference(asked: Dispatcher, moment: _Moment, made: list[Event]) -> str | 
     """Ask the policy at the moment; how what it decides differs from the log, None if it does not."""
     for event in moment.happened:
         asked.record(event)
-    due = deque(moment.decided)
+    due, where = moment.decided, f"line {moment.line} of the log"
     while due or not moment.last:
         made.clear()
+        failure = None
         try:
             asked.dispatch(due[0].time if due else asked.state.now)
         except PolicyError as error:
-            return f"line {moment.line} of the log: {error}"
-        told = [due.popleft() for _ in range(min(len(due), len(made)))]
-        cut_off = moment.last and not due
-        if made[: len(told)] != told or (len(made) > len(told) and not cut_off) or (due and not made):
-            name, at = asked.policy_name, asked.state.now
+            failure = f"{where}: {error}"
+        told, due = due[: len(made)], due[len(made) :]
+        if moment.last and not due and made[: len(told)] == told:
+            return None
+        if failure is not None:
+            return failure
+        if made != told or (due and not made):
             return (
-                f"line {moment.line} of the log: policy {name!r} decided {_told(moment.decided)} at {at:.3f} s, and "
-                f"asked again it decides {_told(made)}: it was changed, or does not follow from what it sees"
+                f"{where}: policy {asked.policy_name!r} decided {_told(moment.decided)} at {asked.state.now:.3f} s, "
+                f"and asked again it decides {_told(made)}: it was changed, or does not follow from what it sees"
             )
         if not due:
             return None

@@ -393,13 +393,13 @@ class DispatchingPBT(PopulationBasedTraining):
         now = run.clock.now()
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
+        self._stops_in_order()
         parts = self._parts(now - segment.started, segment.worker, result)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
         node = run.plans[segment.worker].worker.node
         self._blame.succeeded(segment.trial, node, state.trials[segment.trial].iterations)
         run.checkpoints.discard()
-        self._stops_in_order()
         decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]
