@@ -95,6 +95,14 @@ def cluster() -> Iterator[None]:
     testbed.close()
 
 
+@pytest.fixture
+def own_cluster() -> Iterator[None]:
+    """For tests that break the cluster: the next one starts afresh."""
+    testbed.close()
+    yield
+    testbed.close()
+
+
 def scenario_in(folder: Path, **changes: Any) -> Scenario:
     """The scenario of this module; `changes` are of its experiment."""
     (folder / "profile.csv").write_text(PROFILE)
@@ -216,6 +224,7 @@ def crash(seen: SimpleNamespace) -> None:
     os.kill(seen.pids["a/cpu0"], signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path) -> None:
     """Each costs the segment of one trial, which goes on elsewhere; what is back is used within seconds."""
     endless = scenario_in(tmp_path, stop_iterations=9000)
@@ -268,6 +277,7 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1  # nothing half written is left
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Scenario, tmp_path: Path) -> None:
     """Nobody says what became of the killed process, so its node is in doubt until it carries out a task."""
     process = 0
@@ -288,7 +298,10 @@ def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Scenario, tmp_pa
         stop(seen)
         wake(seen)
 
-    events = carry_out(scenario, tmp_path, watch)
+    try:
+        events = carry_out(scenario, tmp_path, watch)
+    finally:
+        os.kill(process, signal.SIGCONT)
     assert wake.done_at is not None
     assert [event.reason for event in of(events, WorkerLeft)] == ["node a does not answer"]
     joined = of(events, WorkerJoined)[-1]
@@ -296,6 +309,7 @@ def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Scenario, tmp_pa
     assert trained(events) == ITERATIONS
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_a_trial_queued_for_a_dead_node_is_taken_back(scenario: Scenario, tmp_path: Path) -> None:
     """The node dies before the first segment there has begun: nothing waits for its placement group."""
     kill = Once(lambda seen: len(seen.state.running) == 2, lambda seen: os.kill(raylet("a"), signal.SIGKILL))
@@ -382,6 +396,7 @@ def cannot_write(node: str) -> None:
     resource.prlimit(raylet(node), resource.RLIMIT_FSIZE, (2**24, 2**24))
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(tmp_path: Path) -> None:
     endless = scenario_in(tmp_path, stop_iterations=9000)
     testbed.connect(endless.cluster_spec())
@@ -409,6 +424,7 @@ def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(
     assert {event.trial for event in of(events, SegmentEnded)} == set(ITERATIONS)
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_without_a_node_that_works_the_run_ends(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,7 +436,6 @@ def test_without_a_node_that_works_the_run_ends(
     with pytest.raises(HetschedError, match=message):
         carry_out(scenario, tmp_path)
     assert replay(read_log(tmp_path / LOG_NAME)).ended == "failed: HetschedError"
-    testbed.close()
 
 
 def test_a_trial_that_fails_everywhere_ends_the_run_and_leaves_a_node(scenario: Scenario, tmp_path: Path) -> None:
