@@ -390,10 +390,10 @@ class DispatchingPBT(PopulationBasedTraining):
 
     def _end_segment(self, controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         run, state = self._run, self._run.dispatcher.state
+        self._stops_in_order()
         now = run.clock.now()
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
-        self._stops_in_order()
         parts = self._parts(now - segment.started, segment.worker, result)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
