@@ -36,7 +36,7 @@ from hetsched.scenario import Scenario, load  # noqa: E402
 from hetsched.scheduling.policy import Dispatch, Stop  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
-from real import scheduler, testbed, tune  # noqa: E402
+from real import nodes, scheduler, testbed, tune  # noqa: E402
 
 STOP, INTERVAL, PACE_S = 9, 3, 0.1
 SOON_S = 10.0
@@ -192,7 +192,7 @@ def start_again(node: str) -> None:
 class Once:
     """Does something the first time that a condition holds."""
 
-    def __init__(self, when: Callable[[SimpleNamespace], bool], what: Callable[[SimpleNamespace], None]) -> None:
+    def __init__(self, when: Callable[[SimpleNamespace], bool], what: Callable[[SimpleNamespace], object]) -> None:
         self._when, self._what = when, what
         self.done_at: float | None = None
 
@@ -436,6 +436,23 @@ def test_without_a_node_that_works_the_run_ends(
     with pytest.raises(HetschedError, match=message):
         carry_out(scenario, tmp_path)
     assert replay(read_log(tmp_path / LOG_NAME)).ended == "failed: HetschedError"
+
+
+@pytest.mark.usefixtures("own_cluster")
+def test_a_run_whose_nodes_all_died_waits_for_one_and_ends(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "RETURN_S", 2.0)
+    kill = Once(
+        lambda seen: len(seen.state.running) == 2,
+        lambda seen: [os.kill(raylet(node), signal.SIGKILL) for node in ("a", "b")],
+    )
+    message = "no worker is left and 3 trials are not done: node . died; node . died"
+    with pytest.raises(HetschedError, match=message):
+        carry_out(scenario, tmp_path, kill)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert events[-1].reason == "failed: HetschedError"
+    assert events[-1].time > max(event.time for event in of(events, WorkerLeft)) + 2.0
 
 
 def test_a_trial_that_fails_everywhere_ends_the_run_and_leaves_a_node(scenario: Scenario, tmp_path: Path) -> None:
