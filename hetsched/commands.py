@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ from hetsched.report import tables
 from hetsched.report.folder import SUMMARY_NAME, new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
 from hetsched.run import Run, carry_out, look_up
-from hetsched.run_plan import RunPlan, finished_state, load_plan
+from hetsched.run_plan import RunPlan, is_complete, load_plan
 from hetsched.scenario import Scenario, load, parse_strategy, profiled_workers
 from hetsched.state import State
 
@@ -141,7 +142,7 @@ def run(options: argparse.Namespace, emit: Emit) -> None:
     for seed in plan.seeds:
         home = plan.home(folder, seed)
         log = home / LOG_NAME
-        if finished_state(log) is not None:
+        if is_complete(log):
             runs.append(look_up(scenario, log))
             print(f"hetsched: {home}: complete already", file=sys.stderr)
             continue
@@ -161,7 +162,8 @@ def new_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan, P
         raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
     scenario = real_scenario(options, options.scenario)
     strategy = parse_strategy(options.strategy)
-    plan = RunPlan(str(strategy), list(seeds_of(options, scenario)), [str(p.resolve()) for p in options.policy_file])
+    files = [str(path.resolve()) for path in options.policy_file]
+    plan = RunPlan(str(strategy), list(seeds_of(options, scenario)), files, version("hetsched"))
     scenario.workers(strategy)
     folder = new_folder(options.out, "run", scenario)
     plan.save(folder)

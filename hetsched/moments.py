@@ -1,6 +1,5 @@
 """The moments of a run at which its policy was asked, as its log tells them, and what it decided."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -36,27 +35,31 @@ class Moment(NamedTuple):
     last: bool
 
 
-def moments(events: Sequence[Event], begin: int = 0) -> Iterator[Moment]:
-    """The moments from the `begin`-th event on."""
+def parts(events: Sequence[Event], begin: int = 0) -> list[int]:
+    """Where the parts of a log begin, from that event on, and where it ends: each is the work of one driver."""
+    starts = (number for number, event in enumerate(events) if isinstance(event, RunResumed) and number > begin)
+    return [begin, *starts, len(events)]
+
+
+def moments(events: Sequence[Event], first: int = 0) -> Iterator[Moment]:
+    """The moments of a part of a log that begins at that event."""
     happened: list[Event] = []
     decided: list[Event] = []
-    line = 0
+    line = first
     before: Event | None = None
-    for number, event in enumerate([*events[begin:], None], start=begin):
+    for number, event in enumerate(events, start=first + 1):
         if isinstance(event, RunEnded):
             continue
-        at_end = event is None or isinstance(event, RunResumed)
-        if any(not isinstance(e, UNASKED) for e in happened) and (at_end or _asks_before(before, event, decided)):
-            yield Moment(happened, decided, line if decided else number, at_end)
+        asked = any(not isinstance(e, UNASKED) for e in happened)
+        if asked and before is not None and _asks_between(before, event, decided):
+            yield Moment(happened, decided, line, False)
             happened, decided = [], []
-        if event is None:
-            return
-        if not is_decision(event):
-            happened.append(event)
-        else:
-            line = line if decided else number + 1
-            decided.append(event)
+        if not decided:
+            line = number
+        (decided if is_decision(event) else happened).append(event)
         before = event
+    if happened:
+        yield Moment(happened, decided, line, True)
 
 
 def is_decision(event: Event) -> bool:
@@ -65,16 +68,15 @@ def is_decision(event: Event) -> bool:
     return of_policy or isinstance(event, SegmentStarted)
 
 
-def _asks_before(before: Event | None, event: Event | None, decided: list[Event]) -> bool:
+def _asks_between(before: Event, event: Event, decided: list[Event]) -> bool:
     """Whether the policy was asked between the two events, of which the second is not yet its answer: it is asked at
-    the end of every segment, at every wake-up, and when the backend has recorded all else that happened at once."""
-    if event is None or is_decision(event):
+    the end of every segment, at every wake-up, and when the backend has recorded all else that happened at one time."""
+    if is_decision(event):
         return False
-    if decided or isinstance(event, SegmentEnded | PolicyWoken):
+    if decided or isinstance(event, SegmentEnded | PolicyWoken) or event.time != before.time:
         return True
     of_segment = SegmentEnded | TrialExploited | TrialCompleted | PolicyWoken
-    goes_on = isinstance(event, TrialExploited | TrialCompleted)
-    return before is not None and (event.time != before.time or (isinstance(before, of_segment) and not goes_on))
+    return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
 
 
 def told(decisions: Iterable[Event]) -> str:
@@ -104,20 +106,23 @@ class Again:
         asked, made = self.dispatcher, self._made
         for event in moment.happened:
             asked.record(event)
-        due = deque(moment.decided)
+        due, where = moment.decided, f"line {moment.line} of the log"
         while due or not moment.last:
             made.clear()
+            failure = None
             try:
                 asked.dispatch(due[0].time if due else asked.state.now)
             except PolicyError as error:
-                return f"line {moment.line} of the log: {error}"
-            matched = [due.popleft() for _ in range(min(len(due), len(made)))]
-            cut_off = moment.last and not due
-            if made[: len(matched)] != matched or (len(made) > len(matched) and not cut_off) or (due and not made):
+                failure = f"{where}: {error}"
+            matched, due = due[: len(made)], due[len(made) :]
+            if moment.last and not due and made[: len(matched)] == matched:
+                return None
+            if failure is not None:
+                return failure
+            if made != matched or (due and not made):
                 return (
-                    f"line {moment.line} of the log: policy {asked.policy_name!r} decided {told(moment.decided)} at "
-                    f"{asked.state.now:.3f} s, and asked again it decides {told(made)}: it was changed, or does not "
-                    "follow from what it sees"
+                    f"{where}: policy {asked.policy_name!r} decided {told(moment.decided)} at {asked.state.now:.3f} s, "
+                    f"and asked again it decides {told(made)}: it was changed, or does not follow from what it sees"
                 )
             if not due:
                 return None

@@ -5,6 +5,7 @@ A log has a part for each driver that carried the run out; every part but the fi
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +30,11 @@ from hetsched.events import (
     WorkerLeft,
     read_log,
 )
-from hetsched.moments import Again, moments
+from hetsched.moments import Again, moments, parts
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.scheduling.policy import SchedulingPolicy
-from hetsched.state import State, Trial
+from hetsched.state import State, Trial, replay
 from hetsched.workload import Experiment
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ def take_log(path: Path) -> list[AnyEvent]:
         if not _has_begun(events):
             file.truncate(0)
             return []
+    try:
+        replay(events)
+    except (AssertionError, LookupError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
     return events
 
 
@@ -135,7 +141,8 @@ def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted |
     """All that PBT heard of in a run, in order."""
     state = State()
     exploits = _exploits(events)
-    last = max((n for n, event in enumerate(events) if not isinstance(event, RunEnded)), default=-1)
+    aside = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined  # what a driver's death leaves in the log
+    last = max((number for number, event in enumerate(events) if not isinstance(event, aside)), default=-1)
     for number, event in enumerate(events):
         state.apply(event)
         if isinstance(event, TrialCompleted | CheckpointLost):
@@ -176,16 +183,20 @@ def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence
     not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    policy = scenario.scheduling_policy(strategy)
-    again = Again(policy, strategy.scheduling, scenario.times)
-    asked = again.dispatcher
-    set_up(asked, scenario, strategy, seed)
-    asked.remember(events[:begin])
-    for moment in moments(events, begin):
-        forgot = again.difference(moment)
+    policy, decisions, decision_s = _set_up(scenario, strategy, seed), 0, 0.0
+    for first, end in pairwise(parts(events, begin)):
+        again = Again(policy, strategy.scheduling, scenario.times)
+        again.dispatcher.remember(events[:first])
+        differences = (again.difference(moment) for moment in moments(events[first:end], first))
+        forgot = next(filter(None, differences), None)
+        decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
-            policy = scenario.scheduling_policy(strategy)
-            set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
-            return Remembered(policy, forgot, asked.decisions, asked.decision_s)
-    return Remembered(policy, None, asked.decisions, asked.decision_s)
+            return Remembered(_set_up(scenario, strategy, seed), forgot, decisions, decision_s)
+    return Remembered(policy, None, decisions, decision_s)
+
+
+def _set_up(scenario: Scenario, strategy: Strategy, seed: int) -> SchedulingPolicy:
+    policy = scenario.scheduling_policy(strategy)
+    set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
+    return policy

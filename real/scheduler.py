@@ -401,6 +401,7 @@ class DispatchingPBT(PopulationBasedTraining):
 
     def _end_segment(self, controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         run, state = self._run, self._run.dispatcher.state
+        self._stops_in_order()
         now = run.clock.now()
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
@@ -410,7 +411,6 @@ class DispatchingPBT(PopulationBasedTraining):
         node = run.plans[segment.worker].worker.node
         self._blame.succeeded(segment.trial, node, state.trials[segment.trial].iterations)
         run.checkpoints.discard()
-        self._stops_in_order()
         decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]

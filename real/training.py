@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -176,8 +177,8 @@ class Training:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
-            with unfinished.open("wb") as file:  # of a path, PyTorch would not say that the disk is full
-                torch.save(content, file)
+            with unfinished.open("wb") as file:
+                _save(content, file)
             size = unfinished.stat().st_size
             unfinished.replace(path)
         except OSError as error:
@@ -240,6 +241,35 @@ class Training:
             self._order = (self._seed, epoch), order
         chosen = self._order[1][position * size : (position + 1) * size]
         return _normalised(self._train_images[chosen]), self._train_labels[chosen]
+
+
+class _Watched:
+    """A file that remembers why it could not be written: PyTorch makes a RuntimeError without a reason of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _save(content: object, file: IO[bytes]) -> None:
+    """`torch.save`, but a file that cannot be written is an OSError."""
+    watched = _Watched(file)
+    try:
+        torch.save(content, watched)  # type: ignore[arg-type]  # it needs no more of a file
+    except RuntimeError:
+        if watched.error is None:
+            raise
+        raise watched.error from None
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ happens when it did. PBT's exploits are Ray's own in a real run and taken from t
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import simpy
@@ -15,7 +16,7 @@ from msgspec import Struct
 from hetsched.backend import set_up
 from hetsched.errors import InputError
 from hetsched.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
-from hetsched.moments import Again, Moment, moments
+from hetsched.moments import Again, Moment, moments, parts
 from hetsched.scenario import Scenario, parse_strategy
 from hetsched.workload import TrialId
 
@@ -57,7 +58,7 @@ class Replay:
         times = scenario.charged_times if self._begun.backend == "sim" else scenario.times
         self._again = Again(scenario.scheduling_policy(strategy), strategy.scheduling, times)
         set_up(self._again.dispatcher, scenario, strategy, self._begun.seed)
-        self._moments = list(moments(events))
+        self._moments = [m for first, end in pairwise(parts(events)) for m in moments(events[first:end], first)]
         self._started = _starts(events)
         self._ends = {end: number for number, moment in enumerate(self._moments) if (end := _end(moment)) is not None}
         self._env = simpy.Environment(Fraction(0))  # type: ignore[arg-type]

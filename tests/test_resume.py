@@ -187,6 +187,15 @@ def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulat
         remembered = remember(scenario, strategy, 3, log[:cut])
         assert remembered.forgot is None
         assert remembered.decisions > 0
+        # And once more when the run has gone on from there, with the policy that remembers.
+        policy, added = remembered.policy, log[:cut]
+        resumed = Dispatcher(State(), policy, name, scenario.times, listen=lambda _, event, to=added: to.append(event))
+        resumed.remember(log[:cut])
+        del added[cut:]
+        take_up(resumed, workers_of(log), None)
+        resumed.dispatch(resumed.state.now)
+        assert len(added) > cut
+        assert remember(scenario, strategy, 3, added).forgot is None
 
 
 def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log: Simulate) -> None:
@@ -202,7 +211,7 @@ def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log
     assert [trial.id for trial in state.trials.values() if trial.completed is not None] == [log[cut].trial]  # type: ignore[attr-defined]
     assert running and not state.running
     assert state.idle.keys() == {worker.id for worker in workers_of(log)}
-    assert not state.warm
+    assert not state.in_memory
     assert state.now == log[cut - 1].time
 
 
@@ -228,6 +237,14 @@ def test_cut_off_line_is_dropped(cut: int, simulate_log: Simulate, tmp_path: Pat
     assert take_log(log) == whole[:-1]
     assert content.startswith(log.read_bytes())
     assert log.read_bytes().endswith(b"\n")
+
+
+def test_altered_log_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
+    simulate_log(make_scenario())
+    log = tmp_path / "run-1" / LOG_NAME
+    log.write_bytes(log.read_bytes() + b'{"event":"segment-lost","time":1.0,"trial":"x","worker":"y","reason":"z"}\n')
+    with pytest.raises(InputError, match=r"events.jsonl: its events do not follow from each other \(KeyError: 'x'\)"):
+        take_log(log)
 
 
 def test_log_of_a_run_that_had_not_begun_is_started_over(simulate_log: Simulate, tmp_path: Path) -> None:
