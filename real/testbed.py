@@ -23,6 +23,10 @@ HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000
 """When Ray gives a node up that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
 settings: 15 s, 65 s). A busy machine must not be taken for a dead one."""
 
+HOST_HEALTH_CHECKS = HEALTH_CHECKS | {"timeout_ms": 1500}
+"""The same for hosts of their own, as docs/clusters.md has them: a link that is cut looks like a node that hangs, and
+is to be noticed within 10 s."""
+
 RayNodeId = NewType("RayNodeId", str)
 
 
