@@ -23,7 +23,8 @@ from hetsched.backend import LOG_NAME
 from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft, read_log
 from hetsched.scenario import load
 from hetsched.state import replay
-from real.testbed import HOST_HEALTH_CHECKS, NODE_LABEL
+from real.matching import NODE_LABEL
+from real.testbed import HOST_HEALTH_CHECKS
 from sim.replay import replay as replay_decisions
 
 SOON_S = 10.0
