@@ -26,6 +26,7 @@ class RayNode(NamedTuple):
 
     id: RayNodeId
     address: str
+    host: str
     label: str | None
     cores: int
     gpus: int
@@ -53,6 +54,7 @@ def alive(nodes: Iterable[Mapping[str, Any]]) -> list[RayNode]:
             RayNode(
                 RayNodeId(node["NodeID"]),
                 node["NodeManagerAddress"],
+                node["NodeManagerHostname"],
                 labels.get(NODE_LABEL),
                 int(resources.get("CPU", 0)),
                 int(resources.get("GPU", 0)),

@@ -47,27 +47,39 @@ def connect(cluster: ClusterSpec, address: str | None = None) -> dict[NodeId, Ra
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """
     global _session
+    if address is not None:
+        join(address)
+        return match_all(cluster, alive(ray.nodes()))
     shape = tuple((node.id, node.cores, node.gpus) for node in cluster)
-    if _session is not None and _session[:2] == (address, shape) and ray.is_initialized():
+    if _session is not None and _session[:2] == (None, shape) and ray.is_initialized():
         try:
             return match_all(cluster, alive(ray.nodes()))
         except HetschedError:  # a node has died since: start afresh
             close()
+    _leave()
+    local = _start(cluster, _check_gpus(cluster))
+    _session = _Session(None, shape, local)
+    _init(local.address)
+    return match_all(cluster, alive(ray.nodes()))
+
+
+def join(address: str) -> None:
+    """Be a driver of the Ray cluster at that address, if this process is none yet. Raises InputError if it cannot."""
+    global _session
+    if _session is not None and _session.address == address and ray.is_initialized():
+        return
+    _leave()
+    _session = _Session(address, (), None)
+    try:
+        _init(address)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
+
+
+def _leave() -> None:
     close()
     if ray.is_initialized():
         raise HetschedError("Ray is in use in this process already: call ray.shutdown() before a real run")
-    if address is None:
-        gpus = _check_gpus(cluster)
-        local = _start(cluster, gpus)
-        _session = _Session(None, shape, local)
-        _init(local.address)
-    else:
-        _session = _Session(address, shape, None)
-        try:
-            _init(address)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
-    return match_all(cluster, alive(ray.nodes()))
 
 
 @atexit.register

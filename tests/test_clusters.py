@@ -1,11 +1,17 @@
 """Any cluster: which Ray node stands for which node of the scenario."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+pytest.importorskip("ray")
+
+from hetsched.cli import main
 from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import InputError
+from hetsched.scenario import load
+from real.discovery import tables
 from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all
 
 
@@ -22,6 +28,7 @@ def ray_node(
         "NodeID": f"id{host}",
         "Alive": up,
         "NodeManagerAddress": f"10.0.0.{host}",
+        "NodeManagerHostname": f"host{host}",
         "Resources": resources,
         "Labels": labels,
     }
@@ -39,9 +46,9 @@ def test_what_ray_says_of_its_nodes() -> None:
     labelled["Labels"]["ray.io/accelerator-type"] = "T4"
     found = alive([HEAD, ray_node(2, 4, 1, "A100", "a"), labelled, ray_node(4, 4, up=False)])
     assert found == [
-        RayNode(RayNodeId("id1"), "10.0.0.1", None, 0, 0, None),
-        RayNode(RayNodeId("id2"), "10.0.0.2", "a", 4, 1, "A100"),
-        RayNode(RayNodeId("id3"), "10.0.0.3", None, 8, 2, "T4"),
+        RayNode(RayNodeId("id1"), "10.0.0.1", "host1", None, 0, 0, None),
+        RayNode(RayNodeId("id2"), "10.0.0.2", "host2", "a", 4, 1, "A100"),
+        RayNode(RayNodeId("id3"), "10.0.0.3", "host3", None, 8, 2, "T4"),
     ]
 
 
@@ -85,3 +92,52 @@ def test_a_mismatch_says_what_lacks() -> None:
     assert "'b' needs 4 CPUs and 2 t4 GPUs, and no Ray node that is free is as large and of that type" in message
     assert "'c' needs 1 CPUs, and no Ray node has the label hetsched-node=c or the address 10.0.0.9" in message
     assert "Ray nodes found: 10.0.0.1 (0 CPUs), 10.0.0.3 (8 CPUs, 1 A100)" in message
+
+
+def test_discovered_nodes_are_called_by_what_is_their_own() -> None:
+    there = [HEAD, ray_node(2, 4, label="z"), ray_node(3, 8, 2, "A100-80G"), ray_node(4, 2), ray_node(5, 2)]
+    there[3]["NodeManagerHostname"] = there[4]["NodeManagerHostname"] = "same"
+    found = tables(alive(there))
+    assert found == [
+        {"name": "10.0.0.4", "cores": 2, "address": "10.0.0.4"},
+        {"name": "10.0.0.5", "cores": 2, "address": "10.0.0.5"},
+        {"name": "host3", "cores": 8, "gpus": 2, "gpu_type": "a100-80g", "address": "10.0.0.3"},
+        {"name": "z", "cores": 4},
+    ]
+    there[3]["NodeManagerAddress"] = there[4]["NodeManagerAddress"]
+    assert {"name": "10.0.0.5-id4", "cores": 2} in tables(alive(there))
+
+
+def test_what_cannot_be_discovered_is_said() -> None:
+    with pytest.raises(InputError, match=r"no node of the Ray cluster has CPUs: 10.0.0.1 \(0 CPUs\)"):
+        tables(alive([HEAD]))
+    with pytest.raises(InputError, match="does not know the GPU type of 10.0.0.2 .* --labels ray.io/accelerator-type"):
+        tables(alive([ray_node(2, 4, 1)]))
+
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.toml"
+
+
+def to_discover(folder: Path, said: str = "discover") -> Path:
+    head, _, rest = DEMO.read_text().partition("[[cluster.nodes]]")
+    path = folder / "scenario.toml"
+    path.write_text(f'cluster = "{said}"\n{head}{rest[rest.index("[[workload") :]}')
+    return path
+
+
+def test_a_scenario_takes_the_nodes_that_are_there(tmp_path: Path) -> None:
+    nodes = tables(alive([HEAD, ray_node(2, 4, 1, "K80"), ray_node(3, 2)]))
+    scenario = load(to_discover(tmp_path), lambda address: nodes)
+    assert [node.id for node in scenario.cluster_spec()] == ["host2", "host3"]
+    scenario.save(tmp_path / "saved")
+    assert load(tmp_path / "saved" / "scenario.toml").cluster_spec() == scenario.cluster_spec()
+
+
+def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for said, words, expected in (
+        ("discover", ("simulate", "--strategy", "fusion+fifo"), "'hetsched nodes --address ADDR' prints them"),
+        ("discover", ("run", "--strategy", "fusion+fifo"), "--address or real.address"),
+        ("discovr", ("bound",), "expected [[cluster.nodes]] or \"discover\", got 'discovr'"),
+    ):
+        assert main([words[0], str(to_discover(tmp_path, said)), *words[1:]]) == 2
+        assert expected in capsys.readouterr().err

@@ -20,6 +20,7 @@ pytest.importorskip("ray")
 pytest.importorskip("torch")
 
 from hetsched.backend import LOG_NAME
+from hetsched.cli import main
 from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft, read_log
 from hetsched.scenario import load
 from hetsched.state import replay
@@ -30,18 +31,18 @@ from sim.replay import replay as replay_decisions
 SOON_S = 10.0
 STOP, INTERVAL, PACE_S = 24, 3, 0.2
 
-SCENARIO = f"""
-name = "hosts"
-strategies = ["fusion+least-progress"]
+NODES = """
 [[cluster.nodes]]
 name = "by-address"
 cores = 1
 pace = true
-address = "{{address}}"
+address = "{address}"
 [[cluster.nodes]]
 name = "by-label"
 cores = 1
 pace = true
+"""
+EXPERIMENT = f"""
 [[workload.experiments]]
 name = "e"
 model = "resnet18"
@@ -51,7 +52,7 @@ population = 3
 stop_iterations = {STOP}
 evaluation_images = 20
 train_images = 40
-pbt = {{{{ perturbation_interval = {INTERVAL} }}}}
+pbt = {{ perturbation_interval = {INTERVAL} }}
 [profile]
 sources = ["profile.csv"]
 """
@@ -159,18 +160,43 @@ def of(events: list[Any], kind: type, worker: str) -> list[Any]:
     return [event for event in events if isinstance(event, kind) and event.worker == worker]
 
 
+def write_scenario(folder: Path, cluster: str, experiment: str = EXPERIMENT) -> None:
+    (folder / "profile.csv").write_text(PROFILE)
+    name = 'name = "hosts"\nstrategies = ["fusion+least-progress"]\n'
+    (folder / "scenario.toml").write_text(name + cluster + experiment)
+
+
+def start_run(head: Host, folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    words = ["run", str(folder / "scenario.toml"), "--strategy", "fusion+least-progress"]
+    words += ["--address", f"{head.address}:6379", "--out", str(folder / "run"), "--json"]
+    command = head.command(sys.executable, "-m", "hetsched.cli", *words)
+    with (folder / "errors").open("w") as errors:
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+
+def check_discovery(head: Host, folder: Path, environment: dict[str, str]) -> None:
+    """A short run on the nodes that are there: without the head, which has no cores, and the one that was cut off."""
+    folder.mkdir()
+    short = EXPERIMENT.replace(f"= {STOP}", f"= {INTERVAL}").replace("population = 3", "population = 2")
+    write_scenario(folder, 'cluster = "discover"\n', short)
+    driver = start_run(head, folder, environment)
+    driver.communicate(timeout=60)
+    assert driver.returncode == 0, (folder / "errors").read_text()
+    saved = load(folder / "run" / "scenario.toml")
+    assert [(node.id, node.cores, node.gpus) for node in saved.cluster_spec()] == [("by-label", 1, 0)]
+    events = list(read_log(folder / "run" / LOG_NAME))
+    assert {trial.iterations for trial in replay(events).trials.values()} == {INTERVAL}
+    assert replay_decisions(saved, events).difference is None
+    assert main(["run", "--resume", str(folder / "run"), "--json"]) == 0  # complete: the folder alone says so
+
+
 def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
     """Found out soon; meanwhile the other node is kept busy, and it takes over what was lost."""
     with TemporaryDirectory(prefix="hs", dir="/tmp") as temporary, network(3) as hosts:
         head, cut_off, _ = hosts
         environment = start_ray(hosts, temporary)
-        (tmp_path / "profile.csv").write_text(PROFILE)
-        (tmp_path / "scenario.toml").write_text(SCENARIO.format(address=cut_off.address))
-        words = ["run", str(tmp_path / "scenario.toml"), "--strategy", "fusion+least-progress"]
-        words += ["--address", f"{head.address}:6379", "--out", str(tmp_path / "run"), "--json"]
-        with (tmp_path / "errors").open("w") as errors:
-            command = head.command(sys.executable, "-m", "hetsched.cli", *words)
-            driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+        write_scenario(tmp_path, NODES.format(address=cut_off.address))
+        driver = start_run(head, tmp_path, environment)
         log = tmp_path / "run" / LOG_NAME
         while len(of(events_of(log), SegmentEnded, "by-address/cpu0")) < 2:
             assert driver.poll() is None, (tmp_path / "errors").read_text()
@@ -179,6 +205,7 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
         cut_at = events_of(log)[-1].time
         output, _ = driver.communicate(timeout=60)
         assert driver.returncode == 0, (tmp_path / "errors").read_text()
+        check_discovery(head, tmp_path / "discovered", environment)
     events = list(read_log(log))
     [left] = [event for event in events if isinstance(event, WorkerLeft)]
     print(f"link cut: noticed after {left.time - cut_at:.1f} s")  # for docs/real-runs.md
