@@ -1,18 +1,24 @@
 """Any cluster: which Ray node stands for which node of the scenario."""
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-pytest.importorskip("ray")
+ray = pytest.importorskip("ray")
 
-from hetsched.cli import main
-from hetsched.cluster import ClusterSpec, Node, NodeId
-from hetsched.errors import InputError
-from hetsched.scenario import load
-from real.discovery import tables
-from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all
+from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
+
+from hetsched.cli import main  # noqa: E402
+from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.errors import InputError  # noqa: E402
+from hetsched.scenario import load  # noqa: E402
+from real.discovery import tables  # noqa: E402
+from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
+from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
 
 
 def ray_node(
@@ -141,3 +147,63 @@ def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ):
         assert main([words[0], str(to_discover(tmp_path, said)), *words[1:]]) == 2
         assert expected in capsys.readouterr().err
+
+
+EXAMPLES = DEMO.parent / "clusters"
+LAUNCHED = ("aws.yaml", "gcp.yaml", "azure.yaml")
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_the_cluster_launcher_takes_the_files(name: str) -> None:
+    config = yaml.safe_load((EXAMPLES / name).read_text())
+    complete = prepare_config(config)
+    validate_config(complete)
+    check_legacy_fields(complete)
+    assert complete["provider"]["type"] == name.removesuffix(".yaml")
+    for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
+        assert "RAY_AUTH_MODE=token" in commands[-1]
+    assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
+    assert "/home/ray/.ray/auth_token" in config["file_mounts"]
+
+
+def test_kuberay_file() -> None:
+    cluster = yaml.safe_load((EXAMPLES / "kuberay.yaml").read_text())
+    assert (cluster["apiVersion"], cluster["kind"]) == ("ray.io/v1", "RayCluster")
+    spec = cluster["spec"]
+    assert (spec["rayVersion"], spec["authOptions"]) == (ray.__version__, {"mode": "token"})
+    head, workers = spec["headGroupSpec"], spec["workerGroupSpecs"]
+    assert head["rayStartParams"] == {"num-cpus": "0"}
+    for group in (head, *workers):
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+        [container] = group["template"]["spec"]["containers"]
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+        [volume], [mount] = group["template"]["spec"]["volumes"], container["volumeMounts"]
+        assert volume["name"] == mount["name"] and volume["persistentVolumeClaim"]["claimName"] == "hetsched-results"
+    assert len({group["groupName"] for group in workers}) == len(workers)
+    assert all(group["minReplicas"] == group["replicas"] == group["maxReplicas"] for group in workers)
+
+
+@pytest.mark.parametrize("name", ["by-hand.sh", "slurm.sh", "health-checks.sh"])
+def test_scripts_parse(name: str) -> None:
+    checked = subprocess.run(["bash", "-n", str(EXAMPLES / name)], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_clusters_have_the_ray_that_is_pinned() -> None:
+    """A driver and a cluster of different versions do not talk to each other."""
+    pinned = re.search(r"^ray==(.*)$", (DEMO.parents[1] / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None and pinned[1] == ray.__version__
+    range_ = re.search(r'"ray\[tune\]==(.*)\.\*"', (DEMO.parents[1] / "pyproject.toml").read_text())
+    assert range_ is not None and pinned[1].startswith(range_[1] + ".")
+    named = {
+        path.name: set(re.findall(r"ray[:-](\d+\.\d+\.\d+)", path.read_text()))
+        for path in (*EXAMPLES.iterdir(), DEMO.parents[1] / "docs" / "clusters.md")
+    }
+    assert {name for name, versions in named.items() if versions} >= {*LAUNCHED, "kuberay.yaml", "Dockerfile"}
+    assert set().union(*named.values()) == {pinned[1]}
+
+
+@pytest.mark.parametrize("name", ["health-checks.sh", "kuberay.yaml", *LAUNCHED])
+def test_heads_miss_a_host_soon(name: str) -> None:
+    found = re.findall(r'RAY_health_check_(\w+?)(?:=|, value: ")(\d+)', (EXAMPLES / name).read_text())
+    assert {key: int(value) for key, value in found} == HOST_HEALTH_CHECKS

@@ -25,9 +25,9 @@ from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLef
 from hetsched.scenario import load
 from hetsched.state import replay
 from real.matching import NODE_LABEL
-from real.testbed import HOST_HEALTH_CHECKS
 from sim.replay import replay as replay_decisions
 
+BY_HAND = Path(__file__).parents[1] / "examples" / "clusters" / "by-hand.sh"
 SOON_S = 10.0
 STOP, INTERVAL, PACE_S = 24, 3, 0.2
 
@@ -122,24 +122,26 @@ def start_ray(hosts: list[Host], temporary: str) -> dict[str, str]:
 
     The last node has a label, the others have their addresses only.
     """
-    environment = os.environ | {f"RAY_health_check_{key}": str(value) for key, value in HOST_HEALTH_CHECKS.items()}
-    environment |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
-    ray = str(Path(sys.executable).parent / "ray")
+    token = Path(temporary) / "token"
+    token.write_text("of-this-test-alone-" + "0" * 32)
+    token.chmod(0o600)
+    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "OMP_NUM_THREADS": "1"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     head, *others = hosts
 
     def start(host: Host, *words: str) -> subprocess.Popen[str]:
         folder = f"--temp-dir={temporary}/{host.address}"  # else two that start at once take the same names for sockets
-        words = (f"--node-ip-address={host.address}", folder, "--object-store-memory=80000000", *words)
-        command = host.command(ray, "start", *words)
+        options = (f"--node-ip-address={host.address}", folder, "--object-store-memory=80000000")
+        command = host.command(str(BY_HAND), *words, *options)
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def finish(starting: subprocess.Popen[str]) -> None:
         output, _ = starting.communicate(timeout=60)
         assert starting.returncode == 0, output
 
-    finish(start(head, "--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false"))
+    finish(start(head, "head"))
     joining = [
-        start(host, f"--address={head.address}:6379", "--num-cpus=1", *([f"--labels={NODE_LABEL}=by-label"] * last))
+        start(host, "node", f"{head.address}:6379", "--num-cpus=1", *([f"--labels={NODE_LABEL}=by-label"] * last))
         for host, last in [(host, host is others[-1]) for host in others]
     ]
     for starting in joining:
