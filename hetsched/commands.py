@@ -375,8 +375,12 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
 
 def nodes(options: argparse.Namespace, emit: Emit) -> None:
     """Print the nodes of a running Ray cluster as a scenario lists them. See docs/clusters.md."""
-    document = {"cluster": {"nodes": discovered(options.address)}}
-    finish(options, emit, document, lambda: print(tomli_w.dumps(document), end=""), None)
+    found = discovered(options.address)
+
+    def listed() -> None:
+        print("\n".join(f"[[cluster.nodes]]\n{tomli_w.dumps(table)}" for table in found), end="")
+
+    finish(options, emit, {"cluster": {"nodes": found}}, listed, None)
 
 
 def policies(options: argparse.Namespace, emit: Emit) -> None:

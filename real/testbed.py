@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import ray
 from ray._private import ray_constants, worker
 from ray.cluster_utils import Cluster
+from ray.exceptions import RayError
 
 from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
@@ -69,11 +70,11 @@ def join(address: str) -> None:
     if _session is not None and _session.address == address and ray.is_initialized():
         return
     _leave()
-    _session = _Session(address, (), None)
     try:
         _init(address)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
+    _session = _Session(address, (), None)
 
 
 def _leave() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import yaml
 ray = pytest.importorskip("ray")
 
 from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
+from ray.exceptions import AuthenticationError  # noqa: E402
 
 from hetsched.cli import main  # noqa: E402
 from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario import load  # noqa: E402
+from real import testbed  # noqa: E402
 from real.discovery import tables  # noqa: E402
 from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
 from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
@@ -147,6 +150,26 @@ def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ):
         assert main([words[0], str(to_discover(tmp_path, said)), *words[1:]]) == 2
         assert expected in capsys.readouterr().err
+
+
+def test_nodes_are_printed_as_a_scenario_lists_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tables(alive([HEAD, ray_node(2, 4, 1, "T4"), ray_node(3, 2)]))
+    monkeypatch.setattr("hetsched.commands.discovered", lambda address: there)
+    assert main(["nodes", "--address", "auto"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("[[cluster.nodes]]\nname = ")
+    assert tomllib.loads(listed) == {"cluster": {"nodes": there}}
+
+
+def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str) -> None:
+        raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened")
+
+    monkeypatch.setattr(testbed, "_init", refuse)
+    with pytest.raises(InputError, match="real.address: cannot join the Ray cluster at 'h:1': RAY_AUTH_TOKEN_PATH"):
+        testbed.join("h:1")
 
 
 EXAMPLES = DEMO.parent / "clusters"
