@@ -202,6 +202,9 @@ def parser() -> argparse.ArgumentParser:
     sub = add("bound", commands.bound, "what no schedule can beat on a scenario")
     add_scenario(sub, out=False)
 
+    sub = add("nodes", commands.nodes, "print the nodes of a running Ray cluster as a scenario lists them")
+    sub.add_argument("--address", required=True, metavar="ADDR", help="auto, or host:port of its head")
+
     sub = add("policies", commands.policies, "list the policies, or check that some conform")
     check = sub.add_subparsers(metavar="check", title="check").add_parser(
         "check",

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import tomli_w
 from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
@@ -372,6 +373,16 @@ def bound(options: argparse.Namespace, emit: Emit) -> None:
     finish(options, emit, document, table, None)
 
 
+def nodes(options: argparse.Namespace, emit: Emit) -> None:
+    """Print the nodes of a running Ray cluster as a scenario lists them. See docs/clusters.md."""
+    found = discovered(options.address)
+
+    def listed() -> None:
+        print("\n".join(f"[[cluster.nodes]]\n{tomli_w.dumps(table)}" for table in found), end="")
+
+    finish(options, emit, {"cluster": {"nodes": found}}, listed, None)
+
+
 def policies(options: argparse.Namespace, emit: Emit) -> None:
     """List the policies: built in, from installed packages, and from --policy-file."""
     registries: dict[str, Registry[Any]] = {
@@ -459,7 +470,7 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
     """The scenario of a file, with the command line's address and data folder."""
-    scenario = load(path)
+    scenario = load(path, lambda address: discovered(options.address or address))
     changes: dict[str, Any] = {}
     data_dir, name = options.data_dir, "--data-dir"
     if data_dir is None and scenario.real.data_dir is not None:
@@ -476,6 +487,14 @@ def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
     if options.address is not None:
         changes["address"] = options.address
     return scenario.replace(real=scenario.real.model_copy(update=changes))
+
+
+def discovered(address: str | None) -> list[dict[str, Any]]:
+    """The nodes of the Ray cluster at this address, as a scenario lists them. Raises InputError without an address."""
+    if address is None:
+        raise InputError('cluster: "discover" needs a running Ray cluster: name it with --address or real.address')
+    found: list[dict[str, Any]] = load_part("hetsched.discoveries", "ray", "discovering a cluster")(address)
+    return found
 
 
 def about(scenario: Scenario) -> dict[str, Any]:

@@ -6,6 +6,7 @@ nearest right spelling.
 
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -40,6 +41,9 @@ Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+DISCOVER = "discover"
+"""What a scenario says of its cluster instead of listing the nodes."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -582,8 +586,15 @@ class Scenario(_Table):
         return copy
 
 
-def load(path: Path) -> Scenario:
-    """Read and check a scenario. Raises InputError, a line a problem, for whatever is wrong in it."""
+Discover = Callable[[str | None], list[dict[str, Any]]]
+"""From the address that the scenario has to the tables of the nodes that are there."""
+
+
+def load(path: Path, discover: Discover | None = None) -> Scenario:
+    """Read and check a scenario; its nodes come from `discover` if it says `cluster = "discover"`.
+
+    Raises InputError, a line a problem, for whatever is wrong in it.
+    """
     try:
         document = tomllib.loads(path.read_text())
     except OSError as error:
@@ -592,6 +603,8 @@ def load(path: Path) -> Scenario:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
+    if isinstance(said := document.get("cluster"), str):
+        document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
     try:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
@@ -618,6 +631,21 @@ def load(path: Path) -> Scenario:
     except InputError as error:
         raise InputError(f"{path}: workload.trace: {error}") from error
     return scenario
+
+
+def _discovered(path: Path, document: dict[str, Any], said: str, discover: Discover | None) -> list[dict[str, Any]]:
+    if said != DISCOVER:
+        raise InputError(f'{path}: cluster: expected [[cluster.nodes]] or "{DISCOVER}", got {said!r}')
+    if discover is None:
+        raise InputError(
+            f"{path}: cluster: \"{DISCOVER}\" asks a running Ray cluster, which only 'hetsched run' and 'hetsched "
+            "validate' do: list the nodes instead; 'hetsched nodes --address ADDR' prints them"
+        )
+    real = document.get("real")
+    try:
+        return discover(real.get("address") if isinstance(real, dict) else None)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def parse_strategy(text: str, where: str = "--strategy") -> Strategy:

@@ -9,7 +9,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.cluster import ClusterSpec, NodeId
 from real import testbed
-from real.testbed import RayNodeId
+from real.matching import RayNodeId
 
 LOOK_EVERY_S = 0.5
 RETURN_S = 60.0
@@ -30,6 +30,7 @@ class Nodes:
         self.there = dict(there)
         self.absences: dict[NodeId, str] = {}
         self._cluster = cluster
+        self._standing = dict(there)  # also those that are in doubt, or were set aside
         self._asked: dict[RayNodeId, Any] = {}
         self._aside: set[RayNodeId] = set()
         self._looked_at = self._left_at = time.monotonic()
@@ -41,7 +42,7 @@ class Nodes:
         if now - self._looked_at < LOOK_EVERY_S and not at_once:
             return False
         self._looked_at = now
-        alive = testbed.present(self._cluster)
+        self._standing |= (alive := testbed.present(self._cluster, self._standing))
         there = {node: ray_node for node, ray_node in alive.items() if self._serves(ray_node)}
         before, self.there = self.there, there
         for node in before:
@@ -66,7 +67,9 @@ class Nodes:
         """Whether there is any sense in waiting for a node that is away."""
         if time.monotonic() - self._left_at > RETURN_S:
             return False
-        aside = {node for node, ray_node in testbed.present(self._cluster).items() if ray_node in self._aside}
+        aside = {
+            node for node, ray_node in testbed.present(self._cluster, self._standing).items() if ray_node in self._aside
+        }
         return any(node.id not in self.there and node.id not in aside for node in self._cluster)
 
     def _leave(self, node: NodeId, reason: str) -> None:

@@ -42,9 +42,9 @@ from hetsched.streams import stream
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.blame import MAX_FAILURES, STRIKES, Blame
 from real.checkpoints import Checkpoints, damage
+from real.matching import RayNodeId
 from real.nodes import Nodes
 from real.stopping import Stopping
-from real.testbed import RayNodeId
 from real.trainable import Assignment, Plan
 from real.training import CheckpointError
 

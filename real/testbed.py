@@ -3,19 +3,18 @@
 import atexit
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, NewType
+from typing import Any, NamedTuple
 
 import ray
 from ray._private import ray_constants, worker
 from ray.cluster_utils import Cluster
+from ray.exceptions import RayError
 
 from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
-
-NODE_LABEL = "hetsched-node"
-"""The label by which a Ray node says which node of the scenario it is."""
+from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
 OBJECT_STORE_BYTES = 100 * 2**20  # weights travel as files, so hardly anything is ever put into it
 READY_S = 60.0
@@ -23,7 +22,9 @@ HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000
 """When Ray gives a node up that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
 settings: 15 s, 65 s). A busy machine must not be taken for a dead one."""
 
-RayNodeId = NewType("RayNodeId", str)
+HOST_HEALTH_CHECKS = HEALTH_CHECKS | {"timeout_ms": 1500}
+"""The same for hosts of their own, as docs/clusters.md has them: a link that is cut looks like a node that hangs, and
+is to be noticed within 10 s."""
 
 
 class _Session(NamedTuple):
@@ -42,33 +43,44 @@ def connect(cluster: ClusterSpec, address: str | None = None) -> dict[NodeId, Ra
 
     Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
     machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
-    With one, that running cluster is joined, and its nodes are recognised by the label `hetsched-node` or by their
-    address.
+    With one, that running cluster is joined, and its nodes are recognised as in `real.matching`.
 
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """
     global _session
+    if address is not None:
+        join(address)
+        return match_all(cluster, alive(ray.nodes()))
     shape = tuple((node.id, node.cores, node.gpus) for node in cluster)
-    if _session is not None and _session[:2] == (address, shape) and ray.is_initialized():
+    if _session is not None and _session[:2] == (None, shape) and ray.is_initialized():
         try:
-            return _ray_nodes(cluster)
+            return match_all(cluster, alive(ray.nodes()))
         except HetschedError:  # a node has died since: start afresh
             close()
+    _leave()
+    local = _start(cluster, _check_gpus(cluster))
+    _session = _Session(None, shape, local)
+    _init(local.address)
+    return match_all(cluster, alive(ray.nodes()))
+
+
+def join(address: str) -> None:
+    """Be a driver of the Ray cluster at that address, if this process is none yet. Raises InputError if it cannot."""
+    global _session
+    if _session is not None and _session.address == address and ray.is_initialized():
+        return
+    _leave()
+    try:
+        _init(address)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
+    _session = _Session(address, (), None)
+
+
+def _leave() -> None:
     close()
     if ray.is_initialized():
         raise HetschedError("Ray is in use in this process already: call ray.shutdown() before a real run")
-    if address is None:
-        gpus = _check_gpus(cluster)
-        local = _start(cluster, gpus)
-        _session = _Session(None, shape, local)
-        _init(local.address)
-    else:
-        _session = _Session(address, shape, None)
-        try:
-            _init(address)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
-    return _ray_nodes(cluster)
 
 
 @atexit.register
@@ -161,40 +173,7 @@ def _check_gpus(cluster: ClusterSpec) -> int:
     return available
 
 
-def _ray_nodes(cluster: ClusterSpec, nodes: list[dict[str, Any]] | None = None) -> dict[NodeId, RayNodeId]:
-    alive = [node for node in (ray.nodes() if nodes is None else nodes) if node["Alive"]]
-    by_label = {node["Labels"].get(NODE_LABEL): node for node in alive}
-    by_address = {node["NodeManagerAddress"]: node for node in alive}
-    found = {}
-    for node in cluster:
-        ray_node = by_label.get(node.id) or by_address.get(node.address)
-        if ray_node is None:
-            where = f"label {NODE_LABEL}={node.id}" + (f" or address {node.address}" if node.address else "")
-            raise InputError(
-                f"cluster.nodes: no Ray node for {node.id!r}: none that is alive has the {where}; start it with "
-                f"'ray start --address=HEAD:6379 --labels {NODE_LABEL}={node.id}', or give its address"
-            )
-        _check_size(node, ray_node["Resources"])
-        found[node.id] = RayNodeId(ray_node["NodeID"])
-    return found
-
-
-def present(cluster: ClusterSpec) -> dict[NodeId, RayNodeId]:
-    """Of the nodes of the scenario those that Ray has now and that are as large as they should be."""
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    found: dict[NodeId, RayNodeId] = {}
-    for node in cluster:
-        try:
-            found |= _ray_nodes(ClusterSpec((node,)), alive)
-        except InputError:
-            continue
-    return found
-
-
-def _check_size(node: Node, resources: dict[str, float]) -> None:
-    """A worker that does not fit its Ray node would be waited for without end."""
-    for name, needed in (("CPU", node.cores), ("GPU", node.gpus)):
-        if resources.get(name, 0) < needed:
-            raise InputError(
-                f"cluster.nodes: {node.id!r} needs {needed} {name}s, its Ray node has {resources.get(name, 0):g}"
-            )
+def present(cluster: ClusterSpec, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
+    """Of the nodes of the scenario those that Ray has now and that are as large as they should be. Those that have a
+    Ray node (`kept`) do not change it while it is there."""
+    return match(cluster, alive(ray.nodes()), kept)

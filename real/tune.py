@@ -209,6 +209,7 @@ def _plans(
         experiment.evaluation_images,
         _path(scenario.real.model_file),
     )
+    hosts = {node.id: node.address or node.id for node in scenario.cluster_spec()}
     taken: Counter[str | None] = Counter()
     plans = {}
     for worker in workers:
@@ -218,7 +219,7 @@ def _plans(
             if None in known.values():
                 profiled_workers(scenario, strategy)
             pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
-        host = None if scenario.real.address is None else worker.node
+        host = None if scenario.real.address is None else hosts[worker.node]
         plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
         taken[host] += max(worker.cores, 1)
     return plans

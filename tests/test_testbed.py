@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
 from hetsched.errors import HetschedError, InputError  # noqa: E402
 from real import testbed, trainable  # noqa: E402
+from real.matching import RayNodeId, alive, match_all  # noqa: E402
 
 PAIR = ClusterSpec(
     (Node(NodeId("big"), 4, 2, "v100", pace=1.0), Node(NodeId("small"), 1)),
@@ -19,12 +20,12 @@ PAIR = ClusterSpec(
 
 
 @pytest.fixture(scope="module")
-def ray_nodes() -> Iterator[dict[NodeId, testbed.RayNodeId]]:
+def ray_nodes() -> Iterator[dict[NodeId, RayNodeId]]:
     yield testbed.connect(PAIR)
     testbed.close()
 
 
-def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     by_id = {node["NodeID"]: node for node in ray.nodes()}
     resources = {name: by_id[ray_node]["Resources"] for name, ray_node in ray_nodes.items()}
     assert {name: (found["CPU"], found.get("GPU", 0)) for name, found in resources.items()} == {
@@ -35,7 +36,7 @@ def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, testbed.RayN
     assert ray.cluster_resources()["CPU"] == 5
 
 
-def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     """Whoever reaches a port of Ray's can run code, so the cluster listens to this machine only."""
     psutil = pytest.importorskip("psutil")
     actor: Any = ray.remote(num_cpus=1)(Listener).remote()
@@ -69,18 +70,20 @@ class Listener:
         return os.getpid()
 
 
-def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
+def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     assert testbed.connect(PAIR) == ray_nodes
 
 
-def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
-    with pytest.raises(InputError, match="no Ray node for 'tall'.*label hetsched-node=tall or address 192.0.2.77"):
-        testbed._ray_nodes(ClusterSpec((Node(NodeId("tall"), 1, address="192.0.2.77"),)))
+def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
+    with pytest.raises(
+        InputError, match="'tall'.* no Ray node has the label hetsched-node=tall or the address 192.0.2.77"
+    ):
+        match_all(ClusterSpec((Node(NodeId("tall"), 1, address="192.0.2.77"),)), alive(ray.nodes()))
 
 
-def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, testbed.RayNodeId]) -> None:
-    with pytest.raises(InputError, match="'small' needs 8 CPUs, its Ray node has 1"):
-        testbed._ray_nodes(ClusterSpec((Node(NodeId("small"), 8),)))
+def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
+    with pytest.raises(InputError, match=r"'small' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPUs, "):
+        match_all(ClusterSpec((Node(NodeId("small"), 8),)), alive(ray.nodes()))
 
 
 def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,232 @@
+"""Any cluster: which Ray node stands for which node of the scenario."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ray = pytest.importorskip("ray")
+
+from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
+from ray.exceptions import AuthenticationError  # noqa: E402
+
+from hetsched.cli import main  # noqa: E402
+from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.errors import InputError  # noqa: E402
+from hetsched.scenario import load  # noqa: E402
+from real import testbed  # noqa: E402
+from real.discovery import tables  # noqa: E402
+from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
+from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
+
+
+def ray_node(
+    host: int, cores: int, gpus: int = 0, gpu_type: str | None = None, label: str | None = None, up: bool = True
+) -> dict[str, Any]:
+    """A node as `ray.nodes()` has it."""
+    resources: dict[str, float] = {"memory": 1e9, f"node:10.0.0.{host}": 1.0}
+    resources |= {"CPU": float(cores)} if cores else {}
+    resources |= {"GPU": float(gpus)} if gpus else {}
+    resources |= {f"accelerator_type:{gpu_type}": 1.0} if gpu_type else {}
+    labels = {"ray.io/node-id": f"id{host}"} | ({NODE_LABEL: label} if label else {})
+    return {
+        "NodeID": f"id{host}",
+        "Alive": up,
+        "NodeManagerAddress": f"10.0.0.{host}",
+        "NodeManagerHostname": f"host{host}",
+        "Resources": resources,
+        "Labels": labels,
+    }
+
+
+def node(name: str, cores: int, gpus: int = 0, gpu_type: str | None = None, address: str | None = None) -> Node:
+    return Node(NodeId(name), cores, gpus, gpu_type, address=address)
+
+
+HEAD = ray_node(1, 0)
+
+
+def test_what_ray_says_of_its_nodes() -> None:
+    labelled = ray_node(3, 8, 2)
+    labelled["Labels"]["ray.io/accelerator-type"] = "T4"
+    found = alive([HEAD, ray_node(2, 4, 1, "A100", "a"), labelled, ray_node(4, 4, up=False)])
+    assert found == [
+        RayNode(RayNodeId("id1"), "10.0.0.1", "host1", None, 0, 0, None),
+        RayNode(RayNodeId("id2"), "10.0.0.2", "host2", "a", 4, 1, "A100"),
+        RayNode(RayNodeId("id3"), "10.0.0.3", "host3", None, 8, 2, "T4"),
+    ]
+
+
+def test_label_goes_before_address_and_address_before_size() -> None:
+    cluster = ClusterSpec((node("a", 1, address="10.0.0.3"), node("b", 1, address="10.0.0.3"), node("c", 1)))
+    found = match(cluster, alive([HEAD, ray_node(2, 8, label="a"), ray_node(3, 1), ray_node(4, 64)]))
+    assert found == {"a": "id2", "b": "id3", "c": "id4"}
+
+
+def test_nodes_are_matched_by_gpu_type_and_size() -> None:
+    """Each takes what fits it, so that none is left without: the first in the list would fit the small ones, too."""
+    cluster = ClusterSpec((node("t", 4, 1, "t4"), node("s", 2), node("v", 4, 2, "v100"), node("l", 16)))
+    there = [ray_node(5, 8, 1, "V100"), ray_node(2, 16), HEAD, ray_node(3, 8, 2, "V100"), ray_node(4, 4, 1, "T4")]
+    assert match(cluster, alive(there)) == {"t": "id4", "v": "id3", "l": "id2", "s": "id5"}
+
+
+def test_a_ray_node_stands_for_one_node_unless_they_share_its_address() -> None:
+    there = alive([ray_node(2, 4)])
+    assert len(match(ClusterSpec((node("a", 2), node("b", 2))), there)) == 1
+    shared = ClusterSpec((node("a", 2, address="10.0.0.2"), node("b", 2, address="10.0.0.2")))
+    assert match(shared, there) == {"a": "id2", "b": "id2"}
+    with pytest.raises(InputError, match="'b' needs 2 CPUs, and its address has too few for 'a' and 'b'"):
+        match_all(shared, alive([ray_node(2, 3)]))
+
+
+def test_a_node_keeps_its_ray_node_while_that_is_there() -> None:
+    cluster = ClusterSpec((node("a", 1), node("b", 1)))
+    both = alive([ray_node(2, 4), ray_node(3, 8)])
+    kept = {NodeId("a"): RayNodeId("id3"), NodeId("b"): RayNodeId("id2")}
+    assert match(cluster, both, kept) == kept
+    assert match(cluster, both[1:], kept) == {"a": "id3"}
+    assert match(cluster, alive([ray_node(3, 8), ray_node(4, 2)]), kept) == {"a": "id3", "b": "id4"}
+
+
+def test_a_mismatch_says_what_lacks() -> None:
+    cluster = ClusterSpec((node("a", 8, 1, "a100"), node("b", 4, 2, "t4"), node("c", 1, address="10.0.0.9")))
+    with pytest.raises(InputError) as raised:
+        match_all(cluster, alive([HEAD, ray_node(3, 8, 1, "A100"), ray_node(4, 2, label="c")][:2]))
+    message = str(raised.value)
+    assert "'a' needs" not in message
+    assert "'b' needs 4 CPUs and 2 t4 GPUs, and no Ray node that is free is as large and of that type" in message
+    assert "'c' needs 1 CPUs, and no Ray node has the label hetsched-node=c or the address 10.0.0.9" in message
+    assert "Ray nodes found: 10.0.0.1 (0 CPUs), 10.0.0.3 (8 CPUs, 1 A100)" in message
+
+
+def test_discovered_nodes_are_called_by_what_is_their_own() -> None:
+    there = [HEAD, ray_node(2, 4, label="z"), ray_node(3, 8, 2, "A100-80G"), ray_node(4, 2), ray_node(5, 2)]
+    there[3]["NodeManagerHostname"] = there[4]["NodeManagerHostname"] = "same"
+    found = tables(alive(there))
+    assert found == [
+        {"name": "10.0.0.4", "cores": 2, "address": "10.0.0.4"},
+        {"name": "10.0.0.5", "cores": 2, "address": "10.0.0.5"},
+        {"name": "host3", "cores": 8, "gpus": 2, "gpu_type": "a100-80g", "address": "10.0.0.3"},
+        {"name": "z", "cores": 4},
+    ]
+    there[3]["NodeManagerAddress"] = there[4]["NodeManagerAddress"]
+    assert {"name": "10.0.0.5-id4", "cores": 2} in tables(alive(there))
+
+
+def test_what_cannot_be_discovered_is_said() -> None:
+    with pytest.raises(InputError, match=r"no node of the Ray cluster has CPUs: 10.0.0.1 \(0 CPUs\)"):
+        tables(alive([HEAD]))
+    with pytest.raises(InputError, match="does not know the GPU type of 10.0.0.2 .* --labels ray.io/accelerator-type"):
+        tables(alive([ray_node(2, 4, 1)]))
+
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.toml"
+
+
+def to_discover(folder: Path, said: str = "discover") -> Path:
+    head, _, rest = DEMO.read_text().partition("[[cluster.nodes]]")
+    path = folder / "scenario.toml"
+    path.write_text(f'cluster = "{said}"\n{head}{rest[rest.index("[[workload") :]}')
+    return path
+
+
+def test_a_scenario_takes_the_nodes_that_are_there(tmp_path: Path) -> None:
+    nodes = tables(alive([HEAD, ray_node(2, 4, 1, "K80"), ray_node(3, 2)]))
+    scenario = load(to_discover(tmp_path), lambda address: nodes)
+    assert [node.id for node in scenario.cluster_spec()] == ["host2", "host3"]
+    scenario.save(tmp_path / "saved")
+    assert load(tmp_path / "saved" / "scenario.toml").cluster_spec() == scenario.cluster_spec()
+
+
+def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for said, words, expected in (
+        ("discover", ("simulate", "--strategy", "fusion+fifo"), "'hetsched nodes --address ADDR' prints them"),
+        ("discover", ("run", "--strategy", "fusion+fifo"), "--address or real.address"),
+        ("discovr", ("bound",), "expected [[cluster.nodes]] or \"discover\", got 'discovr'"),
+    ):
+        assert main([words[0], str(to_discover(tmp_path, said)), *words[1:]]) == 2
+        assert expected in capsys.readouterr().err
+
+
+def test_nodes_are_printed_as_a_scenario_lists_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tables(alive([HEAD, ray_node(2, 4, 1, "T4"), ray_node(3, 2)]))
+    monkeypatch.setattr("hetsched.commands.discovered", lambda address: there)
+    assert main(["nodes", "--address", "auto"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("[[cluster.nodes]]\nname = ")
+    assert tomllib.loads(listed) == {"cluster": {"nodes": there}}
+
+
+def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str) -> None:
+        raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened")
+
+    monkeypatch.setattr(testbed, "_init", refuse)
+    with pytest.raises(InputError, match="real.address: cannot join the Ray cluster at 'h:1': RAY_AUTH_TOKEN_PATH"):
+        testbed.join("h:1")
+
+
+EXAMPLES = DEMO.parent / "clusters"
+LAUNCHED = ("aws.yaml", "gcp.yaml", "azure.yaml")
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_the_cluster_launcher_takes_the_files(name: str) -> None:
+    config = yaml.safe_load((EXAMPLES / name).read_text())
+    complete = prepare_config(config)
+    validate_config(complete)
+    check_legacy_fields(complete)
+    assert complete["provider"]["type"] == name.removesuffix(".yaml")
+    for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
+        assert "RAY_AUTH_MODE=token" in commands[-1]
+    assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
+    assert "/home/ray/.ray/auth_token" in config["file_mounts"]
+
+
+def test_kuberay_file() -> None:
+    cluster = yaml.safe_load((EXAMPLES / "kuberay.yaml").read_text())
+    assert (cluster["apiVersion"], cluster["kind"]) == ("ray.io/v1", "RayCluster")
+    spec = cluster["spec"]
+    assert (spec["rayVersion"], spec["authOptions"]) == (ray.__version__, {"mode": "token"})
+    head, workers = spec["headGroupSpec"], spec["workerGroupSpecs"]
+    assert head["rayStartParams"] == {"num-cpus": "0"}
+    for group in (head, *workers):
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+        [container] = group["template"]["spec"]["containers"]
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+        [volume], [mount] = group["template"]["spec"]["volumes"], container["volumeMounts"]
+        assert volume["name"] == mount["name"] and volume["persistentVolumeClaim"]["claimName"] == "hetsched-results"
+    assert len({group["groupName"] for group in workers}) == len(workers)
+    assert all(group["minReplicas"] == group["replicas"] == group["maxReplicas"] for group in workers)
+
+
+@pytest.mark.parametrize("name", ["by-hand.sh", "slurm.sh", "health-checks.sh"])
+def test_scripts_parse(name: str) -> None:
+    checked = subprocess.run(["bash", "-n", str(EXAMPLES / name)], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_clusters_have_the_ray_that_is_pinned() -> None:
+    """A driver and a cluster of different versions do not talk to each other."""
+    pinned = re.search(r"^ray==(.*)$", (DEMO.parents[1] / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None and pinned[1] == ray.__version__
+    range_ = re.search(r'"ray\[tune\]==(.*)\.\*"', (DEMO.parents[1] / "pyproject.toml").read_text())
+    assert range_ is not None and pinned[1].startswith(range_[1] + ".")
+    named = {
+        path.name: set(re.findall(r"ray[:-](\d+\.\d+\.\d+)", path.read_text()))
+        for path in (*EXAMPLES.iterdir(), DEMO.parents[1] / "docs" / "clusters.md")
+    }
+    assert {name for name, versions in named.items() if versions} >= {*LAUNCHED, "kuberay.yaml", "Dockerfile"}
+    assert set().union(*named.values()) == {pinned[1]}
+
+
+@pytest.mark.parametrize("name", ["health-checks.sh", "kuberay.yaml", *LAUNCHED])
+def test_heads_miss_a_host_soon(name: str) -> None:
+    found = re.findall(r'RAY_health_check_(\w+?)(?:=|, value: ")(\d+)', (EXAMPLES / name).read_text())
+    assert {key: int(value) for key, value in found} == HOST_HEALTH_CHECKS
