@@ -132,6 +132,13 @@ def parser() -> argparse.ArgumentParser:
             help="folder of the data set: parquet (Hugging Face layout) or torchvision's",
         )
         sub.add_argument("--repeat", type=count, default=1, metavar="N", help="repetitions, each with its seed")
+        sub.add_argument(
+            "--report-interval",
+            type=seconds,
+            metavar="SECONDS",
+            help="print a line so often where stderr is no terminal (default: the scenario's, 10)",
+        )
+        sub.add_argument("--tensorboard", action="store_true", help="have Tune write TensorBoard files")
 
     sub = add("compare", commands.compare, "simulate strategies under the same seeds and compare them")
     add_scenario(sub)

@@ -28,6 +28,7 @@ from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
 from hetsched.registry import Registry, Strategy, load_file
 from hetsched.report import tables
 from hetsched.report.folder import SUMMARY_NAME, new_folder, write_running_results, write_summary
+from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
 from hetsched.run import Run, carry_out, look_up
 from hetsched.run_plan import RunPlan, is_complete, load_plan
@@ -148,12 +149,8 @@ def run(options: argparse.Namespace, emit: Emit) -> None:
             print(f"hetsched: {home}: complete already", file=sys.stderr)
             continue
         complete = False
-        with (
-            saying_how_to_resume(plan, folder),
-            TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress,
-        ):
-            progress.note("starting Ray")
-            runs.append(carry_out("ray", scenario, strategy, seed, home, progress.listen))
+        with saying_how_to_resume(plan, folder), live_view("running", scenario, strategy, seed) as view:
+            runs.append(carry_out("ray", scenario, strategy, seed, home, view.listen))
     report_runs(options, emit, scenario, "run", runs, folder, keep=complete)
 
 
@@ -234,9 +231,8 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
             predicted.append(validating.Repetition.of(carry_out("sim", predicting, strategy, seed, home)[0]))
         for seed in seeds:
             home = run_folder(folder / "measured", strategy, seed)
-            with TrialProgress(f"running {strategy}, seed {seed}", scenario) as progress:
-                progress.note("starting")
-                run, _ = carry_out("ray", scenario, strategy, seed, home, progress.listen)
+            with live_view("running", scenario, strategy, seed) as view:
+                run, _ = carry_out("ray", scenario, strategy, seed, home, view.listen)
                 measured.append(validating.Repetition.of(run))
         agreements[str(strategy)] = validating.agreement(predicted, measured)
         everything[str(strategy)] = [repetition.metrics for repetition in measured]
@@ -469,7 +465,7 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
-    """The scenario of a file, with the command line's address and data folder."""
+    """The scenario of a file, with what the command line says of real runs."""
     scenario = load(path, lambda address: discovered(options.address or address))
     changes: dict[str, Any] = {}
     data_dir, name = options.data_dir, "--data-dir"
@@ -486,6 +482,10 @@ def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
         changes["model_file"] = str(model_file.resolve())
     if options.address is not None:
         changes["address"] = options.address
+    if options.report_interval is not None:
+        changes["report_interval_s"] = options.report_interval
+    if options.tensorboard:
+        changes["tensorboard"] = True
     return scenario.replace(real=scenario.real.model_copy(update=changes))
 
 
@@ -525,16 +525,20 @@ def probe(scenario: Scenario, allocation: str, folder: Path) -> Scenario:
     strategy = Strategy(allocation, validating.PROBE)
     probing = validating.probe_scenario(scenario, len(scenario.workers(strategy)))
     home = folder / "probe" / allocation
-    with TrialProgress(f"profiling the workers of {allocation}", probing) as progress:
-        progress.note("starting Ray")
-        run, _ = carry_out("ray", probing, strategy, scenario.first_seed, home, progress.listen)
+    with live_view("profiling with", probing, strategy, scenario.first_seed) as view:
+        run, _ = carry_out("ray", probing, strategy, scenario.first_seed, home, view.listen)
     calibration = validating.calibrate(read_log(run.log), f"measured by the probe run in {home}")
     write_profile(home / "profile.csv", calibration.rows)
     return validating.calibrated(scenario, calibration)
 
 
+def live_view(doing: str, scenario: Scenario, strategy: Strategy, seed: int) -> LiveView:
+    """What a real run shows while it goes on."""
+    return LiveView(f"{doing} {strategy}, seed {seed}", scenario, strategy, scenario.real.report_interval_s)
+
+
 class TrialProgress(ProgressLine):
-    """Progress of one run, by the iterations that its trials have done."""
+    """Progress of one simulated run, by the iterations that its trials have done."""
 
     def __init__(self, what: str, scenario: Scenario) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in scenario.workload_spec().experiments))

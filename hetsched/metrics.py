@@ -29,6 +29,7 @@ from hetsched.events import (
     WorkerLeft,
     read_log,
 )
+from hetsched.occupancy import Occupancy
 from hetsched.scenario import Scenario
 from hetsched.state import State, Trial
 from hetsched.workload import ExperimentId, TrialId
@@ -165,15 +166,6 @@ def accuracy_at(scores: Iterable[tuple[float, float]], deadline_s: float | None)
     if deadline_s is None:
         return None
     return max((score for time, score in scores if time <= deadline_s), default=0.0)
-
-
-def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
-    """Seconds for which a worker was in the cluster up to the end, from when it joined and left each time.
-
-    >>> presence([(0.0, 40.0), (60.0, 200.0)], end_s=100.0)
-    80.0
-    """
-    return sum(max(0.0, min(left, end_s) - joined) for joined, left in stays_s)
 
 
 def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:
@@ -329,14 +321,9 @@ class Measurement:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._running: dict[TrialId, SegmentStarted] = {}
+        self._occupancy = Occupancy()
         self._finished: dict[WorkerId, float] = {}
         self._end_s = 0.0
-        self._workers: dict[WorkerId, Worker] = {}
-        self._stays: defaultdict[WorkerId, list[tuple[float, float]]] = defaultdict(list)
-        self._joined: dict[WorkerId, float] = {}
-        self._busy: defaultdict[WorkerId, float] = defaultdict(float)
-        self._segments: defaultdict[WorkerId, int] = defaultdict(int)
         self._lost = 0
         self._wasted_s = 0.0
         self._trained: defaultdict[TrialId, list[tuple[int, float]]] = defaultdict(list)
@@ -354,9 +341,10 @@ class Measurement:
     def metrics(self, state: State) -> Metrics:
         """The figures of the run so far."""
         scenario, makespan_s = self._scenario, makespan(self._finished.values())
-        cluster, workers = scenario.cluster_spec(), self._workers
-        present = {worker: self._presence(worker) for worker in workers}
-        busy_s = sum(self._busy.values())
+        cluster, workers = scenario.cluster_spec(), self._occupancy.workers
+        busy, segments = self._occupancy.busy_s, self._occupancy.segments
+        present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
+        busy_s = sum(busy.values())
         bounds = _bounds(state, scenario, workers.values())
         trials = state.trials.values()
         jcts = [trial.completed - trial.arrived for trial in trials if trial.completed is not None]
@@ -377,7 +365,7 @@ class Measurement:
             best_accuracy=best_accuracy(state.best_score.values()),
             time_to_target_s=time_to_target(self._reached.values()),
             accuracy_at_deadline=accuracy_at(self._in_time, scenario.metrics.deadline_s),
-            utilisation=utilisation(self._busy.values(), present.values()),
+            utilisation=utilisation(busy.values(), present.values()),
             wasted_s=self._wasted_s,
             wasted_fraction=wasted_fraction(self._wasted_s, busy_s),
             staleness=self._staleness(state.now),
@@ -395,17 +383,8 @@ class Measurement:
             exploits=sum(trial.exploits for trial in trials),
             completed=len(jcts),
             trials=len(trials),
-            workers={
-                w: WorkerMetrics(self._busy[w], utilisation([self._busy[w]], [present[w]]), self._segments[w])
-                for w in workers
-            },
+            workers={w: WorkerMetrics(busy[w], utilisation([busy[w]], [present[w]]), segments[w]) for w in workers},
         )
-
-    def _presence(self, worker: WorkerId) -> float:
-        stays = self._stays[worker]
-        if worker in self._joined:  # it has not left
-            stays = [*stays, (self._joined[worker], self._end_s)]
-        return presence(stays, self._end_s)
 
     def _staleness(self, now: float) -> float | None:
         lags = self._lags.values()
@@ -417,11 +396,10 @@ class Measurement:
     # One method an event type that matters.
 
     def _worker_joined(self, state: State, event: WorkerJoined) -> None:
-        self._workers[event.worker.id] = event.worker
-        self._joined[event.worker.id] = event.time
+        self._occupancy.join(event)
 
     def _worker_left(self, state: State, event: WorkerLeft) -> None:
-        self._stays[event.worker].append((self._joined.pop(event.worker), event.time))
+        self._occupancy.leave(event)
 
     def _experiment_arrived(self, state: State, event: ExperimentArrived) -> None:
         experiment = event.experiment
@@ -440,15 +418,15 @@ class Measurement:
             lag.add(event.time)
 
     def _segment_started(self, state: State, event: SegmentStarted) -> None:
-        self._running[event.trial] = event
+        self._occupancy.start(event)
         self._moves.start(event.time, event.trial, (event.worker, *event.others))
 
     def _segment_ended(self, state: State, event: SegmentEnded) -> None:
         time, score = event.time, event.score
-        self._finished[event.worker] = time
+        self._finished[event.worker] = self._end_s = time
         trial = state.trials[event.trial]
         experiment = trial.experiment
-        self._trained[trial.id].append((trial.iterations, self._leave_workers(event, finished=1)))
+        self._trained[trial.id].append((trial.iterations, self._occupancy.end(event)))
         self._moves.end(trial.id)
         lag = self._lags.get(experiment)
         if lag is not None:
@@ -463,18 +441,8 @@ class Measurement:
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:
         self._lost += 1
-        self._wasted_s += self._leave_workers(event, finished=0)
-
-    def _leave_workers(self, event: SegmentEnded | SegmentLost, finished: int) -> float:
-        """The seconds that the segment took of its workers."""
         self._end_s = event.time
-        start = self._running.pop(event.trial)
-        workers = (start.worker, *start.others)
-        seconds = event.time - start.time
-        for worker in workers:
-            self._busy[worker] += seconds
-            self._segments[worker] += finished
-        return seconds * len(workers)
+        self._wasted_s += self._occupancy.end(event)
 
     def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:
         """The segments since the checkpoint that is left, if any, were in vain."""

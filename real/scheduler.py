@@ -388,14 +388,16 @@ class DispatchingPBT(PopulationBasedTraining):
 
     def _assign(self, trial: TuneTrial, segment: Segment) -> None:
         ours = self._run.dispatcher.state.trials[segment.trial]
+        total = ours.iterations + segment.iterations
         assignment = Assignment(
             trial=ours.id,
             batch_size=ours.kind.batch_size,
             hyperparameters=dict(ours.hyperparameters),
             seed=int(stream(self._run.seed, "training", ours.id).integers(2**31)),
             iterations=segment.iterations,
+            total=total,
             restore=self._run.checkpoints.latest(ours.id),
-            save=self._run.checkpoints.path(ours.id, ours.iterations + segment.iterations),
+            save=self._run.checkpoints.path(ours.id, total),
         )
         self._tune.actor(trial).assign.remote(assignment)
 

@@ -31,13 +31,15 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`)."""
+    """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`), and how
+    many iterations the trial will have done then (`total`)."""
 
     trial: TrialId
     batch_size: int
     hyperparameters: Hyperparameters
     seed: int
     iterations: int
+    total: int
     restore: Path | None
     save: Path
 
@@ -97,6 +99,8 @@ class SegmentTrainable(tune.Trainable):
             "worker": self._plan.worker.id,
             "ray_node": ray.get_runtime_context().get_node_id(),
             "restored": None if work.restore is None else work.restore.name,
+            "hyperparameters": dict(work.hyperparameters),
+            "timesteps_total": work.total,  # where Tune's loggers put the result
         }
 
     def _take_up(self, training: Training, work: Assignment) -> None:

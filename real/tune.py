@@ -29,11 +29,12 @@ from real.models import MODELS, load_models
 from real.nodes import Nodes
 from real.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run
 from real.stopping import Stopping
+from real.tensorboard import TensorBoard
 from real.trainable import Plan, SegmentTrainable
 from real.training import Settings
 
 ENVIRONMENT = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all; TensorBoard's is asked for
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # KeyboardInterrupt is handled here
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's own snapshots would only cost time
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -92,7 +93,10 @@ def run(
                 dispatcher.arrive(0.0, experiment, seed)
             nodes, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
             _carry_out(
-                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), past, clock), log, folder
+                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), past, clock),
+                log,
+                folder,
+                [TensorBoard()] if scenario.real.tensorboard else [],
             )
     decisions, decision_s = dispatcher.decisions + remembered.decisions, dispatcher.decision_s + remembered.decision_s
     return Outcome(dispatcher.state, decisions, decision_s)
@@ -109,13 +113,13 @@ def _sole_driver(log: Path) -> Iterator[None]:
         yield
 
 
-def _carry_out(work: Run, log: LogWriter, folder: Path) -> None:
+def _carry_out(work: Run, log: LogWriter, folder: Path, loggers: list[tune.Callback]) -> None:
     """Train what is left to train, and record how the run ends."""
     dispatcher, stopping = work.dispatcher, work.stopping
     try:
         if not dispatcher.state.finished:
             with stopping.on_interrupt():
-                _fit(work, folder.resolve())
+                _fit(work, folder.resolve(), loggers)
     except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
         log.drop()
         testbed.close()  # with all actors, which Tune leaves behind
@@ -135,7 +139,7 @@ def _carry_out(work: Run, log: LogWriter, folder: Path) -> None:
         raise stopping.error
 
 
-def _fit(work: Run, folder: Path) -> None:
+def _fit(work: Run, folder: Path, loggers: list[tune.Callback]) -> None:
     """Let Tune run the population to its end, under `folder/tune`."""
     scheduler = DispatchingPBT(work)
     tuner = tune.Tuner(
@@ -147,7 +151,7 @@ def _fit(work: Run, folder: Path) -> None:
         run_config=RunConfig(
             name="tune",
             storage_path=str(folder),
-            callbacks=[AssignOnStart(scheduler)],
+            callbacks=[AssignOnStart(scheduler), *loggers],
             failure_config=FailureConfig(max_failures=-1),  # the scheduler counts them
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             verbose=0,

@@ -1,10 +1,15 @@
 """The command line on Ray: small runs on synthetic images, and on CIFAR-10 where this machine has it."""
 
 import json
+import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
-import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,9 @@ import pytest
 
 pytest.importorskip("ray")
 
-from hetsched.events import SegmentEnded, TrialCompleted, TrialExploited, read_log
+from tensorboardX.proto.event_pb2 import Event as EventProto
+
+from hetsched.events import Event, SegmentEnded, TrialCompleted, TrialExploited, read_log
 from hetsched.profiles import read_profile, write_profile
 from hetsched.state import replay
 from tests.conftest import profile_row
@@ -102,7 +109,10 @@ def test_successive_halving_stops_trials_for_real(folder: Path) -> None:
 
 
 def test_run_says_that_it_is_paced_and_synthetic_and_repeats(folder: Path) -> None:
-    done = hetsched(folder, "run", "s.toml", "--strategy", "uniform+fifo", "--repeat", "2", "--out", "out")
+    options = ["--strategy", "uniform+fifo", "--repeat", "2", "--out", "out", "--report-interval", "0.2"]
+    done = hetsched(folder, "run", "s.toml", *options)
+    assert "running uniform+fifo, seed 1 (paced): starting Ray" in done.stderr
+    assert " trials completed, " in done.stderr and " x the bound of " in done.stderr
     assert "run on Ray Tune (paced, synthetic data)" in done.stdout
     assert "repetitions = 2" in (folder / "out" / "Running_Results.txt").read_text()
     assert "(paced)" in (folder / "out" / "Running_Results.txt").read_text()
@@ -132,10 +142,41 @@ def test_cifar10_is_trained_with_pbt(folder: Path, cifar10: Path) -> None:
     (folder / "s.toml").write_text(text)
     rows = [profile_row("cpu", seconds=0.1, batch_size=8), profile_row("v100", seconds=0.05, batch_size=8)]
     write_profile(folder / "p.csv", rows)
-    found = document(folder, "run", "s.toml", "--strategy", "fusion+least-progress", "--data-dir", str(cifar10))
+    options = ["--strategy", "fusion+least-progress", "--data-dir", str(cifar10), "--tensorboard"]
+    found = document(folder, "run", "s.toml", *options)
     events = list(read_log(folder / found["runs"][0]["log"]))
     assert any(isinstance(event, TrialExploited) for event in events)
     assert not found["synthetic"]
+    assert_tensorboard_has(events, folder / found["folder"] / "tune")
+
+
+def assert_tensorboard_has(events: Iterable[Event], logs: Path) -> None:
+    """A file a trial, with the score that every segment of it came to, over the trial's iterations."""
+    scores: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, SegmentEnded):
+            before = scores[event.trial][-1][0] if scores[event.trial] else 0
+            scores[event.trial].append((before + event.iterations, event.score))
+    shown = {}
+    for trial in scores:
+        [file] = (logs / trial).glob("events.out.tfevents.*")
+        records = [entry for entry in tfrecords(file) if entry.summary.value]
+        shown[trial] = [
+            (entry.step, pytest.approx(value.simple_value))
+            for entry in records
+            for value in entry.summary.value
+            if value.tag == "ray/tune/accuracy"
+        ]
+    assert scores == shown
+
+
+def tfrecords(path: Path) -> Iterator[Any]:
+    """What a TensorBoard file says. A record is its length, 4 bytes, its content, 4 bytes."""
+    content = path.read_bytes()
+    while content:
+        [length] = struct.unpack_from("<Q", content)
+        yield EventProto.FromString(content[12 : 12 + length])
+        content = content[16 + length :]
 
 
 def test_what_cannot_run_here_is_status_2(folder: Path) -> None:
@@ -147,17 +188,23 @@ def test_what_cannot_run_here_is_status_2(folder: Path) -> None:
     assert "did you mean 'cifar10'?" in done.stderr
 
 
-def test_ctrl_c_keeps_the_log(folder: Path) -> None:
+def test_ctrl_c_in_a_terminal_keeps_the_log(folder: Path) -> None:
     (folder / "s.toml").write_text(SCENARIO.replace("stop_iterations = 12", "stop_iterations = 400"))
     run = [sys.executable, "-m", "hetsched.cli", "run", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]
-    process = subprocess.Popen(run, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    log = folder / "out" / "events.jsonl"
+    terminal, errors = pty.openpty()
+    process = subprocess.Popen(run, cwd=folder, stderr=errors, start_new_session=True)
+    os.close(errors)
+    log, seen = folder / "out" / "events.jsonl", b""
     while process.poll() is None and not (log.exists() and "segment-ended" in log.read_text()):
-        time.sleep(0.1)
+        seen += os.read(terminal, 10_000)  # it is drawn twice a second
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in errors and "Traceback" not in errors
+    with suppress(OSError):  # so ends a terminal that nobody writes to any more
+        while more := os.read(terminal, 10_000):
+            seen += more
+    assert process.wait(timeout=60) == 130
+    shown = seen.decode()
+    assert "utilisation" in shown and "a/cpu0" in shown
+    assert "interrupted" in shown and "Traceback" not in shown
     assert replay(read_log(log)).ended == "interrupted"
 
 

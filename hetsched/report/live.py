@@ -1,0 +1,319 @@
+"""A real run while it goes on, on stderr: a live table on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from threading import Event as Signal
+from threading import Thread
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hetsched.bounds import worker_devices, workload_bounds
+from hetsched.cluster import WorkerId
+from hetsched.errors import InputError
+from hetsched.events import (
+    CheckpointLost,
+    Event,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialExploited,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.metrics import utilisation
+from hetsched.occupancy import Occupancy
+from hetsched.registry import Strategy
+from hetsched.scenario import Scenario
+from hetsched.state import Segment, State, Status, Trial
+from hetsched.workload import TrialId
+
+DRAWINGS_PER_S = 2
+MOST_NEWS = 6
+LEAST_ROWS = 5
+"""Of trials, and of workers, however low the terminal is."""
+
+
+class WorkerStanding(NamedTuple):
+    """A worker at the last event: seconds in finished segments, seconds in the cluster, segments; why it is away."""
+
+    busy_s: float
+    present_s: float
+    segments: int
+    away: str | None
+
+
+class Standing(NamedTuple):
+    """A run as it was at its last event, in values that do not change: another thread draws them. `done` and `total`
+    are iterations, `start_up_s` is what workers took to start up in the mean."""
+
+    now: float
+    trials: Sequence[Trial]
+    running: Mapping[TrialId, Segment]
+    workers: Mapping[WorkerId, WorkerStanding]
+    news: Sequence[str]
+    done: int
+    total: int
+    start_up_s: float
+    ended: bool
+
+
+class Forecast(NamedTuple):
+    """Seconds that a run still takes if it goes on as it has so far, and that it takes in all; and the latter as a
+    multiple of a bound, None where that is unknown."""
+
+    left_s: float
+    total_s: float
+    ratio: float | None
+
+    @classmethod
+    def of(cls, elapsed_s: float, start_up_s: float, done: int, total: int, bound_s: float | None) -> "Forecast | None":
+        """By the iterations done in so many seconds, of which workers took some to start up; None before any is done.
+
+        >>> Forecast.of(elapsed_s=60.0, start_up_s=10.0, done=100, total=400, bound_s=100.0)
+        Forecast(left_s=150.0, total_s=210.0, ratio=2.1)
+        """
+        if not done:
+            return None
+        total_s = start_up_s + (elapsed_s - start_up_s) * total / done
+        return cls(total_s - elapsed_s, total_s, total_s / bound_s if bound_s else None)
+
+
+class LiveView:
+    """Shows one real run, from `with` to its end; `listen` takes its events.
+
+    Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at
+    once, too. `clock` counts seconds.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        scenario: Scenario,
+        strategy: Strategy,
+        every_s: float,
+        *,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what + " (paced)" * scenario.paced
+        self._bound_s = _bound_s(scenario, strategy)
+        self._every_s = every_s
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._began = clock()
+        self._activity = "starting Ray"
+        self._standing: Standing | None = None
+        self._seen = 0.0
+        self._occupancy = Occupancy()
+        self._start_ups_s: list[float] = []
+        self._away: dict[WorkerId, str] = {}
+        self._news: deque[str] = deque(maxlen=MOST_NEWS)
+        self._live: Live | None = None
+        self._over = Signal()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(
+                get_renderable=self.drawing, console=self._console, refresh_per_second=DRAWINGS_PER_S, transient=True
+            )
+            self._live.start()
+        else:
+            self._print(f"{self._what}: {self._activity}")
+            self._lines = Thread(target=self._print_lines, daemon=True)
+            self._lines.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self._lines.join()
+
+    # What happens.
+
+    def listen(self, state: State, event: Event) -> None:
+        """Take in an event that the state has taken in."""
+        self._follow(event)
+        if (news := _news(state, event)) is not None:
+            self._news.append(f"{event.time:,.0f} s: {news}")
+            if self._live is None and not isinstance(event, TrialExploited):
+                self._print(f"{self._what}: {self._news[-1]}")
+        trials = tuple(state.trials.values())
+        stops = {name: experiment.stop_iterations for name, experiment in state.experiments.items()}
+        self._standing = Standing(
+            state.now,
+            trials,
+            dict(state.running),
+            {worker: self._worker(worker, event.time) for worker in self._occupancy.workers},
+            tuple(self._news),
+            sum(trial.iterations for trial in trials),
+            sum(t.iterations if t.status is Status.COMPLETED else stops[t.experiment] for t in trials),
+            fmean(self._start_ups_s) if self._start_ups_s else 0.0,
+            state.ended is not None,
+        )
+        self._seen = self._clock()
+
+    def _follow(self, event: Event) -> None:
+        match event:
+            case WorkerJoined():
+                self._occupancy.join(event)
+                self._away.pop(event.worker.id, None)
+            case WorkerLeft():
+                self._occupancy.leave(event)
+                self._away[event.worker] = event.reason
+            case SegmentStarted():
+                self._occupancy.start(event)
+            case SegmentEnded() | SegmentLost():
+                self._occupancy.end(event)
+                if isinstance(event, SegmentEnded) and event.parts.start_up_s:
+                    self._start_ups_s.append(event.parts.start_up_s)
+
+    def _worker(self, worker: WorkerId, now: float) -> WorkerStanding:
+        there = self._occupancy
+        return WorkerStanding(
+            there.busy_s[worker], there.present_s(worker, now), there.segments[worker], self._away.get(worker)
+        )
+
+    # How it is shown.
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def _print_lines(self) -> None:
+        while not self._over.wait(self._every_s):
+            self._print(self.line())
+
+    def line(self) -> str:
+        """The run in a line."""
+        standing = self._standing
+        if standing is None:
+            return f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s"
+        completed = sum(trial.status is Status.COMPLETED for trial in standing.trials)
+        exploits = sum(trial.exploits for trial in standing.trials)
+        return (
+            f"{self._what}: {self._progress(standing)}; {completed} of {len(standing.trials)} trials completed, "
+            f"{len(standing.running)} segments running, {exploits} exploits, best accuracy {_best(standing.trials)}"
+        )
+
+    def drawing(self) -> RenderableType:
+        """The run as tables that fit the terminal."""
+        standing = self._standing
+        if standing is None:
+            return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
+        room = self._console.height - 11 - len(standing.news)  # the headings, and what is left out
+        workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
+        return Group(
+            Text(f"{self._what}: {self._progress(standing)}", style="bold"),
+            *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
+            *_workers(standing, workers, self._late_s(standing)),
+            *(Text(line, overflow="ellipsis", no_wrap=True) for line in standing.news),
+        )
+
+    def _late_s(self, standing: Standing) -> float:
+        """Seconds since the last event."""
+        return 0.0 if standing.ended else self._clock() - self._seen
+
+    def _progress(self, standing: Standing) -> str:
+        elapsed_s = standing.now + self._late_s(standing)
+        done = f"{standing.done:,} of {standing.total:,} iterations in {elapsed_s:,.0f} s"
+        forecast = Forecast.of(elapsed_s, standing.start_up_s, standing.done, standing.total, self._bound_s)
+        if forecast is None:
+            return f"{done}, {_bound_in_words(self._bound_s)}"
+        against = "" if forecast.ratio is None else f", {forecast.ratio:.2f} x the bound of {self._bound_s:,.0f} s"
+        return f"{done}; about {forecast.left_s:,.0f} s to go, {forecast.total_s:,.0f} s in all{against}"
+
+
+def _bound_s(scenario: Scenario, strategy: Strategy) -> float | None:
+    """What no schedule of all iterations on the workers of the strategy can beat; None if the profile does not say."""
+    workload, devices = scenario.workload_spec(), worker_devices(scenario.workers(strategy))
+    try:
+        return workload_bounds(workload, devices, scenario.times).makespan_s
+    except InputError:
+        return None
+
+
+def _bound_in_words(bound_s: float | None) -> str:
+    return "no bound known" if bound_s is None else f"bound {bound_s:,.0f} s"
+
+
+def _best(trials: Sequence[Trial]) -> str:
+    scores = [trial.best_score for trial in trials if trial.best_score is not None]
+    return f"{max(scores):.3f}" if scores else "unknown"
+
+
+def _news(state: State, event: Event) -> str | None:
+    """What a reader should hear of at once."""
+    match event:
+        case TrialExploited(trial=trial, source=source, hyperparameters=hyperparameters):
+            values = ", ".join(f"{key} {value:.4g}" for key, value in hyperparameters.items())
+            return f"{trial} took over {source}, goes on with {values}"
+        case SegmentLost(trial=trial, worker=worker, reason=reason):
+            return f"{trial} lost its segment on {worker}: {reason}"
+        case CheckpointLost(trial=trial, iterations=iterations, reason=reason):
+            return f"{trial} is back at {iterations} iterations: {reason}"
+        case WorkerLeft(worker=worker, reason=reason):
+            return f"{worker} left: {reason}"
+        case WorkerJoined(worker=joined) if event.time:
+            return f"{joined.id} joined"
+        case WorkerDraining(worker=worker, reason=reason):
+            return f"{worker} takes nothing new: {reason}"
+    return None
+
+
+def _trials(standing: Standing, rows: int) -> list[RenderableType]:
+    """A row a trial. If they are too many, those that run and those that score best."""
+    keys = sorted({key for trial in standing.trials for key in trial.hyperparameters})
+    table = Table("trial", "status", "worker", header_style="bold")
+    for heading in ("iterations", "accuracy", *keys, "exploits"):
+        table.add_column(heading, justify="right")
+    shown = list(standing.trials)
+    if len(shown) > rows:
+        shown.sort(key=lambda trial: (trial.status is not Status.RUNNING, -(trial.score or 0.0)))
+        del shown[rows:]
+    for trial in shown:
+        segment = standing.running.get(trial.id)
+        table.add_row(
+            trial.id,
+            trial.status,
+            "" if segment is None else " ".join(segment.workers),
+            f"{trial.iterations}" + (f" + {segment.iterations}" if segment else ""),
+            "" if trial.score is None else f"{trial.score:.3f}",
+            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            str(trial.exploits),
+        )
+    more = len(standing.trials) - len(shown)
+    return [table, Text(f"and {more} trials more")] if more else [table]
+
+
+def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableType]:
+    """A row a worker. If they are too many, those that are away first."""
+    table = Table("worker", "trial", header_style="bold")
+    for heading in ("segments", "utilisation"):
+        table.add_column(heading, justify="right")
+    at_work = {worker: segment for segment in standing.running.values() for worker in segment.workers}
+    shown = sorted(standing.workers.items(), key=lambda item: item[1].away is None)
+    if len(shown) <= rows:
+        shown = list(standing.workers.items())
+    for name, worker in shown[:rows]:
+        busy_s, present_s = worker.busy_s, worker.present_s
+        segment = at_work.get(name)
+        if segment is not None:
+            busy_s += standing.now + late_s - segment.started
+        if worker.away is None:
+            present_s += late_s
+        doing = worker.away or (segment.trial if segment else "idle")
+        table.add_row(name, doing, str(worker.segments), f"{utilisation([busy_s], [present_s]):.0%}")
+    more = len(standing.workers) - rows
+    return [table, Text(f"and {more} workers more")] if more > 0 else [table]

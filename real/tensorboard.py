@@ -1,0 +1,15 @@
+"""Tune's TensorBoard files, for trials that come and go."""
+
+from ray import tune
+from ray.tune.logger import TBXLoggerCallback
+
+
+class TensorBoard(TBXLoggerCallback):
+    """Ray's begins another file whenever a trial goes on, which here is at every segment on another worker."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def log_trial_start(self, trial: tune.experiment.Trial) -> None:
+        if trial not in self._trial_writer:
+            super().log_trial_start(trial)

@@ -1,0 +1,164 @@
+"""What a real run shows of itself: events made by hand, a clock of our own, and what is then on the screen."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hetsched.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
+from hetsched.events import (
+    Event,
+    ExperimentArrived,
+    Parts,
+    RunEnded,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.report.live import LiveView
+from hetsched.scenario import Scenario, parse_strategy
+from hetsched.state import State
+from hetsched.workload import TrialId
+from tests.conftest import make_scenario
+
+A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a", 1), ("b", 2)))
+
+
+class Watched:
+    """A run of trials e-0, e-1, ... on workers `a/cpu0` and `b/cpu0`, and a view of it on a terminal of that height
+    (None: on no terminal)."""
+
+    def __init__(self, scenario: Scenario, height: int | None = 50) -> None:
+        self.now = 0.0
+        self.screen = StringIO()
+        console = Console(
+            file=self.screen, force_terminal=height is not None, width=150, height=height, legacy_windows=False
+        )
+        strategy = parse_strategy("fusion+fifo")
+        self.view = LiveView(
+            "running", scenario, strategy, every_s=0.01, console=console, clock=lambda: 1000.0 + self.now
+        )
+        self._state = State()
+        for worker in (A, B):
+            self.tell(WorkerJoined(0.0, worker))
+        [experiment] = scenario.workload_spec().experiments
+        self.tell(ExperimentArrived(0.0, experiment))
+        for trial in experiment.trial_ids():
+            self.tell(TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1}))
+
+    def tell(self, event: Event) -> None:
+        self.now = event.time
+        self._state.apply(event)
+        self.view.listen(self._state, event)
+
+    def start(self, time: float, trial: str, worker: Worker) -> None:
+        self.tell(SegmentStarted(time, TrialId(trial), worker.id, 10))
+
+    def end(self, time: float, trial: str, worker: Worker, score: float, start_up_s: float = 0.0) -> None:
+        parts = Parts(start_up_s, 0.0, 0.0, 0.0, 0.0, 0.0)
+        self.tell(SegmentEnded(time, TrialId(trial), worker.id, 10, score, parts))
+
+    def shown(self) -> list[str]:
+        """What is on the screen now, a line each, without the rules of tables."""
+        console = Console(file=StringIO(), width=150)
+        console.print(self.view.drawing())
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        return [" ".join(line.replace("│", " ").split()) for line in lines]
+
+
+def scenario(**experiment: Any) -> Scenario:
+    return make_scenario(**{"population": 2, "stop_iterations": 20, **experiment})
+
+
+def test_the_time_to_go_is_told_beside_the_bound() -> None:
+    run = Watched(scenario())
+    assert run.shown()[0] == "running: 0 of 40 iterations in 0 s, bound 53 s"  # 40 / (1/4 + 1/2)
+    run.start(0.0, "e-0", A)
+    run.start(0.0, "e-1", B)
+    run.end(30.0, "e-1", B, 0.25, start_up_s=10.0)
+    run.now = 50.0
+    # 10 s of start-up, then 10 iterations in 40 s; 30 are to go.
+    progress = "running: 10 of 40 iterations in 50 s; about 120 s to go, 170 s in all, 3.19 x the bound of 53 s"
+    assert run.shown()[0] == progress
+
+
+def test_a_row_says_what_a_trial_does_and_another_what_a_worker_does() -> None:
+    run = Watched(scenario())
+    run.start(0.0, "e-0", A)
+    run.start(10.0, "e-1", B)
+    run.end(20.0, "e-1", B, 0.25)
+    run.tell(TrialExploited(20.0, TrialId("e-1"), TrialId("e-0"), {"lr": 0.125}))
+    run.now = 40.0
+    shown = run.shown()
+    assert "e-0 running a/cpu0 0 + 10 0.1 0" in shown
+    assert "e-1 ready 10 0.125 1" in shown  # it has the score of e-0, which has none
+    assert "a/cpu0 e-0 0 100%" in shown
+    assert "b/cpu0 idle 1 25%" in shown
+    assert shown[-1] == "20 s: e-1 took over e-0, goes on with lr 0.125"
+
+
+def test_a_worker_that_is_set_aside_is_shown_with_the_reason_until_it_is_back() -> None:
+    run = Watched(scenario())
+    run.start(0.0, "e-0", A)
+    run.tell(SegmentLost(10.0, TrialId("e-0"), A.id, "no such mount"))
+    run.tell(WorkerLeft(10.0, A.id, "was set aside"))
+    run.now = 20.0
+    shown = run.shown()
+    assert "a/cpu0 was set aside 0 100%" in shown
+    assert shown[-2:] == ["10 s: e-0 lost its segment on a/cpu0: no such mount", "10 s: a/cpu0 left: was set aside"]
+    run.tell(WorkerJoined(20.0, A))
+    assert "a/cpu0 idle 0 100%" in run.shown()
+    assert run.shown()[-1] == "20 s: a/cpu0 joined"
+
+
+def test_a_low_terminal_shows_what_runs_and_what_is_best() -> None:
+    run = Watched(scenario(population=30), height=20)
+    for number in range(5):
+        run.start(10.0 * number, f"e-0{number}", A)
+        run.end(10.0 * number + 10.0, f"e-0{number}", A, 0.1 * number)
+    run.start(50.0, "e-29", A)
+    shown = run.shown()
+    assert len(shown) <= 20
+    trials = [line.split()[0] for line in shown if line.startswith("e-")]
+    assert trials[:3] == ["e-29", "e-04", "e-03"]
+    assert f"and {30 - len(trials)} trials more" in shown
+
+
+def test_time_stands_still_when_the_run_has_ended() -> None:
+    run = Watched(scenario())
+    run.start(0.0, "e-0", A)
+    run.end(10.0, "e-0", A, 0.25)
+    run.tell(RunEnded(10.0, "interrupted"))
+    run.now = 99.0
+    assert "10 of 40 iterations in 10 s;" in run.shown()[0]
+
+
+def test_without_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Watched(scenario(), height=None)
+    with run.view:
+        run.start(0.0, "e-0", A)
+        run.end(10.0, "e-0", A, 0.25)
+        run.tell(TrialCompleted(10.0, TrialId("e-0"), "a test"))
+        run.tell(WorkerLeft(10.0, WorkerId("b/cpu0"), "node b died"))
+        expected = "10 of 30 iterations in 10 s; about 20 s to go, 30 s in all, 0.56 x the bound of 53 s; "
+        expected += "1 of 2 trials completed, 0 segments running, 0 exploits, best accuracy 0.250"
+        said = ""
+        while expected not in said:
+            said += capsys.readouterr().err
+    assert "running: 10 s: b/cpu0 left: node b died\n" in said
+
+
+def test_a_terminal_is_drawn_on_and_left_as_it_was() -> None:
+    run = Watched(scenario())
+    run.start(0.0, "e-0", A)
+    with pytest.raises(KeyboardInterrupt), run.view:
+        raise KeyboardInterrupt
+    drawn = run.screen.getvalue()
+    assert "a/cpu0" in drawn
+    assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")  # the cursor is back
