@@ -5,6 +5,7 @@ functions of it, whichever backend wrote it. Times are seconds since the start o
 """
 
 import errno
+from collections import deque
 from collections.abc import Callable, Iterator
 from os import SEEK_END
 from pathlib import Path
@@ -186,6 +187,9 @@ class LogWriter:
     A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
     real work; any other is encoded and written many events at a time, which is several times faster.
 
+    Events that tell of something which is not yet as durable as the log can be held back (`hold`): if this process dies
+    before, the log ends before them.
+
     A durable log keeps some space on the disk in reserve, a file beside it. When the disk is full that is given back,
     so that the run can still write how it stops; `full` is then the error that it should stop for.
     """
@@ -202,15 +206,37 @@ class LogWriter:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
         self._file: IO[bytes] = path.open("ab", buffering=0)
         self._waiting: list[Event] = []
+        self._written = 0
+        self._held: deque[tuple[int, Callable[[], bool]]] = deque()
         self.write: Callable[[Event], None] = self._waiting.append
 
     def commit(self) -> None:
+        """What is in the log so far is complete: write it, but for what is held."""
         if self._durable or len(self._waiting) >= self.EVENTS_AT_ONCE:
-            self.flush()
+            end = self._held[0][0] - self._written if self.holds else len(self._waiting)
+            self._write_out(end)
+
+    def hold(self, ready: Callable[[], bool]) -> None:
+        """Write nothing of what comes from now on before it is `ready`, which is asked at every commit."""
+        self._held.append((self._written + len(self._waiting), ready))
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held now."""
+        while self._held and self._held[0][1]():
+            self._held.popleft()
+        return bool(self._held)
 
     def flush(self) -> None:
-        """Write what waits, all of it or nothing. Raises OSError, naming the file, if there is no space."""
-        lines = _encoder.encode_lines(self._waiting)
+        """Write all that waits, held or not."""
+        self._held.clear()
+        self._write_out(len(self._waiting))
+
+    def _write_out(self, number: int) -> None:
+        """Write so many of the events that wait, or none. Raises OSError, naming the file, if there is no space."""
+        if not number:
+            return
+        lines = _encoder.encode_lines(self._waiting[:number])
         try:
             self._append(lines)
         except OSError as error:
@@ -219,7 +245,8 @@ class LogWriter:
             self._reserve.unlink()
             self._append(lines)
             self.full = error
-        self._waiting.clear()
+        del self._waiting[:number]
+        self._written += number
 
     def _append(self, lines: bytes) -> None:
         end = self._file.seek(0, SEEK_END)
@@ -233,6 +260,7 @@ class LogWriter:
 
     def drop(self) -> None:
         """Write no more of what waits: it may be incomplete."""
+        self._held.clear()
         self._waiting.clear()
 
     def close(self) -> None:

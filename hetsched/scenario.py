@@ -342,12 +342,15 @@ class LearningTable(_Table):
     options: dict[str, bool | int | float | str] = {}
 
 
-class CheckpointsTable(_Table):
-    """Where simulated checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both: a
-    segment then ends when memory has its checkpoint, which is written to storage afterwards. `network_bytes_per_s` is
-    what moving one from node to node is charged (1 Gb/s by default)."""
+Place = Literal["storage", "object-store", "both"]
 
-    place: Literal["storage", "object-store", "both"] = "storage"
+
+class CheckpointsTable(_Table):
+    """Where checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both: a segment
+    then ends when memory has its checkpoint, which is written to storage afterwards. `network_bytes_per_s` is what a
+    simulation charges for moving one from node to node (1 Gb/s by default)."""
+
+    place: Place = "both"
     network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
 
 

@@ -2,7 +2,7 @@
 
 from glob import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from hetsched.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
@@ -27,9 +27,11 @@ class Checkpoints:
     What there is follows from the log alone: `follow` is told of every event, in a run or from a log that is read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, generations: int = GENERATIONS) -> None:
         self._folder = folder
+        self._generations = generations
         self._kept: dict[TrialId, tuple[Generation, ...]] = {}
+        self._copies: dict[Path, Any] = {}
         self._unwanted: set[Path] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -41,6 +43,24 @@ class Checkpoints:
         """What the trial goes on from, None if it starts afresh."""
         kept = self._kept.get(trial)
         return kept[-1].path if kept else None
+
+    def hold(self, path: Path, copy: Any) -> None:
+        """The object store has the state that goes, or would go, to this file. `copy` is what stands for it, and is
+        kept while some trial goes on from there."""
+        self._copies[path] = copy
+
+    def release(self) -> None:
+        """Hold nothing in the object store any more; before Ray ends, or it tries to recover what ends with it."""
+        self._copies.clear()
+
+    def copies(self, path: Path | None) -> list[Any]:
+        """What the object store has of this file: one copy, or none."""
+        return [self._copies[path]] if path in self._copies else []
+
+    def missing(self) -> dict[TrialId, Path]:
+        """The trials whose latest state is not in storage, and its file."""
+        latest = {trial: kept[-1].path for trial, kept in self._kept.items() if kept}
+        return {trial: path for trial, path in latest.items() if not path.exists()}
 
     def before(self, trial: TrialId) -> Generation | None:
         """What the trial falls back to if its latest state is lost, None if it would start anew."""
@@ -89,7 +109,7 @@ class Checkpoints:
     def _add(self, trial: TrialId, generation: Generation) -> None:
         # A trial that fell back writes the same file again: that counts once.
         others = tuple(kept for kept in self._kept.get(trial, ()) if kept.path != generation.path)
-        self._set(trial, (*others, generation)[-GENERATIONS:])
+        self._set(trial, (*others, generation)[-self._generations :])
 
     def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
         before = self._kept.get(trial, ())
@@ -97,6 +117,8 @@ class Checkpoints:
         wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
         self._unwanted |= {kept.path for kept in before}
         self._unwanted -= wanted
+        latest = {kept[-1].path for kept in self._kept.values() if kept}
+        self._copies = {path: copy for path, copy in self._copies.items() if path in latest}
 
 
 def damage(path: Path) -> str | None:

@@ -10,13 +10,15 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
+from itertools import cycle
+from pathlib import Path
+from time import perf_counter, sleep
 from typing import Any, TypeVar
 
 import numpy as np
 import ray
 from ray import tune
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
@@ -27,6 +29,7 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.events import (
     AnyEvent,
     CheckpointLost,
+    LogWriter,
     Parts,
     SegmentEnded,
     TrialCompleted,
@@ -36,8 +39,9 @@ from hetsched.events import (
     WorkerLeft,
 )
 from hetsched.resume import Report, pbt_course
+from hetsched.scenario import Place
 from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Segment, Status, Trial
+from hetsched.state import Segment, State, Status, Trial
 from hetsched.streams import stream
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.blame import MAX_FAILURES, STRIKES, Blame
@@ -51,6 +55,9 @@ from real.training import CheckpointError
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+SETTLE_S = 30.0
+"""How long workers may take to write their last checkpoints when the run ends."""
 
 MOST_LETTERS = 300
 """Of an error in the log."""
@@ -122,6 +129,8 @@ class Run:
     plans: dict[WorkerId, Plan]
     nodes: Nodes
     stopping: Stopping
+    log: LogWriter
+    place: Place = "storage"
     past: Sequence[AnyEvent] = ()
     clock: Clock = field(default_factory=Clock)
     error: Exception | None = None
@@ -289,6 +298,7 @@ class DispatchingPBT(PopulationBasedTraining):
         self._placements: dict[WorkerId, WorkerPlacement] = {}
         self._actors: dict[WorkerId, Any] = {}
         self._start_up_s: dict[WorkerId, float] = {}
+        self._writing: dict[WorkerId, Path] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("_run", "_tune")}
@@ -333,6 +343,7 @@ class DispatchingPBT(PopulationBasedTraining):
             return hook()
         except Exception as error:
             self._run.error = error
+            self._settle()
             self._tune.end()
             return otherwise
 
@@ -343,6 +354,7 @@ class DispatchingPBT(PopulationBasedTraining):
             self._recall(controller)
             self._run.clock.start()
         self._watch_nodes()
+        self._discard()
         now, wake_at = self._run.clock.now(), self._run.dispatcher.wake_at
         if self._stops_in_order():
             pass
@@ -359,6 +371,7 @@ class DispatchingPBT(PopulationBasedTraining):
         if not self._run.stopping.error:
             self._check_stalled()
         elif not self._run.dispatcher.state.running:
+            self._settle()
             self._tune.end()
 
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Dispatch]:
@@ -389,6 +402,7 @@ class DispatchingPBT(PopulationBasedTraining):
     def _assign(self, trial: TuneTrial, segment: Segment) -> None:
         ours = self._run.dispatcher.state.trials[segment.trial]
         total = ours.iterations + segment.iterations
+        restore = self._run.checkpoints.latest(ours.id)
         assignment = Assignment(
             trial=ours.id,
             batch_size=ours.kind.batch_size,
@@ -396,8 +410,9 @@ class DispatchingPBT(PopulationBasedTraining):
             seed=int(stream(self._run.seed, "training", ours.id).integers(2**31)),
             iterations=segment.iterations,
             total=total,
-            restore=self._run.checkpoints.latest(ours.id),
+            restore=restore,
             save=self._run.checkpoints.path(ours.id, total),
+            copies=self._run.checkpoints.copies(restore),
         )
         self._tune.actor(trial).assign.remote(assignment)
 
@@ -408,11 +423,14 @@ class DispatchingPBT(PopulationBasedTraining):
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
         parts = self._parts(now - segment.started, segment.worker, result)
+        self._hold_copy(trial, segment)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
         node = run.plans[segment.worker].worker.node
         self._blame.succeeded(segment.trial, node, state.trials[segment.trial].iterations)
-        run.checkpoints.discard()
+        self._discard()
+        if state.finished:
+            self._settle()
         decisions = self._carry_out(run.dispatcher.dispatch(now), segment.trial)
         here = (segment.trial, segment.worker)
         stays = [decision for decision in decisions if (decision.trial, decision.worker) == here]
@@ -424,6 +442,67 @@ class DispatchingPBT(PopulationBasedTraining):
             return TrialScheduler.STOP
         self._tune.pause(trial)
         return TrialScheduler.NOOP
+
+    def _hold_copy(self, trial: TuneTrial, segment: Segment) -> None:
+        """Ask the actor for the state that the segment ended in, which puts it into the object store of its node. If
+        its file is written behind, the log says that the segment has ended only when that is complete."""
+        run = self._run
+        if run.place == "storage":
+            return
+        total = run.dispatcher.state.trials[segment.trial].iterations + segment.iterations
+        path = run.checkpoints.path(segment.trial, total)
+        run.checkpoints.hold(path, self._tune.actor(trial).snapshot.remote())
+        if run.place == "both":
+            self._writing[segment.worker] = path  # the file before it is complete: a worker writes one at a time
+            run.log.hold(lambda: self._is_written(segment.worker, path))
+
+    def _is_written(self, worker: WorkerId, path: Path) -> bool:
+        """Whether the worker's file is there, or not to be expected any more."""
+        if self._writing.get(worker) == path and path.exists():
+            del self._writing[worker]
+        return self._writing.get(worker) != path
+
+    def _discard(self) -> None:
+        """Delete files that the log on the disk needs no more."""
+        self._run.log.commit()
+        if not self._run.log.holds:
+            self._run.checkpoints.discard()
+
+    def _settle(self) -> None:
+        """The run ends, and its actors with it: what is still wanted goes to storage before. A full disk stops the run,
+        whatever else goes wrong is a warning: what is lost with the actors will be missed when it is needed."""
+        run = self._run
+        if run.place == "storage":
+            return
+        busy = {segment.worker for segment in run.dispatcher.state.running.values()}
+        idle = {worker: actor for worker, actor in self._actors.items() if worker not in busy}
+        written = self._write_what_is_missing(idle or self._actors) if run.place == "object-store" else []
+        written += [(worker, actor.flush.remote()) for worker, actor in idle.items()]
+        for worker, answer in written:
+            try:
+                ray.get(answer, timeout=SETTLE_S)
+            except RayError as error:
+                path = self._writing.pop(worker, None)
+                cause = error.cause if isinstance(error, RayTaskError) else error
+                if not run.stopping.is_for(cause) and path is not None:
+                    logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
+        until = perf_counter() + SETTLE_S
+        while run.log.holds and perf_counter() < until:  # files of workers that train meanwhile
+            sleep(0.02)
+
+    def _write_what_is_missing(self, actors: dict[WorkerId, Any]) -> list[tuple[WorkerId, Any]]:
+        """Have these actors write what is in memory only: at the end of the run the weights that score best, else
+        every trial's. Returns who will answer."""
+        run = self._run
+        wanted = run.checkpoints.missing()
+        if run.dispatcher.state.finished:
+            best = best_trial(run.dispatcher.state).id
+            wanted = {trial: path for trial, path in wanted.items() if trial == best}
+        answers = []
+        for path, (worker, actor) in zip(wanted.values(), cycle(actors.items()), strict=False):
+            if copies := run.checkpoints.copies(path):
+                answers.append((worker, actor.write.remote(copies, path)))
+        return answers
 
     def _check_place(self, segment: Segment, result: dict[str, Any]) -> None:
         place = self._placements[segment.worker]
@@ -449,6 +528,7 @@ class DispatchingPBT(PopulationBasedTraining):
         if segment is None:
             return
         run.dispatcher.lose_segment(run.clock.now(), identifier, reason)
+        self._writing.pop(segment.worker, None)
         if run.stopping.is_for(cause):
             return
         if isinstance(cause, InputError):
@@ -476,7 +556,7 @@ class DispatchingPBT(PopulationBasedTraining):
         logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
         self._run.dispatcher.record(CheckpointLost(self._run.clock.now(), trial, iterations, score, reason))
         self._run.dispatcher.commit()
-        self._run.checkpoints.discard()
+        self._discard()
         self._forget_score(trial)
 
     def _out_of_reach(self, worker: WorkerId, cause: RayActorError) -> bool:
@@ -543,6 +623,7 @@ class DispatchingPBT(PopulationBasedTraining):
             dispatcher.lose_segment(now, segment.trial, reason)
         self._to_start = [decision for decision in self._to_start if decision.worker != worker]
         self._tune.dismiss(placement)
+        self._writing.pop(worker, None)
         self._actors.pop(worker, None)
         self._start_up_s.pop(worker, None)
         dispatcher.record(WorkerLeft(now, worker, reason))
@@ -577,6 +658,16 @@ class DispatchingPBT(PopulationBasedTraining):
             if trial.status is Status.COMPLETED:
                 self._tune.stop(tuned)
         dispatcher.commit()
+        self._miss_lost_checkpoints()
+
+    def _miss_lost_checkpoints(self) -> None:
+        """States that were in memory only are gone with the process that went on with the run before."""
+        state = self._run.dispatcher.state
+        unfinished = [trial.id for trial in state.ready]
+        while lost := [trial for trial in self._run.checkpoints.missing() if trial in unfinished]:
+            for trial in lost:
+                path = self._run.checkpoints.latest(trial)
+                self._fall_back(trial, f"checkpoint {path}: it was in memory only")
 
     def _report_again(self, controller: Any, report: Report) -> None:
         trial, before = report.trial, report.exploit
@@ -618,6 +709,11 @@ class AssignOnStart(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: TuneTrial, **info: Any) -> None:
         self._scheduler.on_started(trial)
+
+
+def best_trial(state: State) -> Trial:
+    """The trial that scores best now, whose weights outlive the run."""
+    return max(state.trials.values(), key=lambda trial: trial.score or 0.0)
 
 
 def _mutations(experiment: Experiment) -> dict[str, Any]:

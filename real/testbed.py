@@ -5,6 +5,8 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from shutil import disk_usage
 from typing import Any, NamedTuple
 
 import ray
@@ -16,7 +18,12 @@ from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
 from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
-OBJECT_STORE_BYTES = 100 * 2**20  # weights travel as files, so hardly anything is ever put into it
+LEAST_OBJECT_STORE_BYTES = 100 * 2**20
+OBJECT_STORES_SHARE = 0.5
+"""Of the shared memory that is free when Ray starts: so much may the object stores of all nodes take together. Beyond
+it, Ray moves snapshots to the disk."""
+
+SHARED_MEMORY = Path("/dev/shm")
 READY_S = 60.0
 HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 3}
 """When Ray gives a node up that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
@@ -113,7 +120,10 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("ray").setLevel(logging.ERROR)
     local = Cluster()
-    common: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    common: dict[str, Any] = {
+        "object_store_memory": _object_store_bytes(sum(1 for _ in cluster)),
+        "include_dashboard": False,
+    }
     try:
         local.add_node(num_cpus=0, num_gpus=0, **common)
         first_gpu = 0
@@ -128,6 +138,12 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
         local.shutdown()
         raise HetschedError(f"Ray does not start on this machine: {type(error).__name__}: {error}") from error
     return local
+
+
+def _object_store_bytes(nodes: int) -> int:
+    """The size of the object store of one node of so many on this machine."""
+    free = disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0
+    return max(LEAST_OBJECT_STORE_BYTES, int(OBJECT_STORES_SHARE * free / max(nodes, 1)))
 
 
 def _stay_on_loopback(stay: bool) -> None:

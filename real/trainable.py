@@ -1,5 +1,6 @@
 """The actor of a worker: one step of this trainable is one whole segment of whichever trial is dispatched to it."""
 
+import logging
 import os
 from pathlib import Path
 from time import perf_counter
@@ -9,30 +10,43 @@ import msgspec
 import ray
 import torch
 from ray import tune
+from ray.exceptions import RayError
 
 from hetsched.cluster import CPU, Worker
 from hetsched.errors import HetschedError, InputError
 from hetsched.host import available_cores
+from hetsched.scenario import Place
 from hetsched.workload import Hyperparameters, TrialId
+from real import checkpoint_file
+from real.snapshot import Snapshot, copied, take, viewed
 from real.training import Settings, Training
+from real.write_behind import WriteBehind
+
+FETCH_S = 60.0
+"""How long to wait for a snapshot from another node. Ray says sooner if it is lost."""
+
+logger = logging.getLogger(__name__)
 
 
 class Plan(msgspec.Struct, frozen=True):
     """What makes an actor the worker that it stands for.
 
     `first_core` counts the cores of the host that workers before this one have taken. `pace_s` is how many seconds an
-    iteration takes at least, by batch size; None on a worker that runs as fast as it can.
+    iteration takes at least, by batch size; None on a worker that runs as fast as it can. `place` is where checkpoints
+    are kept (see `hetsched.scenario.CheckpointsTable`).
     """
 
     worker: Worker
     settings: Settings
     first_core: int
     pace_s: dict[int, float] | None
+    place: Place
 
 
 class Assignment(msgspec.Struct, frozen=True):
     """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`), and how
-    many iterations the trial will have done then (`total`)."""
+    many iterations the trial will have done then (`total`). `copies` holds what the object store has of the former: a
+    reference, or nothing. (In a list, so that Ray hands the reference over and not what it stands for.)"""
 
     trial: TrialId
     batch_size: int
@@ -42,6 +56,7 @@ class Assignment(msgspec.Struct, frozen=True):
     total: int
     restore: Path | None
     save: Path
+    copies: list[Any]
 
 
 class SegmentTrainable(tune.Trainable):
@@ -55,6 +70,8 @@ class SegmentTrainable(tune.Trainable):
         self._assignment: Assignment | None = None
         self._held: tuple[TrialId, Path] | None = None
         self._training: Training | None = None
+        self._snapshot: Snapshot | None = None
+        self._behind = WriteBehind()
         self._obstacle: Exception | None = None
         threads = len(pin(self._plan.first_core, self._plan.worker.cores))
         try:
@@ -79,6 +96,7 @@ class SegmentTrainable(tune.Trainable):
         if self._training is None:
             assert self._obstacle is not None
             raise self._obstacle
+        self._behind.check()
         start = perf_counter()
         self._take_up(self._training, work)
         restored = perf_counter()
@@ -87,7 +105,7 @@ class SegmentTrainable(tune.Trainable):
         trained = perf_counter()
         accuracy = self._training.evaluate()
         evaluated = perf_counter()
-        self._training.save(work.save)
+        self._keep(self._training, work.save)
         self._held = (work.trial, work.save)
         saved = perf_counter()
         return {
@@ -103,6 +121,29 @@ class SegmentTrainable(tune.Trainable):
             "timesteps_total": work.total,  # where Tune's loggers put the result
         }
 
+    def _keep(self, training: Training, path: Path) -> None:
+        """Put the trial's state where checkpoints are kept."""
+        if self._plan.place == "storage":
+            training.save(path)
+            return
+        self._snapshot = take(training.state())
+        if self._plan.place == "both":
+            self._behind.write(self._snapshot, path)
+
+    def snapshot(self) -> Snapshot | None:
+        """The state that the last segment ended in. What an actor returns belongs to who asked: it outlives the actor
+        in the object store of its node."""
+        snapshot, self._snapshot = self._snapshot, None
+        return snapshot
+
+    def write(self, copies: list[Any], path: Path) -> None:
+        """Write a snapshot, this actor's or another's, to storage."""
+        checkpoint_file.write(viewed(ray.get(copies[0], timeout=FETCH_S)), path)
+
+    def flush(self) -> None:
+        """Wait until all that was to be written is in storage."""
+        self._behind.flush()
+
     def _take_up(self, training: Training, work: Assignment) -> None:
         """Bring the trial's state into memory, unless it is what the last segment here left there."""
         held, self._held = self._held, None  # a segment that breaks leaves nothing to go on from
@@ -110,8 +151,22 @@ class SegmentTrainable(tune.Trainable):
             training.reset(work.hyperparameters, work.seed)
         elif held == (work.trial, work.restore):
             training.configure(work.hyperparameters)
+        elif (snapshot := fetched(work.copies)) is not None:
+            training.take_up(copied(snapshot), work.hyperparameters, work.seed)
         else:
             training.load(work.restore, work.hyperparameters, work.seed)
+
+
+def fetched(copies: list[Any]) -> Snapshot | None:
+    """What the object store has, None if that is nothing or was lost with its node."""
+    if not copies:
+        return None
+    try:
+        snapshot: Snapshot | None = ray.get(copies[0], timeout=FETCH_S)
+    except RayError as error:
+        logger.warning("a snapshot cannot be had from the object store: %s", error)
+        return None
+    return snapshot
 
 
 def pin(first: int, count: int) -> set[int]:

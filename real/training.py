@@ -4,20 +4,18 @@ A worker keeps one `Training` for its whole life: the device, the threads and th
 every trial that visits brings its weights, its optimizer state, its hyperparameters and its seed.
 """
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from hetsched.errors import HetschedError, nearest
-from real import data
-from real.checkpoints import damage
+from real import checkpoint_file, data
 from real.models import build, load_models
 
 EVALUATION_BATCH = 500
@@ -159,38 +157,27 @@ class Training:
                 finite &= answers.isfinite().all()
         return float(correct.item() / len(self._test_labels)) if finite else 0.0
 
-    def save(self, path: Path) -> int:
-        """Write weights, optimizer state, iterations and seed to one file and return its size in bytes.
-
-        The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
-
-        Raises:
-            OSError: the file, which it names, cannot be written.
-        """
-        content = {
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds: weights, optimizer state, iterations and seed. Its tensors are those that are
+        trained, not copies."""
+        return {
             "model": self.settings.model,
             "weights": self._model.state_dict(),
             "optimizer": self._ready().state_dict(),
             "iterations": self.iterations,
             "seed": self._seed,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                _save(content, file)
-            size = unfinished.stat().st_size
-            unfinished.replace(path)
-        except OSError as error:
-            raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror or error}", str(path)) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return size
+
+    def save(self, path: Path) -> int:
+        """Write the state to a file (see `real.checkpoint_file`) and return its size in bytes.
+
+        Raises:
+            OSError: the file, which it names, cannot be written.
+        """
+        return checkpoint_file.write(self.state(), path)
 
     def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
-        """Continue from a checkpoint, a trial's own or, after an exploit, another's.
-
-        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the file.
+        """Continue from a checkpoint's file, as in `take_up`.
 
         Raises:
             ValueError: a hyperparameter is unknown, missing or negative.
@@ -198,31 +185,34 @@ class Training:
         """
         group = _sgd_group(hyperparameters)
         try:
-            content = torch.load(path, map_location=self._device, weights_only=True)
-            if (what := damage(path)) is not None:
-                raise ValueError(what)
-            if content["model"] != self.settings.model:
-                raise CheckpointError(
-                    f"checkpoint {path} is of model {content['model']!r}: expected {self.settings.model!r}; "
-                    "load a checkpoint of the same experiment"
-                )
-            self._model.load_state_dict(content["weights"])
-            optimizer = torch.optim.SGD(self._model.parameters())
-            optimizer.load_state_dict(content["optimizer"])
-            optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
-            iterations = int(content["iterations"])
-        except CheckpointError:
-            raise
-        except Exception as error:  # a damaged file can fail anywhere in the unpickler, in many ways
+            self._take_up(checkpoint_file.read(path, self._device), group, seed)
+        except Exception as error:  # a damaged file can fail anywhere, in many ways
             self._optimizer = None  # the weights may be half replaced: nothing may be trained with them
             raise CheckpointError(
                 f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
                 f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
                 "restore an older checkpoint or reset the trial"
             ) from error
-        self._optimizer = optimizer
-        self._seed = seed
-        self.iterations = iterations
+
+    def take_up(self, state: Mapping[str, Any], hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Continue from the `state` of a training, a trial's own or, after an exploit, another's.
+
+        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the state. The
+        optimizer may go on in the tensors of `state`: give it a copy that nobody else needs.
+
+        Raises:
+            ValueError: a hyperparameter is unknown, missing or negative, or the state is of another model.
+        """
+        self._take_up(state, _sgd_group(hyperparameters), seed)
+
+    def _take_up(self, state: Mapping[str, Any], group: Mapping[str, float], seed: int) -> None:
+        if state["model"] != self.settings.model:
+            raise ValueError(f"it is of model {state['model']!r}, not {self.settings.model!r}")
+        self._model.load_state_dict(state["weights"])
+        optimizer = torch.optim.SGD(self._model.parameters())
+        optimizer.load_state_dict(state["optimizer"])
+        optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
+        self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
 
     def _ready(self) -> torch.optim.SGD:
         if self._optimizer is None:
@@ -241,35 +231,6 @@ class Training:
             self._order = (self._seed, epoch), order
         chosen = self._order[1][position * size : (position + 1) * size]
         return _normalised(self._train_images[chosen]), self._train_labels[chosen]
-
-
-class _Watched:
-    """A file that remembers why it could not be written: PyTorch makes a RuntimeError without a reason of it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _save(content: object, file: IO[bytes]) -> None:
-    """`torch.save`, but a file that cannot be written is an OSError."""
-    watched = _Watched(file)
-    try:
-        torch.save(content, watched)  # type: ignore[arg-type]  # it needs no more of a file
-    except RuntimeError:
-        if watched.error is None:
-            raise
-        raise watched.error from None
 
 
 def _first_line(error: Exception) -> str:

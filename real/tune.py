@@ -23,11 +23,11 @@ from hetsched.scenario import Scenario, profiled_workers
 from hetsched.state import State
 from hetsched.workload import Experiment
 from real import testbed
-from real.checkpoints import Checkpoints
+from real.checkpoints import GENERATIONS, Checkpoints
 from real.data import DATASETS
 from real.models import MODELS, load_models
 from real.nodes import Nodes
-from real.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run
+from real.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run, best_trial
 from real.stopping import Stopping
 from real.tensorboard import TensorBoard
 from real.trainable import Plan, SegmentTrainable
@@ -76,7 +76,9 @@ def run(
         else:
             remembered = Remembered(scenario.scheduling_policy(strategy), None, 0, 0.0)
         with LogWriter(path) as log:
-            checkpoints = Checkpoints(folder.resolve() / "checkpoints")
+            place = scenario.checkpoints.place
+            # In memory, a state is lost with its node, and the one before it most likely, too.
+            checkpoints = Checkpoints(folder.resolve() / "checkpoints", 1 if place == "object-store" else GENERATIONS)
 
             def follow(state: State, event: Event) -> None:
                 checkpoints.follow(event)
@@ -93,7 +95,7 @@ def run(
                 dispatcher.arrive(0.0, experiment, seed)
             nodes, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
             _carry_out(
-                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), past, clock),
+                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), log, place, past, clock),
                 log,
                 folder,
                 [TensorBoard()] if scenario.real.tensorboard else [],
@@ -119,7 +121,10 @@ def _carry_out(work: Run, log: LogWriter, folder: Path, loggers: list[tune.Callb
     try:
         if not dispatcher.state.finished:
             with stopping.on_interrupt():
-                _fit(work, folder.resolve(), loggers)
+                try:
+                    _fit(work, folder.resolve(), loggers)
+                finally:
+                    work.checkpoints.release()
     except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
         log.drop()
         testbed.close()  # with all actors, which Tune leaves behind
@@ -131,7 +136,7 @@ def _carry_out(work: Run, log: LogWriter, folder: Path, loggers: list[tune.Callb
         raise
     if dispatcher.state.finished:
         dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
-        work.checkpoints.keep_only(max(dispatcher.state.trials.values(), key=lambda trial: trial.score or 0.0).id)
+        work.checkpoints.keep_only(best_trial(dispatcher.state).id)
     else:
         dispatcher.record(RunEnded(work.clock.tick(), stopping.reason))
     if stopping.error is not None:
@@ -224,7 +229,7 @@ def _plans(
                 profiled_workers(scenario, strategy)
             pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
         host = None if scenario.real.address is None else hosts[worker.node]
-        plans[worker.id] = Plan(worker, settings, taken[host], pace_s)
+        plans[worker.id] = Plan(worker, settings, taken[host], pace_s, scenario.checkpoints.place)
         taken[host] += max(worker.cores, 1)
     return plans
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 from hetsched.cluster import NodeId
 from hetsched.learning import Weights
-from hetsched.state import Trial
+from hetsched.state import State, Trial
 from hetsched.workload import TrialId
 
 
@@ -25,6 +25,23 @@ class Copy(NamedTuple):
     def in_storage(self, now: float) -> Optional["Copy"]:
         """The newest state that storage holds: this one, an older one, or none."""
         return self if self.stored_at <= now else self.older
+
+
+class Homes:
+    """The nodes whose memory holds each trial's newest state, where no node ever fails: that on which it trained last,
+    and after an exploit that of the source."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._exploited: dict[TrialId, NodeId] = {}
+
+    def node(self, trial: TrialId) -> NodeId:
+        at = self._state.trials[trial].at
+        return self._exploited[trial] if at is None else self._state.workers[at].node
+
+    def exploit(self, target: TrialId, source: TrialId) -> None:
+        """The target goes on from the source's newest state; to be called before the state says so."""
+        self._exploited[target] = self.node(source)
 
 
 class Checkpoints:

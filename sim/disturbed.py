@@ -29,7 +29,7 @@ MOST_LOSSES = 100
 def disturbs(scenario: Scenario, workers: Collection[Worker]) -> bool:
     """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
     neighbours = Neighbours(scenario.cluster_spec(), workers).matter(scenario.charged_times)
-    return neighbours or scenario.faults != FaultsTable() or scenario.checkpoints.place != "storage"
+    return neighbours or scenario.faults != FaultsTable()
 
 
 class Running:

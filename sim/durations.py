@@ -10,7 +10,7 @@ from hetsched.events import Parts
 from hetsched.profiles import Costs, StepTimes
 from hetsched.state import State, Trial
 from hetsched.workload import ExperimentId, TrialId
-from sim.checkpoints import Checkpoints
+from sim.checkpoints import Checkpoints, Homes
 from sim.luck import Luck
 
 
@@ -53,7 +53,7 @@ class Durations:
         times: StepTimes,
         state: State,
         luck: Luck,
-        checkpoints: Checkpoints | None = None,
+        checkpoints: Checkpoints | Homes | None = None,
         network_bytes_per_s: float = inf,
         latency_s: float = 0.0,
     ) -> None:

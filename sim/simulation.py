@@ -20,6 +20,7 @@ from hetsched.scheduling.policy import Dispatch
 from hetsched.state import State, Trial
 from hetsched.streams import stream
 from hetsched.workload import Experiment, ExperimentId, TrialId
+from sim.checkpoints import Homes
 from sim.durations import Durations
 from sim.luck import Luck
 from sim.pbt import PopulationBasedTraining
@@ -60,7 +61,11 @@ class Simulation:
         self._seed = seed
         self._workers = workers
         self._luck = Luck(seed)
-        self._durations = Durations(times, self.state, self._luck, latency_s=scenario.overheads.latency_s)
+        kept = scenario.checkpoints
+        self._homes = None if kept.place == "storage" else Homes(self.state)
+        self._durations = Durations(
+            times, self.state, self._luck, self._homes, kept.network_bytes_per_s, scenario.overheads.latency_s
+        )
         self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
         self._model = scenario.learning_model()
         self._members: dict[TrialId, Member] = {}
@@ -128,6 +133,8 @@ class Simulation:
         exploit = pbt.perturb(trial)
         if exploit is not None:
             self._members[trial.id].weights = self._members[exploit[0]].weights
+            if self._homes is not None:
+                self._homes.exploit(trial.id, exploit[0])
         return exploit
 
     # What happens.

@@ -30,7 +30,7 @@ from hetsched.events import (  # noqa: E402
     read_log,
 )
 from hetsched.registry import Strategy  # noqa: E402
-from hetsched.scenario import Scenario, load  # noqa: E402
+from hetsched.scenario import CheckpointsTable, Scenario, load  # noqa: E402
 from hetsched.scheduling.policy import Dispatch  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
@@ -285,6 +285,10 @@ class TestRun:
         assert run.time.decision_s > 0
 
 
+def in_storage(scenario: Scenario) -> Scenario:
+    return scenario.replace(checkpoints=CheckpointsTable(place="storage"))
+
+
 def test_killed_actors_cost_their_segment_only(scenario: Scenario, tmp_path: Path) -> None:
     def kill(number: int, result: dict[str, Any]) -> None:
         if number == 2:  # this actor is idle, or has just been told to go on
@@ -292,7 +296,7 @@ def test_killed_actors_cost_their_segment_only(scenario: Scenario, tmp_path: Pat
         elif number == 7:  # this one will be in the middle of its next segment
             threading.Timer(0.15, os.kill, (result["pid"], signal.SIGKILL)).start()
 
-    run = carry_out(scenario, Strategy("test-one-per-node", "test-greedy"), tmp_path, kill)
+    run = carry_out(in_storage(scenario), Strategy("test-one-per-node", "test-greedy"), tmp_path, kill)
     lost = of(run.events, SegmentLost)
     assert len(lost) == 2
     assert own_iterations(run.events) == {f"e-{n}": STOP for n in range(POPULATION)}
@@ -320,7 +324,7 @@ def test_trial_that_keeps_failing_ends_the_run(
             path.unlink()
 
     with pytest.raises(HetschedError, match=r"trial 'e-\d' failed 1 times, at last with: CheckpointError: "):
-        carry_out(scenario, Strategy("test-one-per-node", "test-greedy"), tmp_path, remove_checkpoints)
+        carry_out(in_storage(scenario), Strategy("test-one-per-node", "test-greedy"), tmp_path, remove_checkpoints)
     assert list(read_log(tmp_path / LOG_NAME))[-1].reason == "failed: HetschedError"  # type: ignore[union-attr]
 
 

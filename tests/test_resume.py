@@ -20,6 +20,7 @@ from hetsched.backend import LOG_NAME
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import InputError
 from hetsched.events import (
+    CheckpointLost,
     Event,
     LogWriter,
     RunEnded,
@@ -274,6 +275,29 @@ def test_full_log_keeps_whole_lines(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [log]
 
 
+def test_log_ends_before_what_is_held(tmp_path: Path) -> None:
+    log, ready = tmp_path / LOG_NAME, set[int]()
+    told = [RunEnded(float(number), "x") for number in range(6)]
+    with LogWriter(log) as writer:
+        for number, event in enumerate(told):
+            if number in (1, 3):
+                writer.hold(lambda number=number: number in ready)  # type: ignore[misc]
+            writer.write(event)
+            writer.commit()
+        assert list(read_log(log)) == told[:1] and writer.holds
+        ready.add(3)
+        writer.commit()
+        assert list(read_log(log)) == told[:1], "what was held before is not ready"
+        ready.add(1)
+        writer.commit()
+        assert list(read_log(log)) == told and not writer.holds
+        writer.hold(lambda: False)
+        writer.write(told[0])
+        writer.commit()
+        assert list(read_log(log)) == told
+    assert list(read_log(log)) == [*told, told[0]], "at its end nothing is held back"
+
+
 def fill(disk: Path) -> None:
     with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
         while True:
@@ -391,8 +415,16 @@ def test_full_disk(folder: Path, small_disk: Path) -> None:
     assert finished
     subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)
     Command(folder, "run", "--resume", "disk/out").end()
-    check_complete(log)
     assert outcome(log)[0][: len(finished)] == finished
+    state = replay(events(log))
+    assert state.ended == "completed"
+    assert {trial.iterations for trial in state.trials.values()} == {STOP}
+    again, state = 0, State()  # only what there was no room for is trained again, and the log says so
+    for event in events(log):
+        if isinstance(event, CheckpointLost):
+            again += state.trials[event.trial].iterations - event.iterations
+        state.apply(event)
+    assert sum(event.iterations for event in events(log, SegmentEnded)) == POPULATION * STOP + again
 
 
 POLICY = """

@@ -32,7 +32,7 @@ from hetsched.events import (  # noqa: E402
     read_log,
 )
 from hetsched.registry import Strategy  # noqa: E402
-from hetsched.scenario import Scenario, load  # noqa: E402
+from hetsched.scenario import CheckpointsTable, Place, Scenario, load  # noqa: E402
 from hetsched.scheduling.policy import Dispatch, Stop  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
@@ -110,7 +110,8 @@ def scenario_in(folder: Path, **changes: Any) -> Scenario:
     scenario = load(folder / "scenario.toml")
     [experiment] = scenario.workload.experiments
     changed = experiment.model_validate(experiment.model_dump() | changes)
-    return scenario.replace(workload=scenario.workload.model_copy(update={"experiments": [changed]}))
+    scenario = scenario.replace(workload=scenario.workload.model_copy(update={"experiments": [changed]}))
+    return kept_in(scenario, "storage")  # segments here are hardly longer than it takes to hand a state over
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,7 @@ def start_again(node: str) -> None:
         wait=False,
         num_cpus=1,
         labels={testbed.NODE_LABEL: node},
-        object_store_memory=testbed.OBJECT_STORE_BYTES,
+        object_store_memory=testbed.LEAST_OBJECT_STORE_BYTES,
         include_dashboard=False,
     )
 
@@ -320,6 +321,10 @@ def test_a_trial_queued_for_a_dead_node_is_taken_back(scenario: Scenario, tmp_pa
     assert trained(events) == ITERATIONS
 
 
+def kept_in(scenario: Scenario, place: Place) -> Scenario:
+    return scenario.replace(checkpoints=CheckpointsTable(place=place))
+
+
 def without_pbt(folder: Path, **changes: Any) -> Scenario:
     """Trials that never exploit each other, so that each keeps to its own files."""
     return scenario_in(folder, pbt={"perturbation_interval": INTERVAL, "quantile_fraction": 0.0}, **changes)
@@ -359,6 +364,40 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
     assert trained(events) == {trial: STOP + twice for trial, twice in again.items()}
     assert all(trial.iterations == STOP for trial in replay(events).trials.values())
     assert not of(events, WorkerLeft)
+
+
+def test_states_are_had_from_memory(tmp_path: Path) -> None:
+    """The files are all deleted as soon as they are complete, and nobody misses them, even if a process is killed."""
+    pbt = {"perturbation_interval": 10, "quantile_fraction": 0.25}
+    scenario = kept_in(scenario_in(tmp_path, stop_iterations=30, pbt=pbt), "both")
+    kill = Once(trains_on("a/cpu0", 0.7), lambda seen: os.kill(seen.pids["a/cpu0"], signal.SIGKILL))
+
+    def watch(seen: SimpleNamespace) -> None:
+        kill(seen)
+        for file in (seen.folder / "checkpoints").glob("e-*.pt"):
+            file.unlink()
+
+    events = carry_out(scenario, tmp_path, watch)
+    assert len(of(events, SegmentLost)) == 1 and not of(events, CheckpointLost)
+    assert trained(events) == {"e-0": 30, "e-1": 30, "e-2": 30}
+    homes = {trial: {event.worker for event in of(events, SegmentEnded, trial=trial)} for trial in ITERATIONS}
+    assert any(len(workers) == 2 for workers in homes.values())
+
+
+@pytest.mark.usefixtures("own_cluster")
+def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
+    """Its trials start anew; at the end the best trial's weights are in storage all the same."""
+    crashed = Once(trains_on("a/cpu0", 0.1), crash)
+    events = carry_out(kept_in(without_pbt(tmp_path), "object-store"), tmp_path, crashed)
+    assert crashed.done_at is not None
+    before = [event for event in events if event.time <= crashed.done_at]
+    at_home = {event.trial: event.worker for event in of(before, SegmentEnded)}
+    lost = of(events, CheckpointLost)
+    assert lost and {event.trial for event in lost} <= {t for t, worker in at_home.items() if worker == "a/cpu0"}
+    assert {(event.iterations, event.score) for event in lost} == {(0, None)}
+    assert all(trial.iterations == STOP for trial in replay(events).trials.values())
+    best = max(replay(events).trials.values(), key=lambda trial: trial.score or 0.0).id
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == [f"{best}-{STOP}.pt"]
 
 
 def turn_a_bit_over(file: Path) -> None:

@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from real.snapshot import copied, take  # noqa: E402
 from real.training import CheckpointError, Settings, Training  # noqa: E402
+from real.write_behind import WriteBehind  # noqa: E402
 
 SMALL = Settings("resnet18", "synthetic", batch_size=8, train_images=40, evaluation_images=50)
 SGD = {"lr": 0.05, "momentum": 0.9}
@@ -67,6 +69,45 @@ def test_a_restored_trial_goes_on_as_if_nothing_had_happened(training: Training,
     elsewhere.train(3)
     assert elsewhere.iterations == 6
     assert torch.equal(weights(elsewhere), whole)
+
+
+def test_a_snapshot_is_a_state_as_a_file_is(training: Training, tmp_path: Path) -> None:
+    training.reset(SGD, seed=3)
+    training.train(2)
+    snapshot = take(training.state())
+    behind = WriteBehind()
+    behind.write(snapshot, tmp_path / "checkpoint")
+    training.train(3)
+    whole = weights(training)
+    for _ in range(2):  # what is done with a copy does nothing to the snapshot
+        training.take_up(copied(snapshot), SGD, seed=3)
+        assert training.iterations == 2
+        training.train(3)
+        assert torch.equal(weights(training), whole)
+    behind.flush()
+    training.load(tmp_path / "checkpoint", SGD, seed=3)
+    training.train(3)
+    assert torch.equal(weights(training), whole)
+
+
+def test_a_file_that_could_not_be_written_behind_is_reported_once_and_the_next_written_at_once(
+    training: Training, tmp_path: Path
+) -> None:
+    training.reset(SGD, seed=3)
+    snapshot, behind = take(training.state()), WriteBehind()
+    (tmp_path / "file").touch()
+    behind.write(snapshot, tmp_path / "file" / "one")
+    with pytest.raises(OSError, match="checkpoint cannot be written") as caught:
+        behind.flush()
+    assert caught.value.filename == str(tmp_path / "file" / "one")
+    behind.check()
+    with pytest.raises(OSError, match="checkpoint cannot be written"):
+        behind.write(snapshot, tmp_path / "file" / "two")
+    behind.write(snapshot, tmp_path / "three")
+    assert (tmp_path / "three").stat().st_size > 0
+    behind.write(snapshot, tmp_path / "four")
+    behind.flush()
+    assert (tmp_path / "four").read_bytes() == (tmp_path / "three").read_bytes()
 
 
 def test_an_exploit_keeps_the_trials_own_hyperparameters_and_seed(training: Training, tmp_path: Path) -> None:
@@ -134,7 +175,7 @@ def test_unusable_checkpoints_are_named(training: Training, tmp_path: Path) -> N
     training.reset(SGD, seed=0)
     training.save(file)
     other = Training(Settings("resnet50", "synthetic", batch_size=8, train_images=40, evaluation_images=10))
-    with pytest.raises(CheckpointError, match="of model 'resnet18': expected 'resnet50'"):
+    with pytest.raises(CheckpointError, match="of model 'resnet18', not 'resnet50'"):
         other.load(file, SGD, seed=0)
     flipped = bytearray(file.read_bytes())
     flipped[-1_000_000] ^= 1  # in the optimizer's state

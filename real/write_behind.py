@@ -1,0 +1,64 @@
+"""Write-behind: a checkpoint goes to storage while its worker goes on."""
+
+from pathlib import Path
+from threading import Thread
+
+from real import checkpoint_file
+from real.snapshot import Snapshot, viewed
+
+
+class WriteBehind:
+    """Writes one snapshot at a time, in a thread of its own.
+
+    A file that could not be written is reported by whatever is called next, so that no failure goes unnoticed. The file
+    after it is written at once, so that a place where none can be written fails every time.
+    """
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._error: OSError | None = None
+        self._failed = False
+
+    def write(self, snapshot: Snapshot, path: Path) -> None:
+        """Begin to write; the snapshot must not change any more. Waits for the one before.
+
+        Raises:
+            OSError: the file before, which it names, could not be written; or, if one could not be, this one cannot.
+        """
+        self.flush()
+        if self._failed:
+            checkpoint_file.write(viewed(snapshot), path)
+            self._failed = False
+            return
+        # Not a daemon: when its process is asked to end, the file is completed first.
+        self._thread = Thread(target=self._write, args=(snapshot, path))
+        self._thread.start()
+
+    def check(self) -> None:
+        """Without waiting.
+
+        Raises:
+            OSError: the file before, which it names, could not be written.
+        """
+        if self._error is not None:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until what was to be written is in storage.
+
+        Raises:
+            OSError: the file, which it names, could not be written.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is not None:
+            self._failed = True
+            raise error
+
+    def _write(self, snapshot: Snapshot, path: Path) -> None:
+        try:
+            checkpoint_file.write(viewed(snapshot), path)
+        except OSError as error:
+            self._error = error
