@@ -415,7 +415,8 @@ class MetricsTable(_Table):
 class RealTable(_Table):
     """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`. `model_file`
     is a Python file that registers models; paths are relative to the scenario's file. `report_interval_s` is how often
-    a run that is not watched on a terminal says how far it is; with `tensorboard`, Tune writes files for it."""
+    a run that is not watched on a terminal says how far it is; with `tensorboard`, Tune writes files for it. `augment`
+    crops and mirrors training images at random."""
 
     time_scale: Factor = 1.0
     data_dir: str | None = None
@@ -423,6 +424,7 @@ class RealTable(_Table):
     address: str | None = None
     report_interval_s: float = Field(default=10.0, gt=0, le=1e9)
     tensorboard: bool = False
+    augment: bool = False
 
 
 PolicyOptions = dict[str, dict[str, bool | int | float | str]]

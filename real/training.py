@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from hetsched.errors import HetschedError, nearest
 from real import checkpoint_file, data
+from real.augmentation import augmented
 from real.models import build, load_models
 
 EVALUATION_BATCH = 500
@@ -34,7 +35,8 @@ class Settings:
     """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
 
     `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
-    models (see `real.models`), and is to be found under that name wherever this is trained.
+    models (see `real.models`), and is to be found under that name wherever this is trained. With `augment`, training
+    images are cropped and mirrored at random (`real.augmentation`).
     """
 
     model: str
@@ -44,6 +46,7 @@ class Settings:
     train_images: int | None = None
     evaluation_images: int | None = None
     model_file: Path | None = None
+    augment: bool = False
 
 
 class Training:
@@ -230,7 +233,10 @@ class Training:
             order = torch.randperm(len(self._train_images), generator=generator).to(self._device)
             self._order = (self._seed, epoch), order
         chosen = self._order[1][position * size : (position + 1) * size]
-        return _normalised(self._train_images[chosen]), self._train_labels[chosen]
+        images = self._train_images[chosen]
+        if self.settings.augment:
+            images = augmented(images, _mixed(self._seed, iteration))
+        return _normalised(images), self._train_labels[chosen]
 
 
 def _first_line(error: Exception) -> str:

@@ -217,6 +217,7 @@ def _plans(
         experiment.train_images,
         experiment.evaluation_images,
         _path(scenario.real.model_file),
+        scenario.real.augment,
     )
     hosts = {node.id: node.address or node.id for node in scenario.cluster_spec()}
     taken: Counter[str | None] = Counter()

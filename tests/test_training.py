@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from real.augmentation import augmented  # noqa: E402
 from real.snapshot import copied, take  # noqa: E402
 from real.training import CheckpointError, Settings, Training  # noqa: E402
 from real.write_behind import WriteBehind  # noqa: E402
@@ -108,6 +110,47 @@ def test_a_file_that_could_not_be_written_behind_is_reported_once_and_the_next_w
     behind.write(snapshot, tmp_path / "four")
     behind.flush()
     assert (tmp_path / "four").read_bytes() == (tmp_path / "three").read_bytes()
+
+
+def test_augmented_images_are_shifted_and_mirrored_and_nothing_else() -> None:
+    images = torch.arange(1, 1 + 50 * 3 * 32 * 32).reshape(50, 3, 32, 32)
+    seen = set()
+    for image, made in zip(images, augmented(images, seed=1), strict=True):
+        matches = [
+            (down, right, mirrored)
+            for down in range(-4, 5)
+            for right in range(-4, 5)
+            for mirrored in (False, True)
+            if torch.equal(made, shifted(image.flip(-1) if mirrored else image, down, right))
+        ]
+        assert len(matches) == 1
+        seen.add(matches[0])
+    assert len(seen) > 30 and {mirrored for *_, mirrored in seen} == {False, True}
+    assert torch.equal(augmented(images, seed=1), augmented(images, seed=1))
+    assert not torch.equal(augmented(images, seed=1), augmented(images, seed=2))
+
+
+def shifted(image: Tensor, down: int, right: int) -> Tensor:
+    """By so many pixels, black where nothing was."""
+    result = torch.zeros_like(image)
+    result[:, max(0, down) : 32 + min(0, down), max(0, right) : 32 + min(0, right)] = image[
+        :, max(0, -down) : 32 + min(0, -down), max(0, -right) : 32 + min(0, -right)
+    ]
+    return result
+
+
+def test_augmentation_is_the_trials_own_and_leaves_evaluation_alone() -> None:
+    settings = replace(SMALL, augment=True)
+    plain, one, other = Training(SMALL), Training(settings), Training(settings)
+    for training in (plain, one, other):
+        training.reset(SGD, seed=3)
+    assert one.evaluate() == plain.evaluate()
+    one.train(3)
+    other.train(1)
+    other.train(2)
+    plain.train(3)
+    assert torch.equal(weights(one), weights(other))
+    assert not torch.equal(weights(one), weights(plain))
 
 
 def test_an_exploit_keeps_the_trials_own_hyperparameters_and_seed(training: Training, tmp_path: Path) -> None:
