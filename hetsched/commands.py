@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -149,7 +150,7 @@ def run(options: argparse.Namespace, emit: Emit) -> None:
             print(f"hetsched: {home}: complete already", file=sys.stderr)
             continue
         complete = False
-        with saying_how_to_resume(plan, folder), live_view("running", scenario, strategy, seed) as view:
+        with what_stays(plan, folder, new=not options.resume), live_view("running", scenario, strategy, seed) as view:
             runs.append(carry_out("ray", scenario, strategy, seed, home, view.listen))
     report_runs(options, emit, scenario, "run", runs, folder, keep=complete)
 
@@ -192,13 +193,15 @@ def begun_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan,
 
 
 @contextmanager
-def saying_how_to_resume(plan: RunPlan, folder: Path) -> Iterator[None]:
-    """If the run stops before its end, say how to go on with it."""
+def what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
+    """If the run stops before its end, say how to go on with it; of one that could not begin, leave no folder."""
     try:
         yield
     except BaseException:
         if plan.begun(folder):
             print(f"hetsched: what was finished is kept; go on with: {plan.resume_command(folder)}", file=sys.stderr)
+        elif new:
+            rmtree(folder)
         raise
 
 

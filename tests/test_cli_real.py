@@ -181,8 +181,9 @@ def tfrecords(path: Path) -> Iterator[Any]:
 
 def test_what_cannot_run_here_is_status_2(folder: Path) -> None:
     (folder / "s.toml").write_text(SCENARIO.replace("pace = true", ""))
-    done = hetsched(folder, "run", "s.toml", "--strategy", "fusion+hrfs", status=2)
+    done = hetsched(folder, "run", "s.toml", "--strategy", "fusion+hrfs", "--out", "out", status=2)
     assert "'b' needs 1 v100 GPUs" in done.stderr
+    assert not (folder / "out").exists()
     (folder / "s.toml").write_text(SCENARIO.replace('"synthetic"', '"cifar11"'))
     done = hetsched(folder, "run", "s.toml", "--strategy", "fusion+hrfs", status=2)
     assert "did you mean 'cifar10'?" in done.stderr
