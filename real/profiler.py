@@ -1,64 +1,36 @@
 """Measures what this machine needs for an iteration, an evaluation, a checkpoint and a start.
 
-Each point (model, batch size, cores) is measured in a process of its own, pinned to its cores before torch is
-imported: a thread pool cannot be resized reliably, and the time to start that process is measured by the way. Run as
-`python -m real.profiler '<json>'`, this module is that process.
+Each point (model, batch size, cores) is measured in a process of its own (`real.measuring`); the time to start that
+process is measured by the way.
 """
 
 import datetime
-import json
 import os
 import platform
 import re
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from math import sqrt
 from pathlib import Path
+
+import msgspec
 
 from hetsched.errors import HetschedError
 from hetsched.host import available_cores
 from hetsched.profiles import ProfileRow
+from real.measuring import Measured, Point, command, environment
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
 """The data set that a model's row is filed under unless the caller says otherwise, as in published profiles."""
 
-_WARM_UP_ITERATIONS = 2
+_LEAST_STARTS = 3
+"""From fewer starts than that no spread is taken."""
 
 
 class ProfileError(HetschedError):
     """A point could not be measured; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class _Point:
-    """What one measuring process is asked for. `started` is the wall-clock time at which it was asked."""
-
-    model: str
-    dataset: str
-    batch_size: int
-    device: str
-    cores: int
-    seconds: float
-    least_iterations: int
-    started: float
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What one measuring process prints: seconds, except the last three."""
-
-    seconds_per_iteration: float
-    evaluation_s_per_image: float
-    start_up_s: float
-    checkpoint_s: float
-    restore_s: float
-    noise_cv: float
-    device_name: str
-    torch_version: str
 
 
 def measure(
@@ -90,7 +62,7 @@ def measure(
 
     Returns:
         The rows in order. What does not depend on the batch size (evaluation, start-up, restore, checkpoint) is
-        the median over all points of one model and core count; `on_row` is given each point's own.
+        taken over all points of one model and core count (`_pooled`); `on_row` is given each point's own.
 
     Raises:
         ValueError: an unknown model or data set, more cores than this process may use, or a number that is not
@@ -118,13 +90,15 @@ def measure(
     for model in models:
         for count in cores if device == "cpu" else [max(cores)]:
             of_this_model = []
+            others = available[count:] if device == "cpu" and hasattr(os, "sched_setaffinity") else []
             for batch_size in batch_sizes:
-                point = _Point(
+                point = Point(
                     model=model,
                     dataset=dataset or DATASET_OF.get(model, "cifar10"),
                     batch_size=batch_size,
                     device=device,
-                    cores=count,
+                    cores=available[:count],
+                    others=others if batch_size == min(batch_sizes) else [],
                     seconds=seconds_per_point,
                     least_iterations=least_iterations,
                     started=time.time(),
@@ -144,24 +118,32 @@ def device_type(name: str) -> str:
     return "-".join(words) or "gpu"
 
 
-def _row(point: _Point, measured: _Measured, available: int) -> ProfileRow:
+def _row(point: Point, measured: Measured, available: int) -> ProfileRow:
     on_cpu = point.device == "cpu"
+    cores = len(point.cores)
     hardware = _cpu_model() if on_cpu else measured.device_name
     return ProfileRow(
         model=point.model,
         dataset=point.dataset,
         batch_size=point.batch_size,
         device="cpu" if on_cpu else device_type(measured.device_name),
-        cores=point.cores if on_cpu else 0,
+        cores=cores if on_cpu else 0,
         gpu_share=0.0 if on_cpu else 1.0,
-        seconds_per_iteration=_rounded(measured.seconds_per_iteration),
-        noise_cv=_rounded(measured.noise_cv),
-        evaluation_s_per_image=_rounded(measured.evaluation_s_per_image),
+        seconds_per_iteration=_rounded(measured.iteration.seconds),
+        noise_cv=_rounded(measured.iteration.cv),
+        evaluation_s_per_image=_rounded(measured.evaluation.seconds / measured.evaluation_images),
         start_up_s=_rounded(measured.start_up_s),
-        restore_s=_rounded(measured.restore_s),
-        checkpoint_s=_rounded(measured.checkpoint_s),
+        restore_s=_rounded(measured.load.seconds),
+        checkpoint_s=_rounded(measured.save.seconds),
+        evaluation_cv=_rounded(measured.evaluation.cv),
+        restore_cv=_rounded(measured.load.cv),
+        checkpoint_cv=_rounded(measured.save.cv),
+        checkpoint_bytes=measured.checkpoint_bytes,
+        object_store_save_s=_rounded(measured.memory_save_s),
+        object_store_restore_s=_rounded(measured.memory_load_s),
+        sharing=None if measured.sharing is None else _rounded(measured.sharing),
         provenance=f"measured {datetime.date.today().isoformat()} by hetsched profile on {hardware}, "
-        f"torch {measured.torch_version}, {point.cores} of {available} cores, random images",
+        f"torch {measured.torch_version}, {cores} of {available} cores, random images",
     )
 
 
@@ -170,11 +152,30 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+_MEDIANS = (
+    "evaluation_s_per_image", "start_up_s", "restore_s", "checkpoint_s",
+    "object_store_save_s", "object_store_restore_s",
+)  # fmt: skip
+_SPREADS = ("evaluation_cv", "restore_cv", "checkpoint_cv")
+
+
 def _pooled(rows: list[ProfileRow]) -> list[ProfileRow]:
-    """Replace what does not depend on the batch size by its median over these rows of one model."""
-    fields = ("evaluation_s_per_image", "start_up_s", "restore_s", "checkpoint_s")
-    medians = {field: _rounded(statistics.median(getattr(row, field) for row in rows)) for field in fields}
-    return [row.model_copy(update=medians) for row in rows]
+    """Replace what does not depend on the batch size by one figure over these rows of one model and core count.
+
+    Costs become their median. Coefficients of variation become their root mean square, that of all passes together,
+    each around the middle of its own process. That of the start is over these rows' processes, if there are
+    `_LEAST_STARTS`. Sharing is the one that was measured.
+    """
+    pooled: dict[str, float | None] = {
+        name: _rounded(statistics.median(getattr(row, name) for row in rows)) for name in _MEDIANS
+    }
+    for name in _SPREADS:
+        pooled[name] = _rounded(sqrt(statistics.fmean(getattr(row, name) ** 2 for row in rows)))
+    starts = [row.start_up_s for row in rows if row.start_up_s is not None]
+    if len(starts) >= _LEAST_STARTS:
+        pooled["start_up_cv"] = _rounded(statistics.stdev(starts) / statistics.fmean(starts))
+    pooled["sharing"] = next((row.sharing for row in rows if row.sharing is not None), None)
+    return [row.model_copy(update=pooled) for row in rows]
 
 
 def _cpu_model() -> str:
@@ -186,92 +187,17 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _measured_apart(point: _Point) -> _Measured:
+def _measured_apart(point: Point) -> Measured:
     """Measure one point in a fresh process."""
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = dict(os.environ, OMP_NUM_THREADS=str(point.cores), MKL_NUM_THREADS=str(point.cores))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     process = subprocess.run(
-        [sys.executable, "-m", "real.profiler", json.dumps(asdict(point))],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        command("measure", point), env=environment(point), capture_output=True, text=True, check=False
     )
     if process.returncode != 0:
         why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
         if process.returncode < 0:
             why = "it was killed; is the memory enough for this batch size?"
         raise ProfileError(
-            f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with {point.cores} "
-            f"cores: the measuring process ended with status {process.returncode}: {why}"
+            f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
+            f"{len(point.cores)} cores: the measuring process ended with status {process.returncode}: {why}"
         )
-    answer: dict[str, object] = json.loads(process.stdout.splitlines()[-1])
-    return _Measured(**answer)  # type: ignore[arg-type]  # the very fields that _measure_here wrote
-
-
-def _measure_here(point: _Point) -> _Measured:
-    """Measure one point in this process, which must be fresh."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, available_cores()[: point.cores])  # before torch counts its threads
-    import torch
-
-    from real.data import Images, classes
-    from real.training import EVALUATION_BATCH, Settings, Training
-
-    def random_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
-        return images, torch.randint(classes(point.dataset), (count,))
-
-    def synchronise() -> None:
-        if point.device != "cpu":
-            torch.cuda.synchronize()
-
-    def timed(action: Callable[[], object], least: int, seconds: float) -> list[float]:
-        durations: list[float] = []
-        while len(durations) < least or sum(durations) < seconds:
-            synchronise()
-            start = time.perf_counter()
-            action()
-            synchronise()
-            durations.append(time.perf_counter() - start)
-        return durations
-
-    train, test = random_images(2 * point.batch_size), random_images(EVALUATION_BATCH)
-    images = Images(point.dataset, *train, *test, classes=classes(point.dataset), synthetic=True)
-    settings = Settings(point.model, point.dataset, point.batch_size)
-    training = Training(settings, device=point.device, threads=point.cores, images=images)
-    synchronise()
-    start_up_s = time.time() - point.started
-
-    hyperparameters = {"lr": 0.01, "momentum": 0.9}
-    training.reset(hyperparameters, seed=0)
-    training.train(_WARM_UP_ITERATIONS)
-    steps = timed(lambda: training.train(1), point.least_iterations, point.seconds)
-    training.evaluate()  # the first pass sets up buffers of its own
-    evaluations = timed(training.evaluate, 2, point.seconds / 5)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "checkpoint"
-        saves = timed(lambda: training.save(file), 3, 0.0)
-        loads = timed(lambda: training.load(file, hyperparameters, seed=0), 3, 0.0)
-
-    step = statistics.median(steps)
-    return _Measured(
-        seconds_per_iteration=step,
-        evaluation_s_per_image=statistics.median(evaluations) / EVALUATION_BATCH,
-        start_up_s=start_up_s,
-        checkpoint_s=statistics.median(saves),
-        restore_s=statistics.median(loads),
-        noise_cv=statistics.stdev(steps) / statistics.mean(steps) if len(steps) > 1 else 0.0,
-        device_name="cpu" if point.device == "cpu" else torch.cuda.get_device_name(),
-        torch_version=torch.__version__,
-    )
-
-
-def _main(arguments: Sequence[str]) -> None:
-    point: Mapping[str, object] = json.loads(arguments[0])
-    print(json.dumps(asdict(_measure_here(_Point(**point)))))  # type: ignore[arg-type]  # as asdict wrote it
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1:])
+    return msgspec.json.decode(process.stdout.splitlines()[-1], type=Measured)

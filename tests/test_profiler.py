@@ -1,15 +1,20 @@
 """Measuring this machine."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
 
+from hetsched.host import available_cores
 from hetsched.profiles import ProfileRow, read_profile, write_profile
-from real.profiler import ProfileError, device_type, measure
+from real.measuring import Point, command, environment
+from real.profiler import ProfileError, _pooled, device_type, measure
+from tests.conftest import profile_row
 
 
 def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
@@ -24,10 +29,52 @@ def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
     assert 0.2 < (row.start_up_s or 0) < 120
     assert 0 < (row.checkpoint_s or 0) < 60
     assert 0 < (row.restore_s or 0) < 60
+    for cv in (row.evaluation_cv, row.restore_cv, row.checkpoint_cv):
+        assert cv is not None and 0 < cv < 3
+    assert row.start_up_cv is None  # one start says nothing about their spread
+    assert 2 * 44e6 < (row.checkpoint_bytes or 0) < 2 * 46e6  # 11.2 million parameters and their momentum, 4 bytes each
+    assert 0 < (row.object_store_save_s or 0) < 10
+    assert 0 < (row.object_store_restore_s or 0) < 10
+    if len(available_cores()) > 1:
+        assert 1 <= (row.sharing or 0) < 10
+    else:
+        assert row.sharing is None
     assert row.provenance.startswith("measured 20")
     assert "1 of " in row.provenance
     write_profile(tmp_path / "profile.csv", rows)
     assert read_profile(tmp_path / "profile.csv") == rows
+
+
+def a_row(**figures: Any) -> ProfileRow:
+    """The figures are those that do not depend on the batch size."""
+    nothing = dict.fromkeys(("object_store_save_s", "object_store_restore_s", "evaluation_cv", "restore_cv"), 0.0)
+    return profile_row(**{**nothing, "checkpoint_cv": 0.0, **figures})
+
+
+def test_what_does_not_depend_on_the_batch_size_is_pooled() -> None:
+    starts, restores = (2.0, 3.0, 4.0), (0.3, 0.0, 0.4)
+    rows = [
+        a_row(batch_size=batch, start_up_s=start, restore_cv=cv, sharing=sharing)
+        for batch, start, cv, sharing in zip((8, 16, 32), starts, restores, (1.25, None, None), strict=True)
+    ]
+    for row in _pooled(rows):
+        assert row.start_up_s == 3.0
+        assert row.start_up_cv == pytest.approx(1 / 3, abs=1e-4)
+        assert row.restore_cv == pytest.approx((0.25 / 3) ** 0.5, abs=1e-4)
+        assert row.sharing == 1.25
+    assert [row.start_up_cv for row in _pooled(rows[:2])] == [None, None]
+
+
+def test_a_neighbour_ends_with_the_process_that_it_is_beside() -> None:
+    """Even if that process was killed, and could not end it."""
+    cores = available_cores()[:1]
+    point = Point("resnet18", "cifar10", 2, "cpu", cores, [], seconds=0.1, least_iterations=1, started=0.0)
+    code = f"import subprocess, time; subprocess.Popen({command('neighbour', point)}); time.sleep(99)"
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment(point), stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "training\n"
+    parent.kill()
+    parent.communicate(timeout=30.0)  # returns when the neighbour, too, has let go of the pipe
 
 
 def test_more_cores_than_there_are_is_an_error() -> None:

@@ -161,45 +161,46 @@ def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:
-    """A row a measurement. After "±": the coefficient of variation."""
+    """A row a measurement; what follows a "±" is a coefficient of variation."""
     table = Table(header_style="bold")
     for heading in ("model", "dataset", "worker"):
         table.add_column(heading)
     headings = (
         "batch",
         "iteration\n[s]",
-        "sharing",
+        "shared\n[x]",
         "evaluation\n[ms/image]",
         "start-up\n[s]",
-        "restore\n[s]",
-        "save\n[s]",
-        "in memory\n[s]",
-        "checkpoint\n[MB]",
+        "restore\n[ms]",
+        "save\n[ms]",
+        "in memory\n[ms]",
+        "size\n[MB]",
     )
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in rows:
-        evaluation_ms = None if row.evaluation_s_per_image is None else 1000 * row.evaluation_s_per_image
         in_memory = (row.object_store_restore_s, row.object_store_save_s)
         table.add_row(
             row.model,
             row.dataset,
             str(row.worker_type),
             str(row.batch_size),
-            _varying(row.seconds_per_iteration, row.noise_cv, ".4g"),
+            _varying(row.seconds_per_iteration, row.noise_cv),
             _known(row.sharing, ".2f"),
-            _varying(evaluation_ms, row.evaluation_cv),
+            _varying(row.evaluation_s_per_image, row.evaluation_cv, 1000),
             _varying(row.start_up_s, row.start_up_cv),
-            _varying(row.restore_s, row.restore_cv),
-            _varying(row.checkpoint_s, row.checkpoint_cv),
-            " + ".join(f"{cost:.3g}" for cost in in_memory if cost is not None),
+            _varying(row.restore_s, row.restore_cv, 1000),
+            _varying(row.checkpoint_s, row.checkpoint_cv, 1000),
+            " + ".join(f"{1000 * cost:.3g}" for cost in in_memory if cost is not None),
             "" if row.checkpoint_bytes is None else f"{row.checkpoint_bytes / 1e6:.1f}",
         )
     return table
 
 
-def _varying(figure: float | None, cv: float | None, form: str = ".3g") -> str:
-    return _known(figure, form) if cv is None else f"{_known(figure, form)} ± {cv:.0%}"
+def _varying(figure: float | None, cv: float | None, unit: float = 1.0) -> str:
+    if figure is None:
+        return ""
+    return f"{unit * figure:.3g}" + ("" if cv is None else f" ±{cv:.0%}")
 
 
 def bound_table(bounds: Mapping[str, Bounds]) -> Table:

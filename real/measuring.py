@@ -1,0 +1,236 @@
+"""The process that measures one point for the profiler, and those that train beside it.
+
+    python -m real.measuring measure '<Point>'      # prints a `Measured` as its last line
+    python -m real.measuring neighbour '<Point>'    # prints a line once it trains, and trains until its parent ends it
+
+It must be fresh: it pins itself to its cores before torch is imported, as a thread pool cannot be resized reliably.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from real.training import Training
+
+Clock = Callable[[], float]
+_WARM_UP_ITERATIONS = 2
+_LEAST_EVALUATIONS = 3
+_LEAST_CHECKPOINTS = 5
+_HYPERPARAMETERS = {"lr": 0.01, "momentum": 0.9}
+
+
+class Point(Struct, frozen=True):
+    """What a measuring process is asked for. `started` is the wall-clock time at which it was asked (seconds)."""
+
+    model: str
+    dataset: str
+    batch_size: int
+    device: str
+    cores: list[int]
+    """The numbers of the cores that it is pinned to."""
+    others: list[int]
+    """The cores that others are to train on while sharing is measured; none: it is not measured."""
+    seconds: float
+    """How long to time iterations for, at least."""
+    least_iterations: int
+    started: float
+
+
+class Timed(Struct, frozen=True):
+    """Seconds that something takes: the median of what was timed, and its standard deviation / mean."""
+
+    seconds: float
+    cv: float
+
+
+class Measured(Struct, frozen=True):
+    """What a measuring process found."""
+
+    iteration: Timed
+    evaluation: Timed
+    """One pass over `evaluation_images` images."""
+    evaluation_images: int
+    start_up_s: float
+    save: Timed
+    load: Timed
+    checkpoint_bytes: int
+    memory_save_s: float
+    memory_load_s: float
+    sharing: float | None
+    device_name: str
+    torch_version: str
+
+
+def command(role: str, point: Point) -> list[str]:
+    """What to run as a process of its own."""
+    return [sys.executable, "-m", "real.measuring", role, msgspec.json.encode(point).decode()]
+
+
+def environment(point: Point) -> dict[str, str]:
+    """The environment of such a process."""
+    threads = str(len(point.cores))
+    path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")]
+    return dict(
+        os.environ,
+        OMP_NUM_THREADS=threads,
+        MKL_NUM_THREADS=threads,
+        PYTHONPATH=os.pathsep.join(filter(None, path)),
+    )
+
+
+def measure_here(point: Point) -> Measured:
+    """Measure one point in this process."""
+    training = _started(point)
+    start_up_s = time.time() - point.started
+    training.reset(_HYPERPARAMETERS, seed=0)
+
+    import torch
+
+    from real.snapshot import copied, take
+    from real.training import EVALUATION_BATCH
+
+    def timed(
+        action: Callable[[], object], least: int, seconds: float, clock: Clock = time.perf_counter
+    ) -> list[float]:
+        durations: list[float] = []
+        while len(durations) < least or sum(durations) < seconds:
+            _synchronise(point)
+            start = clock()
+            action()
+            _synchronise(point)
+            durations.append(clock() - start)
+        return durations
+
+    def iterations(seconds: float, clock: Clock = time.perf_counter) -> list[float]:
+        return timed(lambda: training.train(1), point.least_iterations, seconds, clock)
+
+    training.train(_WARM_UP_ITERATIONS)
+    steps = iterations(point.seconds)
+    training.evaluate()  # the first pass sets up buffers of its own
+    evaluations = timed(training.evaluate, _LEAST_EVALUATIONS, point.seconds / 5)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "checkpoint"
+        size = training.save(file)
+        saves = timed(lambda: training.save(file), _LEAST_CHECKPOINTS, point.seconds / 10)
+        loads = timed(lambda: training.load(file, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, point.seconds / 20)
+    # Copied twice: by the worker, and by Ray into shared memory, which is not used here.
+    memory_saves = timed(lambda: copied(take(training.state())), _LEAST_CHECKPOINTS, 0.0)
+    snapshot = take(training.state())
+    memory_loads = timed(lambda: training.take_up(copied(snapshot), _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
+    return Measured(
+        iteration=_summary(steps),
+        evaluation=_summary(evaluations),
+        evaluation_images=EVALUATION_BATCH,
+        start_up_s=start_up_s,
+        save=_summary(saves),
+        load=_summary(loads),
+        checkpoint_bytes=size,
+        memory_save_s=statistics.median(memory_saves),
+        memory_load_s=statistics.median(memory_loads),
+        sharing=_sharing(point, iterations) if point.others else None,
+        device_name="cpu" if point.device == "cpu" else torch.cuda.get_device_name(),
+        torch_version=str(torch.__version__),
+    )
+
+
+def _sharing(point: Point, iterations: Callable[[float, Clock], list[float]]) -> float:
+    """By which factor an iteration takes longer beside neighbours than before they came and after they went.
+
+    It is taken of the process's CPU time: what else runs on its cores by chance is no part of it. A factor below 1 can
+    only be noise, and counts as 1.
+    """
+    alone = iterations(point.seconds / 4, time.process_time)
+    with _neighbours(point):
+        together = iterations(point.seconds / 2, time.process_time)
+    alone += iterations(point.seconds / 4, time.process_time)
+    return max(1.0, statistics.median(together) / statistics.median(alone))
+
+
+@contextmanager
+def _neighbours(point: Point) -> Iterator[None]:
+    """While it lasts, other trials of the same kind train on all other cores, each on as many cores as this one."""
+    count = len(point.cores)
+    groups = [point.others[first : first + count] for first in range(0, len(point.others), count)]
+    processes = []
+    try:
+        for cores in groups:
+            own = replace(point, cores=cores, others=[])
+            process = subprocess.Popen(command("neighbour", own), env=environment(own), stdout=subprocess.PIPE)
+            processes.append(process)
+        for process in processes:
+            assert process.stdout is not None
+            if not process.stdout.readline():
+                raise RuntimeError(f"a trial beside it ended with status {process.wait()}; is the memory enough?")
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def _train_beside(point: Point) -> None:
+    """Train until the parent ends this process, or has ended itself."""
+    parent = os.getppid()
+    training = _started(point)
+    training.reset(_HYPERPARAMETERS, seed=0)
+    training.train(_WARM_UP_ITERATIONS)
+    print("training", flush=True)
+    while os.getppid() == parent:
+        training.train(1)
+
+
+def _started(point: Point) -> "Training":
+    """A training on the point's cores, with random images of the right shape."""
+    if hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows has it
+        os.sched_setaffinity(0, point.cores)  # before torch counts its threads
+    import torch
+
+    from real.data import Images, classes
+    from real.training import EVALUATION_BATCH, Settings, Training
+
+    def random_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
+        return images, torch.randint(classes(point.dataset), (count,))
+
+    train, test = random_images(2 * point.batch_size), random_images(EVALUATION_BATCH)
+    images = Images(point.dataset, *train, *test, classes=classes(point.dataset), synthetic=True)
+    settings = Settings(point.model, point.dataset, point.batch_size)
+    training = Training(settings, device=point.device, threads=len(point.cores), images=images)
+    _synchronise(point)
+    return training
+
+
+def _synchronise(point: Point) -> None:
+    if point.device != "cpu":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def _summary(durations: Sequence[float]) -> Timed:
+    cv = statistics.stdev(durations) / statistics.mean(durations) if len(durations) > 1 else 0.0
+    return Timed(statistics.median(durations), cv)
+
+
+def _main(role: str, text: str) -> None:
+    point = msgspec.json.decode(text, type=Point)
+    if role == "neighbour":
+        _train_beside(point)
+    else:
+        print(msgspec.json.encode(measure_here(point)).decode())
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
