@@ -72,6 +72,11 @@ class StateView:
         return self._state.now
 
     @property
+    def ready_by_arrival(self) -> Iterator[Trial]:
+        """The ready trials in the order in which they were added."""
+        return self._state.ready.by_arrival
+
+    @property
     def has_gangs(self) -> bool:
         """Whether some trials take several workers at once."""
         return self._state.has_gangs

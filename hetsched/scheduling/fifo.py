@@ -13,4 +13,4 @@ class Fifo:
     """The trial that was added first, an interval at a time, so that trials are worked off one after the other."""
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        return serve(state, sorted(state.ready_trials, key=lambda trial: trial.index))
+        return serve(state, state.ready_by_arrival)
