@@ -1,13 +1,15 @@
 """The seed system's rule: fast workers catch up the stragglers, slow ones push the leader."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from functools import lru_cache
 from math import ceil, floor, inf
 
 from hetsched.cluster import Worker, WorkerId
 from hetsched.scheduling import register
 from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Trial
+from hetsched.state import Timing, Trial
 from hetsched.view import StateView
+from hetsched.workload import TrialId
 
 
 @register("hrfs")
@@ -32,41 +34,42 @@ class HRFS:
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         slowness = self.slowness(state)
-        waiting = list(state.ready_trials)
+        taken: set[TrialId] = set()
         decisions = []
         for worker in state.idle_workers:
-            usable = [trial for trial in waiting if state.usable(trial, worker)]
-            if not usable:
-                continue
-            lag = sum(
-                ceil((state.lead[trial.experiment] - trial.iterations) / self._interval(state, trial))
-                for trial in waiting
-            )
             a = slowness.get(worker.id)
-            if a is None or a > lag:
-                trial = usable[-1]
-                if self._spare(state, trial, a):
-                    continue
+            fast = a is not None and self._lags(state, taken, a)
+            order = state.ready_trials if fast else reversed(state.ready_trials)
+            usable = (trial for trial in order if trial.id not in taken and state.usable(trial, worker))
+            trial = next(usable, None)
+            if trial is None or (not fast and self._spare(state, trial, a)):
+                continue
+            iterations = state.interval(trial)
+            if not fast:
                 iterations = min(max(1, self._interval(state, trial) // 2), state.remaining(trial))
-            else:
-                trial = usable[0]
-                iterations = state.interval(trial)
-            waiting.remove(trial)
+            taken.add(trial.id)
             decisions.append(Dispatch(trial.id, worker.id, iterations))
         if not decisions and not state.running:
             return self._fastest(state, slowness)
         return decisions
 
+    def _lags(self, state: StateView, taken: Container[TrialId], least: int) -> bool:
+        """Whether the lag of the waiting trials, less those that are taken, is `least` at least: summed up from the
+        least advanced trial on, no further than it takes to say so."""
+        lag, alone = 0, len(state.experiments) == 1
+        for trial in state.ready_trials:
+            if trial.id not in taken:
+                behind = ceil((state.lead[trial.experiment] - trial.iterations) / self._interval(state, trial))
+                lag += behind
+                if lag >= least:
+                    return True
+                if alone and not behind:  # nor are those that follow
+                    return False
+        return False
+
     def slowness(self, state: StateView) -> dict[WorkerId, int]:
         """a_w of every measured worker."""
-        fastest = inf
-        slowness: dict[WorkerId, int] = {}
-        for worker, timing in state.first_segments.items():
-            seconds = timing.seconds / timing.iterations
-            fastest = min(fastest, seconds)
-            a = ceil(seconds / fastest)
-            slowness[worker] = a + sum(floor(a / a_v) for a_v in slowness.values())
-        return slowness
+        return dict(zip(state.first_segments, slownesses(tuple(state.first_segments.values())), strict=True))
 
     def _spare(self, state: StateView, trial: Trial, a: int | None) -> bool:
         """Whether a slow worker had better take nothing."""
@@ -89,3 +92,16 @@ class HRFS:
 
     def _interval(self, state: StateView, trial: Trial) -> int:
         return state.experiment(trial).interval
+
+
+@lru_cache  # first segments are few, and asked about at every decision
+def slownesses(first: tuple[Timing, ...]) -> list[int]:
+    """a_w of the workers with these first segments, in the order in which they ended."""
+    fastest = inf
+    found: list[int] = []
+    for timing in first:
+        seconds = timing.seconds / timing.iterations
+        fastest = min(fastest, seconds)
+        a = ceil(seconds / fastest)
+        found.append(a + sum(floor(a / a_v) for a_v in found))
+    return found
