@@ -19,8 +19,6 @@ SIZES = {
     "256 trials on 16 workers": (256, 16),
     "4096 trials on 64 workers": (4096, 64),
 }
-SLOW = {("4096 trials on 64 workers", "hrfs"), ("4096 trials on 64 workers", "fifo")}
-"""Policies that look at every waiting trial: minutes at this size (see `benchmarks.growth`)."""
 
 
 @cache
@@ -48,8 +46,6 @@ def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.benchmark(group="simulated segments")
 def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
-    if (size, policy) in SLOW:
-        pytest.skip(f"{policy} looks at every waiting trial")
     trials, workers = SIZES[size]
     scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
     folder = tmp_path / "run"
