@@ -49,7 +49,7 @@ from real.checkpoints import Checkpoints, damage
 from real.matching import RayNodeId
 from real.nodes import Nodes
 from real.stopping import Stopping
-from real.trainable import Assignment, Plan
+from real.trainable import Assignment, Copy, Plan
 from real.training import CheckpointError
 
 T = TypeVar("T")
@@ -451,7 +451,8 @@ class DispatchingPBT(PopulationBasedTraining):
             return
         total = run.dispatcher.state.trials[segment.trial].iterations + segment.iterations
         path = run.checkpoints.path(segment.trial, total)
-        run.checkpoints.hold(path, self._tune.actor(trial).snapshot.remote())
+        snapshot = self._tune.actor(trial).snapshot.remote()
+        run.checkpoints.hold(path, Copy(snapshot, self._placements[segment.worker].ray_node))
         if run.place == "both":
             self._writing[segment.worker] = path  # the file before it is complete: a worker writes one at a time
             run.log.hold(lambda: self._is_written(segment.worker, path))
@@ -501,7 +502,7 @@ class DispatchingPBT(PopulationBasedTraining):
         answers = []
         for path, (worker, actor) in zip(wanted.values(), cycle(actors.items()), strict=False):
             if copies := run.checkpoints.copies(path):
-                answers.append((worker, actor.write.remote(copies, path)))
+                answers.append((worker, actor.write.remote(copies[0], path)))
         return answers
 
     def _check_place(self, segment: Segment, result: dict[str, Any]) -> None:

@@ -18,13 +18,13 @@ from hetsched.host import available_cores
 from hetsched.scenario import Place
 from hetsched.workload import Hyperparameters, TrialId
 from real import checkpoint_file
+from real.matching import RayNodeId
 from real.snapshot import Snapshot, copied, take, viewed
 from real.training import Settings, Training
 from real.write_behind import WriteBehind
 
 FETCH_S = 60.0
 """How long to wait for a snapshot from another node. Ray says sooner if it is lost."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -43,10 +43,17 @@ class Plan(msgspec.Struct, frozen=True):
     place: Place
 
 
+class Copy(msgspec.Struct, frozen=True):
+    """A snapshot in the object store of a node."""
+
+    reference: Any
+    ray_node: RayNodeId
+
+
 class Assignment(msgspec.Struct, frozen=True):
     """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`), and how
-    many iterations the trial will have done then (`total`). `copies` holds what the object store has of the former: a
-    reference, or nothing. (In a list, so that Ray hands the reference over and not what it stands for.)"""
+    many iterations the trial will have done then (`total`). `copies` holds what an object store has of the
+    former: one copy, or none."""
 
     trial: TrialId
     batch_size: int
@@ -56,7 +63,7 @@ class Assignment(msgspec.Struct, frozen=True):
     total: int
     restore: Path | None
     save: Path
-    copies: list[Any]
+    copies: list[Copy]
 
 
 class SegmentTrainable(tune.Trainable):
@@ -70,6 +77,7 @@ class SegmentTrainable(tune.Trainable):
         self._assignment: Assignment | None = None
         self._held: tuple[TrialId, Path] | None = None
         self._training: Training | None = None
+        self._ray_node = RayNodeId(ray.get_runtime_context().get_node_id())
         self._snapshot: Snapshot | None = None
         self._behind = WriteBehind()
         self._obstacle: Exception | None = None
@@ -115,7 +123,7 @@ class SegmentTrainable(tune.Trainable):
             "evaluate_s": evaluated - trained,
             "checkpoint_s": saved - evaluated,
             "worker": self._plan.worker.id,
-            "ray_node": ray.get_runtime_context().get_node_id(),
+            "ray_node": self._ray_node,
             "restored": None if work.restore is None else work.restore.name,
             "hyperparameters": dict(work.hyperparameters),
             "timesteps_total": work.total,  # where Tune's loggers put the result
@@ -136,9 +144,9 @@ class SegmentTrainable(tune.Trainable):
         snapshot, self._snapshot = self._snapshot, None
         return snapshot
 
-    def write(self, copies: list[Any], path: Path) -> None:
+    def write(self, copy: Copy, path: Path) -> None:
         """Write a snapshot, this actor's or another's, to storage."""
-        checkpoint_file.write(viewed(ray.get(copies[0], timeout=FETCH_S)), path)
+        checkpoint_file.write(viewed(ray.get(copy.reference, timeout=FETCH_S)), path)
 
     def flush(self) -> None:
         """Wait until all that was to be written is in storage."""
@@ -151,22 +159,25 @@ class SegmentTrainable(tune.Trainable):
             training.reset(work.hyperparameters, work.seed)
         elif held == (work.trial, work.restore):
             training.configure(work.hyperparameters)
-        elif (snapshot := fetched(work.copies)) is not None:
+        elif (snapshot := self._fetched(work.copies, work.restore)) is not None:
             training.take_up(copied(snapshot), work.hyperparameters, work.seed)
         else:
             training.load(work.restore, work.hyperparameters, work.seed)
 
+    def _fetched(self, copies: list[Copy], file: Path) -> Snapshot | None:
+        """The snapshot, None if there is none to be had, or the file will do.
 
-def fetched(copies: list[Any]) -> Snapshot | None:
-    """What the object store has, None if that is nothing or was lost with its node."""
-    if not copies:
-        return None
-    try:
-        snapshot: Snapshot | None = ray.get(copies[0], timeout=FETCH_S)
-    except RayError as error:
-        logger.warning("a snapshot cannot be had from the object store: %s", error)
-        return None
-    return snapshot
+        A file is read as fast as a copy comes from another node, and that may be out of reach: Ray takes long to say
+        so.
+        """
+        if not copies or (copies[0].ray_node != self._ray_node and file.exists()):
+            return None
+        try:
+            snapshot: Snapshot | None = ray.get(copies[0].reference, timeout=FETCH_S)
+        except RayError as error:
+            logger.warning("the snapshot of %s cannot be had from the object store: %s", file, error)
+            return None
+        return snapshot
 
 
 def pin(first: int, count: int) -> set[int]:

@@ -82,6 +82,7 @@ class DisturbedSimulation(Simulation):
     ) -> None:
         super().__init__(scenario, strategy, seed, workers, log_writer, listen)
         kept, times = scenario.checkpoints, scenario.charged_times
+        self._homes = None  # nodes may fail, so every copy is followed
         self._checkpoints = None if kept.place == "storage" else Checkpoints(behind=kept.place == "both")
         self._durations = Durations(
             times, self.state, self._luck, self._checkpoints, kept.network_bytes_per_s, scenario.overheads.latency_s

@@ -131,7 +131,7 @@ def start_ray(hosts: list[Host], temporary: str) -> dict[str, str]:
 
     def start(host: Host, *words: str) -> subprocess.Popen[str]:
         folder = f"--temp-dir={temporary}/{host.address}"  # else two that start at once take the same names for sockets
-        options = (f"--node-ip-address={host.address}", folder, "--object-store-memory=80000000")
+        options = (f"--node-ip-address={host.address}", folder, "--object-store-memory=500000000")
         command = host.command(str(BY_HAND), *words, *options)
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

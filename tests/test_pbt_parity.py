@@ -154,7 +154,7 @@ class RealRuns:
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._controller = FakeController(trials)
         nobody: Any = None
-        self.scheduler = DispatchingPBT(Run(experiment, 0, nobody, nobody, {}, nobody, nobody))
+        self.scheduler = DispatchingPBT(Run(experiment, 0, nobody, nobody, {}, nobody, nobody, nobody))
         luck: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
         self.scheduler._luck = luck
         for trial in trials:
