@@ -31,7 +31,8 @@ class Homes:
     """The nodes whose memory holds each trial's newest state, where no node ever fails: that on which it trained last,
     and after an exploit that of the source."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, behind: bool) -> None:
+        self.behind = behind
         self._state = state
         self._exploited: dict[TrialId, NodeId] = {}
 
@@ -52,14 +53,14 @@ class Checkpoints:
     """
 
     def __init__(self, behind: bool) -> None:
-        self._behind = behind
+        self.behind = behind
         self._copies: dict[TrialId, Copy] = {}
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
         """The trial's state was put into the node's memory; writing it to storage takes `write_s`."""
         before = self._copies.get(trial.id)
         older = before.in_storage(now) if before is not None else None
-        stored_at = now + write_s if self._behind else inf
+        stored_at = now + write_s if self.behind else inf
         if older is not None:
             older = older._replace(older=None)
         self._copies[trial.id] = Copy(node, stored_at, weights, trial.iterations, trial.score, older)

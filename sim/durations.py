@@ -117,10 +117,11 @@ class Durations:
         """The mean seconds of a restore where checkpoints are in object stores."""
         assert self._checkpoints is not None
         node = self._checkpoints.node(trial.id)
-        if node is None:
+        if node == worker.node:
+            return costs.object_store_restore_s
+        if node is None or self._checkpoints.behind:
             return costs.restore_s
-        moved_s = 0.0 if node == worker.node else costs.checkpoint_bytes / self._network_bytes_per_s
-        return costs.object_store_restore_s + moved_s
+        return costs.object_store_restore_s + costs.checkpoint_bytes / self._network_bytes_per_s
 
     def write_s(self, trial: Trial, worker: Worker) -> float:
         """Seconds until a checkpoint that is in memory is in storage, too."""

@@ -62,7 +62,7 @@ class Simulation:
         self._workers = workers
         self._luck = Luck(seed)
         kept = scenario.checkpoints
-        self._homes = None if kept.place == "storage" else Homes(self.state)
+        self._homes = None if kept.place == "storage" else Homes(self.state, kept.place == "both")
         self._durations = Durations(
             times, self.state, self._luck, self._homes, kept.network_bytes_per_s, scenario.overheads.latency_s
         )

@@ -17,6 +17,7 @@ from hetsched.events import (
     SegmentStarted,
     TrialAdded,
     TrialCompleted,
+    TrialExploited,
     WorkerDraining,
     WorkerJoined,
     WorkerLeft,
@@ -25,11 +26,13 @@ from hetsched.events import (
 )
 from hetsched.registry import Strategy
 from hetsched.scenario import CheckpointsTable, FaultsTable, Scenario
-from hetsched.state import replay
+from hetsched.state import State, replay
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
 NODES = [{"name": "a", "cores": 2}, {"name": "b", "cores": 4}]
+PLACES = [("storage", 1.0, 2.0, 2.0), ("object-store", 0.25, 0.5, 1.5), ("both", 0.25, 0.5, 2.0)]
+"""Where checkpoints are, and the seconds of a save, a restore on the same node and one on another (1 Gb at 1 Gb/s)."""
 
 
 def faulty(faults: dict[str, object], place: str = "storage", **experiment: object) -> Scenario:
@@ -169,6 +172,34 @@ def test_object_stores_lose_what_storage_keeps(simulate_log: Simulate) -> None:
     assert ends["storage"] == 36 <= ends["both"] < ends["object-store"]
     for events in ran.values():
         assert {trial.iterations for trial in replay(events).trials.values()} == {60}
+
+
+@pytest.mark.parametrize(("place", "save_s", "here_s", "elsewhere_s"), PLACES)
+def test_restoring_costs_what_the_place_of_the_copy_says(
+    place: str, save_s: float, here_s: float, elsewhere_s: float, simulate_log: Simulate
+) -> None:
+    """And as much where nothing ever fails as where something might, though other code follows the copies."""
+    costs = {"checkpoint_s": 1.0, "restore_s": 2.0, "object_store_save_s": 0.25, "object_store_restore_s": 0.5}
+    base = make_scenario(NODES, overheads={"noise": False}, population=6, stop_iterations=60, evaluation_images=100)
+    rows = [row.model_copy(update={**costs, "checkpoint_bytes": 125_000_000}) for row in base.times.rows]
+    checkpoints = CheckpointsTable.model_validate({"place": place})
+    scenario = base.replace(checkpoints=checkpoints).replace_times(type(base.times)(rows))
+    events = simulate_log(scenario, "uniform+least-progress")
+    never = FaultsTable.model_validate({"nodes": {"mean_between_s": 1e9, "mean_repair_s": 1.0}})
+    assert simulate_log(scenario.replace(faults=never), "uniform+least-progress") == events
+    state, homes, restores = State(), dict[str, str](), dict[str, float]()
+    for event in events:
+        if isinstance(event, SegmentStarted) and state.must_restore(state.trials[event.trial], event.worker):
+            node = state.workers[event.worker].node
+            restores[event.trial] = here_s if homes[event.trial] == node else elsewhere_s
+        elif isinstance(event, SegmentEnded):
+            assert event.parts.checkpoint_s == save_s
+            assert event.parts.restore_s == restores.pop(event.trial, 0.0)
+            homes[event.trial] = state.workers[event.worker].node
+        elif isinstance(event, TrialExploited):
+            homes[event.trial] = homes[event.source]
+        state.apply(event)
+    assert counts(events)[TrialExploited] > 0
 
 
 def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> None:
