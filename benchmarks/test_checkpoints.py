@@ -46,6 +46,7 @@ class Saving:
         self._snapshot: Snapshot | None = None
 
     def save(self, path: Path) -> float:
+        self._behind.flush()
         return seconds(lambda: self._training.save(path))
 
     def load(self, path: Path) -> float:

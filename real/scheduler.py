@@ -299,6 +299,7 @@ class DispatchingPBT(PopulationBasedTraining):
         self._actors: dict[WorkerId, Any] = {}
         self._start_up_s: dict[WorkerId, float] = {}
         self._writing: dict[WorkerId, Path] = {}
+        self._ended: dict[WorkerId, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("_run", "_tune")}
@@ -422,7 +423,7 @@ class DispatchingPBT(PopulationBasedTraining):
         now = run.clock.now()
         segment = state.running[trial.config["trial"]]
         self._check_place(segment, result)
-        parts = self._parts(now - segment.started, segment.worker, result)
+        parts = self._parts(segment, now, result)
         self._hold_copy(trial, segment)
         ended = SegmentEnded(now, segment.trial, segment.worker, segment.iterations, result["accuracy"], parts)
         run.dispatcher.end_segment(ended, lambda ours: self._perturb(controller, trial, ours))
@@ -451,7 +452,9 @@ class DispatchingPBT(PopulationBasedTraining):
             return
         total = run.dispatcher.state.trials[segment.trial].iterations + segment.iterations
         path = run.checkpoints.path(segment.trial, total)
-        snapshot = self._tune.actor(trial).snapshot.remote()
+        actor = self._tune.actor(trial)
+        snapshot = actor.snapshot.remote()
+        actor.handed_over.remote()
         run.checkpoints.hold(path, Copy(snapshot, self._placements[segment.worker].ray_node))
         if run.place == "both":
             self._writing[segment.worker] = path  # the file before it is complete: a worker writes one at a time
@@ -513,11 +516,19 @@ class DispatchingPBT(PopulationBasedTraining):
                 f"Ray node {result['ray_node']}: Ray {ray.__version__} does not place trials as this adapter expects"
             )
 
-    def _parts(self, seconds: float, worker: WorkerId, result: dict[str, Any]) -> Parts:
-        """Where the seconds of a segment went; what neither start-up nor the actor accounts for is dispatch."""
+    def _parts(self, segment: Segment, now: float, result: dict[str, Any]) -> Parts:
+        """Where the seconds of a segment went; what neither start-up nor the actor accounts for is dispatch.
+
+        A segment that was decided on when the one before on its worker ended waits until that one's state is handed
+        over, which is part of saving.
+        """
+        worker = segment.worker
         keys = ("restore_s", "train_s", "evaluate_s", "checkpoint_s")
         known = {"start_up_s": self._start_up_s.pop(worker, 0.0)} | {key: result[key] for key in keys}
-        return Parts(**known, dispatch_s=max(0.0, seconds - sum(known.values())))
+        if segment.started == self._ended.get(worker):
+            known["checkpoint_s"] += result["hand_over_s"]
+        self._ended[worker] = now
+        return Parts(**known, dispatch_s=max(0.0, now - segment.started - sum(known.values())))
 
     # What goes wrong, and with whom.
 

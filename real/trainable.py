@@ -79,6 +79,7 @@ class SegmentTrainable(tune.Trainable):
         self._training: Training | None = None
         self._ray_node = RayNodeId(ray.get_runtime_context().get_node_id())
         self._snapshot: Snapshot | None = None
+        self._hand_over_began = self._hand_over_s = 0.0
         self._behind = WriteBehind()
         self._obstacle: Exception | None = None
         threads = len(pin(self._plan.first_core, self._plan.worker.cores))
@@ -98,13 +99,15 @@ class SegmentTrainable(tune.Trainable):
         self._assignment = assignment
 
     def step(self) -> dict[str, Any]:
-        """Restore if need be, train, evaluate, save; the result says how many seconds each took."""
+        """Restore if need be, train, evaluate, save; the result says how many seconds each took, and the hand-over of
+        the state before this segment."""
         work, self._assignment = self._assignment, None
         assert work is not None, "Tune trains only what was assigned"
         if self._training is None:
             assert self._obstacle is not None
             raise self._obstacle
         self._behind.check()
+        hand_over_s, self._hand_over_s = self._hand_over_s, 0.0
         start = perf_counter()
         self._take_up(self._training, work)
         restored = perf_counter()
@@ -122,6 +125,7 @@ class SegmentTrainable(tune.Trainable):
             "train_s": trained - restored,
             "evaluate_s": evaluated - trained,
             "checkpoint_s": saved - evaluated,
+            "hand_over_s": hand_over_s,
             "worker": self._plan.worker.id,
             "ray_node": self._ray_node,
             "restored": None if work.restore is None else work.restore.name,
@@ -142,7 +146,12 @@ class SegmentTrainable(tune.Trainable):
         """The state that the last segment ended in. What an actor returns belongs to who asked: it outlives the actor
         in the object store of its node."""
         snapshot, self._snapshot = self._snapshot, None
+        self._hand_over_began = perf_counter()
         return snapshot
+
+    def handed_over(self) -> None:
+        """Called right after `snapshot`, so that it is known how long Ray took to store what that returned."""
+        self._hand_over_s = perf_counter() - self._hand_over_began
 
     def write(self, copy: Copy, path: Path) -> None:
         """Write a snapshot, this actor's or another's, to storage."""

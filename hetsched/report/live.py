@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hetsched.bounds import worker_devices, workload_bounds
 from hetsched.cluster import WorkerId
-from hetsched.errors import InputError
+from hetsched.errors import HetschedError
 from hetsched.events import (
     CheckpointLost,
     Event,
@@ -240,7 +240,7 @@ def _bound_s(scenario: Scenario, strategy: Strategy) -> float | None:
     workload, devices = scenario.workload_spec(), worker_devices(scenario.workers(strategy))
     try:
         return workload_bounds(workload, devices, scenario.times).makespan_s
-    except InputError:
+    except HetschedError:  # the profile does not say, or the linear program is not solved: it is for show only
         return None
 
 
