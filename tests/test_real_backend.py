@@ -85,7 +85,10 @@ class Greedy:
 
 
 class Sticky(Greedy):
-    """On node b a trial stays until it is completed; every other worker gets the least advanced trial."""
+    """On node b a trial stays until it is completed, an iteration at a time, so that PBT lets it be in between.
+
+    Every other worker gets the least advanced trial for a whole interval.
+    """
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         ready = list(state.ready_trials)
@@ -94,7 +97,8 @@ class Sticky(Greedy):
             here = [trial for trial in ready if trial.at == worker.id and worker.node == "b"]
             if chosen := (here + ready)[:1]:
                 ready.remove(chosen[0])
-                decisions.append(Dispatch(chosen[0].id, worker.id, state.interval(chosen[0])))
+                iterations = 1 if worker.node == "b" else state.interval(chosen[0])
+                decisions.append(Dispatch(chosen[0].id, worker.id, iterations))
         return decisions
 
 
