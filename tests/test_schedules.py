@@ -11,7 +11,7 @@ from hetsched.backend import LOG_NAME
 from hetsched.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
 from hetsched.metrics import measure
 from hetsched.scenario import parse_strategy
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 ONE_CORE_AND_TWO = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
 
@@ -120,10 +120,18 @@ def test_restricted_trials_run_on_their_devices_only(simulate_log: Simulate) -> 
 def test_uniform_takes_the_fastest_fixed_bundle() -> None:
     gpus_win = make_scenario(({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"}, {"name": "a", "cores": 2}))
     assert [w.id for w in gpus_win.workers(parse_strategy("uniform+fifo"))] == ["g/gpu0"]
+    # The K80 does 2 iterations a second, four trials on 16 cores each (by the profile, 0.633 s an iteration) 6.3.
     cores_win = make_scenario(({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "k80"}, {"name": "a", "cores": 64}))
-    workers = cores_win.workers(parse_strategy("uniform+fifo"))
-    assert {w.device for w in workers} == {"cpu"}
-    assert len({w.cores for w in workers}) == 1
+    assert [w.id for w in cores_win.workers(parse_strategy("uniform+fifo"))] == [f"a/cpu{n}" for n in range(4)]
+
+
+def test_uniform_counts_no_more_workers_than_trials() -> None:
+    nodes = ({"name": "a", "cores": 8},)
+    rows = [profile_row(cores=1, seconds=4.0), profile_row(cores=2, seconds=3.0), profile_row(cores=8, seconds=2.5)]
+    many, few = (make_scenario(nodes, rows=rows, population=trials) for trials in (8, 2))
+    assert [w.cores for w in many.workers(parse_strategy("uniform+fifo"))] == [1] * 8
+    # Two trials on workers of 1, 2, 4 and 8 cores do 2 / 4, 2 / 3, 2 / 2.67 and 1 / 2.5 iterations a second.
+    assert [w.cores for w in few.workers(parse_strategy("uniform+fifo"))] == [4] * 2
 
 
 def test_fusion_uses_every_device_once() -> None:

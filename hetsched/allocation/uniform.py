@@ -1,9 +1,9 @@
 """One fixed bundle for every trial, as Ray Tune has it."""
 
-from collections import Counter
+from heapq import nlargest
 
 from hetsched.allocation import register
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker
+from hetsched.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_worker
 from hetsched.profiles import StepTimes
 from hetsched.workload import Workload
 
@@ -14,13 +14,14 @@ class Uniform:
 
     A bundle is one GPU with a core to feed it, or a number of cores. Of the bundles that fit some node it
     takes the one whose workers together train fastest by the profile, so that the baseline is the best fixed
-    bundle; without a profile, GPUs before cores and few cores before many. A bundle with a GPU runs on any
-    type of GPU.
+    bundle; no more workers count than the workload's trials can use at once. Without a profile, GPUs come before cores
+    and few cores before many. A bundle with a GPU runs on any type of GPU.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
         candidates = [self._gpu_workers(cluster)]
-        candidates += [self._cpu_workers(cluster, c) for c in sorted({node.cores for node in cluster} | {1, 2})]
+        sizes = {cores // parts for cores in {node.cores for node in cluster} for parts in range(1, cores + 1)}
+        candidates += [self._cpu_workers(cluster, cores) for cores in sorted(sizes)]
         return max(filter(None, candidates), key=lambda workers: self._speed(workers, workload, times), default=[])
 
     def _gpu_workers(self, cluster: ClusterSpec) -> list[Worker]:
@@ -30,13 +31,17 @@ class Uniform:
         return [cpu_worker(node, n, cores) for node in cluster for n in range(node.cores // cores)]
 
     def _speed(self, workers: list[Worker], workload: Workload, times: StepTimes) -> float:
-        """Iterations per second of all workers together, summed over the trials."""
-        counts = Counter(worker.type for worker in workers)
+        """Iterations per second, summed over the trials, of the workers that all of them can use at once."""
+        used = sum(experiment.population * experiment.gang for experiment in workload.experiments)
+        types = {worker.type for worker in workers}
+        speeds = {worker_type: self._speed_of(worker_type, workload, times) for worker_type in types}
+        return sum(nlargest(used, (speeds[worker.type] for worker in workers)))
+
+    def _speed_of(self, worker: WorkerType, workload: Workload, times: StepTimes) -> float:
         speed = 0.0
         for experiment in workload.experiments:
             for kind, trials in experiment.kinds.items():
-                for worker_type, count in counts.items():
-                    seconds = times.seconds_per_iteration(kind, worker_type.gang(experiment.gang))
-                    if seconds is not None and experiment.may_use(worker_type.device):
-                        speed += trials * count / seconds
+                seconds = times.seconds_per_iteration(kind, worker.gang(experiment.gang))
+                if seconds is not None and experiment.may_use(worker.device):
+                    speed += trials / seconds
         return speed
