@@ -6,12 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -202,23 +202,26 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
         log = tmp_path / "run" / LOG_NAME
         while len(of(events_of(log), SegmentEnded, "by-address/cpu0")) < 2:
             assert driver.poll() is None, (tmp_path / "errors").read_text()
-            time.sleep(0.05)
+            sleep(0.05)
         ip("-n", head.name, "link", "set", f"to-{cut_off.address[-1]}", "down")
-        cut_at = events_of(log)[-1].time
+        cut_at, cut_on = events_of(log)[-1].time, monotonic()
+        while not of(events_of(log), WorkerLeft, "by-address/cpu0"):
+            assert monotonic() < cut_on + SOON_S, "nobody has noticed"
+            sleep(0.05)
+        print(f"link cut: noticed after {monotonic() - cut_on:.1f} s")  # for docs/real-runs.md
         output, _ = driver.communicate(timeout=60)
         assert driver.returncode == 0, (tmp_path / "errors").read_text()
         check_discovery(head, tmp_path / "discovered", environment)
     events = list(read_log(log))
     [left] = [event for event in events if isinstance(event, WorkerLeft)]
-    print(f"link cut: noticed after {left.time - cut_at:.1f} s")  # for docs/real-runs.md
     assert left.worker == "by-address/cpu0" and left.reason.startswith("node by-address ")
-    assert left.time < cut_at + SOON_S
     [lost] = [event for event in events if isinstance(event, SegmentLost)]
     assert lost.worker == left.worker
     starts = [event.time for event in of(events, SegmentStarted, "by-label/cpu0")]
-    gaps = [after - before for before, after in pairwise(starts) if after > cut_at]
-    print(f"gaps between dispatches on the other node: {max(gaps):.1f} s at most")
-    assert max(gaps) < 2 * INTERVAL * PACE_S + 1.0
+    meanwhile = [time for time in starts if cut_at < time < left.time]
+    gaps = [after - before for before, after in pairwise(starts) if after in meanwhile]
+    print(f"dispatches to the other node meanwhile: {len(meanwhile)}, {max(gaps):.1f} s apart at most")
+    assert len(meanwhile) >= 2, "no dispatch waits for the node that is out of reach"
     assert any(
         event.trial == lost.trial and event.time > lost.time for event in of(events, SegmentEnded, "by-label/cpu0")
     )
