@@ -1,12 +1,14 @@
 """The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
 
+from collections.abc import Set
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from hetsched.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
 from hetsched.workload import TrialId
+from real.snapshot import Copy
 
 GENERATIONS = 2
 """So many states of a trial stay on disk: if the newest cannot be read, the one before it can."""
@@ -31,7 +33,7 @@ class Checkpoints:
         self._folder = folder
         self._generations = generations
         self._kept: dict[TrialId, tuple[Generation, ...]] = {}
-        self._copies: dict[Path, Any] = {}
+        self._copies: dict[Path, Copy] = {}
         self._unwanted: set[Path] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -44,23 +46,22 @@ class Checkpoints:
         kept = self._kept.get(trial)
         return kept[-1].path if kept else None
 
-    def hold(self, path: Path, copy: Any) -> None:
-        """The object store has the state that goes, or would go, to this file. `copy` is what stands for it, and is
-        kept while some trial goes on from there."""
+    def hold(self, path: Path, copy: Copy) -> None:
+        """An object store has the state that goes, or would go, to this file. The copy is kept while some trial goes
+        on from there."""
         self._copies[path] = copy
 
     def release(self) -> None:
         """Hold nothing in the object store any more; before Ray ends, or it tries to recover what ends with it."""
         self._copies.clear()
 
-    def copies(self, path: Path | None) -> list[Any]:
-        """What the object store has of this file: one copy, or none."""
-        return [self._copies[path]] if path in self._copies else []
+    def copy(self, path: Path) -> Copy | None:
+        """What an object store has of this file."""
+        return self._copies.get(path)
 
     def missing(self) -> dict[TrialId, Path]:
         """The trials whose latest state is not in storage, and its file."""
-        latest = {trial: kept[-1].path for trial, kept in self._kept.items() if kept}
-        return {trial: path for trial, path in latest.items() if not path.exists()}
+        return {trial: path for trial, path in self._newest().items() if not path.exists()}
 
     def before(self, trial: TrialId) -> Generation | None:
         """What the trial falls back to if its latest state is lost, None if it would start anew."""
@@ -89,18 +90,23 @@ class Checkpoints:
 
     def remove_leftovers(self) -> None:
         """Delete what another driver left behind: every file that no trial refers to. Nothing may be training."""
-        wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
-        for path in self._folder.iterdir():
-            if path not in wanted and path.is_file():
-                path.unlink(missing_ok=True)
+        self._remove_all_but(self._wanted())
         self._unwanted.clear()
 
     def keep_only(self, trial: TrialId) -> None:
         """The run is over: of all files, only that of this trial's latest state is still wanted."""
-        wanted = self.latest(trial)
+        self._remove_all_but({self.latest(trial)})
+
+    def _remove_all_but(self, wanted: Set[Path | None]) -> None:
         for path in self._folder.iterdir():
-            if path != wanted and path.is_file():
+            if path not in wanted and path.is_file():
                 path.unlink(missing_ok=True)
+
+    def _wanted(self) -> set[Path]:
+        return {generation.path for kept in self._kept.values() for generation in kept}
+
+    def _newest(self) -> dict[TrialId, Path]:
+        return {trial: kept[-1].path for trial, kept in self._kept.items() if kept}
 
     def _iterations(self, trial: TrialId) -> int:
         kept = self._kept.get(trial)
@@ -114,11 +120,10 @@ class Checkpoints:
     def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
         before = self._kept.get(trial, ())
         self._kept[trial] = generations
-        wanted = {kept.path for of_trial in self._kept.values() for kept in of_trial}
-        self._unwanted |= {kept.path for kept in before}
-        self._unwanted -= wanted
-        latest = {kept[-1].path for kept in self._kept.values() if kept}
-        self._copies = {path: copy for path, copy in self._copies.items() if path in latest}
+        self._unwanted |= {generation.path for generation in before}
+        self._unwanted -= self._wanted()
+        newest = set(self._newest().values())
+        self._copies = {path: copy for path, copy in self._copies.items() if path in newest}
 
 
 def damage(path: Path) -> str | None:

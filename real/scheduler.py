@@ -48,8 +48,9 @@ from real.blame import MAX_FAILURES, STRIKES, Blame
 from real.checkpoints import Checkpoints, damage
 from real.matching import RayNodeId
 from real.nodes import Nodes
+from real.snapshot import Copy
 from real.stopping import Stopping
-from real.trainable import Assignment, Copy, Plan
+from real.trainable import Assignment, Plan
 from real.training import CheckpointError
 
 T = TypeVar("T")
@@ -413,7 +414,7 @@ class DispatchingPBT(PopulationBasedTraining):
             total=total,
             restore=restore,
             save=self._run.checkpoints.path(ours.id, total),
-            copies=self._run.checkpoints.copies(restore),
+            copy=None if restore is None else self._run.checkpoints.copy(restore),
         )
         self._tune.actor(trial).assign.remote(assignment)
 
@@ -504,8 +505,8 @@ class DispatchingPBT(PopulationBasedTraining):
             wanted = {trial: path for trial, path in wanted.items() if trial == best}
         answers = []
         for path, (worker, actor) in zip(wanted.values(), cycle(actors.items()), strict=False):
-            if copies := run.checkpoints.copies(path):
-                answers.append((worker, actor.write.remote(copies[0], path)))
+            if (copy := run.checkpoints.copy(path)) is not None:
+                answers.append((worker, actor.write.remote(copy, path)))
         return answers
 
     def _check_place(self, segment: Segment, result: dict[str, Any]) -> None:

@@ -6,10 +6,20 @@ Ray copies the bytes of NumPy arrays to shared memory once, and reads them there
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
+from real.matching import RayNodeId
+
 Snapshot = dict[str, Any]
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A snapshot in the object store of a node."""
+
+    reference: Any
+    ray_node: RayNodeId
 
 
 def take(state: Mapping[str, Any]) -> Snapshot:

@@ -19,7 +19,7 @@ from hetsched.scenario import Place
 from hetsched.workload import Hyperparameters, TrialId
 from real import checkpoint_file
 from real.matching import RayNodeId
-from real.snapshot import Snapshot, copied, take, viewed
+from real.snapshot import Copy, Snapshot, copied, take, viewed
 from real.training import Settings, Training
 from real.write_behind import WriteBehind
 
@@ -43,17 +43,9 @@ class Plan(msgspec.Struct, frozen=True):
     place: Place
 
 
-class Copy(msgspec.Struct, frozen=True):
-    """A snapshot in the object store of a node."""
-
-    reference: Any
-    ray_node: RayNodeId
-
-
 class Assignment(msgspec.Struct, frozen=True):
     """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`), and how
-    many iterations the trial will have done then (`total`). `copies` holds what an object store has of the
-    former: one copy, or none."""
+    many iterations the trial will have done then (`total`). `copy` is what an object store has of the former."""
 
     trial: TrialId
     batch_size: int
@@ -63,7 +55,7 @@ class Assignment(msgspec.Struct, frozen=True):
     total: int
     restore: Path | None
     save: Path
-    copies: list[Copy]
+    copy: Copy | None
 
 
 class SegmentTrainable(tune.Trainable):
@@ -168,21 +160,21 @@ class SegmentTrainable(tune.Trainable):
             training.reset(work.hyperparameters, work.seed)
         elif held == (work.trial, work.restore):
             training.configure(work.hyperparameters)
-        elif (snapshot := self._fetched(work.copies, work.restore)) is not None:
+        elif (snapshot := self._fetched(work.copy, work.restore)) is not None:
             training.take_up(copied(snapshot), work.hyperparameters, work.seed)
         else:
             training.load(work.restore, work.hyperparameters, work.seed)
 
-    def _fetched(self, copies: list[Copy], file: Path) -> Snapshot | None:
+    def _fetched(self, copy: Copy | None, file: Path) -> Snapshot | None:
         """The snapshot, None if there is none to be had, or the file will do.
 
         A file is read as fast as a copy comes from another node, and that may be out of reach: Ray takes long to say
         so.
         """
-        if not copies or (copies[0].ray_node != self._ray_node and file.exists()):
+        if copy is None or (copy.ray_node != self._ray_node and file.exists()):
             return None
         try:
-            snapshot: Snapshot | None = ray.get(copies[0].reference, timeout=FETCH_S)
+            snapshot: Snapshot | None = ray.get(copy.reference, timeout=FETCH_S)
         except RayError as error:
             logger.warning("the snapshot of %s cannot be had from the object store: %s", file, error)
             return None
