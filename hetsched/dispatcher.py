@@ -28,7 +28,7 @@ from hetsched.events import (
 )
 from hetsched.profiles import StepTimes
 from hetsched.scheduling.policy import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
-from hetsched.state import READY, State, Trial
+from hetsched.state import State, Trial, status_of
 from hetsched.view import StateView
 from hetsched.workload import Experiment, Hyperparameters, TrialId, Workload
 
@@ -46,11 +46,11 @@ STOPPED_BY = "stopped by "
 """How the reason begins for which a trial is completed that a policy stopped."""
 
 
-class Decided(Struct):
+class Decided(Struct, gc=False):
     """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
 
-    starts: list[Dispatch] = []
-    stops: list[TrialId] = []
+    starts: list[Dispatch]
+    stops: list[TrialId]
 
 
 class Dispatcher:
@@ -117,12 +117,14 @@ class Dispatcher:
             self.record(TrialAdded(time, trial, experiment.id, batch_size, hyperparameters))
 
     def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
-        """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next.
+        """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next, which
+        commits all of it to the log.
 
         The order is fixed here so that every backend, and a replay, takes the same decisions.
         """
-        self.record(ended)
         state, name = self.state, ended.trial
+        self._apply(ended)
+        self._tell(ended)
         trial = state.trials[name]
         reason = state.stop_reason(trial)
         if reason is not None:
@@ -130,7 +132,8 @@ class Dispatcher:
         elif exploit := perturb(trial):
             source, hyperparameters = exploit
             self.record(TrialExploited(ended.time, name, source, hyperparameters))
-        self.commit()
+        else:
+            return trial
         return state.trials[name]
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
@@ -144,9 +147,10 @@ class Dispatcher:
         Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
         policy itself raises.
         """
-        state, decided = self.state, Decided()
+        state, decided = self.state, Decided([], [])
         self.wake_at = None
-        if not state.ready or not state.idle:
+        if not state.idle or not state.ready:
+            self.commit()
             return decided
         started = perf_counter()
         try:
@@ -160,16 +164,19 @@ class Dispatcher:
             ) from error
         self.decision_s += perf_counter() - started
         self.decisions += 1
+        starts = decided.starts
         for decision in decisions:
             if isinstance(decision, Dispatch):
                 refusal = self._refusal_to_start(decision)
                 if refusal is not None:
                     raise self._refused(decision, refusal)
-                self.record(SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others))
-                decided.starts.append(decision)
+                start = SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others)
+                self._apply(start)
+                self._tell(start)
+                starts.append(decision)
             else:
                 self._decide_otherwise(time, decision, decided)
-        self._fruitless = 0 if decided.starts or decided.stops or state.running else self._fruitless + 1
+        self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
         self.commit()
         return decided
 
@@ -216,19 +223,20 @@ class Dispatcher:
         """Why a segment must not start, given the decisions carried out before it; None if it may."""
         state = self.state
         try:
-            trial = state.trials[decision.trial]
-            experiment = state.experiments[trial.experiment]
-            worker = state.idle[decision.worker]
+            trial, worker = state.trials[decision.trial], state.idle[decision.worker]
         except (KeyError, TypeError):
             return self._not_ready(decision.trial) or self._misplaced(decision)
-        if trial.status is not READY:
-            return self._not_ready(decision.trial)
-        if decision.others != () or experiment.gang > 1:
-            refusal = self._misplaced(decision)
-            if refusal is not None:
-                return refusal
-        if experiment.devices is not None and worker.device not in experiment.devices:
-            return f"the trial runs on {', '.join(experiment.devices)} only, the worker is a {worker.device}"
+        if trial.completed is not None or trial.id in state.running:
+            return self._not_ready(trial.id)
+        experiment = state.experiments[trial.experiment]
+        if state.restricted or decision.others != ():
+            if experiment.gang > 1 or decision.others != ():
+                refusal = self._misplaced(decision)
+                if refusal is not None:
+                    return refusal
+            if not experiment.may_use(worker.device):
+                devices = ", ".join(experiment.devices or ())
+                return f"the trial runs on {devices} only, the worker is a {worker.device}"
         iterations, remaining = decision.iterations, experiment.stop_iterations - trial.iterations
         if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
             most = min(remaining, experiment.longest_segment)
@@ -242,8 +250,8 @@ class Dispatcher:
         trial = self.state.trials.get(TrialId(identifier))
         if trial is None:
             return "no such trial"
-        if trial.status is not READY:
-            return f"the trial is {trial.status}, not ready"
+        if trial.completed is not None or trial.id in self.state.running:
+            return f"the trial is {status_of(trial, self.state.running)}, not ready"
         return None
 
     def _misplaced(self, decision: Dispatch) -> str | None:

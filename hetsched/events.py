@@ -80,6 +80,10 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
     iterations: int
     others: tuple[WorkerId, ...] = ()
 
+    @property
+    def workers(self) -> tuple[WorkerId, ...]:
+        return (self.worker, *self.others)
+
 
 class Parts(Struct, frozen=True, gc=False):
     """Where the seconds of a segment went. `dispatch_s` is what passed between the decision and the

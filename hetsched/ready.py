@@ -1,5 +1,6 @@
 """The trials that could run now, in the order of their progress."""
 
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ class ReadyTrials(Sequence["Trial"]):
 
     def __init__(self) -> None:
         self._trials: list[Trial] = []
-        self._places: list[int] = []  # iterations and index as one number, which compares faster than a tuple
+        self._places = array("q")  # iterations and index as one number, which compares faster than a tuple
         self._taken = 0
         self._indices: list[int] | None = None
         self._by_index: dict[int, Trial] = {}

@@ -1,7 +1,7 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -57,27 +57,20 @@ class Trial(Struct, frozen=True, gc=False):
     iterations: int = 0
     score: float | None = None
     best_score: float | None = None
-    status: Status = Status.READY
     at: WorkerId | None = None
     exploits: int = 0
     completed: float | None = None
 
 
-class Segment(Struct, frozen=True, gc=False):
-    """A segment that is running; `others` are the further workers of a gang."""
-
-    trial: TrialId
-    worker: WorkerId
-    iterations: int
-    started: float
-    others: tuple[WorkerId, ...] = ()
-
-    @property
-    def workers(self) -> tuple[WorkerId, ...]:
-        return (self.worker, *self.others) if self.others else (self.worker,)
+Segment = SegmentStarted
+"""A segment that is running is known by the event of its start."""
 
 
-READY, RUNNING = Status.READY, Status.RUNNING  # an enumeration's members are slow to look up
+def status_of(trial: Trial, running: Collection[TrialId]) -> Status:
+    """What a trial is doing, given which ones run."""
+    if trial.completed is not None:
+        return Status.COMPLETED
+    return Status.RUNNING if trial.id in running else Status.READY
 
 
 class Timing(Struct, frozen=True, gc=False):
@@ -85,6 +78,13 @@ class Timing(Struct, frozen=True, gc=False):
 
     iterations: int
     seconds: float
+
+
+class Trained(Struct, gc=False):
+    """How many iterations were trained so far, and the seconds that they took."""
+
+    iterations: int = 0
+    seconds: float = 0.0
 
 
 class State:
@@ -114,7 +114,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
-        self.trained: defaultdict[WorkerId, dict[TrialKind, Timing]] = defaultdict(dict)
+        self.trained: defaultdict[WorkerId, defaultdict[TrialKind, Trained]] = defaultdict(_none_trained)
         self.segments = 0
 
     @property
@@ -204,25 +204,22 @@ class State:
 
     def _segment_started(self, event: SegmentStarted) -> None:
         name = event.trial
-        trial = self.trials[name]
-        self.ready.take(trial)
+        self.ready.take(self.trials[name])
         del self.idle[event.worker]
         for worker in event.others:
             del self.idle[worker]
-        self.running[name] = Segment(name, event.worker, event.iterations, event.time, event.others)
-        self.trials[name] = replace(trial, status=RUNNING)
+        self.running[name] = event
 
     def _segment_ended(self, event: SegmentEnded) -> None:
-        name, worker, iterations, score = event.trial, event.worker, event.iterations, event.score
-        old = self.trials[name]
-        progress, best, experiment = old.iterations + iterations, old.best_score, old.experiment
+        name, worker, score = event.trial, event.worker, event.score
+        old, segment = self.trials[name], self.running.pop(name)
+        best, experiment, kind = old.best_score, old.experiment, old.kind
+        progress = old.iterations + event.iterations
         if best is None or score > best:
             best = score
-        trial = replace(old, iterations=progress, score=score, best_score=best, status=READY, at=worker)
-        self.trials[name] = trial
+        self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
         self.ready.add(trial)
-        segment = self.running.pop(name)
-        for used in segment.workers:
+        for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
             self.in_memory[used] = name
@@ -232,12 +229,10 @@ class State:
         if score > self.best_score[experiment]:
             self.best_score[experiment] = score
         if worker not in self.first_segments:
-            self.first_segments[worker] = Timing(iterations, event.time - segment.started)
-        trained, seconds = self.trained[worker], event.parts.train_s
-        done = trained.get(old.kind)
-        if done is not None:
-            iterations, seconds = iterations + done.iterations, seconds + done.seconds
-        trained[old.kind] = Timing(iterations, seconds)
+            self.first_segments[worker] = Timing(event.iterations, event.time - segment.time)
+        trained = self.trained[worker][kind]
+        trained.iterations += event.iterations
+        trained.seconds += event.parts.train_s
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
@@ -245,7 +240,7 @@ class State:
             if worker in self.serving:
                 self.idle[worker] = self.serving[worker]
             self.in_memory.pop(worker, None)
-        trial = replace(self.trials[event.trial], status=READY, at=None)
+        trial = replace(self.trials[event.trial], at=None)
         self.trials[trial.id] = trial
         self.ready.add(trial)
 
@@ -271,7 +266,7 @@ class State:
     def _trial_completed(self, event: TrialCompleted) -> None:
         trial = self.trials[event.trial]
         self.ready.take(trial)
-        self.trials[trial.id] = replace(trial, status=Status.COMPLETED, completed=event.time)
+        self.trials[trial.id] = replace(trial, completed=event.time)
         self.unfinished[trial.experiment] -= 1
 
 
@@ -293,6 +288,10 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     TrialExploited: State._trial_exploited,
     TrialCompleted: State._trial_completed,
 }
+
+
+def _none_trained() -> defaultdict[TrialKind, Trained]:
+    return defaultdict(Trained)
 
 
 def _plain(structs: Mapping[Any, Struct]) -> Any:

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from hetsched.cluster import Worker, WorkerId, WorkerType
 from hetsched.profiles import Costs, StepTimes
-from hetsched.state import Segment, State, Timing, Trial
-from hetsched.workload import Experiment, ExperimentId, TrialId
+from hetsched.state import Segment, State, Timing, Trained, Trial
+from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 
 
 class ReadOnly(Sequence[Trial]):
@@ -86,6 +86,10 @@ class StateView:
         """Whether some trials may not run on every worker, or take several at once."""
         return self._state.restricted
 
+    def is_ready(self, trial: Trial) -> bool:
+        """Whether the trial could run now: it neither runs nor is completed."""
+        return trial.completed is None and trial.id not in self._state.running
+
     def experiment(self, trial: Trial) -> Experiment:
         return self._state.experiments[trial.experiment]
 
@@ -117,7 +121,7 @@ class StateView:
         What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
         by how the other kinds measured on the worker compare with their profiles; next the profile alone.
         """
-        trained = self._state.trained.get(worker.id, {})
+        trained: Mapping[TrialKind, Trained] = self._state.trained.get(worker.id, {})
         done = trained.get(trial.kind)
         if done is not None:
             return done.seconds / done.iterations
@@ -160,4 +164,4 @@ class StateView:
         """When a running segment should end by what is known now, in seconds since the start of the run."""
         trial, worker = self.trials[segment.trial], self.workers.get(segment.worker)
         seconds = None if worker is None else self.segment_seconds(trial, worker, segment.iterations)
-        return None if seconds is None else segment.started + seconds
+        return None if seconds is None else segment.time + seconds

@@ -41,7 +41,7 @@ from hetsched.events import (
 from hetsched.resume import Report, pbt_course
 from hetsched.scenario import Place
 from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Segment, State, Status, Trial
+from hetsched.state import Segment, State, Trial
 from hetsched.streams import stream
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.blame import MAX_FAILURES, STRIKES, Blame
@@ -398,7 +398,7 @@ class DispatchingPBT(PopulationBasedTraining):
         actor = self._tune.actor(trial)
         if self._actors.get(segment.worker) != actor:
             self._actors[segment.worker] = actor
-            self._start_up_s[segment.worker] = self._run.clock.now() - segment.started
+            self._start_up_s[segment.worker] = self._run.clock.now() - segment.time
         self._assign(trial, segment)
 
     def _assign(self, trial: TuneTrial, segment: Segment) -> None:
@@ -440,7 +440,7 @@ class DispatchingPBT(PopulationBasedTraining):
         if stays:
             self._assign(trial, state.running[segment.trial])
             return TrialScheduler.CONTINUE
-        if state.trials[segment.trial].status is Status.COMPLETED:
+        if state.trials[segment.trial].completed is not None:
             return TrialScheduler.STOP
         self._tune.pause(trial)
         return TrialScheduler.NOOP
@@ -526,10 +526,10 @@ class DispatchingPBT(PopulationBasedTraining):
         worker = segment.worker
         keys = ("restore_s", "train_s", "evaluate_s", "checkpoint_s")
         known = {"start_up_s": self._start_up_s.pop(worker, 0.0)} | {key: result[key] for key in keys}
-        if segment.started == self._ended.get(worker):
+        if segment.time == self._ended.get(worker):
             known["checkpoint_s"] += result["hand_over_s"]
         self._ended[worker] = now
-        return Parts(**known, dispatch_s=max(0.0, now - segment.started - sum(known.values())))
+        return Parts(**known, dispatch_s=max(0.0, now - segment.time - sum(known.values())))
 
     # What goes wrong, and with whom.
 
@@ -668,7 +668,7 @@ class DispatchingPBT(PopulationBasedTraining):
         for trial in dispatcher.state.trials.values():
             tuned = self._tune_trials[trial.id]
             tuned.set_config({**tuned.config, **trial.hyperparameters})
-            if trial.status is Status.COMPLETED:
+            if trial.completed is not None:
                 self._tune.stop(tuned)
         dispatcher.commit()
         self._miss_lost_checkpoints()

@@ -14,8 +14,9 @@ Random numbers are drawn in Ray's order, so that equal streams give equal decisi
 their count nor when the trial is looked at next. In Ray they jump to the source's.
 """
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from math import ceil, floor
 from random import Random
@@ -34,7 +35,7 @@ class PopulationBasedTraining:
         self._space = experiment.search_space
         self._state = state
         self._rng = rng
-        self._scores: list[float] = []  # those that are ranked, worst first, and whose they are
+        self._scores = array("d")  # those that are ranked, worst first, and whose they are
         self._names: list[TrialId] = []
         self._last: dict[TrialId, tuple[int, float]] = {}
 
@@ -43,11 +44,14 @@ class PopulationBasedTraining:
         name, score, iterations = trial.id, trial.score, trial.iterations
         assert score is not None
         last = self._last.get(name)
-        if iterations - (0 if last is None else last[0]) < self._interval:
+        if last is None:
+            if iterations < self._interval:
+                return None
+        elif iterations - last[0] < self._interval:
             return None
-        self._last[name] = (iterations, score)
-        if last is not None:
+        else:
             self._unrank(name, last[1])
+        self._last[name] = (iterations, score)
         if score != score:  # NaN: as in Ray, it is not ranked
             return None
         scores, names = self._scores, self._names
@@ -73,7 +77,7 @@ class PopulationBasedTraining:
             place = self._names.index(name, bisect_left(self._scores, score))
             del self._scores[place], self._names[place]
 
-    def _ahead(self, trial: Trial, scores: list[float], names: list[TrialId]) -> int:
+    def _ahead(self, trial: Trial, scores: Sequence[float], names: list[TrialId]) -> int:
         """How many of these scored as the trial did and were added before it."""
         alike = takewhile(lambda ranked: ranked[0] == trial.score, zip(scores, names, strict=True))
         return sum(self._state.trials[name].index < trial.index for _, name in alike)

@@ -68,6 +68,7 @@ class Simulation:
         )
         self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
         self._model = scenario.learning_model()
+        self._train, self._score = self._model.train, self._model.score
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
         self._to_arrive = 0
@@ -163,10 +164,10 @@ class Simulation:
         self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _carry_out(self, decided: Decided, now: float) -> None:
-        state, draw = self.state, self._durations.parts
+        state = self.state
         for decision in decided.starts:
             trial = state.trials[decision.trial]
-            parts = draw(trial, state.workers[decision.worker], decision.iterations)
+            parts = self._durations.parts(trial, state.workers[decision.worker], decision.iterations)
             self._start(decision, trial, parts, now)
         for stopped in decided.stops:
             self._forget(state.trials[stopped])
@@ -182,14 +183,13 @@ class Simulation:
 
     def _report(self, decision: Dispatch, parts: Parts, now: float) -> None:
         """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
-        trial, member = self.state.trials[decision.trial], self._members[decision.trial]
+        name, iterations = decision.trial, decision.iterations
+        trial, member = self.state.trials[name], self._members[name]
         score = 0.0
         if member.luck is not None:
-            member.weights = weights = self._model.train(
-                member.weights, trial.kind, trial.hyperparameters, decision.iterations
-            )
-            score = self._model.score(weights, next(member.luck))
-        ended = SegmentEnded(now, decision.trial, decision.worker, decision.iterations, score, parts)
+            member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
+            score = self._score(weights, next(member.luck))
+        ended = SegmentEnded(now, name, decision.worker, iterations, score, parts)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)

@@ -208,7 +208,7 @@ def trains_on(worker: str, after_s: float = 0.0) -> Callable[[SimpleNamespace], 
 
     def condition(seen: SimpleNamespace) -> bool:
         return worker in seen.pids and any(
-            segment.worker == worker and seen.seconds - segment.started > after_s
+            segment.worker == worker and seen.seconds - segment.time > after_s
             for segment in seen.state.running.values()
         )
 
@@ -245,7 +245,7 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path)
 
     def seen_enough(seen: SimpleNamespace) -> bool:
         on_b = seen.state.running.values()
-        return bool(dark.done_at) and not on_node(seen.state, "a") and any(s.started > dark.done_at for s in on_b)
+        return bool(dark.done_at) and not on_node(seen.state, "a") and any(s.time > dark.done_at for s in on_b)
 
     end = Once(seen_enough, lambda seen: setattr(InTurn, "enough", True))
 

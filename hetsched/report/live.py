@@ -33,7 +33,7 @@ from hetsched.metrics import utilisation
 from hetsched.occupancy import Occupancy
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
-from hetsched.state import Segment, State, Status, Trial
+from hetsched.state import Segment, State, Trial, status_of
 from hetsched.workload import TrialId
 
 DRAWINGS_PER_S = 2
@@ -159,7 +159,7 @@ class LiveView:
             {worker: self._worker(worker, event.time) for worker in self._occupancy.workers},
             tuple(self._news),
             sum(trial.iterations for trial in trials),
-            sum(t.iterations if t.status is Status.COMPLETED else stops[t.experiment] for t in trials),
+            sum(t.iterations if t.completed is not None else stops[t.experiment] for t in trials),
             fmean(self._start_ups_s) if self._start_ups_s else 0.0,
             state.ended is not None,
         )
@@ -200,7 +200,7 @@ class LiveView:
         standing = self._standing
         if standing is None:
             return f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s"
-        completed = sum(trial.status is Status.COMPLETED for trial in standing.trials)
+        completed = sum(trial.completed is not None for trial in standing.trials)
         exploits = sum(trial.exploits for trial in standing.trials)
         return (
             f"{self._what}: {self._progress(standing)}; {completed} of {len(standing.trials)} trials completed, "
@@ -280,13 +280,13 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
         table.add_column(heading, justify="right")
     shown = list(standing.trials)
     if len(shown) > rows:
-        shown.sort(key=lambda trial: (trial.status is not Status.RUNNING, -(trial.score or 0.0)))
+        shown.sort(key=lambda trial: (trial.id not in standing.running, -(trial.score or 0.0)))
         del shown[rows:]
     for trial in shown:
         segment = standing.running.get(trial.id)
         table.add_row(
             trial.id,
-            trial.status,
+            status_of(trial, standing.running),
             "" if segment is None else " ".join(segment.workers),
             f"{trial.iterations}" + (f" + {segment.iterations}" if segment else ""),
             "" if trial.score is None else f"{trial.score:.3f}",
@@ -310,7 +310,7 @@ def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableTyp
         busy_s, present_s = worker.busy_s, worker.present_s
         segment = at_work.get(name)
         if segment is not None:
-            busy_s += standing.now + late_s - segment.started
+            busy_s += standing.now + late_s - segment.time
         if worker.away is None:
             present_s += late_s
         doing = worker.away or (segment.trial if segment else "idle")

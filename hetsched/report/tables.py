@@ -10,7 +10,7 @@ from hetsched.bounds import Bounds
 from hetsched.compare import Comparison
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow
-from hetsched.state import State
+from hetsched.state import State, status_of
 from hetsched.validate import Agreement, Error
 
 
@@ -125,7 +125,7 @@ def trials_table(state: State) -> Table:
     for trial in state.trials.values():
         table.add_row(
             trial.id,
-            trial.status,
+            status_of(trial, state.running),
             str(trial.iterations),
             "" if trial.score is None else f"{trial.score:.3f}",
             "" if trial.best_score is None else f"{trial.best_score:.3f}",

@@ -10,7 +10,7 @@ from sortedcontainers import SortedList
 from hetsched.scheduling import register
 from hetsched.scheduling.in_order import serve
 from hetsched.scheduling.policy import Decision, Stop
-from hetsched.state import Status, Trial
+from hetsched.state import Trial
 from hetsched.view import StateView
 from hetsched.workload import Experiment, ExperimentId, TrialId
 
@@ -65,7 +65,7 @@ class ASHA:
             if trial.experiment not in self._ladders:
                 rungs = rungs_of(state.experiment(trial), self._eta, self._grace)
                 self._ladders[trial.experiment] = Ladder(rungs, self._eta)
-            self._ladders[trial.experiment].add(trial)
+            self._ladders[trial.experiment].add(trial, fresh=state.is_ready(trial) and not trial.iterations)
         self._seen = len(state.trials)
 
     def _order(self, state: StateView) -> Iterator[Trial]:
@@ -116,13 +116,12 @@ class Ladder:
     def empty(self) -> bool:
         return not (self._not_started or self._on_the_way or any(self._waiting))
 
-    def add(self, trial: Trial) -> None:
-        """A trial that was not seen before. Where it had been before, in a run that is resumed, its score of now
-        counts."""
+    def add(self, trial: Trial, fresh: bool) -> None:
+        """A trial that was not seen before. Unless it is `fresh`, in a run that is resumed, its score of now counts
+        where it had been."""
         self._goal[trial.id] = bisect_left(self.rungs, trial.iterations)
         for rung in range(self._goal[trial.id]):
             self._record(trial, rung)
-        fresh = trial.status is Status.READY and not trial.iterations
         (self._not_started if fresh else self._on_the_way)[trial.id] = None
 
     def look(self, state: StateView) -> None:
@@ -130,15 +129,15 @@ class Ladder:
         interrupted = []
         for name in list(self._on_the_way):
             trial = state.trials[name]
-            if trial.status is Status.RUNNING:
+            if name in state.running:
                 continue
             rung = self._goal[name]
             arrived = trial.iterations >= self.rungs[rung]
             if arrived:
                 place = self._record(trial, rung)
-                if trial.status is Status.READY:
+                if trial.completed is None:
                     self._waiting[rung][name] = place
-            if arrived or trial.status is Status.COMPLETED:
+            if arrived or trial.completed is not None:
                 del self._on_the_way[name]
             else:
                 interrupted.append((-rung, trial.index, name))

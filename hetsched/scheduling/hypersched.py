@@ -11,7 +11,7 @@ import numpy as np
 from hetsched.cluster import Worker, WorkerId
 from hetsched.scheduling import register
 from hetsched.scheduling.policy import Decision, Dispatch, Stop, WakeAt
-from hetsched.state import Status, Trial
+from hetsched.state import Trial
 from hetsched.view import StateView
 from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
 
@@ -98,7 +98,7 @@ class HyperSched:
         """What ended since the last call: how long it trained, and the milestones that it reached."""
         for trial_id, since in list(self._training_since.items()):
             trial = state.trials[trial_id]
-            if trial.status is Status.RUNNING:
+            if trial_id in state.running:
                 continue
             del self._training_since[trial_id]
             ended = state.now if trial.completed is None else trial.completed

@@ -176,8 +176,8 @@ def iterations_left(state: StateView, trial: Trial) -> float:
     left = float(state.remaining(trial))
     segment = state.running.get(trial.id)
     end = None if segment is None else state.expected_end(segment)
-    if segment is not None and end is not None and end > segment.started:
-        left -= segment.iterations * min(1.0, (state.now - segment.started) / (end - segment.started))
+    if segment is not None and end is not None and end > segment.time:
+        left -= segment.iterations * min(1.0, (state.now - segment.time) / (end - segment.time))
     return max(left, 1e-6)
 
 

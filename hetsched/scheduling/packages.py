@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hetsched.cluster import Worker, WorkerId
 from hetsched.scheduling.free_workers import FreeWorkers
 from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Status, Trial
+from hetsched.state import Trial
 from hetsched.view import StateView
 from hetsched.workload import ExperimentId, TrialId
 
@@ -78,7 +78,7 @@ class PackagePolicy(ABC):
         package = self._packages.get(worker.id)
         while package is not None and package.trials:
             trial = state.trials[package.trials[0]]
-            if trial.status is Status.READY:
+            if state.is_ready(trial):
                 return trial
             package.trials.popleft()  # it has completed
         return self._take_package(state, worker, free, packed)

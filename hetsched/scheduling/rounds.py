@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hetsched.cluster import Worker, WorkerId, WorkerType
 from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Status, Trial
+from hetsched.state import Trial
 from hetsched.view import StateView
 from hetsched.workload import TrialId
 
@@ -113,11 +113,11 @@ class Rounds(ABC):
         """Further segments in this round."""
         for job, lease in list(self._leases.items()):
             trial = state.trials[job]
-            if trial.status is Status.RUNNING:
+            if job in state.running:
                 continue
             fits = int((self._round_start + self._round_s - state.now) * lease.speed)
             there = all(worker in state.workers for worker in lease.workers)
-            if trial.status is Status.READY and fits >= 1 and there:
+            if trial.completed is None and fits >= 1 and there:
                 yield _dispatch(job, lease.workers, min(fits, state.longest_segment(trial)))
             else:
                 del self._leases[job]
@@ -152,7 +152,7 @@ class Rounds(ABC):
                 # Gavel has a boundary at which no job is left. Here nobody asked.
                 self._next_round(state, max(ends.values()))
         if len(trials) > self._seen:
-            new = [trial for trial in islice(trials.values(), self._seen, None) if trial.status is Status.READY]
+            new = [trial for trial in islice(trials.values(), self._seen, None) if state.is_ready(trial)]
             self._seen = len(trials)
             ledger.admit([trial.id for trial in new], [state.experiment(trial).gang for trial in new])
             self._changed = True
