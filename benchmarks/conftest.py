@@ -6,7 +6,7 @@ import pytest
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     session = getattr(config, "_benchmarksession", None)
     lines = [
-        f"{benchmark.name:58} " + "  ".join(f"{key} {value:,.1f}" for key, value in benchmark.extra_info.items())
+        f"{benchmark.name:58} " + "  ".join(f"{key} {value:,.2f}" for key, value in benchmark.extra_info.items())
         for benchmark in (session.benchmarks if session else ())
         if benchmark.extra_info
     ]

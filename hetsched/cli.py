@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from hetsched import commands
 from hetsched.errors import HetschedError, InputError
 from hetsched.host import available_cores
 from hetsched.registry import load_file
+from hetsched.scenario import SpeedUp
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -202,6 +204,13 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--cores", nargs="+", type=count, default=[1], metavar="N", help="default: 1; not for GPUs")
     sub.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    sub.add_argument(
+        "--speed-ups",
+        nargs="+",
+        choices=get_args(SpeedUp),
+        default=[],
+        help="as in [real] of a scenario; for GPUs (default: none)",
+    )
     sub.add_argument("--dataset", help="default: cifar10 for ResNet-18, cifar100 for ResNet-50")
     sub.add_argument("--seconds", type=seconds, default=10.0, help="time spent on each point (default: 10)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the profile to write; must be new")

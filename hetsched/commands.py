@@ -320,6 +320,7 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
                 options.cores,
                 dataset=options.dataset,
                 device=options.device,
+                speed_ups=options.speed_ups,
                 seconds_per_point=options.seconds,
                 on_row=on_row,
             )

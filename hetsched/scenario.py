@@ -412,11 +412,16 @@ class MetricsTable(_Table):
     deadline_s: Seconds | None = None
 
 
+SpeedUp = Literal["bfloat16", "channels-last", "compile"]
+"""How an iteration may be made faster, at the price of other rounding: layers compute in bfloat16 where that is safe
+(PyTorch's autocast), images lie in memory with their channels last, the network is compiled (torch.compile)."""
+
+
 class RealTable(_Table):
     """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`. `model_file`
     is a Python file that registers models; paths are relative to the scenario's file. `report_interval_s` is how often
     a run that is not watched on a terminal says how far it is; with `tensorboard`, Tune writes files for it. `augment`
-    crops and mirrors training images at random."""
+    crops and mirrors training images at random. `speed_ups` are meant for GPUs."""
 
     time_scale: Factor = 1.0
     data_dir: str | None = None
@@ -425,6 +430,7 @@ class RealTable(_Table):
     report_interval_s: float = Field(default=10.0, gt=0, le=1e9)
     tensorboard: bool = False
     augment: bool = False
+    speed_ups: list[SpeedUp] = []
 
 
 PolicyOptions = dict[str, dict[str, bool | int | float | str]]

@@ -21,6 +21,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hetsched.scenario import SpeedUp
+
 if TYPE_CHECKING:
     from real.training import Training
 
@@ -46,6 +48,7 @@ class Point(Struct, frozen=True):
     """How long to time iterations for, at least."""
     least_iterations: int
     started: float
+    speed_ups: list[SpeedUp] = []
 
 
 class Timed(Struct, frozen=True):
@@ -206,7 +209,7 @@ def _started(point: Point) -> "Training":
 
     train, test = random_images(2 * point.batch_size), random_images(EVALUATION_BATCH)
     images = Images(point.dataset, *train, *test, classes=classes(point.dataset), synthetic=True)
-    settings = Settings(point.model, point.dataset, point.batch_size)
+    settings = Settings(point.model, point.dataset, point.batch_size, speed_ups=tuple(point.speed_ups))
     training = Training(settings, device=point.device, threads=len(point.cores), images=images)
     _synchronise(point)
     return training

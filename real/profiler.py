@@ -20,6 +20,7 @@ import msgspec
 from hetsched.errors import HetschedError
 from hetsched.host import available_cores
 from hetsched.profiles import ProfileRow
+from hetsched.scenario import SpeedUp
 from real.measuring import Measured, Point, command, environment
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
@@ -40,6 +41,7 @@ def measure(
     *,
     dataset: str | None = None,
     device: str = "cpu",
+    speed_ups: Sequence[SpeedUp] = (),
     seconds_per_point: float = 10.0,
     least_iterations: int = 5,
     on_row: Callable[[ProfileRow], None] | None = None,
@@ -56,6 +58,7 @@ def measure(
         dataset: the data set that the rows are filed under and whose number of classes is used; None: the
             model's own from `DATASET_OF`.
         device: "cpu" or "cuda".
+        speed_ups: what makes iterations faster, as in a scenario's `[real]`.
         seconds_per_point: how long to time iterations for, at each point.
         least_iterations: iterations to time even if that takes longer.
         on_row: called with each row as it is measured.
@@ -102,6 +105,7 @@ def measure(
                     seconds=seconds_per_point,
                     least_iterations=least_iterations,
                     started=time.time(),
+                    speed_ups=list(speed_ups),
                 )
                 row = _row(point, _measured_apart(point), len(available))
                 of_this_model.append(row)
@@ -143,7 +147,8 @@ def _row(point: Point, measured: Measured, available: int) -> ProfileRow:
         object_store_restore_s=_rounded(measured.memory_load_s),
         sharing=None if measured.sharing is None else _rounded(measured.sharing),
         provenance=f"measured {datetime.date.today().isoformat()} by hetsched profile on {hardware}, "
-        f"torch {measured.torch_version}, {cores} of {available} cores, random images",
+        f"torch {measured.torch_version}, {cores} of {available} cores, random images"
+        + "".join(f", {speed_up}" for speed_up in point.speed_ups),
     )
 
 

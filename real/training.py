@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from hetsched.errors import HetschedError, nearest
+from hetsched.scenario import SpeedUp
 from real import checkpoint_file, data
 from real.augmentation import augmented
 from real.models import build, load_models
@@ -36,7 +37,7 @@ class Settings:
 
     `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
     models (see `real.models`), and is to be found under that name wherever this is trained. With `augment`, training
-    images are cropped and mirrored at random (`real.augmentation`).
+    images are cropped and mirrored at random (`real.augmentation`). `speed_ups`: see `hetsched.scenario.SpeedUp`.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Settings:
     evaluation_images: int | None = None
     model_file: Path | None = None
     augment: bool = False
+    speed_ups: tuple[SpeedUp, ...] = ()
 
 
 class Training:
@@ -66,7 +68,7 @@ class Training:
         `images` replaces those that `settings` names, for callers that already have some.
 
         Raises:
-            ValueError: unknown model, or a batch larger than the training set.
+            ValueError: unknown model, a batch larger than the training set, or a model that cannot be compiled.
             data.DataError: the images cannot be had.
         """
         torch.set_num_threads(threads)
@@ -86,10 +88,14 @@ class Training:
         self._train_labels = images.train_labels.to(self._device)
         self._test_images = images.test_images.to(self._device)
         self._test_labels = images.test_labels.to(self._device)
-        self._model = build(settings.model, self._classes).to(self._device)
+        self._layout = torch.channels_last if "channels-last" in settings.speed_ups else torch.contiguous_format
+        self._model = build(settings.model, self._classes).to(self._device).to(memory_format=self._layout)
+        self._network = torch.compile(self._model) if "compile" in settings.speed_ups else self._model
         self._optimizer: torch.optim.SGD | None = None
         self._seed = 0
         self._order: tuple[tuple[int, int], Tensor] | None = None  # (seed, epoch) and its order of the images
+        if "compile" in settings.speed_ups:
+            self._compile()
 
     def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
         """Start a trial: fresh weights and optimizer, both a function of `seed`, and no iterations done.
@@ -99,7 +105,7 @@ class Training:
         """
         group = _sgd_group(hyperparameters)  # first of all, so that a refusal changes nothing
         torch.manual_seed(seed)
-        self._model = build(self.settings.model, self._classes).to(self._device)
+        self._model.load_state_dict(build(self.settings.model, self._classes).state_dict())
         self._optimizer = torch.optim.SGD(self._model.parameters())
         self._optimizer.param_groups[0].update(group)
         self._seed = seed
@@ -132,7 +138,7 @@ class Training:
             images, labels = self._batch(self.iterations, batch_size or self.settings.batch_size)
             torch.manual_seed(_mixed(self._seed, self.iterations))  # for models with dropout
             optimizer.zero_grad()
-            loss: Tensor = cross_entropy(self._model(images), labels)
+            loss: Tensor = cross_entropy(self._answers(images), labels)
             loss.backward()
             optimizer.step()
             total += loss.detach()  # stays on the device: reading it would wait for a GPU every step
@@ -155,7 +161,7 @@ class Training:
         with torch.inference_mode():
             for start in range(0, len(self._test_labels), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
-                answers = self._model(_normalised(self._test_images[batch]))
+                answers = self._answers(self._test_images[batch])
                 correct += (answers.argmax(1) == self._test_labels[batch]).sum()
                 finite &= answers.isfinite().all()
         return float(correct.item() / len(self._test_labels)) if finite else 0.0
@@ -217,13 +223,37 @@ class Training:
         optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
         self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
 
+    def _answers(self, images: Tensor) -> Tensor:
+        """Return the logits (n, classes) of images (n, 3, 32, 32)."""
+        normalised = _normalised(images).contiguous(memory_format=self._layout)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled="bfloat16" in self.settings.speed_ups):
+            answers: Tensor = self._network(normalised)
+        return answers.float()
+
+    def _compile(self) -> None:
+        """Compile the network now, as a part of the worker's start, and not in its first segment. The weights that this
+        leaves behind are nobody's: every trial brings its own."""
+        size = self.settings.batch_size
+        try:
+            self._model.train()
+            cross_entropy(self._answers(self._train_images[:size]), self._train_labels[:size]).backward()
+            self._model.zero_grad()
+            self._model.eval()
+            with torch.inference_mode():
+                self._answers(self._test_images[:EVALUATION_BATCH])
+        except Exception as error:  # whatever torch.compile meets: no compiler, a layer that it does not know
+            raise ValueError(
+                f"speed_ups: {self.settings.model} cannot be compiled on this machine ({type(error).__name__}: "
+                f"{_first_line(error)}); leave out 'compile'"
+            ) from error
+
     def _ready(self) -> torch.optim.SGD:
         if self._optimizer is None:
             raise RuntimeError("this Training holds no trial: call reset or load first")
         return self._optimizer
 
     def _batch(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
-        """Return images (size, 3, 32, 32) float and labels (size,): a pure function of the seed and `iteration`.
+        """Return images (size, 3, 32, 32) and labels (size,): a pure function of the seed and `iteration`.
 
         Each epoch goes through all images once in an order of its own, less those that fill no whole batch.
         """
@@ -236,7 +266,7 @@ class Training:
         images = self._train_images[chosen]
         if self.settings.augment:
             images = augmented(images, _mixed(self._seed, iteration))
-        return _normalised(images), self._train_labels[chosen]
+        return images, self._train_labels[chosen]
 
 
 def _first_line(error: Exception) -> str:

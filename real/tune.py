@@ -218,6 +218,7 @@ def _plans(
         experiment.evaluation_images,
         _path(scenario.real.model_file),
         scenario.real.augment,
+        tuple(scenario.real.speed_ups),
     )
     hosts = {node.id: node.address or node.id for node in scenario.cluster_spec()}
     taken: Counter[str | None] = Counter()
