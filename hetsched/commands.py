@@ -480,9 +480,9 @@ def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
             raise InputError(f"{name}: {data_dir}: no such folder")
         changes["data_dir"] = str(data_dir.resolve())
     if scenario.real.model_file is not None:
-        model_file = options.scenario.parent / scenario.real.model_file
+        model_file = path.parent / scenario.real.model_file
         if not model_file.is_file():
-            raise InputError(f"{options.scenario}: real.model_file: {model_file}: no such file")
+            raise InputError(f"{path}: real.model_file: {model_file}: no such file")
         changes["model_file"] = str(model_file.resolve())
     if options.address is not None:
         changes["address"] = options.address

@@ -17,6 +17,8 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.backend import LOG_NAME
+from hetsched.cli import parser
+from hetsched.commands import begun_run
 from hetsched.dispatcher import Dispatcher
 from hetsched.errors import InputError
 from hetsched.events import (
@@ -37,6 +39,7 @@ from hetsched.events import (
 )
 from hetsched.profiles import write_profile
 from hetsched.resume import remember, take_log, take_up, workers_of
+from hetsched.run_plan import RunPlan
 from hetsched.scenario import parse_strategy
 from hetsched.state import State, replay
 from tests.conftest import Simulate, make_scenario, profile_row
@@ -461,6 +464,17 @@ def test_policy_that_raises(folder: Path) -> None:
     Command(folder, "run", "--resume", "out", "--policy-file", "mended.py").end()
     check_complete(log)
     assert [event.forgot for event in events(log, RunResumed)] == [None]
+
+
+def test_the_file_of_models_is_found_again(folder: Path) -> None:
+    (folder / "models.py").write_text("")
+    (folder / "scenario.toml").write_text(SCENARIO + f'[real]\nmodel_file = "{folder / "models.py"}"\n')
+    RunPlan("fusion+fifo", [0], [], "0").save(folder)
+    scenario, *_ = begun_run(parser().parse_args(["run", "--resume", str(folder)]))
+    assert scenario.real.model_file == str(folder / "models.py")
+    (folder / "models.py").unlink()
+    with pytest.raises(InputError, match="scenario.toml: real.model_file: .*models.py: no such file"):
+        begun_run(parser().parse_args(["run", "--resume", str(folder)]))
 
 
 def test_wrong_folder(folder: Path) -> None:
