@@ -68,7 +68,8 @@ class Training:
         `images` replaces those that `settings` names, for callers that already have some.
 
         Raises:
-            ValueError: unknown model, a batch larger than the training set, or a model that cannot be compiled.
+            ValueError: unknown model, or a batch larger than the training set.
+            HetschedError: a model that cannot be compiled here.
             data.DataError: the images cannot be had.
         """
         torch.set_num_threads(threads)
@@ -241,10 +242,14 @@ class Training:
             self._model.eval()
             with torch.inference_mode():
                 self._answers(self._test_images[:EVALUATION_BATCH])
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # whatever torch.compile meets: no compiler, a layer that it does not know
-            raise ValueError(
-                f"speed_ups: {self.settings.model} cannot be compiled on this machine ({type(error).__name__}: "
-                f"{_first_line(error)}); leave out 'compile'"
+            cause = getattr(error, "inner_exception", error)
+            reason = " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
+            raise HetschedError(
+                f"speed_ups: {self.settings.model} cannot be compiled on this machine ({type(cause).__name__}: "
+                f"{reason[:400]}); leave out 'compile'"
             ) from error
 
     def _ready(self) -> torch.optim.SGD:

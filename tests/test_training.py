@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from hetsched.errors import HetschedError  # noqa: E402
 from hetsched.scenario import SpeedUp  # noqa: E402
 from real.augmentation import augmented  # noqa: E402
 from real.snapshot import copied, take  # noqa: E402
@@ -325,8 +326,8 @@ def test_speed_ups_train_the_same_trial_with_other_rounding(tmp_path: Path, spee
 
 def test_a_network_that_cannot_be_compiled_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(images: Tensor) -> Tensor:
-        raise RuntimeError("no compiler")
+        raise RuntimeError("backend failed:\nno compiler")
 
     monkeypatch.setattr(torch, "compile", lambda model: fails)
-    with pytest.raises(ValueError, match="speed_ups: resnet18 cannot be compiled .*RuntimeError: no compiler"):
+    with pytest.raises(HetschedError, match="resnet18 cannot be compiled .*RuntimeError: backend failed: no compiler"):
         Training(replace(SMALL, speed_ups=("compile",)))
