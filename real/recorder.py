@@ -2,9 +2,9 @@
 
     python -m real.recorder --out FILE.csv --data-dir DIR     # recordings as they are shipped
     python -m real.recorder --out FILE.csv --data-dir DIR --model resnet50 --dataset cifar100 --device cuda \
-        --batch-sizes 512 --iterations 1000 --recordings 64
+        --batch-sizes 512 --iterations 1000 --recordings 64 --jobs 4
 
-What is finished is in the file at once: Ctrl-C loses the recording that is under way, no more. The simulator's
+What is finished is in the file at once: Ctrl-C loses the recordings that are under way, no more. The simulator's
 learning-curve models are fitted to such files, or replay them; docs/learning.md describes the columns.
 """
 
@@ -12,15 +12,22 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from functools import lru_cache, partial
+from itertools import islice
 from math import exp, log
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
+from torch import cuda
 
+from hetsched.cli import count
 from hetsched.errors import HetschedError, InputError
 from real import data
+from real.models import constructor
 from real.training import Settings, Training
 
 COLUMNS = (
@@ -97,34 +104,96 @@ def record(
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        if options.out.exists():
-            raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
-        if options.iterations % options.every:
-            raise InputError(f"--iterations {options.iterations}: must be a multiple of --every {options.every}")
-        settings = Settings(
-            options.model, options.dataset, max(options.batch_sizes), options.data_dir, None, options.test_images
-        )
-        training = Training(settings, device=options.device, threads=options.threads)
-        with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            for number in range(options.recordings):
-                started = time.perf_counter()
-                chosen = configuration(
-                    number, options.recordings, options.batch_sizes, options.iterations, options.every
-                )
-                lines = record(training, chosen, 1000 + number, options.iterations, options.every)
-                writer.writerows({"recording": number, **line} for line in lines)
-                file.flush()
-                seconds = time.perf_counter() - started
-                print(f"{number}: {chosen}: accuracy {lines[-1]['accuracy']}, {seconds:.0f} s", file=sys.stderr)
-    except (HetschedError, ValueError) as error:
+        _check(options)
+        with options.out.open("x", newline="") as file:
+            finished = _write(file, options)
+    except (HetschedError, ValueError, OSError, RuntimeError) as error:
         print(f"real.recorder: {error}", file=sys.stderr)
         return 2 if isinstance(error, (InputError, ValueError)) else 1
-    except KeyboardInterrupt:
-        print(f"real.recorder: interrupted; what was finished is in {options.out}", file=sys.stderr)
+    if finished < options.recordings:
+        print(f"real.recorder: interrupted; {finished} recordings were finished", file=sys.stderr)
         return 130
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises InputError for what is wrong, before anything is done."""
+    if options.out.exists():
+        raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
+    if not options.out.parent.is_dir():
+        raise InputError(f"--out {options.out}: there is no folder {options.out.parent}; make it first")
+    if options.iterations % options.every:
+        raise InputError(f"--iterations {options.iterations}: must be a multiple of --every {options.every}")
+    if options.device == "cuda" and not cuda.is_available():
+        raise InputError("--device cuda: torch finds no GPU on this machine; record on the cpu instead")
+    constructor(options.model)
+
+
+def _write(file: TextIO, options: argparse.Namespace) -> int:
+    """Write recordings as they are finished, and return how many there are: not all after Ctrl-C. The file of none is
+    deleted."""
+    finished = 0
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    try:
+        for number, lines, seconds in _recordings(options):
+            writer.writerows({"recording": number, **line} for line in lines)
+            file.flush()
+            finished += 1
+            chosen = _configuration(options, number)
+            print(f"{number}: {chosen}: accuracy {lines[-1]['accuracy']}, {seconds:.0f} s", file=sys.stderr)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if not finished:
+            options.out.unlink()
+    return finished
+
+
+def _configuration(options: argparse.Namespace, number: int) -> Configuration:
+    return configuration(number, options.recordings, options.batch_sizes, options.iterations, options.every)
+
+
+class Finished(NamedTuple):
+    """A recording: its number, its lines, and the seconds that it took."""
+
+    number: int
+    lines: list[dict[str, object]]
+    seconds: float
+
+
+def _recordings(options: argparse.Namespace) -> Iterator[Finished]:
+    """As they are finished, so many at once. After Ctrl-C or an error no other one begins."""
+    numbers = iter(range(options.recordings))
+    record_one = partial(_recording, options)
+    if options.jobs == 1:
+        yield from map(record_one, numbers)
+        return
+    # Fresh processes, as a GPU cannot be used after a fork. None is given work before it is idle: what the pool has
+    # been given, it does.
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        under_way = {pool.submit(record_one, number) for number in islice(numbers, options.jobs)}
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(record_one, number) for number in islice(numbers, len(done))}
+            for each in done:
+                yield each.result()
+
+
+def _recording(options: argparse.Namespace, number: int) -> Finished:
+    settings = Settings(
+        options.model, options.dataset, max(options.batch_sizes), options.data_dir, None, options.test_images
+    )
+    training = _training(settings, options.device, options.threads)
+    started = time.perf_counter()
+    lines = record(training, _configuration(options, number), 1000 + number, options.iterations, options.every)
+    return Finished(number, lines, time.perf_counter() - started)
+
+
+@lru_cache(maxsize=1)
+def _training(settings: Settings, device: str, threads: int) -> Training:
+    """This process's, for one recording after the other."""
+    return Training(settings, device=device, threads=threads)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,13 +205,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--dataset", default="cifar10", choices=sorted(data.DATASETS))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    parser.add_argument("--recordings", type=int, default=52, metavar="N")
-    parser.add_argument("--iterations", type=int, default=300, metavar="N")
-    parser.add_argument("--every", type=int, default=25, metavar="N", help="iterations between evaluations")
-    parser.add_argument("--test-images", type=int, default=1000, metavar="N", help="images of an evaluation")
+    numbers: list[tuple[str, int, str]] = [
+        ("--threads", 1, "CPU threads"),
+        ("--jobs", 1, "processes at once"),
+        ("--recordings", 52, "how many"),
+        ("--iterations", 300, "of a recording"),
+        ("--every", 25, "iterations between evaluations"),
+        ("--test-images", 1000, "images of an evaluation"),
+    ]
+    for name, default, what in numbers:
+        parser.add_argument(name, type=count, default=default, metavar="N", help=f"{what} (default: {default})")
     parser.add_argument(
-        "--batch-sizes", type=int, nargs="+", default=[16, 32, 32, 32, 64], metavar="N", help="drawn from this list"
+        "--batch-sizes", type=count, nargs="+", default=[16, 32, 32, 32, 64], metavar="N", help="drawn from this list"
     )
     return parser
 
