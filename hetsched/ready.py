@@ -14,9 +14,9 @@ MOST_TAKEN = 500
 class ReadyTrials(Sequence["Trial"]):
     """Trials by iterations, those with as many by index. Only the state changes it.
 
-    Plain sorted lists: finding a place takes O(log n) steps, and for as many trials as clusters have (ten thousand),
-    moving the rest of a list up in one stroke costs less than the bookkeeping of a tree. Trials are mostly taken from
-    the front, where nothing moves until `MOST_TAKEN` are gone.
+    A flat sorted array and a list beside it: finding a place takes O(log n) steps, and for as many trials as clusters
+    have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
+    taken from the front, where nothing moves until `MOST_TAKEN` are gone.
 
     The order of arrival is kept, too, once somebody has asked for it.
     """

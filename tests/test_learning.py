@@ -1,6 +1,7 @@
 """Learning-curve models: the fitted one, the replayed one, and one of a user's own."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,16 @@ from hypothesis import strategies as st
 from hetsched.cli import main
 from hetsched.errors import InputError
 from hetsched.workload import TrialKind
-from sim.learning.fit import curve_of, errors, fit, predicted
-from sim.learning.recordings import SHIPPED, mean_curve, read_recordings, split
+from sim.learning.fit import BOUNDS, curve_of, errors, fit_parts, parts, predicted
+from sim.learning.fit import main as fit_command
+from sim.learning.recordings import SHIPPED, mean_curve, read_recordings
 from sim.learning.sgd import SGDCurve
 from sim.learning.tabular import Tabular
 
 KIND = TrialKind("resnet18", "cifar10", 32)
 CURVE = SGDCurve()
 REPLAY = Tabular()
+DEMO = Path(__file__).parent.parent / "examples" / "demo.toml"
 RECORDINGS = read_recordings(SHIPPED / "resnet18-cifar10-cpu.csv")
 
 
@@ -27,29 +30,52 @@ def trained(lr: float, momentum: float = 0.0, iterations: int = 300, batch_size:
     return CURVE.accuracy(CURVE.train(CURVE.fresh(kind), kind, hyperparameters, iterations))
 
 
-def test_the_shipped_recordings_are_what_the_docs_say() -> None:
-    assert len(RECORDINGS) >= 24
-    assert {recording.kind.batch_size for recording in RECORDINGS} == {16, 32, 64}
-    assert all(recording.evaluations[-1].iteration == 300 for recording in RECORDINGS)
-    assert sum(recording.has_schedule for recording in RECORDINGS) >= len(RECORDINGS) / 5
+@pytest.mark.parametrize(
+    ("file", "number", "batch_sizes", "iterations"),
+    [
+        ("resnet18-cifar10-cpu", 52, {16, 32, 64}, 300),
+        ("resnet18-cifar10-h200", 33, {512}, 1000),
+        ("resnet18-cifar-cifar10-h200", 8, {128}, 1000),
+        ("resnet50-cifar10-h200", 3, {512}, 1000),
+    ],
+)
+def test_the_shipped_recordings_are_what_the_docs_say(
+    file: str, number: int, batch_sizes: set[int], iterations: int
+) -> None:
+    recordings = read_recordings(SHIPPED / f"{file}.csv")
+    assert len(recordings) == number
+    assert {recording.kind.batch_size for recording in recordings} == batch_sizes
+    assert {recording.kind.model for recording in recordings} == {file.partition("-cifar10")[0]}
+    assert all(recording.evaluations[-1].iteration == iterations for recording in recordings)
+    assert sum(recording.has_schedule for recording in recordings) >= number / 5
 
 
 def test_a_fit_to_three_quarters_predicts_the_rest() -> None:
-    """The issue's thresholds, and a good deal better than to know the mean curve only."""
-    to_fit, held_out = split(RECORDINGS)
-    assert len(held_out) == pytest.approx(len(RECORDINGS) / 4, abs=1)
-    assert not {r.name for r in to_fit} & {r.name for r in held_out}
-    constants = fit(to_fit)
-    model = SGDCurve(**constants)
-    found = errors(lambda recording: predicted(model, recording), held_out)
-    assert found.mean_absolute_error <= 0.05
-    assert found.spearman >= 0.8
-    trivial = errors(curve_of(mean_curve(to_fit)), held_out)
-    assert found.mean_absolute_error < trivial.mean_absolute_error / 2
-    shipped = errors(lambda recording: predicted(CURVE, recording), held_out)
-    assert shipped.mean_absolute_error == pytest.approx(
-        found.mean_absolute_error, abs=0.002
-    )  # the defaults are this fit
+    """The CPU's recordings and the GPU's: the thresholds, and much better than to know the mean curve only."""
+    found = parts(sorted(SHIPPED.glob("*.csv")), "resnet18")
+    assert [part.name for part in found] == ["resnet18-cifar10-cpu", "resnet18-cifar10-h200"]
+    model = SGDCurve(**fit_parts(found, tuple(BOUNDS)))
+    for part in found:
+        assert len(part.held_out) == pytest.approx((len(part.to_fit) + len(part.held_out)) / 4, abs=1)
+        assert not {r.name for r in part.to_fit} & {r.name for r in part.held_out}
+        fitted = errors(lambda recording: predicted(model, recording), part.held_out)
+        assert fitted.mean_absolute_error <= 0.05
+        assert fitted.spearman >= 0.8
+        trivial = errors(curve_of(mean_curve(part.to_fit)), part.held_out)
+        assert fitted.mean_absolute_error < trivial.mean_absolute_error / 1.5
+        shipped = errors(lambda recording: predicted(CURVE, recording), part.held_out)
+        same = pytest.approx(fitted.mean_absolute_error, abs=0.002)
+        assert shipped.mean_absolute_error == same  # the defaults are this fit
+
+
+def test_a_network_with_few_recordings_is_fitted_in_a_few_constants(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the demo has what comes out of it."""
+    assert fit_command(["--model", "resnet18-cifar", "--constants", "scale", "power"]) == 0
+    said = capsys.readouterr().out
+    options = tomllib.loads(DEMO.read_text())["learning"]["options"]
+    assert options == tomllib.loads(said.partition("\n┏")[0])["learning"]["options"]
+    assert fit_command(["--model", "vgg"]) == 2
+    assert "--model vgg: no recording of it in" in capsys.readouterr().err
 
 
 def test_accuracy_depends_on_rate_momentum_and_batch_size() -> None:
@@ -110,7 +136,9 @@ def test_a_replayed_trial_goes_on_from_where_it_is_when_its_hyperparameters_chan
 
 
 def test_what_was_not_recorded_cannot_be_replayed() -> None:
-    with pytest.raises(InputError, match="no recording of resnet50 on cifar100.*resnet18 on cifar10"):
+    with pytest.raises(
+        InputError, match="no recording of resnet50 on cifar100.*resnet18 on cifar10.*resnet50 on cifar10"
+    ):
         Tabular().fresh(TrialKind("resnet50", "cifar100", 32))
 
 
@@ -146,9 +174,8 @@ def test_a_bad_recording_file_is_one_line_that_says_why(text: str, message: str,
 def test_options_that_cannot_be_are_one_line_that_says_why(
     options: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    demo = (Path(__file__).parent.parent / "examples" / "demo.toml").read_text()
     scenario = tmp_path / "s.toml"
-    scenario.write_text(demo.partition("[learning.options]")[0] + "[learning.options]\n" + options)
+    scenario.write_text(DEMO.read_text().partition("[learning.options]")[0] + "[learning.options]\n" + options)
     assert main(["simulate", str(scenario), "--strategy", "fusion+fifo", "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
 

@@ -37,7 +37,9 @@ def test_the_demo_gives_the_table_of_the_readme(tmp_path: Path, capfdbinary: pyt
         assert f"| {figures['makespan_s']['mean']:,.0f} |" in row
         ratios = [figures[key] for key in ("workers_bound_ratio", "bound_ratio", "speedup_vs_baseline")]
         assert f"| {ratios[0]:.2f} | {ratios[1]:.2f} | {ratios[2]:.2f} |" in row
-        assert f"| {figures['mean_jct_s']:,.0f} | {figures['jct_bound_ratio']:.2f} |" in row
+        jct = f"| {figures['mean_jct_s']:,.0f} | {figures['jct_bound_ratio']:.2f} |"
+        assert f"{jct} {figures['best_accuracy']:.3f} | {figures['utilisation']:.0%} |" in row
+        assert figures["verdict"] == "the baseline" or f"    {name}: {figures['verdict']}\n" in README
         assert figures["bound_ratio"] >= 1
     assert strategies["fusion+hrfs"]["speedup_vs_baseline"] > 1
     assert strategies["fusion+least-progress"]["speedup_vs_baseline"] > 1
