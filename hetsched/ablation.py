@@ -66,6 +66,7 @@ def ablate(
     runs: dict[str, list[Metrics]] = {}
     for name, variant in variants(scenario).items():
         runs[name] = []
+        variant.save(folder / name.replace(" ", "-"))  # for `hetsched replay`
         for seed in seeds:
             home = folder / name.replace(" ", "-") / f"seed-{seed}"
             runs[name].append(carry_out("sim", variant, strategy, seed, home)[0].metrics)

@@ -209,16 +209,19 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
     """Measure a profile of what will run (or take --profile), predict with the simulator, run for real, and print
     predicted against measured with signed errors."""
     scenario = real_scenario(options, options.scenario)
-    strategies = [parse_strategy(name, "--strategies") for name in options.strategies or scenario.strategies]
+    names = dict.fromkeys(options.strategies or scenario.strategies)
+    strategies = [parse_strategy(name, "--strategies") for name in names]
     seeds = seeds_of(options, scenario)
-    given = StepTimes(read_profile(options.profile)) if options.profile else None
-    if given is not None:
+    given = None
+    if options.profile:
+        given = StepTimes(read_profile(options.profile), extrapolate=scenario.profile.extrapolate)
         scenario = scenario.replace_times(given)
+    scenario = scenario.keep_workers(strategies)  # probed, predicted and measured on the same ones
     for strategy in strategies:
         if given is not None:
             check_in(options.profile, scenario, strategy)
         else:
-            scenario.workers(strategy)
+            validating.check_pace(scenario.workers(strategy))
     folder = new_folder(options.out, "validate", scenario)
     agreements: dict[str, validating.Agreement] = {}
     everything: dict[str, list[Metrics]] = {}
@@ -228,6 +231,7 @@ def validate(options: argparse.Namespace, emit: Emit) -> None:
             probed[strategy.allocation] = probe(scenario, strategy.allocation, folder)
         predicting = probed.get(strategy.allocation, scenario)
         predicting.save(folder / "predicted" / str(strategy))
+        scenario.save(folder / "measured" / str(strategy))  # for `hetsched replay`
         predicted, measured = [], []
         for seed in seeds:
             home = run_folder(folder / "predicted", strategy, seed)
@@ -302,6 +306,8 @@ def profile(options: argparse.Namespace, emit: Emit) -> None:
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
     measure = load_part("hetsched.profilers", "torch", "profiling")
+    for name in ("models", "batch_sizes", "cores"):  # a profile has one row for each
+        setattr(options, name, list(dict.fromkeys(getattr(options, name))))
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
     measured: list[ProfileRow] = []
@@ -527,11 +533,13 @@ def check_in(path: Path, scenario: Scenario, strategy: Strategy) -> None:
 def probe(scenario: Scenario, allocation: str, folder: Path) -> Scenario:
     """The scenario as a short real run on the workers of that allocation policy shows it to be."""
     strategy = Strategy(allocation, validating.PROBE)
-    probing = validating.probe_scenario(scenario, len(scenario.workers(strategy)))
+    workers = scenario.workers(strategy)
+    probing = validating.probe_scenario(scenario, len(workers))
     home = folder / "probe" / allocation
     with live_view("profiling with", probing, strategy, scenario.first_seed) as view:
         run, _ = carry_out("ray", probing, strategy, scenario.first_seed, home, view.listen)
     calibration = validating.calibrate(read_log(run.log), f"measured by the probe run in {home}")
+    calibration = validating.completed(calibration, scenario, workers)
     write_profile(home / "profile.csv", calibration.rows)
     return validating.calibrated(scenario, calibration)
 

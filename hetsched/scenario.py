@@ -6,7 +6,7 @@ nearest right spelling.
 
 import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -482,6 +482,7 @@ class Scenario(_Table):
     _folder: Path = PrivateAttr(default=Path())
     _times: StepTimes | None = PrivateAttr(default=None)
     _jobs: list[Experiment] | None = PrivateAttr(default=None)
+    _kept_workers: dict[str, list[Worker]] = PrivateAttr(default_factory=dict)
 
     @property
     def charged_times(self) -> StepTimes:
@@ -543,6 +544,8 @@ class Scenario(_Table):
         Raises PolicyError, naming the policy, if they cannot be or the policy raises, and InputError if the policy says
         that cluster, workload or profile do not suit it.
         """
+        if strategy.allocation in self._kept_workers:
+            return list(self._kept_workers[strategy.allocation])
         cluster, workload = self.cluster_spec(), self.workload_spec()
         policy = allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
         try:
@@ -597,6 +600,13 @@ class Scenario(_Table):
         """A copy that uses `times` in place of its profile's sources."""
         copy = self.model_copy()
         copy._times = times
+        return copy
+
+    def keep_workers(self, strategies: Iterable[Strategy]) -> "Scenario":
+        """A copy in which these strategies' allocation policies have decided: neither other step times nor another
+        workload, in copies of it, change their workers."""
+        copy = self.model_copy()
+        copy._kept_workers = {strategy.allocation: self.workers(strategy) for strategy in strategies}
         return copy
 
 

@@ -7,8 +7,10 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from hetsched.cluster import WorkerId, WorkerType
+from hetsched.cluster import Worker, WorkerId, WorkerType
+from hetsched.errors import InputError
 from hetsched.events import Event, SegmentEnded, SegmentStarted, read_log
 from hetsched.metrics import Metrics
 from hetsched.profiles import ProfileRow, StepTimes
@@ -95,7 +97,7 @@ def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
             }
         )
         for experiment in scenario.workload.experiments
-        for interval in [max(2, experiment.experiments()[0].interval // 2)]
+        for interval in [max(2, min(experiment.experiments()[0].interval // 2, experiment.stop_iterations // 4))]
     ]
     return scenario.replace(workload=scenario.workload.model_copy(update={"experiments": experiments}))
 
@@ -165,10 +167,55 @@ def _cv(values: Sequence[float], factor: float = 1.0) -> float | None:
     return factor * stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
 
 
+def check_pace(workers: Iterable[Worker]) -> None:
+    """Raises InputError where of one type some workers are paced and others not: a profile has one time for all."""
+    paced: dict[WorkerType, Worker] = {}
+    for worker in workers:
+        other = paced.setdefault(worker.type._replace(pace=None), worker)
+        if (other.pace is None) != (worker.pace is None):
+            raise InputError(
+                f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
+                "so a probe cannot tell their step times apart; give both a pace, or neither, or --profile"
+            )
+
+
+def completed(calibration: Calibration, scenario: Scenario, workers: Iterable[Worker]) -> Calibration:
+    """With a row for every kind of trial on every type of worker.
+
+    What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
+    that profile. Raises InputError for a pair that the profile does not know either.
+    """
+    rows = {(row.kind, row.worker_type): row for row in calibration.rows}
+    kinds = [kind for experiment in scenario.workload_spec().experiments for kind in experiment.kinds]
+    for worker in dict.fromkeys(worker.type._replace(pace=None) for worker in workers):
+        seen = [row for (_, there), row in rows.items() if there == worker]
+        for kind in kinds:
+            if (kind, worker) in rows:
+                continue
+            wanted = scenario.times.seconds_per_iteration(kind, worker)
+            slower = [
+                row.seconds_per_iteration / profiled
+                for row in seen
+                if (profiled := scenario.times.seconds_per_iteration(row.kind, worker)) is not None
+            ]
+            if wanted is None or not slower:
+                raise InputError(
+                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help; measure "
+                    "it with 'hetsched profile' and give the file as --profile"
+                )
+            seconds = wanted * fmean(slower)
+            provenance = f"{seen[0].provenance}; the step time by the scenario's profile"
+            update = {"batch_size": kind.batch_size, "seconds_per_iteration": seconds, "provenance": provenance}
+            rows[kind, worker] = seen[0].model_copy(update=update)
+    return replace(calibration, rows=list(rows.values()))
+
+
 def calibrated(scenario: Scenario, calibration: Calibration) -> Scenario:
     """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
     overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
-    return scenario.replace(overheads=overheads).replace_times(StepTimes(calibration.rows))
+    return scenario.replace(overheads=overheads).replace_times(
+        StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
+    )
 
 
 class Repetition(NamedTuple):

@@ -177,6 +177,19 @@ def test_simulate_prints_the_state_that_its_log_replays_to(
     assert run["completed"] == run["trials"] == 8
 
 
+def test_ablation_says_what_each_part_takes_and_its_runs_can_be_replayed(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    found = document(capfdbinary, "simulate", "s.toml", "--strategy", "fusion+hrfs", "--ablate", "--out", "out")[
+        "variants"
+    ]
+    assert {"everything", "without start_up", "without evaluation", "training alone"} <= set(found)
+    bare, whole = found["training alone"]["makespan_s"], found["everything"]["makespan_s"]
+    assert bare < found["without evaluation"]["makespan_s"] < whole
+    replayed = document(capfdbinary, "replay", "out/without-start_up/seed-0")
+    assert replayed["alike"] == replayed["decisions"] > 0
+
+
 def test_bound_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     found = document(capfdbinary, "bound", "s.toml")
     # A K80 at 2 iterations a second and 8 cores at 1/4 each: 800 iterations at 4 a second.

@@ -135,6 +135,8 @@ def test_validate_prints_predicted_against_measured(folder: Path) -> None:
         max(event.time for event in read_log(measured) if isinstance(event, SegmentEnded))
     ]
     assert json.loads((folder / "out" / "summary.json").read_text())["strategies"] == found["strategies"]
+    again = document(folder, "replay", str(measured.parent))
+    assert again["alike"] == again["decisions"] > 0
 
 
 def test_cifar10_is_trained_with_pbt(folder: Path, cifar10: Path) -> None:

@@ -5,16 +5,20 @@ from pathlib import Path
 import pytest
 
 from hetsched.cluster import WorkerId
+from hetsched.errors import InputError
 from hetsched.events import SegmentEnded, SegmentStarted, read_log
 from hetsched.metrics import measure
 from hetsched.scenario import Scenario, parse_strategy
 from hetsched.validate import (
     Agreement,
+    Calibration,
     OrderAgreement,
     Repetition,
     agreement,
     calibrate,
     calibrated,
+    check_pace,
+    completed,
     decisions,
     error,
     mean_absolute_error_percent,
@@ -22,7 +26,7 @@ from hetsched.validate import (
     probe_scenario,
 )
 from hetsched.workload import TrialId, TrialKind
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_scenario, profile_row
 
 NODES = (
     {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},
@@ -63,6 +67,41 @@ def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> No
         assert any(parts.start_up_s > 0 for parts in here)
         assert any(parts.start_up_s == 0 for parts in here)
     assert any(event.parts.restore_s > 0 for event in ended)
+
+
+def test_the_probe_is_no_longer_than_a_run() -> None:
+    scenario = make_scenario(NODES, stop_iterations=100, pbt={"enabled": False})
+    [experiment] = probe_scenario(scenario, 3).workload_spec().experiments
+    assert experiment.stop_iterations <= 100
+
+
+def test_what_the_probe_did_not_meet_is_the_profiles_at_the_speed_that_it_found() -> None:
+    rows = [profile_row(batch_size=32, seconds=1.0), profile_row(batch_size=64, seconds=1.5)]
+    scenario = make_scenario([{"name": "a", "cores": 1}], rows, batch_size=[32, 64])
+    workers = scenario.workers(parse_strategy("fusion+fifo"))
+    found = completed(Calibration([profile_row(batch_size=32, seconds=3.0)], 0.0), scenario, workers)
+    assert {row.batch_size: row.seconds_per_iteration for row in found.rows} == {32: 3.0, 64: 4.5}
+    with pytest.raises(InputError, match="the probe saw no trial of resnet18 on cifar10, batch 32 on "):
+        completed(Calibration([], 0.0), scenario, workers)
+
+
+def test_workers_are_the_same_whatever_else_is_learned_of_the_machine() -> None:
+    """`sliced` cuts nodes by the number of trials and by step times, both of which the probe changes."""
+    rows = [profile_row(cores=1, seconds=2.0), profile_row(cores=2, seconds=1.2)]
+    scenario = make_scenario([{"name": "a", "cores": 5}], rows, population=4)
+    strategy = parse_strategy("sliced+fifo")
+    kept = scenario.keep_workers([strategy])
+    workers = kept.workers(strategy)
+    probe = probe_scenario(kept, len(workers))
+    assert probe.workers(strategy) == workers
+    assert calibrated(kept, Calibration([profile_row(cores=1)], 0.0)).workers(strategy) == workers
+    assert probe_scenario(scenario, len(workers)).workers(strategy) != workers
+
+
+def test_a_pace_for_only_some_workers_of_a_type_is_refused() -> None:
+    nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 1, "pace": 2.0}]
+    with pytest.raises(InputError, match="workers a/cpu0 and b/cpu0 are of one type, and only one has a pace"):
+        check_pace(make_scenario(nodes).workers(parse_strategy("fusion+fifo")))
 
 
 def repetition(simulate_log: Simulate, scenario: Scenario, seed: int = 0) -> Repetition:
