@@ -195,7 +195,8 @@ class StepTimes:
         }
         sharing = self._cost(kind, worker, "sharing") if worker.device == CPU else 0.0
         for place, storage in (("object_store_save_s", "checkpoint_s"), ("object_store_restore_s", "restore_s")):
-            others[place] = others[place] or others[storage]
+            if all(getattr(row, place) is None for row in self.rows if row.model == kind.model):
+                others[place] = others[storage]
         return Costs(evaluation_s_per_image=evaluation, sharing=max(1.0, sharing), **others)
 
     def _cost(self, kind: TrialKind, worker: WorkerType, name: str) -> float:
@@ -230,13 +231,14 @@ class StepTimes:
         place = bisect_left(xs, x)
         if place < len(xs) and xs[place] == x:
             return ys[place]
-        if not 0 < place < len(xs):
+        between = 0 < place < len(xs)
+        if not between:
             if not self.extrapolate or len(xs) < 2:
                 return None
             place = min(max(place, 1), len(xs) - 1)
         (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
         y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-        return y if y > 0 else None
+        return y if between or y > 0 else None
 
 
 class _WithoutCosts(StepTimes):

@@ -89,6 +89,13 @@ def test_an_object_store_that_was_not_measured_is_as_slow_as_storage() -> None:
     assert (costs.object_store_save_s, costs.object_store_restore_s) == (0.25, 0.5)
 
 
+def test_a_cost_that_was_measured_as_nothing_is_nothing() -> None:
+    rows = [profile_row(batch_size=batch, start_up_s=0.0, object_store_save_s=0.0) for batch in (64, 256)]
+    costs = StepTimes([*rows, profile_row(cores=8, start_up_s=15.0)]).costs(kind(128), ONE)
+    assert (costs.start_up_s, costs.object_store_save_s) == (0.0, 0.0)
+    assert costs.object_store_restore_s == 0.5
+
+
 def test_sharing_is_the_median_of_other_cpu_workers() -> None:
     rows = [profile_row(cores=cores, sharing=sharing) for cores, sharing in ((1, 1.5), (2, None), (4, 1.1), (64, 1.2))]
     times = StepTimes(rows)
