@@ -79,8 +79,10 @@ class Checkpoints:
         elif isinstance(event, CheckpointLost):
             self._set(event.trial, self._kept[event.trial][:-1])
         elif isinstance(event, SegmentLost):
+            wanted = tuple(f".{path.name}." for path in self._wanted())  # and still being written in the background
             for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):
-                path.unlink(missing_ok=True)
+                if not path.name.startswith(wanted):
+                    path.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Delete the files that no trial refers to any more; not before the log on the disk says that none does."""

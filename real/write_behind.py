@@ -16,14 +16,14 @@ class WriteBehind:
 
     def __init__(self) -> None:
         self._thread: Thread | None = None
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._failed = False
 
     def write(self, snapshot: Snapshot, path: Path) -> None:
         """Begin to write; the snapshot must not change any more. Waits for the one before.
 
         Raises:
-            OSError: the file before, which it names, could not be written; or, if one could not be, this one cannot.
+            Exception: the file before could not be written (an OSError names it); or, if one could not be, this one.
         """
         self.flush()
         if self._failed:
@@ -38,7 +38,7 @@ class WriteBehind:
         """Without waiting.
 
         Raises:
-            OSError: the file before, which it names, could not be written.
+            Exception: the file before could not be written; an OSError names it.
         """
         if self._error is not None:
             self.flush()
@@ -47,7 +47,7 @@ class WriteBehind:
         """Wait until what was to be written is in storage.
 
         Raises:
-            OSError: the file, which it names, could not be written.
+            Exception: the file could not be written; an OSError names it.
         """
         if self._thread is not None:
             self._thread.join()
@@ -60,5 +60,5 @@ class WriteBehind:
     def _write(self, snapshot: Snapshot, path: Path) -> None:
         try:
             checkpoint_file.write(viewed(snapshot), path)
-        except OSError as error:
+        except Exception as error:  # of whatever kind: nobody else hears of it
             self._error = error

@@ -121,6 +121,13 @@ def test_what_a_killed_process_left_half_written_goes(run: Run) -> None:
     assert run.files == {"x-3.pt"}
 
 
+def test_what_is_still_written_in_the_background_is_left_alone(run: Run) -> None:
+    run.follow(ended("x"))
+    (run.folder / ".x-3.pt.77.unfinished").touch()
+    run.follow(SegmentLost(0.0, "x", "b/cpu0", "killed"))  # type: ignore[arg-type]
+    assert run.files == {"x-3.pt", ".x-3.pt.77.unfinished"}
+
+
 def test_damage_is_seen_though_torch_does_not_see_it(tmp_path: Path) -> None:
     file = tmp_path / "x.pt"
     torch.save({"weights": torch.zeros(10_000)}, file)
