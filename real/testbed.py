@@ -18,6 +18,8 @@ from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
 from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
+logger = logging.getLogger(__name__)
+
 LEAST_OBJECT_STORE_BYTES = 100 * 2**20
 OBJECT_STORES_SHARE = 0.5
 """Of the shared memory that is free when Ray starts: so much may the object stores of all nodes take together. Beyond
@@ -45,19 +47,27 @@ class _Session(NamedTuple):
 _session: _Session | None = None
 
 
-def connect(cluster: ClusterSpec, address: str | None = None) -> dict[NodeId, RayNodeId]:
+def connect(
+    cluster: ClusterSpec, address: str | None = None, *, some_may_lack: bool = False
+) -> dict[NodeId, RayNodeId]:
     """The Ray node that stands for each node of the scenario.
 
     Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
     machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
-    With one, that running cluster is joined, and its nodes are recognised as in `real.matching`.
+    With one, that running cluster is joined, and its nodes are recognised as in `real.matching`; there nodes may be
+    missing for a run that goes on (`some_may_lack`), if any is there.
 
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """
     global _session
     if address is not None:
         join(address)
-        return match_all(cluster, alive(ray.nodes()))
+        found = match(cluster, ray_nodes := alive(ray.nodes()))
+        if not (some_may_lack and found):
+            return match_all(cluster, ray_nodes)
+        if missing := [node.id for node in cluster if node.id not in found]:
+            logger.warning("going on without %s, which the cluster does not have (yet)", ", ".join(missing))
+        return found
     shape = tuple((node.id, node.cores, node.gpus) for node in cluster)
     if _session is not None and _session[:2] == (None, shape) and ray.is_initialized():
         try:

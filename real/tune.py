@@ -67,10 +67,11 @@ def run(
     with _sole_driver(path):
         past = take_log(path)
         check_resumable(path, past, strategy, seed, experiment)
-        workers = workers_of(past) or scenario.workers(strategy)
+        nodes = {node.id for node in scenario.cluster_spec()}
+        workers = [worker for worker in workers_of(past) if worker.node in nodes] or scenario.workers(strategy)
         plans = _plans(scenario, strategy, experiment, workers)
         os.environ.update(ENVIRONMENT)
-        ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address)
+        ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address, some_may_lack=bool(past))
         if past:
             remembered = remember(scenario, strategy, seed, past)
         else:
@@ -89,13 +90,14 @@ def run(
             if past:
                 dispatcher.remember(past)
                 checkpoints.remove_leftovers()
-                take_up(dispatcher, workers, remembered.forgot)
+                there = [worker for worker in workers if worker.node in ray_nodes]  # the others join when they come
+                take_up(dispatcher, there, remembered.forgot)
             else:
                 begin(dispatcher, "ray", scenario, strategy, seed, workers)
                 dispatcher.arrive(0.0, experiment, seed)
-            nodes, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
+            present, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
             _carry_out(
-                Run(experiment, seed, dispatcher, checkpoints, plans, nodes, Stopping(log), log, place, past, clock),
+                Run(experiment, seed, dispatcher, checkpoints, plans, present, Stopping(log), log, place, past, clock),
                 log,
                 folder,
                 [TensorBoard()] if scenario.real.tensorboard else [],
@@ -189,6 +191,11 @@ def _only_experiment(scenario: Scenario) -> Experiment:
     if not experiment.evaluation_images:
         raise InputError(
             f"workload.experiments.{experiment.id}.evaluation_images: a real run needs at least 1 to score"
+        )
+    if experiment.arrival_s > 0:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.arrival_s: a real run begins when its experiment arrives; set it to "
+            "0, or simulate"
         )
     if experiment.gang > 1:
         raise InputError(

@@ -377,10 +377,20 @@ def test_only_one_experiment(scenario: Scenario, tmp_path: Path) -> None:
         tune.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
-def test_unknown_model_is_refused_at_once(scenario: Scenario, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", "resnet81", "e.model: no model 'resnet81' .* 'resnet18'"),
+        ("arrival_s", 5.0, "e.arrival_s: a real run begins when its experiment arrives; set it to 0"),
+        ("gang", 2, "e.gang: a real trial trains on one worker"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_at_once(
+    key: str, value: object, message: str, scenario: Scenario, tmp_path: Path
+) -> None:
     [experiment] = scenario.workload.experiments
-    odd = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={"model": "resnet81"})]})
-    with pytest.raises(InputError, match="e.model: no model 'resnet81' .* 'resnet18'"):
+    odd = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={key: value})]})
+    with pytest.raises(InputError, match=message):
         tune.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
 
 

@@ -81,6 +81,20 @@ def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> 
         match_all(ClusterSpec((Node(NodeId("tall"), 1, address="192.0.2.77"),)), alive(ray.nodes()))
 
 
+def test_run_that_goes_on_does_without_nodes_that_are_gone(
+    ray_nodes: dict[NodeId, RayNodeId], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(testbed, "join", lambda address: None)
+    gone = Node(NodeId("gone"), 1, address="192.0.2.77")
+    found = testbed.connect(ClusterSpec((*PAIR, gone)), "a:6379", some_may_lack=True)
+    assert found == ray_nodes
+    assert "going on without gone" in caplog.text
+    with pytest.raises(InputError, match="'gone'"):
+        testbed.connect(ClusterSpec((*PAIR, gone)), "a:6379")
+    with pytest.raises(InputError, match="'gone'"):
+        testbed.connect(ClusterSpec((gone,)), "a:6379", some_may_lack=True)
+
+
 def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     with pytest.raises(InputError, match=r"'small' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPUs, "):
         match_all(ClusterSpec((Node(NodeId("small"), 8),)), alive(ray.nodes()))
