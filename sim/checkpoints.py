@@ -1,7 +1,8 @@
 """Checkpoints: where the copies of a trial's state are, and what of it dies with a node."""
 
+from collections.abc import Iterator
 from math import inf
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from hetsched.cluster import NodeId
 from hetsched.learning import Weights
@@ -10,21 +11,14 @@ from hetsched.workload import TrialId
 
 
 class Copy(NamedTuple):
-    """A trial's state as it was saved in the memory of a node (None: nowhere but in storage).
-
-    From `stored_at` on it is in storage, too. `older` is the newest of the trial's states that was in storage by then.
-    """
+    """A trial's state as it was saved in the memory of a node (None: it is nowhere but in storage). From `stored_at` on
+    it is in storage, too."""
 
     node: NodeId | None
     stored_at: float
     weights: Weights
     iterations: int
     score: float | None
-    older: Optional["Copy"] = None
-
-    def in_storage(self, now: float) -> Optional["Copy"]:
-        """The newest state that storage holds: this one, an older one, or none."""
-        return self if self.stored_at <= now else self.older
 
 
 class Homes:
@@ -46,48 +40,52 @@ class Homes:
 
 
 class Checkpoints:
-    """The newest copy of every trial, when nodes keep checkpoints in their object stores.
+    """The copies of every trial's states, when nodes keep checkpoints in their object stores: the newest, and those
+    before it that may still be fallen back to.
 
     With `behind` every copy is written to storage after the segment, while the worker goes on; without, it is in memory
-    only. A trial without a copy has not been trained.
+    only. A trial without a copy has nothing to go on from.
     """
 
     def __init__(self, behind: bool) -> None:
         self.behind = behind
-        self._copies: dict[TrialId, Copy] = {}
+        self._copies: dict[TrialId, list[Copy]] = {}  # newest first
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
         """The trial's state was put into the node's memory; writing it to storage takes `write_s`."""
-        before = self._copies.get(trial.id)
-        older = before.in_storage(now) if before is not None else None
         stored_at = now + write_s if self.behind else inf
-        if older is not None:
-            older = older._replace(older=None)
-        self._copies[trial.id] = Copy(node, stored_at, weights, trial.iterations, trial.score, older)
+        newest = Copy(node, stored_at, weights, trial.iterations, trial.score)
+        older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
+        self._copies[trial.id] = [newest, *older]
 
     def exploit(self, target: Trial, source: TrialId) -> None:
-        """The target goes on from the source's copy; it counts its own iterations."""
-        copy = self._copies[source]
-        older = copy.older._replace(iterations=target.iterations) if copy.older is not None else None
-        self._copies[target.id] = copy._replace(iterations=target.iterations, older=older)
+        """The target goes on from the source's states; it counts its own iterations."""
+        self._copies[target.id] = [copy._replace(iterations=target.iterations) for copy in self._copies[source]]
 
     def node(self, trial: TrialId) -> NodeId | None:
-        """The node whose memory holds the trial's state; None if it is in storage only."""
-        return self._copies[trial].node
+        """The node whose memory holds the trial's newest state; None if it is in storage only."""
+        return self._copies[trial][0].node
 
     def lose(self, node: NodeId, now: float) -> list[TrialId]:
-        """A node's memory is gone. Returns the trials whose newest copy went with it."""
+        """A node's memory is gone, with what storage did not have yet. Returns the trials whose newest copy went with
+        it."""
         gone = []
-        for trial, copy in self._copies.items():
-            if copy.node == node:
-                if copy.stored_at > now:
-                    gone.append(trial)
-                self._copies[trial] = copy._replace(node=None)
+        for trial, copies in self._copies.items():
+            left = [copy for copy in copies if copy.node != node or copy.stored_at <= now]
+            if copies and (not left or left[0] is not copies[0]):
+                gone.append(trial)
+            self._copies[trial] = [copy._replace(node=None) if copy.node == node else copy for copy in left]
         return gone
 
-    def fall_back(self, trial: TrialId) -> Copy | None:
-        """What is left of a trial that lost its newest copy: an older state, now the newest, or none."""
-        older = self._copies.pop(trial).older
-        if older is not None:
-            self._copies[trial] = older._replace(node=None)
-        return older
+    def newest(self, trial: TrialId) -> Copy | None:
+        """What there is of the trial, None if nothing is left."""
+        copies = self._copies[trial]
+        return copies[0] if copies else None
+
+
+def _wanted(copies: list[Copy], now: float) -> Iterator[Copy]:
+    """Of a trial's copies, newest first, those that may be fallen back to: down to the first that is in storage."""
+    for copy in copies:
+        yield copy
+        if copy.stored_at <= now:
+            return

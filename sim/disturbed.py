@@ -105,9 +105,10 @@ class DisturbedSimulation(Simulation):
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
         """The workers are gone at once, with the segments that they ran and, if it failed, the memory of the node."""
-        fallen = []
         if self._checkpoints is not None and node is not None:
-            self._orphans.update(self._checkpoints.lose(node, self.env.now))
+            for orphan in self._checkpoints.lose(node, self.env.now):
+                self._orphans.add(orphan)
+                self._forget(self.state.trials[orphan])  # nobody can take over what is gone
         fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
         there = [worker for worker in workers if worker in self.state.workers]
         for running in [running for running in self._running.values() if not set(there).isdisjoint(running.workers)]:
@@ -116,6 +117,8 @@ class DisturbedSimulation(Simulation):
             self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
         if there or fallen:
             self._dispatch(self.env.now)
+        else:
+            self._look_for_end()
 
     def join(self, workers: Collection[Worker]) -> None:
         """The workers are there, cold."""
@@ -123,12 +126,15 @@ class DisturbedSimulation(Simulation):
             self.dispatcher.record(WorkerJoined(self.env.now, worker))
         if workers:
             self._dispatch(self.env.now)
+        else:
+            self._look_for_end()
 
     def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None:
         """The workers will leave: they finish what they run, if they can, and take nothing new."""
         for worker in workers:
             if worker in self.state.workers:
                 self.dispatcher.record(WorkerDraining(self.env.now, worker, until, reason))
+        self._look_for_end()
 
     def slow_down(self, worker: WorkerId, factor: float) -> None:
         """The worker takes `factor` times as long as it should, from now on."""
@@ -159,6 +165,7 @@ class DisturbedSimulation(Simulation):
         if running.end is not event:  # it was put off, or the segment was lost
             return
         running.end = None
+        self._leave_neighbours(running)
         if running.crashes:
             self._lose(running, "the trial crashed")
             self._dispatch(self.env.now)
@@ -185,20 +192,27 @@ class DisturbedSimulation(Simulation):
         self._orphans.discard(trial)  # it has a checkpoint again
         self._report(running.decision, parts, self.env.now)
 
-    def _leave_workers(self, running: Running, crashed: bool = False) -> None:
-        left_s = 0.0
-        if running.end is not None:
+    def _leave_workers(self, running: Running) -> None:
+        """Before its end the segment is broken off, else its workers were done with it."""
+        broken_off, left_s = running.end is not None, 0.0
+        if broken_off:
             left_s = running.left_s - (self.env.now - running.since) / running.slowness
+        crashed = running.crashes and not broken_off
         self._faults.trained(running.decision.trial, running.whole_s - left_s, crashed)
-        self._neighbours.end(running.workers)
         for worker in running.workers:
             del self._on[worker]
+        if broken_off:
+            self._leave_neighbours(running)
+
+    def _leave_neighbours(self, running: Running) -> None:
+        """Its workers work no more."""
+        self._neighbours.end(running.workers)
         self._pace(self._neighbours.of(running.workers))
 
     def _lose(self, running: Running, reason: str) -> None:
         trial = running.decision.trial
         del self._running[trial]
-        self._leave_workers(running, running.crashes)
+        self._leave_workers(running)
         running.end = None
         self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._fall_back(trial, reason)
@@ -227,10 +241,10 @@ class DisturbedSimulation(Simulation):
         if self.state.finished:
             self._finish()
         elif not self._faults.returning:
-            if not self.state.workers:
+            if not self.state.serving:
                 raise HetschedError(
-                    f"at {self.env.now:.3f} s the last worker left for good and {len(self.state.ready)} trials are not "
-                    "done: [faults] must leave something to run on"
+                    f"at {self.env.now:.3f} s no worker is left for {len(self.state.ready)} trials that are not done, "
+                    "and none will return: [faults] must leave something to run on"
                 )
             self.dispatcher.check_stalled()
 
@@ -255,13 +269,11 @@ class DisturbedSimulation(Simulation):
             return False
         self._orphans.remove(trial)
         assert self._checkpoints is not None
-        left = self._checkpoints.fall_back(trial)
+        left = self._checkpoints.newest(trial)
         state = self.state.trials[trial]
         if state.completed is not None:
             return False
         self._members[trial].weights = self._model.fresh(state.kind) if left is None else left.weights
         iterations, score = (0, None) if left is None else (left.iterations, left.score)
         self.dispatcher.record(CheckpointLost(self.env.now, trial, iterations, score, reason))
-        if state.experiment in self._pbt:
-            self._pbt[state.experiment].forget(trial)  # looked at anew
         return True

@@ -4,7 +4,7 @@ Every node, worker and trial has random numbers of its own for every kind of fau
 not depend on what a policy does with it, nor on what happens to another.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Generator
 from math import inf
 from typing import Any, Protocol
@@ -38,7 +38,7 @@ class Faults:
     - spot: a node is taken away after a notice, during which nothing new starts on it, and comes back later
     - late: a node joins only then
 
-    `returning` counts workers that will join, or join again.
+    A worker is there when nothing keeps it away: it may have failed, and its node, and be under a spot node's notice.
     """
 
     def __init__(self, table: FaultsTable, workers: Collection[Worker], seed: int, afflicted: Afflicted) -> None:
@@ -49,16 +49,24 @@ class Faults:
         self._of_node: defaultdict[NodeId, list[WorkerId]] = defaultdict(list)
         for worker in workers:
             self._of_node[worker.node].append(worker.id)
-        self._absences: defaultdict[WorkerId, int] = defaultdict(int)
+        self._absences: Counter[WorkerId] = Counter()
+        self._notices: Counter[WorkerId] = Counter()
+        self._gone: set[WorkerId] = set()  # or under notice to go, for good
         self._to_crash_s: dict[TrialId, float] = {}
         self._crashes: dict[TrialId, np.random.Generator] = {}
         self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
-        self.returning = len(self.late)
+        self._absences.update(self.late)
 
     @property
     def expected(self) -> bool:
         """Whether anything can happen at all."""
         return self._table != FaultsTable()
+
+    @property
+    def returning(self) -> bool:
+        """Whether some worker that is away, or about to leave, will join (again)."""
+        away = (self._absences + self._notices).keys()
+        return not away <= self._gone
 
     def start(self, env: simpy.Environment) -> None:
         """Let fate take its course."""
@@ -95,8 +103,6 @@ class Faults:
             self._to_crash_s[trial] = self._crashes[trial].exponential(mean_s) if crashed else max(0.0, left_s)
 
     def _join_late(self, env: simpy.Environment, workers: Collection[WorkerId], joins_s: float) -> Process:
-        for worker in workers:
-            self._absences[worker] += 1
         yield env.timeout(joins_s)
         self._give_back(workers)
 
@@ -112,7 +118,6 @@ class Faults:
     ) -> Process:
         while True:
             yield env.timeout(rng.exponential(between_s))
-            self.returning += len(workers)
             self._take(workers, node, reason)
             yield env.timeout(rng.exponential(repair_s))
             self._give_back(workers)
@@ -124,11 +129,13 @@ class Faults:
         assert spot is not None
         while True:
             yield env.timeout(rng.exponential(spot.mean_between_s))
-            if spot.away_s is not None:
-                self.returning += len(workers)
+            if spot.away_s is None:
+                self._gone.update(workers)
             reason = f"spot node {node} was reclaimed"
+            self._notices.update(workers)
             self._afflicted.drain(workers, env.now + spot.notice_s, reason)
             yield env.timeout(spot.notice_s)
+            self._notices.subtract(workers)
             self._take(workers, node, reason)
             if spot.away_s is None:
                 return
@@ -147,13 +154,11 @@ class Faults:
     def _take(self, workers: Collection[WorkerId], node: NodeId | None, reason: str) -> None:
         """One more reason for these workers (all of the node's, if it is named) not to be there."""
         leaving = [worker for worker in workers if not self._absences[worker]]
-        for worker in workers:
-            self._absences[worker] += 1
+        self._absences.update(workers)
         self._afflicted.leave(leaving, reason, node)
 
     def _give_back(self, workers: Collection[WorkerId]) -> None:
         """One reason less."""
-        for worker in workers:
-            self._absences[worker] -= 1
-        self.returning -= len(workers)
-        self._afflicted.join([self._workers[worker] for worker in workers if not self._absences[worker]])
+        self._absences.subtract(workers)
+        kept_away = self._absences + self._notices
+        self._afflicted.join([self._workers[worker] for worker in workers if worker not in kept_away])

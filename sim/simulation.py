@@ -174,7 +174,10 @@ class Simulation:
         wake_at = self.dispatcher.wake_at
         if wake_at is not None:
             self.env.timeout(wake_at - now, wake_at).callbacks.append(self._wake)
-        if not state.running and not self._to_arrive:
+        self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        if not self.state.running and not self._to_arrive:
             self._check_end()
 
     def _finish(self) -> None:
@@ -196,6 +199,6 @@ class Simulation:
         self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _forget(self, trial: Trial) -> None:
-        """A completed trial is no longer ranked."""
+        """The trial is no longer ranked."""
         if trial.experiment in self._pbt:
             self._pbt[trial.experiment].forget(trial.id)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hetsched.backend import LOG_NAME
+from hetsched.cluster import NodeId
 from hetsched.errors import HetschedError
 from hetsched.events import (
     CheckpointLost,
@@ -26,7 +27,10 @@ from hetsched.events import (
 )
 from hetsched.registry import Strategy
 from hetsched.scenario import CheckpointsTable, FaultsTable, Scenario
-from hetsched.state import State, replay
+from hetsched.state import State, Trial, replay
+from hetsched.streams import stream
+from hetsched.workload import ExperimentId, TrialId, TrialKind
+from sim.checkpoints import Checkpoints
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
@@ -95,6 +99,21 @@ def test_whoever_leaves_runs_nothing_until_it_is_back(kind: str, simulate_log: S
     assert left > 3
 
 
+def test_nothing_starts_on_a_node_under_notice_even_if_it_was_repaired(simulate_log: Simulate) -> None:
+    faults = {**KINDS["nodes"], "spot": {"mean_between_s": 150.0, "notice_s": 60.0, "away_s": 40.0}}
+    notices: dict[str, float] = {}
+    repaired = 0
+    for event in simulate_log(faulty(faults, stop_iterations=200), "uniform+fifo"):
+        node = event.worker.split("/")[0] if isinstance(event, WorkerDraining | SegmentStarted) else ""
+        if isinstance(event, WorkerDraining):
+            notices[node] = event.until
+        elif isinstance(event, WorkerLeft):
+            repaired += event.reason.endswith("failed") and event.time < notices.get(event.worker.split("/")[0], 0.0)
+        elif isinstance(event, SegmentStarted):
+            assert event.time >= notices.get(node, 0.0)
+    assert repaired
+
+
 def test_fate_does_not_depend_on_the_policy(simulate_log: Simulate) -> None:
     """Common random numbers: nodes fail at the same times under every policy, as long as both still run."""
 
@@ -158,6 +177,87 @@ def test_what_crashes_is_lost_and_the_next_start_is_cold(simulate_log: Simulate)
     assert first_after.parts.start_up_s > 0 and first_after.parts.restore_s > 0
 
 
+def test_a_trial_crashes_when_its_own_time_has_come_whatever_else_fails(simulate_log: Simulate) -> None:
+    """Seconds on workers between the crashes of a trial are its stream's, with failures of workers and without."""
+    for workers in ({}, {"workers": {"mean_between_s": 60.0, "mean_repair_s": 5.0}}):
+        events = simulate_log(faulty({"trials": {"mean_between_s": 100.0}, **workers}, stop_iterations=200))
+        started: dict[str, float] = {}
+        own_s: Counter[str] = Counter()
+        crashes: dict[str, list[float]] = {}
+        for event in events:
+            if isinstance(event, SegmentStarted):
+                started[event.trial] = event.time
+            elif isinstance(event, SegmentEnded | SegmentLost):
+                own_s[event.trial] += event.time - started.pop(event.trial)
+                if isinstance(event, SegmentLost) and event.reason == "the trial crashed":
+                    crashes.setdefault(event.trial, []).append(own_s[event.trial])
+        assert sum(map(len, crashes.values())) > 10
+        for trial, times in crashes.items():
+            draws = stream(0, "trial-crashes", trial).exponential(100.0, len(times))
+            assert times == pytest.approx(draws.cumsum().tolist())
+
+
+def test_what_was_in_memory_alone_is_gone_with_its_node_and_is_not_taken_over(simulate_log: Simulate) -> None:
+    """PBT takes over no state that no node holds any more, not even that of a trial that goes on elsewhere."""
+    faults: dict[str, object] = {"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}
+    exploits = 0
+    for seed in range(5):
+        home: dict[str, str] = {}
+        for event in simulate_log(faulty(faults, "object-store", population=12), "uniform+least-progress", seed):
+            if isinstance(event, SegmentEnded):
+                home[event.trial] = event.worker.split("/")[0]
+            elif isinstance(event, CheckpointLost):
+                home.pop(event.trial, None)
+            elif isinstance(event, WorkerLeft):
+                home = {trial: node for trial, node in home.items() if event.reason != f"node {node} failed"}
+            elif isinstance(event, TrialExploited):
+                exploits += 1
+                home[event.trial] = home[event.source]
+    assert exploits > 10
+
+
+def saved(checkpoints: Checkpoints, node: str, now: float, iterations: int) -> None:
+    """A trial's state is saved; writing it takes a minute."""
+    kind = TrialKind("resnet18", "cifar10", 32)
+    trial = Trial(TrialId("t"), 0, ExperimentId("e"), kind, {}, 0.0, iterations, score=0.5)
+    checkpoints.save(trial, NodeId(node), now, 60.0, f"after {iterations}")
+
+
+def left(checkpoints: Checkpoints) -> object:
+    copy = checkpoints.newest(TrialId("t"))
+    return None if copy is None else copy.weights
+
+
+def test_a_copy_that_was_lost_before_it_was_written_never_comes_back() -> None:
+    checkpoints = Checkpoints(behind=True)
+    saved(checkpoints, "a", 0.0, 10)
+    assert checkpoints.lose(NodeId("a"), 20.0) == ["t"]
+    saved(checkpoints, "b", 100.0, 20)
+    assert checkpoints.lose(NodeId("b"), 120.0) == ["t"]
+    assert left(checkpoints) is None
+
+
+def test_a_copy_on_its_way_to_storage_counts_when_it_is_there() -> None:
+    """Saved every 30 s, each written within 60 s: a node that fails at 100 s leaves what was saved at 30 s."""
+    checkpoints = Checkpoints(behind=True)
+    for number in range(4):
+        saved(checkpoints, "a", 30.0 * number, 10 * number)
+    assert checkpoints.lose(NodeId("a"), 100.0) == ["t"]
+    assert left(checkpoints) == "after 10"
+    assert checkpoints.node(TrialId("t")) is None
+    assert checkpoints.lose(NodeId("a"), 110.0) == []
+
+
+def test_a_copy_in_the_memory_of_another_node_is_there() -> None:
+    checkpoints = Checkpoints(behind=True)
+    saved(checkpoints, "a", 0.0, 10)
+    saved(checkpoints, "b", 10.0, 20)
+    assert checkpoints.lose(NodeId("b"), 20.0) == ["t"]
+    assert (left(checkpoints), checkpoints.node(TrialId("t"))) == ("after 10", "a")
+    assert checkpoints.lose(NodeId("a"), 30.0) == ["t"]
+    assert left(checkpoints) is None
+
+
 def test_object_stores_lose_what_storage_keeps(simulate_log: Simulate) -> None:
     """Under the same failures of nodes: storage loses running segments, memory alone whole trials, and memory that
     is written behind to storage no more than the segments whose copies were not there yet."""
@@ -216,10 +316,18 @@ def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> N
     assert replay(events).unfinished == {"e": 0}
 
 
-def test_faults_that_leave_nothing_to_run_on_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(HetschedError, match="last worker left for good.*faults"):
-        simulate(faulty({"spot": {"mean_between_s": 10.0, "notice_s": 1.0}}), Strategy("uniform", "fifo"), 0, tmp_path)
-    assert any(isinstance(event, WorkerLeft) for event in read_log(tmp_path / LOG_NAME))  # the log is not lost
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("notice_s", [1.0, 60.0])
+@pytest.mark.parametrize("others", [{}, {"nodes": {"mean_between_s": 30.0, "mean_repair_s": 30.0}}])
+@pytest.mark.parametrize("seed", range(4))
+def test_faults_that_leave_nothing_to_run_on_are_an_error(
+    notice_s: float, others: dict[str, object], seed: int, tmp_path: Path
+) -> None:
+    """Whether the last node is there, under notice or in repair when it is taken for good."""
+    scenario = faulty({"spot": {"mean_between_s": 30.0, "notice_s": notice_s}, **others}, stop_iterations=1000)
+    with pytest.raises(HetschedError, match="no worker is left for 6 trials .*, and none will return: .faults."):
+        simulate(scenario, Strategy("uniform", "fifo"), seed, tmp_path)
+    assert any(isinstance(event, WorkerDraining) for event in read_log(tmp_path / LOG_NAME))  # the log is not lost
 
 
 def test_segments_that_can_never_end_are_an_error(tmp_path: Path) -> None:
