@@ -6,6 +6,7 @@ from statistics import fmean
 
 from msgspec import Struct
 
+from hetsched.errors import HetschedError
 from hetsched.metrics import Metrics
 from hetsched.registry import Strategy
 from hetsched.run import carry_out
@@ -69,7 +70,10 @@ def ablate(
         variant.save(folder / name.replace(" ", "-"))  # for `hetsched replay`
         for seed in seeds:
             home = folder / name.replace(" ", "-") / f"seed-{seed}"
-            runs[name].append(carry_out("sim", variant, strategy, seed, home)[0].metrics)
+            metrics = carry_out("sim", variant, strategy, seed, home)[0].metrics
+            if not metrics.iterations:
+                raise HetschedError(f"{strategy} trained nothing under seed {seed}: nothing to ablate")
+            runs[name].append(metrics)
             progress()
     whole = fmean(run.makespan_s for run in runs[WHOLE])
     return {

@@ -26,7 +26,8 @@ NARROW = 0.01
 """Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
 
 FIRST_SEEDS = 10
-"""With fewer seeds than these the width of an interval is too uncertain to stop by."""
+"""With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
+still be so with as many seeds more: what is rare may not have happened under the first ones."""
 
 Runs = dict[Strategy, list[Run]]
 """The runs of every strategy, in the order of the seeds."""
@@ -102,16 +103,21 @@ def run_until_narrow(
     run: Callable[[range], Runs], baseline: Strategy, first_seed: int, at_first: int, limit: int
 ) -> Runs:
     """Run under `at_first` seeds and then under more, until the interval of every strategy's makespan relative to the
-    baseline's is narrow or there are `limit` seeds.
+    baseline's is narrow twice in a row or there are `limit` seeds.
 
     How many more follows from the width, which falls with the root of the number of seeds; at most as many again. It
     depends on the runs alone.
     """
     seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
     runs = run(seeds)
-    while (width := widest(runs, baseline)) >= NARROW and len(seeds) < limit:
-        enough = ceil(min(limit, len(seeds) * (width / NARROW) ** 2))
-        many = min(2 * len(seeds), max(enough, len(seeds) + 1))
+    narrow_before = False
+    while len(seeds) < limit:
+        width = widest(runs, baseline)
+        if (narrow := width < NARROW) and narrow_before:
+            break
+        narrow_before = narrow
+        enough = len(seeds) + FIRST_SEEDS if narrow else ceil(min(limit, len(seeds) * (width / NARROW) ** 2))
+        many = min(limit, 2 * len(seeds), max(enough, len(seeds) + 1))
         seeds, more = range(first_seed, first_seed + many), range(seeds.stop, first_seed + many)
         added = run(more)
         runs = {strategy: of_strategy + added[strategy] for strategy, of_strategy in runs.items()}
@@ -126,10 +132,6 @@ def widest(runs: Runs, baseline: Strategy) -> float:
 
 def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
     """The figures of each strategy, by name; `runs` must hold the baseline."""
-    for strategy, of_strategy in runs.items():
-        for run in of_strategy:
-            if not run.metrics.iterations:
-                raise HetschedError(f"{strategy} trained nothing under seed {run.metrics.seed}: nothing to compare")
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
     return {
@@ -144,6 +146,10 @@ def agreement_of_ranks(runs: Runs) -> RankAgreement:
 
 
 def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], float]) -> dict[Strategy, Difference]:
+    for strategy, of_strategy in runs.items():
+        for run in of_strategy:
+            if not run.metrics.iterations:
+                raise HetschedError(f"{strategy} trained nothing under seed {run.metrics.seed}: nothing to compare")
     figures = {strategy: [figure(run.metrics) for run in of_strategy] for strategy, of_strategy in runs.items()}
     reference = figures.pop(baseline)
     found = differences(reference, {str(strategy): values for strategy, values in figures.items()})

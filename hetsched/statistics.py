@@ -45,7 +45,7 @@ class Difference(Struct, frozen=True):
     - rank_biserial: the effect size to that test, from -1 (worse under every seed) to 1 (better under every seed)
     - better, worse: seeds under which it is; the rest are ties
     - seeds: how many pairs there are; seeds_needed: with fewer, no difference can be shown
-    - shown: whether a difference is: p_holm < 0.05, and 1 is not in ci95
+    - shown: whether a difference is: p_holm < 0.05, 1 is not in ci95, and ratio and rank_biserial point the same way
     """
 
     ratio: float
@@ -105,19 +105,20 @@ def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]
 
 
 def _difference(logs: Array, p_value: float, p_holm: float, needed: int) -> Difference:
-    interval = bootstrap_interval(logs)
+    interval, effect = bootstrap_interval(logs), rank_biserial(logs)
+    apart = interval is not None and not interval[0] <= 0 <= interval[1]
     ci95 = None if interval is None else (exp(interval[0]), exp(interval[1]))
     return Difference(
         ratio=exp(fmean(logs)),
         ci95=ci95,
         p_value=p_value,
         p_holm=p_holm,
-        rank_biserial=rank_biserial(logs),
+        rank_biserial=effect,
         better=int((logs > 0).sum()),
         worse=int((logs < 0).sum()),
         seeds=len(logs),
         seeds_needed=needed,
-        shown=p_holm < LEVEL and ci95 is not None and not ci95[0] <= 1 <= ci95[1],
+        shown=p_holm < LEVEL and apart and effect * fmean(logs) > 0,
     )
 
 
@@ -246,6 +247,10 @@ def verdict(difference: Difference, baseline: str) -> str:
         interval = f"{_signed(low)} .. {_signed(high)}"
         if difference.seeds < difference.seeds_needed:
             return f"no difference shown: {difference.seeds} seeds, {difference.seeds_needed} are needed ({interval})"
+        if difference.p_holm < LEVEL and not low <= 1 <= high:
+            count, word = (difference.worse, "slower") if low > 1 else (difference.better, "faster")
+            often = f"{word} in {count} of {difference.seeds} seeds"
+            return f"no difference shown: {often}, but {interval} in the mean"
         return f"no difference shown ({interval}, p = {difference.p_holm:.2g})"
     ratio, word, count = difference.ratio, "faster", difference.better
     if ratio < 1:

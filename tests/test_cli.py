@@ -138,7 +138,7 @@ def test_seeds_are_added_until_intervals_are_narrow_or_they_are_too_many(
         SCENARIO.replace("stop_accuracy = 0.5", "") + "[overheads]\nnoise = false\nrestore = false\n"
     )
     assert main([*options, "--jobs", "1"]) == 0
-    assert "--seeds auto: 10 seeds, every interval is under 1%" in capsys.readouterr().out
+    assert "--seeds auto: 12 seeds, every interval is under 1%" in capsys.readouterr().out
 
 
 def test_a_deadline_and_a_target_are_keys_of_the_scenario(
@@ -246,6 +246,19 @@ def test_a_failing_policy_is_status_1_and_keeps_the_log(folder: Path) -> None:
     assert "policy 'newest-first' decided" in done.stderr and "refused" in done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "out" / "events.jsonl").stat().st_size > 0
+
+
+@pytest.mark.parametrize("command", [["compare", "--seeds", "auto"], ["compare"], ["simulate", "--ablate"]])
+def test_a_policy_that_trains_nothing_leaves_nothing_to_compare(
+    command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, dispatch, _ = POLICY.partition("def dispatch(self, state):\n")
+    stop_all = "        return [Stop(trial.id, 'no') for trial in state.ready_trials]\n"
+    (folder / "mine.py").write_text(f"from hetsched.scheduling.policy import Stop\n{start}{dispatch}{stop_all}")
+    which = "--strategies" if command[0] == "compare" else "--strategy"
+    options = ["s.toml", which, "fusion+newest-first", "--policy-file", "mine.py"]
+    assert main([command[0], *options, *command[1:]]) == 1
+    assert "fusion+newest-first trained nothing under seed 0" in capsys.readouterr().err
 
 
 def test_a_process_that_dies_is_status_1_and_says_so(folder: Path) -> None:

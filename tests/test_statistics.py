@@ -37,6 +37,17 @@ def test_a_difference_beyond_the_noise_is_shown_both_ways() -> None:
     assert verdict(slower, "b").endswith("in all 10 seeds")
 
 
+def test_a_mean_and_ranks_that_disagree_show_nothing() -> None:
+    """Slower by 1% under most seeds, five times as fast under some: neither is the whole truth."""
+    base, other = [100.0] * 80, [101.0] * 64 + [20.0] * 16
+    found = differences(base, {"x": other})["x"]
+    assert found.p_holm < 0.05 and found.ci95 is not None and found.ci95[0] > 1 and found.rank_biserial < 0
+    assert not found.shown
+    assert verdict(found, "b").startswith("no difference shown: slower in 64 of 80 seeds, but +")
+    turned = differences(other, {"x": base})["x"]
+    assert verdict(turned, "b").startswith("no difference shown: faster in 64 of 80 seeds, but -")
+
+
 def test_small_differences_are_in_percent() -> None:
     base = noisy("base", 20)
     found = differences(base, {"x": [value / 1.05 for value in base], "y": [value * 1.05 for value in base]})
@@ -117,7 +128,7 @@ def test_rank_agreement_with_ties_and_without_anything_to_rank() -> None:
 
 def runs_of(figures: dict[Strategy, list[float]]) -> Any:
     return {
-        strategy: [SimpleNamespace(metrics=SimpleNamespace(makespan_s=value)) for value in values]
+        strategy: [SimpleNamespace(metrics=SimpleNamespace(makespan_s=value, iterations=1)) for value in values]
         for strategy, values in figures.items()
     }
 
@@ -146,10 +157,25 @@ def test_seeds_are_added_until_the_interval_is_narrow() -> None:
     assert 30 <= len(luck.asked) <= 200
 
 
-def test_seeds_that_are_enough_at_first_are_left_at_that() -> None:
+def test_seeds_that_are_enough_at_first_are_looked_at_once_more() -> None:
     luck = Luck(cv=1e-4)
     run_until_narrow(luck.run, BASE, first_seed=0, at_first=2, limit=1000)
-    assert luck.asked == list(range(FIRST_SEEDS))
+    assert luck.asked == list(range(2 * FIRST_SEEDS))
+
+
+def test_what_happens_late_is_not_missed() -> None:
+    """Under the first ten seeds both are alike, under one of the next ten they are not."""
+    luck = Luck(cv=1e-4)
+
+    def run(seeds: range) -> Runs:
+        runs = luck.run(seeds)
+        for seed, of_seed in zip(seeds, runs[OTHER], strict=True):
+            if seed == 13:
+                of_seed.metrics.makespan_s *= 2  # type: ignore[misc]
+        return runs
+
+    run_until_narrow(run, BASE, first_seed=0, at_first=10, limit=60)
+    assert luck.asked == list(range(60))
 
 
 def test_seeds_end_at_the_limit() -> None:
