@@ -170,9 +170,9 @@ class HeliosRow(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     job_id: str
-    gpu_num: int = Field(ge=0)
+    gpu_num: int = Field(default=0, ge=0)
     submit_time: str
-    duration: float = Field(ge=0)
+    duration: float | None = Field(default=None, ge=0)
     state: str = "COMPLETED"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from hetsched import allocation, learning, scheduling
@@ -220,6 +220,13 @@ class TraceModelsTable(_Table):
     jobs: Literal["all", "completed"] = "all"
     gangs: bool = True
     window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
+
+    @field_validator("device")
+    @classmethod
+    def _is_a_gpu(cls, device: str) -> str:
+        if device == CPU:
+            raise ValueError("expected the type of a GPU, such as v100: the durations of the trace are those on GPUs")
+        return device
 
     def dealing(self) -> Dealing:
         models = tuple(DealtModel(**table.model_dump()) for table in self.models)

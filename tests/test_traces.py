@@ -322,6 +322,7 @@ def test_bursts_in_a_scenario() -> None:
             'trace = "t.csv"\n' + MODELS.replace("v100", "v10"),
             "no step time of resnet18 on cifar10, batch 32 on 1 x v10",
         ),
+        ('trace = "t.csv"\n' + MODELS.replace("v100", "cpu"), "trace_models.device: .*expected the type of a GPU"),
     ],
 )
 def test_a_mistake_in_the_workload_is_named(tmp_path: Path, workload: str, message: str) -> None:
