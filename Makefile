@@ -13,8 +13,14 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constr
 demo: $(VENV)/.core
 	$(BIN)/hetsched compare examples/demo.toml
 
+# The tests that start Ray take as long as all others, which run beside them and report last.
 test: $(VENV)/.full
-	$(BIN)/pytest
+	@echo "running all other tests beside those on Ray; their report comes last"
+	@$(BIN)/pytest -m "not on_ray" > $(VENV)/others.log 2>&1 & others=$$!; \
+	$(BIN)/pytest -m on_ray; on_ray=$$?; \
+	wait $$others; others=$$?; \
+	cat $(VENV)/others.log; \
+	exit $$((on_ray | others))
 
 lint: $(VENV)/.full
 	$(BIN)/ruff check .

@@ -23,6 +23,8 @@ from real.discovery import tables  # noqa: E402
 from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
 from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
 
+pytestmark = pytest.mark.on_ray
+
 
 def ray_node(
     host: int, cores: int, gpus: int = 0, gpu_type: str | None = None, label: str | None = None, up: bool = True

@@ -19,6 +19,8 @@ from real import testbed  # noqa: E402
 from tests.conftest import ROWS  # noqa: E402
 from tests.test_cli import POLICY, SCENARIO  # noqa: E402
 
+pytestmark = pytest.mark.on_ray
+
 NODES = ClusterSpec((Node(NodeId("one"), 1), Node(NodeId("two"), 1)))
 
 

@@ -27,6 +27,8 @@ from hetsched.state import replay
 from real.matching import NODE_LABEL
 from sim.replay import replay as replay_decisions
 
+pytestmark = pytest.mark.on_ray
+
 BY_HAND = Path(__file__).parents[1] / "examples" / "clusters" / "by-hand.sh"
 SOON_S = 10.0
 STOP, INTERVAL, PACE_S = 24, 3, 0.2

@@ -36,6 +36,8 @@ from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
 from real import scheduler, testbed, tune  # noqa: E402
 
+pytestmark = pytest.mark.on_ray
+
 POPULATION, STOP, INTERVAL = 6, 9, 3
 PACE_S = {"v100": 0.06, "cpu": 0.18}
 
@@ -287,6 +289,23 @@ class TestRun:
     def test_decisions_are_counted(self, run: SimpleNamespace) -> None:
         assert run.time.decisions >= POPULATION * STOP / INTERVAL / 3
         assert run.time.decision_s > 0
+
+
+def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
+    """Without PBT and with two batch sizes: of 9 trials 3 and then 1 go on."""
+    text = SCENARIO.replace(f"population = {POPULATION}", "population = 9").replace(
+        "batch_size = 8", "batch_size = [4, 8]"
+    )
+    text = text[: text.index("pbt = {")] + "pbt.enabled = false\n" + text[text.index("[profile]") :]
+    (tmp_path / "scenario.toml").write_text(text + "[scheduling.asha]\ngrace_iterations = 1\n")
+    (tmp_path / "profile.csv").write_text(PROFILE + PROFILE[PROFILE.index("resnet18") :].replace(",8,", ",4,"))
+    (tmp_path / "run").mkdir()
+    run = carry_out(load(tmp_path / "scenario.toml"), Strategy("test-one-per-node", "asha"), tmp_path / "run")
+    reasons = [event.reason for event in of(run.events, TrialCompleted)]
+    assert len(reasons) == 9
+    assert sum(reason.startswith("stopped by asha") for reason in reasons) >= 6
+    assert {trial.kind.batch_size for trial in replay(run.events).trials.values()} == {4, 8}
+    assert not of(run.events, TrialExploited)
 
 
 def in_storage(scenario: Scenario) -> Scenario:

@@ -19,7 +19,7 @@ from real.tune import run
 from sim.replay import replay
 from tests.conftest import make_scenario
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.on_ray, pytest.mark.timeout(300)]
 STAND_IN = Path(__file__).parent.parent / "examples" / "seed-cluster" / "stand_in.py"
 ROW = ProfileRow(
     model="stand-in",

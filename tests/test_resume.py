@@ -116,7 +116,7 @@ class Command:
 
     def end(self, status: int = 0) -> tuple[str, str]:
         """Its stdout and stderr, when it has ended with that status."""
-        output, errors = self._process.communicate(timeout=250)
+        output, errors = self._process.communicate(timeout=500)
         assert self._process.returncode == status, errors
         assert "Traceback" not in errors
         return output, errors
@@ -318,6 +318,7 @@ def test_full_disk_leaves_room_for_the_end_of_the_log(small_disk: Path) -> None:
     assert [event.time for event in read_log(log)] == list(range(20))
 
 
+@pytest.mark.on_ray
 def test_killed_driver(folder: Path) -> None:
     """With one worker nothing depends on time: the run ends as one that was never disturbed."""
     pytest.importorskip("ray")
@@ -357,6 +358,7 @@ def test_killed_driver(folder: Path) -> None:
     assert outcome(log) == outcome(folder / "whole" / LOG_NAME)
 
 
+@pytest.mark.on_ray
 def test_ctrl_c_once_and_twice(folder: Path) -> None:
     pytest.importorskip("ray")
     out = folder / "out put"
@@ -406,6 +408,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.on_ray
 def test_full_disk(folder: Path, small_disk: Path) -> None:
     pytest.importorskip("ray")
     log = small_disk / "out" / LOG_NAME
@@ -443,6 +446,7 @@ class Mine:
 """
 
 
+@pytest.mark.on_ray
 def test_policy_that_raises(folder: Path) -> None:
     pytest.importorskip("ray")
     log = folder / "out" / LOG_NAME

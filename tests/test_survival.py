@@ -38,6 +38,8 @@ from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
 from real import nodes, scheduler, testbed, tune  # noqa: E402
 
+pytestmark = pytest.mark.on_ray
+
 STOP, INTERVAL, PACE_S = 9, 3, 0.1
 SOON_S = 10.0
 """What takes 3 s on a machine that has nothing else to do; Ray's own settings take 15."""

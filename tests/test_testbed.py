@@ -14,6 +14,8 @@ from hetsched.errors import HetschedError, InputError  # noqa: E402
 from real import testbed, trainable  # noqa: E402
 from real.matching import RayNodeId, alive, match_all  # noqa: E402
 
+pytestmark = pytest.mark.on_ray
+
 PAIR = ClusterSpec(
     (Node(NodeId("big"), 4, 2, "v100", pace=1.0), Node(NodeId("small"), 1)),
 )
