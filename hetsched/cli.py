@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(error, 2)
     except HetschedError as error:
         return fail(error, 1)
+    except MemoryError:
+        return fail("out of memory: is a count or a population in the scenario larger than was meant?", 1)
     except KeyboardInterrupt:
         return fail("interrupted; what was finished is in the results folder", 130)
     except BrokenPipeError:  # the reader of our output is gone, such as head

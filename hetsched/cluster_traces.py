@@ -74,12 +74,14 @@ class Dealing(Struct, frozen=True):
 
 
 def format_of(path: Path) -> TraceFormat:
-    """The format of a trace, by its first line."""
+    """The format of a trace, by its first line. Raises InputError if it cannot be read."""
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8-sig") as file:
             first = file.readline().strip()
-    except (OSError, ValueError):
-        return "hetsched"  # whose reader says what is wrong
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: cannot read the trace: {error}") from error
     columns = set(first.split(","))
     if first.startswith("[") or {"jobid", "submitted_time"} & columns:
         return "philly"

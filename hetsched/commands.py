@@ -54,7 +54,9 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
         check_in(options.scenario, scenario, strategy)
     if options.seeds == AUTO and len(strategies) < 2:
         raise InputError("--seeds auto: there is nothing to compare with the baseline; add a strategy")
-    with fan_out(scenario, options.jobs, options.policy_file, options.ray) as simulating:
+    seeds_at_most = options.max_seeds if AUTO in (options.seeds, scenario.seeds) else options.seeds or scenario.seeds
+    jobs = options.jobs if options.jobs is None else min(options.jobs, len(strategies) * seeds_at_most)
+    with fan_out(scenario, jobs, options.policy_file, options.ray) as simulating:
         folder = new_folder(options.out, "compare", scenario)
 
         def run_seeds(seeds: range) -> comparing.Runs:

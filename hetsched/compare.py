@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hetsched.errors import HetschedError
 from hetsched.fan_out import Simulate, Task
@@ -29,6 +30,9 @@ FIRST_SEEDS = 10
 """With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
 still be so with as many seeds more: what is rare may not have happened under the first ones."""
 
+ABOUT = 0.02
+"""By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
+
 Runs = dict[Strategy, list[Run]]
 """The runs of every strategy, in the order of the seeds."""
 
@@ -39,8 +43,9 @@ class Comparison(Struct, frozen=True):
     Figures are means over seeds, as explained in `hetsched.metrics.Metrics`; those that a run may not have are means
     over the runs that have them, and None where none has. A ratio is the mean of the runs' ratios. Of the paired
     differences to the baseline, which are None for the baseline itself, `speedup_vs_baseline` is the makespan's ratio.
-    `verdict` says in words what it comes to. `target_reached` counts the seeds under which the target accuracy was
-    reached; `decision_s` is the policy's mean seconds a call on this host.
+    `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
+    many. `target_reached` counts the seeds under which the target accuracy was reached; `decision_s` is the policy's
+    mean seconds a call on this host.
     """
 
     makespan_s: Spread
@@ -73,6 +78,7 @@ class Comparison(Struct, frozen=True):
     gpus_used: float
     gpus: int
     exploits: float
+    iterations: float
     segments: float
     lost_segments: float
     decision_s: float
@@ -134,10 +140,19 @@ def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
     """The figures of each strategy, by name; `runs` must hold the baseline."""
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
-    return {
+    found = {
         str(strategy): _summarise(of_strategy, str(baseline), makespans.get(strategy), jcts.get(strategy))
         for strategy, of_strategy in runs.items()
     }
+    reference = found[str(baseline)].iterations
+    return {name: replace(one, verdict=_with_iterations(one, reference)) for name, one in found.items()}
+
+
+def _with_iterations(comparison: Comparison, reference: float) -> str:
+    """The verdict; a strategy that stops trials early is no faster at the same work."""
+    trained = comparison.iterations / reference
+    about_as_many = abs(trained - 1) < ABOUT
+    return comparison.verdict if about_as_many else f"{comparison.verdict}, with {trained:.0%} of its iterations"
 
 
 def agreement_of_ranks(runs: Runs) -> RankAgreement:
@@ -189,6 +204,7 @@ def _summarise(runs: Sequence[Run], baseline: str, makespan: Difference | None, 
         gpus_used=figures[0].gpus_used,
         gpus=figures[0].gpus,
         exploits=fmean(m.exploits for m in figures),
+        iterations=fmean(m.iterations for m in figures),
         segments=fmean(m.segments for m in figures),
         lost_segments=fmean(m.lost_segments for m in figures),
         decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),

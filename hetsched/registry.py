@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -16,6 +17,9 @@ from hetsched.errors import InputError, PolicyError, nearest
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""What a policy may be called: its name is part of a folder's."""
+
 
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
@@ -27,11 +31,21 @@ class Registry(Generic[P]):
         self._factories: dict[str, Callable[..., P]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
-        """A class decorator: `name` is what the policy is called on the command line and in scenarios."""
+        """A class decorator: `name` is what the policy is called on the command line and in scenarios.
+
+        Raises TypeError and ValueError for what is no name, and for that of a policy which another module registered.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"@register(NAME) takes a name, such as @register('mine'), not {name!r}")
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f"@register({name!r}): a {self.kind}'s name is of letters, digits and . _ - after one")
 
         def add(factory: C) -> C:
             if not callable(factory):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
+            before = self._factories.get(name, factory)
+            if before.__module__ != factory.__module__:
+                raise ValueError(f"{before.__module__} has a {self.kind} {name!r} already: choose another name")
             self._factories[name] = factory
             return factory
 
@@ -79,7 +93,9 @@ class Registry(Generic[P]):
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = point.load()
         if name not in self._factories:
-            raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, self.names())}")
+            hint = nearest(name, self.names())
+            own = "" if hint.startswith("did") else " (one of your own needs its file, such as --policy-file)"
+            raise InputError(f"unknown {self.kind} {name!r}: {hint}{own}")
         return self._factories[name]
 
     def summary(self, name: str) -> str:

@@ -559,7 +559,7 @@ class Scenario(_Table):
             workers = list(policy.workers(cluster, workload, self.times))
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             name = f"allocation policy {strategy.allocation!r}"
             raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
         check_allocation(strategy.allocation, cluster, workers)

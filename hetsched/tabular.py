@@ -19,7 +19,7 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
     Raises InputError, naming file, line and column, for what is not such a file.
     """
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a byte-order mark
             reader = csv.DictReader(file)
             for column in columns:
                 if column not in (reader.fieldnames or ()):

@@ -18,6 +18,7 @@ from hetsched.errors import InputError
 from hetsched.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.moments import Again, Moment, moments, parts
 from hetsched.scenario import Scenario, parse_strategy
+from hetsched.state import State
 from hetsched.workload import TrialId
 
 
@@ -53,8 +54,9 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
+        _check(events)
         self._begun = events[0]
-        strategy = parse_strategy(self._begun.strategy)
+        strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = scenario.charged_times if self._begun.backend == "sim" else scenario.times
         self._again = Again(scenario.scheduling_policy(strategy), strategy.scheduling, times)
         set_up(self._again.dispatcher, scenario, strategy, self._begun.seed)
@@ -103,6 +105,19 @@ class Replay:
             if isinstance(decision, SegmentStarted) and (end := self._started.get(_key(decision))) is not None:
                 duration_s = Fraction(end.time) - Fraction(decision.time)
                 self._at(Fraction(decision.time) + duration_s, self._ends[end])
+
+
+def _check(events: Sequence[Event]) -> None:
+    """Raise InputError, naming the line, if an event cannot have followed those before it."""
+    state = State()
+    for line, event in enumerate(events, start=1):
+        try:
+            state.apply(event)
+        except (LookupError, ValueError) as error:
+            what = f"{type(event).__name__} of {error.args[0]!r}" if error.args else type(event).__name__
+            raise InputError(
+                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
+            ) from error
 
 
 def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded]:

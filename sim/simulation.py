@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from hetsched.backend import Listener, begin
 from hetsched.cluster import Worker
 from hetsched.dispatcher import Decided, Dispatcher
+from hetsched.errors import HetschedError
 from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
 from hetsched.learning import Weights
 from hetsched.registry import Strategy
@@ -190,8 +191,14 @@ class Simulation:
         trial, member = self.state.trials[name], self._members[name]
         score = 0.0
         if member.luck is not None:
-            member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
-            score = self._score(weights, next(member.luck))
+            try:
+                member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
+                score = self._score(weights, next(member.luck))
+                if not 0 <= score <= 1:
+                    raise ValueError(f"a score of {score}: expected an accuracy, from 0 to 1")
+            except Exception as error:
+                model = f"learning model {self._scenario.learning.model!r}"
+                raise HetschedError(f"{model} raised {type(error).__name__} for trial {name}: {error}") from error
         ended = SegmentEnded(now, name, decision.worker, iterations, score, parts)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:

@@ -261,6 +261,82 @@ def test_a_policy_that_trains_nothing_leaves_nothing_to_compare(
     assert "fusion+newest-first trained nothing under seed 0" in capsys.readouterr().err
 
 
+def test_fewer_iterations_are_said_with_the_verdict(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    start, dispatch, _ = POLICY.partition("def dispatch(self, state):\n")
+    body = """        some = [t for t in state.ready_trials if t.iterations < 20]
+        for trial in state.ready_trials:
+            if trial not in some:
+                yield Stop(trial.id, "enough")
+        for worker, trial in zip(state.idle_workers, some):
+            yield Dispatch(trial.id, worker.id, state.interval(trial))
+"""
+    (folder / "mine.py").write_text(f"from hetsched.scheduling import Stop\n{start}{dispatch}{body}")
+    found = document(
+        capfdbinary, "compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py"
+    )["strategies"]
+    stopped, baseline = found["fusion+newest-first"], found["uniform+fifo"]
+    share = stopped["iterations"] / baseline["iterations"]
+    assert share < 0.5
+    assert stopped["verdict"].endswith(f", with {share:.0%} of its iterations")
+    assert "iterations" not in baseline["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("@register('a/../b')\nclass P: ...", "name is of letters, digits and . _ - after one"),
+        ("@register(5)\nclass P: ...", "takes a name, such as @register('mine'), not 5"),
+        ("@register\nclass P: ...", "takes a name, such as @register('mine'), not <class"),
+        ("@register('fifo')\nclass P: ...", "hetsched.scheduling.fifo has a scheduling policy 'fifo' already"),
+    ],
+)
+def test_a_name_that_cannot_be_a_policys_is_refused(
+    code: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(f"from hetsched.scheduling import register\n{code}\n")
+    assert main(["policies", "--policy-file", "mine.py"]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        ("1 / 0", "ZeroDivisionError for trial e-"),
+        ("7.0", ": a score of 7.0: expected an accuracy, from 0 to 1"),
+        ("'high'", "raised TypeError for trial e-"),
+    ],
+)
+def test_a_learning_model_that_fails_is_status_1(
+    score: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(
+        f"""
+from hetsched.learning import register
+
+@register("mine")
+class Mine:
+    def fresh(self, kind): return 0
+    def train(self, weights, kind, hyperparameters, iterations): return weights
+    def score(self, weights, normal): return {score}
+"""
+    )
+    (folder / "s.toml").write_text(SCENARIO + '[learning]\nmodel = "mine"\n')
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo", "--policy-file", "mine.py"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("hetsched: learning model 'mine' raised ") and message in error
+
+
+def test_a_damaged_log_is_not_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]) == 0
+    log = folder / "out" / "events.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    gone = next(number for number, line in enumerate(lines) if "segment-started" in line)
+    log.write_text("".join(lines[:gone] + lines[gone + 1 :]))
+    capsys.readouterr()
+    assert main(["replay", "out"]) == 2
+    assert "of the log: SegmentEnded of 'e-0' does not follow from" in capsys.readouterr().err
+
+
 def test_a_process_that_dies_is_status_1_and_says_so(folder: Path) -> None:
     (folder / "mine.py").write_text(POLICY.replace("waiting = ", "import os; os._exit(9); waiting = "))
     arguments = ["compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py", "--jobs", "2"]

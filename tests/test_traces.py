@@ -309,6 +309,7 @@ def test_bursts_in_a_scenario() -> None:
     [
         ('trace = "t.csv"\n', "workload.trace: .*t.csv: a helios trace: say in workload.trace_models what"),
         (MODELS, "workload: .*nothing to train"),
+        ('trace = "none.csv"\n' + MODELS, "none.csv: cannot read the trace: No such file"),
         ('trace_format = "helios"\nexperiments = [{ name = "e" }]\n', "trace_format is for a trace, and there is none"),
         ('trace = "t.csv"\ntrace_format = "phily"\n' + MODELS, "workload.trace_format"),
         ('trace = "t.csv"\ntrace_format = "philly"\n' + MODELS, "not a Philly trace: column 'jobid' is missing"),
