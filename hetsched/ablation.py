@@ -6,8 +6,7 @@ from statistics import fmean
 
 from msgspec import Struct
 
-from hetsched.errors import HetschedError
-from hetsched.metrics import Metrics
+from hetsched.metrics import Metrics, check_trained
 from hetsched.registry import Strategy
 from hetsched.run import carry_out
 from hetsched.scenario import FaultsTable, OverheadsTable, Scenario
@@ -71,8 +70,7 @@ def ablate(
         for seed in seeds:
             home = folder / name.replace(" ", "-") / f"seed-{seed}"
             metrics = carry_out("sim", variant, strategy, seed, home)[0].metrics
-            if not metrics.iterations:
-                raise HetschedError(f"{strategy} trained nothing under seed {seed}: nothing to ablate")
+            check_trained(strategy, metrics, "ablate")
             runs[name].append(metrics)
             progress()
     whole = fmean(run.makespan_s for run in runs[WHOLE])

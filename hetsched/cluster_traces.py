@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from hetsched.cluster import DeviceType, WorkerType
 from hetsched.errors import InputError
 from hetsched.profiles import StepTimes
+from hetsched.registry import NAME
 from hetsched.streams import stream
 from hetsched.tabular import read_rows
-from hetsched.traces import JOB_ID, MOST_ITERATIONS, dataset_of, datasets_by_model
+from hetsched.traces import MOST_ITERATIONS, dataset_of, datasets_by_model
 from hetsched.workload import Experiment, ExperimentId, TrialKind
 
 TraceFormat = Literal["hetsched", "philly", "helios"]
@@ -107,7 +108,7 @@ def read_cluster_trace(
     kinds = _kinds(dealing, times)
     experiments: dict[str, Experiment] = {}
     for job in jobs:
-        if not re.match(JOB_ID, job.id):
+        if not re.match(NAME, job.id):
             raise InputError(f"{job.line}: {job.id!r} is no name for a job: use letters, digits, and . _ - after one")
         if job.id in experiments:
             raise InputError(f"{job.line}: a second job {job.id!r}; ids must differ")

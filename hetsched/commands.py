@@ -54,8 +54,9 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
         check_in(options.scenario, scenario, strategy)
     if options.seeds == AUTO and len(strategies) < 2:
         raise InputError("--seeds auto: there is nothing to compare with the baseline; add a strategy")
-    seeds_at_most = options.max_seeds if AUTO in (options.seeds, scenario.seeds) else options.seeds or scenario.seeds
-    jobs = options.jobs if options.jobs is None else min(options.jobs, len(strategies) * seeds_at_most)
+    first, many = scenario.first_seed, options.seeds or scenario.seeds
+    runs_at_most = len(strategies) * (options.max_seeds if many == AUTO else many)
+    jobs = options.jobs and min(options.jobs, runs_at_most)
     with fan_out(scenario, jobs, options.policy_file, options.ray) as simulating:
         folder = new_folder(options.out, "compare", scenario)
 
@@ -63,7 +64,6 @@ def compare(options: argparse.Namespace, emit: Emit) -> None:
             with ProgressLine("simulating", len(strategies) * len(seeds)) as progress:
                 return comparing.run_all(strategies, seeds, folder, simulating, progress.advance)
 
-        first, many = scenario.first_seed, options.seeds or scenario.seeds
         if many == AUTO:
             runs = comparing.run_until_narrow(run_seeds, baseline, first, scenario.seeds, options.max_seeds)
         else:

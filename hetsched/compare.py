@@ -6,11 +6,9 @@ from pathlib import Path
 from statistics import fmean
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from hetsched.errors import HetschedError
 from hetsched.fan_out import Simulate, Task
-from hetsched.metrics import Metrics, decision_time
+from hetsched.metrics import Metrics, check_trained, decision_time
 from hetsched.registry import Strategy
 from hetsched.run import Run
 from hetsched.statistics import (
@@ -112,10 +110,11 @@ def run_until_narrow(
     baseline's is narrow twice in a row or there are `limit` seeds.
 
     How many more follows from the width, which falls with the root of the number of seeds; at most as many again. It
-    depends on the runs alone.
+    depends on the runs alone. Raises HetschedError if a run trained nothing.
     """
     seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
     runs = run(seeds)
+    _check_trained(runs)
     narrow_before = False
     while len(seeds) < limit:
         width = widest(runs, baseline)
@@ -126,6 +125,7 @@ def run_until_narrow(
         many = min(limit, 2 * len(seeds), max(enough, len(seeds) + 1))
         seeds, more = range(first_seed, first_seed + many), range(seeds.stop, first_seed + many)
         added = run(more)
+        _check_trained(added)
         runs = {strategy: of_strategy + added[strategy] for strategy, of_strategy in runs.items()}
     return runs
 
@@ -137,22 +137,22 @@ def widest(runs: Runs, baseline: Strategy) -> float:
 
 
 def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
-    """The figures of each strategy, by name; `runs` must hold the baseline."""
+    """The figures of each strategy, by name; `runs` must hold the baseline. Raises HetschedError if a run trained
+    nothing."""
+    _check_trained(runs)
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
-    found = {
-        str(strategy): _summarise(of_strategy, str(baseline), makespans.get(strategy), jcts.get(strategy))
+    reference = _mean_iterations(runs[baseline])
+    return {
+        str(strategy): _summarise(of_strategy, str(baseline), reference, makespans.get(strategy), jcts.get(strategy))
         for strategy, of_strategy in runs.items()
     }
-    reference = found[str(baseline)].iterations
-    return {name: replace(one, verdict=_with_iterations(one, reference)) for name, one in found.items()}
 
 
-def _with_iterations(comparison: Comparison, reference: float) -> str:
-    """The verdict; a strategy that stops trials early is no faster at the same work."""
-    trained = comparison.iterations / reference
-    about_as_many = abs(trained - 1) < ABOUT
-    return comparison.verdict if about_as_many else f"{comparison.verdict}, with {trained:.0%} of its iterations"
+def _check_trained(runs: Runs) -> None:
+    for strategy, of_strategy in runs.items():
+        for run in of_strategy:
+            check_trained(strategy, run.metrics, "compare")
 
 
 def agreement_of_ranks(runs: Runs) -> RankAgreement:
@@ -161,23 +161,30 @@ def agreement_of_ranks(runs: Runs) -> RankAgreement:
 
 
 def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], float]) -> dict[Strategy, Difference]:
-    for strategy, of_strategy in runs.items():
-        for run in of_strategy:
-            if not run.metrics.iterations:
-                raise HetschedError(f"{strategy} trained nothing under seed {run.metrics.seed}: nothing to compare")
     figures = {strategy: [figure(run.metrics) for run in of_strategy] for strategy, of_strategy in runs.items()}
     reference = figures.pop(baseline)
     found = differences(reference, {str(strategy): values for strategy, values in figures.items()})
     return {strategy: found[str(strategy)] for strategy in figures}
 
 
-def _summarise(runs: Sequence[Run], baseline: str, makespan: Difference | None, jct: Difference | None) -> Comparison:
+def _mean_iterations(runs: Sequence[Run]) -> float:
+    return fmean(run.metrics.iterations for run in runs)
+
+
+def _summarise(
+    runs: Sequence[Run], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
+) -> Comparison:
+    """`reference` is the mean number of iterations that the baseline trained: a strategy that stops trials early is no
+    faster at the same work, and its verdict says so."""
     figures = [run.metrics for run in runs]
+    iterations = _mean_iterations(runs)
+    trained = iterations / reference
+    fewer = "" if abs(trained - 1) < ABOUT else f", with {trained:.0%} of its iterations"
     return Comparison(
         makespan_s=spread([m.makespan_s for m in figures]),
         makespan_vs_baseline=makespan,
         speedup_vs_baseline=1.0 if makespan is None else makespan.ratio,
-        verdict="the baseline" if makespan is None else verdict(makespan, baseline),
+        verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
         bound_s=fmean(_known(m.bound_s) for m in figures),
         bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
         workers_bound_s=fmean(_known(m.workers_bound_s) for m in figures),
@@ -204,7 +211,7 @@ def _summarise(runs: Sequence[Run], baseline: str, makespan: Difference | None, 
         gpus_used=figures[0].gpus_used,
         gpus=figures[0].gpus,
         exploits=fmean(m.exploits for m in figures),
-        iterations=fmean(m.iterations for m in figures),
+        iterations=iterations,
         segments=fmean(m.segments for m in figures),
         lost_segments=fmean(m.lost_segments for m in figures),
         decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),

@@ -16,6 +16,11 @@ class PolicyError(HetschedError):
     """A policy raised, or took a decision that the dispatcher refuses."""
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The right spelling that is near to `word`, None if none is."""
+    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest right spelling of `word`, or lists what is known.
 
@@ -25,5 +30,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     'known: fifo, hrfs'
     """
     options = sorted(known)
-    close = get_close_matches(word, options, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(options)
+    close = closest(word, options)
+    return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from hetsched.bounds import Job, cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.cluster import Worker, WorkerId
-from hetsched.errors import InputError
+from hetsched.errors import HetschedError, InputError
 from hetsched.events import (
     CheckpointLost,
     Event,
@@ -30,6 +30,7 @@ from hetsched.events import (
     read_log,
 )
 from hetsched.occupancy import Occupancy
+from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
 from hetsched.state import State, Trial
 from hetsched.workload import ExperimentId, TrialId
@@ -197,6 +198,12 @@ def finish_time_fairness(jct_s: float, fair_s: float) -> float:
     1.5
     """
     return jct_s / fair_s
+
+
+def check_trained(strategy: Strategy, metrics: Metrics, purpose: str) -> None:
+    """Raise HetschedError for a run that trained nothing: it leaves nothing to `purpose`, such as "compare"."""
+    if not metrics.iterations:
+        raise HetschedError(f"{strategy} trained nothing under seed {metrics.seed}: nothing to {purpose}")
 
 
 def decision_time(decision_s: float, decisions: int) -> float:

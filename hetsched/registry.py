@@ -12,13 +12,13 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import InputError, PolicyError, nearest
+from hetsched.errors import InputError, PolicyError, closest, nearest
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""What a policy may be called: its name is part of a folder's."""
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What policies, nodes, experiments and jobs may be called: names are parts of ids and of folders."""
 
 
 class Registry(Generic[P]):
@@ -93,9 +93,9 @@ class Registry(Generic[P]):
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = point.load()
         if name not in self._factories:
-            hint = nearest(name, self.names())
-            own = "" if hint.startswith("did") else " (one of your own needs its file, such as --policy-file)"
-            raise InputError(f"unknown {self.kind} {name!r}: {hint}{own}")
+            known = self.names()
+            own = "" if closest(name, known) else " (one of your own needs its file, such as --policy-file)"
+            raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
         return self._factories[name]
 
     def summary(self, name: str) -> str:

@@ -64,8 +64,8 @@ def take_log(path: Path) -> list[AnyEvent]:
             return []
     try:
         replay(events)
-    except (AssertionError, LookupError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
+    except InputError as error:
+        reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
         raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
     return events
 

@@ -31,7 +31,7 @@ from hetsched.dispatcher import check_allocation
 from hetsched.errors import InputError, PolicyError, nearest
 from hetsched.learning import LearningModel
 from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
-from hetsched.registry import Strategy
+from hetsched.registry import NAME, Strategy
 from hetsched.scheduling.policy import SchedulingPolicy
 from hetsched.traces import read_jobs, write_jobs
 from hetsched.workload import PBT, Experiment, ExperimentId, Range, TrialKind, Workload
@@ -44,7 +44,7 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class _Table(BaseModel):

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.cluster import Worker, WorkerId
+from hetsched.errors import InputError
 from hetsched.events import (
     CheckpointLost,
     Event,
@@ -299,8 +300,15 @@ def _plain(structs: Mapping[Any, Struct]) -> Any:
 
 
 def replay(events: Iterable[Event]) -> State:
-    """The state that a log adds up to."""
+    """The state that a log adds up to. Raises InputError, naming the line, for an event that cannot have followed those
+    before it."""
     state = State()
-    for event in events:
-        state.apply(event)
+    for line, event in enumerate(events, start=1):
+        try:
+            state.apply(event)
+        except (AssertionError, LookupError, ValueError) as error:
+            what = f"{type(event).__name__} of {error.args[0]!r}" if error.args else type(event).__name__
+            raise InputError(
+                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
+            ) from error
     return state

@@ -106,7 +106,6 @@ def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]
 
 def _difference(logs: Array, p_value: float, p_holm: float, needed: int) -> Difference:
     interval, effect = bootstrap_interval(logs), rank_biserial(logs)
-    apart = interval is not None and not interval[0] <= 0 <= interval[1]
     ci95 = None if interval is None else (exp(interval[0]), exp(interval[1]))
     return Difference(
         ratio=exp(fmean(logs)),
@@ -118,8 +117,13 @@ def _difference(logs: Array, p_value: float, p_holm: float, needed: int) -> Diff
         worse=int((logs < 0).sum()),
         seeds=len(logs),
         seeds_needed=needed,
-        shown=p_holm < LEVEL and apart and effect * fmean(logs) > 0,
+        shown=_apart(p_holm, ci95) and effect * fmean(logs) > 0,
     )
+
+
+def _apart(p_holm: float, ci95: tuple[float, float] | None) -> bool:
+    """Whether both the test and the interval of the ratio say that there is some difference."""
+    return p_holm < LEVEL and ci95 is not None and not ci95[0] <= 1 <= ci95[1]
 
 
 def bootstrap_interval(values: ArrayLike) -> tuple[float, float] | None:
@@ -247,7 +251,7 @@ def verdict(difference: Difference, baseline: str) -> str:
         interval = f"{_signed(low)} .. {_signed(high)}"
         if difference.seeds < difference.seeds_needed:
             return f"no difference shown: {difference.seeds} seeds, {difference.seeds_needed} are needed ({interval})"
-        if difference.p_holm < LEVEL and not low <= 1 <= high:
+        if _apart(difference.p_holm, difference.ci95):
             count, word = (difference.worse, "slower") if low > 1 else (difference.better, "faster")
             often = f"{word} in {count} of {difference.seeds} seeds"
             return f"no difference shown: {often}, but {interval} in the mean"

@@ -10,10 +10,10 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.errors import InputError, nearest
 from hetsched.profiles import StepTimes
+from hetsched.registry import NAME
 from hetsched.tabular import read_rows
 from hetsched.workload import PBT, Experiment, ExperimentId, Range
 
-JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 MOST_ITERATIONS = 10**9
 EVALUATION_IMAGES = 10_000
 """How many images are evaluated, by default, where a job's score matters: those of CIFAR's test sets."""
@@ -25,7 +25,7 @@ class JobRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
-    job_id: str = Field(pattern=JOB_ID)
+    job_id: str = Field(pattern=NAME)
     model: str
     dataset: str | None = None
     batch_size: int = Field(default=1, gt=0)

@@ -160,5 +160,5 @@ class Faults:
     def _give_back(self, workers: Collection[WorkerId]) -> None:
         """One reason less."""
         self._absences.subtract(workers)
-        kept_away = self._absences + self._notices
-        self._afflicted.join([self._workers[worker] for worker in workers if worker not in kept_away])
+        there = [worker for worker in workers if not self._absences[worker] and not self._notices[worker]]
+        self._afflicted.join([self._workers[worker] for worker in there])

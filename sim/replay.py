@@ -13,12 +13,12 @@ from typing import Any
 import simpy
 from msgspec import Struct
 
+from hetsched import state
 from hetsched.backend import set_up
 from hetsched.errors import InputError
 from hetsched.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.moments import Again, Moment, moments, parts
 from hetsched.scenario import Scenario, parse_strategy
-from hetsched.state import State
 from hetsched.workload import TrialId
 
 
@@ -38,7 +38,7 @@ class Replayed(Struct, frozen=True):
 def replay(scenario: Scenario, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
-    Raises InputError for a log that has no beginning, and for one whose policy was replaced on the way.
+    Raises InputError for a log that has no beginning or is damaged, and for one whose policy was replaced on the way.
     """
     return Replay(scenario, events).run()
 
@@ -54,7 +54,7 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        _check(events)
+        state.replay(events)  # what a damaged log lacks is said before anything is made of it
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = scenario.charged_times if self._begun.backend == "sim" else scenario.times
@@ -105,19 +105,6 @@ class Replay:
             if isinstance(decision, SegmentStarted) and (end := self._started.get(_key(decision))) is not None:
                 duration_s = Fraction(end.time) - Fraction(decision.time)
                 self._at(Fraction(decision.time) + duration_s, self._ends[end])
-
-
-def _check(events: Sequence[Event]) -> None:
-    """Raise InputError, naming the line, if an event cannot have followed those before it."""
-    state = State()
-    for line, event in enumerate(events, start=1):
-        try:
-            state.apply(event)
-        except (LookupError, ValueError) as error:
-            what = f"{type(event).__name__} of {error.args[0]!r}" if error.args else type(event).__name__
-            raise InputError(
-                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
-            ) from error
 
 
 def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded]:

@@ -248,13 +248,18 @@ def test_a_failing_policy_is_status_1_and_keeps_the_log(folder: Path) -> None:
     assert (folder / "out" / "events.jsonl").stat().st_size > 0
 
 
+def deciding(body: str) -> str:
+    """The policy file, with other decisions."""
+    start, dispatch, _ = POLICY.partition("def dispatch(self, state):\n")
+    return f"from hetsched.scheduling import Stop\n{start}{dispatch}{body}"
+
+
 @pytest.mark.parametrize("command", [["compare", "--seeds", "auto"], ["compare"], ["simulate", "--ablate"]])
 def test_a_policy_that_trains_nothing_leaves_nothing_to_compare(
     command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start, dispatch, _ = POLICY.partition("def dispatch(self, state):\n")
     stop_all = "        return [Stop(trial.id, 'no') for trial in state.ready_trials]\n"
-    (folder / "mine.py").write_text(f"from hetsched.scheduling.policy import Stop\n{start}{dispatch}{stop_all}")
+    (folder / "mine.py").write_text(deciding(stop_all))
     which = "--strategies" if command[0] == "compare" else "--strategy"
     options = ["s.toml", which, "fusion+newest-first", "--policy-file", "mine.py"]
     assert main([command[0], *options, *command[1:]]) == 1
@@ -262,7 +267,6 @@ def test_a_policy_that_trains_nothing_leaves_nothing_to_compare(
 
 
 def test_fewer_iterations_are_said_with_the_verdict(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    start, dispatch, _ = POLICY.partition("def dispatch(self, state):\n")
     body = """        some = [t for t in state.ready_trials if t.iterations < 20]
         for trial in state.ready_trials:
             if trial not in some:
@@ -270,7 +274,7 @@ def test_fewer_iterations_are_said_with_the_verdict(folder: Path, capfdbinary: p
         for worker, trial in zip(state.idle_workers, some):
             yield Dispatch(trial.id, worker.id, state.interval(trial))
 """
-    (folder / "mine.py").write_text(f"from hetsched.scheduling import Stop\n{start}{dispatch}{body}")
+    (folder / "mine.py").write_text(deciding(body))
     found = document(
         capfdbinary, "compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py"
     )["strategies"]
