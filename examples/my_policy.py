@@ -6,8 +6,7 @@ hetsched compare examples/demo.toml --strategies fusion+soonest --policy-file ex
 from collections.abc import Iterable
 from math import inf
 
-from hetsched.scheduling import Dispatch, register
-from hetsched.view import StateView
+from hetsched.scheduling import Dispatch, StateView, register
 
 
 @register("soonest")

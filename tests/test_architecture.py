@@ -40,7 +40,7 @@ def test_profiling_needs_no_ray() -> None:
 
 
 def test_a_simulation_loads_neither_ray_nor_torch() -> None:
-    code = "import sys, hetsched.cli, sim.engine; print([m for m in ('ray', 'torch') if m in sys.modules])"
+    code = "import sys, hetsched.cli.main, sim.engine; print([m for m in ('ray', 'torch') if m in sys.modules])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert output.stdout.strip() == "[]"
 

@@ -15,10 +15,12 @@ import pytest
 
 from hetsched import allocation, scheduling
 from hetsched.allocation import AllocationPolicy
-from hetsched.cli import main
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.cli.main import main
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError, PolicyError
-from hetsched.profiles import StepTimes
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.testing import (
     ConformanceError,
@@ -31,8 +33,6 @@ from hetsched.testing import (
     verdict,
 )
 from hetsched.testing import scheduling as suite
-from hetsched.view import StateView
-from hetsched.workload import Workload
 
 ROOT = Path(__file__).parent.parent
 SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names()
@@ -509,7 +509,9 @@ def test_wrong_input_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_without_hypothesis_it_says_what_to_install(capsys: pytest.CaptureFixture[str]) -> None:
-    code = "import sys; sys.modules['hypothesis'] = None; from hetsched.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        "import sys; sys.modules['hypothesis'] = None; from hetsched.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
     for arguments, status in {("policies",): 0, ("policies", "check", "fifo"): 2}.items():
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
         assert done.returncode == status

@@ -1,15 +1,17 @@
-"""Scheduling policies: which ready trial runs a segment of what length on which idle worker. One file a policy."""
+"""Scheduling policies: which ready trial runs a segment of what length on which idle worker. One file per policy."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
-from hetsched.registry import Registry
-from hetsched.scheduling.policy import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
+from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.registry import Registry
 
 policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling")
 register = policies.register
 
-for module in iter_modules(__path__):  # importing a policy's file registers it
-    import_module(f"{__name__}.{module.name}")
+for module in walk_packages(__path__, f"{__name__}."):  # importing a policy's file registers it
+    import_module(module.name)
 
-__all__ = ["Decision", "Dispatch", "SchedulingPolicy", "Stop", "WakeAt", "policies", "register"]
+__all__ = ["Decision", "Dispatch", "SchedulingPolicy", "StateView", "Stop", "Trial", "WakeAt", "policies", "register"]

@@ -1,0 +1,1 @@
+"""What a log comes to: metrics, lower bounds, paired statistics."""

@@ -1,0 +1,8 @@
+"""`python -m hetsched.cli`."""
+
+import sys
+
+from hetsched.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

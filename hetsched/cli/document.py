@@ -1,0 +1,31 @@
+"""Where the output of a command goes: with --json, stdout carries one document and nothing else."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Emit = Callable[[bytes], None]
+
+
+@contextmanager
+def stdout_for_the_document(active: bool) -> Iterator[Emit]:
+    """While `active`, send to stderr whatever is written to stdout, also by child processes; then write the document
+    that was emitted to stdout."""
+    documents: list[bytes] = []
+    if not active:
+        yield documents.append
+        return
+    sys.stdout.flush()
+    descriptor, stdout = os.dup(1), sys.stdout
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    try:
+        yield documents.append
+    finally:
+        sys.stdout = stdout
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+        for document in documents:
+            sys.stdout.buffer.write(document + b"\n")
+            sys.stdout.buffer.flush()

@@ -1,0 +1,1 @@
+"""Scenarios: TOML files, traces and profile files, read and checked."""

@@ -1,0 +1,1 @@
+"""Policies that plan the rest of the run and look ahead."""

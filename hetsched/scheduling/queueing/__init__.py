@@ -1,0 +1,1 @@
+"""Policies that order the ready trials in a queue."""

@@ -1,0 +1,1 @@
+"""Policies that stop trials early (ASHA, HyperSched)."""

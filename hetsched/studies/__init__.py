@@ -1,0 +1,1 @@
+"""What is done with runs: one run, comparison, ablation, validation, resume."""
