@@ -23,7 +23,6 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
-from hetsched.core.decisions import Dispatch
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import (
     AnyEvent,
@@ -293,7 +292,7 @@ class DispatchingPBT(PopulationBasedTraining):
         self._luck = Luck(run.seed)
         self._exploit_made: tuple[TrialId, Hyperparameters] | None = None
         self._tune_trials: dict[TrialId, TuneTrial] = {}
-        self._to_start: list[Dispatch] = []
+        self._to_start: list[Segment] = []
         self._ask_policy = True
         self._blame = Blame()
         self._placements: dict[WorkerId, WorkerPlacement] = {}
@@ -376,7 +375,7 @@ class DispatchingPBT(PopulationBasedTraining):
             self._settle()
             self._tune.end()
 
-    def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Dispatch]:
+    def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
         """Stop what the policy stops, but for the trial whose segment is just `ending`; return what it starts."""
         for trial in decided.stops:
             if trial != ending:

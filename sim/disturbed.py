@@ -7,10 +7,9 @@ import msgspec
 import simpy
 from msgspec.structs import replace
 
-from hetsched.core.decisions import Dispatch
 from hetsched.core.events import CheckpointLost, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
 from hetsched.core.log import LogWriter
-from hetsched.core.trial import Trial
+from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -48,18 +47,14 @@ class Running:
     end: simpy.Event | None = None
 
     def __init__(
-        self, decision: Dispatch, parts: Parts, started: float, whole_s: float, crashes: bool, sharing: float
+        self, segment: Segment, parts: Parts, started: float, whole_s: float, crashes: bool, sharing: float
     ) -> None:
-        self.decision = decision
+        self.segment = segment
         self.parts = parts
         self.started = self.since = started
         self.whole_s = self.left_s = whole_s
         self.crashes = crashes
         self.sharing = sharing
-
-    @property
-    def workers(self) -> tuple[WorkerId, ...]:
-        return (self.decision.worker, *self.decision.others)
 
     def stretched(self, seconds: float) -> Parts:
         """The parts of the segment, which took so many seconds on its worker."""
@@ -113,7 +108,9 @@ class DisturbedSimulation(Simulation):
                 self._forget(self.state.trials[orphan])  # nobody can take over what is gone
         fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
         there = [worker for worker in workers if worker in self.state.workers]
-        for running in [running for running in self._running.values() if not set(there).isdisjoint(running.workers)]:
+        for running in [
+            running for running in self._running.values() if not set(there).isdisjoint(running.segment.workers)
+        ]:
             self._lose(running, reason)
         for worker in there:
             self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
@@ -147,16 +144,16 @@ class DisturbedSimulation(Simulation):
 
     # A segment, from its start to its end.
 
-    def _start(self, decision: Dispatch, trial: Trial, parts: Parts, now: float) -> None:
-        sharing = self._durations.sharing(trial, self.state.workers[decision.worker])
+    def _start(self, segment: Segment, trial: Trial, parts: Parts, now: float) -> None:
+        sharing = self._durations.sharing(trial, self.state.workers[segment.worker])
         to_crash_s = self._faults.seconds_to_crash(trial.id)
         crashes = to_crash_s < parts.total_s
-        running = Running(decision, parts, now, min(parts.total_s, to_crash_s), crashes, sharing)
+        running = Running(segment, parts, now, min(parts.total_s, to_crash_s), crashes, sharing)
         self._running[trial.id] = running
         self._end_in(running.left_s, running)
-        self._neighbours.start(running.workers)
-        self._on.update(dict.fromkeys(running.workers, running))
-        self._pace(self._neighbours.of(running.workers))
+        self._neighbours.start(running.segment.workers)
+        self._on.update(dict.fromkeys(running.segment.workers, running))
+        self._pace(self._neighbours.of(running.segment.workers))
 
     def _end_in(self, seconds: float, running: Running) -> None:
         running.end = self.env.timeout(seconds, running)
@@ -181,18 +178,18 @@ class DisturbedSimulation(Simulation):
         with driver.request() as turn:
             yield turn
             yield self.env.timeout(self._scenario.overheads.dispatch_s)
-        if self._running.get(running.decision.trial) is running:  # else it was lost meanwhile
+        if self._running.get(running.segment.trial) is running:  # else it was lost meanwhile
             parts = running.stretched(done - running.started)
             self._hand_over(running, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done))
 
     def _hand_over(self, running: Running, parts: Parts) -> None:
         """The driver takes the result, and the workers are free."""
-        trial = running.decision.trial
+        trial = running.segment.trial
         del self._running[trial]
         self._leave_workers(running)
         self._losses.pop(trial, None)
         self._orphans.discard(trial)  # it has a checkpoint again
-        self._report(running.decision, parts, self.env.now)
+        self._report(running.segment, parts, self.env.now)
 
     def _leave_workers(self, running: Running) -> None:
         """Before its end the segment is broken off, else its workers were done with it."""
@@ -200,19 +197,19 @@ class DisturbedSimulation(Simulation):
         if broken_off:
             left_s = running.left_s - (self.env.now - running.since) / running.slowness
         crashed = running.crashes and not broken_off
-        self._faults.trained(running.decision.trial, running.whole_s - left_s, crashed)
-        for worker in running.workers:
+        self._faults.trained(running.segment.trial, running.whole_s - left_s, crashed)
+        for worker in running.segment.workers:
             del self._on[worker]
         if broken_off:
             self._leave_neighbours(running)
 
     def _leave_neighbours(self, running: Running) -> None:
         """Its workers work no more."""
-        self._neighbours.end(running.workers)
-        self._pace(self._neighbours.of(running.workers))
+        self._neighbours.end(running.segment.workers)
+        self._pace(self._neighbours.of(running.segment.workers))
 
     def _lose(self, running: Running, reason: str) -> None:
-        trial = running.decision.trial
+        trial = running.segment.trial
         del self._running[trial]
         self._leave_workers(running)
         running.end = None
@@ -230,7 +227,7 @@ class DisturbedSimulation(Simulation):
         for running in dict.fromkeys(self._on[worker] for worker in workers if worker in self._on):
             slowness = max(
                 self._slow.get(worker, 1.0) * self._neighbours.slowness(worker, running.sharing)
-                for worker in running.workers
+                for worker in running.segment.workers
             )
             if running.end is not None and slowness != running.slowness:
                 now = self.env.now

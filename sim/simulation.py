@@ -9,12 +9,11 @@ import simpy
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.core.decisions import Dispatch
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import Parts, RunEnded, SegmentEnded
 from hetsched.core.log import LogWriter
 from hetsched.core.state import State
-from hetsched.core.trial import Trial
+from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.learning import Weights
 from hetsched.domain.random_streams import stream
@@ -101,27 +100,27 @@ class Simulation:
     def _start_processes(self) -> None:
         """Start what goes on beside the segments."""
 
-    def _start(self, decision: Dispatch, trial: Trial, parts: Parts, now: float) -> None:
+    def _start(self, segment: Segment, trial: Trial, parts: Parts, now: float) -> None:
         """Put a segment on its way."""
-        simpy.Timeout(self.env, parts.total_s, (decision, parts)).callbacks.append(self._end)
+        simpy.Timeout(self.env, parts.total_s, (segment, parts)).callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
         """A worker is done with a segment: its result goes to the driver."""
-        decision, parts = event._value
+        segment, parts = event._value
         if self._driver is None:
-            self._report(decision, parts, self.env.now)
+            self._report(segment, parts, self.env.now)
         else:
-            self.env.process(self._wait_for_driver(self._driver, decision, parts))
+            self.env.process(self._wait_for_driver(self._driver, segment, parts))
 
     def _wait_for_driver(
-        self, driver: simpy.Resource, decision: Dispatch, parts: Parts
+        self, driver: simpy.Resource, segment: Segment, parts: Parts
     ) -> Generator[simpy.Event, Any, None]:
         """One driver serves all workers, one result at a time."""
         done = self.env.now
         with driver.request() as turn:
             yield turn
             yield self.env.timeout(self._scenario.overheads.dispatch_s)
-        self._report(decision, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
+        self._report(segment, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
 
     def _check_end(self) -> None:
         """Nothing runs and nothing is to arrive: it is over, or the policy has stalled."""
@@ -168,10 +167,10 @@ class Simulation:
 
     def _carry_out(self, decided: Decided, now: float) -> None:
         state = self.state
-        for decision in decided.starts:
-            trial = state.trials[decision.trial]
-            parts = self._durations.parts(trial, state.workers[decision.worker], decision.iterations)
-            self._start(decision, trial, parts, now)
+        for segment in decided.starts:
+            trial = state.trials[segment.trial]
+            parts = self._durations.parts(trial, state.workers[segment.worker], segment.iterations)
+            self._start(segment, trial, parts, now)
         for stopped in decided.stops:
             self._forget(state.trials[stopped])
         wake_at = self.dispatcher.wake_at
@@ -187,9 +186,9 @@ class Simulation:
         if not self._over.triggered:
             self._over.succeed()
 
-    def _report(self, decision: Dispatch, parts: Parts, now: float) -> None:
+    def _report(self, segment: Segment, parts: Parts, now: float) -> None:
         """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
-        name, iterations = decision.trial, decision.iterations
+        name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
         score = 0.0
         if member.luck is not None:
@@ -201,7 +200,7 @@ class Simulation:
             except Exception as error:
                 model = f"learning model {self._scenario.learning.model!r}"
                 raise HetschedError(f"{model} raised {type(error).__name__} for trial {name}: {error}") from error
-        ended = SegmentEnded(now, name, decision.worker, iterations, score, parts)
+        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)

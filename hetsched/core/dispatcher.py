@@ -50,7 +50,7 @@ STOPPED_BY = "stopped by "
 class Decided(Struct, gc=False):
     """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
 
-    starts: list[Dispatch]
+    starts: list[SegmentStarted]
     stops: list[TrialId]
 
 
@@ -174,7 +174,7 @@ class Dispatcher:
                 start = SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others)
                 self._apply(start)
                 self._tell(start)
-                starts.append(decision)
+                starts.append(start)
             else:
                 self._decide_otherwise(time, decision, decided)
         self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
