@@ -15,6 +15,7 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.host import available_cores
 from hetsched.registry import load_file
 from hetsched.scenario import SpeedUp
+from hetsched.scenarios import scenario_file
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -33,6 +34,8 @@ examples:
 
 exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted"""
 
+SCENARIO = "a TOML file, or the name of a scenario that comes with hetsched, such as demo"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stdout_for_the_document(options.json) as emit:
             for path in options.policy_file:
                 load_file(path)
+            if getattr(options, "scenario", None) is not None:
+                options.scenario = scenario_file(options.scenario)
             options.command(options, emit)
     except InputError as error:
         return fail(error, 2)
@@ -116,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     def add_scenario(sub: argparse.ArgumentParser, out: bool = True) -> None:
-        sub.add_argument("scenario", type=Path, metavar="SCENARIO", help="a TOML file, such as examples/demo.toml")
+        sub.add_argument("scenario", type=Path, metavar="SCENARIO", help=SCENARIO)
         if out:
             sub.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the results")
 
@@ -173,9 +178,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--ablate", action="store_true", help="show what each overhead contributes to the makespan")
 
     sub = add("run", commands.run, "run one strategy for real, on Ray Tune, or go on with a run that stopped")
-    sub.add_argument(
-        "scenario", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, such as examples/demo.toml"
-    )
+    sub.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     sub.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the results")
     sub.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
     sub.add_argument("--seed", type=seed, metavar="N", help="the root seed (default: the scenario's first)")
