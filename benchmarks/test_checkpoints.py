@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 ray = pytest.importorskip("ray")
 
-from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from real import testbed  # noqa: E402
 from real.snapshot import Snapshot, copied, take  # noqa: E402
 from real.training import Settings, Training  # noqa: E402

@@ -23,13 +23,11 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
-from hetsched.cluster import WorkerId
-from hetsched.dispatcher import Decided, Dispatcher
-from hetsched.errors import HetschedError, InputError
-from hetsched.events import (
+from hetsched.core.decisions import Dispatch
+from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.events import (
     AnyEvent,
     CheckpointLost,
-    LogWriter,
     Parts,
     SegmentEnded,
     TrialCompleted,
@@ -38,12 +36,14 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.resume import Report, pbt_course
-from hetsched.scenario import Place
-from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Segment, State, Trial
-from hetsched.streams import stream
-from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import PBT, Experiment, Hyperparameters, Place, TrialId
+from hetsched.errors import HetschedError, InputError
+from hetsched.studies.resume import Report, pbt_course
 from real.blame import MAX_FAILURES, STRIKES, Blame
 from real.checkpoints import Checkpoints, damage
 from real.matching import RayNodeId

@@ -14,7 +14,7 @@ from ray._private import ray_constants, worker
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
-from hetsched.cluster import ClusterSpec, Node, NodeId
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
 from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 

@@ -12,11 +12,10 @@ import torch
 from ray import tune
 from ray.exceptions import RayError
 
-from hetsched.cluster import CPU, Worker
+from hetsched.cores import available_cores
+from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.workload import Hyperparameters, Place, TrialId
 from hetsched.errors import HetschedError, InputError
-from hetsched.host import available_cores
-from hetsched.scenario import Place
-from hetsched.workload import Hyperparameters, TrialId
 from real import checkpoint_file
 from real.matching import RayNodeId
 from real.snapshot import Copy, Snapshot, copied, take, viewed

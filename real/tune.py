@@ -11,17 +11,19 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
-from hetsched.backend import LOG_NAME, Listener, Outcome, begin
-from hetsched.cluster import Worker, WorkerId
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Event, RunEnded
+from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.core.state import State
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, PolicyError, nearest
-from hetsched.events import Event, LogWriter, RunEnded
-from hetsched.policy_error import write_policy_error
-from hetsched.registry import Strategy
-from hetsched.resume import COMPLETED, Remembered, check_resumable, remember, take_log, take_up, workers_of
-from hetsched.scenario import Scenario, profiled_workers
-from hetsched.state import State
-from hetsched.workload import Experiment
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import Listener, Outcome, begin
+from hetsched.studies.policy_error import write_policy_error
+from hetsched.studies.resume import COMPLETED, Remembered, check_resumable, remember, take_log, take_up, workers_of
 from real import testbed
 from real.checkpoints import GENERATIONS, Checkpoints
 from real.data import DATASETS
@@ -50,12 +52,12 @@ def run(
     folder: Path,
     listen: Listener | None = None,
 ) -> Outcome:
-    """Carry a strategy out on Ray Tune; see `hetsched.backend.Backend`.
+    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend`.
 
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.
 
-    If the folder has the log of the run already, it goes on from there; see `hetsched.resume`.
+    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`.
 
     Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
 

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 import tomli_w
 
-from hetsched.cli import parser
+from hetsched.cli.main import parser
 from hetsched.errors import InputError
-from hetsched.scenario import load, parse_strategy
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

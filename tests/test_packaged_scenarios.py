@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.cli import main
-from hetsched.scenario import load
+from hetsched.cli.main import main
+from hetsched.scenario.loading import load
 from hetsched.scenarios import packaged_names, packaged_scenario, scenario_file
 
 

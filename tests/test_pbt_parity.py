@@ -20,8 +20,9 @@ pytest.importorskip("ray")
 
 from ray.tune.schedulers import PopulationBasedTraining as RayPBT
 
-from hetsched.state import State, Trial
-from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.scheduler import DispatchingPBT, Run
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from hetsched.domain.workload import SpeedUp  # noqa: E402
 from hetsched.errors import HetschedError  # noqa: E402
-from hetsched.scenario import SpeedUp  # noqa: E402
 from real.augmentation import augmented  # noqa: E402
 from real.snapshot import copied, take  # noqa: E402
 from real.training import CheckpointError, Settings, Training, _normalised  # noqa: E402
