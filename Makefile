@@ -2,13 +2,14 @@
 # make test   run the tests (installs Ray, torch and torchvision too)
 # make lint   ruff and mypy
 # make bench  pytest-benchmark reports
+# make release  build the wheel, and try it in an environment that has nothing else
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench release clean
 
 demo: $(VENV)/.core
 	$(BIN)/hetsched compare examples/demo.toml
@@ -29,6 +30,16 @@ lint: $(VENV)/.full
 
 bench: $(VENV)/.full
 	$(BIN)/pytest benchmarks --benchmark-only
+
+# The wheel is built from the source archive, so an archive that lacks a file is found, too.
+release: $(VENV)/.core
+	$(PIP) build
+	rm -rf dist $(VENV)/release
+	$(BIN)/python -m build
+	$(PYTHON) -m venv $(VENV)/release
+	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	cd $(VENV)/release && bin/hetsched compare demo --seeds 2
+	@echo "dist/ is ready"
 
 # A stamp says what is installed, so that a second run installs nothing.
 $(VENV)/.core: pyproject.toml constraints.txt

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from hetsched.argument_types import count, seconds, seed
 
+SCENARIO = "a TOML file, or the name of a scenario that comes with hetsched, such as demo"
+
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -22,7 +24,7 @@ def add_policy_files(parser: argparse.ArgumentParser) -> None:
 
 
 def add_scenario(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, metavar="SCENARIO", help="a TOML file, such as examples/demo.toml")
+    parser.add_argument("scenario", type=Path, metavar="SCENARIO", help=SCENARIO)
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

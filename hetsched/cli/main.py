@@ -13,6 +13,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.document import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.packaged import scenario_file
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
+            if getattr(options, "scenario", None) is not None:
+                options.scenario = scenario_file(options.scenario)
             options.execute(options, emit)
     except InputError as error:
         return fail(error, 2)

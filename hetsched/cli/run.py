@@ -10,7 +10,7 @@ from shutil import rmtree
 
 from msgspec.structs import replace
 
-from hetsched.cli.arguments import add_out, add_real, add_seed
+from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import live_view, real_scenario, report_runs, seeds_of
 from hetsched.core.log import LOG_NAME
@@ -24,9 +24,7 @@ from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "scenario", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, such as examples/demo.toml"
-    )
+    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     add_out(parser)
     parser.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
     add_seed(parser)

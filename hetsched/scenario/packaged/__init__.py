@@ -1,0 +1,34 @@
+"""Scenarios that come with the package: each is a TOML file in this folder, called by its name without `.toml`."""
+
+from pathlib import Path
+
+from hetsched.errors import InputError, nearest
+
+FOLDER = Path(__file__).parent
+
+
+def packaged_names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def packaged_scenario(name: str) -> Path:
+    """The file of a scenario that comes with the package.
+
+    Raises InputError, with the names that there are, for any other name.
+    """
+    names = packaged_names()
+    if name not in names:
+        raise InputError(
+            f"{name}: neither a file nor a scenario that comes with hetsched: {nearest(name, names)}; "
+            "a scenario is a TOML file, such as my-scenario.toml"
+        )
+    return FOLDER / f"{name}.toml"
+
+
+def scenario_file(path: Path) -> Path:
+    """What a user calls a scenario, as a file: a path is itself, a bare name that is no file is a packaged one.
+
+    Raises InputError for a bare name that is neither.
+    """
+    bare = path.name == str(path) and not path.suffix
+    return packaged_scenario(path.name) if bare and not path.is_file() else path

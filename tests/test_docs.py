@@ -1,0 +1,270 @@
+"""What README and docs show works: every block of code is executed or parsed, every link leads somewhere.
+
+A block that cannot be checked has the line `<!-- not checked: REASON -->` before it.
+"""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import tomli_w
+
+from hetsched.cli.main import parser
+from hetsched.errors import InputError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"(?P<indent> *)```(?P<language>[a-z]*)$")
+NOT_CHECKED = re.compile(r" *<!-- not checked: (?P<reason>\S.*) -->$")
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+FILE = re.compile(r"[\w./-]*\w\.(py|toml|csv|png|sh|yaml|md|txt)")
+THE_READERS = {"scenario.toml", "my_policy.py", "models.py", "cluster_log.csv", "jobs.csv", "FILE.csv", "FILE.py"}
+"""Files that a reader has and the project has not."""
+SCRIPTS = ROOT / "examples" / "clusters"
+ELSEWHERE = {"cat", "cd", "docker", "export", "git", "kubectl", "pip", "pre-commit", "python3", "ray", "sbatch", "ruff"}
+"""Programs whose arguments only they know; the files that are named must exist all the same."""
+
+
+class Block(NamedTuple):
+    """A fenced block of code: `line` is that of its fence, `reason` says why it is not checked, if it is not."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    reason: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The blocks of a page. Raises ValueError for one that is never closed."""
+    lines = iter(enumerate(page.read_text().splitlines(), 1))
+    reason = None
+    for number, line in lines:
+        if fence := FENCE.match(line):
+            indent, text = len(fence["indent"]), []
+            for _, inner in lines:
+                if inner.strip() == "```":
+                    break
+                text.append(inner[indent:])
+            else:
+                raise ValueError(f"{page}:{number}: the block is never closed")
+            yield Block(page, number, fence["language"], "\n".join(text) + "\n", reason)
+        if line.strip():
+            found = NOT_CHECKED.match(line)
+            reason = found["reason"] if found else None
+
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+CHECKED = [block for block in BLOCKS if block.reason is None]
+
+
+def of_language(language: str) -> list[Any]:
+    return [pytest.param(block, id=str(block)) for block in CHECKED if block.language == language]
+
+
+def prose(page: Path) -> list[tuple[int, str]]:
+    """Numbered lines of a page outside blocks of code."""
+    found, inside = [], False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.strip().startswith("```"):
+            inside = not inside
+        elif not inside:
+            found.append((number, line))
+    return found
+
+
+def test_every_block_says_what_it_is() -> None:
+    checked = ("toml", "python", "bash")
+    unknown = [f"{block} is {block.language!r}" for block in CHECKED if block.language not in checked]
+    assert not unknown, "expected toml, python or bash, or the line <!-- not checked: REASON --> before the block"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_is_indented_instead_of_fenced(page: Path) -> None:
+    lines = prose(page)
+    indented = [
+        number for (_, before), (number, line) in pairwise(lines) if line.startswith("    ") and not before.strip()
+    ]
+    assert not indented, f"{page}: put the code of these lines between ``` fences"
+
+
+class TestTOML:
+    @pytest.mark.parametrize("block", of_language("toml"))
+    def test_is_a_scenario_or_a_part_of_one(self, block: Block, tmp_path: Path) -> None:
+        document = tomllib.loads(block.text)
+        if not {"cluster", "workload"} <= document.keys():
+            document = merged(tomllib.loads((ROOT / "examples" / "demo.toml").read_text()), document)
+        if "trace" in document["workload"]:
+            (tmp_path / document["workload"]["trace"]).write_bytes((ROOT / "examples/helios-made-up.csv").read_bytes())
+            document["profile"] = {"sources": ["gavel-osdi20-jobs"]}
+        scenario = tmp_path / "scenario.toml"
+        scenario.write_text(tomli_w.dumps(document))
+        assert load(scenario).workload_spec().experiments
+
+
+def merged(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the tables of `part` over it; lists are replaced."""
+    both = dict(base)
+    for key, value in part.items():
+        both[key] = merged(both[key], value) if isinstance(both.get(key), dict) and isinstance(value, dict) else value
+    return both
+
+
+class TestPython:
+    @pytest.mark.parametrize("block", of_language("python"))
+    def test_runs(self, block: Block) -> None:
+        """From the folder of examples, so that a block can import what stands there. Its tests are called."""
+        tests = re.findall(r"^def (test_\w+)\(\)", block.text, re.MULTILINE)
+        program = block.text + "".join(f"\n{name}()" for name in tests)
+        run = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT / "examples", capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+
+
+class TestBash:
+    @pytest.mark.parametrize("block", of_language("bash"))
+    def test_commands_are_what_they_say(self, block: Block) -> None:
+        commands = list(commands_of(block.text))
+        assert commands
+        for words in commands:
+            check_command(words)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            "hetsched compare nothing.toml",
+            "hetsched compare examples/demo.toml --sedes 3",
+            "hetsched simulate examples/demo.toml --strategy fusion+nothing",
+            "make nothing",
+            "python -m benchmarks.nothing",
+            "pytest tests/test_nothing.py",
+            "FOO=1 nothing --at-all",
+            'ray exec examples/clusters/aws.yaml "cd x && hetsched run --nothing"',
+        ],
+    )
+    def test_what_is_wrong_is_found(self, wrong: str) -> None:
+        [words] = commands_of(wrong)
+        with pytest.raises(AssertionError):
+            check_command(words)
+
+
+def commands_of(text: str) -> Iterator[list[str]]:
+    """The words of every command, without comments, prompts and variables that are set before it."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        while words:
+            end = words.index("&&") if "&&" in words else len(words)
+            command, words = words[:end], words[end + 1 :]
+            while command and re.match(r"[A-Z_]+=", command[0]):
+                command = command[1:]
+            if command:
+                yield command
+
+
+def check_command(words: list[str]) -> None:
+    """Raises AssertionError for a command that does not exist, or does not take these arguments."""
+    program, *arguments = words
+    name = program.removeprefix(".venv/bin/")
+    checks: dict[str, Callable[[list[str]], None]] = {
+        "hetsched": check_hetsched,
+        "make": check_make,
+        "python": check_python,
+        "pytest": check_files,
+    }
+    if name in checks:
+        checks[name](arguments)
+        return
+    script = SCRIPTS / name
+    assert name in ELSEWHERE or script.is_file(), f"{name}: expected one of {sorted(checks | dict.fromkeys(ELSEWHERE))}"
+    check_files(arguments)
+    for argument in arguments:
+        if "hetsched " in argument:  # a command line in quotes, for another host
+            for inner in commands_of(argument):
+                check_command(inner)
+    if "--" in arguments:
+        check_command(arguments[arguments.index("--") + 1 :])
+
+
+def check_hetsched(arguments: list[str]) -> None:
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as error:
+        raise AssertionError(f"hetsched {shlex.join(arguments)}: the command line refuses it") from error
+    one = getattr(options, "strategy", None)
+    if not options.policy_file:
+        for strategy in [*(getattr(options, "strategies", None) or []), *([one] if one else [])]:
+            try:
+                parse_strategy(strategy)
+            except InputError as error:
+                raise AssertionError(str(error)) from error
+    new = str(getattr(options, "out", None))
+    check_files([argument for argument in arguments if argument != new])
+
+
+def check_make(arguments: list[str]) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(arguments) <= targets, f"make {shlex.join(arguments)}: the Makefile has {sorted(targets)}"
+
+
+def check_python(arguments: list[str]) -> None:
+    if arguments[0] == "-m":
+        try:
+            found = importlib.util.find_spec(arguments[1])
+        except ModuleNotFoundError:
+            found = None
+        assert found, f"python -m {arguments[1]}: no such module"
+        new = arguments[arguments.index("--plot") + 1] if "--plot" in arguments else None
+        arguments = [argument for argument in arguments[2:] if argument != new]
+    check_files(arguments)
+
+
+def check_files(arguments: list[str]) -> None:
+    """Raises AssertionError for a file that is neither in the project nor the reader's own."""
+    for argument in arguments:
+        if FILE.fullmatch(argument) and argument not in THE_READERS:
+            assert (ROOT / argument).is_file() or (SCRIPTS / argument).is_file(), f"{argument}: no such file"
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings of a page can be linked as, in the manner of GitHub."""
+    titles = (re.match(r"#+ (.*)", line) for _, line in prose(page))
+    return {re.sub(r"[^\w\- ]", "", title[1].lower()).replace(" ", "-") for title in titles if title}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for number, line in prose(page):
+        for link in LINK.finditer(line):
+            target, _, anchor = link["target"].partition("#")
+            if target.startswith(("http:", "https:", "mailto:")):
+                continue
+            linked = (page.parent / target).resolve() if target else page
+            assert linked.exists(), f"{page}:{number}: {target} does not exist"
+            if anchor:
+                assert anchor in anchors(linked), f"{page}:{number}: {linked.name} has no heading #{anchor}"
+
+
+def test_every_page_is_linked() -> None:
+    """A page that nothing links is a page that nobody finds."""
+    linked = {
+        (page.parent / link["target"].partition("#")[0]).resolve()
+        for page in PAGES
+        for _, line in prose(page)
+        for link in LINK.finditer(line)
+    }
+    missing = [str(page.relative_to(ROOT)) for page in PAGES if page not in linked and page.parent != ROOT]
+    assert not missing
