@@ -22,7 +22,7 @@ from hetsched.report.progress import ProgressLine
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.loading import load
 from hetsched.scenario.scenario import Scenario
-from hetsched.studies.one_run import Run
+from hetsched.studies.one_run import RunResult
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
@@ -106,7 +106,7 @@ def report_runs(
     emit: Emit,
     scenario: Scenario,
     command: str,
-    runs: Sequence[tuple[Run, State]],
+    runs: Sequence[tuple[RunResult, State]],
     folder: Path,
     *,
     keep: bool = False,

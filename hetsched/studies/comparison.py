@@ -11,7 +11,7 @@ from hetsched.analysis.metrics import Metrics, check_trained, decision_time
 from hetsched.analysis.paired import Difference, RankAgreement, Spread, differences, rank_agreement, spread, verdict
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
-from hetsched.studies.one_run import Run
+from hetsched.studies.one_run import RunResult
 
 NARROW = 0.01
 """Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
@@ -23,7 +23,7 @@ still be so with as many seeds more: what is rare may not have happened under th
 ABOUT = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
 
-Runs = dict[Strategy, list[Run]]
+Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
 
 
@@ -85,7 +85,7 @@ def run_all(
     run."""
     seeds = list(seeds)
     tasks = [Task(strategy, seed) for strategy in strategies for seed in seeds]
-    done: dict[Task, Run] = {}
+    done: dict[Task, RunResult] = {}
     for task, run in simulate(tasks, folder):
         done[task] = run
         progress()
@@ -159,12 +159,12 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
     return {strategy: found[str(strategy)] for strategy in figures}
 
 
-def _mean_iterations(runs: Sequence[Run]) -> float:
+def _mean_iterations(runs: Sequence[RunResult]) -> float:
     return fmean(run.metrics.iterations for run in runs)
 
 
 def _summarise(
-    runs: Sequence[Run], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
+    runs: Sequence[RunResult], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
 ) -> Comparison:
     """`reference` is the mean number of iterations that the baseline trained: a strategy that stops trials early is no
     faster at the same work, and its verdict says so."""
