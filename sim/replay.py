@@ -13,9 +13,9 @@ from typing import Any
 import simpy
 from msgspec import Struct
 
-from hetsched.core import state
 from hetsched.core.asked_again import Again, Moment, moments, parts
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.state import state_of
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -55,7 +55,7 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        state.replay(events)  # what a damaged log lacks is said before anything is made of it
+        state_of(events)  # what a damaged log lacks is said before anything is made of it
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = scenario.charged_times if self._begun.backend == "sim" else scenario.times

@@ -22,7 +22,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import NodeId
 from hetsched.domain.random_streams import stream
@@ -67,7 +67,7 @@ KINDS: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("policy", ["least-progress", "hrfs", "lookahead", "gavel-las", "srtf"])
 def test_all_trials_are_trained_to_the_end_in_spite_of_faults(kind: str, policy: str, simulate_log: Simulate) -> None:
     events = simulate_log(faulty(KINDS[kind]), f"uniform+{policy}")
-    state = replay(events)
+    state = state_of(events)
     assert {trial.iterations for trial in state.trials.values()} == {60}
     trained: Counter[str] = Counter()
     for event in events:
@@ -272,7 +272,7 @@ def test_object_stores_lose_what_storage_keeps(simulate_log: Simulate) -> None:
     ends = {place: counts(events)[SegmentEnded] for place, events in ran.items()}
     assert ends["storage"] == 36 <= ends["both"] < ends["object-store"]
     for events in ran.values():
-        assert {trial.iterations for trial in replay(events).trials.values()} == {60}
+        assert {trial.iterations for trial in state_of(events).trials.values()} == {60}
 
 
 @pytest.mark.parametrize(("place", "save_s", "here_s", "elsewhere_s"), PLACES)
@@ -314,7 +314,7 @@ def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> N
     events = simulate_log(scenario, "uniform+least-progress")
     fallen = [event for event in events if isinstance(event, CheckpointLost)]
     assert any(event.iterations > 0 for event in fallen)
-    assert replay(events).unfinished == {"e": 0}
+    assert state_of(events).unfinished == {"e": 0}
 
 
 @pytest.mark.timeout(60)
@@ -355,7 +355,7 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     folder = tmp_path_factory.mktemp("run")
     outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))
-    assert replay(events).snapshot() == outcome.state.snapshot()
+    assert state_of(events).snapshot() == outcome.state.snapshot()
     busy: dict[str, str] = {}
     iterations = {event.trial: 0 for event in events if isinstance(event, TrialAdded)}
     now = 0.0

@@ -29,7 +29,7 @@ from hetsched.core.events import (
     WorkerLeft,
 )
 from hetsched.core.log import read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
@@ -64,7 +64,7 @@ def take_log(path: Path) -> list[AnyEvent]:
             file.truncate(0)
             return []
     try:
-        replay(events)
+        state_of(events)
     except InputError as error:
         reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
         raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
