@@ -20,7 +20,7 @@ FIRST_SEEDS = 10
 """With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
 still be so with as many seeds more: what is rare may not have happened under the first ones."""
 
-ABOUT = 0.02
+SIMILAR_WORK = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
 
 Runs = dict[Strategy, list[RunResult]]
@@ -171,7 +171,7 @@ def _summarise(
     figures = [run.metrics for run in runs]
     iterations = _mean_iterations(runs)
     trained = iterations / reference
-    fewer = "" if abs(trained - 1) < ABOUT else f", with {trained:.0%} of its iterations"
+    fewer = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
     return Comparison(
         makespan_s=spread([m.makespan_s for m in figures]),
         makespan_vs_baseline=makespan,
