@@ -31,7 +31,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
-from sim.checkpoint_copies import Checkpoints
+from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
@@ -217,20 +217,20 @@ def test_what_was_in_memory_alone_is_gone_with_its_node_and_is_not_taken_over(si
     assert exploits > 10
 
 
-def saved(checkpoints: Checkpoints, node: str, now: float, iterations: int) -> None:
+def saved(checkpoints: CheckpointCopies, node: str, now: float, iterations: int) -> None:
     """A trial's state is saved; writing it takes a minute."""
     kind = TrialKind("resnet18", "cifar10", 32)
     trial = Trial(TrialId("t"), 0, ExperimentId("e"), kind, {}, 0.0, iterations, score=0.5)
     checkpoints.save(trial, NodeId(node), now, 60.0, f"after {iterations}")
 
 
-def left(checkpoints: Checkpoints) -> object:
+def left(checkpoints: CheckpointCopies) -> object:
     copy = checkpoints.newest(TrialId("t"))
     return None if copy is None else copy.weights
 
 
 def test_a_copy_that_was_lost_before_it_was_written_never_comes_back() -> None:
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     saved(checkpoints, "a", 0.0, 10)
     assert checkpoints.lose(NodeId("a"), 20.0) == ["t"]
     saved(checkpoints, "b", 100.0, 20)
@@ -240,7 +240,7 @@ def test_a_copy_that_was_lost_before_it_was_written_never_comes_back() -> None:
 
 def test_a_copy_on_its_way_to_storage_counts_when_it_is_there() -> None:
     """Saved every 30 s, each written within 60 s: a node that fails at 100 s leaves what was saved at 30 s."""
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     for number in range(4):
         saved(checkpoints, "a", 30.0 * number, 10 * number)
     assert checkpoints.lose(NodeId("a"), 100.0) == ["t"]
@@ -250,7 +250,7 @@ def test_a_copy_on_its_way_to_storage_counts_when_it_is_there() -> None:
 
 
 def test_a_copy_in_the_memory_of_another_node_is_there() -> None:
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     saved(checkpoints, "a", 0.0, 10)
     saved(checkpoints, "b", 10.0, 20)
     assert checkpoints.lose(NodeId("b"), 20.0) == ["t"]
