@@ -7,7 +7,8 @@ from statistics import fmean
 
 from msgspec import Struct
 
-from hetsched.analysis.metrics import Metrics, check_trained, decision_time
+from hetsched.analysis.figures import decision_time
+from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.analysis.paired import Difference, RankAgreement, Spread, differences, rank_agreement, spread, verdict
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
