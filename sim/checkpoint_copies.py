@@ -11,7 +11,7 @@ from hetsched.domain.learning import Weights
 from hetsched.domain.workload import TrialId
 
 
-class Copy(NamedTuple):
+class CheckpointCopy(NamedTuple):
     """A trial's state as it was saved in the memory of a node (None: it is nowhere but in storage). From `stored_at` on
     it is in storage, too."""
 
@@ -40,7 +40,7 @@ class Homes:
         self._exploited[target] = self.node(source)
 
 
-class Checkpoints:
+class CheckpointCopies:
     """The copies of every trial's states, when nodes keep checkpoints in their object stores: the newest, and those
     before it that may still be fallen back to.
 
@@ -50,12 +50,12 @@ class Checkpoints:
 
     def __init__(self, behind: bool) -> None:
         self.behind = behind
-        self._copies: dict[TrialId, list[Copy]] = {}  # newest first
+        self._copies: dict[TrialId, list[CheckpointCopy]] = {}  # newest first
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
         """The trial's state was put into the node's memory; writing it to storage takes `write_s`."""
         stored_at = now + write_s if self.behind else inf
-        newest = Copy(node, stored_at, weights, trial.iterations, trial.score)
+        newest = CheckpointCopy(node, stored_at, weights, trial.iterations, trial.score)
         older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
         self._copies[trial.id] = [newest, *older]
 
@@ -78,13 +78,13 @@ class Checkpoints:
             self._copies[trial] = [copy._replace(node=None) if copy.node == node else copy for copy in left]
         return gone
 
-    def newest(self, trial: TrialId) -> Copy | None:
+    def newest(self, trial: TrialId) -> CheckpointCopy | None:
         """What there is of the trial, None if nothing is left."""
         copies = self._copies[trial]
         return copies[0] if copies else None
 
 
-def _wanted(copies: list[Copy], now: float) -> Iterator[Copy]:
+def _wanted(copies: list[CheckpointCopy], now: float) -> Iterator[CheckpointCopy]:
     """Of a trial's copies, newest first, those that may be fallen back to: down to the first that is in storage."""
     for copy in copies:
         yield copy

@@ -17,7 +17,7 @@ from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.backends import Listener
-from sim.checkpoint_copies import Checkpoints
+from sim.checkpoint_copies import CheckpointCopies
 from sim.durations import Durations
 from sim.faults import Faults
 from sim.neighbours import Neighbours
@@ -80,9 +80,9 @@ class DisturbedSimulation(Simulation):
         super().__init__(scenario, strategy, seed, workers, log_writer, listen)
         kept, times = scenario.checkpoints, scenario.charged_times
         self._homes = None  # nodes may fail, so every copy is followed
-        self._checkpoints = None if kept.place == "storage" else Checkpoints(behind=kept.place == "both")
+        self._checkpoints = None if kept.place == "storage" else CheckpointCopies(behind=kept.place == "both")
         self._durations = Durations(
-            times, self.state, self._luck, self._checkpoints, kept.network_bytes_per_s, scenario.overheads.latency_s
+            times, self.state, self._draws, self._checkpoints, kept.network_bytes_per_s, scenario.overheads.latency_s
         )
         self._orphans: set[TrialId] = set()
         self._neighbours = Neighbours(scenario.cluster_spec(), workers)

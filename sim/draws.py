@@ -1,4 +1,4 @@
-"""Luck: the normal draws that make durations and scores vary, the same whatever the policy does."""
+"""The normal draws that make durations and scores vary, the same whatever the policy does."""
 
 from collections.abc import Iterator
 from itertools import chain, count
@@ -14,11 +14,11 @@ Matrix = NDArray[np.float64]
 DRAWS_AT_ONCE = 32
 
 
-class Luck:
-    """Every trial has a stream of standard normal draws for each source of luck, such as `train` or `score`.
+class Draws:
+    """Every trial has a stream of standard normal draws for each source of noise, such as `train` or `score`.
 
     The k-th draw of a source depends on the seed, the source, the trial and k, and on nothing else: two strategies
-    under one seed meet the same luck. NumPy draws a few numbers almost as slowly as many, so the trials of an
+    under one seed meet the same noise. NumPy draws a few numbers almost as slowly as many, so the trials of an
     experiment are rows of one matrix.
     """
 

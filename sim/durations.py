@@ -11,8 +11,8 @@ from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
-from sim.checkpoint_copies import Checkpoints, Homes
-from sim.draws import Luck
+from sim.checkpoint_copies import CheckpointCopies, Homes
+from sim.draws import Draws
 
 
 class Prices(NamedTuple):
@@ -28,16 +28,16 @@ class Prices(NamedTuple):
     """Whether evaluations and checkpoints always take as long."""
 
 
-class Draws(dict[TrialId, Iterator[float]]):
+class TrialDraws(dict[TrialId, Iterator[float]]):
     """Every trial's stream of standard normal draws of one source."""
 
-    def __init__(self, luck: Luck, source: str) -> None:
+    def __init__(self, draws: Draws, source: str) -> None:
         super().__init__()
-        self._luck = luck
+        self._draws = draws
         self._source = source
 
     def __missing__(self, trial: TrialId) -> Iterator[float]:
-        self[trial] = normals = self._luck.normals(self._source, trial)
+        self[trial] = normals = self._draws.normals(self._source, trial)
         return normals
 
 
@@ -53,21 +53,22 @@ class Durations:
         self,
         times: StepTimes,
         state: State,
-        luck: Luck,
-        checkpoints: Checkpoints | Homes | None = None,
+        draws: Draws,
+        checkpoints: CheckpointCopies | Homes | None = None,
         network_bytes_per_s: float = inf,
         latency_s: float = 0.0,
     ) -> None:
         """Without `checkpoints` they are in storage. `latency_s` is the scenario's."""
         self._times = times
         self._state = state
-        self._luck = luck
         self._checkpoints = checkpoints
         self._network_bytes_per_s = network_bytes_per_s
         self._latency_s = latency_s
         self._prices: dict[tuple[WorkerId, ExperimentId, int, int], Prices] = {}
-        self._train = Draws(luck, "train")
-        self._draws = {source: Draws(luck, source) for source in ("start-up", "restore", "evaluate", "checkpoint")}
+        self._train = TrialDraws(draws, "train")
+        self._draws = {
+            source: TrialDraws(draws, source) for source in ("start-up", "restore", "evaluate", "checkpoint")
+        }
 
     def parts(self, trial: Trial, worker: Worker, iterations: int) -> Parts:
         """The parts of the trial's next segment, were it to start now.

@@ -13,9 +13,9 @@ from typing import Any
 import simpy
 from msgspec import Struct
 
-from hetsched.core import state
-from hetsched.core.asked_again import Again, Moment, moments, parts
+from hetsched.core.asked_again import AskedAgain, PolicyCall, parts_by_driver, policy_calls
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.state import state_of
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -55,30 +55,32 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        state.replay(events)  # what a damaged log lacks is said before anything is made of it
+        state_of(events)  # what a damaged log lacks is said before anything is made of it
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = scenario.charged_times if self._begun.backend == "sim" else scenario.times
-        self._again = Again(scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        self._again = AskedAgain(scenario.scheduling_policy(strategy), strategy.scheduling, times)
         set_up(self._again.dispatcher, scenario, strategy, self._begun.seed)
-        self._moments = [m for first, end in pairwise(parts(events)) for m in moments(events[first:end], first)]
+        self._calls = [
+            call for first, end in pairwise(parts_by_driver(events)) for call in policy_calls(events[first:end], first)
+        ]
         self._started = _starts(events)
-        self._ends = {end: number for number, moment in enumerate(self._moments) if (end := _end(moment)) is not None}
+        self._ends = {end: number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
         self._env = simpy.Environment(Fraction(0))  # type: ignore[arg-type]
         self._alike = 0
         self._difference: str | None = None
         self._makespan_s = 0.0
 
     def run(self) -> Replayed:
-        for number, moment in enumerate(self._moments):
-            if _end(moment) is None:
-                self._at(Fraction((moment.decided or moment.happened[-1:])[0].time), number)
+        for number, call in enumerate(self._calls):
+            if _end(call) is None:
+                self._at(Fraction((call.decided or call.happened[-1:])[0].time), number)
         self._env.run()
-        ended = [event.time for moment in self._moments for event in moment.happened if isinstance(event, SegmentEnded)]
+        ended = [event.time for call in self._calls for event in call.happened if isinstance(event, SegmentEnded)]
         return Replayed(
             self._begun.strategy,
             self._begun.seed,
-            sum(len(moment.decided) for moment in self._moments),
+            sum(len(call.decided) for call in self._calls),
             self._alike,
             self._difference,
             max(ended, default=0.0),
@@ -86,7 +88,7 @@ class Replay:
         )
 
     def _at(self, time: Fraction, number: int) -> None:
-        """That moment happens at that time; of several at one time, the first of the log is first."""
+        """The call is made at that time; of several at one time, the first of the log is first."""
         event: Any = self._env.event()
         event._ok, event._value = True, number
         event.callbacks.append(self._happen)
@@ -95,14 +97,14 @@ class Replay:
     def _happen(self, event: simpy.Event) -> None:
         if self._difference is not None:
             return
-        moment = self._moments[event._value]
-        if _end(moment) is not None:
+        call = self._calls[event._value]
+        if _end(call) is not None:
             self._makespan_s = float(self._env.now)
-        self._difference = self._again.difference(moment)
+        self._difference = self._again.difference(call)
         if self._difference is not None:
             return
-        self._alike += len(moment.decided)
-        for decision in moment.decided:
+        self._alike += len(call.decided)
+        for decision in call.decided:
             if isinstance(decision, SegmentStarted) and (end := self._started.get(_key(decision))) is not None:
                 duration_s = Fraction(end.time) - Fraction(decision.time)
                 self._at(Fraction(decision.time) + duration_s, self._ends[end])
@@ -126,6 +128,6 @@ def _key(started: SegmentStarted) -> tuple[TrialId, float]:
     return started.trial, started.time
 
 
-def _end(moment: Moment) -> SegmentEnded | None:
+def _end(call: PolicyCall) -> SegmentEnded | None:
     """The end of a segment, if it was for that that the policy was asked."""
-    return next((event for event in moment.happened if isinstance(event, SegmentEnded)), None)
+    return next((event for event in call.happened if isinstance(event, SegmentEnded)), None)

@@ -23,16 +23,16 @@ from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario
 from hetsched.studies.backends import Listener, begin
 from sim.checkpoint_copies import Homes
-from sim.draws import Luck
+from sim.draws import Draws
 from sim.durations import Durations
 from sim.pbt import PopulationBasedTraining
 
 
 class Member(Struct, gc=False):
-    """What training has made of a trial, and the luck of its scores (None: it is never evaluated)."""
+    """What training has made of a trial, and the draws of its scores (None: it is never evaluated)."""
 
     weights: Weights
-    luck: Iterator[float] | None
+    normals: Iterator[float] | None
 
 
 class Simulation:
@@ -62,11 +62,11 @@ class Simulation:
         self._strategy = strategy
         self._seed = seed
         self._workers = workers
-        self._luck = Luck(seed)
+        self._draws = Draws(seed)
         kept = scenario.checkpoints
         self._homes = None if kept.place == "storage" else Homes(self.state, kept.place == "both")
         self._durations = Durations(
-            times, self.state, self._luck, self._homes, kept.network_bytes_per_s, scenario.overheads.latency_s
+            times, self.state, self._draws, self._homes, kept.network_bytes_per_s, scenario.overheads.latency_s
         )
         self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
         self._model = scenario.learning_model()
@@ -152,10 +152,10 @@ class Simulation:
                 rng = Random(stream(self._seed, "pbt", experiment.id).integers(2**63).item())
                 self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
             self.dispatcher.arrive(self.env.now, experiment, self._seed)
-            self._luck.arrive(experiment)
+            self._draws.arrive(experiment)
             for trial in experiment.trial_ids():
-                luck = self._luck.normals("score", trial) if experiment.evaluation_images else None
-                self._members[trial] = Member(self._model.fresh(self.state.trials[trial].kind), luck)
+                normals = self._draws.normals("score", trial) if experiment.evaluation_images else None
+                self._members[trial] = Member(self._model.fresh(self.state.trials[trial].kind), normals)
         self._dispatch(self.env.now)
 
     def _wake(self, event: simpy.Event) -> None:
@@ -191,10 +191,10 @@ class Simulation:
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
         score = 0.0
-        if member.luck is not None:
+        if member.normals is not None:
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
-                score = self._score(weights, next(member.luck))
+                score = self._score(weights, next(member.normals))
                 if not 0 <= score <= 1:
                     raise ValueError(f"a score of {score}: expected an accuracy, from 0 to 1")
             except Exception as error:

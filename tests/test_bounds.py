@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 
 from hetsched import scheduling
-from hetsched.analysis import bounds
+from hetsched.analysis import bounds_makespan, linear_program
 from hetsched.analysis.bounds import (
     cluster_devices,
     experiment_jct_bound,
@@ -445,10 +445,10 @@ def test_merging_arrivals_keeps_the_bound_valid(instance: Instance, most: int) -
     exact = instance.makespan
     alone = max(arrival + n * min(instance.seconds[kind]) for kind, n, arrival in instance.jobs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bounds, "INTERVALS", most)
-        bounds._makespan.cache_clear()
+        patch.setattr(bounds_makespan, "INTERVALS", most)
+        bounds_makespan.makespan_of.cache_clear()
         merged = instance.makespan
-    bounds._makespan.cache_clear()
+    bounds_makespan.makespan_of.cache_clear()
     assert alone * ALMOST <= merged <= exact / ALMOST
 
 
@@ -595,7 +595,7 @@ def test_like_runs_are_solved_once(simulate_log: Simulate, monkeypatch: pytest.M
         solved.append(arguments)
         return linprog(*arguments, **options)
 
-    monkeypatch.setattr(bounds, "linprog", count)
+    monkeypatch.setattr(linear_program, "linprog", count)
     scenario = make_scenario(overheads=NO_OVERHEADS, population=5, stop_iterations=37)
     figures = []
     for policy in ("fifo", "least-progress"):

@@ -10,7 +10,7 @@ import pytest
 
 from hetsched.cli.main import main
 from hetsched.core.log import read_log
-from hetsched.core.state import replay
+from hetsched.core.state import state_of
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
 
@@ -173,7 +173,7 @@ def test_simulate_prints_the_state_that_its_log_replays_to(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     [run] = document(capfdbinary, "simulate", "s.toml", "--strategy", "fusion+hrfs")["runs"]
-    assert replay(read_log(Path(run["log"]))).snapshot() == run["state"]
+    assert state_of(read_log(Path(run["log"]))).snapshot() == run["state"]
     assert run["completed"] == run["trials"] == 8
 
 

@@ -21,7 +21,7 @@ from tensorboardX.proto.event_pb2 import Event as EventProto
 
 from hetsched.core.events import Event, SegmentEnded, TrialExploited
 from hetsched.core.log import read_log
-from hetsched.core.state import replay
+from hetsched.core.state import state_of
 from hetsched.scenario.profile_files import read_profile, write_profile
 from tests.conftest import profile_row
 
@@ -98,7 +98,7 @@ def test_a_policy_of_ones_own_runs_in_both_backends_unchanged(folder: Path) -> N
         assert found["paced"] and found["synthetic"]
         for run, seed in zip(found["runs"], seeds, strict=True):
             assert (run["completed"], run["iterations"], run["seed"]) == (5, 60, seed)
-            state = replay(read_log(folder / run["log"]))
+            state = state_of(read_log(folder / run["log"]))
             assert state.snapshot() == run["state"]
             assert state.run is not None and state.run.backend == backend
 
@@ -191,7 +191,7 @@ def test_ctrl_c_in_a_terminal_keeps_the_log(folder: Path) -> None:
     shown = seen.decode()
     assert "utilisation" in shown and "a/cpu0" in shown
     assert "interrupted" in shown and "Traceback" not in shown
-    assert replay(read_log(log)).ended == "interrupted"
+    assert state_of(read_log(log)).ended == "interrupted"
 
 
 def test_profile_measures_this_machine(folder: Path) -> None:

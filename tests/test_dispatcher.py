@@ -12,7 +12,7 @@ from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
 from hetsched.core.events import PolicyWoken, RunEnded, SegmentStarted, TrialCompleted
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import replay
+from hetsched.core.state import state_of
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
 from hetsched.domain.profiles import StepTimes
@@ -191,7 +191,7 @@ def test_a_policy_that_raises_is_named_and_the_log_is_kept(tmp_path: Path) -> No
         simulate_deciding(broken, tmp_path)
     events = list(read_log(tmp_path / LOG_NAME))
     assert isinstance(events[-1], RunEnded) and events[-1].reason.startswith("failed")
-    assert replay(events).trials["e-0"].iterations == 10  # type: ignore[index]
+    assert state_of(events).trials["e-0"].iterations == 10  # type: ignore[index]
 
 
 def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import NodeId
 from hetsched.domain.random_streams import stream
@@ -31,7 +31,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
-from sim.checkpoint_copies import Checkpoints
+from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
@@ -67,7 +67,7 @@ KINDS: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("policy", ["least-progress", "hrfs", "lookahead", "gavel-las", "srtf"])
 def test_all_trials_are_trained_to_the_end_in_spite_of_faults(kind: str, policy: str, simulate_log: Simulate) -> None:
     events = simulate_log(faulty(KINDS[kind]), f"uniform+{policy}")
-    state = replay(events)
+    state = state_of(events)
     assert {trial.iterations for trial in state.trials.values()} == {60}
     trained: Counter[str] = Counter()
     for event in events:
@@ -217,20 +217,20 @@ def test_what_was_in_memory_alone_is_gone_with_its_node_and_is_not_taken_over(si
     assert exploits > 10
 
 
-def saved(checkpoints: Checkpoints, node: str, now: float, iterations: int) -> None:
+def saved(checkpoints: CheckpointCopies, node: str, now: float, iterations: int) -> None:
     """A trial's state is saved; writing it takes a minute."""
     kind = TrialKind("resnet18", "cifar10", 32)
     trial = Trial(TrialId("t"), 0, ExperimentId("e"), kind, {}, 0.0, iterations, score=0.5)
     checkpoints.save(trial, NodeId(node), now, 60.0, f"after {iterations}")
 
 
-def left(checkpoints: Checkpoints) -> object:
+def left(checkpoints: CheckpointCopies) -> object:
     copy = checkpoints.newest(TrialId("t"))
     return None if copy is None else copy.weights
 
 
 def test_a_copy_that_was_lost_before_it_was_written_never_comes_back() -> None:
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     saved(checkpoints, "a", 0.0, 10)
     assert checkpoints.lose(NodeId("a"), 20.0) == ["t"]
     saved(checkpoints, "b", 100.0, 20)
@@ -240,7 +240,7 @@ def test_a_copy_that_was_lost_before_it_was_written_never_comes_back() -> None:
 
 def test_a_copy_on_its_way_to_storage_counts_when_it_is_there() -> None:
     """Saved every 30 s, each written within 60 s: a node that fails at 100 s leaves what was saved at 30 s."""
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     for number in range(4):
         saved(checkpoints, "a", 30.0 * number, 10 * number)
     assert checkpoints.lose(NodeId("a"), 100.0) == ["t"]
@@ -250,7 +250,7 @@ def test_a_copy_on_its_way_to_storage_counts_when_it_is_there() -> None:
 
 
 def test_a_copy_in_the_memory_of_another_node_is_there() -> None:
-    checkpoints = Checkpoints(behind=True)
+    checkpoints = CheckpointCopies(behind=True)
     saved(checkpoints, "a", 0.0, 10)
     saved(checkpoints, "b", 10.0, 20)
     assert checkpoints.lose(NodeId("b"), 20.0) == ["t"]
@@ -272,7 +272,7 @@ def test_object_stores_lose_what_storage_keeps(simulate_log: Simulate) -> None:
     ends = {place: counts(events)[SegmentEnded] for place, events in ran.items()}
     assert ends["storage"] == 36 <= ends["both"] < ends["object-store"]
     for events in ran.values():
-        assert {trial.iterations for trial in replay(events).trials.values()} == {60}
+        assert {trial.iterations for trial in state_of(events).trials.values()} == {60}
 
 
 @pytest.mark.parametrize(("place", "save_s", "here_s", "elsewhere_s"), PLACES)
@@ -314,7 +314,7 @@ def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> N
     events = simulate_log(scenario, "uniform+least-progress")
     fallen = [event for event in events if isinstance(event, CheckpointLost)]
     assert any(event.iterations > 0 for event in fallen)
-    assert replay(events).unfinished == {"e": 0}
+    assert state_of(events).unfinished == {"e": 0}
 
 
 @pytest.mark.timeout(60)
@@ -355,7 +355,7 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     folder = tmp_path_factory.mktemp("run")
     outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))
-    assert replay(events).snapshot() == outcome.state.snapshot()
+    assert state_of(events).snapshot() == outcome.state.snapshot()
     busy: dict[str, str] = {}
     iterations = {event.trial: 0 for event in events if isinstance(event, TrialAdded)}
     now = 0.0

@@ -21,10 +21,10 @@ pytest.importorskip("torch")
 from hetsched.cli.main import main
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import replay
+from hetsched.core.state import state_of
 from hetsched.scenario.loading import load
 from real.matching import NODE_LABEL
-from sim.replay import replay as replay_decisions
+from sim.replay import replay
 
 pytestmark = pytest.mark.on_ray
 
@@ -195,8 +195,8 @@ def check_discovery(head: Host, folder: Path, environment: dict[str, str]) -> No
     saved = load(folder / "run" / "scenario.toml")
     assert [(node.id, node.cores, node.gpus) for node in saved.cluster_spec()] == [("by-label", 1, 0)]
     events = list(read_log(folder / "run" / LOG_NAME))
-    assert {trial.iterations for trial in replay(events).trials.values()} == {INTERVAL}
-    assert replay_decisions(saved, events).difference is None
+    assert {trial.iterations for trial in state_of(events).trials.values()} == {INTERVAL}
+    assert replay(saved, events).difference is None
     assert main(["run", "--resume", str(folder / "run"), "--json"]) == 0  # complete: the folder alone says so
 
 
@@ -232,8 +232,8 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
     assert any(
         event.trial == lost.trial and event.time > lost.time for event in of(events, SegmentEnded, "by-label/cpu0")
     )
-    final = replay(events)
+    final = state_of(events)
     assert final.ended == "completed"
     assert {trial.iterations for trial in final.trials.values()} == {STOP}
-    assert replay_decisions(load(tmp_path / "run" / "scenario.toml"), events).difference is None
+    assert replay(load(tmp_path / "run" / "scenario.toml"), events).difference is None
     assert json.loads(output)["runs"][0]["makespan_s"] == pytest.approx(events[-1].time)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hetsched.core.events import Event, SegmentEnded, TrialAdded, TrialCompleted, TrialExploited
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import replay
+from hetsched.core.state import state_of
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Scenario
 from sim.engine import simulate
@@ -41,7 +41,7 @@ def log_of(scenario: Scenario, strategy: Strategy, seed: int) -> list[Event]:
     with tempfile.TemporaryDirectory() as folder:
         outcome = simulate(scenario, strategy, seed, Path(folder))
         events = list(read_log(Path(folder) / LOG_NAME))
-    assert replay(events).snapshot() == outcome.state.snapshot()
+    assert state_of(events).snapshot() == outcome.state.snapshot()
     return events
 
 
@@ -53,10 +53,10 @@ def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
     events = log_of(scenario, Strategy("fusion", "hrfs"), seed)
     assert [event.time for event in events] == sorted(event.time for event in events)
     cut = data.draw(st.integers(0, len(events)))
-    state = replay(events[:cut])
+    state = state_of(events[:cut])
     for event in events[cut:]:
         state.apply(event)
-    assert state.snapshot() == replay(events).snapshot()
+    assert state.snapshot() == state_of(events).snapshot()
     assert state.ended == "completed"
     assert state.finished and not state.running
     assert len(state.idle) == len(state.workers)

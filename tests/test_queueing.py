@@ -7,7 +7,7 @@ import pytest
 from hetsched import scheduling
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
@@ -252,6 +252,6 @@ def test_gangs_of_all_sizes_are_trained(simulate_log: Simulate, policy: str) -> 
         ],
     )
     events = simulate_log(scenario, f"fusion+{policy}")
-    assert all(trial.completed is not None for trial in replay(events).trials.values())
+    assert all(trial.completed is not None for trial in state_of(events).trials.values())
     sizes = {e.trial.split("-")[0]: 1 + len(e.others) for e in events if isinstance(e, SegmentStarted)}
     assert sizes == {"one": 1, "two": 2, "three": 3}

@@ -20,7 +20,7 @@ from hetsched import allocation, scheduling  # noqa: E402
 from hetsched.core.decisions import Dispatch  # noqa: E402
 from hetsched.core.events import RunEnded, SegmentEnded, SegmentLost, SegmentStarted, TrialCompleted, TrialExploited  # noqa: E402
 from hetsched.core.log import LOG_NAME, read_log  # noqa: E402
-from hetsched.core.state import State, replay  # noqa: E402
+from hetsched.core.state import State, state_of  # noqa: E402
 from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker  # noqa: E402
 from hetsched.domain.registry import Strategy  # noqa: E402
@@ -196,7 +196,7 @@ class TestRun:
         assert run.events[-1].reason == "completed"
 
     def test_log_adds_up_to_the_final_state(self, run: SimpleNamespace) -> None:
-        assert replay(run.events).snapshot() == run.state.snapshot()
+        assert state_of(run.events).snapshot() == run.state.snapshot()
         times = [event.time for event in run.events]
         assert times == sorted(times)
 
@@ -234,7 +234,7 @@ class TestRun:
             elif isinstance(event, TrialExploited):
                 latest[event.trial] = latest[event.source]
         assert [result["restored"] for result in run.results] == expected
-        best = max(replay(run.events).trials.values(), key=lambda trial: trial.score)
+        best = max(state_of(run.events).trials.values(), key=lambda trial: trial.score)
         assert [path.name for path in (run.folder / "checkpoints").iterdir()] == [latest[best.id]]
 
     def test_trial_that_stays_is_not_restored(self, run: SimpleNamespace) -> None:
@@ -298,7 +298,7 @@ def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
     reasons = [event.reason for event in of(run.events, TrialCompleted)]
     assert len(reasons) == 9
     assert sum(reason.startswith("stopped by asha") for reason in reasons) >= 6
-    assert {trial.kind.batch_size for trial in replay(run.events).trials.values()} == {4, 8}
+    assert {trial.kind.batch_size for trial in state_of(run.events).trials.values()} == {4, 8}
     assert not of(run.events, TrialExploited)
 
 

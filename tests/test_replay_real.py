@@ -20,7 +20,7 @@ from sim.replay import replay
 from tests.conftest import make_scenario
 
 pytestmark = [pytest.mark.on_ray, pytest.mark.timeout(300)]
-STAND_IN = Path(__file__).parent.parent / "examples" / "seed-cluster" / "stand_in.py"
+STAND_IN = Path(__file__).parent.parent / "examples" / "hrfs-cluster" / "stand_in.py"
 ROW = ProfileRow(
     model="stand-in",
     dataset="synthetic",

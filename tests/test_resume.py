@@ -34,7 +34,7 @@ from hetsched.core.events import (
     WorkerLeft,
 )
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.profile_files import write_profile
@@ -147,7 +147,7 @@ def check_complete(log: Path) -> State:
     assert done == {f"e-{number}": STOP for number in range(POPULATION)}
     times = [event.time for event in events(log)]
     assert times == sorted(times)
-    state = replay(events(log))
+    state = state_of(events(log))
     assert (state.ended, state.finished) == ("completed", True)
     assert len(list((log.parent / "checkpoints").iterdir())) == 1
     assert not list(log.parent.glob("*.reserve"))
@@ -366,7 +366,7 @@ def test_ctrl_c_once_and_twice(folder: Path) -> None:
     driver.ctrl_c()
     _, errors = driver.end(130)
     assert "go on with: hetsched run --resume 'out put'\n" in errors
-    assert replay(events(log)).ended == "interrupted"
+    assert state_of(events(log)).ended == "interrupted"
     assert events(log, WorkerDraining)
     assert not events(log, SegmentLost)
     last_start = max(event.time for event in events(log, SegmentStarted))
@@ -390,7 +390,7 @@ def test_ctrl_c_once_and_twice(folder: Path) -> None:
     summary = (out / "summary.json").read_bytes()
     output, errors = Command(folder, "run", "--resume", "out put", "--json").end()
     assert "seed-1: complete already" in errors
-    assert json.loads(output)["runs"][1]["state"] == replay(events(second)).snapshot()
+    assert json.loads(output)["runs"][1]["state"] == state_of(events(second)).snapshot()
     assert (out / "summary.json").read_bytes() == summary
 
 
@@ -414,13 +414,13 @@ def test_full_disk(folder: Path, small_disk: Path) -> None:
     assert "No space left on device" in errors
     assert f"{small_disk}/out/checkpoints/e-" in errors
     assert "go on with: hetsched run --resume disk/out" in errors
-    assert replay(events(log)).ended.startswith("failed: ")  # type: ignore[union-attr]
+    assert state_of(events(log)).ended.startswith("failed: ")  # type: ignore[union-attr]
     finished = outcome(log)[0]
     assert finished
     subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)
     Command(folder, "run", "--resume", "disk/out").end()
     assert outcome(log)[0][: len(finished)] == finished
-    state = replay(events(log))
+    state = state_of(events(log))
     assert state.ended == "completed"
     assert {trial.iterations for trial in state.trials.values()} == {STOP}
     again, state = 0, State()  # only what there was no room for is trained again, and the log says so
@@ -458,7 +458,7 @@ def test_policy_that_raises(folder: Path) -> None:
     assert (found["policy"], found["decision_point"]["idle_workers"]) == ("mine", ["a/cpu0"])
     assert "raise KeyError('plan')" in "".join(found["traceback"])
     before = [event for event in events(log) if not isinstance(event, RunEnded)]
-    assert found["state"] == replay(before).snapshot()
+    assert found["state"] == state_of(before).snapshot()
 
     _, errors = Command(folder, "run", "--resume", "out").end(2)
     assert "unknown scheduling policy 'mine'" in errors

@@ -30,7 +30,7 @@ from hetsched.core.events import (  # noqa: E402
     WorkerLeft,
 )
 from hetsched.core.log import LOG_NAME, read_log  # noqa: E402
-from hetsched.core.state import State, replay  # noqa: E402
+from hetsched.core.state import State, state_of  # noqa: E402
 from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.registry import Strategy  # noqa: E402
 from hetsched.domain.workload import Place  # noqa: E402
@@ -276,7 +276,7 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path)
     assert joined.time < back.done_at + SOON_S
     assert first_after(joined.time, of(events, SegmentStarted, worker="a/cpu0")).time < joined.time + 1
     assert of(events, SegmentEnded, worker="a/cpu0")[-1].time > joined.time
-    final = replay(events)
+    final = state_of(events)
     assert final.ended == "completed"
     assert trained(events) == {trial.id: trial.iterations for trial in final.trials.values()}
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1  # nothing half written is left
@@ -366,7 +366,7 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
     assert "checksum" in lost["e-1"][0].reason
     again = {"e-0": INTERVAL, "e-1": INTERVAL, "e-2": 2 * INTERVAL, "e-3": 0}
     assert trained(events) == {trial: STOP + twice for trial, twice in again.items()}
-    assert all(trial.iterations == STOP for trial in replay(events).trials.values())
+    assert all(trial.iterations == STOP for trial in state_of(events).trials.values())
     assert not of(events, WorkerLeft)
 
 
@@ -396,8 +396,8 @@ def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
     lost = of(events, CheckpointLost)
     assert lost and {event.trial for event in lost} <= {t for t, worker in at_home.items() if worker == "a/cpu0"}
     assert {(event.iterations, event.score) for event in lost} == {(0, None)}
-    assert all(trial.iterations == 30 for trial in replay(events).trials.values())
-    best = max(replay(events).trials.values(), key=lambda trial: trial.score or 0.0).id
+    assert all(trial.iterations == 30 for trial in state_of(events).trials.values())
+    best = max(state_of(events).trials.values(), key=lambda trial: trial.score or 0.0).id
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == [f"{best}-30.pt"]
 
 
@@ -475,7 +475,7 @@ def test_without_a_node_that_works_the_run_ends(
     message = "no worker is left and 3 trials are not done: node . was set aside: 1 .* failed there, .*; node . was set"
     with pytest.raises(HetschedError, match=message):
         carry_out(scenario, tmp_path)
-    assert replay(read_log(tmp_path / LOG_NAME)).ended == "failed: HetschedError"
+    assert state_of(read_log(tmp_path / LOG_NAME)).ended == "failed: HetschedError"
 
 
 @pytest.mark.usefixtures("own_cluster")

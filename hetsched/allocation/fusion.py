@@ -10,7 +10,7 @@ from hetsched.domain.workload import Workload
 class Fusion:
     """Every GPU is a worker, and the remaining cores of each node are one CPU worker.
 
-    The allocation of the seed system, HRFS ("heterogeneous resource fusion"): a trial may run on either. A
+    The allocation of HRFS, the predecessor ("heterogeneous resource fusion"): a trial may run on either. A
     GPU worker keeps one core of its node to feed it, as far as there are cores.
     """
 

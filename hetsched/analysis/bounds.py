@@ -39,18 +39,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from hetsched.analysis.bounds_groups import (
-    Devices,
-    Job,
-    Mode,
-    _cost,
-    _groups,
-    _prices,
-    _with_share,
-    _work,
-)
-from hetsched.analysis.bounds_jct import _ends, _jct
-from hetsched.analysis.bounds_makespan import _makespan
+from hetsched.analysis.bounds_groups import Devices, Job, Mode, group_jobs, with_share
+from hetsched.analysis.bounds_jct import jct_sum_of, least_end_sum
+from hetsched.analysis.bounds_makespan import makespan_of
+from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
 from hetsched.core.state import State
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
@@ -137,8 +129,8 @@ def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, 
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    groups = _groups(jobs, devices, times)
-    return _makespan(groups if share == 1 else tuple(_with_share(group, share) for group in groups))
+    groups = group_jobs(jobs, devices, times)
+    return makespan_of(groups if share == 1 else tuple(with_share(group, share) for group in groups))
 
 
 def jct_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:
@@ -146,7 +138,7 @@ def jct_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> fl
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    return _jct(_groups(jobs, devices, times)) / (sum(jobs.values()) or 1)
+    return jct_sum_of(group_jobs(jobs, devices, times)) / (sum(jobs.values()) or 1)
 
 
 def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes) -> float:
@@ -156,25 +148,13 @@ def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devi
     Raises InputError if some job can run nowhere by the profile.
     """
     groups = [
-        _groups({job._replace(arrival_s=0.0): count for job, count in jobs.items()}, devices, times)
+        group_jobs({job._replace(arrival_s=0.0): count for job, count in jobs.items()}, devices, times)
         for jobs in experiments
     ]
     if not any(groups):
         return 0.0
     arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
-    prices = _prices(_work(tuple(chain.from_iterable(groups))))
-    sizes = [sum(group.total * _cost(group.ways, prices) for group in of_one) for of_one in groups]
-    alone = sum(map(_makespan, groups))
-    return max(alone, _ends(arrivals, sizes) - sum(arrivals)) / len(groups)
-
-
-# Groups: jobs that differ only in how many iterations they have.
-
-
-# Prices of the resources, by which the cluster becomes one machine.
-
-
-# Makespan.
-
-
-# Mean JCT.
+    prices = dual_prices(work_shares(tuple(chain.from_iterable(groups))))
+    sizes = [sum(group.total * cheapest_cost(group.ways, prices) for group in of_one) for of_one in groups]
+    alone = sum(map(makespan_of, groups))
+    return max(alone, least_end_sum(arrivals, sizes) - sum(arrivals)) / len(groups)

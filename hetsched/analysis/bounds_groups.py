@@ -2,32 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import coo_array
+from typing import NamedTuple
 
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import HetschedError, InputError
-
-Array = NDArray[Any]
-
-
-INTERVALS, COLUMNS = 20, 10_000
-"""Arrivals are merged until the linear program has about so many: it then takes some tenths of a second."""
-
-TOLERANCE = 1e-6
-"""Relative accuracy of the linear program: jobs are told apart until it holds for each of them to this part."""
-
-
-SMALL = 10_000
-"""A program with so few coefficients is handed to SciPy as a dense matrix, which is faster."""
-
+from hetsched.errors import InputError
 
 SLOWEST = 1e-6
 """No device counts as slower than this part of a job's fastest one, so that the figures of a program are of a like
@@ -91,7 +71,8 @@ class Group(NamedTuple):
         return iterations / self.ways[0].iterations_per_s
 
 
-def _with_share(group: Group, share: float) -> Group:
+def with_share(group: Group, share: float) -> Group:
+    """The group where every device gives it but this share (0..1) of its time."""
     ways = (way._replace(parts=tuple((name, part / share) for name, part in way.parts)) for way in group.ways)
     return group._replace(ways=tuple(ways))
 
@@ -100,7 +81,11 @@ Groups = tuple[Group, ...]
 """In the order of arrival. Like problems are equal, so that what was computed for one is known for the other."""
 
 
-def _groups(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> Groups:
+def group_jobs(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> Groups:
+    """The jobs (each that many times) in groups, by what the profile says of each of them on each device.
+
+    Raises InputError if some job can run nowhere by the profile.
+    """
     needed = {job: count for job, count in jobs.items() if count and job.iterations}
     gangs = sorted({job.gang for job in needed if job.gang > 1})
     ways: dict[Job, tuple[Way, ...]] = {}
@@ -142,59 +127,6 @@ def _ways(job: Job, gangs: Sequence[int], devices: Devices, times: StepTimes) ->
     return tuple(sorted((Way(max(slowest, way.iterations_per_s), way.parts) for way in ways), reverse=True))
 
 
-@lru_cache(maxsize=64)
-def _prices(work: tuple[tuple[tuple[Way, ...], float], ...]) -> Mapping[str, float]:
-    """Prices that add up to 1 and make the work (iterations of each kind of job) as costly as can be: the dual of the
-    makespan's program without arrivals and without "one place at a time"."""
-    resources = {name: column for column, name in enumerate(sorted({n for ways, _ in work for n, _ in _parts(ways)}))}
-    # Columns: the price of each resource, then the cost of the work of each kind, in units of what it could be at most.
-    unit = max(iterations / ways[0].iterations_per_s for ways, iterations in work)
-    rows: list[int] = []
-    columns: list[int] = []
-    values: list[float] = []
-    row = 0
-    for column, (ways, iterations) in enumerate(work, start=len(resources)):
-        for way in ways:
-            rows += [row] * (1 + len(way.parts))
-            columns += [column, *(resources[name] for name, _ in way.parts)]
-            values += [1.0, *(-part * iterations / way.iterations_per_s / unit for _, part in way.parts)]
-            row += 1
-    shape = (row, len(resources) + len(work))
-    is_price = np.arange(shape[1]) < len(resources)
-    solution = _minimise(
-        np.where(is_price, 0.0, -1.0),
-        coo_array((values, (rows, columns)), shape=shape),
-        np.zeros(row),
-        A_eq=is_price[np.newaxis].astype(float),
-        b_eq=[1.0],
-    )
-    prices = np.maximum(solution[is_price], 0.0)
-    return dict(zip(resources, (prices / prices.sum()).tolist(), strict=True))
-
-
-def _parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:
+def resource_parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:
+    """The parts of resources, as pairs (name, part), that the ways take, in the order of the ways."""
     return (part for way in ways for part in way.parts)
-
-
-def _work(groups: Groups) -> tuple[tuple[tuple[Way, ...], float], ...]:
-    """Iterations of each kind of job, as a part of all: prices depend on nothing more."""
-    work: Counter[tuple[Way, ...]] = Counter()
-    for group in groups:
-        work[group.ways] += group.total
-    total = work.total()
-    return tuple((ways, iterations / total) for ways, iterations in work.items())
-
-
-def _cost(ways: Iterable[Way], prices: Mapping[str, float]) -> float:
-    """What an iteration costs at least, in seconds of the whole cluster."""
-    return min(sum(part * prices.get(name, 0.0) for name, part in way.parts) / way.iterations_per_s for way in ways)
-
-
-def _minimise(objective: Array, matrix: coo_array, limits: Array, **more: object) -> Array:
-    small = matrix.shape[0] * matrix.shape[1] <= SMALL
-    solution = linprog(
-        objective, A_ub=matrix.toarray() if small else matrix.tocsr(), b_ub=limits, method="highs-ds", **more
-    )
-    if not solution.success:
-        raise HetschedError(f"the bound's linear program failed: {solution.message}")
-    return np.asarray(solution.x)

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
 
-from hetsched.analysis.bounds_groups import Groups, Way, _cost, _prices, _work
+from hetsched.analysis.bounds_groups import Groups, Way
+from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
 
 
 @lru_cache(maxsize=64)
-def _jct(groups: Groups) -> float:
-    """The bound on the sum of JCTs."""
+def jct_sum_of(groups: Groups) -> float:
+    """Seconds below which no schedule can bring the sum of the JCTs of all jobs of the groups."""
     if not groups:
         return 0.0
     jobs = [
@@ -24,12 +25,13 @@ def _jct(groups: Groups) -> float:
 
     def on_one_machine(prices: Mapping[str, float]) -> tuple[list[float], float]:
         """What the jobs cost, and the bound on the sum of JCTs by these prices."""
-        costs = [_cost(group.ways, prices) for group in groups]
+        costs = [cheapest_cost(group.ways, prices) for group in groups]
         sizes = [costs[number] * iterations for number, iterations in jobs]
-        return sizes, max(_ends(arrivals, sizes), _moments(arrivals, sizes) + alone / 2) - sum(arrivals)
+        ends = max(least_end_sum(arrivals, sizes), _least_moment_sum(arrivals, sizes) + alone / 2)
+        return sizes, ends - sum(arrivals)
 
-    work = _work(groups)
-    sizes, bound = on_one_machine(_prices(work))
+    work = work_shares(groups)
+    sizes, bound = on_one_machine(dual_prices(work))
     bound = max(bound, alone)
     if len(work) == 1:
         return bound
@@ -38,18 +40,19 @@ def _jct(groups: Groups) -> float:
     for ahead, job in enumerate(sorted(range(len(jobs)), key=sizes.__getitem__)):
         number, iterations = jobs[job]
         waited_for[groups[number].ways] += (len(jobs) - ahead - 0.5) * iterations
-    return max(bound, on_one_machine(_prices(tuple(waited_for.items())))[1])
+    return max(bound, on_one_machine(dual_prices(tuple(waited_for.items())))[1])
 
 
-def _ends(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
-    """The least sum of completion times on one machine."""
+def least_end_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
+    """The least sum of completion times (seconds since the start of the run) on one machine: `arrivals` and `sizes` are
+    the seconds at which jobs arrive and for which the machine must serve them, both of shape (jobs)."""
     ends = list(arrivals)
     for job, start, seconds in _one_machine(arrivals, sizes, by_rest=True):
         ends[job] = start + seconds
     return sum(ends)
 
 
-def _moments(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
+def _least_moment_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
     """The least sum of the mean moments of the jobs' work on one machine."""
     return sum(
         (start + seconds / 2) * (seconds / sizes[job] if sizes[job] else 1.0)

@@ -5,7 +5,7 @@ import argparse
 from hetsched.analysis import bounds
 from hetsched.cli.arguments import add_scenario
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import about, finish, print_heading, say, show
+from hetsched.cli.shared import finish, print_heading, say, scenario_facts, show
 from hetsched.errors import InputError
 from hetsched.report import tables
 from hetsched.scenario.checks import parse_strategy
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     except InputError as error:
         raise InputError(f"{options.scenario}: {error}") from error
     document = {
-        **about(scenario),
+        **scenario_facts(scenario),
         "bound_s": overall.makespan_s,
         "by_allocation_s": {name: own.makespan_s for name, own in by_allocation.items()},
         "trial_jct_bound_s": overall.trial_jct_s,

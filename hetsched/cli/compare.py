@@ -5,7 +5,7 @@ import argparse
 from hetsched.argument_types import AUTO, count, count_or_auto
 from hetsched.cli.arguments import add_out, add_scenario, add_strategies
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import about, check_in, finish, print_heading, say, show
+from hetsched.cli.shared import check_profile_covers, finish, print_heading, say, scenario_facts, show
 from hetsched.cores import available_cores
 from hetsched.errors import InputError
 from hetsched.report import tables
@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     baseline = parse_strategy(scenario.baseline or scenario.strategies[0], "baseline")
     strategies = list(dict.fromkeys([baseline, *(parse_strategy(name, "--strategies") for name in names)]))
     for strategy in strategies:
-        check_in(options.scenario, scenario, strategy)
+        check_profile_covers(options.scenario, scenario, strategy)
     if options.seeds == AUTO and len(strategies) < 2:
         raise InputError("--seeds auto: there is nothing to compare with the baseline; add a strategy")
     first, many = scenario.first_seed, options.seeds or scenario.seeds
@@ -68,7 +68,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     comparisons = comparing.compare(runs, baseline)
     seeds, narrow = len(runs[baseline]), comparing.widest(runs, baseline) < comparing.NARROW
     document = {
-        **about(scenario),
+        **scenario_facts(scenario),
         "baseline": str(baseline),
         "seeds": [run.metrics.seed for run in runs[baseline]],
         "intervals_are_narrow": narrow,

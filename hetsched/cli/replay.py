@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import about, finish, print_heading, say
+from hetsched.cli.shared import finish, print_heading, say, scenario_facts
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.entry_points import load_part
 from hetsched.errors import HetschedError, InputError
@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     error = None
     if found.replayed_makespan_s is not None and found.makespan_s:
         error = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
-    document = {**about(scenario), "log": str(log), **msgspec.to_builtins(found), "error_percent": error}
+    document = {**scenario_facts(scenario), "log": str(log), **msgspec.to_builtins(found), "error_percent": error}
 
     def table() -> None:
         print_heading(f"{scenario.name}: {found.strategy}, seed {found.seed}, replayed", scenario)

@@ -22,7 +22,7 @@ from hetsched.report.progress import ProgressLine
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.loading import load
 from hetsched.scenario.scenario import Scenario
-from hetsched.studies.one_run import Run
+from hetsched.studies.one_run import RunResult
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
@@ -58,7 +58,7 @@ def discovered(address: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def about(scenario: Scenario) -> dict[str, Any]:
+def scenario_facts(scenario: Scenario) -> dict[str, Any]:
     """What every document says of its scenario."""
     return {"scenario": scenario.name, "paced": scenario.paced, "synthetic": scenario.synthetic}
 
@@ -73,7 +73,7 @@ def seeds_of(options: argparse.Namespace, scenario: Scenario) -> range:
     return range(first, first + options.repeat)
 
 
-def check_in(path: Path, scenario: Scenario, strategy: Strategy) -> None:
+def check_profile_covers(path: Path, scenario: Scenario, strategy: Strategy) -> None:
     """Raise InputError, naming the file, for what the profile lacks."""
     try:
         profiled_workers(scenario, strategy)
@@ -106,7 +106,7 @@ def report_runs(
     emit: Emit,
     scenario: Scenario,
     command: str,
-    runs: Sequence[tuple[Run, State]],
+    runs: Sequence[tuple[RunResult, State]],
     folder: Path,
     *,
     keep: bool = False,
@@ -115,7 +115,7 @@ def report_runs(
     what has been written before stays."""
     metrics = [run.metrics for run, _ in runs]
     document = {
-        **about(scenario),
+        **scenario_facts(scenario),
         "strategy": metrics[0].strategy,
         "folder": str(folder),
         "runs": [

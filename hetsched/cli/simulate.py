@@ -4,7 +4,16 @@ import argparse
 
 from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import TrialProgress, about, check_in, finish, print_heading, report_runs, seeds_of, show
+from hetsched.cli.shared import (
+    TrialProgress,
+    check_profile_covers,
+    finish,
+    print_heading,
+    report_runs,
+    scenario_facts,
+    seeds_of,
+    show,
+)
 from hetsched.domain.registry import Strategy
 from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_summary
@@ -31,7 +40,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     contribute to the makespan, each by leaving it out under the same seeds."""
     scenario = load(options.scenario)
     strategy = parse_strategy(options.strategy)
-    check_in(options.scenario, scenario, strategy)
+    check_profile_covers(options.scenario, scenario, strategy)
     if options.ablate:
         ablate(options, emit, scenario, strategy)
         return
@@ -51,7 +60,7 @@ def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy
     with ProgressLine("simulating", len(ablation.variants(scenario)) * len(seeds)) as progress:
         found = ablation.ablate(scenario, strategy, seeds, folder, progress.advance)
     document = {
-        **about(scenario),
+        **scenario_facts(scenario),
         "strategy": str(strategy),
         "seeds": list(seeds),
         "folder": str(folder),

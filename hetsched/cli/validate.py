@@ -7,13 +7,13 @@ from hetsched.analysis.metrics import Metrics
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import (
-    about,
-    check_in,
+    check_profile_covers,
     finish,
     live_view,
     print_heading,
     real_scenario,
     say,
+    scenario_facts,
     seeds_of,
     show,
 )
@@ -55,7 +55,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     scenario = scenario.keep_workers(strategies)  # probed, predicted and measured on the same ones
     for strategy in strategies:
         if given is not None:
-            check_in(options.profile, scenario, strategy)
+            check_profile_covers(options.profile, scenario, strategy)
         else:
             validating.check_pace(scenario.workers(strategy))
     folder = new_folder(options.out, "validate", scenario)
@@ -82,7 +82,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     order = validating.order_agreement(agreements.values())
     mean_error = validating.mean_absolute_error_percent(agreements.values())
     document = {
-        **about(scenario),
+        **scenario_facts(scenario),
         "seeds": list(seeds),
         "folder": str(folder),
         "mean_absolute_makespan_error_percent": mean_error,

@@ -1,4 +1,4 @@
-"""The moments of a run at which its policy was asked, as its log tells them, and what it decided."""
+"""When the policy of a run was asked, as the log tells it, and the same policy asked again at those times."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -25,9 +25,12 @@ UNASKED = (WorkerSlowed, WorkerDraining)
 """After these alone a policy is not asked."""
 
 
-class Moment(NamedTuple):
-    """What happened, and what the policy, which was asked then, decided. `line` is the log's at which the decisions
-    begin. If it is `last`, the driver may have died before it could write down all of them."""
+class PolicyCall(NamedTuple):
+    """One call of a policy: what had happened since the call before, and what the policy decided.
+
+    `line` is the line of the log at which the decisions begin. If the call is the `last` one, the driver may have died
+    before it could write down all of the decisions.
+    """
 
     happened: list[Event]
     decided: list[Event]
@@ -35,14 +38,14 @@ class Moment(NamedTuple):
     last: bool
 
 
-def parts(events: Sequence[Event], begin: int = 0) -> list[int]:
+def parts_by_driver(events: Sequence[Event], begin: int = 0) -> list[int]:
     """Where the parts of a log begin, from that event on, and where it ends: each is the work of one driver."""
     starts = (number for number, event in enumerate(events) if isinstance(event, RunResumed) and number > begin)
     return [begin, *starts, len(events)]
 
 
-def moments(events: Sequence[Event], first: int = 0) -> Iterator[Moment]:
-    """The moments of a part of a log that begins at that event."""
+def policy_calls(events: Sequence[Event], first: int = 0) -> Iterator[PolicyCall]:
+    """The calls of the policy in one driver's part of a log. The part begins at the event number `first` of the log."""
     happened: list[Event] = []
     decided: list[Event] = []
     line = first
@@ -52,14 +55,14 @@ def moments(events: Sequence[Event], first: int = 0) -> Iterator[Moment]:
             continue
         asked = any(not isinstance(e, UNASKED) for e in happened)
         if asked and before is not None and _asks_between(before, event, decided):
-            yield Moment(happened, decided, line, False)
+            yield PolicyCall(happened, decided, line, False)
             happened, decided = [], []
         if not decided:
             line = number
         (decided if is_decision(event) else happened).append(event)
         before = event
     if happened:
-        yield Moment(happened, decided, line, True)
+        yield PolicyCall(happened, decided, line, True)
 
 
 def is_decision(event: Event) -> bool:
@@ -79,7 +82,7 @@ def _asks_between(before: Event, event: Event, decided: list[Event]) -> bool:
     return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
 
 
-def told(decisions: Iterable[Event]) -> str:
+def in_words(decisions: Iterable[Event]) -> str:
     """Decisions in words."""
     return ", ".join(map(_phrase, decisions)) or "nothing"
 
@@ -91,8 +94,8 @@ def _phrase(decision: Event) -> str:
     return f"to stop {decision.trial}"
 
 
-class Again:
-    """A policy that is asked again at the moments of a run."""
+class AskedAgain:
+    """A policy that is asked again, call by call of a run."""
 
     def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes) -> None:
         self._made: list[Event] = []
@@ -101,13 +104,13 @@ class Again:
     def _listen(self, state: State, event: Event) -> None:
         self._made.append(event)
 
-    def difference(self, moment: Moment) -> str | None:
-        """Ask the policy at the next moment; how what it decides differs from the log, None if it does not."""
+    def difference(self, call: PolicyCall) -> str | None:
+        """Ask the policy as the next call did; how what it decides differs from the log, None if it does not."""
         asked, made = self.dispatcher, self._made
-        for event in moment.happened:
+        for event in call.happened:
             asked.record(event)
-        due, where = moment.decided, f"line {moment.line} of the log"
-        while due or not moment.last:
+        due, where = call.decided, f"line {call.line} of the log"
+        while due or not call.last:
             made.clear()
             failure = None
             try:
@@ -115,14 +118,15 @@ class Again:
             except PolicyError as error:
                 failure = f"{where}: {error}"
             matched, due = due[: len(made)], due[len(made) :]
-            if moment.last and not due and made[: len(matched)] == matched:
+            if call.last and not due and made[: len(matched)] == matched:
                 return None
             if failure is not None:
                 return failure
             if made != matched or (due and not made):
                 return (
-                    f"{where}: policy {asked.policy_name!r} decided {told(moment.decided)} at {asked.state.now:.3f} s, "
-                    f"and asked again it decides {told(made)}: it was changed, or does not follow from what it sees"
+                    f"{where}: policy {asked.policy_name!r} decided {in_words(call.decided)} "
+                    f"at {asked.state.now:.3f} s, and asked again it decides {in_words(made)}: "
+                    f"it was changed, or does not follow from what it sees"
                 )
             if not due:
                 return None

@@ -246,7 +246,7 @@ def _plain(structs: Mapping[Any, Struct]) -> Any:
     return msgspec.json.decode(msgspec.json.encode(list(structs.values()), enc_hook=dict))
 
 
-def replay(events: Iterable[Event]) -> State:
+def state_of(events: Iterable[Event]) -> State:
     """The state that a log adds up to. Raises InputError, naming the line, for an event that cannot have followed those
     before it."""
     state = State()

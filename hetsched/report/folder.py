@@ -35,7 +35,7 @@ def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
 
 
 def write_running_results(folder: Path, scenario: Scenario, backend: str, runs: dict[str, list[Metrics]]) -> None:
-    """`Running_Results.txt`, the seed system's summary: average runtime and accuracy over repetitions."""
+    """`Running_Results.txt`, the summary of HRFS, the predecessor: average runtime and accuracy over repetitions."""
     lines = [f"scenario = {scenario.name}", f"backend = {backend}{' (paced)' * scenario.paced}"]
     if scenario.workload.trace is not None:
         lines.append(f"trace = {scenario.workload.trace}")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hetsched.analysis.bounds import worker_devices, workload_bounds
-from hetsched.analysis.metrics import utilisation
+from hetsched.analysis.figures import utilisation
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     CheckpointLost,

@@ -7,11 +7,12 @@ from statistics import fmean
 
 from msgspec import Struct
 
-from hetsched.analysis.metrics import Metrics, check_trained, decision_time
+from hetsched.analysis.figures import decision_time
+from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.analysis.paired import Difference, RankAgreement, Spread, differences, rank_agreement, spread, verdict
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
-from hetsched.studies.one_run import Run
+from hetsched.studies.one_run import RunResult
 
 NARROW = 0.01
 """Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
@@ -20,10 +21,10 @@ FIRST_SEEDS = 10
 """With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
 still be so with as many seeds more: what is rare may not have happened under the first ones."""
 
-ABOUT = 0.02
+SIMILAR_WORK = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
 
-Runs = dict[Strategy, list[Run]]
+Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
 
 
@@ -85,7 +86,7 @@ def run_all(
     run."""
     seeds = list(seeds)
     tasks = [Task(strategy, seed) for strategy in strategies for seed in seeds]
-    done: dict[Task, Run] = {}
+    done: dict[Task, RunResult] = {}
     for task, run in simulate(tasks, folder):
         done[task] = run
         progress()
@@ -159,19 +160,19 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
     return {strategy: found[str(strategy)] for strategy in figures}
 
 
-def _mean_iterations(runs: Sequence[Run]) -> float:
+def _mean_iterations(runs: Sequence[RunResult]) -> float:
     return fmean(run.metrics.iterations for run in runs)
 
 
 def _summarise(
-    runs: Sequence[Run], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
+    runs: Sequence[RunResult], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
 ) -> Comparison:
     """`reference` is the mean number of iterations that the baseline trained: a strategy that stops trials early is no
     faster at the same work, and its verdict says so."""
     figures = [run.metrics for run in runs]
     iterations = _mean_iterations(runs)
     trained = iterations / reference
-    fewer = "" if abs(trained - 1) < ABOUT else f", with {trained:.0%} of its iterations"
+    fewer = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
     return Comparison(
         makespan_s=spread([m.makespan_s for m in figures]),
         makespan_vs_baseline=makespan,

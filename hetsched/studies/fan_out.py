@@ -15,7 +15,7 @@ from hetsched.domain.entry_points import load_part
 from hetsched.domain.registry import Strategy, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario
-from hetsched.studies.one_run import Run, carry_out
+from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:
     from joblib import Parallel
@@ -35,7 +35,7 @@ class Task(NamedTuple):
     seed: int
 
 
-Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, Run]]]
+Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
 """Simulates the tasks, with their logs below the folder, and hands each over when it is done, in whatever order."""
 
 
@@ -79,7 +79,7 @@ class _OnCores:
         self._parallel = parallel
         self._common = (pickle.dumps(scenario), tuple((p.resolve(), p.stat().st_mtime_ns) for p in policy_files))
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, Run]]:
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         calls = (_call(_simulate_here, task, folder.resolve(), *self._common) for task in tasks)
         for task, run in self._parallel(calls):
             yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
@@ -92,7 +92,7 @@ class _Away:
         self._parallel = parallel
         self._common = (pickle.dumps(scenario), tuple((path.name, path.read_bytes()) for path in policy_files))
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, Run]]:
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
         for first in range(0, len(tasks), many):
             calls = (_call(_simulate_away, task, *self._common) for task in tasks[first : first + many])
@@ -113,19 +113,21 @@ def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., 
 
 def _simulate_here(
     task: Task, folder: Path, scenario: bytes, policy_files: tuple[tuple[Path, int], ...]
-) -> tuple[Task, Run]:
+) -> tuple[Task, RunResult]:
     _load(policy_files)
     return task, _simulate(_unpacked(scenario), task, folder)
 
 
-def _simulate_away(task: Task, scenario: bytes, sources: tuple[tuple[str, bytes], ...]) -> tuple[Task, Run, bytes]:
+def _simulate_away(
+    task: Task, scenario: bytes, sources: tuple[tuple[str, bytes], ...]
+) -> tuple[Task, RunResult, bytes]:
     _load_sources(sources)
     with TemporaryDirectory() as folder:
         run = _simulate(_unpacked(scenario), task, Path(folder))
         return task, run, run.log.read_bytes()
 
 
-def _simulate(scenario: Scenario, task: Task, folder: Path) -> Run:
+def _simulate(scenario: Scenario, task: Task, folder: Path) -> RunResult:
     run, _ = carry_out("sim", scenario, task.strategy, task.seed, run_folder(folder, *task))
     return run
 

@@ -12,7 +12,7 @@ from hetsched.scenario.scenario import Scenario
 from hetsched.studies.backends import Listener, backend
 
 
-class Run(NamedTuple):
+class RunResult(NamedTuple):
     """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls (none if the
     run was only looked up)."""
 
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
 def carry_out(
     name: str, scenario: Scenario, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
-) -> tuple[Run, State]:
+) -> tuple[RunResult, State]:
     """Run a strategy on the backend of that name, and return also the state that it ended in.
 
     `folder` must not hold a log yet, but for a real run that is to go on.
@@ -34,16 +34,16 @@ def carry_out(
     follow = measurement if listen is None else _both(measurement, listen)
     outcome = backend(name)(scenario, strategy, seed, folder, follow)
     metrics = measurement.metrics(outcome.state)
-    return Run(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
+    return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 
 
-def look_up(scenario: Scenario, log: Path) -> tuple[Run, State]:
+def look_up(scenario: Scenario, log: Path) -> tuple[RunResult, State]:
     """A run that was carried out before, and the state that it ended in, by its log."""
     measurement, state = Measurement(scenario), State()
     for event in read_log(log):
         state.apply(event)
         measurement(state, event)
-    return Run(measurement.metrics(state), log, 0.0, 0), state
+    return RunResult(measurement.metrics(state), log, 0.0, 0), state
 
 
 def _both(first: Listener, second: Listener) -> Listener:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.core.asked_again import Again, moments, parts
+from hetsched.core.asked_again import AskedAgain, parts_by_driver, policy_calls
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
@@ -29,7 +29,7 @@ from hetsched.core.events import (
     WorkerLeft,
 )
 from hetsched.core.log import read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
@@ -64,7 +64,7 @@ def take_log(path: Path) -> list[AnyEvent]:
             file.truncate(0)
             return []
     try:
-        replay(events)
+        state_of(events)
     except InputError as error:
         reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
         raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
@@ -185,10 +185,10 @@ def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
     policy, decisions, decision_s = _set_up(scenario, strategy, seed), 0, 0.0
-    for first, end in pairwise(parts(events, begin)):
-        again = Again(policy, strategy.scheduling, scenario.times)
+    for first, end in pairwise(parts_by_driver(events, begin)):
+        again = AskedAgain(policy, strategy.scheduling, scenario.times)
         again.dispatcher.remember(events[:first])
-        differences = (again.difference(moment) for moment in moments(events[first:end], first))
+        differences = (again.difference(call) for call in policy_calls(events[first:end], first))
         forgot = next(filter(None, differences), None)
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:

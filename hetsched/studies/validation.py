@@ -19,7 +19,7 @@ from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario
-from hetsched.studies.one_run import Run
+from hetsched.studies.one_run import RunResult
 
 Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
 """The worker and the iterations of every trial's k-th segment."""
@@ -226,7 +226,7 @@ class Repetition(NamedTuple):
     decisions: Decisions
 
     @classmethod
-    def of(cls, run: Run) -> "Repetition":
+    def of(cls, run: RunResult) -> "Repetition":
         return cls(run.metrics, decisions(read_log(run.log)))
 
 

@@ -50,7 +50,7 @@ def _as_text(cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
     return repr((cluster, workload, times.rows, times.extrapolate))
 
 
-class Example:
+class AllocationExample:
     """A policy in a situation: asked once, again, and under other names, as far as a check asks for it."""
 
     def __init__(self, make: MakePolicy, policy: str, situation: Situation) -> None:
@@ -77,7 +77,7 @@ class Example:
 # The checks. Each says what happened instead of what is expected of it in CHECKS, or None.
 
 
-def capacity(example: Example) -> str | None:
+def capacity(example: AllocationExample) -> str | None:
     """Workers are distinct slices of their nodes, and there is one at least."""
     if example.first.workers is None:
         return None
@@ -88,19 +88,19 @@ def capacity(example: Example) -> str | None:
     return None
 
 
-def answers(example: Example) -> str | None:
+def answers(example: AllocationExample) -> str | None:
     """A policy that can do nothing with a cluster says so."""
     if example.first.refused is not None and not example.first.refused.strip():
         return "it refused the cluster without a word"
     return example.first.raised
 
 
-def inputs(example: Example) -> str | None:
+def inputs(example: AllocationExample) -> str | None:
     """Cluster, workload and profile are the policy's to read."""
     return "it changed the cluster, the workload or the profile" if example.first.changed else None
 
 
-def same_result(example: Example) -> str | None:
+def same_result(example: AllocationExample) -> str | None:
     """What was asked before leaves no trace."""
     for other in example.again:
         if (example.first.workers, example.first.refused) != (other.workers, other.refused):
@@ -108,7 +108,7 @@ def same_result(example: Example) -> str | None:
     return None
 
 
-def renaming(example: Example) -> str | None:
+def renaming(example: AllocationExample) -> str | None:
     """The workers' own names are the policy's affair."""
     answer, names = example.renamed
     if example.first.workers is None or answer.workers is None:
@@ -119,7 +119,7 @@ def renaming(example: Example) -> str | None:
     return None if same else f"{example.first}; with other names {answer}"
 
 
-CHECKS: tuple[Check[Example], ...] = (
+CHECKS: tuple[Check[AllocationExample], ...] = (
     Check("capacity", "different workers that fit their nodes together, at least one of them", capacity),
     Check("answers", "workers, or an InputError or PolicyError that says what the cluster lacks", answers),
     Check("inputs", "what a policy is shown is the same after a call as before it", inputs),
@@ -134,7 +134,7 @@ def allocation_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> l
     Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
     """
     name, make = named(policy, allocation.policies)
-    return verdicts(name, CHECKS, partial(Example, make, name), examples)
+    return verdicts(name, CHECKS, partial(AllocationExample, make, name), examples)
 
 
 def check_allocation_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:

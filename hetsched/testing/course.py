@@ -52,7 +52,7 @@ def drive(make: MakePolicy, name: str, situation: Situation) -> Course:
     watched = Watched(Limited(make()))
     driver = Driver(watched, name, situation)
     cluster, workload = ClusterSpec(situation.nodes), Workload(situation.experiments)
-    told = msgspec.json.encode((cluster, workload))
+    shown = msgspec.json.encode((cluster, workload))
     refused = raised = stalled = None
     ended = False
     try:
@@ -72,7 +72,7 @@ def drive(make: MakePolicy, name: str, situation: Situation) -> Course:
             raise
         # What the policy has changed broke the state: a failure of that check, and the end of this run.
     changed = watched.changed
-    if changed is None and msgspec.json.encode((cluster, workload)) != told:
+    if changed is None and msgspec.json.encode((cluster, workload)) != shown:
         changed = "it changed the cluster or the workload that it was set up with"
     if changed is None and not _same_times(driver.profile, situation):
         changed = "it changed the profile"

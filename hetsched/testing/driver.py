@@ -24,7 +24,7 @@ class StalledError(Exception):
 class Driver:
     """One run: the real dispatcher, state and view; time, work, scores and mishaps made up from the situation.
 
-    Nothing in it depends on a name: all luck is drawn from one stream, in the order in which it is needed.
+    Nothing in it depends on a name: all that is random is drawn from one stream, in the order in which it is needed.
     """
 
     def __init__(self, policy: SchedulingPolicy, name: str, situation: Situation) -> None:
@@ -37,7 +37,7 @@ class Driver:
             self.state, policy, name, self.profile, listen=lambda _, event: self.events.append(event)
         )
         self._times = situation.true_times()
-        self._luck = Random(situation.seed)
+        self._random = Random(situation.seed)
         self._fruitless = 0
         self._number = count()
         self._coming: list[tuple[float, int, Callable[[], Decided | None]]] = []
@@ -108,7 +108,7 @@ class Driver:
         return Parts(
             start_up_s=0.0 if worker.id in self.state.in_memory else costs.start_up_s,
             restore_s=costs.restore_s if self.state.must_restore(trial, worker.id) else 0.0,
-            train_s=segment.iterations * seconds * (self._luck.uniform(0.5, 1.5) if self.situation.noise else 1.0),
+            train_s=segment.iterations * seconds * (self._random.uniform(0.5, 1.5) if self.situation.noise else 1.0),
             evaluate_s=self.state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image,
             checkpoint_s=costs.checkpoint_s,
             dispatch_s=0.0,
@@ -121,7 +121,7 @@ class Driver:
         for experiment in experiments:
             self.dispatcher.record(ExperimentArrived(self.now, experiment))
             for number, trial in enumerate(experiment.trial_ids()):
-                values = {key: span.at(self._luck.random()) for key, span in experiment.search_space.items()}
+                values = {key: span.at(self._random.random()) for key, span in experiment.search_space.items()}
                 batch_size = experiment.kind(number).batch_size
                 self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, batch_size, values))
         return self.dispatcher.dispatch(self.now)
@@ -129,13 +129,13 @@ class Driver:
     def _end(self, segment: Segment, parts: Parts) -> Decided | None:
         if self.state.running.get(segment.trial) is not segment:
             return None  # it was lost
-        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, self._luck.random(), parts)
+        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, self._random.random(), parts)
         self.dispatcher.end_segment(ended, self._perturb)
         return self.dispatcher.dispatch(self.now)
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         """Now and then a trial takes over the best one of its population."""
-        if self.state.experiments[trial.experiment].pbt is None or self._luck.random() < 0.5:
+        if self.state.experiments[trial.experiment].pbt is None or self._random.random() < 0.5:
             return None
         population = [t for t in self.state.trials.values() if t.experiment == trial.experiment]
         best = max(population, key=lambda t: -1.0 if t.score is None else t.score)

@@ -24,7 +24,7 @@ from hetsched.testing.verdict import (
 )
 
 
-class Example:
+class SchedulingExample:
     """A policy in a situation: driven once, again, and under other names, as far as a check asks for it."""
 
     def __init__(self, make: MakePolicy, policy: str, situation: Situation) -> None:
@@ -48,7 +48,7 @@ class Example:
 # The checks. Each says what happened instead of what is expected of it in CHECKS, or None.
 
 
-def capacity(example: Example) -> str | None:
+def capacity(example: SchedulingExample) -> str | None:
     """What the dispatcher refuses is a failure of the policy. That nothing got past it is looked at again."""
     course = example.first
     if course.refused is not None:
@@ -72,7 +72,7 @@ def capacity(example: Example) -> str | None:
     return None
 
 
-def work(example: Example) -> str | None:
+def work(example: SchedulingExample) -> str | None:
     """Every trial is completed once, and what it trained adds up."""
     course = example.first
     done: dict[str, int] = {}
@@ -105,29 +105,29 @@ def work(example: Example) -> str | None:
     return None
 
 
-def inputs(example: Example) -> str | None:
+def inputs(example: SchedulingExample) -> str | None:
     """State, cluster, workload and profile are the policy's to read."""
     return example.first.changed
 
 
-def ends(example: Example) -> str | None:
+def ends(example: SchedulingExample) -> str | None:
     """The policy neither raises, nor leaves everything idle, nor is woken for nothing again and again."""
     return example.first.raised or example.first.stalled
 
 
-def same_seed(example: Example) -> str | None:
+def same_seed(example: SchedulingExample) -> str | None:
     """Two fresh policies that are shown the same views take the same decisions."""
     return _difference(example.first, example.again, SAME_NAMES, "the second time")
 
 
-def renaming(example: Example) -> str | None:
+def renaming(example: SchedulingExample) -> str | None:
     """Decisions depend neither on what things are called nor, therefore, on how Python hashes a name."""
     if same_seed(example) is not None:
         return None  # what does not repeat itself says nothing of names
     return _difference(example.first, *example.renamed, "with other names (here translated back)")
 
 
-CHECKS: tuple[Check[Example], ...] = (
+CHECKS: tuple[Check[SchedulingExample], ...] = (
     Check(
         "capacity",
         "a worker and a trial in one segment at a time, on a device that the trial may use, of an allowed length",
@@ -232,7 +232,7 @@ def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> l
     Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
     """
     name, make = named(policy, scheduling.policies)
-    checked = verdicts(name, CHECKS, partial(Example, make, name), examples)
+    checked = verdicts(name, CHECKS, partial(SchedulingExample, make, name), examples)
     sound = not any(verdict.failure for verdict in checked)  # else it may not last long enough to be timed
     return [*checked, decision_time(make, name) if sound else Verdict(DECISION_TIME, made=False)]
 

@@ -12,7 +12,7 @@ from hetsched.errors import InputError
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
 
 
-class Weights(Struct, frozen=True):
+class RecordedWeights(Struct, frozen=True):
     """How far along which recording a trial is (`iteration` may lie between two evaluations); none: it is fresh."""
 
     accuracy: float
@@ -40,7 +40,7 @@ class Tabular:
         self._noise = noise
         self._nearest: dict[tuple[TrialKind, float, float], int] = {}
 
-    def fresh(self, kind: TrialKind) -> Weights:
+    def fresh(self, kind: TrialKind) -> RecordedWeights:
         """Raises InputError if nothing was recorded of the model on the data set."""
         known = [r for r in self._recordings if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)]
         if not known:
@@ -50,11 +50,11 @@ class Tabular:
                 f"{kind.dataset} whose hyperparameters stay the same; they have {', '.join(have)}. "
                 "Record some with 'python -m real.recorder' and name the file in learning.options.file"
             )
-        return Weights(min(r.evaluations[0].accuracy for r in known))
+        return RecordedWeights(min(r.evaluations[0].accuracy for r in known))
 
     def train(
-        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
-    ) -> Weights:
+        self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+    ) -> RecordedWeights:
         key = (kind, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
         chosen = self._nearest.get(key)
         if chosen is None:
@@ -63,9 +63,9 @@ class Tabular:
         before = self._at(chosen, start)
         accuracy = before if weights.recording is None else weights.accuracy
         moved = self._at(chosen, start + iterations) - before
-        return Weights(min(1.0, max(0.0, accuracy + moved)), chosen, start + iterations)
+        return RecordedWeights(min(1.0, max(0.0, accuracy + moved)), chosen, start + iterations)
 
-    def score(self, weights: Weights, normal: float) -> float:
+    def score(self, weights: RecordedWeights, normal: float) -> float:
         return min(1.0, max(0.0, weights.accuracy + self._noise * normal))
 
     def _find(self, kind: TrialKind, lr: float, momentum: float) -> int:
@@ -88,7 +88,7 @@ class Tabular:
         ]
         return min(alike, key=distance)
 
-    def _join(self, chosen: int, weights: Weights) -> float:
+    def _join(self, chosen: int, weights: RecordedWeights) -> float:
         """The iterations after which the recording was first as accurate as the trial is."""
         if weights.recording is None:
             return 0.0

@@ -33,7 +33,7 @@ class Response(Struct, frozen=True, gc=False):
     diverges: bool
 
 
-class Weights(Struct, frozen=True, gc=False):
+class SGDWeights(Struct, frozen=True, gc=False):
     """Progress in iterations at the best rate, and the share of its fruits that the rate holds down.
 
     `response` is how they answered last: it need not be worked out again while nothing else is asked.
@@ -45,8 +45,8 @@ class Weights(Struct, frozen=True, gc=False):
     response: Response | None = None
 
 
-FRESH = Weights()
-DIVERGED = Weights(diverged=True)
+FRESH = SGDWeights()
+DIVERGED = SGDWeights(diverged=True)
 
 
 class SGDCurve:
@@ -107,12 +107,12 @@ class SGDCurve:
         self._divergence = divergence
         self._noise = noise
 
-    def fresh(self, kind: TrialKind) -> Weights:
+    def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH
 
     def train(
-        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
-    ) -> Weights:
+        self, weights: SGDWeights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+    ) -> SGDWeights:
         response = weights.response
         if (
             response is None
@@ -125,14 +125,14 @@ class SGDCurve:
         held = response.held
         settled = exp(-iterations / self._settling)
         progress = weights.progress + response.gain * iterations
-        return Weights(progress, held + (weights.held - held) * settled, False, response)
+        return SGDWeights(progress, held + (weights.held - held) * settled, False, response)
 
-    def accuracy(self, weights: Weights) -> float:
+    def accuracy(self, weights: SGDWeights) -> float:
         """The accuracy in 0..1, without noise."""
         learned = 1 - pow(1 + weights.progress / self._scale, -self._power)
         return self._chance + self._span * learned * (1 - weights.held)
 
-    def score(self, weights: Weights, normal: float) -> float:
+    def score(self, weights: SGDWeights, normal: float) -> float:
         score = self.accuracy(weights) + self._noise * normal
         return 0.0 if score < 0 else 1.0 if score > 1 else score
 

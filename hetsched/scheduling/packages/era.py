@@ -15,7 +15,7 @@ ROUNDING = 1e-9
 class Era(PackagePolicy):
     """A free worker takes a package of trials in proportion to its speed, and smaller ones later in a stage.
 
-    After the batching rule in the follow-up work of the seed system's authors (ncue-e107), which leaves details open.
+    After the batching rule in the follow-up work of the authors of HRFS (ncue-e107), which leaves details open.
     Read here as: of n waiting trials of the stage, the worker w of speed score v_w takes as its
 
         k-th package of the stage:  ceil(v_w / sum of the v of all workers x n) x shrink^(k - 1),  k = 1, 2, ...

@@ -11,7 +11,7 @@ from hetsched.scheduling.packages.package_policy import PackagePolicy
 class Eta(PackagePolicy):
     """A free worker takes as many trials as it can train while the slowest worker trains one.
 
-    After the batching rule in the follow-up work of the seed system's authors (ncue-e107), which leaves details open.
+    After the batching rule in the follow-up work of the authors of HRFS (ncue-e107), which leaves details open.
     Read here as: a worker takes max(1, round(v_w)) trials, v_w its speed by the slowest worker's, so that all packages
     last about as long as one trial on the slowest worker. `hetsched.scheduling.packages.package_policy` says what a
     package and a speed score are.

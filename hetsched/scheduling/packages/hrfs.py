@@ -1,4 +1,4 @@
-"""The seed system's rule: fast workers catch up the stragglers, slow ones push the leader."""
+"""The rule of HRFS, the predecessor: fast workers catch up the stragglers, slow ones push the leader."""
 
 from collections.abc import Container, Iterable
 from functools import lru_cache
@@ -16,7 +16,7 @@ from hetsched.scheduling import register
 class HRFS:
     """Heterogeneous Resource Fusion Scheduling: slow workers take half intervals of the most advanced trials.
 
-    The rule of the system that this project starts from (github.com/ncue-e107, "Optimization of Heterogeneous
+    The rule of HRFS, the predecessor of hetsched (github.com/ncue-e107, "Optimization of Heterogeneous
     Resource Allocation and Task Scheduling Strategies for Deep Learning", main.py). The slowness of a worker w
     is unknown until its first segment has ended, then
 

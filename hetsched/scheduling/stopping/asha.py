@@ -91,7 +91,7 @@ def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
     return [*rungs, stop]
 
 
-class Place(NamedTuple):
+class RungPlace(NamedTuple):
     """A trial's place at a rung: the best score first, then the lowest `Trial.index` (`number`)."""
 
     minus_score: float
@@ -105,8 +105,8 @@ class Ladder:
     def __init__(self, rungs: list[int], eta: int) -> None:
         self.rungs = rungs
         self._eta = eta
-        self._places: list[SortedList[Place]] = [SortedList() for _ in rungs]
-        self._waiting: list[dict[TrialId, Place]] = [{} for _ in rungs]  # at a rung, not promoted
+        self._places: list[SortedList[RungPlace]] = [SortedList() for _ in rungs]
+        self._waiting: list[dict[TrialId, RungPlace]] = [{} for _ in rungs]  # at a rung, not promoted
         self._goal: dict[TrialId, int] = {}  # the number of the rung that a started trial is at or on its way to
         self._not_started: dict[TrialId, None] = {}
         self._on_the_way: dict[TrialId, None] = {}  # running, or interrupted between two rungs
@@ -179,8 +179,8 @@ class Ladder:
         best = places[: len(places) // self._eta] if waiting else []
         return [place.trial for place in best if place.trial in waiting]
 
-    def _record(self, trial: Trial, rung: int) -> Place:
+    def _record(self, trial: Trial, rung: int) -> RungPlace:
         assert trial.score is not None, "a trial that has trained was evaluated"
-        place = Place(-trial.score, trial.index, trial.id)
+        place = RungPlace(-trial.score, trial.index, trial.id)
         self._places[rung].add(place)
         return place

@@ -1,0 +1,176 @@
+"""The linear program of the makespan over the intervals between arrivals (`hetsched.analysis.bounds`)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from hetsched.analysis.bounds_groups import Groups, Way, resource_parts
+from hetsched.analysis.linear_program import Array, minimise
+
+TOLERANCE = 1e-6
+"""Relative accuracy of the linear program: jobs are told apart until it holds for each of them to this part."""
+
+
+class Stack:
+    """The jobs of groups that are as fast as each other and count as having arrived with interval `since`.
+
+    They have `sizes` different sizes. The `jobs[k]` jobs of the k largest have `work[k]` iterations together. The way
+    number `user[n]` takes the part `part[n]` of the resource number `used[n]`.
+    """
+
+    def __init__(
+        self, ways: tuple[Way, ...], since: int, sizes: Mapping[int, int], resources: Mapping[str, int]
+    ) -> None:
+        longest_first = sorted(sizes.items(), reverse=True)
+        self.since = since
+        self.sizes = len(sizes)
+        self.speeds = np.array([way.iterations_per_s for way in ways])
+        self.user = np.repeat(np.arange(len(ways)), [len(way.parts) for way in ways])
+        self.used = np.array([resources[name] for name, _ in resource_parts(ways)])
+        self.part = np.array([part for _, part in resource_parts(ways)])
+        self.jobs = np.cumsum([0.0, *(count for _, count in longest_first)])
+        self.work = np.cumsum([0.0, *(iterations * count for iterations, count in longest_first)])
+
+    def excess(self, seconds: Array, lengths: Array) -> Array:
+        """For every k > 0, by what part of it the work of the jobs of the k largest sizes exceeds what they could get
+        out of the `seconds` that all jobs spend in each way (rows) in each interval (columns): so many jobs spend no
+        more than so many times the interval, at best in the fastest ways.
+        """
+        could = np.zeros(len(self.jobs))
+        for spent, length in zip(seconds.T, lengths[self.since :], strict=True):
+            fastest_first = np.cumsum([0.0, *spent]), np.cumsum([0.0, *(self.speeds * spent)])
+            could += np.interp(self.jobs * length, *fastest_first)
+        excess: Array = (self.work - could)[1:] / self.work[1:]
+        return excess
+
+
+class SizeRange(NamedTuple):
+    """The jobs of a stack from the size number `first` to the one before `last`, the largest being number 0. In place
+    of each the program has a job of their mean size."""
+
+    stack: Stack
+    first: int
+    last: int
+
+    @property
+    def jobs(self) -> float:
+        return float(self.stack.jobs[self.last] - self.stack.jobs[self.first])
+
+    @property
+    def alone_s(self) -> float:
+        """Seconds that a job of the mean size takes on the fastest device."""
+        work = self.stack.work[self.last] - self.stack.work[self.first]
+        return float(work / self.jobs / self.stack.speeds[0])
+
+
+def interval_program(groups: Groups, starts: Sequence[float], least: float) -> float:
+    """The optimum (seconds since the start of the run) of the program of the groups, whose intervals begin at `starts`
+    (seconds); `least` is a bound that is known already.
+
+    The jobs of a stack are replaced by as many of their mean size. That is a relaxation: if every job spends the mean
+    of what all spend in each way, it does the mean work. Where the k longest could not be given their share of the
+    result, the range of sizes is cut in two after them. When that happens nowhere, the relaxation is exact: a weighted
+    sum of the jobs' work is largest if those of more weight get the faster seconds, so which sizes are possible depends
+    on the sums over the k longest, for every k, and on nothing else.
+    """
+    sizes: defaultdict[tuple[tuple[Way, ...], int], Counter[int]] = defaultdict(Counter)
+    for group in groups:
+        since = int(np.searchsorted(starts, group.arrival_s, side="right")) - 1
+        for iterations, count in group.jobs:
+            sizes[group.ways, since][iterations] += count
+    names = dict.fromkeys(name for group in groups for name, _ in resource_parts(group.ways))
+    resources = {name: number for number, name in enumerate(names)}
+    stacks = [Stack(ways, since, of_stack, resources) for (ways, since), of_stack in sizes.items()]
+    ranges = [SizeRange(stack, 0, stack.sizes) for stack in stacks]
+    while True:
+        lengths, seconds = _solve(ranges, len(resources), starts, least)
+        cut: list[SizeRange] = []
+        for stack, pairs in groupby(zip(ranges, seconds, strict=True), key=lambda pair: pair[0].stack):
+            cut += _cut(stack, list(pairs), lengths)
+        if len(cut) == len(ranges):
+            return starts[-1] + float(lengths[-1])
+        ranges = cut
+
+
+def _cut(stack: Stack, solved: Sequence[tuple[SizeRange, Array]], lengths: Array) -> list[SizeRange]:
+    """The ranges of the stack, those cut in two of which the longest jobs could not be given their share. Each range
+    comes with the seconds that its jobs spend in each way (rows) in each interval (columns)."""
+    ranges = [of_range for of_range, _ in solved]
+    if len(ranges) == stack.sizes:  # every range is of jobs of one size
+        return ranges
+    excess = stack.excess(np.sum([spent for _, spent in solved], axis=0), lengths)
+    cut: list[SizeRange] = []
+    for of_range in ranges:
+        inside = excess[of_range.first : of_range.last - 1]  # after each but the last
+        if inside.size and inside.max() > TOLERANCE:
+            middle = of_range.first + 1 + int(inside.argmax())
+            cut += [of_range._replace(last=middle), of_range._replace(first=middle)]
+        else:
+            cut.append(of_range)
+    return cut
+
+
+def _solve(
+    ranges: Sequence[SizeRange], resources: int, starts: Sequence[float], least: float
+) -> tuple[Array, list[Array]]:
+    """Solve the program for the ranges: the length of each interval, and for each range the seconds that its jobs
+    together spend in each way (rows) in each interval since their arrival (columns)."""
+    unit = least - starts[0]
+    known = np.diff(starts) / unit
+    program = Program(known, unit, resources)
+    variables = [program.add(of_range) for of_range in ranges]
+    solution = program.solve((least - starts[-1]) / unit)
+    spent = [r.jobs * r.alone_s * solution[of_range] for r, of_range in zip(ranges, variables, strict=True)]
+    return unit * np.append(known, solution[-1]), spent
+
+
+class Program:
+    """The program in the making.
+
+    Its variables are such that all figures are of a like size: for each range, way and interval the mean time of a job
+    there, in multiples of the time that it takes alone; and at last the length of the last interval, in multiples of
+    `unit`, the least seconds that everything can take. `known` are the lengths of the other intervals in these units.
+    """
+
+    def __init__(self, known: Array, unit: float, resources: int) -> None:
+        self._known = known
+        self._unit = unit
+        self._intervals = intervals = len(known) + 1
+        self._height, self._width = resources * intervals, 0
+        self._limits = [np.append(known, 0.0)] * resources
+        self._open_ended = [intervals * (resource + 1) - 1 for resource in range(resources)]  # of the last interval
+        self._blocks: list[tuple[Array, ...]] = []
+
+    def add(self, of_range: SizeRange) -> Array:
+        """Add the jobs of a range. Returns the numbers of their variables, by way (rows) and interval since their
+        arrival (columns)."""
+        stack, height, since = of_range.stack, self._height, of_range.stack.since
+        here = np.arange(since, self._intervals)
+        columns = self._width + np.arange(len(stack.speeds) * len(here)).reshape(-1, len(here))
+        self._put(height, columns, -stack.speeds[:, np.newaxis] / stack.speeds[0])
+        self._put(height + 1 + np.arange(len(here)), columns, of_range.alone_s / self._unit)
+        taken = stack.part[:, np.newaxis] * of_range.jobs * of_range.alone_s / self._unit
+        self._put(stack.used[:, np.newaxis] * self._intervals + here, columns[stack.user], taken)
+        self._limits.append(np.array([-1.0, *self._known[since:], 0.0]))
+        self._width += columns.size
+        self._height += 1 + len(here)
+        self._open_ended.append(self._height - 1)
+        return columns
+
+    def solve(self, least: float) -> Array:
+        """The variables with the shortest last interval, which is no shorter than `least` units."""
+        self._put(np.array(self._open_ended), self._width, -1.0)
+        rows, columns, values = (np.concatenate(parts) for parts in zip(*self._blocks, strict=True))
+        return minimise(
+            np.append(np.zeros(self._width), 1.0),
+            coo_array((values, (rows, columns)), shape=(self._height, self._width + 1)),
+            np.concatenate(self._limits),
+            bounds=[(0.0, None)] * self._width + [(least, None)],
+        )
+
+    def _put(self, rows: Array | int, columns: Array | int, values: Array | float) -> None:
+        self._blocks.append(tuple(array.ravel() for array in np.broadcast_arrays(rows, columns, values)))

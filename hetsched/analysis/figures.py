@@ -1,0 +1,120 @@
+"""The figures of a run as functions of plain numbers, each defined here, once; docs/statistics.md has the formulae.
+
+All times are in seconds, all accuracies and scores in 0..1.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+import numpy as np
+
+
+def makespan(ends_s: Iterable[float]) -> float:
+    """Seconds from the start of the run to the end of the last segment that was finished.
+
+    >>> makespan([40.0, 90.0, 70.0])
+    90.0
+    """
+    return max(ends_s, default=0.0)
+
+
+def mean_jct(jcts_s: Sequence[float]) -> float | None:
+    """The mean job completion time: over the completed trials, completion minus arrival, in seconds. A trial that the
+    policy stopped is completed then. None where there is none.
+
+    >>> mean_jct([10.0, 20.0, 60.0])
+    30.0
+    """
+    return fmean(jcts_s) if jcts_s else None
+
+
+def p99_jct(jcts_s: Sequence[float]) -> float | None:
+    """The 99th percentile of the same, with linear interpolation between the two nearest trials.
+
+    >>> p99_jct([10.0, 20.0, 60.0])
+    59.2
+    """
+    return float(np.percentile(jcts_s, 99)) if jcts_s else None
+
+
+def best_accuracy(scores: Iterable[float]) -> float:
+    """The best score, in 0..1, that any trial of any experiment reported; 0 if none did.
+
+    >>> best_accuracy([0.3, 0.9, 0.8])
+    0.9
+    """
+    return max(scores, default=0.0)
+
+
+def time_to_target(reached_s: Iterable[float | None]) -> float | None:
+    """The moment, in seconds since the start of the run, when the last experiment with a target accuracy reached it:
+    when any of its trials first reported at least that. None if one never did, and where there is no target.
+
+    >>> time_to_target([40.0, 90.0])
+    90.0
+    >>> time_to_target([40.0, None])
+    """
+    moments = list(reached_s)
+    known = [moment for moment in moments if moment is not None]
+    return max(known) if known and len(known) == len(moments) else None
+
+
+def accuracy_at(scores: Iterable[tuple[float, float]], deadline_s: float | None) -> float | None:
+    """The best score that any trial reported up to the deadline (0 if none did), from pairs (seconds, score). None
+    without a deadline.
+
+    >>> accuracy_at([(10.0, 0.3), (20.0, 0.2), (30.0, 0.9)], 20.0)
+    0.3
+    """
+    if deadline_s is None:
+        return None
+    return max((score for time, score in scores if time <= deadline_s), default=0.0)
+
+
+def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:
+    """Seconds that workers spent in segments, finished or lost, as a part of the seconds for which they were in the
+    cluster, until the last segment ended. Workers that no policy made, and idle devices, do not count.
+
+    >>> utilisation(busy_s=[50.0, 100.0], present_s=[100.0, 100.0])
+    0.75
+    """
+    there = sum(present_s)
+    return sum(busy_s) / there if there else 0.0
+
+
+def wasted_fraction(wasted_s: float, busy_s: float) -> float:
+    """Wasted work as a part of the workers' busy seconds. Work is wasted, in seconds of a worker, if its segment was
+    lost, or if it was finished and the only checkpoint of its trial was lost later.
+
+    >>> wasted_fraction(wasted_s=30.0, busy_s=120.0)
+    0.25
+    """
+    return wasted_s / busy_s if busy_s else 0.0
+
+
+def finish_time_fairness(jct_s: float, fair_s: float) -> float:
+    """The ratio rho of Themis (NSDI'20) and Gavel (OSDI'20) of an experiment: its completion minus its arrival, by the
+    seconds that it would need alone with an equal part of every worker of the run. Above 1, sharing cost it time.
+
+    >>> finish_time_fairness(jct_s=300.0, fair_s=200.0)
+    1.5
+    """
+    return jct_s / fair_s
+
+
+def decision_time(decision_s: float, decisions: int) -> float:
+    """Mean seconds that a policy took for a call on this host; they are no part of a simulated run's time.
+
+    >>> decision_time(decision_s=0.5, decisions=200)
+    0.0025
+    """
+    return decision_s / decisions if decisions else 0.0
+
+
+def ratio_to_bound(value: float | None, bound: float | None) -> float | None:
+    """How many times its bound a figure is; None where one of the two is unknown, or the bound is 0.
+
+    >>> ratio_to_bound(120.0, 100.0)
+    1.2
+    """
+    return value / bound if value is not None and bound else None

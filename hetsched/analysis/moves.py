@@ -1,0 +1,58 @@
+"""How often trials lose their workers or change them."""
+
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import TrialId
+
+
+class Moves:
+    """How often trials are moved about.
+
+    - preemptions: times that an unfinished trial was left waiting while another took its worker (of a gang: one of its
+      workers), at the end of a segment. A trial that goes on elsewhere at the same moment was moved, not preempted, and
+      one whose segment was lost was not taken off by a policy
+    - migrations: segments that begin on other workers than their trial's segment before
+
+    >>> moves = Moves()
+    >>> moves.start(0.0, "a", ("w",)); moves.end("a")
+    >>> moves.start(5.0, "b", ("w",))  # a waits
+    >>> moves.start(8.0, "a", ("v",))
+    >>> moves.preemptions, moves.migrations
+    (1, 1)
+    """
+
+    def __init__(self) -> None:
+        self.preemptions = 0
+        self.migrations = 0
+        self._last: dict[TrialId, tuple[WorkerId, ...]] = {}
+        self._holder: dict[WorkerId, TrialId] = {}
+        self._waiting: set[TrialId] = set()
+        self._preempted: dict[TrialId, float] = {}
+
+    def start(self, time: float, trial: TrialId, workers: tuple[WorkerId, ...]) -> None:
+        """A segment of the trial begins on these workers."""
+        before = self._last.get(trial)
+        if before is not None:
+            self._waiting.discard(trial)
+            if before != workers and set(before) != set(workers):
+                self.migrations += 1
+                for worker in before:
+                    if self._holder.get(worker) == trial:
+                        del self._holder[worker]
+            if self._preempted.pop(trial, None) == time:  # its new worker was dispatched after its old one
+                self.preemptions -= 1
+        self._last[trial] = workers
+        for worker in workers:
+            holder = self._holder.get(worker)
+            if holder is not None and holder in self._waiting:
+                self._waiting.remove(holder)
+                self._preempted[holder] = time
+                self.preemptions += 1
+            self._holder[worker] = trial
+
+    def end(self, trial: TrialId) -> None:
+        """The segment is finished; until it is completed or goes on, the trial waits."""
+        self._waiting.add(trial)
+
+    def complete(self, trial: TrialId) -> None:
+        """The trial waits no more."""
+        self._waiting.discard(trial)

@@ -1,0 +1,174 @@
+"""The plan that `lookahead` keeps to: the fluid plan for groups of like trials, and what segments cost."""
+
+from math import ceil, inf, log
+from typing import NamedTuple
+
+import numpy as np
+
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
+from hetsched.scheduling.planning.fluid_plan import Array, FluidPlan, fluid_plan
+
+WORTHWHILE = 3.0
+"""A segment is not cut so short that it trains for less than so many times its costs."""
+
+GroupKey = tuple[ExperimentId, TrialKind, int]
+"""What the trials of a group have in common; the last is the bucket of the iterations that they have left."""
+
+Groups = dict[GroupKey, dict[TrialId, float]]
+"""The iterations that each trial of each group has left."""
+
+
+class GroupPlan(NamedTuple):
+    """The fluid plan for the time until `end`, and which group each trial is in.
+
+    `pace` is that of the group. `rank` is by type of worker: those whose seconds are worth most choose first, of equals
+    the fastest. `last_segment` is, by group, the seconds of the shortest worthwhile segment on the best worker. `need`
+    are, for independent trials, the planned seconds by type that no segment has used yet.
+    """
+
+    fluid: FluidPlan
+    end: float
+    renew_at: float
+    trials_seen: int
+    workers_seen: tuple[WorkerId, ...]
+    groups: dict[TrialId, int]
+    pace: list[float]
+    number: dict[WorkerType, int]
+    rank: list[tuple[float, float]]
+    last_segment: list[float]
+    need: dict[TrialId, Array]
+
+    def is_outdated(self, state: StateView) -> bool:
+        changed = self.trials_seen != len(state.trials) or self.workers_seen != tuple(state.workers)
+        return changed or state.now >= self.renew_at
+
+
+class SegmentSpeeds(NamedTuple):
+    """What segments come to, their costs included.
+
+    `speeds` are iterations per second, of shape (groups, types of worker), 0 where a group cannot run. `last_segment`
+    and `shortest` are seconds: by group, of the shortest worthwhile segment on the best worker; over all groups and
+    types, of the shortest segment of one iteration.
+    """
+
+    speeds: Array
+    last_segment: list[float]
+    shortest: float
+
+
+def make_group_plan(state: StateView) -> GroupPlan:
+    """The fluid plan for the iterations that are left.
+
+    It is renewed when a twentieth of its time has passed, or trials or workers have come or gone.
+    """
+    types: dict[WorkerType, list[Worker]] = {}
+    for worker in state.workers.values():
+        types.setdefault(worker.type, []).append(worker)
+    of_each_type = [workers[0] for workers in types.values()]
+    groups = group_trials(state, of_each_type)
+    speeds, last_segment, shortest = segment_speeds(state, groups, of_each_type)
+    fluid = fluid_plan(
+        speeds,
+        [sum(group.values()) for group in groups.values()],
+        [len(group) for group in groups.values()],
+        [len(workers) for workers in types.values()],
+    )
+    relative = speeds / speeds.max(axis=1, keepdims=True) if len(speeds) else speeds.sum(axis=0, keepdims=True)
+    return GroupPlan(
+        fluid=fluid,
+        end=state.now + fluid.length,
+        renew_at=state.now + max(0.05 * fluid.length, min(shortest, 1e9)),
+        trials_seen=len(state.trials),
+        workers_seen=tuple(state.workers),
+        groups={trial: number for number, group in enumerate(groups.values()) for trial in group},
+        pace=pooled_pace(list(groups), fluid.seconds, speeds),
+        number={worker_type: number for number, worker_type in enumerate(types)},
+        rank=list(zip((-fluid.worth).tolist(), (-relative.mean(axis=0)).tolist(), strict=True)),
+        last_segment=last_segment,
+        need=seconds_needed(state, groups, fluid.seconds),
+    )
+
+
+def group_trials(state: StateView, workers: list[Worker]) -> Groups:
+    """The trials that have something left and can run on one of the workers.
+
+    Trials are grouped by experiment, kind and, within a factor of 1.3, what is left of them.
+    """
+    groups: Groups = {}
+    for trial in state.trials.values():
+        if trial.completed is None and any(state.usable(trial, worker) for worker in workers):
+            left = iterations_left(state, trial)
+            bucket = ceil(4 * log(max(left, 1.0)))
+            groups.setdefault((trial.experiment, trial.kind, bucket), {})[trial.id] = left
+    return groups
+
+
+def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> SegmentSpeeds:
+    """How fast each group is on each type of worker, of which `workers` has one each.
+
+    Where trials are more than workers, segments begin with a restore.
+    """
+    crowded = sum(map(len, groups.values())) > len(state.workers)
+    speeds = np.zeros((len(groups), len(workers)))
+    last_segment = [inf] * len(groups)
+    shortest = inf
+    for g, group in enumerate(groups.values()):
+        trial = state.trials[next(iter(group))]
+        interval = state.experiment(trial).interval
+        for m, worker in enumerate(workers):
+            if not state.usable(trial, worker):
+                continue
+            step = state.seconds_per_iteration(trial, worker) or 1.0  # while unknown, any worker is as good
+            costs = fixed_seconds(state, trial, worker)
+            restore = state.costs(trial, worker).restore_s if crowded else 0.0
+            speeds[g, m] = 1 / (step + (costs + restore) / interval)
+            last_segment[g] = min(last_segment[g], costs + restore + step * worthwhile(step, costs, interval))
+            shortest = min(shortest, step + costs)
+    return SegmentSpeeds(speeds, last_segment, shortest)
+
+
+def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[TrialId, Array]:
+    """The planned seconds by type of worker of each independent trial: its part of what its group has (`seconds`, of
+    shape (groups, types))."""
+    return {
+        trial: seconds[number] * (left / sum(group.values()))
+        for number, (key, group) in enumerate(groups.items())
+        if state.experiments[key[0]].pbt is None
+        for trial, left in group.items()
+    }
+
+
+def pooled_pace(groups: list[GroupKey], seconds: Array, speeds: Array) -> list[float]:
+    """By group, the planned seconds per iteration of all trials of its experiment and kind: however far each has got,
+    they are measured by the same pace, so that laggards are seen as such and catch up."""
+    totals: dict[tuple[ExperimentId, TrialKind], tuple[float, float]] = {}
+    for number, (experiment, kind, _) in enumerate(groups):
+        spent, done = totals.get((experiment, kind), (0.0, 0.0))
+        spent += float(seconds[number].sum())
+        done += float((seconds[number] * speeds[number]).sum())
+        totals[experiment, kind] = spent, done
+    return [totals[experiment, kind][0] / totals[experiment, kind][1] for experiment, kind, _ in groups]
+
+
+def iterations_left(state: StateView, trial: Trial) -> float:
+    """Iterations to the trial's stop, a running segment counted in proportion to its time."""
+    left = float(state.remaining(trial))
+    segment = state.running.get(trial.id)
+    end = None if segment is None else state.expected_end(segment)
+    if segment is not None and end is not None and end > segment.time:
+        left -= segment.iterations * min(1.0, (state.now - segment.time) / (end - segment.time))
+    return max(left, 1e-6)
+
+
+def fixed_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
+    """What every segment costs beside its iterations: evaluation and checkpoint."""
+    costs = state.costs(trial, worker)
+    return state.experiment(trial).evaluation_images * costs.evaluation_s_per_image + costs.checkpoint_s
+
+
+def worthwhile(step: float, costs: float, most: int) -> int:
+    """The fewest iterations of `step` seconds whose training is worth the costs (seconds) of a segment."""
+    return max(1, min(most, ceil(WORTHWHILE * costs / step)))
