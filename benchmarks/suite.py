@@ -31,8 +31,8 @@ from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.loading import load
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import OverheadsTable
 from sim.engine import simulate
 
@@ -68,15 +68,15 @@ class Result(NamedTuple):
 
 def run(scenario_name: str, policy: str, seed: int, overheads: bool) -> Result:
     """The policy's run, for policies in rounds the one with the rounds that suit it best."""
-    scenario = load(FOLDER / f"{scenario_name}.toml")
+    setup = load_setup(FOLDER / f"{scenario_name}.toml")
     if not overheads:
-        scenario = scenario.replace(overheads=NO_OVERHEADS)
-    strategy = Strategy(parse_strategy(scenario.strategies[0]).allocation, policy)
+        setup = setup.replace(overheads=NO_OVERHEADS)
+    strategy = Strategy(parse_strategy(setup.scenario.strategies[0]).allocation, policy)
     try:
-        devices = worker_devices(scenario.workers(strategy))
-        bound = makespan_bound(full_jobs(scenario.workload_spec()), devices, scenario.times)
+        devices = worker_devices(setup.workers(strategy))
+        bound = makespan_bound(full_jobs(setup.workload), devices, setup.times)
         trials = [
-            measured(scenario.replace(scheduling={policy: options}), strategy, seed, bound)
+            measured(setup.replace(scheduling={policy: options}), strategy, seed, bound)
             for options in rounds_for(policy, bound)
         ]
     except HetschedError as error:
@@ -84,14 +84,14 @@ def run(scenario_name: str, policy: str, seed: int, overheads: bool) -> Result:
     return min(trials, key=lambda result: result.makespan_s)
 
 
-def measured(scenario: Scenario, strategy: Strategy, seed: int, bound: float) -> Result:
+def measured(setup: Setup, strategy: Strategy, seed: int, bound: float) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        outcome = simulate(scenario, strategy, seed, Path(folder))
+        outcome = simulate(setup, strategy, seed, Path(folder))
     trials = outcome.state.trials.values()
     makespan = max(trial.completed or 0.0 for trial in trials)
     experiments = outcome.state.experiments
     return Result(
-        scenario.name,
+        setup.scenario.name,
         strategy.scheduling,
         seed,
         makespan,

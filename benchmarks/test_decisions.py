@@ -24,7 +24,7 @@ def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
     dispatcher = Dispatcher(state, scheduling.policies.create("least-progress"), "least-progress", scenario.times)
     for worker in scenario.workers(Strategy("fusion", "least-progress")):
         dispatcher.record(WorkerJoined(0.0, worker))
-    dispatcher.arrive(0.0, scenario.workload_spec().experiments[0], 0)
+    dispatcher.arrive(0.0, scenario.workload.experiments[0], 0)
     first = dispatcher.dispatch(0.0).starts
     for number, (trial, worker_id, iterations) in enumerate((d.trial, d.worker, d.iterations) for d in first):
         time = 1.0 + number

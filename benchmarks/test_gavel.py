@@ -27,7 +27,6 @@ imports, which are not in the figures measured here."""
 @pytest.mark.benchmark(group="960 jobs on 108 GPUs")
 def test_960_jobs(benchmark: BenchmarkFixture, tmp_path: Path, policy: str) -> None:
     scenario = gavel_scenario(RUNS[policy])
-    scenario.workload_spec()  # reads trace and profile
     folder = tmp_path / "run"
     cpu_s: list[float] = []
 

@@ -469,7 +469,7 @@ class DispatchingPBT(PopulationBasedTraining):
     def _discard(self) -> None:
         """Delete files that the log on the disk needs no more."""
         self._run.log.commit()
-        if not self._run.log.holds:
+        if not self._run.log.holds():
             self._run.checkpoints.discard()
 
     def _settle(self) -> None:
@@ -491,7 +491,7 @@ class DispatchingPBT(PopulationBasedTraining):
                 if not run.stopping.is_for(cause) and path is not None:
                     logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
         until = perf_counter() + SETTLE_S
-        while run.log.holds and perf_counter() < until:  # files of workers that train meanwhile
+        while run.log.holds() and perf_counter() < until:  # files of workers that train meanwhile
             sleep(0.02)
 
     def _write_what_is_missing(self, actors: dict[WorkerId, Any]) -> list[tuple[WorkerId, Any]]:

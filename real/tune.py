@@ -20,7 +20,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, PolicyError, nearest
 from hetsched.scenario.checks import profiled_workers
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener, Outcome, begin
 from hetsched.studies.policy_error import write_policy_error
 from hetsched.studies.resume import COMPLETED, Remembered, check_resumable, remember, take_log, take_up, workers_of
@@ -46,7 +46,7 @@ ENVIRONMENT = {
 
 
 def run(
-    scenario: Scenario,
+    setup: Setup,
     strategy: Strategy,
     seed: int,
     folder: Path,
@@ -64,18 +64,18 @@ def run(
     Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot be run here, PolicyError if the policy
     fails, and HetschedError if a trial keeps failing, Ray does, or the disk is full.
     """
-    experiment = _only_experiment(scenario)
+    scenario, experiment = setup.scenario, _only_experiment(setup)
     path = folder / LOG_NAME
     with _sole_driver(path):
         past = take_log(path)
         check_resumable(path, past, strategy, seed, experiment)
-        nodes = {node.id for node in scenario.cluster_spec()}
-        workers = [worker for worker in workers_of(past) if worker.node in nodes] or scenario.workers(strategy)
-        plans = _plans(scenario, strategy, experiment, workers)
+        nodes = {node.id for node in setup.cluster}
+        workers = [worker for worker in workers_of(past) if worker.node in nodes] or setup.workers(strategy)
+        plans = _plans(setup, strategy, experiment, workers)
         os.environ.update(ENVIRONMENT)
-        ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address, some_may_lack=bool(past))
+        ray_nodes = testbed.connect(setup.cluster, scenario.real.address, some_may_lack=bool(past))
         if past:
-            remembered = remember(scenario, strategy, seed, past)
+            remembered = remember(setup, strategy, seed, past)
         else:
             remembered = Remembered(scenario.scheduling_policy(strategy), None, 0, 0.0)
         with LogWriter(path) as log:
@@ -88,16 +88,16 @@ def run(
                 if listen is not None:
                     listen(state, event)
 
-            dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, scenario.times, log, follow)
+            dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, setup.times, log, follow)
             if past:
                 dispatcher.remember(past)
                 checkpoints.remove_leftovers()
                 there = [worker for worker in workers if worker.node in ray_nodes]  # the others join when they come
                 take_up(dispatcher, there, remembered.forgot)
             else:
-                begin(dispatcher, "ray", scenario, strategy, seed, workers)
+                begin(dispatcher, "ray", setup, strategy, seed, workers)
                 dispatcher.arrive(0.0, experiment, seed)
-            present, clock = Nodes(scenario.cluster_spec(), ray_nodes), Clock(dispatcher.state.now)
+            present, clock = Nodes(setup.cluster, ray_nodes), Clock(dispatcher.state.now)
             _carry_out(
                 Run(experiment, seed, dispatcher, checkpoints, plans, present, Stopping(log), log, place, past, clock),
                 log,
@@ -181,9 +181,9 @@ def _trial_name(trial: tune.experiment.Trial) -> str:
     return str(trial.config["trial"])
 
 
-def _only_experiment(scenario: Scenario) -> Experiment:
-    load_models(_path(scenario.real.model_file))
-    experiments = scenario.workload_spec().experiments
+def _only_experiment(setup: Setup) -> Experiment:
+    load_models(_path(setup.scenario.real.model_file))
+    experiments = setup.workload.experiments
     if len(experiments) > 1:
         raise InputError(
             f"workload.experiments: a real run carries out one experiment, the scenario has {len(experiments)}: "
@@ -211,13 +211,12 @@ def _only_experiment(scenario: Scenario) -> Experiment:
     return experiment
 
 
-def _plans(
-    scenario: Scenario, strategy: Strategy, experiment: Experiment, workers: list[Worker]
-) -> dict[WorkerId, Plan]:
+def _plans(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
     """Every worker's plan. Workers on one host take its cores in turn; without an address all share this host.
 
     Raises InputError for a paced worker whose step time the profile does not know.
     """
+    scenario = setup.scenario
     settings = Settings(
         experiment.model,
         experiment.dataset,
@@ -229,15 +228,15 @@ def _plans(
         scenario.real.augment,
         tuple(scenario.real.speed_ups),
     )
-    hosts = {node.id: node.address or node.id for node in scenario.cluster_spec()}
+    hosts = {node.id: node.address or node.id for node in setup.cluster}
     taken: Counter[str | None] = Counter()
     plans = {}
     for worker in workers:
         pace_s = None
         if worker.pace is not None:
-            known = {kind: scenario.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
+            known = {kind: setup.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
             if None in known.values():
-                profiled_workers(scenario, strategy)
+                profiled_workers(setup, strategy)
             pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
         host = None if scenario.real.address is None else hosts[worker.node]
         plans[worker.id] = Plan(worker, settings, taken[host], pace_s, scenario.checkpoints.place)

@@ -14,7 +14,7 @@ from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.backends import Listener
 from sim.checkpoint_copies import CheckpointCopies
@@ -27,10 +27,10 @@ MOST_LOSSES = 100
 """A trial that loses its segment so often in a row will never end it."""
 
 
-def disturbs(scenario: Scenario, workers: Collection[Worker]) -> bool:
+def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
     """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
-    neighbours = Neighbours(scenario.cluster_spec(), workers).matter(scenario.charged_times)
-    return neighbours or scenario.faults != FaultsTable()
+    shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times)
+    return shared or setup.scenario.faults != FaultsTable()
 
 
 class Running:
@@ -70,23 +70,23 @@ class DisturbedSimulation(Simulation):
 
     def __init__(
         self,
-        scenario: Scenario,
+        setup: Setup,
         strategy: Strategy,
         seed: int,
         workers: Collection[Worker],
         log_writer: LogWriter | None,
         listen: Listener | None = None,
     ) -> None:
-        super().__init__(scenario, strategy, seed, workers, log_writer, listen)
-        kept, times = scenario.checkpoints, scenario.charged_times
+        super().__init__(setup, strategy, seed, workers, log_writer, listen)
+        kept, times = setup.scenario.checkpoints, setup.charged_times
         self._homes = None  # nodes may fail, so every copy is followed
         self._checkpoints = None if kept.place == "storage" else CheckpointCopies(behind=kept.place == "both")
         self._durations = Durations(
-            times, self.state, self._draws, self._checkpoints, kept.network_bytes_per_s, scenario.overheads.latency_s
+            times, self.state, self._draws, self._checkpoints, kept.network_bytes_per_s, self._overheads.latency_s
         )
         self._orphans: set[TrialId] = set()
-        self._neighbours = Neighbours(scenario.cluster_spec(), workers)
-        self._faults = Faults(scenario.faults, workers, seed, self)
+        self._neighbours = Neighbours(setup.cluster, workers)
+        self._faults = Faults(setup.scenario.faults, workers, seed, self)
         self._slow: dict[WorkerId, float] = {}
         self._on: dict[WorkerId, Running] = {}
         self._running: dict[TrialId, Running] = {}
@@ -177,7 +177,7 @@ class DisturbedSimulation(Simulation):
         done = self.env.now
         with driver.request() as turn:
             yield turn
-            yield self.env.timeout(self._scenario.overheads.dispatch_s)
+            yield self.env.timeout(self._overheads.dispatch_s)
         if self._running.get(running.segment.trial) is running:  # else it was lost meanwhile
             parts = running.stretched(done - running.started)
             self._hand_over(running, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done))

@@ -24,9 +24,9 @@ class Neighbours:
         self._busy: defaultdict[NodeId, int] = defaultdict(int)
 
     def matter(self, times: StepTimes) -> bool:
-        """Whether there are any, and the profile says that they slow each other down."""
+        """Whether there are any, and the profile says of some trial that they slow it down."""
         shared = any(len(workers) > 1 for workers in self._on_node.values())
-        return shared and any(times.costs(row.kind, row.worker_type).sharing > 1 for row in times.rows)
+        return shared and any(row.sharing is not None and row.sharing > 1 for row in times.rows)
 
     def start(self, workers: Iterable[WorkerId]) -> None:
         for worker in workers:

@@ -19,7 +19,7 @@ from hetsched.core.state import state_of
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import set_up
 
 
@@ -36,18 +36,18 @@ class Replayed(Struct, frozen=True):
     replayed_makespan_s: float | None
 
 
-def replay(scenario: Scenario, events: Sequence[AnyEvent]) -> Replayed:
+def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
     Raises InputError for a log that has no beginning or is damaged, and for one whose policy was replaced on the way.
     """
-    return Replay(scenario, events).run()
+    return Replay(setup, events).run()
 
 
 class Replay:
     """One replay. Times are exact fractions, so that sums of durations cannot change the order of what happens."""
 
-    def __init__(self, scenario: Scenario, events: Sequence[AnyEvent]) -> None:
+    def __init__(self, setup: Setup, events: Sequence[AnyEvent]) -> None:
         if not events or not isinstance(events[0], RunStarted):
             raise InputError("the log does not begin with the start of a run: there is nothing to replay")
         for event in events:
@@ -58,9 +58,9 @@ class Replay:
         state_of(events)  # what a damaged log lacks is said before anything is made of it
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
-        times = scenario.charged_times if self._begun.backend == "sim" else scenario.times
-        self._again = AskedAgain(scenario.scheduling_policy(strategy), strategy.scheduling, times)
-        set_up(self._again.dispatcher, scenario, strategy, self._begun.seed)
+        times = setup.charged_times if self._begun.backend == "sim" else setup.times
+        self._again = AskedAgain(setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        set_up(self._again.dispatcher, setup, strategy, self._begun.seed)
         self._calls = [
             call for first, end in pairwise(parts_by_driver(events)) for call in policy_calls(events[first:end], first)
         ]

@@ -20,7 +20,7 @@ from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener, begin
 from sim.checkpoint_copies import Homes
 from sim.draws import Draws
@@ -46,7 +46,7 @@ class Simulation:
 
     def __init__(
         self,
-        scenario: Scenario,
+        setup: Setup,
         strategy: Strategy,
         seed: int,
         workers: Collection[Worker],
@@ -55,10 +55,11 @@ class Simulation:
     ) -> None:
         self.env = simpy.Environment()
         self.state = State()
+        scenario, times = setup.scenario, setup.charged_times
         policy = scenario.scheduling_policy(strategy)
-        times = scenario.charged_times
         self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, times, log_writer, listen)
-        self._scenario = scenario
+        self._setup = setup
+        self._overheads = scenario.overheads
         self._strategy = strategy
         self._seed = seed
         self._workers = workers
@@ -66,9 +67,9 @@ class Simulation:
         kept = scenario.checkpoints
         self._homes = None if kept.place == "storage" else Homes(self.state, kept.place == "both")
         self._durations = Durations(
-            times, self.state, self._draws, self._homes, kept.network_bytes_per_s, scenario.overheads.latency_s
+            times, self.state, self._draws, self._homes, kept.network_bytes_per_s, self._overheads.latency_s
         )
-        self._driver = simpy.Resource(self.env) if scenario.overheads.dispatch_s else None
+        self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
         self._model = scenario.learning_model()
         self._train, self._score = self._model.train, self._model.score
         self._members: dict[TrialId, Member] = {}
@@ -82,8 +83,8 @@ class Simulation:
         Raises PolicyError for a decision that is refused and for a stalled policy, and HetschedError if faults leave
         nothing to run on.
         """
-        begin(self.dispatcher, "sim", self._scenario, self._strategy, self._seed, self._present())
-        experiments = self._scenario.workload_spec().experiments
+        begin(self.dispatcher, "sim", self._setup, self._strategy, self._seed, self._present())
+        experiments = self._setup.workload.experiments
         self._to_arrive = len(experiments)
         for arrival_s, together in groupby(experiments, key=lambda experiment: experiment.arrival_s):
             self.env.timeout(arrival_s, list(together)).callbacks.append(self._arrive)
@@ -119,7 +120,7 @@ class Simulation:
         done = self.env.now
         with driver.request() as turn:
             yield turn
-            yield self.env.timeout(self._scenario.overheads.dispatch_s)
+            yield self.env.timeout(self._overheads.dispatch_s)
         self._report(segment, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
 
     def _check_end(self) -> None:
@@ -198,7 +199,7 @@ class Simulation:
                 if not 0 <= score <= 1:
                     raise ValueError(f"a score of {score}: expected an accuracy, from 0 to 1")
             except Exception as error:
-                model = f"learning model {self._scenario.learning.model!r}"
+                model = f"learning model {self._setup.scenario.learning.model!r}"
                 raise HetschedError(f"{model} raised {type(error).__name__} for trial {name}: {error}") from error
         ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)
         trial = self.dispatcher.end_segment(ended, self._perturb)

@@ -12,7 +12,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Scenario, Setup
 from sim.engine import simulate
 
 NO_OVERHEADS = {"start_up": False, "restore": False, "evaluation": False, "checkpoint": False, "noise": False}
@@ -58,7 +58,7 @@ def make_scenario(
     strategies: Iterable[str] = ("fusion+fifo",),
     experiments: Iterable[dict[str, Any]] | None = None,
     **experiment: Any,
-) -> Scenario:
+) -> Setup:
     """A scenario of one experiment (its keys are `experiment`), unless `experiments` are given."""
     basic = {
         "name": "e",
@@ -70,7 +70,7 @@ def make_scenario(
         "pbt": {"perturbation_interval": 10},
     }
     tables = [basic | table for table in experiments] if experiments is not None else [basic | experiment]
-    scenario = Scenario.model_validate(
+    scenario = Scenario.of(
         {
             "name": "test",
             "strategies": list(strategies),
@@ -80,7 +80,7 @@ def make_scenario(
             "overheads": overheads if overheads is not None else {},
         }
     )
-    return scenario.replace_times(StepTimes(rows))
+    return Setup.of(scenario, StepTimes(rows))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def simulate_log(tmp_path: Path) -> Simulate:
     """Simulate a strategy on a scenario and return the events of its log."""
     runs = 0
 
-    def run(scenario: Scenario, strategy: str | Strategy = "fusion+fifo", seed: int = 0) -> list[Event]:
+    def run(scenario: Setup, strategy: str | Strategy = "fusion+fifo", seed: int = 0) -> list[Event]:
         nonlocal runs
         runs += 1
         folder = tmp_path / f"run-{runs}"

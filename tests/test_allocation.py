@@ -11,7 +11,7 @@ from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import read_profile, write_profile
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 V100 = {"name": "g", "cores": 4, "gpus": 2, "gpu_type": "v100"}
@@ -25,11 +25,11 @@ AMDAHL = [
 """More cores gain ever less. Between 2 and 4, 3 cores take 2 + 0.5 x (1/3 - 1/4) / (1/2 - 1/4) = 2 1/6 s."""
 
 
-def workers_of(scenario: Scenario, name: str, **options: int) -> list[Worker]:
+def workers_of(scenario: Setup, name: str, **options: int) -> list[Worker]:
     """The workers that a policy makes, which fit their nodes."""
     scenario = scenario.replace(allocation={name: options})
     workers = scenario.workers(Strategy(name, "fifo"))
-    check_allocation(name, scenario.cluster_spec(), workers)
+    check_allocation(name, scenario.cluster, workers)
     return workers
 
 

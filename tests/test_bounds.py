@@ -112,8 +112,8 @@ def instances(jobs: int, workers: int, iterations: int, kinds: int = 2) -> st.Se
 class TestMakespanByHand:
     def test_one_machine_takes_all_its_work(self) -> None:
         scenario = make_scenario(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
-        devices = cluster_devices(scenario.cluster_spec(), scenario.times)
-        found = makespan_bound(full_jobs(scenario.workload_spec()), devices, scenario.times)
+        devices = cluster_devices(scenario.cluster, scenario.times)
+        found = makespan_bound(full_jobs(scenario.workload), devices, scenario.times)
         assert found == pytest.approx(4 * 20 * 4.0)
 
     def test_a_trial_is_in_one_place_at_a_time(self) -> None:
@@ -146,8 +146,8 @@ class TestMakespanByHand:
         halves = [*ROWS, profile_row("v100", seconds=0.15, gpu_share=0.5)]
         nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},)
         scenario = make_scenario(nodes, rows=halves, devices=["v100"], population=4, stop_iterations=30)
-        devices = cluster_devices(scenario.cluster_spec(), scenario.times)
-        found = makespan_bound(full_jobs(scenario.workload_spec()), devices, scenario.times)
+        devices = cluster_devices(scenario.cluster, scenario.times)
+        found = makespan_bound(full_jobs(scenario.workload), devices, scenario.times)
         assert found == pytest.approx(4 * 30 * 0.075)
 
     def test_nothing_to_do_takes_no_time(self) -> None:
@@ -234,7 +234,7 @@ class TestMeanJctByHand:
             ({"name": "a", "cores": 4},), experiments=[{"name": n, "population": 2, "stop_iterations": 4} for n in "pq"]
         )
         devices = worker_devices(scenario.workers(parse_strategy("fusion+fifo")))
-        found = workload_bounds(scenario.workload_spec(), devices, scenario.times)
+        found = workload_bounds(scenario.workload, devices, scenario.times)
         assert found == pytest.approx((16.0, 10.0, 12.0))
 
     def test_an_experiment_alone_takes_its_makespan(self) -> None:

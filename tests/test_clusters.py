@@ -17,7 +17,7 @@ from ray.exceptions import AuthenticationError  # noqa: E402
 from hetsched.cli.main import main  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
-from hetsched.scenario.loading import load  # noqa: E402
+from hetsched.scenario.loading import load_setup  # noqa: E402
 from real import testbed  # noqa: E402
 from real.discovery import tables  # noqa: E402
 from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
@@ -138,10 +138,10 @@ def to_discover(folder: Path, said: str = "discover") -> Path:
 
 def test_a_scenario_takes_the_nodes_that_are_there(tmp_path: Path) -> None:
     nodes = tables(alive([HEAD, ray_node(2, 4, 1, "K80"), ray_node(3, 2)]))
-    scenario = load(to_discover(tmp_path), lambda address: nodes)
-    assert [node.id for node in scenario.cluster_spec()] == ["host2", "host3"]
+    scenario = load_setup(to_discover(tmp_path), lambda address: nodes)
+    assert [node.id for node in scenario.cluster] == ["host2", "host3"]
     scenario.save(tmp_path / "saved")
-    assert load(tmp_path / "saved" / "scenario.toml").cluster_spec() == scenario.cluster_spec()
+    assert load_setup(tmp_path / "saved" / "scenario.toml").cluster == scenario.cluster
 
 
 def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

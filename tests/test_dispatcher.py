@@ -215,17 +215,17 @@ def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:
 
 def test_workers_that_overlap_are_refused() -> None:
     scenario = make_scenario(({"name": "a", "cores": 3},))
-    node = scenario.cluster_spec().nodes[0]
+    node = scenario.cluster.nodes[0]
 
     with pytest.raises(PolicyError, match="'mine'.* need 4 cores"):
-        check_allocation("mine", scenario.cluster_spec(), [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
+        check_allocation("mine", scenario.cluster, [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
     with pytest.raises(PolicyError, match="made no workers"):
-        check_allocation("mine", scenario.cluster_spec(), [])
+        check_allocation("mine", scenario.cluster, [])
     cheats = {"has a pace": {"pace": 0.001}, "has -1 cores": {"cores": -1}, "GPU share": {"gpu_share": 0.5}}
     for reason, change in cheats.items():
         worker = msgspec.structs.replace(cpu_worker(node, 0, 1), **change)
         with pytest.raises(PolicyError, match=reason):
-            check_allocation("mine", scenario.cluster_spec(), [worker])
+            check_allocation("mine", scenario.cluster, [worker])
 
 
 def test_an_allocation_policy_that_raises_is_named() -> None:

@@ -112,7 +112,7 @@ class TestTOML:
             document["profile"] = {"sources": ["gavel-osdi20-jobs"]}
         scenario = tmp_path / "scenario.toml"
         scenario.write_text(tomli_w.dumps(document))
-        assert load(scenario).workload_spec().experiments
+        assert load(scenario).resolve().workload.experiments
 
 
 def merged(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
 from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
@@ -40,7 +40,7 @@ PLACES = [("storage", 1.0, 2.0, 2.0), ("object-store", 0.25, 0.5, 1.5), ("both",
 """Where checkpoints are, and the seconds of a save, a restore on the same node and one on another (1 Gb at 1 Gb/s)."""
 
 
-def faulty(faults: dict[str, object], place: str = "storage", **experiment: object) -> Scenario:
+def faulty(faults: dict[str, object], place: str = "storage", **experiment: object) -> Setup:
     """Six trials of 60 iterations on the cores of two nodes, one a core, without overheads."""
     base = {"population": 6, "stop_iterations": 60, **experiment}
     scenario = make_scenario(NODES, overheads=NO_OVERHEADS, **base)
@@ -351,7 +351,7 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     for kind in kinds:
         faults |= KINDS[kind]
     scenario = faulty(faults, place)
-    scenario = scenario.replace(overheads=scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
+    scenario = scenario.replace(overheads=scenario.scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
     folder = tmp_path_factory.mktemp("run")
     outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))

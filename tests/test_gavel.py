@@ -30,8 +30,8 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.scenario.loading import load
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.loading import load, load_setup
+from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.shares import rounds
 from hetsched.scheduling.shares.gavel_fifo import GavelFifo
 from hetsched.scheduling.shares.gavel_ftf import GavelFtf, TimeAlone, fair_shares
@@ -52,11 +52,11 @@ def job(name: str, iterations: int = 1000, **more: Any) -> dict[str, Any]:
     return {"name": name, "population": 1, "stop_iterations": iterations, "pbt": {"enabled": False}, **more}
 
 
-def with_options(scenario: Scenario, policy: str, **options: float) -> Scenario:
+def with_options(scenario: Setup, policy: str, **options: float) -> Setup:
     return scenario.replace(scheduling={policy: options})
 
 
-def jobs_on(nodes: list[dict[str, Any]], *jobs: dict[str, Any], policy: str, **options: float) -> Scenario:
+def jobs_on(nodes: list[dict[str, Any]], *jobs: dict[str, Any], policy: str, **options: float) -> Setup:
     scenario = make_scenario(nodes, experiments=jobs, overheads=NO_OVERHEADS, evaluation_images=0)
     return with_options(scenario, policy, **options)
 
@@ -237,7 +237,7 @@ def test_an_unknown_speed_is_tried_for_an_interval_and_then_taken_as_measured() 
     dispatcher = Dispatcher(state, GavelLas(round_s=60.0), "gavel-las", times)
     for worker in scenario.workers(Strategy("fusion", "gavel-las")):
         dispatcher.record(WorkerJoined(0.0, worker))
-    dispatcher.arrive(0.0, scenario.workload_spec().experiments[0], 0)
+    dispatcher.arrive(0.0, scenario.workload.experiments[0], 0)
     on_v100, on_k80 = dispatcher.dispatch(0.0).starts
     assert (on_v100.worker, on_v100.iterations, on_k80.iterations) == ("v/gpu0", 50, 50)
 
@@ -495,7 +495,7 @@ RUNS = [run for run in rows("results.csv") if run["trace"] != "mix-static-960"]
 """The large trace is for the benchmarks."""
 
 
-def gavel_scenario(run: dict[str, str]) -> Scenario:
+def gavel_scenario(run: dict[str, str]) -> Setup:
     """The setting of a row of results.csv."""
     policy = NAMES[run["policy"]]
     options = {"round_s": float(run["round_s"]), "reallocation_s": float(run["min_realloc_s"])}
@@ -511,7 +511,7 @@ def gavel_scenario(run: dict[str, str]) -> Scenario:
         cluster=scenario.cluster.model_copy(update={"nodes": nodes}),
         workload=scenario.workload.model_copy(update={"trace": trace}),
         scheduling={policy: options},
-    )
+    ).resolve()
 
 
 def run_name(run: dict[str, str]) -> str:
@@ -579,7 +579,7 @@ def test_gavel_says_the_same_of_every_job_where_exact_ties_matter(
 
 
 def test_the_profile_has_gavels_rates() -> None:
-    times = load(EXAMPLE).times
+    times = load_setup(EXAMPLE).times
     found = {
         (row.model, row.batch_size, row.device): row.seconds_per_iteration for row in times.rows if row.gpu_share == 1
     }

@@ -22,7 +22,7 @@ from hetsched.cli.main import main
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import state_of
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load_setup
 from real.matching import NODE_LABEL
 from sim.replay import replay
 
@@ -192,8 +192,8 @@ def check_discovery(head: Host, folder: Path, environment: dict[str, str]) -> No
     driver = start_run(head, folder, environment)
     driver.communicate(timeout=60)
     assert driver.returncode == 0, (folder / "errors").read_text()
-    saved = load(folder / "run" / "scenario.toml")
-    assert [(node.id, node.cores, node.gpus) for node in saved.cluster_spec()] == [("by-label", 1, 0)]
+    saved = load_setup(folder / "run" / "scenario.toml")
+    assert [(node.id, node.cores, node.gpus) for node in saved.cluster] == [("by-label", 1, 0)]
     events = list(read_log(folder / "run" / LOG_NAME))
     assert {trial.iterations for trial in state_of(events).trials.values()} == {INTERVAL}
     assert replay(saved, events).difference is None
@@ -235,5 +235,5 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
     final = state_of(events)
     assert final.ended == "completed"
     assert {trial.iterations for trial in final.trials.values()} == {STOP}
-    assert replay(load(tmp_path / "run" / "scenario.toml"), events).difference is None
+    assert replay(load_setup(tmp_path / "run" / "scenario.toml"), events).difference is None
     assert json.loads(output)["runs"][0]["makespan_s"] == pytest.approx(events[-1].time)

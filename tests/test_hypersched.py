@@ -11,7 +11,7 @@ from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import begin
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
@@ -38,14 +38,14 @@ def ends(events: list[Event]) -> dict[str, tuple[float, str]]:
 class Run:
     """A run whose segments end when, and with the score that, a test says."""
 
-    def __init__(self, scenario: Scenario, **options: Any) -> None:
+    def __init__(self, scenario: Setup, **options: Any) -> None:
         self.state = State()
         policy = scheduling.policies.create("hypersched", options)
         self.times = scenario.charged_times
         self.dispatcher = Dispatcher(self.state, policy, "hypersched", self.times)
         strategy = Strategy("fusion", "hypersched")
         begin(self.dispatcher, "test", scenario, strategy, 0, scenario.workers(strategy))
-        for experiment in scenario.workload_spec().experiments:
+        for experiment in scenario.workload.experiments:
             self.dispatcher.arrive(0.0, experiment, 0)
         self.dispatcher.dispatch(0.0)
 
@@ -71,7 +71,7 @@ class Run:
         return sorted(trial.id for trial in self.state.trials.values() if trial.completed is not None)
 
 
-def with_options(scenario: Scenario, **options: Any) -> Scenario:
+def with_options(scenario: Setup, **options: Any) -> Setup:
     return scenario.replace(scheduling={"hypersched": options})
 
 
@@ -130,7 +130,7 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
     assert time == pytest.approx(11.45)
 
 
-def halving(population: int = 4) -> Scenario:
+def halving(population: int = 4) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
     independent = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
@@ -179,7 +179,7 @@ def test_under_pbt_nothing_is_paused() -> None:
     assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
 
 
-def four_workers(population: int, **changes: Any) -> Scenario:
+def four_workers(population: int, **changes: Any) -> Setup:
     overheads = NO_OVERHEADS | {"restore": True, "start_up": True}
     experiment = {"population": population, "stop_iterations": 1000, "stop_accuracy": 0.9} | changes
     return make_scenario(FOUR_WORKERS, FOUR_ROWS, overheads, **experiment)
@@ -226,7 +226,7 @@ def test_the_choice_of_a_better_trial_is_kept_for_it(leftovers: str, place: str)
     assert run.places["e-0"] == "v/gpu0"
 
 
-def core_and_k80(restore_s: float, stop_iterations: int) -> Scenario:
+def core_and_k80(restore_s: float, stop_iterations: int) -> Setup:
     """e-0 on a core, at 5 s an iteration, and e-1 on a K80, at 4 s: one can gain a quarter."""
     nodes = [{"name": "a", "cores": 1}, {"name": "k", "cores": 1, "gpus": 1, "gpu_type": "k80"}]
     rows = [profile_row(seconds=5.0, restore_s=restore_s), profile_row("k80", seconds=4.0, restore_s=restore_s)]

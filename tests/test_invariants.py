@@ -12,7 +12,7 @@ from hetsched.core.events import Event, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import state_of
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from sim.engine import simulate
 from tests.conftest import make_scenario
 
@@ -36,7 +36,7 @@ scenarios = st.builds(
 )
 
 
-def log_of(scenario: Scenario, strategy: Strategy, seed: int) -> list[Event]:
+def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
     """The log of a run, which adds up to the state that the run really ended in."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = simulate(scenario, strategy, seed, Path(folder))
@@ -48,7 +48,7 @@ def log_of(scenario: Scenario, strategy: Strategy, seed: int) -> list[Event]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenario=scenarios, seed=st.integers(0, 3), data=st.data())
 def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
-    scenario: Scenario, seed: int, data: st.DataObject
+    scenario: Setup, seed: int, data: st.DataObject
 ) -> None:
     events = log_of(scenario, Strategy("fusion", "hrfs"), seed)
     assert [event.time for event in events] == sorted(event.time for event in events)
@@ -64,8 +64,8 @@ def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenario=scenarios, seed=st.integers(0, 3))
-def test_no_iteration_is_lost_or_trained_twice(scenario: Scenario, seed: int) -> None:
-    (experiment,) = scenario.workload_spec().experiments
+def test_no_iteration_is_lost_or_trained_twice(scenario: Setup, seed: int) -> None:
+    (experiment,) = scenario.workload.experiments
     done: defaultdict[str, int] = defaultdict(int)
     reasons: dict[str, str] = {}
     for event in log_of(scenario, Strategy("fusion", "hrfs"), seed):

@@ -25,7 +25,7 @@ from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.workload import TrialId
 from hetsched.report.live import LiveView
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from tests.conftest import make_scenario
 
 A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a", 1), ("b", 2)))
@@ -35,7 +35,7 @@ class Watched:
     """A run of trials e-0, e-1, ... on workers `a/cpu0` and `b/cpu0`, and a view of it on a terminal of that height
     (None: on no terminal)."""
 
-    def __init__(self, scenario: Scenario, height: int | None = 50) -> None:
+    def __init__(self, scenario: Setup, height: int | None = 50) -> None:
         self.now = 0.0
         self.screen = StringIO()
         console = Console(
@@ -48,7 +48,7 @@ class Watched:
         self._state = State()
         for worker in (A, B):
             self.tell(WorkerJoined(0.0, worker))
-        [experiment] = scenario.workload_spec().experiments
+        [experiment] = scenario.workload.experiments
         self.tell(ExperimentArrived(0.0, experiment))
         for trial in experiment.trial_ids():
             self.tell(TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1}))
@@ -73,7 +73,7 @@ class Watched:
         return [" ".join(line.replace("│", " ").split()) for line in lines]
 
 
-def scenario(**experiment: Any) -> Scenario:
+def scenario(**experiment: Any) -> Setup:
     return make_scenario(**{"population": 2, "stop_iterations": 20, **experiment})
 
 

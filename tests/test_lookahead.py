@@ -11,7 +11,7 @@ from hetsched.core.events import SegmentEnded, SegmentStarted
 from hetsched.core.state import State
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.tables import OverheadsTable
 from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
@@ -90,14 +90,12 @@ def test_patience_is_a_fraction() -> None:
 def ratio_to_bound(path: Path, simulate_log: Simulate, name: str) -> float:
     """Makespan without overheads and noise / the bound of the same workers."""
     switched_off = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
-    scenario = load(path).replace(overheads=switched_off)
-    strategy = parse_strategy(f"{scenario.strategies[0].partition('+')[0]}+{name}")
+    scenario = load_setup(path).replace(overheads=switched_off)
+    strategy = parse_strategy(f"{scenario.scenario.strategies[0].partition('+')[0]}+{name}")
     state = State()
     for event in simulate_log(scenario, strategy):
         state.apply(event)
-    bound = makespan_bound(
-        full_jobs(scenario.workload_spec()), worker_devices(scenario.workers(strategy)), scenario.times
-    )
+    bound = makespan_bound(full_jobs(scenario.workload), worker_devices(scenario.workers(strategy)), scenario.times)
     return max(trial.completed or 0.0 for trial in state.trials.values()) / bound
 
 

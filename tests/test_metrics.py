@@ -30,7 +30,7 @@ from hetsched.core.state import State
 from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, MetricsTable
 from hetsched.studies.one_run import carry_out
 from tests.conftest import Simulate, make_scenario
@@ -43,11 +43,11 @@ NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 class Log:
     """A log in the making: trials are called e-0, e-1, ... in the order of the scenario's experiments."""
 
-    def __init__(self, scenario: Scenario, *workers: Worker) -> None:
+    def __init__(self, scenario: Setup, *workers: Worker) -> None:
         self.scenario = scenario
         self.events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
         self._on: dict[str, WorkerId] = {}
-        for experiment in scenario.workload_spec().experiments:
+        for experiment in scenario.workload.experiments:
             self.events.append(ExperimentArrived(experiment.arrival_s, experiment))
             for number, trial in enumerate(experiment.trial_ids()):
                 batch_size = experiment.kind(number).batch_size
@@ -74,7 +74,7 @@ class Log:
         return measure(self.events, self.scenario)
 
 
-def two_trials(**changes: Any) -> Scenario:
+def two_trials(**changes: Any) -> Setup:
     return make_scenario(population=2, stop_iterations=20, **changes)
 
 
@@ -198,7 +198,7 @@ def test_a_gang_is_busy_on_all_its_workers() -> None:
     assert (found.preemptions, found.migrations) == (1, 0), "e-0 waited once, and never left its two workers"
 
 
-def independent(count: int, iterations: int = 12) -> Scenario:
+def independent(count: int, iterations: int = 12) -> Setup:
     job = {"population": 1, "pbt": {"enabled": False}, "stop_iterations": iterations}
     return make_scenario(experiments=[{"name": f"e{number}", **job} for number in range(count)])
 

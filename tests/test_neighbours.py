@@ -3,11 +3,11 @@
 import pytest
 
 from hetsched.core.events import Parts, SegmentEnded
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 
-def two_trials(cores: int, dispatch_s: float = 0.0) -> Scenario:
+def two_trials(cores: int, dispatch_s: float = 0.0) -> Setup:
     """One trial of 10 and one of 100 iterations of 4 s, each on a core of its own; they take twice as long when all
     other cores are busy."""
     independent = {"population": 1, "pbt": {"enabled": False}}
@@ -22,7 +22,7 @@ def two_trials(cores: int, dispatch_s: float = 0.0) -> Scenario:
     )
 
 
-def ends(scenario: Scenario, simulate_log: Simulate) -> dict[str, tuple[float, Parts]]:
+def ends(scenario: Setup, simulate_log: Simulate) -> dict[str, tuple[float, Parts]]:
     log = simulate_log(scenario, "uniform+fifo")
     return {event.trial: (event.time, event.parts) for event in log if isinstance(event, SegmentEnded)}
 

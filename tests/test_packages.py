@@ -105,7 +105,7 @@ class Run:
         self._dispatcher = Dispatcher(self.state, scheduling.policies.create(policy), policy, times)
         for worker in (A, B):
             self._dispatcher.record(WorkerJoined(0.0, worker))
-        experiment = make_scenario(population=population, stop_iterations=10).workload_spec().experiments[0]
+        experiment = make_scenario(population=population, stop_iterations=10).workload.experiments[0]
         self._dispatcher.arrive(0.0, experiment, seed=0)
         self._dispatcher.dispatch(0.0)
 

@@ -13,7 +13,7 @@ from tests.conftest import make_scenario
 
 def population(size: int, seed: int = 0, **pbt: float) -> tuple[State, PopulationBasedTraining]:
     settings = {"perturbation_interval": 10, **pbt}
-    experiment = make_scenario(population=size, pbt=settings).workload_spec().experiments[0]
+    experiment = make_scenario(population=size, pbt=settings).workload.experiments[0]
     state = State()
     state.experiments[experiment.id] = experiment
     for index in range(size):

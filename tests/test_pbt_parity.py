@@ -174,7 +174,7 @@ class Twins:
         self, kind: type[RayAsItIs | RealRuns], size: int, interval: int, fraction: float, resample: float, seed: int
     ) -> None:
         pbt = {"perturbation_interval": interval, "quantile_fraction": fraction, "resample_probability": resample}
-        experiment = make_scenario(population=size, pbt=pbt, search_space=SPACE).workload_spec().experiments[0]
+        experiment = make_scenario(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
         assert experiment.pbt is not None
         rng = random.Random(seed)
         start = experiment.initial_hyperparameters(seed=0)

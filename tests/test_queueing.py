@@ -11,7 +11,7 @@ from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 ONE_CORE = ({"name": "a", "cores": 1},)
@@ -24,7 +24,7 @@ def starts(events: list[Event]) -> list[tuple[float, str, str]]:
     return [(e.time, e.trial, e.worker) for e in events if isinstance(e, SegmentStarted)]
 
 
-def jobs(nodes: Any, *tables: dict[str, Any], **options: Any) -> Scenario:
+def jobs(nodes: Any, *tables: dict[str, Any], **options: Any) -> Setup:
     """Experiments of one trial, unless they say otherwise, with checkpoints every 10 iterations."""
     experiments = [{"population": 1, **INDEPENDENT, **table} for table in tables]
     return make_scenario(nodes, overheads=NO_OVERHEADS, experiments=experiments).replace(scheduling=options)
@@ -83,7 +83,7 @@ def test_a_worker_of_unknown_speed_is_tried_first(policy: str) -> None:
     state = State()
     dispatcher = Dispatcher(state, scheduling.policies.create(policy), policy, StepTimes())
     dispatcher.record(WorkerJoined(0.0, a))
-    dispatcher.arrive(0.0, make_scenario(population=1).workload_spec().experiments[0], seed=0)
+    dispatcher.arrive(0.0, make_scenario(population=1).workload.experiments[0], seed=0)
     (first,) = dispatcher.dispatch(0.0).starts
     parts = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
     dispatcher.end_segment(SegmentEnded(1.0, first.trial, a.id, 10, 0.5, parts), lambda trial: None)

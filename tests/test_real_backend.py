@@ -25,8 +25,8 @@ from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker  # noqa: E402
 from hetsched.domain.registry import Strategy  # noqa: E402
 from hetsched.errors import HetschedError, InputError, PolicyError  # noqa: E402
-from hetsched.scenario.loading import load  # noqa: E402
-from hetsched.scenario.scenario import Scenario  # noqa: E402
+from hetsched.scenario.loading import load_setup  # noqa: E402
+from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
 from real import scheduler, testbed, tune  # noqa: E402
 
@@ -136,18 +136,18 @@ def registered() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     folder = tmp_path_factory.mktemp("scenario")
     (folder / "profile.csv").write_text(PROFILE)
     (folder / "scenario.toml").write_text(SCENARIO)
-    return load(folder / "scenario.toml")
+    return load_setup(folder / "scenario.toml")
 
 
 Hook = Callable[[int, dict[str, Any]], None]
 
 
 def carry_out(
-    scenario: Scenario, strategy: Strategy, folder: Path, after: Hook | None = None, **options: Any
+    scenario: Setup, strategy: Strategy, folder: Path, after: Hook | None = None, **options: Any
 ) -> SimpleNamespace:
     """A run with its events and, beside the log, what the actors reported; `after` is called with each result."""
     results: list[dict[str, Any]] = []
@@ -178,7 +178,7 @@ def own_iterations(events: list[Any]) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def run(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def run(scenario: Setup, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """One run, looked at from all sides by the tests of `TestRun`; `state` is what the backend ended with."""
     states: list[State] = []
     folder = tmp_path_factory.mktemp("run")
@@ -263,7 +263,7 @@ class TestRun:
                 assert event.hyperparameters != state.trials[event.trial].hyperparameters
             state.apply(event)
 
-    def test_iterations_keep_the_pace(self, run: SimpleNamespace, scenario: Scenario) -> None:
+    def test_iterations_keep_the_pace(self, run: SimpleNamespace, scenario: Setup) -> None:
         devices = {"a/gpu0": "v100", "a/cpu0": "cpu", "b/cpu0": "cpu"}
         for event in of(run.events, SegmentEnded):
             assert event.parts.train_s >= event.iterations * PACE_S[devices[event.worker]] - 1e-3
@@ -294,7 +294,7 @@ def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
     (tmp_path / "scenario.toml").write_text(text + "[scheduling.asha]\ngrace_iterations = 1\n")
     (tmp_path / "profile.csv").write_text(PROFILE + PROFILE[PROFILE.index("resnet18") :].replace(",8,", ",4,"))
     (tmp_path / "run").mkdir()
-    run = carry_out(load(tmp_path / "scenario.toml"), Strategy("test-one-per-node", "asha"), tmp_path / "run")
+    run = carry_out(load_setup(tmp_path / "scenario.toml"), Strategy("test-one-per-node", "asha"), tmp_path / "run")
     reasons = [event.reason for event in of(run.events, TrialCompleted)]
     assert len(reasons) == 9
     assert sum(reason.startswith("stopped by asha") for reason in reasons) >= 6
@@ -302,11 +302,11 @@ def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
     assert not of(run.events, TrialExploited)
 
 
-def in_storage(scenario: Scenario) -> Scenario:
+def in_storage(scenario: Setup) -> Setup:
     return scenario.replace(checkpoints=CheckpointsTable(place="storage"))
 
 
-def test_killed_actors_cost_their_segment_only(scenario: Scenario, tmp_path: Path) -> None:
+def test_killed_actors_cost_their_segment_only(scenario: Setup, tmp_path: Path) -> None:
     def kill(number: int, result: dict[str, Any]) -> None:
         if number == 2:  # this actor is idle, or has just been told to go on
             os.kill(result["pid"], signal.SIGKILL)
@@ -325,14 +325,14 @@ def test_killed_actors_cost_their_segment_only(scenario: Scenario, tmp_path: Pat
     ("policy", "message"),
     [("test-raising", "raised ZeroDivisionError .* no plan"), ("test-stalling", "is stalled")],
 )
-def test_policy_errors_surface(scenario: Scenario, tmp_path: Path, policy: str, message: str) -> None:
+def test_policy_errors_surface(scenario: Setup, tmp_path: Path, policy: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         carry_out(scenario, Strategy("test-one-per-node", policy), tmp_path)
     assert list(read_log(tmp_path / LOG_NAME))[-1].reason == "failed: PolicyError"  # type: ignore[union-attr]
 
 
 def test_trial_that_keeps_failing_ends_the_run(
-    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenario: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "MAX_FAILURES", 0)
 
@@ -345,25 +345,28 @@ def test_trial_that_keeps_failing_ends_the_run(
     assert list(read_log(tmp_path / LOG_NAME))[-1].reason == "failed: HetschedError"  # type: ignore[union-attr]
 
 
-def test_impossible_settings_end_the_run_at_once(scenario: Scenario, tmp_path: Path) -> None:
-    [experiment] = scenario.workload.experiments
-    few = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={"train_images": 4})]})
+def test_impossible_settings_end_the_run_at_once(scenario: Setup, tmp_path: Path) -> None:
+    [experiment] = scenario.scenario.workload.experiments
+    few = scenario.scenario.workload.model_copy(
+        update={"experiments": [experiment.model_copy(update={"train_images": 4})]}
+    )
     with pytest.raises(InputError, match="batch_size is 8: expected 1 to 4"):
         carry_out(scenario.replace(workload=few), Strategy("test-one-per-node", "test-greedy"), tmp_path)
 
 
-def test_running_cluster_is_joined(scenario: Scenario, tmp_path: Path) -> None:
+def test_running_cluster_is_joined(scenario: Setup, tmp_path: Path) -> None:
     """Another process joins the cluster of this one, and its nodes are told by their labels."""
-    testbed.connect(scenario.cluster_spec())
+    testbed.connect(scenario.cluster)
     assert testbed._session is not None
     assert testbed._session.cluster is not None
     address = testbed._session.cluster.address
-    joined = scenario.replace(real=scenario.real.model_copy(update={"address": address}))
-    (tmp_path / "joined.toml").write_text(joined.to_toml())
+    joined = scenario.replace(real=scenario.scenario.real.model_copy(update={"address": address}))
+    (tmp_path / "joined.toml").write_text(joined.scenario.to_toml())
     (tmp_path / "profile.csv").write_text(PROFILE)
     script = (
-        "from pathlib import Path; from hetsched.scenario import load, parse_strategy; from real import tune; "
-        f"folder = Path({str(tmp_path)!r}); tune.run(load(folder / 'joined.toml'), "
+        "from pathlib import Path; from hetsched.scenario.loading import load_setup; from real import tune; "
+        "from hetsched.scenario.checks import parse_strategy; "
+        f"folder = Path({str(tmp_path)!r}); tune.run(load_setup(folder / 'joined.toml'), "
         "parse_strategy('uniform+fifo'), 1, folder)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
@@ -372,7 +375,7 @@ def test_running_cluster_is_joined(scenario: Scenario, tmp_path: Path) -> None:
     assert own_iterations(list(read_log(tmp_path / LOG_NAME))) == {f"e-{n}": STOP for n in range(POPULATION)}
 
 
-def test_interrupt_closes_the_log(scenario: Scenario, tmp_path: Path) -> None:
+def test_interrupt_closes_the_log(scenario: Setup, tmp_path: Path) -> None:
     def interrupt(number: int, result: dict[str, Any]) -> None:
         if number == 1:
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -382,10 +385,10 @@ def test_interrupt_closes_the_log(scenario: Scenario, tmp_path: Path) -> None:
     assert list(read_log(tmp_path / LOG_NAME))[-1].reason == "interrupted"  # type: ignore[union-attr]
 
 
-def test_only_one_experiment(scenario: Scenario, tmp_path: Path) -> None:
-    [experiment] = scenario.workload.experiments
+def test_only_one_experiment(scenario: Setup, tmp_path: Path) -> None:
+    [experiment] = scenario.scenario.workload.experiments
     second = experiment.model_copy(update={"name": "f"})
-    two = scenario.workload.model_copy(update={"experiments": [experiment, second]})
+    two = scenario.scenario.workload.model_copy(update={"experiments": [experiment, second]})
     with pytest.raises(InputError, match=r"workload.experiments: .* one experiment, the scenario has 2: e, f"):
         tune.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
 
@@ -399,10 +402,10 @@ def test_only_one_experiment(scenario: Scenario, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_run_is_refused_at_once(
-    key: str, value: object, message: str, scenario: Scenario, tmp_path: Path
+    key: str, value: object, message: str, scenario: Setup, tmp_path: Path
 ) -> None:
-    [experiment] = scenario.workload.experiments
-    odd = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={key: value})]})
+    [experiment] = scenario.scenario.workload.experiments
+    odd = scenario.scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={key: value})]})
     with pytest.raises(InputError, match=message):
         tune.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
 

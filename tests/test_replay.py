@@ -9,7 +9,8 @@ from hetsched import scheduling
 from hetsched.core.events import AnyEvent, RunStarted, SegmentStarted, TrialAdded
 from hetsched.core.log import read_log
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import FaultsTable
 from sim.replay import replay
 from tests.conftest import Simulate, make_scenario
 
@@ -27,10 +28,8 @@ FAULTS: dict[str, Any] = {
 }
 
 
-def faulty(scenario: Scenario) -> Scenario:
-    return Scenario.model_validate(
-        scenario.model_dump(exclude={"profile"}, exclude_none=True) | {"profile": {"sources": ["-"]}, "faults": FAULTS}
-    ).replace_times(scenario.times)
+def faulty(scenario: Setup) -> Setup:
+    return scenario.replace(faults=FaultsTable.model_validate(FAULTS))
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -13,7 +13,7 @@ from hetsched import scheduling
 from hetsched.core.log import read_log
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from real import testbed
 from real.tune import run
 from sim.replay import replay
@@ -34,7 +34,7 @@ ROW = ProfileRow(
 
 
 @pytest.fixture(scope="module")
-def scenario() -> Iterator[Scenario]:
+def scenario() -> Iterator[Setup]:
     """Two workers, one half as fast, and three trials of four intervals."""
     experiment: dict[str, Any] = {
         "model": "stand-in",
@@ -47,12 +47,12 @@ def scenario() -> Iterator[Scenario]:
     }
     nodes = [{"name": "a", "cores": 1, "pace": 1.0}, {"name": "b", "cores": 1, "pace": 2.0}]
     made = make_scenario(nodes, [ROW], **experiment)
-    yield made.replace(real=made.real.model_copy(update={"model_file": str(STAND_IN)})).replace_times(made.times)
+    yield made.replace(real=made.scenario.real.model_copy(update={"model_file": str(STAND_IN)}))
     testbed.close()
 
 
 @pytest.mark.parametrize("policy", scheduling.policies.names())
-def test_a_policy_takes_the_decisions_of_its_real_run_again(policy: str, scenario: Scenario, tmp_path: Path) -> None:
+def test_a_policy_takes_the_decisions_of_its_real_run_again(policy: str, scenario: Setup, tmp_path: Path) -> None:
     run(scenario, Strategy("fusion", policy), 0, tmp_path)
     found = replay(scenario, list(read_log(tmp_path / "events.jsonl")))
     assert found.difference is None

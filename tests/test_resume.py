@@ -205,7 +205,8 @@ def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log
     scenario = make_scenario()
     log = simulate_log(scenario)
     cut = next(number for number, event in enumerate(log) if isinstance(event, TrialCompleted))
-    dispatcher = Dispatcher(State(), scenario.scheduling_policy(parse_strategy("fusion+fifo")), "fifo", scenario.times)
+    policy = scenario.scenario.scheduling_policy(parse_strategy("fusion+fifo"))
+    dispatcher = Dispatcher(State(), policy, "fifo", scenario.times)
     dispatcher.remember(log[:cut])
     running = len(dispatcher.state.running)
     take_up(dispatcher, workers_of(log), None)  # type: ignore[arg-type]
@@ -285,13 +286,13 @@ def test_log_ends_before_what_is_held(tmp_path: Path) -> None:
                 writer.hold(lambda number=number: number in ready)  # type: ignore[misc]
             writer.write(event)
             writer.commit()
-        assert list(read_log(log)) == told[:1] and writer.holds
+        assert list(read_log(log)) == told[:1] and writer.holds()
         ready.add(3)
         writer.commit()
         assert list(read_log(log)) == told[:1], "what was held before is not ready"
         ready.add(1)
         writer.commit()
-        assert list(read_log(log)) == told and not writer.holds
+        assert list(read_log(log)) == told and not writer.holds()
         writer.hold(lambda: False)
         writer.write(told[0])
         writer.commit()
@@ -472,8 +473,8 @@ def test_the_file_of_models_is_found_again(folder: Path) -> None:
     (folder / "models.py").write_text("")
     (folder / "scenario.toml").write_text(SCENARIO + f'[real]\nmodel_file = "{folder / "models.py"}"\n')
     RunPlan("fusion+fifo", [0], [], "0").save(folder)
-    scenario, *_ = begun_run(parser().parse_args(["run", "--resume", str(folder)]))
-    assert scenario.real.model_file == str(folder / "models.py")
+    setup, *_ = begun_run(parser().parse_args(["run", "--resume", str(folder)]))
+    assert setup.scenario.real.model_file == str(folder / "models.py")
     (folder / "models.py").unlink()
     with pytest.raises(InputError, match="scenario.toml: real.model_file: .*models.py: no such file"):
         begun_run(parser().parse_args(["run", "--resume", str(folder)]))

@@ -7,7 +7,7 @@ import pytest
 
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
 from tests.conftest import ROWS
@@ -85,14 +85,14 @@ MISTAKES = [
 def test_a_mistake_is_one_line_that_says_what_to_do(scenario_file: Path, old: str, new: str, message: str) -> None:
     scenario_file.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as caught:
-        load(scenario_file)
+        load_setup(scenario_file)
     assert all(line.startswith(f"{scenario_file}: ") for line in str(caught.value).splitlines())
 
 
 def test_every_mistake_gets_its_line(scenario_file: Path) -> None:
     scenario_file.write_text(GOOD.replace("cores = 2", "core = 0").replace("batch_size", "batchsize"))
     with pytest.raises(InputError) as caught:
-        load(scenario_file)
+        load_setup(scenario_file)
     assert len(str(caught.value).splitlines()) == 3  # an unknown key twice, and cores is missing
 
 
@@ -101,25 +101,25 @@ def test_a_missing_profile_entry_names_what_was_measured(scenario_file: Path) ->
     with pytest.raises(
         InputError, match=r"no entry for resnet18 on cifar10, batch 48 on a worker of 2 cpu; measured: "
     ):
-        profiled_workers(load(scenario_file), parse_strategy("fusion+hrfs"))
+        profiled_workers(load_setup(scenario_file), parse_strategy("fusion+hrfs"))
     scenario_file.write_text(GOOD.replace("batch_size = 32", 'model = "resnet81"'))
     with pytest.raises(InputError, match=r"experiments.e.model: the profile has no entry for 'resnet81': did you mean"):
-        profiled_workers(load(scenario_file), parse_strategy("fusion+hrfs"))
+        profiled_workers(load_setup(scenario_file), parse_strategy("fusion+hrfs"))
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the scenario: No such file"):
-        load(tmp_path / "none.toml")
+        load_setup(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not a text file"):
-        load(tmp_path / "binary.toml")
+        load_setup(tmp_path / "binary.toml")
 
 
 def test_the_resolved_scenario_is_the_scenario(scenario_file: Path) -> None:
     scenario = load(scenario_file)
-    assert Scenario.model_validate(tomllib.loads(scenario.to_toml())).model_dump() == scenario.model_dump()
+    assert Scenario.of(tomllib.loads(scenario.to_toml())) == scenario
 
 
 def test_nodes_are_counted_out(scenario_file: Path) -> None:
     scenario_file.write_text(GOOD.replace("cores = 2", "cores = 2\ncount = 3"))
-    assert [node.id for node in load(scenario_file).cluster_spec()] == ["a0", "a1", "a2"]
+    assert [node.id for node in load_setup(scenario_file).cluster] == ["a0", "a1", "a2"]

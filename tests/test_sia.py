@@ -10,12 +10,12 @@ import pytest
 from hetsched import scheduling
 from hetsched.core.events import Event, SegmentStarted
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.matching.sia import cheapest
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 
-def with_options(scenario: Scenario, **options: Any) -> Scenario:
+def with_options(scenario: Setup, **options: Any) -> Setup:
     return scenario.replace(scheduling={"sia": options})
 
 

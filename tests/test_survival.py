@@ -35,8 +35,8 @@ from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.registry import Strategy  # noqa: E402
 from hetsched.domain.workload import Place  # noqa: E402
 from hetsched.errors import HetschedError  # noqa: E402
-from hetsched.scenario.loading import load  # noqa: E402
-from hetsched.scenario.scenario import Scenario  # noqa: E402
+from hetsched.scenario.loading import load_setup  # noqa: E402
+from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
 from real import nodes, scheduler, testbed, tune  # noqa: E402
 
@@ -107,26 +107,26 @@ def own_cluster() -> Iterator[None]:
     testbed.close()
 
 
-def scenario_in(folder: Path, **changes: Any) -> Scenario:
+def scenario_in(folder: Path, **changes: Any) -> Setup:
     """The scenario of this module; `changes` are of its experiment."""
     (folder / "profile.csv").write_text(PROFILE)
     (folder / "scenario.toml").write_text(SCENARIO)
-    scenario = load(folder / "scenario.toml")
-    [experiment] = scenario.workload.experiments
+    scenario = load_setup(folder / "scenario.toml")
+    [experiment] = scenario.scenario.workload.experiments
     changed = experiment.model_validate(experiment.model_dump() | changes)
-    scenario = scenario.replace(workload=scenario.workload.model_copy(update={"experiments": [changed]}))
+    scenario = scenario.replace(workload=scenario.scenario.workload.model_copy(update={"experiments": [changed]}))
     return kept_in(scenario, "storage")  # segments here are hardly longer than it takes to hand a state over
 
 
 @pytest.fixture(scope="module")
-def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     return scenario_in(tmp_path_factory.mktemp("scenario"))
 
 
 Watch = Callable[[SimpleNamespace], None]
 
 
-def carry_out(scenario: Scenario, folder: Path, watch: Watch | None = None) -> list[Any]:
+def carry_out(scenario: Setup, folder: Path, watch: Watch | None = None) -> list[Any]:
     """A run's events. `watch` is called in every step of Tune with what can be seen from outside: the `state`, the
     `seconds` of the run, what is `saved`, and of each worker its process (`pids`) and how many segments it has done
     (`segments_of`)."""
@@ -283,7 +283,7 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("own_cluster")
-def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Setup, tmp_path: Path) -> None:
     """Nobody says what became of the killed process, so its node is in doubt until it carries out a task."""
     process = 0
 
@@ -315,7 +315,7 @@ def test_a_node_that_hangs_for_a_moment_is_used_again(scenario: Scenario, tmp_pa
 
 
 @pytest.mark.usefixtures("own_cluster")
-def test_a_trial_queued_for_a_dead_node_is_taken_back(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_trial_queued_for_a_dead_node_is_taken_back(scenario: Setup, tmp_path: Path) -> None:
     """The node dies before the first segment there has begun: nothing waits for its placement group."""
     kill = Once(lambda seen: len(seen.state.running) == 2, lambda seen: os.kill(raylet("a"), signal.SIGKILL))
     events = carry_out(scenario, tmp_path, kill)
@@ -325,11 +325,11 @@ def test_a_trial_queued_for_a_dead_node_is_taken_back(scenario: Scenario, tmp_pa
     assert trained(events) == ITERATIONS
 
 
-def kept_in(scenario: Scenario, place: Place) -> Scenario:
+def kept_in(scenario: Setup, place: Place) -> Setup:
     return scenario.replace(checkpoints=CheckpointsTable(place=place))
 
 
-def without_pbt(folder: Path, **changes: Any) -> Scenario:
+def without_pbt(folder: Path, **changes: Any) -> Setup:
     """Trials that never exploit each other, so that each keeps to its own files."""
     return scenario_in(folder, pbt={"perturbation_interval": INTERVAL, "quantile_fraction": 0.0}, **changes)
 
@@ -439,7 +439,7 @@ def cannot_write(node: str) -> None:
 @pytest.mark.usefixtures("own_cluster")
 def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(tmp_path: Path) -> None:
     endless = scenario_in(tmp_path, stop_iterations=9000)
-    testbed.connect(endless.cluster_spec())
+    testbed.connect(endless.cluster)
     cannot_write("a")
 
     def repair(seen: SimpleNamespace) -> None:
@@ -466,10 +466,10 @@ def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(
 
 @pytest.mark.usefixtures("own_cluster")
 def test_without_a_node_that_works_the_run_ends(
-    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenario: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "STRIKES", 1)  # as this is slow
-    testbed.connect(scenario.cluster_spec())
+    testbed.connect(scenario.cluster)
     cannot_write("a")
     cannot_write("b")
     message = "no worker is left and 3 trials are not done: node . was set aside: 1 .* failed there, .*; node . was set"
@@ -480,7 +480,7 @@ def test_without_a_node_that_works_the_run_ends(
 
 @pytest.mark.usefixtures("own_cluster")
 def test_a_run_whose_nodes_all_died_waits_for_one_and_ends(
-    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenario: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nodes, "RETURN_S", 2.0)
     kill = Once(
@@ -495,7 +495,7 @@ def test_a_run_whose_nodes_all_died_waits_for_one_and_ends(
     assert events[-1].time > max(event.time for event in of(events, WorkerLeft)) + 2.0
 
 
-def test_a_trial_that_fails_everywhere_ends_the_run_and_leaves_a_node(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_trial_that_fails_everywhere_ends_the_run_and_leaves_a_node(scenario: Setup, tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "e-1-3.pt").mkdir(parents=True)  # nothing can be saved under this name
     with pytest.raises(HetschedError, match="trial 'e-1' failed 4 times, at last with: IsADirectoryError"):
         carry_out(scenario, tmp_path)

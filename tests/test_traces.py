@@ -14,9 +14,9 @@ from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import GPU_HOURS, Dealing, DealtModel, format_of, read_cluster_trace
 from hetsched.scenario.job_traces import read_jobs
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import write_profile
-from hetsched.scenario.tables import SearchSpaceTable
+from hetsched.scenario.workload_tables import SearchSpaceTable
 from tests.conftest import ROWS, Simulate, make_scenario, profile_row
 
 SPACE = SearchSpaceTable().ranges()
@@ -94,7 +94,7 @@ def test_a_model_on_two_data_sets_must_say_which(tmp_path: Path) -> None:
 
 
 def listed(number: int) -> tuple[Experiment, ...]:
-    return make_scenario(experiments=[{"name": f"e{n}"} for n in range(number)]).workload_spec().experiments
+    return make_scenario(experiments=[{"name": f"e{n}"} for n in range(number)]).workload.experiments
 
 
 def test_random_arrivals_start_at_0_in_order_with_the_mean_gap() -> None:
@@ -278,7 +278,7 @@ def scenario_of(folder: Path, workload: str, trace: str = HELIOS) -> Any:
     write_profile(folder / "p.csv", GANGS)
     (folder / "t.csv").write_text(trace)
     (folder / "s.toml").write_text(SCENARIO + workload)
-    return load(folder / "s.toml")
+    return load_setup(folder / "s.toml")
 
 
 def test_a_clusters_trace_is_simulated_and_saved_as_it_was_dealt(tmp_path: Path, simulate_log: Simulate) -> None:
@@ -286,9 +286,9 @@ def test_a_clusters_trace_is_simulated_and_saved_as_it_was_dealt(tmp_path: Path,
     arrived = [e for e in simulate_log(scenario, "gpu-only+srtf") if isinstance(e, ExperimentArrived)]
     assert [event.time for event in arrived] == [0.0, 1.0, 91.0]
     scenario.save(tmp_path / "saved")
-    again = load(tmp_path / "saved" / "scenario.toml")
-    assert again.workload_spec() == scenario.workload_spec()
-    assert again.workload.trace_models is None
+    again = load_setup(tmp_path / "saved" / "scenario.toml")
+    assert again.workload == scenario.workload
+    assert again.scenario.workload.trace_models is None
 
 
 def test_a_trace_of_experiments_is_simulated(tmp_path: Path, simulate_log: Simulate) -> None:
@@ -337,6 +337,6 @@ def test_the_example_of_a_clusters_trace_is_simulated(tmp_path: Path, simulate_l
     examples = Path(__file__).parent.parent / "examples"
     for name in ("helios.toml", "helios-made-up.csv"):
         shutil.copy(examples / name, tmp_path / name)
-    scenario = load(tmp_path / "helios.toml")
-    arrived = [e for e in simulate_log(scenario, scenario.strategies[0]) if isinstance(e, ExperimentArrived)]
+    scenario = load_setup(tmp_path / "helios.toml")
+    arrived = [e for e in simulate_log(scenario, scenario.scenario.strategies[0]) if isinstance(e, ExperimentArrived)]
     assert len(arrived) == 16

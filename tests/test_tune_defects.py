@@ -24,7 +24,7 @@ PBT_SETTINGS = {"perturbation_interval": 1, "quantile_fraction": 0.5}
 
 def population(kind: type[RayAsItIs | RealRuns]) -> tuple[Any, list[FakeTrial], list[Trial]]:
     """A scheduler, its trials and ours. Each trial has a plan of its own in Tune's configuration."""
-    experiment = make_scenario(population=4, pbt=PBT_SETTINGS, search_space=SPACE).workload_spec().experiments[0]
+    experiment = make_scenario(population=4, pbt=PBT_SETTINGS, search_space=SPACE).workload.experiments[0]
     start = experiment.initial_hyperparameters(seed=0)
     trials = [FakeTrial(name, values) for name, values in start.items()]
     for trial in trials:

@@ -11,7 +11,7 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.validation import (
     Agreement,
     Calibration,
@@ -73,7 +73,7 @@ def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> No
 
 def test_the_probe_is_no_longer_than_a_run() -> None:
     scenario = make_scenario(NODES, stop_iterations=100, pbt={"enabled": False})
-    [experiment] = probe_scenario(scenario, 3).workload_spec().experiments
+    [experiment] = probe_scenario(scenario, 3).workload.experiments
     assert experiment.stop_iterations <= 100
 
 
@@ -92,7 +92,7 @@ def test_workers_are_the_same_whatever_else_is_learned_of_the_machine() -> None:
     rows = [profile_row(cores=1, seconds=2.0), profile_row(cores=2, seconds=1.2)]
     scenario = make_scenario([{"name": "a", "cores": 5}], rows, population=4)
     strategy = parse_strategy("sliced+fifo")
-    kept = scenario.keep_workers([strategy])
+    kept = scenario.freeze_workers([strategy])
     workers = kept.workers(strategy)
     probe = probe_scenario(kept, len(workers))
     assert probe.workers(strategy) == workers
@@ -106,7 +106,7 @@ def test_a_pace_for_only_some_workers_of_a_type_is_refused() -> None:
         check_pace(make_scenario(nodes).workers(parse_strategy("fusion+fifo")))
 
 
-def repetition(simulate_log: Simulate, scenario: Scenario, seed: int = 0) -> Repetition:
+def repetition(simulate_log: Simulate, scenario: Setup, seed: int = 0) -> Repetition:
     log = simulate_log(scenario, seed=seed)
     return Repetition(measure(log, scenario), decisions(log))
 

@@ -45,10 +45,10 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError
-from hetsched.scenario.scenario import Scenario
 
 
 class WorkerMetrics(Struct, frozen=True):
@@ -134,8 +134,8 @@ class Measurement:
     It keeps only what the state forgets.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
         self._occupancy = Occupancy()
         self._finished: dict[WorkerId, float] = {}
         self._end_s = 0.0
@@ -155,14 +155,15 @@ class Measurement:
 
     def metrics(self, state: State) -> Metrics:
         """The figures of the run so far."""
-        scenario, makespan_s = self._scenario, makespan(self._finished.values())
-        cluster, workers = scenario.cluster_spec(), self._occupancy.workers
+        problem, makespan_s = self._problem, makespan(self._finished.values())
+        cluster, workers = problem.cluster, self._occupancy.workers
         busy, segments = self._occupancy.busy_s, self._occupancy.segments
         present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
-        bounds = _bounds(state, scenario, workers.values())
-        jcts = [trial.completed - trial.arrived for trial in state.trials.values() if trial.completed is not None]
+        bounds = _bounds(state, problem, workers.values())
+        trials = state.trials.values()
+        jcts = [trial.completed - trial.arrived for trial in trials if trial.completed is not None]
         mean_jct_s = mean_jct(jcts)
-        fairness = _fairness(state, scenario, workers.values())
+        fairness = _fairness(state, problem, workers.values())
         return Metrics(
             strategy=state.run.strategy if state.run else "",
             seed=state.run.seed if state.run else 0,
@@ -177,7 +178,7 @@ class Measurement:
             jct_bound_ratio=ratio_to_bound(mean_jct_s, bounds.jct_s),
             best_accuracy=best_accuracy(state.best_score.values()),
             time_to_target_s=time_to_target(self._reached.values()),
-            accuracy_at_deadline=accuracy_at(self._in_time, scenario.metrics.deadline_s),
+            accuracy_at_deadline=accuracy_at(self._in_time, problem.deadline_s),
             utilisation=utilisation(busy.values(), present.values()),
             staleness=self._staleness(state.now),
             finish_time_fairness=max(fairness, default=None),
@@ -218,7 +219,7 @@ class Measurement:
 
     def _experiment_arrived(self, state: State, event: ExperimentArrived) -> None:
         experiment = event.experiment
-        target = self._scenario.metrics.target_accuracy
+        target = self._problem.target_accuracy
         if target is None:
             target = experiment.stop_accuracy
         if target is not None and experiment.evaluation_images:
@@ -250,7 +251,7 @@ class Measurement:
         if target is not None and score >= target:
             self._reached[experiment] = time
             del self._targets[experiment]
-        deadline_s = self._scenario.metrics.deadline_s
+        deadline_s = self._problem.deadline_s
         if deadline_s is not None and time <= deadline_s:
             self._in_time.append((time, score))
 
@@ -310,11 +311,11 @@ class _Bounds(NamedTuple):
     jct_s: float | None
 
 
-def _bounds(state: State, scenario: Scenario, workers: Iterable[Worker]) -> _Bounds:
-    times = scenario.times
+def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
+    times = problem.times
     jobs, own = jobs_done(state), worker_devices(workers)
     try:
-        makespan = makespan_bound(jobs, cluster_devices(scenario.cluster_spec(), times), times)
+        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
         # What no schedule under any allocation can beat, none on these workers can.
         on_workers = max(makespan, makespan_bound(jobs, own, times))
         return _Bounds(makespan, on_workers, jct_bound(jobs_done(state, completed=True), own, times))
@@ -322,7 +323,7 @@ def _bounds(state: State, scenario: Scenario, workers: Iterable[Worker]) -> _Bou
         return _Bounds(None, None, None)
 
 
-def _fairness(state: State, scenario: Scenario, workers: Iterable[Worker]) -> list[float]:
+def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:
     """The finish-time fairness of every completed experiment; of none where there is one only."""
     if len(state.experiments) < 2:
         return []
@@ -336,7 +337,7 @@ def _fairness(state: State, scenario: Scenario, workers: Iterable[Worker]) -> li
         experiment = state.experiments[name]
         jobs = Counter(Job(t.kind, t.iterations, experiment.devices, 0.0, experiment.gang) for t in trials)
         try:
-            fair_s = makespan_bound(jobs, devices, scenario.times, share)
+            fair_s = makespan_bound(jobs, devices, problem.times, share)
         except InputError:  # a real run needs no profile
             return []
         if len(ends) == len(trials) and fair_s:
@@ -344,15 +345,15 @@ def _fairness(state: State, scenario: Scenario, workers: Iterable[Worker]) -> li
     return ratios
 
 
-def measure(events: Iterable[Event], scenario: Scenario) -> Metrics:
-    """The metrics of the events of a run of the scenario."""
-    state, measurement = State(), Measurement(scenario)
+def measure(events: Iterable[Event], problem: Problem) -> Metrics:
+    """The metrics of a run of the problem, by its events."""
+    state, measurement = State(), Measurement(problem)
     for event in events:
         state.apply(event)
         measurement(state, event)
     return measurement.metrics(state)
 
 
-def measure_log(path: Path, scenario: Scenario) -> Metrics:
+def measure_log(path: Path, problem: Problem) -> Metrics:
     """The metrics of a log file."""
-    return measure(read_log(path), scenario)
+    return measure(read_log(path), problem)

@@ -12,7 +12,7 @@ from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_running_results, write_summary
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load_setup
 from hetsched.studies import comparison as comparing
 from hetsched.studies.fan_out import fan_out
 
@@ -43,19 +43,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate every strategy under the same seeds, print one table, and say of each whether a difference to the
     baseline is shown. The baseline is always among them. See docs/statistics.md."""
-    scenario = load(options.scenario)
+    setup = load_setup(options.scenario)
+    scenario = setup.scenario
     names = options.strategies or scenario.strategies
     baseline = parse_strategy(scenario.baseline or scenario.strategies[0], "baseline")
     strategies = list(dict.fromkeys([baseline, *(parse_strategy(name, "--strategies") for name in names)]))
     for strategy in strategies:
-        check_profile_covers(options.scenario, scenario, strategy)
+        check_profile_covers(options.scenario, setup, strategy)
     if options.seeds == AUTO and len(strategies) < 2:
         raise InputError("--seeds auto: there is nothing to compare with the baseline; add a strategy")
     first, many = scenario.first_seed, options.seeds or scenario.seeds
     runs_at_most = len(strategies) * (options.max_seeds if many == AUTO else many)
     jobs = options.jobs and min(options.jobs, runs_at_most)
-    with fan_out(scenario, jobs, options.policy_file, options.ray) as simulating:
-        folder = new_folder(options.out, "compare", scenario)
+    with fan_out(setup, jobs, options.policy_file, options.ray) as simulating:
+        folder = new_folder(options.out, "compare", setup)
 
         def run_seeds(seeds: range) -> comparing.Runs:
             with ProgressLine("simulating", len(strategies) * len(seeds)) as progress:
@@ -68,7 +69,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     comparisons = comparing.compare(runs, baseline)
     seeds, narrow = len(runs[baseline]), comparing.widest(runs, baseline) < comparing.NARROW
     document = {
-        **scenario_facts(scenario),
+        **scenario_facts(setup),
         "baseline": str(baseline),
         "seeds": [run.metrics.seed for run in runs[baseline]],
         "intervals_are_narrow": narrow,
@@ -78,10 +79,10 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     }
     write_summary(folder, "compare", document)
     figures = {str(strategy): [run.metrics for run in of_strategy] for strategy, of_strategy in runs.items()}
-    write_running_results(folder, scenario, "simulation", figures)
+    write_running_results(folder, setup, "simulation", figures)
 
     def table() -> None:
-        print_heading(f"{scenario.name}: {seeds} seed{'s' * (seeds > 1)}, simulated", scenario)
+        print_heading(f"{scenario.name}: {seeds} seed{'s' * (seeds > 1)}, simulated", setup)
         show(tables.comparison_table(comparisons, str(baseline)))
         for name, figures in comparisons.items():
             if figures.makespan_vs_baseline is not None:

@@ -10,7 +10,7 @@ from hetsched.cli.shared import finish, print_heading, say, scenario_facts
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.entry_points import load_part
 from hetsched.errors import HetschedError, InputError
-from hetsched.scenario.loading import load
+from hetsched.scenario.loading import load_setup
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +26,15 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     homes = [home for home in (options.run, *options.run.absolute().parents[:2]) if (home / "scenario.toml").is_file()]
     if not homes:
         raise InputError(f"{options.run}: there is no scenario.toml in it or above it, so what was run is unknown")
-    scenario = load(homes[0] / "scenario.toml")
-    found = load_part("hetsched.replays", "sim", "replaying")(scenario, list(read_log(log)))
+    setup = load_setup(homes[0] / "scenario.toml")
+    found = load_part("hetsched.replays", "sim", "replaying")(setup, list(read_log(log)))
     error = None
     if found.replayed_makespan_s is not None and found.makespan_s:
         error = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
-    document = {**scenario_facts(scenario), "log": str(log), **msgspec.to_builtins(found), "error_percent": error}
+    document = {**scenario_facts(setup), "log": str(log), **msgspec.to_builtins(found), "error_percent": error}
 
     def table() -> None:
-        print_heading(f"{scenario.name}: {found.strategy}, seed {found.seed}, replayed", scenario)
+        print_heading(f"{setup.scenario.name}: {found.strategy}, seed {found.seed}, replayed", setup)
         say(f"decisions: {found.alike} of {found.decisions} taken again")
         if found.replayed_makespan_s is not None:
             percent = "" if error is None else f" ({error:+.2f}%)"

@@ -18,7 +18,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.report.folder import new_folder
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import carry_out, look_up
 from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
 
@@ -41,36 +41,36 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on. After Ctrl-C the segments
     that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a run that stopped, for
     whatever reason, from what its folder holds. See docs/real-runs.md."""
-    scenario, strategy, plan, folder = begun_run(options) if options.resume else new_run(options)
+    setup, strategy, plan, folder = begun_run(options) if options.resume else new_run(options)
     runs, complete = [], True
     for seed in plan.seeds:
         home = plan.home(folder, seed)
         log = home / LOG_NAME
         if is_complete(log):
-            runs.append(look_up(scenario, log))
+            runs.append(look_up(setup, log))
             print(f"hetsched: {home}: complete already", file=sys.stderr)
             continue
         complete = False
-        with what_stays(plan, folder, new=not options.resume), live_view("running", scenario, strategy, seed) as view:
-            runs.append(carry_out("ray", scenario, strategy, seed, home, view.listen))
-    report_runs(options, emit, scenario, "run", runs, folder, keep=complete)
+        with what_stays(plan, folder, new=not options.resume), live_view("running", setup, strategy, seed) as view:
+            runs.append(carry_out("ray", setup, strategy, seed, home, view.listen))
+    report_runs(options, emit, setup, "run", runs, folder, keep=complete)
 
 
-def new_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan, Path]:
+def new_run(options: argparse.Namespace) -> tuple[Setup, Strategy, RunPlan, Path]:
     """What the command line asks for, in a new folder."""
     if options.scenario is None or options.strategy is None:
         raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
-    scenario = real_scenario(options, options.scenario)
+    setup = real_scenario(options, options.scenario)
     strategy = parse_strategy(options.strategy)
     files = [str(path.resolve()) for path in options.policy_file]
-    plan = RunPlan(str(strategy), list(seeds_of(options, scenario)), files, version("hetsched"))
-    scenario.workers(strategy)
-    folder = new_folder(options.out, "run", scenario)
+    plan = RunPlan(str(strategy), list(seeds_of(options, setup.scenario)), files, version("hetsched"))
+    setup.workers(strategy)
+    folder = new_folder(options.out, "run", setup)
     plan.save(folder)
-    return scenario, strategy, plan, folder
+    return setup, strategy, plan, folder
 
 
-def begun_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan, Path]:
+def begun_run(options: argparse.Namespace) -> tuple[Setup, Strategy, RunPlan, Path]:
     """What an earlier command has begun in the folder of --resume."""
     given = {
         "SCENARIO": options.scenario,
@@ -85,12 +85,12 @@ def begun_run(options: argparse.Namespace) -> tuple[Scenario, Strategy, RunPlan,
     plan = load_plan(folder)
     if options.policy_file:
         plan = replace(plan, policy_files=[str(path.resolve()) for path in options.policy_file])
-    scenario = real_scenario(options, folder / "scenario.toml")
+    setup = real_scenario(options, folder / "scenario.toml")
     try:
         strategy = parse_strategy(plan.strategy)
     except InputError as error:
         raise InputError(f"{error}; the run was started with: {plan.resume_command(folder)}") from error
-    return scenario, strategy, plan, folder
+    return setup, strategy, plan, folder
 
 
 @contextmanager

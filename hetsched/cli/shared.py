@@ -20,24 +20,25 @@ from hetsched.report.folder import SUMMARY_NAME, write_running_results, write_su
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.checks import profiled_workers
-from hetsched.scenario.loading import load
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.studies.one_run import RunResult
 
 
-def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
+def real_scenario(options: argparse.Namespace, path: Path) -> Setup:
     """The scenario of a file, with what the command line says of real runs."""
-    scenario = load(path, lambda address: discovered(options.address or address))
+    setup = load_setup(path, lambda address: discovered(options.address or address))
+    real = setup.scenario.real
     changes: dict[str, Any] = {}
     data_dir, name = options.data_dir, "--data-dir"
-    if data_dir is None and scenario.real.data_dir is not None:
-        data_dir, name = path.parent / scenario.real.data_dir, f"{path}: real.data_dir"
+    if data_dir is None and real.data_dir is not None:
+        data_dir, name = path.parent / real.data_dir, f"{path}: real.data_dir"
     if data_dir is not None:
         if not data_dir.is_dir():
             raise InputError(f"{name}: {data_dir}: no such folder")
         changes["data_dir"] = str(data_dir.resolve())
-    if scenario.real.model_file is not None:
-        model_file = path.parent / scenario.real.model_file
+    if real.model_file is not None:
+        model_file = path.parent / real.model_file
         if not model_file.is_file():
             raise InputError(f"{path}: real.model_file: {model_file}: no such file")
         changes["model_file"] = str(model_file.resolve())
@@ -47,7 +48,7 @@ def real_scenario(options: argparse.Namespace, path: Path) -> Scenario:
         changes["report_interval_s"] = options.report_interval
     if options.tensorboard:
         changes["tensorboard"] = True
-    return scenario.replace(real=scenario.real.model_copy(update=changes))
+    return setup.replace(real=real.model_copy(update=changes))
 
 
 def discovered(address: str | None) -> list[dict[str, Any]]:
@@ -58,9 +59,9 @@ def discovered(address: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def scenario_facts(scenario: Scenario) -> dict[str, Any]:
+def scenario_facts(setup: Setup) -> dict[str, Any]:
     """What every document says of its scenario."""
-    return {"scenario": scenario.name, "paced": scenario.paced, "synthetic": scenario.synthetic}
+    return {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
 
 
 def first_seed(options: argparse.Namespace, scenario: Scenario) -> int:
@@ -73,24 +74,24 @@ def seeds_of(options: argparse.Namespace, scenario: Scenario) -> range:
     return range(first, first + options.repeat)
 
 
-def check_profile_covers(path: Path, scenario: Scenario, strategy: Strategy) -> None:
+def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
     """Raise InputError, naming the file, for what the profile lacks."""
     try:
-        profiled_workers(scenario, strategy)
+        profiled_workers(setup, strategy)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def live_view(doing: str, scenario: Scenario, strategy: Strategy, seed: int) -> LiveView:
+def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> LiveView:
     """What a real run shows while it goes on."""
-    return LiveView(f"{doing} {strategy}, seed {seed}", scenario, strategy, scenario.real.report_interval_s)
+    return LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, setup.scenario.real.report_interval_s)
 
 
 class TrialProgress(ProgressLine):
     """Progress of one simulated run, by the iterations that its trials have done."""
 
-    def __init__(self, what: str, scenario: Scenario) -> None:
-        super().__init__(what, sum(e.population * e.stop_iterations for e in scenario.workload_spec().experiments))
+    def __init__(self, what: str, setup: Setup) -> None:
+        super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
 
     def listen(self, state: State, event: Event) -> None:
         if isinstance(event, SegmentEnded):
@@ -104,7 +105,7 @@ class TrialProgress(ProgressLine):
 def report_runs(
     options: argparse.Namespace,
     emit: Emit,
-    scenario: Scenario,
+    setup: Setup,
     command: str,
     runs: Sequence[tuple[RunResult, State]],
     folder: Path,
@@ -115,7 +116,7 @@ def report_runs(
     what has been written before stays."""
     metrics = [run.metrics for run, _ in runs]
     document = {
-        **scenario_facts(scenario),
+        **scenario_facts(setup),
         "strategy": metrics[0].strategy,
         "folder": str(folder),
         "runs": [
@@ -132,10 +133,10 @@ def report_runs(
     if not (keep and (folder / SUMMARY_NAME).exists()):
         write_summary(folder, command, document)
         backend = "simulation" if command == "simulate" else "ray"
-        write_running_results(folder, scenario, backend, {metrics[0].strategy: metrics})
+        write_running_results(folder, setup, backend, {metrics[0].strategy: metrics})
 
     def table() -> None:
-        print_heading(f"{scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}", scenario)
+        print_heading(f"{setup.scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}", setup)
         show(tables.trials_table(runs[-1][1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
@@ -155,9 +156,9 @@ def finish(
         say(f"results: {where}")
 
 
-def print_heading(text: str, scenario: Scenario) -> None:
+def print_heading(text: str, setup: Setup) -> None:
     """Print the heading of a table; it says when nodes are paced or data is synthetic."""
-    notes = [note for note, so in (("paced", scenario.paced), ("synthetic data", scenario.synthetic)) if so]
+    notes = [note for note, so in (("paced", setup.paced), ("synthetic data", setup.synthetic)) if so]
     text += f" ({', '.join(notes)})" if notes else ""
     say(text, style="bold")
 

@@ -19,8 +19,8 @@ from hetsched.report import tables
 from hetsched.report.folder import new_folder, write_summary
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.loading import load
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import Setup
 from hetsched.studies import ablation
 from hetsched.studies.one_run import carry_out
 
@@ -38,29 +38,29 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate one strategy; logs and figures go to the results folder. Repetitions use the seeds from --seed on. With
     --ablate, print instead what start-up, restore, evaluation, checkpoint, noise, sharing, dispatch and faults
     contribute to the makespan, each by leaving it out under the same seeds."""
-    scenario = load(options.scenario)
+    setup = load_setup(options.scenario)
     strategy = parse_strategy(options.strategy)
-    check_profile_covers(options.scenario, scenario, strategy)
+    check_profile_covers(options.scenario, setup, strategy)
     if options.ablate:
-        ablate(options, emit, scenario, strategy)
+        ablate(options, emit, setup, strategy)
         return
-    folder = new_folder(options.out, "simulate", scenario)
+    folder = new_folder(options.out, "simulate", setup)
     runs = []
-    for seed in seeds_of(options, scenario):
+    for seed in seeds_of(options, setup.scenario):
         home = folder if options.repeat == 1 else folder / f"seed-{seed}"
-        with TrialProgress(f"simulating seed {seed}", scenario) as progress:
-            runs.append(carry_out("sim", scenario, strategy, seed, home, progress.listen))
-    report_runs(options, emit, scenario, "simulate", runs, folder)
+        with TrialProgress(f"simulating seed {seed}", setup) as progress:
+            runs.append(carry_out("sim", setup, strategy, seed, home, progress.listen))
+    report_runs(options, emit, setup, "simulate", runs, folder)
 
 
-def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy: Strategy) -> None:
+def ablate(options: argparse.Namespace, emit: Emit, setup: Setup, strategy: Strategy) -> None:
     """Simulate with each part of the world left out in turn."""
-    seeds = seeds_of(options, scenario)
-    folder = new_folder(options.out, "ablate", scenario)
-    with ProgressLine("simulating", len(ablation.variants(scenario)) * len(seeds)) as progress:
-        found = ablation.ablate(scenario, strategy, seeds, folder, progress.advance)
+    seeds = seeds_of(options, setup.scenario)
+    folder = new_folder(options.out, "ablate", setup)
+    with ProgressLine("simulating", len(ablation.variants(setup)) * len(seeds)) as progress:
+        found = ablation.ablate(setup, strategy, seeds, folder, progress.advance)
     document = {
-        **scenario_facts(scenario),
+        **scenario_facts(setup),
         "strategy": str(strategy),
         "seeds": list(seeds),
         "folder": str(folder),
@@ -69,7 +69,8 @@ def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy
     write_summary(folder, "ablate", document)
 
     def table() -> None:
-        print_heading(f"{scenario.name}: what the makespan of {strategy} is made of ({len(seeds)} seeds)", scenario)
+        name = setup.scenario.name
+        print_heading(f"{name}: what the makespan of {strategy} is made of ({len(seeds)} seeds)", setup)
         show(tables.ablation_table(found))
 
     finish(options, emit, document, table, folder)

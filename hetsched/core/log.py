@@ -55,16 +55,15 @@ class LogWriter:
     def commit(self) -> None:
         """What is in the log so far is complete: write it, but for what is held."""
         if self._durable or len(self._waiting) >= self.EVENTS_AT_ONCE:
-            end = self._held[0][0] - self._written if self.holds else len(self._waiting)
+            end = self._held[0][0] - self._written if self.holds() else len(self._waiting)
             self._write_out(end)
 
     def hold(self, ready: Callable[[], bool]) -> None:
         """Write nothing of what comes from now on before it is `ready`, which is asked at every commit."""
         self._held.append((self._written + len(self._waiting), ready))
 
-    @property
     def holds(self) -> bool:
-        """Whether anything is held now."""
+        """Whether anything is still held. Asks what is held whether it is ready, and lets go of what is."""
         while self._held and self._held[0][1]():
             self._held.popleft()
         return bool(self._held)

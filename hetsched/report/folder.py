@@ -7,23 +7,23 @@ from typing import Any
 
 from hetsched.analysis.metrics import Metrics
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.policy_error import write_json
 
 SUMMARY_NAME = "summary.json"
 
 
-def new_folder(out: Path | None, command: str, scenario: Scenario) -> Path:
+def new_folder(out: Path | None, command: str, setup: Setup) -> Path:
     """A new folder: `out`, or `results/<scenario>-<command>-<date and time>`, with the scenario as resolved in it.
 
     Raises InputError if `out` is there already and not empty, or cannot be made.
     """
-    folder = out or _unused(Path("results") / f"{scenario.name}-{command}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = out or _unused(Path("results") / f"{setup.scenario.name}-{command}-{datetime.now():%Y%m%d-%H%M%S}")
     try:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"--out {folder}: is not empty, and results are never overwritten; name a new folder")
         folder.mkdir(parents=True, exist_ok=True)
-        scenario.save(folder)
+        setup.save(folder)
     except OSError as error:
         raise InputError(f"--out {folder}: cannot be made: {error.strerror}") from error
     return folder
@@ -34,9 +34,10 @@ def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": version("hetsched"), **document})
 
 
-def write_running_results(folder: Path, scenario: Scenario, backend: str, runs: dict[str, list[Metrics]]) -> None:
-    """`Running_Results.txt`, the summary of HRFS, the predecessor: average runtime and accuracy over repetitions."""
-    lines = [f"scenario = {scenario.name}", f"backend = {backend}{' (paced)' * scenario.paced}"]
+def write_running_results(folder: Path, setup: Setup, backend: str, runs: dict[str, list[Metrics]]) -> None:
+    """`Running_Results.txt`, the seed system's summary: average runtime and accuracy over repetitions."""
+    scenario = setup.scenario
+    lines = [f"scenario = {scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if scenario.workload.trace is not None:
         lines.append(f"trace = {scenario.workload.trace}")
     for experiment in (e for table in scenario.workload.experiments for e in table.experiments()):

@@ -35,7 +35,7 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
@@ -98,15 +98,15 @@ class LiveView:
     def __init__(
         self,
         what: str,
-        scenario: Scenario,
+        setup: Setup,
         strategy: Strategy,
         every_s: float,
         *,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what = what + " (paced)" * scenario.paced
-        self._bound_s = _bound_s(scenario, strategy)
+        self._what = what + " (paced)" * setup.paced
+        self._bound_s = _bound_s(setup, strategy)
         self._every_s = every_s
         self._console = console or Console(stderr=True)
         self._clock = clock
@@ -236,11 +236,11 @@ class LiveView:
         return f"{done}; about {forecast.left_s:,.0f} s to go, {forecast.total_s:,.0f} s in all{against}"
 
 
-def _bound_s(scenario: Scenario, strategy: Strategy) -> float | None:
+def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
     """What no schedule of all iterations on the workers of the strategy can beat; None if the profile does not say."""
-    workload, devices = scenario.workload_spec(), worker_devices(scenario.workers(strategy))
+    devices = worker_devices(setup.workers(strategy))
     try:
-        return workload_bounds(workload, devices, scenario.times).makespan_s
+        return workload_bounds(setup.workload, devices, setup.times).makespan_s
     except HetschedError:  # the profile does not say, or the linear program is not solved: it is for show only
         return None
 

@@ -7,7 +7,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialKind
 from hetsched.errors import InputError, nearest
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 
 
 def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
@@ -23,13 +23,13 @@ def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
     return Strategy(allocation_name, scheduling_name)
 
 
-def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
+def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
     """The strategy's workers. Raises InputError for a pair of trial and worker that the simulator would need and
     the profile lacks, and for trials that no worker may run."""
-    workers = scenario.workers(strategy)
+    workers = setup.workers(strategy)
     types = Counter(worker.type for worker in workers)
     single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
-    for experiment in scenario.workload_spec().experiments:
+    for experiment in setup.workload.experiments:
         usable = [worker_type for worker_type in types if experiment.may_use(worker_type.device)]
         if not usable:
             raise InputError(
@@ -49,16 +49,16 @@ def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
             )
         gangs = [worker_type.gang(experiment.gang) for worker_type in usable]
         for kind in experiment.kinds:
-            missing = [gang for gang in gangs if scenario.times.seconds_per_iteration(kind, gang) is None]
+            missing = [gang for gang in gangs if setup.times.seconds_per_iteration(kind, gang) is None]
             # A gang does not run on types without an entry, which is how profiles say that it does not fit into their
             # memory (Gavel's ResNet-50 at batch 128 on K80s): see StateView.usable. It must run somewhere.
             if missing and (experiment.gang == 1 or missing == gangs):
-                raise InputError(_missing_entry(scenario, kind, experiment.id, str(missing[0])))
+                raise InputError(_missing_entry(setup, kind, experiment.id, str(missing[0])))
     return workers
 
 
-def _missing_entry(scenario: Scenario, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:
-    rows = scenario.times.rows
+def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:
+    rows = setup.times.rows
     key = f"workload.experiments.{experiment}"
     for word, known, field in (
         (kind.model, {row.model for row in rows}, "model"),

@@ -152,10 +152,10 @@ def _deal(
     if iterations > MOST_ITERATIONS:
         raise InputError(f"{job.line}: {seconds:g} s of {kind} make {iterations} iterations, over {MOST_ITERATIONS}")
     return Experiment(
-        ExperimentId(f"job{job.id}"),
-        kind.model,
-        kind.dataset,
-        (kind.batch_size,),
+        id=ExperimentId(f"job{job.id}"),
+        model=kind.model,
+        dataset=kind.dataset,
+        batch_sizes=(kind.batch_size,),
         population=1,
         stop_iterations=iterations,
         stop_accuracy=None,

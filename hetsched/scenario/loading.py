@@ -11,54 +11,60 @@ from pydantic_core import ErrorDetails
 from hetsched import allocation, scheduling
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
-from hetsched.scenario.tables import DISCOVER
+from hetsched.scenario.scenario import Scenario, Setup
+from hetsched.scenario.workload_tables import DISCOVER
 
 Discover = Callable[[str | None], list[dict[str, Any]]]
 """From the address that the scenario has to the tables of the nodes that are there."""
 
 
 def load(path: Path, discover: Discover | None = None) -> Scenario:
-    """Read and check a scenario; its nodes come from `discover` if it says `cluster = "discover"`.
+    """The scenario of a file, checked as `load_setup` does."""
+    return load_setup(path, discover).scenario
+
+
+def load_setup(path: Path, discover: Discover | None = None) -> Setup:
+    """Read and check a scenario and all that it names; its nodes come from `discover` if it says
+    `cluster = "discover"`.
 
     Raises InputError, a line a problem, for whatever is wrong in it.
     """
+    document = _read(path)
+    if isinstance(said := document.get("cluster"), str):
+        document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
     try:
-        document = tomllib.loads(path.read_text())
+        scenario = Scenario.of(document, path.parent)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
+    try:
+        _check_names(scenario)
+        return scenario.resolve()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"{path}: cannot read the scenario: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
-    if isinstance(said := document.get("cluster"), str):
-        document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
-    try:
-        scenario = Scenario.model_validate(document)
-    except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
-    scenario._folder = path.parent
-    try:
-        for name in scenario.strategies:
-            parse_strategy(name, where="strategies")
-        if scenario.baseline is not None:
-            parse_strategy(scenario.baseline, where="baseline")
-        for name, options in scenario.allocation.items():
-            allocation.policies.create(name, options)
-        for name, options in scenario.scheduling.items():
-            scheduling.policies.create(name, options)
-        scenario.learning_model()
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    try:
-        scenario.times  # noqa: B018  (reads the sources)
-    except InputError as error:
-        raise InputError(f"{path}: profile.sources: {error}") from error
-    try:
-        scenario.workload_spec()  # reads the trace
-    except InputError as error:
-        raise InputError(f"{path}: workload.trace: {error}") from error
-    return scenario
+
+
+def _check_names(scenario: Scenario) -> None:
+    """Raise InputError, naming the key, for a policy or a learning model that there is not, or a wrong option."""
+    for name in scenario.strategies:
+        parse_strategy(name, where="strategies")
+    if scenario.baseline is not None:
+        parse_strategy(scenario.baseline, where="baseline")
+    for name, options in scenario.allocation.items():
+        allocation.policies.create(name, options)
+    for name, options in scenario.scheduling.items():
+        scheduling.policies.create(name, options)
+    scenario.learning_model()
 
 
 def _discovered(path: Path, document: dict[str, Any], said: str, discover: Discover | None) -> list[dict[str, Any]]:

@@ -13,6 +13,19 @@ from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
 
 
+def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
+    """The rows of shipped profiles, by name, and of CSV files relative to the folder.
+
+    Raises InputError for a source that is not there, and for a pair that two of them have.
+    """
+    rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
+    for source in sources:
+        for row in _read_source(source, folder):
+            if rows.setdefault((row.kind, row.worker_type), row) is not row:
+                raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
+    return list(rows.values())
+
+
 def _read_source(source: str, folder: Path) -> list[ProfileRow]:
     shipped = {
         entry.name.removesuffix(".csv"): entry

@@ -1,31 +1,34 @@
-"""Scenarios: the TOML file <-> validated objects.
+"""A scenario as it is written, and as it is resolved: a frozen value with everything that its files say.
 
 Every problem in a file is one line that names the file, the key, what was expected and, for a name, the
 nearest right spelling.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import tomli_w
+from msgspec.structs import replace
 from pydantic import Field, PrivateAttr, model_validator
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
+from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
-from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerType
+from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.learning import LearningModel
-from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.problem import Problem
+from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Experiment, TrialKind, Workload
+from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest
 from hetsched.scenario.job_traces import write_jobs
-from hetsched.scenario.profile_files import _read_source, write_profile
+from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.tables import (
     CheckpointsTable,
-    ClusterTable,
     Count,
     FaultsTable,
     LearningTable,
@@ -35,13 +38,16 @@ from hetsched.scenario.tables import (
     PolicyOptions,
     ProfileTable,
     RealTable,
-    WorkloadTable,
-    _Table,
+    Table,
 )
+from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 
 
-class Scenario(_Table):
-    """A cluster, a workload, a profile and what to compare. Load one with `load`."""
+class Scenario(Table):
+    """A cluster, a workload, a profile and what to compare, as a TOML file says it.
+
+    `load` reads one, `Scenario.of` makes one of a dictionary. `resolve` reads the files that it names.
+    """
 
     name: Name
     strategies: list[str] = Field(min_length=1)
@@ -83,63 +89,97 @@ class Scenario(_Table):
         return self
 
     _folder: Path = PrivateAttr(default=Path())
-    _times: StepTimes | None = PrivateAttr(default=None)
-    _jobs: list[Experiment] | None = PrivateAttr(default=None)
-    _kept_workers: dict[str, list[Worker]] = PrivateAttr(default_factory=dict)
 
-    @property
-    def charged_times(self) -> StepTimes:
-        """The profile without the costs that `[overheads]` leaves out: what the simulator charges, and policies
-        expect."""
-        left_out = self.overheads.left_out
-        return self.times.without(left_out) if left_out else self.times
+    @classmethod
+    def of(cls, tables: Mapping[str, Any], folder: Path = Path()) -> Self:
+        """The scenario of these tables; the files that it names are relative to the folder.
 
-    @property
-    def times(self) -> StepTimes:
-        """The profile. Raises InputError for a source that is not there."""
-        if self._times is None:
-            rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
-            for source in self.profile.sources:
-                for row in _read_source(source, self._folder):
-                    if rows.setdefault((row.kind, row.worker_type), row) is not row:
-                        raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
-            self._times = StepTimes(rows.values(), extrapolate=self.profile.extrapolate)
-        return self._times
+        Raises pydantic.ValidationError for what no scenario says.
+        """
+        return cls.model_validate(tables, context=folder)
 
-    def cluster_spec(self) -> ClusterSpec:
-        return ClusterSpec(
-            tuple(
-                Node(
-                    NodeId(name),
-                    table.cores,
-                    table.gpus,
-                    table.gpu_type,
-                    self.real.time_scale * table.pace if table.pace else None,
-                    table.address,
-                )
-                for table in self.cluster.nodes
-                for name in table.names()
-            )
-        )
+    def model_post_init(self, context: Path | None, /) -> None:
+        if context is not None:
+            self._folder = context
 
-    def workload_spec(self) -> Workload:
-        """The experiments in the order of their arrival. Raises InputError for a trace that cannot be read."""
-        experiments = self.workload.listed_experiments()
-        if self._jobs is None:
-            self._jobs = self.workload.read_trace(self._folder, self.times)
-        jobs = {job.id for job in self._jobs}
-        for experiment in experiments:
-            if experiment.id in jobs:
-                raise InputError(f"the trace has a job called {experiment.id!r}, and so is an experiment: rename it")
-        return Workload(tuple(sorted(experiments + self._jobs, key=lambda experiment: experiment.arrival_s)))
+    def path(self, name: str) -> Path:
+        """Where a file is that the scenario names."""
+        return self._folder / name
+
+    def resolve(self) -> "Setup":
+        """Read the profile and the trace, once. Raises InputError, naming the key, if one cannot be read."""
+        try:
+            times = StepTimes(read_sources(self.profile.sources, self._folder), extrapolate=self.profile.extrapolate)
+        except InputError as error:
+            raise InputError(f"profile.sources: {error}") from error
+        try:
+            return Setup.of(self, times, self.workload.read_trace(self._folder, times))
+        except InputError as error:
+            raise InputError(f"workload.trace: {error}") from error
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
         """A new scheduling policy of the strategy, with the scenario's options for it."""
         return scheduling.policies.create(strategy.scheduling, self.scheduling.get(strategy.scheduling, {}))
 
+    def allocation_policy(self, strategy: Strategy) -> AllocationPolicy:
+        """A new allocation policy of the strategy, with the scenario's options for it."""
+        return allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
+
     def learning_model(self) -> LearningModel:
         """The learning-curve model. Raises InputError if there is none of that name, or an option is wrong."""
         return learning.models.create(self.learning.model, self.learning.options)
+
+    def to_toml(self) -> str:
+        """The scenario with every default written out."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def replace(self, **changes: Any) -> "Scenario":
+        """A copy with some top-level values changed (already validated ones)."""
+        return self.model_copy(update=changes)
+
+
+class Setup(Problem, frozen=True, kw_only=True):
+    """A scenario with all that it names read: what every backend, study and report takes.
+
+    `charged_times` are the profile without the costs that `[overheads]` leaves out: what the simulator charges, and
+    policies expect. `jobs` are those of the trace. `synthetic`: some experiment trains on the stand-in for a real data
+    set. The `frozen_workers` of an allocation policy are those that it has made before.
+    """
+
+    scenario: Scenario
+    charged_times: StepTimes
+    jobs: tuple[Experiment, ...]
+    paced: bool
+    synthetic: bool
+    frozen_workers: Mapping[str, tuple[Worker, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        scenario: Scenario,
+        times: StepTimes,
+        jobs: Iterable[Experiment] = (),
+        frozen_workers: Mapping[str, tuple[Worker, ...]] = MappingProxyType({}),
+    ) -> Self:
+        """Of a scenario, a profile and the jobs of a trace that were read, or made.
+
+        Raises InputError if a job and an experiment have one name.
+        """
+        jobs, left_out = tuple(jobs), scenario.overheads.left_out
+        workload = scenario.workload.workload(jobs)
+        return cls(
+            scenario=scenario,
+            cluster=scenario.cluster.cluster(scenario.real.time_scale),
+            workload=workload,
+            times=times,
+            charged_times=times.without(left_out) if left_out else times,
+            target_accuracy=scenario.metrics.target_accuracy,
+            deadline_s=scenario.metrics.deadline_s,
+            jobs=jobs,
+            paced=any(node.pace for node in scenario.cluster.nodes),
+            synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
+            frozen_workers=dict(frozen_workers),
+        )
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
@@ -147,67 +187,52 @@ class Scenario(_Table):
         Raises PolicyError, naming the policy, if they cannot be or the policy raises, and InputError if the policy says
         that cluster, workload or profile do not suit it.
         """
-        if strategy.allocation in self._kept_workers:
-            return list(self._kept_workers[strategy.allocation])
-        cluster, workload = self.cluster_spec(), self.workload_spec()
-        policy = allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
+        if strategy.allocation in self.frozen_workers:
+            return list(self.frozen_workers[strategy.allocation])
+        policy = self.scenario.allocation_policy(strategy)
         try:
-            workers = list(policy.workers(cluster, workload, self.times))
+            workers = list(policy.workers(self.cluster, self.workload, self.times))
         except InputError:
             raise
         except (Exception, SystemExit) as error:
             name = f"allocation policy {strategy.allocation!r}"
             raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
-        check_allocation(strategy.allocation, cluster, workers)
+        check_allocation(strategy.allocation, self.cluster, workers)
         return workers
 
-    @property
-    def paced(self) -> bool:
-        return any(node.pace for node in self.cluster.nodes)
+    def replace(self, **changes: Any) -> "Setup":
+        """With some top-level values of the scenario changed (already validated ones).
 
-    @property
-    def synthetic(self) -> bool:
-        """Whether some experiment trains on the stand-in for a real data set."""
-        return any(experiment.dataset == "synthetic" for experiment in self.workload_spec().experiments)
+        Profile and trace stay as they were read: to read others, change the scenario and resolve that.
+        """
+        return Setup.of(self.scenario.replace(**changes), self.times, self.jobs, self.frozen_workers)
 
-    def to_toml(self) -> str:
-        """The scenario with every default written out."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+    def replace_times(self, times: StepTimes) -> "Setup":
+        """With `times` in place of the profile. The jobs of the trace stay as they were dealt."""
+        return Setup.of(self.scenario, times, self.jobs, self.frozen_workers)
+
+    def freeze_workers(self, strategies: Iterable[Strategy]) -> "Setup":
+        """With the workers that these strategies' allocation policies make now: neither other step times nor another
+        workload will change them."""
+        return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
     def save(self, folder: Path) -> None:
         """Write `scenario.toml`, every default written out, `profile.csv` and a copy of the trace: all that another
         run needs."""
         folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
-        complete = self.replace(profile=self.profile.model_copy(update={"sources": ["profile.csv"]}))
-        if self.workload.trace is not None:
+        scenario = self.scenario
+        complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": ["profile.csv"]}))
+        if scenario.workload.trace is not None:
             saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
-            if self.workload.trace_models is None:
-                (folder / "trace.csv").write_bytes((self._folder / self.workload.trace).read_bytes())
+            if scenario.workload.trace_models is None:
+                (folder / "trace.csv").write_bytes(scenario.path(scenario.workload.trace).read_bytes())
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
-                self.workload_spec()
-                write_jobs(folder / "trace.csv", self._jobs or [])
-            complete = complete.replace(workload=self.workload.model_copy(update=saved))
+                write_jobs(folder / "trace.csv", self.jobs)
+            complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
         (folder / "scenario.toml").write_text(complete.to_toml())
 
-    def replace(self, **changes: Any) -> "Scenario":
-        """A copy with some top-level values changed (already validated ones)."""
-        copy = self.model_copy(update=changes)
-        if "profile" in changes:
-            copy._times = None
-        if "workload" in changes:
-            copy._jobs = None
-        return copy
 
-    def replace_times(self, times: StepTimes) -> "Scenario":
-        """A copy that uses `times` in place of its profile's sources."""
-        copy = self.model_copy()
-        copy._times = times
-        return copy
-
-    def keep_workers(self, strategies: Iterable[Strategy]) -> "Scenario":
-        """A copy in which these strategies' allocation policies have decided: neither other step times nor another
-        workload, in copies of it, change their workers."""
-        copy = self.model_copy()
-        copy._kept_workers = {strategy.allocation: self.workers(strategy) for strategy in strategies}
-        return copy
+def resolved(scenario: Scenario | Setup) -> Setup:
+    """At the door of a study: the scenario, read if it was not yet."""
+    return scenario.resolve() if isinstance(scenario, Scenario) else scenario

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.one_run import carry_out
 
@@ -41,23 +41,23 @@ class Ablation(Struct, frozen=True):
     iterations: float
 
 
-def variants(scenario: Scenario) -> dict[str, Scenario]:
+def variants(setup: Setup) -> dict[str, Setup]:
     """The scenario as it is, without each part that it has, and without all of them."""
-    overheads = scenario.overheads
-    found = {WHOLE: scenario}
+    overheads, faults = setup.scenario.overheads, setup.scenario.faults
+    found = {WHOLE: setup}
     for name, off in _OFF.items():
         if getattr(overheads, name) != off:
-            found[f"without {name.removesuffix('_s')}"] = scenario.replace(
+            found[f"without {name.removesuffix('_s')}"] = setup.replace(
                 overheads=overheads.model_copy(update={name: off})
             )
-    if scenario.faults != FaultsTable():
-        found["without faults"] = scenario.replace(faults=FaultsTable())
-    found[BARE] = scenario.replace(overheads=OverheadsTable.model_validate(_OFF), faults=FaultsTable())
+    if faults != FaultsTable():
+        found["without faults"] = setup.replace(faults=FaultsTable())
+    found[BARE] = setup.replace(overheads=OverheadsTable.model_validate(_OFF), faults=FaultsTable())
     return found
 
 
 def ablate(
-    scenario: Scenario,
+    setup: Setup,
     strategy: Strategy,
     seeds: Sequence[int],
     folder: Path,
@@ -65,7 +65,7 @@ def ablate(
 ) -> dict[str, Ablation]:
     """Simulate every variant under every seed, with the same luck; the logs go to `folder`."""
     runs: dict[str, list[Metrics]] = {}
-    for name, variant in variants(scenario).items():
+    for name, variant in variants(setup).items():
         runs[name] = []
         variant.save(folder / name.replace(" ", "-"))  # for `hetsched replay`
         for seed in seeds:

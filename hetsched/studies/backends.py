@@ -12,7 +12,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.entry_points import load_part
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 
 Listener = Callable[[State, Event], None]
 
@@ -39,7 +39,7 @@ class Backend(Protocol):
 
     def __call__(
         self,
-        scenario: Scenario,
+        setup: Setup,
         strategy: Strategy,
         seed: int,
         folder: Path,
@@ -48,19 +48,19 @@ class Backend(Protocol):
 
 
 def begin(
-    dispatcher: Dispatcher, name: str, scenario: Scenario, strategy: Strategy, seed: int, workers: Iterable[Worker]
+    dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
     """Record how a run starts, on every backend: what it is, and its workers. Set the policy up for it."""
-    dispatcher.record(RunStarted(0.0, scenario.name, str(strategy), name, seed, scenario.paced, scenario.synthetic))
+    dispatcher.record(RunStarted(0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic))
     for worker in workers:
         dispatcher.record(WorkerJoined(0.0, worker))
-    set_up(dispatcher, scenario, strategy, seed)
+    set_up(dispatcher, setup, strategy, seed)
 
 
-def set_up(dispatcher: Dispatcher, scenario: Scenario, strategy: Strategy, seed: int) -> None:
+def set_up(dispatcher: Dispatcher, setup: Setup, strategy: Strategy, seed: int) -> None:
     """Set the policy up for the run, on every backend."""
     rng = stream(seed, "policy", strategy.scheduling)
-    dispatcher.set_up(scenario.cluster_spec(), scenario.workload_spec(), rng)
+    dispatcher.set_up(setup.cluster, setup.workload, rng)
 
 
 @cache  # looking for entry points takes milliseconds

@@ -14,7 +14,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.entry_points import load_part
 from hetsched.domain.registry import Strategy, load_file
 from hetsched.errors import HetschedError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
 
 @contextmanager
 def fan_out(
-    scenario: Scenario,
+    scenario: Scenario | Setup,
     jobs: int | None = None,
     policy_files: Sequence[Path] = (),
     ray_address: str | None = None,
@@ -56,18 +56,19 @@ def fan_out(
     `policy_files` are loaded in every process. Raises InputError if there is no such cluster,
     and HetschedError if a process dies.
     """
+    setup = resolved(scenario)
     if ray_address is not None:
         cluster: Cluster = load_part("hetsched.executors", "ray", "--ray")
         with cluster(ray_address, jobs) as parallel:
-            yield _Away(parallel, scenario, policy_files)
+            yield _Away(parallel, setup, policy_files)
     elif jobs == 1:
-        yield lambda tasks, folder: ((task, _simulate(scenario, task, folder)) for task in tasks)
+        yield lambda tasks, folder: ((task, _simulate(setup, task, folder)) for task in tasks)
     else:
         from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
 
         try:
             with Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel:
-                yield _OnCores(parallel, scenario, policy_files)
+                yield _OnCores(parallel, setup, policy_files)
         except BrokenProcessPool as error:
             raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
 
@@ -75,9 +76,9 @@ def fan_out(
 class _OnCores:
     """The processes write the logs."""
 
-    def __init__(self, parallel: "Parallel", scenario: Scenario, policy_files: Sequence[Path]) -> None:
+    def __init__(self, parallel: "Parallel", setup: Setup, policy_files: Sequence[Path]) -> None:
         self._parallel = parallel
-        self._common = (pickle.dumps(scenario), tuple((p.resolve(), p.stat().st_mtime_ns) for p in policy_files))
+        self._common = (pickle.dumps(setup), tuple((p.resolve(), p.stat().st_mtime_ns) for p in policy_files))
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         calls = (_call(_simulate_here, task, folder.resolve(), *self._common) for task in tasks)
@@ -88,9 +89,9 @@ class _OnCores:
 class _Away:
     """There may be no disk that all nodes see: policy files travel there, and logs back, with the tasks."""
 
-    def __init__(self, parallel: "Parallel", scenario: Scenario, policy_files: Sequence[Path]) -> None:
+    def __init__(self, parallel: "Parallel", setup: Setup, policy_files: Sequence[Path]) -> None:
         self._parallel = parallel
-        self._common = (pickle.dumps(scenario), tuple((path.name, path.read_bytes()) for path in policy_files))
+        self._common = (pickle.dumps(setup), tuple((path.name, path.read_bytes()) for path in policy_files))
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
@@ -112,30 +113,28 @@ def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., 
 
 
 def _simulate_here(
-    task: Task, folder: Path, scenario: bytes, policy_files: tuple[tuple[Path, int], ...]
+    task: Task, folder: Path, setup: bytes, policy_files: tuple[tuple[Path, int], ...]
 ) -> tuple[Task, RunResult]:
     _load(policy_files)
-    return task, _simulate(_unpacked(scenario), task, folder)
+    return task, _simulate(_unpacked(setup), task, folder)
 
 
-def _simulate_away(
-    task: Task, scenario: bytes, sources: tuple[tuple[str, bytes], ...]
-) -> tuple[Task, RunResult, bytes]:
+def _simulate_away(task: Task, setup: bytes, sources: tuple[tuple[str, bytes], ...]) -> tuple[Task, RunResult, bytes]:
     _load_sources(sources)
     with TemporaryDirectory() as folder:
-        run = _simulate(_unpacked(scenario), task, Path(folder))
+        run = _simulate(_unpacked(setup), task, Path(folder))
         return task, run, run.log.read_bytes()
 
 
-def _simulate(scenario: Scenario, task: Task, folder: Path) -> RunResult:
-    run, _ = carry_out("sim", scenario, task.strategy, task.seed, run_folder(folder, *task))
+def _simulate(setup: Setup, task: Task, folder: Path) -> RunResult:
+    run, _ = carry_out("sim", setup, task.strategy, task.seed, run_folder(folder, *task))
     return run
 
 
 @lru_cache(maxsize=1)
-def _unpacked(scenario: bytes) -> Scenario:
-    """Once a process: so what a scenario has looked up in its profile serves the next run, too."""
-    unpacked: Scenario = pickle.loads(scenario)
+def _unpacked(setup: bytes) -> Setup:
+    """Once per process: so what a run has looked up in the profile serves the next run, too."""
+    unpacked: Setup = pickle.loads(setup)
     return unpacked
 
 

@@ -8,7 +8,7 @@ from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.backends import Listener, backend
 
 
@@ -23,23 +23,24 @@ class RunResult(NamedTuple):
 
 
 def carry_out(
-    name: str, scenario: Scenario, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
+    name: str, scenario: Scenario | Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
 ) -> tuple[RunResult, State]:
     """Run a strategy on the backend of that name, and return also the state that it ended in.
 
     `folder` must not hold a log yet, but for a real run that is to go on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    measurement = Measurement(scenario)
+    setup = resolved(scenario)
+    measurement = Measurement(setup)
     follow = measurement if listen is None else _both(measurement, listen)
-    outcome = backend(name)(scenario, strategy, seed, folder, follow)
+    outcome = backend(name)(setup, strategy, seed, folder, follow)
     metrics = measurement.metrics(outcome.state)
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 
 
-def look_up(scenario: Scenario, log: Path) -> tuple[RunResult, State]:
+def look_up(setup: Setup, log: Path) -> tuple[RunResult, State]:
     """A run that was carried out before, and the state that it ended in, by its log."""
-    measurement, state = Measurement(scenario), State()
+    measurement, state = Measurement(setup), State()
     for event in read_log(log):
         state.apply(event)
         measurement(state, event)

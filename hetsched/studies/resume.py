@@ -35,7 +35,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import set_up
 
 logger = logging.getLogger(__name__)
@@ -177,27 +177,27 @@ class Remembered(NamedTuple):
     decision_s: float
 
 
-def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
+def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
     """A policy as it was at the end of the log: it is asked again wherever the run asked it.
 
     If it decides anything that the log does not say, it is another one than that of the run (it was mended), or does
     not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    policy, decisions, decision_s = _set_up(scenario, strategy, seed), 0, 0.0
+    policy, decisions, decision_s = _set_up(setup, strategy, seed), 0, 0.0
     for first, end in pairwise(parts_by_driver(events, begin)):
-        again = AskedAgain(policy, strategy.scheduling, scenario.times)
+        again = AskedAgain(policy, strategy.scheduling, setup.times)
         again.dispatcher.remember(events[:first])
         differences = (again.difference(call) for call in policy_calls(events[first:end], first))
         forgot = next(filter(None, differences), None)
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
-            return Remembered(_set_up(scenario, strategy, seed), forgot, decisions, decision_s)
+            return Remembered(_set_up(setup, strategy, seed), forgot, decisions, decision_s)
     return Remembered(policy, None, decisions, decision_s)
 
 
-def _set_up(scenario: Scenario, strategy: Strategy, seed: int) -> SchedulingPolicy:
-    policy = scenario.scheduling_policy(strategy)
-    set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
+def _set_up(setup: Setup, strategy: Strategy, seed: int) -> SchedulingPolicy:
+    policy = setup.scenario.scheduling_policy(strategy)
+    set_up(Dispatcher(State(), policy, strategy.scheduling, setup.times), setup, strategy, seed)
     return policy

@@ -18,7 +18,7 @@ from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
 
 Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
@@ -80,7 +80,7 @@ class Calibration(Struct, frozen=True):
     latency_s: float
 
 
-def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
+def probe_scenario(setup: Setup, workers: int) -> Setup:
     """A short run on the same cluster of the same kinds of trial: one trial more than workers, four segments each.
 
     Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured. Of more workers
@@ -97,10 +97,10 @@ def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
                 "pbt": experiment.pbt.model_copy(update={"enabled": True, "perturbation_interval": interval}),
             }
         )
-        for experiment in scenario.workload.experiments
+        for experiment in setup.scenario.workload.experiments
         for interval in [max(2, min(experiment.experiments()[0].interval // 2, experiment.stop_iterations // 4))]
     ]
-    return scenario.replace(workload=scenario.workload.model_copy(update={"experiments": experiments}))
+    return setup.replace(workload=setup.scenario.workload.model_copy(update={"experiments": experiments}))
 
 
 def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
@@ -180,24 +180,24 @@ def check_pace(workers: Iterable[Worker]) -> None:
             )
 
 
-def completed(calibration: Calibration, scenario: Scenario, workers: Iterable[Worker]) -> Calibration:
+def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker]) -> Calibration:
     """With a row for every kind of trial on every type of worker.
 
     What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
     that profile. Raises InputError for a pair that the profile does not know either.
     """
     rows = {(row.kind, row.worker_type): row for row in calibration.rows}
-    kinds = [kind for experiment in scenario.workload_spec().experiments for kind in experiment.kinds]
+    kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
     for worker in dict.fromkeys(worker.type._replace(pace=None) for worker in workers):
         seen = [row for (_, there), row in rows.items() if there == worker]
         for kind in kinds:
             if (kind, worker) in rows:
                 continue
-            wanted = scenario.times.seconds_per_iteration(kind, worker)
+            wanted = setup.times.seconds_per_iteration(kind, worker)
             slower = [
                 row.seconds_per_iteration / profiled
                 for row in seen
-                if (profiled := scenario.times.seconds_per_iteration(row.kind, worker)) is not None
+                if (profiled := setup.times.seconds_per_iteration(row.kind, worker)) is not None
             ]
             if wanted is None or not slower:
                 raise InputError(
@@ -211,12 +211,12 @@ def completed(calibration: Calibration, scenario: Scenario, workers: Iterable[Wo
     return replace(calibration, rows=list(rows.values()))
 
 
-def calibrated(scenario: Scenario, calibration: Calibration) -> Scenario:
+def calibrated(setup: Setup, calibration: Calibration) -> Setup:
     """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    scenario = setup.scenario
     overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
-    return scenario.replace(overheads=overheads).replace_times(
-        StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
-    )
+    times = StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
+    return setup.replace(overheads=overheads).replace_times(times)
 
 
 class Repetition(NamedTuple):
