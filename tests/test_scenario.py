@@ -1,15 +1,18 @@
 """The scenario file: every mistake is one line with file, key, what was expected, and the nearest right spelling."""
 
+import pickle
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from hetsched.domain.cluster import WorkerType
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import OverheadsTable
 from tests.conftest import ROWS
 
 GOOD = """
@@ -117,9 +120,39 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
 
 def test_the_resolved_scenario_is_the_scenario(scenario_file: Path) -> None:
     scenario = load(scenario_file)
-    assert Scenario.of(tomllib.loads(scenario.to_toml())) == scenario
+    assert Scenario.of(tomllib.loads(scenario.to_toml()), scenario_file.parent) == scenario
 
 
 def test_nodes_are_counted_out(scenario_file: Path) -> None:
     scenario_file.write_text(GOOD.replace("cores = 2", "cores = 2\ncount = 3"))
     assert [node.id for node in load_setup(scenario_file).cluster] == ["a0", "a1", "a2"]
+
+
+def test_files_are_read_once(scenario_file: Path) -> None:
+    setup = load(scenario_file).resolve()
+    for file in (scenario_file, scenario_file.with_name("p.csv")):
+        file.unlink()
+    changed = setup.replace(overheads=OverheadsTable(start_up=False))
+    [experiment] = changed.workload.experiments
+    [kind] = experiment.kinds
+    assert changed.times is setup.times is setup.charged_times
+    costs = [times.costs(kind, WorkerType("cpu", 1, 0.0)) for times in (setup.charged_times, changed.charged_times)]
+    assert [cost.start_up_s for cost in costs] == [5.0, 0.0]
+    assert [cost.restore_s for cost in costs] == [0.5, 0.5]
+    with pytest.raises(InputError, match=r"profile.sources: 'p.csv' is neither"):
+        changed.scenario.resolve()
+
+
+def test_a_scenario_made_in_python_finds_its_files_in_the_folder_that_it_is_given(scenario_file: Path) -> None:
+    scenario = Scenario.of(tomllib.loads(GOOD), scenario_file.parent)
+    assert scenario.resolve().times.rows == load_setup(scenario_file).times.rows
+    with pytest.raises(InputError, match=r"profile.sources: 'p.csv' is neither"):
+        Scenario.of(tomllib.loads(GOOD)).resolve()
+
+
+def test_a_setup_travels_to_another_process(scenario_file: Path) -> None:
+    setup = load_setup(scenario_file).freeze_workers([parse_strategy("fusion+hrfs")])
+    copy = pickle.loads(pickle.dumps(setup))
+    assert (copy.scenario, copy.cluster, copy.workload) == (setup.scenario, setup.cluster, setup.workload)
+    assert copy.frozen_workers == setup.frozen_workers
+    assert copy.times.rows == setup.times.rows

@@ -299,7 +299,7 @@ def test_a_trace_of_experiments_is_simulated(tmp_path: Path, simulate_log: Simul
 
 
 def test_bursts_in_a_scenario() -> None:
-    workload = make_scenario(experiments=[{"name": "e", "count": 4}]).workload
+    workload = make_scenario(experiments=[{"name": "e", "count": 4}]).scenario.workload
     burst = type(workload).model_validate(
         workload.model_dump() | {"bursts": {"size": 2, "gap_s": 60.0, "gaps": "fixed"}}
     )
