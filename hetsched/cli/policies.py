@@ -1,10 +1,10 @@
 """`hetsched policies`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -16,6 +16,9 @@ from hetsched.domain.registry import Registry, load_file
 from hetsched.errors import HetschedError, InputError, nearest
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
+
+if TYPE_CHECKING:  # it needs Hypothesis, which only `policies check` does
+    from hetsched.testing import Verdict
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +60,10 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
         ) from error
     suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
     chosen = chosen_policies(options.policies)
-    found: dict[str, dict[str, list[testing.Verdict]]] = {}
-    with TemporaryDirectory() as folder, ProgressLine("checking", len(chosen)) as progress:
+    with TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)  # it would leave a folder here otherwise
         try:
-            for kind, name in chosen:
-                found.setdefault(kind, {})[name] = suites[kind](name, options.examples)
-                progress.advance(1, name)
+            found = _verdicts(chosen, suites, options.examples)
         finally:
             set_hypothesis_home_dir(None)
     failures = [v.failure for of_kind in found.values() for of in of_kind.values() for v in of if v.failure]
@@ -86,6 +86,18 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     if failures:
         policies = len({failure.policy for failure in failures})
         raise HetschedError(f"{policies} of {len(chosen)} policies do not conform ({len(failures)} checks failed)")
+
+
+def _verdicts(
+    chosen: Sequence[tuple[str, str]], suites: Mapping[str, Callable[[str, int], list["Verdict"]]], examples: int
+) -> dict[str, dict[str, list["Verdict"]]]:
+    """The verdicts on each of the chosen policies, by kind and name."""
+    found: dict[str, dict[str, list[Verdict]]] = {}
+    with ProgressLine("checking", len(chosen)) as progress:
+        for kind, name in chosen:
+            found.setdefault(kind, {})[name] = suites[kind](name, examples)
+            progress.advance(1, name)
+    return found
 
 
 def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:

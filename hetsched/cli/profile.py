@@ -41,9 +41,17 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
-    measure = load_part("hetsched.profilers", "torch", "profiling")
     for name in ("models", "batch_sizes", "cores"):  # a profile has one row for each
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
+    rows = measured_rows(options)
+    write_profile(options.out, rows)
+    document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
+    finish(options, emit, document, lambda: show(tables.profile_table(rows)), options.out)
+
+
+def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
+    """Measure every point. What has been measured is in the file after each; without a point there is no file."""
+    measure = load_part("hetsched.profilers", "torch", "profiling")
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
     measured: list[ProfileRow] = []
@@ -56,7 +64,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
             progress.advance(1, f"{row.kind} on {row.worker_type}: {row.seconds_per_iteration:.3g} s")
 
         try:
-            rows = measure(
+            rows: list[ProfileRow] = measure(
                 options.models,
                 options.batch_sizes,
                 options.cores,
@@ -71,10 +79,4 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         finally:
             if not measured:
                 options.out.unlink()
-    write_profile(options.out, rows)
-    document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
-
-    def table() -> None:
-        show(tables.profile_table(rows))
-
-    finish(options, emit, document, table, options.out)
+    return rows

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from msgspec import Struct
 
@@ -23,6 +24,36 @@ still be so with as many seeds more: what is rare may not have happened under th
 
 SIMILAR_WORK = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
+
+MEANS = (
+    "bound_s",
+    "bound_ratio",
+    "workers_bound_s",
+    "workers_bound_ratio",
+    "mean_jct_s",
+    "p99_jct_s",
+    "jct_bound_s",
+    "jct_bound_ratio",
+    "best_accuracy",
+    "utilisation",
+    "wasted_s",
+    "wasted_fraction",
+    "preemptions",
+    "migrations",
+    "exploits",
+    "segments",
+    "lost_segments",
+)
+"""Figures that every simulated run has: their means over the runs."""
+
+MEANS_OF_KNOWN = (
+    "time_to_target_s",
+    "accuracy_at_deadline",
+    "staleness",
+    "finish_time_fairness",
+    "mean_finish_time_fairness",
+)
+"""Figures that a run may not have: their means over the runs that have them."""
 
 Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
@@ -178,37 +209,22 @@ def _summarise(
         makespan_vs_baseline=makespan,
         speedup_vs_baseline=1.0 if makespan is None else makespan.ratio,
         verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
-        bound_s=fmean(_known(m.bound_s) for m in figures),
-        bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
-        workers_bound_s=fmean(_known(m.workers_bound_s) for m in figures),
-        workers_bound_ratio=fmean(_known(m.workers_bound_ratio) for m in figures),
-        mean_jct_s=fmean(_known(m.mean_jct_s) for m in figures),
         mean_jct_vs_baseline=jct,
-        p99_jct_s=fmean(_known(m.p99_jct_s) for m in figures),
-        jct_bound_s=fmean(_known(m.jct_bound_s) for m in figures),
-        jct_bound_ratio=fmean(_known(m.jct_bound_ratio) for m in figures),
-        best_accuracy=fmean(m.best_accuracy for m in figures),
-        time_to_target_s=_mean_of_known(m.time_to_target_s for m in figures),
         target_reached=sum(m.time_to_target_s is not None for m in figures),
-        accuracy_at_deadline=_mean_of_known(m.accuracy_at_deadline for m in figures),
-        utilisation=fmean(m.utilisation for m in figures),
-        wasted_s=fmean(m.wasted_s for m in figures),
-        wasted_fraction=fmean(m.wasted_fraction for m in figures),
-        staleness=_mean_of_known(m.staleness for m in figures),
-        finish_time_fairness=_mean_of_known(m.finish_time_fairness for m in figures),
-        mean_finish_time_fairness=_mean_of_known(m.mean_finish_time_fairness for m in figures),
-        preemptions=fmean(m.preemptions for m in figures),
-        migrations=fmean(m.migrations for m in figures),
         cores_used=figures[0].cores_used,
         cores=figures[0].cores,
         gpus_used=figures[0].gpus_used,
         gpus=figures[0].gpus,
-        exploits=fmean(m.exploits for m in figures),
         iterations=iterations,
-        segments=fmean(m.segments for m in figures),
-        lost_segments=fmean(m.lost_segments for m in figures),
         decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),
+        **_means(figures),
     )
+
+
+def _means(figures: Sequence[Metrics]) -> dict[str, Any]:
+    """The means over the runs, by the name of the figure."""
+    of_all = {name: fmean(_known(getattr(m, name)) for m in figures) for name in MEANS}
+    return of_all | {name: _mean_of_known(getattr(m, name) for m in figures) for name in MEANS_OF_KNOWN}
 
 
 def _known(value: float | None) -> float:

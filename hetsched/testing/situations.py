@@ -91,27 +91,9 @@ class Situation(Struct, frozen=True):
         devices = other_names((device for device in self.seconds if device != CPU), "type") | {CPU: CPU}
         situation = replace(
             self,
-            nodes=tuple(
-                replace(node, id=NodeId(nodes[node.id]), gpu_type=node.gpu_type and devices[node.gpu_type])
-                for node in self.nodes
-            ),
-            workers=tuple(
-                replace(
-                    worker,
-                    id=WorkerId(workers[worker.id]),
-                    node=NodeId(nodes[worker.node]),
-                    device=devices[worker.device],
-                )
-                for worker in self.workers
-            ),
-            experiments=tuple(
-                replace(
-                    experiment,
-                    id=ExperimentId(experiments[experiment.id]),
-                    devices=experiment.devices and tuple(devices[device] for device in experiment.devices),
-                )
-                for experiment in self.experiments
-            ),
+            nodes=tuple(_renamed_node(node, nodes, devices) for node in self.nodes),
+            workers=tuple(_renamed_worker(worker, workers, nodes, devices) for worker in self.workers),
+            experiments=tuple(_renamed_experiment(each, experiments, devices) for each in self.experiments),
             seconds={devices[device]: seconds for device, seconds in self.seconds.items()},
             unprofiled=tuple(devices.get(name, name) for name in self.unprofiled),
         )
@@ -120,15 +102,13 @@ class Situation(Struct, frozen=True):
             for renamed, original in zip(situation.experiments, self.experiments, strict=True)
             for new, old in zip(renamed.trial_ids(), original.trial_ids(), strict=True)
         }
-        return Renamed(
-            situation,
-            Names(
-                {NodeId(new): NodeId(old) for old, new in nodes.items()},
-                {WorkerId(new): WorkerId(old) for old, new in workers.items()},
-                {new: old for old, new in devices.items()},
-                trials,
-            ),
+        names = Names(
+            {NodeId(new): NodeId(old) for old, new in nodes.items()},
+            {WorkerId(new): WorkerId(old) for old, new in workers.items()},
+            {new: old for old, new in devices.items()},
+            trials,
         )
+        return Renamed(situation, names)
 
     def __str__(self) -> str:
         """The situation in words, one line a thing."""
@@ -223,6 +203,25 @@ SAME_NAMES = Names({}, {}, {}, {})
 class Renamed(NamedTuple):
     situation: Situation
     names: Names
+
+
+def _renamed_node(node: Node, nodes: Mapping[str, str], devices: Mapping[str, str]) -> Node:
+    return replace(node, id=NodeId(nodes[node.id]), gpu_type=node.gpu_type and devices[node.gpu_type])
+
+
+def _renamed_worker(
+    worker: Worker, workers: Mapping[str, str], nodes: Mapping[str, str], devices: Mapping[str, str]
+) -> Worker:
+    return replace(
+        worker, id=WorkerId(workers[worker.id]), node=NodeId(nodes[worker.node]), device=devices[worker.device]
+    )
+
+
+def _renamed_experiment(
+    experiment: Experiment, experiments: Mapping[str, str], devices: Mapping[str, str]
+) -> Experiment:
+    allowed = experiment.devices and tuple(devices[device] for device in experiment.devices)
+    return replace(experiment, id=ExperimentId(experiments[experiment.id]), devices=allowed)
 
 
 def other_names(names: Iterable[str], prefix: str) -> dict[str, str]:

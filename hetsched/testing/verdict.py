@@ -135,10 +135,15 @@ class _SearchedLongEnough(BaseException):
     """Ends the search for smaller examples; no Exception, which Hypothesis would take for another failure."""
 
 
-def _in_generated(
-    policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E], examples: int
-) -> tuple[ConformanceError | None, bool]:
+class _Found(NamedTuple):
     """A failure in a situation as small as could be found, and whether the search was given up."""
+
+    failure: ConformanceError | None
+    gave_up: bool
+
+
+def _in_generated(policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E], examples: int) -> _Found:
+    """What generated situations show."""
     gave_up = False
     last: ConformanceError | None = None
     since = 0.0
@@ -176,7 +181,7 @@ def _in_generated(
     except Flaky:
         assert last is not None, "only a failure can fail to come again"
         last.happened += " (in one run; not when the run was repeated)"
-    return last and last.with_traceback(None), gave_up
+    return _Found(last and last.with_traceback(None), gave_up)
 
 
 def _in_corner_cases(policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E]) -> ConformanceError | None:

@@ -49,63 +49,42 @@ FRESH = SGDWeights()
 DIVERGED = SGDWeights(diverged=True)
 
 
-class SGDCurve:
-    """SGD with momentum, fitted to recordings of ResNet-18 on CIFAR-10."""
+class SGDCurve(Struct, frozen=True):
+    """SGD with momentum, fitted to recordings of ResNet-18 on CIFAR-10.
 
-    def __init__(
-        self,
-        best_accuracy: float = 0.93,
-        chance: float = 0.1,
-        scale: float = 46.03,
-        power: float = 0.2271,
-        best: float = -2.799,
-        width_below: float = 2.617,
-        width_above: float = 1.445,
-        batch_rate: float = 0.8607,
-        batch_gain: float = 0.727,
-        most_held: float = 0.1332,
-        held_at: float = -2.385,
-        held_over: float = 0.2,
-        settling: float = 2.0,
-        divergence: float = 3.0,
-        noise: float = 0.029,
-    ) -> None:
-        """Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed.
+    Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed.
 
-        Raises ValueError for one that no learning curve can have.
-        """
-        positive = {
-            "scale": scale,
-            "power": power,
-            "width_below": width_below,
-            "width_above": width_above,
-            "held_over": held_over,
-            "settling": settling,
-        }
-        for name, value in positive.items():
-            if value <= 0:
+    Raises ValueError for one that no learning curve can have.
+    """
+
+    best_accuracy: float = 0.93
+    chance: float = 0.1
+    scale: float = 46.03
+    power: float = 0.2271
+    best: float = -2.799
+    width_below: float = 2.617
+    width_above: float = 1.445
+    batch_rate: float = 0.8607
+    batch_gain: float = 0.727
+    most_held: float = 0.1332
+    held_at: float = -2.385
+    held_over: float = 0.2
+    settling: float = 2.0
+    divergence: float = 3.0
+    noise: float = 0.029
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "power", "width_below", "width_above", "held_over", "settling"):
+            if (value := getattr(self, name)) <= 0:
                 raise ValueError(f"{name} is {value}: expected more than 0")
-        if noise < 0:
-            raise ValueError(f"noise is {noise}: expected at least 0")
-        if not 0 <= chance <= best_accuracy <= 1:
-            raise ValueError(f"chance is {chance} and best_accuracy {best_accuracy}: expected 0 to 1, in this order")
-        if not 0 <= most_held <= 1:
-            raise ValueError(f"most_held is {most_held}: expected 0 to 1")
-        self._chance = chance
-        self._span = best_accuracy - chance
-        self._scale = scale
-        self._power = power
-        self._best = best
-        self._width_below = width_below
-        self._width_above = width_above
-        self._batch_rate = batch_rate
-        self._batch_gain = batch_gain
-        self._most_held = most_held
-        self._held_at = held_at
-        self._held_over = held_over
-        self._settling = settling
-        self._divergence = divergence
-        self._noise = noise
+        if self.noise < 0:
+            raise ValueError(f"noise is {self.noise}: expected at least 0")
+        if not 0 <= self.chance <= self.best_accuracy <= 1:
+            raise ValueError(
+                f"chance is {self.chance} and best_accuracy {self.best_accuracy}: expected 0 to 1, in this order"
+            )
+        if not 0 <= self.most_held <= 1:
+            raise ValueError(f"most_held is {self.most_held}: expected 0 to 1")
 
     def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH
@@ -123,17 +102,17 @@ class SGDCurve:
         if response.diverges or weights.diverged:
             return DIVERGED
         held = response.held
-        settled = exp(-iterations / self._settling)
+        settled = exp(-iterations / self.settling)
         progress = weights.progress + response.gain * iterations
         return SGDWeights(progress, held + (weights.held - held) * settled, False, response)
 
     def accuracy(self, weights: SGDWeights) -> float:
         """The accuracy in 0..1, without noise."""
-        learned = 1 - pow(1 + weights.progress / self._scale, -self._power)
-        return self._chance + self._span * learned * (1 - weights.held)
+        learned = 1 - pow(1 + weights.progress / self.scale, -self.power)
+        return self.chance + (self.best_accuracy - self.chance) * learned * (1 - weights.held)
 
     def score(self, weights: SGDWeights, normal: float) -> float:
-        score = self.accuracy(weights) + self._noise * normal
+        score = self.accuracy(weights) + self.noise * normal
         return 0.0 if score < 0 else 1.0 if score > 1 else score
 
     def _respond(self, hyperparameters: Mapping[str, float], batch_size: int) -> Response:
@@ -143,10 +122,10 @@ class SGDCurve:
         if lr == 0:
             return Response(hyperparameters, batch_size, 0.0, 0.0, False)
         batches = log(batch_size / REFERENCE_BATCH)
-        u = log(lr / (1 - momentum)) - self._batch_rate * batches
-        off = u - self._best
-        width = self._width_below if off < 0 else self._width_above
-        gain = exp(self._batch_gain * batches - 0.5 * (off / width) ** 2)
-        exponent = (self._held_at - u) / self._held_over
-        held = self._most_held / (1 + exp(exponent)) if exponent < 700 else 0.0
-        return Response(hyperparameters, batch_size, gain, held, u > self._divergence)
+        u = log(lr / (1 - momentum)) - self.batch_rate * batches
+        off = u - self.best
+        width = self.width_below if off < 0 else self.width_above
+        gain = exp(self.batch_gain * batches - 0.5 * (off / width) ** 2)
+        exponent = (self.held_at - u) / self.held_over
+        held = self.most_held / (1 + exp(exponent)) if exponent < 700 else 0.0
+        return Response(hyperparameters, batch_size, gain, held, u > self.divergence)
