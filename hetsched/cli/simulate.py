@@ -4,16 +4,21 @@ import argparse
 
 from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import TrialProgress, about, check_in, finish, print_heading, report_runs, seeds_of, show
-from hetsched.domain.registry import Strategy
+from hetsched.cli.shared import (
+    finish,
+    print_heading,
+    runs_progress,
+    seeds_of,
+    show,
+    show_strategy,
+    trial_progress,
+)
 from hetsched.report import tables
-from hetsched.report.folder import new_folder, write_summary
-from hetsched.report.progress import ProgressLine
-from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.checks import check_in, parse_strategy
 from hetsched.scenario.loading import load
-from hetsched.scenario.scenario import Scenario
-from hetsched.studies import ablation
-from hetsched.studies.one_run import carry_out
+from hetsched.studies.ablation import AblationResult, ablate
+from hetsched.studies.folder import default_folder
+from hetsched.studies.simulate import simulate
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,35 +37,19 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     scenario = load(options.scenario)
     strategy = parse_strategy(options.strategy)
     check_in(options.scenario, scenario, strategy)
-    if options.ablate:
-        ablate(options, emit, scenario, strategy)
-        return
-    folder = new_folder(options.out, "simulate", scenario)
-    runs = []
-    for seed in seeds_of(options, scenario):
-        home = folder if options.repeat == 1 else folder / f"seed-{seed}"
-        with TrialProgress(f"simulating seed {seed}", scenario) as progress:
-            runs.append(carry_out("sim", scenario, strategy, seed, home, progress.listen))
-    report_runs(options, emit, scenario, "simulate", runs, folder)
-
-
-def ablate(options: argparse.Namespace, emit: Emit, scenario: Scenario, strategy: Strategy) -> None:
-    """Simulate with each part of the world left out in turn."""
     seeds = seeds_of(options, scenario)
-    folder = new_folder(options.out, "ablate", scenario)
-    with ProgressLine("simulating", len(ablation.variants(scenario)) * len(seeds)) as progress:
-        found = ablation.ablate(scenario, strategy, seeds, folder, progress.advance)
-    document = {
-        **about(scenario),
-        "strategy": str(strategy),
-        "seeds": list(seeds),
-        "folder": str(folder),
-        "variants": found,
-    }
-    write_summary(folder, "ablate", document)
+    folder = options.out or default_folder("ablate" if options.ablate else "simulate", scenario)
+    if options.ablate:
+        show_ablation(options, emit, ablate(scenario, strategy, seeds, folder, progress=runs_progress))
+    else:
+        show_strategy(options, emit, simulate(scenario, strategy, seeds, folder, watch=trial_progress), "simulated")
+
+
+def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResult) -> None:
+    name, strategy, seeds = result.scenario.name, result.strategy, len(result.seeds)
 
     def table() -> None:
-        print_heading(f"{scenario.name}: what the makespan of {strategy} is made of ({len(seeds)} seeds)", scenario)
-        show(tables.ablation_table(found))
+        print_heading(f"{name}: what the makespan of {strategy} is made of ({seeds} seeds)", result.scenario)
+        show(tables.ablation_table(result.variants))
 
-    finish(options, emit, document, table, folder)
+    finish(options, emit, result.document(), table, result.folder)

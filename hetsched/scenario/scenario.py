@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import tomli_w
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
@@ -21,6 +21,7 @@ from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind, Workload
 from hetsched.errors import InputError, PolicyError, nearest
+from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.profile_files import _read_source, write_profile
 from hetsched.scenario.tables import (
@@ -41,7 +42,11 @@ from hetsched.scenario.tables import (
 
 
 class Scenario(_Table):
-    """A cluster, a workload, a profile and what to compare. Load one with `load`."""
+    """A cluster, a workload, a profile and what to compare.
+
+    `load` reads one from a file. Python may make one, too: its tables are those of the file, as dictionaries, and paths
+    in it are relative to the current folder. Raises InputError, a line a problem, for what is wrong in it.
+    """
 
     name: Name
     strategies: list[str] = Field(min_length=1)
@@ -81,6 +86,15 @@ class Scenario(_Table):
                 if node not in names:
                     raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
         return self
+
+    @model_validator(mode="wrap")  # the last one, as it is around those before it
+    @classmethod
+    def _said_in_words(cls, tables: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raise InputError, a line a problem, where pydantic would raise ValidationError."""
+        try:
+            return handler(tables)
+        except ValidationError as error:
+            raise InputError("\n".join(explain(cls, detail) for detail in error.errors())) from error
 
     _folder: Path = PrivateAttr(default=Path())
     _times: StepTimes | None = PrivateAttr(default=None)

@@ -1,10 +1,14 @@
-"""Results folders: one a command, never overwritten."""
+"""Results folders: one per study, never overwritten."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
+from hetsched import __version__
 from hetsched.analysis.metrics import Metrics
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario
@@ -13,28 +17,55 @@ from hetsched.studies.policy_error import write_json
 SUMMARY_NAME = "summary.json"
 
 
-def new_folder(out: Path | None, command: str, scenario: Scenario) -> Path:
-    """A new folder: `out`, or `results/<scenario>-<command>-<date and time>`, with the scenario as resolved in it.
+class ResultsFolder:
+    """The folder of a study's results, with the scenario as resolved in it.
 
-    Raises InputError if `out` is there already and not empty, or cannot be made.
+    A named folder is new: it raises InputError if the folder is there already and not empty, or cannot be made. Without
+    a name the folder is a temporary one, which is removed with this object or when Python ends.
     """
-    folder = out or _unused(Path("results") / f"{scenario.name}-{command}-{datetime.now():%Y%m%d-%H%M%S}")
+
+    def __init__(self, path: Path | str | None, scenario: Scenario) -> None:
+        self.path = new_folder(Path(path), scenario) if path is not None else Path(mkdtemp(prefix="hetsched-"))
+        if path is None:
+            finalize(self, rmtree, self.path, ignore_errors=True)
+            scenario.save(self.path)
+
+    @classmethod
+    def there(cls, path: Path) -> "ResultsFolder":
+        """A folder that has results already."""
+        folder = cls.__new__(cls)
+        folder.path = path
+        return folder
+
+
+def new_folder(folder: Path, scenario: Scenario) -> Path:
+    """Make the folder, with the scenario as resolved in it.
+
+    Raises InputError if the folder is there already and not empty, or cannot be made.
+    """
     try:
         if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"--out {folder}: is not empty, and results are never overwritten; name a new folder")
+            raise InputError(f"{folder}: is not empty, and results are never overwritten; name a new folder")
         folder.mkdir(parents=True, exist_ok=True)
         scenario.save(folder)
     except OSError as error:
-        raise InputError(f"--out {folder}: cannot be made: {error.strerror}") from error
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     return folder
+
+
+def default_folder(study: str, scenario: Scenario) -> Path:
+    """`results/<scenario>-<study>-<date and time>`, numbered if that is there."""
+    return _unused(Path("results") / f"{scenario.name}-{study}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
     """`summary.json`: what the command found, and with which versions."""
-    write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": version("hetsched"), **document})
+    write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
 
 
-def write_running_results(folder: Path, scenario: Scenario, backend: str, runs: dict[str, list[Metrics]]) -> None:
+def write_running_results(
+    folder: Path, scenario: Scenario, backend: str, runs: Mapping[str, Sequence[Metrics]]
+) -> None:
     """`Running_Results.txt`, the seed system's summary: average runtime and accuracy over repetitions."""
     lines = [f"scenario = {scenario.name}", f"backend = {backend}{' (paced)' * scenario.paced}"]
     if scenario.workload.trace is not None:
