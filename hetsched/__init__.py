@@ -1,1 +1,151 @@
-"""The domain of hetsched: policies, state and what is computed from logs."""
+"""Compare policies that schedule Population-Based Training on unequal machines, in simulation and on Ray Tune.
+
+`import hetsched` is what a notebook or a script uses; docs/python.md shows it. A name's module is loaded on
+its first use.
+
+======================= ================================================================================
+Scenarios
+--------------------------------------------------------------------------------------------------------
+`load_scenario`         read a scenario from a TOML file
+`Scenario`              a cluster, a workload, a profile and what to compare, made in Python
+`load_policies`         run a file that registers policies
+`register_scheduling`   register a scheduling policy: which trial runs where
+`register_allocation`   register an allocation policy: nodes -> workers
+`register_learning`     register a learning model: how a simulated trial's accuracy grows
+
+Studies
+--------------------------------------------------------------------------------------------------------
+`compare`               simulate strategies under the same seeds and compare them
+`simulate`              simulate one strategy
+`ablate`                simulate one strategy without each part of the simulated world in turn
+`bound`                 what no schedule can beat
+`run`                   run one strategy for real, on Ray Tune
+`resume`                go on with a run that stopped
+`validate`              simulate, run for real, and compare the two
+`replay`                feed a run's measured durations to its policy again
+`load_results`          the runs of a results folder
+
+Results
+--------------------------------------------------------------------------------------------------------
+`Results`               runs with their figures and logs: what all studies of runs return
+`LoadedResults`         of `load_results`
+`ComparisonResult`      of `compare`
+`StrategyResult`        of `simulate`, `run` and `resume`
+`AblationResult`        of `ablate`
+`BoundResult`           of `bound`
+`ValidationResult`      of `validate`
+`ReplayResult`          of `replay`
+
+Policies and backends of your own
+--------------------------------------------------------------------------------------------------------
+`StateView`             what a scheduling policy sees
+`Dispatch`              a decision: a trial trains some iterations on a worker
+`Stop`                  a decision: a trial never trains again
+`WakeAt`                a decision: ask again at this time
+`Dispatcher`            ask and tell: drives a policy from a backend of your own
+`State`                 where a run stands: a function of its events
+
+Errors
+--------------------------------------------------------------------------------------------------------
+`HetschedError`         a run failed
+`InputError`            what was given is wrong; the message says what to do
+`PolicyError`           a policy raised, or decided what must be refused
+======================= ================================================================================
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__all__ = [
+    "AblationResult",
+    "BoundResult",
+    "ComparisonResult",
+    "Dispatch",
+    "Dispatcher",
+    "HetschedError",
+    "InputError",
+    "LoadedResults",
+    "PolicyError",
+    "ReplayResult",
+    "Results",
+    "Scenario",
+    "State",
+    "StateView",
+    "Stop",
+    "StrategyResult",
+    "ValidationResult",
+    "WakeAt",
+    "__version__",
+    "ablate",
+    "bound",
+    "compare",
+    "load_policies",
+    "load_results",
+    "load_scenario",
+    "register_allocation",
+    "register_learning",
+    "register_scheduling",
+    "replay",
+    "resume",
+    "run",
+    "simulate",
+    "validate",
+]
+
+if TYPE_CHECKING:
+    from hetsched.allocation import register as register_allocation
+    from hetsched.core.decisions import Dispatch, Stop, WakeAt
+    from hetsched.core.dispatcher import Dispatcher
+    from hetsched.core.state import State
+    from hetsched.core.view import StateView
+    from hetsched.domain.learning import register as register_learning
+    from hetsched.domain.registry import load_file as load_policies
+    from hetsched.errors import HetschedError, InputError, PolicyError
+    from hetsched.scenario.real_scenario import load_scenario
+    from hetsched.scenario.scenario import Scenario
+    from hetsched.scheduling import register as register_scheduling
+    from hetsched.studies.ablation import AblationResult, ablate
+    from hetsched.studies.bound import BoundResult, bound
+    from hetsched.studies.compare import ComparisonResult, compare
+    from hetsched.studies.replay import ReplayResult, replay
+    from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
+    from hetsched.studies.run import resume, run
+    from hetsched.studies.simulate import simulate
+    from hetsched.studies.validate import ValidationResult, validate
+    from hetsched.version import __version__
+else:
+    _HOMES = {
+        "allocation": ["register_allocation"],
+        "core.decisions": ["Dispatch", "Stop", "WakeAt"],
+        "core.dispatcher": ["Dispatcher"],
+        "core.state": ["State"],
+        "core.view": ["StateView"],
+        "domain.learning": ["register_learning"],
+        "domain.registry": ["load_policies"],
+        "errors": ["HetschedError", "InputError", "PolicyError"],
+        "scenario.real_scenario": ["load_scenario"],
+        "scenario.scenario": ["Scenario"],
+        "scheduling": ["register_scheduling"],
+        "studies.ablation": ["AblationResult", "ablate"],
+        "studies.bound": ["BoundResult", "bound"],
+        "studies.compare": ["ComparisonResult", "compare"],
+        "studies.replay": ["ReplayResult", "replay"],
+        "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],
+        "studies.run": ["resume", "run"],
+        "studies.simulate": ["simulate"],
+        "studies.validate": ["ValidationResult", "validate"],
+        "version": ["__version__"],
+    }
+    _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+    _CALLED = {name: "register" for name in _HOME if name.startswith("register_")} | {"load_policies": "load_file"}
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOME:
+            found = getattr(import_module(_HOME[name]), _CALLED.get(name, name))
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import simpy
-from msgspec import Struct
 
 from hetsched.core.asked_again import AskedAgain, PolicyCall, parts_by_driver, policy_calls
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
@@ -21,19 +20,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import set_up
-
-
-class Replayed(Struct, frozen=True):
-    """What came of a replay: how many decisions the log has, how many of them were taken again before the first
-    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference)."""
-
-    strategy: str
-    seed: int
-    decisions: int
-    alike: int
-    difference: str | None
-    makespan_s: float
-    replayed_makespan_s: float | None
+from hetsched.studies.replay import Replayed
 
 
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:

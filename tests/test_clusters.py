@@ -158,7 +158,7 @@ def test_nodes_are_printed_as_a_scenario_lists_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = tables(alive([HEAD, ray_node(2, 4, 1, "T4"), ray_node(3, 2)]))
-    monkeypatch.setattr("hetsched.cli.shared.discovered", lambda address: there)
+    monkeypatch.setattr("hetsched.cli.nodes.discovered", lambda address: there)
     assert main(["nodes", "--address", "auto"]) == 0
     listed = capsys.readouterr().out
     assert listed.startswith("[[cluster.nodes]]\nname = ")

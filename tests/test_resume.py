@@ -17,7 +17,7 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.cli.main import parser
-from hetsched.cli.run import begun_run
+from hetsched.cli.shared import real_scenario
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     CheckpointLost,
@@ -39,7 +39,6 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
-from hetsched.studies.run_plan import RunPlan
 from tests.conftest import Simulate, make_scenario, profile_row
 
 POPULATION, STOP = 4, 9
@@ -472,12 +471,12 @@ def test_policy_that_raises(folder: Path) -> None:
 def test_the_file_of_models_is_found_again(folder: Path) -> None:
     (folder / "models.py").write_text("")
     (folder / "scenario.toml").write_text(SCENARIO + f'[real]\nmodel_file = "{folder / "models.py"}"\n')
-    RunPlan("fusion+fifo", [0], [], "0").save(folder)
-    setup, *_ = begun_run(parser().parse_args(["run", "--resume", str(folder)]))
+    options = parser().parse_args(["run", "--resume", str(folder)])
+    setup = real_scenario(options, folder / "scenario.toml")
     assert setup.scenario.real.model_file == str(folder / "models.py")
     (folder / "models.py").unlink()
     with pytest.raises(InputError, match="scenario.toml: real.model_file: .*models.py: no such file"):
-        begun_run(parser().parse_args(["run", "--resume", str(folder)]))
+        real_scenario(options, folder / "scenario.toml")
 
 
 def test_wrong_folder(folder: Path) -> None:

@@ -5,7 +5,8 @@ import argparse
 import tomli_w
 
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import discovered, finish
+from hetsched.cli.shared import finish
+from hetsched.scenario.real_scenario import discovered
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,29 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
-from shutil import rmtree
 
-from msgspec.structs import replace
-
-from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
+from hetsched.cli.arguments import add_out, add_real, add_seed
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import live_view, real_scenario, report_runs, seeds_of
-from hetsched.core.log import LOG_NAME
-from hetsched.domain.registry import Strategy
+from hetsched.cli.shared import live_view, real_scenario, seeds_of, show_strategy
 from hetsched.errors import InputError
-from hetsched.report.folder import new_folder
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Setup
-from hetsched.studies.one_run import carry_out, look_up
-from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
+from hetsched.studies.results import StrategyResult
+from hetsched.studies.run import resume, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    parser.add_argument(
+        "scenario", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, such as examples/demo.toml"
+    )
     add_out(parser)
     parser.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
     add_seed(parser)
@@ -41,36 +34,31 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on. After Ctrl-C the segments
     that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a run that stopped, for
     whatever reason, from what its folder holds. See docs/real-runs.md."""
-    setup, strategy, plan, folder = begun_run(options) if options.resume else new_run(options)
-    runs, complete = [], True
-    for seed in plan.seeds:
-        home = plan.home(folder, seed)
-        log = home / LOG_NAME
-        if is_complete(log):
-            runs.append(look_up(setup, log))
-            print(f"hetsched: {home}: complete already", file=sys.stderr)
-            continue
-        complete = False
-        with what_stays(plan, folder, new=not options.resume), live_view("running", setup, strategy, seed) as view:
-            runs.append(carry_out("ray", setup, strategy, seed, home, view.listen))
-    report_runs(options, emit, setup, "run", runs, folder, keep=complete)
+    try:
+        result = begun_run(options) if options.resume else new_run(options)
+    except BaseException as error:
+        for note in getattr(error, "__notes__", ()):  # how to go on
+            print(f"hetsched: {note}", file=sys.stderr)
+        raise
+    show_strategy(options, emit, result, "run on Ray Tune")
 
 
-def new_run(options: argparse.Namespace) -> tuple[Setup, Strategy, RunPlan, Path]:
+def new_run(options: argparse.Namespace) -> StrategyResult:
     """What the command line asks for, in a new folder."""
     if options.scenario is None or options.strategy is None:
         raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
     setup = real_scenario(options, options.scenario)
-    strategy = parse_strategy(options.strategy)
-    files = [str(path.resolve()) for path in options.policy_file]
-    plan = RunPlan(str(strategy), list(seeds_of(options, setup.scenario)), files, version("hetsched"))
-    setup.workers(strategy)
-    folder = new_folder(options.out, "run", setup)
-    plan.save(folder)
-    return setup, strategy, plan, folder
+    return run(
+        setup,
+        parse_strategy(options.strategy),
+        seeds_of(options, setup),
+        options.out,
+        policy_files=options.policy_file,
+        watch=live_view,
+    )
 
 
-def begun_run(options: argparse.Namespace) -> tuple[Setup, Strategy, RunPlan, Path]:
+def begun_run(options: argparse.Namespace) -> StrategyResult:
     """What an earlier command has begun in the folder of --resume."""
     given = {
         "SCENARIO": options.scenario,
@@ -81,26 +69,10 @@ def begun_run(options: argparse.Namespace) -> tuple[Setup, Strategy, RunPlan, Pa
     }
     if superfluous := [name for name, value in given.items() if value is not None]:
         raise InputError(f"--resume: the folder says what to run; leave out {', '.join(superfluous)}")
-    folder: Path = options.resume
-    plan = load_plan(folder)
-    if options.policy_file:
-        plan = replace(plan, policy_files=[str(path.resolve()) for path in options.policy_file])
-    setup = real_scenario(options, folder / "scenario.toml")
-    try:
-        strategy = parse_strategy(plan.strategy)
-    except InputError as error:
-        raise InputError(f"{error}; the run was started with: {plan.resume_command(folder)}") from error
-    return setup, strategy, plan, folder
-
-
-@contextmanager
-def what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, say how to go on with it; of one that could not begin, leave no folder."""
-    try:
-        yield
-    except BaseException:
-        if plan.begun(folder):
-            print(f"hetsched: what was finished is kept; go on with: {plan.resume_command(folder)}", file=sys.stderr)
-        elif new:
-            rmtree(folder)
-        raise
+    return resume(
+        options.resume,
+        read=partial(real_scenario, options),
+        policy_files=options.policy_file,
+        watch=live_view,
+        complete=lambda home: print(f"hetsched: {home}: complete already", file=sys.stderr),
+    )

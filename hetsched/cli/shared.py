@@ -1,7 +1,8 @@
-"""What commands share: from options to a scenario, from figures to a table or a document."""
+"""What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,79 +13,59 @@ from rich.table import Table
 from hetsched.cli.document import Emit
 from hetsched.core.events import Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
-from hetsched.domain.entry_points import load_part
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.report import tables
-from hetsched.report.folder import SUMMARY_NAME, write_running_results, write_summary
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.checks import profiled_workers
-from hetsched.scenario.loading import load_setup
-from hetsched.scenario.scenario import Scenario, Setup
-from hetsched.studies.one_run import RunResult
+from hetsched.scenario.real_scenario import for_real, load_real_setup
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Listener
+from hetsched.studies.results import StrategyResult
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Setup:
     """The scenario of a file, with what the command line says of real runs."""
-    setup = load_setup(path, lambda address: discovered(options.address or address))
-    real = setup.scenario.real
+    if options.data_dir is not None and not options.data_dir.is_dir():
+        raise InputError(f"--data-dir: {options.data_dir}: no such folder")
+    setup = load_real_setup(path, options.address)
+    try:
+        setup = for_real(setup, options.data_dir, options.address)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     changes: dict[str, Any] = {}
-    data_dir, name = options.data_dir, "--data-dir"
-    if data_dir is None and real.data_dir is not None:
-        data_dir, name = path.parent / real.data_dir, f"{path}: real.data_dir"
-    if data_dir is not None:
-        if not data_dir.is_dir():
-            raise InputError(f"{name}: {data_dir}: no such folder")
-        changes["data_dir"] = str(data_dir.resolve())
-    if real.model_file is not None:
-        model_file = path.parent / real.model_file
-        if not model_file.is_file():
-            raise InputError(f"{path}: real.model_file: {model_file}: no such file")
-        changes["model_file"] = str(model_file.resolve())
-    if options.address is not None:
-        changes["address"] = options.address
     if options.report_interval is not None:
         changes["report_interval_s"] = options.report_interval
     if options.tensorboard:
         changes["tensorboard"] = True
-    return setup.replace(real=real.model_copy(update=changes))
+    return setup.replace(real=setup.scenario.real.model_copy(update=changes))
 
 
-def discovered(address: str | None) -> list[dict[str, Any]]:
-    """The nodes of the Ray cluster at this address, as a scenario lists them. Raises InputError without an address."""
-    if address is None:
-        raise InputError('cluster: "discover" needs a running Ray cluster: name it with --address or real.address')
-    found: list[dict[str, Any]] = load_part("hetsched.discoveries", "ray", "discovering a cluster")(address)
-    return found
-
-
-def scenario_facts(setup: Setup) -> dict[str, Any]:
-    """What every document says of its scenario."""
-    return {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
-
-
-def first_seed(options: argparse.Namespace, scenario: Scenario) -> int:
-    seed: int = scenario.first_seed if options.seed is None else options.seed
-    return seed
-
-
-def seeds_of(options: argparse.Namespace, scenario: Scenario) -> range:
-    first = first_seed(options, scenario)
+def seeds_of(options: argparse.Namespace, setup: Setup) -> range:
+    first = setup.scenario.first_seed if options.seed is None else options.seed
     return range(first, first + options.repeat)
 
 
-def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
-    """Raise InputError, naming the file, for what the profile lacks."""
-    try:
-        profiled_workers(setup, strategy)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> LiveView:
+@contextmanager
+def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
     """What a real run shows while it goes on."""
-    return LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, setup.scenario.real.report_interval_s)
+    interval_s = setup.scenario.real.report_interval_s
+    with LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, interval_s) as view:
+        yield view.listen
+
+
+@contextmanager
+def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
+    """What a simulated run shows while it goes on."""
+    with TrialProgress(f"{doing} seed {seed}", setup) as progress:
+        yield progress.listen
+
+
+@contextmanager
+def runs_progress(runs: int) -> Iterator[Callable[[], None]]:
+    """What many simulated runs show while they go on."""
+    with ProgressLine("simulating", runs) as progress:
+        yield progress.advance
 
 
 class TrialProgress(ProgressLine):
@@ -102,46 +83,17 @@ class TrialProgress(ProgressLine):
             self.advance(state.experiments[trial.experiment].stop_iterations - trial.iterations)
 
 
-def report_runs(
-    options: argparse.Namespace,
-    emit: Emit,
-    setup: Setup,
-    command: str,
-    runs: Sequence[tuple[RunResult, State]],
-    folder: Path,
-    *,
-    keep: bool = False,
-) -> None:
-    """Print and write the figures of the repetitions of one strategy, and the final state of their trials. With `keep`
-    what has been written before stays."""
-    metrics = [run.metrics for run, _ in runs]
-    document = {
-        **scenario_facts(setup),
-        "strategy": metrics[0].strategy,
-        "folder": str(folder),
-        "runs": [
-            {
-                **msgspec.to_builtins(run.metrics),
-                "decision_s": run.decision_s,
-                "decisions": run.decisions,
-                "log": str(run.log),
-                "state": state.snapshot(),
-            }
-            for run, state in runs
-        ],
-    }
-    if not (keep and (folder / SUMMARY_NAME).exists()):
-        write_summary(folder, command, document)
-        backend = "simulation" if command == "simulate" else "ray"
-        write_running_results(folder, setup, backend, {metrics[0].strategy: metrics})
+def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResult, how: str) -> None:
+    """Print the figures of the repetitions of one strategy, and the final state of their trials."""
 
     def table() -> None:
-        print_heading(f"{setup.scenario.name}: {'simulated' if command == 'simulate' else 'run on Ray Tune'}", setup)
-        show(tables.trials_table(runs[-1][1]))
+        metrics = [run.metrics for run in result.runs]
+        print_heading(f"{result.setup.scenario.name}: {how}", result.setup)
+        show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
 
-    finish(options, emit, document, table, folder)
+    finish(options, emit, result.document(), table, result.folder)
 
 
 def finish(

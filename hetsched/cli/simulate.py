@@ -5,24 +5,20 @@ import argparse
 from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import (
-    TrialProgress,
-    check_profile_covers,
     finish,
     print_heading,
-    report_runs,
-    scenario_facts,
+    runs_progress,
     seeds_of,
     show,
+    show_strategy,
+    trial_progress,
 )
-from hetsched.domain.registry import Strategy
 from hetsched.report import tables
-from hetsched.report.folder import new_folder, write_summary
-from hetsched.report.progress import ProgressLine
-from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.scenario import Setup
-from hetsched.studies import ablation
-from hetsched.studies.one_run import carry_out
+from hetsched.studies.ablation import AblationResult, ablate
+from hetsched.studies.folder import default_folder
+from hetsched.studies.simulate import simulate
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,36 +37,19 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     setup = load_setup(options.scenario)
     strategy = parse_strategy(options.strategy)
     check_profile_covers(options.scenario, setup, strategy)
+    seeds = seeds_of(options, setup)
+    folder = options.out or default_folder("ablate" if options.ablate else "simulate", setup)
     if options.ablate:
-        ablate(options, emit, setup, strategy)
-        return
-    folder = new_folder(options.out, "simulate", setup)
-    runs = []
-    for seed in seeds_of(options, setup.scenario):
-        home = folder if options.repeat == 1 else folder / f"seed-{seed}"
-        with TrialProgress(f"simulating seed {seed}", setup) as progress:
-            runs.append(carry_out("sim", setup, strategy, seed, home, progress.listen))
-    report_runs(options, emit, setup, "simulate", runs, folder)
+        show_ablation(options, emit, ablate(setup, strategy, seeds, folder, progress=runs_progress))
+    else:
+        show_strategy(options, emit, simulate(setup, strategy, seeds, folder, watch=trial_progress), "simulated")
 
 
-def ablate(options: argparse.Namespace, emit: Emit, setup: Setup, strategy: Strategy) -> None:
-    """Simulate with each part of the world left out in turn."""
-    seeds = seeds_of(options, setup.scenario)
-    folder = new_folder(options.out, "ablate", setup)
-    with ProgressLine("simulating", len(ablation.variants(setup)) * len(seeds)) as progress:
-        found = ablation.ablate(setup, strategy, seeds, folder, progress.advance)
-    document = {
-        **scenario_facts(setup),
-        "strategy": str(strategy),
-        "seeds": list(seeds),
-        "folder": str(folder),
-        "variants": found,
-    }
-    write_summary(folder, "ablate", document)
+def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResult) -> None:
+    name, strategy, seeds = result.setup.scenario.name, result.strategy, len(result.seeds)
 
     def table() -> None:
-        name = setup.scenario.name
-        print_heading(f"{name}: what the makespan of {strategy} is made of ({len(seeds)} seeds)", setup)
-        show(tables.ablation_table(found))
+        print_heading(f"{name}: what the makespan of {strategy} is made of ({seeds} seeds)", result.setup)
+        show(tables.ablation_table(result.variants))
 
-    finish(options, emit, document, table, folder)
+    finish(options, emit, result.document(), table, result.folder)

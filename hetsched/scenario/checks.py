@@ -1,6 +1,7 @@
 """Whether a strategy can run a scenario: its names, its workers and their step times."""
 
 from collections import Counter
+from pathlib import Path
 
 from hetsched import allocation, scheduling
 from hetsched.domain.cluster import Worker
@@ -55,6 +56,14 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
             if missing and (experiment.gang == 1 or missing == gangs):
                 raise InputError(_missing_entry(setup, kind, experiment.id, str(missing[0])))
     return workers
+
+
+def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
+    """Raise InputError, naming the file, for what the profile lacks."""
+    try:
+        profiled_workers(setup, strategy)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:

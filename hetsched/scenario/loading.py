@@ -5,11 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
 from hetsched import allocation, scheduling
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.workload_tables import DISCOVER
@@ -34,8 +31,8 @@ def load_setup(path: Path, discover: Discover | None = None) -> Setup:
         document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
     try:
         scenario = Scenario.of(document, path.parent)
-    except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
+    except InputError as error:
+        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
     try:
         _check_names(scenario)
         return scenario.resolve()
@@ -80,36 +77,3 @@ def _discovered(path: Path, document: dict[str, Any], said: str, discover: Disco
         return discover(real.get("address") if isinstance(real, dict) else None)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def _explain(detail: ErrorDetails) -> str:
-    """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key."""
-    loc = [part for part in detail["loc"] if not str(part).startswith(("constrained-", "list["))]  # arms of a union
-    *parents, last = loc or [""]
-    key = ".".join(str(part) for part in loc)
-    if not key:  # found by a check of the whole scenario, which names the key itself
-        return detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown key: {nearest(str(last), _keys_at(parents))}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        return f"{key}: missing: {message.lower()}"
-    given = detail["input"]
-    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _keys_at(parents: list[int | str]) -> list[str]:
-    """The keys that the table at this place may have."""
-    table: type[BaseModel] = Scenario
-    for part in parents:
-        if isinstance(part, str) and part in table.model_fields:
-            table = _inner_table(table.model_fields[part].annotation) or table
-    return list(table.model_fields)
-
-
-def _inner_table(annotation: Any) -> type[BaseModel] | None:
-    """The table class inside an annotation such as list[NodeTable]."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in getattr(annotation, "__args__", ()) if (found := _inner_table(arg))), None)

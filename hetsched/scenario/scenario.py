@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import tomli_w
 from msgspec.structs import replace
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
@@ -25,6 +25,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest
+from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.tables import (
@@ -44,9 +45,11 @@ from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 
 
 class Scenario(Table):
-    """A cluster, a workload, a profile and what to compare, as a TOML file says it.
+    """A cluster, a workload, a profile and what to compare.
 
-    `load` reads one, `Scenario.of` makes one of a dictionary. `resolve` reads the files that it names.
+    `load` reads one from a file. Python may make one, too: its tables are those of the file, as dictionaries, and paths
+    in it are relative to the current folder (`Scenario.of` takes another folder). Raises InputError, a line a problem,
+    for what is wrong in it. `resolve` reads the files that it names.
     """
 
     name: Name
@@ -88,13 +91,22 @@ class Scenario(Table):
                     raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
         return self
 
+    @model_validator(mode="wrap")  # the last one, as it is around those before it
+    @classmethod
+    def _said_in_words(cls, tables: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raise InputError, a line a problem, where pydantic would raise ValidationError."""
+        try:
+            return handler(tables)
+        except ValidationError as error:
+            raise InputError("\n".join(explain(cls, detail) for detail in error.errors())) from error
+
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod
     def of(cls, tables: Mapping[str, Any], folder: Path = Path()) -> Self:
         """The scenario of these tables; the files that it names are relative to the folder.
 
-        Raises pydantic.ValidationError for what no scenario says.
+        Raises InputError, a line a problem, for what no scenario says.
         """
         return cls.model_validate(tables, context=folder)
 

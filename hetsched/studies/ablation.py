@@ -1,16 +1,28 @@
 """Ablation: what each part of the simulated world contributes to the makespan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
-from hetsched.studies.one_run import carry_out
+from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.folder import ResultsFolder, write_summary
+from hetsched.studies.frames import frame
+from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.watching import Progress, silent
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 WHOLE = "everything"
 BARE = "training alone"
@@ -43,37 +55,86 @@ class Ablation(Struct, frozen=True):
 
 def variants(setup: Setup) -> dict[str, Setup]:
     """The scenario as it is, without each part that it has, and without all of them."""
-    overheads, faults = setup.scenario.overheads, setup.scenario.faults
+    overheads = setup.scenario.overheads
     found = {WHOLE: setup}
     for name, off in _OFF.items():
         if getattr(overheads, name) != off:
             found[f"without {name.removesuffix('_s')}"] = setup.replace(
                 overheads=overheads.model_copy(update={name: off})
             )
-    if faults != FaultsTable():
+    if setup.scenario.faults != FaultsTable():
         found["without faults"] = setup.replace(faults=FaultsTable())
     found[BARE] = setup.replace(overheads=OverheadsTable.model_validate(_OFF), faults=FaultsTable())
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class AblationResult(Results):
+    """What the makespan of a strategy is made of, by variant of the scenario."""
+
+    setup: Setup = field(repr=False)
+    strategy: str
+    seeds: list[int]
+    variants: dict[str, Ablation]
+
+    def variants_frame(self) -> "DataFrame":
+        """A row per variant. Raises InputError without pandas."""
+        return frame({"variant": name, **asdict(figures)} for name, figures in self.variants.items())
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            **scenario_facts(self.setup),
+            "strategy": self.strategy,
+            "seeds": self.seeds,
+            "folder": str(self.folder),
+            "variants": self.variants,
+        }
+
+
 def ablate(
-    setup: Setup,
-    strategy: Strategy,
-    seeds: Sequence[int],
-    folder: Path,
-    progress: Callable[[], None] = lambda: None,
-) -> dict[str, Ablation]:
-    """Simulate every variant under every seed, with the same luck; the logs go to `folder`."""
-    runs: dict[str, list[Metrics]] = {}
-    for name, variant in variants(setup).items():
-        runs[name] = []
-        variant.save(folder / name.replace(" ", "-"))  # for `hetsched replay`
-        for seed in seeds:
-            home = folder / name.replace(" ", "-") / f"seed-{seed}"
-            metrics = carry_out("sim", variant, strategy, seed, home)[0].metrics
-            check_trained(strategy, metrics, "ablate")
-            runs[name].append(metrics)
-            progress()
+    scenario: Scenario | Setup,
+    strategy: str | Strategy,
+    seeds: Seeds = 1,
+    folder: Path | str | None = None,
+    *,
+    progress: Progress = silent,
+) -> AblationResult:
+    """Simulate every variant of the scenario under every seed, with the same luck.
+
+    Logs and figures go to `folder`, which must be new; without one the logs are in a temporary folder, which goes with
+    the result. Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError if a
+    run trained nothing.
+    """
+    setup = resolved(scenario)
+    chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
+    profiled_workers(setup, chosen)
+    home = ResultsFolder(folder, setup)
+    runs: dict[str, list[RunResult]] = {}
+    parts = variants(setup)
+    with progress(len(parts) * len(listed)) as advance:
+        for name, variant in parts.items():
+            place = home.path / name.replace(" ", "-")
+            variant.save(place)  # for `hetsched replay`
+            runs[name] = []
+            for seed in listed:
+                run, _ = carry_out("sim", variant, chosen, seed, place / f"seed-{seed}")
+                check_trained(chosen, run.metrics, "ablate")
+                runs[name].append(run)
+                advance()
+    result = AblationResult(
+        home=home,
+        runs=tuple(run for of_variant in runs.values() for run in of_variant),
+        setup=setup,
+        strategy=str(chosen),
+        seeds=listed,
+        variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
+    )
+    write_summary(home.path, "ablate", result.document())
+    return result
+
+
+def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:
     whole = fmean(run.makespan_s for run in runs[WHOLE])
     return {
         name: Ablation(

@@ -1,0 +1,55 @@
+"""What a scenario needs for a real run: the nodes of a running Ray cluster, and files that are there."""
+
+from pathlib import Path
+from typing import Any
+
+from hetsched.domain.entry_points import load_part
+from hetsched.errors import InputError
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged import scenario_file
+from hetsched.scenario.scenario import Scenario, Setup
+
+
+def load_scenario(path: Path | str, address: str | None = None) -> Scenario:
+    """Read and check a scenario: a TOML file, or the name of a scenario that comes with hetsched, such as "demo".
+
+    `cluster = "discover"` asks the Ray cluster at `address` for its nodes; the default is the scenario's
+    `real.address`. Raises InputError, a line a problem, for whatever is wrong in it.
+    """
+    return load_real_setup(scenario_file(Path(path)), address).scenario
+
+
+def load_real_setup(path: Path, address: str | None = None) -> Setup:
+    """Read and check the scenario of that file and all that it names; `address` is as in `load_scenario`."""
+    return load_setup(path, lambda said: discovered(address or said))
+
+
+def discovered(address: str | None) -> list[dict[str, Any]]:
+    """The nodes of the Ray cluster at this address, as a scenario lists them. Raises InputError without an address."""
+    if address is None:
+        raise InputError('cluster: "discover" needs a running Ray cluster: name it with --address or real.address')
+    found: list[dict[str, Any]] = load_part("hetsched.discoveries", "ray", "discovering a cluster")(address)
+    return found
+
+
+def for_real(setup: Setup, data_dir: Path | str | None = None, address: str | None = None) -> Setup:
+    """The scenario with these values in place of its own, if given, and with whole paths in `[real]`.
+
+    Raises InputError for a folder of data or a file of models that is not there.
+    """
+    scenario = setup.scenario
+    real = scenario.real
+    changes: dict[str, Any] = {}
+    data = scenario.path(real.data_dir) if data_dir is None and real.data_dir is not None else data_dir
+    if data is not None:
+        if not Path(data).is_dir():
+            raise InputError(f"real.data_dir: {data}: no such folder")
+        changes["data_dir"] = str(Path(data).resolve())
+    if real.model_file is not None:
+        model_file = scenario.path(real.model_file)
+        if not model_file.is_file():
+            raise InputError(f"real.model_file: {model_file}: no such file")
+        changes["model_file"] = str(model_file.resolve())
+    if address is not None:
+        changes["address"] = address
+    return setup.replace(real=real.model_copy(update=changes))

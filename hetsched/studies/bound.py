@@ -1,0 +1,53 @@
+"""What no schedule can beat on a scenario."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
+from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.chosen import Strategies, chosen_strategies
+from hetsched.studies.frames import frame
+from hetsched.studies.results import scenario_facts
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundResult:
+    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy."""
+
+    setup: Setup = field(repr=False)
+    overall: Bounds
+    by_allocation: dict[str, Bounds]
+
+    def to_frame(self) -> "DataFrame":
+        """A row per allocation policy, after one for `any`. Raises InputError without pandas."""
+        bounds = {"any": self.overall, **self.by_allocation}
+        return frame({"allocation": name, **own._asdict()} for name, own in bounds.items())
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        document = scenario_facts(self.setup)
+        for figure, key in (("makespan_s", ""), ("trial_jct_s", "trial_jct_"), ("experiment_jct_s", "experiment_jct_")):
+            document[f"{key}bound_s"] = getattr(self.overall, figure)
+            document[f"{key}by_allocation_s"] = {n: getattr(own, figure) for n, own in self.by_allocation.items()}
+        return document
+
+
+def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
+    """Lower bounds on the makespan and on the mean job completion time (JCT: completion minus arrival, of trials and
+    of experiments) of a scenario when every trial trains to its stop iteration: for any allocation, and for the workers
+    of the allocation policy of each strategy (default: the scenario's). Overheads and noise are left out.
+
+    Raises InputError for what the profile lacks.
+    """
+    setup = resolved(scenario)
+    workload, times = setup.workload, setup.times
+    overall = workload_bounds(workload, cluster_devices(setup.cluster, times), times)
+    by_allocation = {}
+    for strategy in chosen_strategies(setup, strategies):
+        own = workload_bounds(workload, worker_devices(setup.workers(strategy)), times)
+        # What no schedule under any allocation can beat, none under this one can.
+        by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
+    return BoundResult(setup=setup, overall=overall, by_allocation=by_allocation)

@@ -1,0 +1,69 @@
+"""Runs as pandas data frames."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.log import read_log
+from hetsched.domain.workload import TrialId
+from hetsched.errors import InputError
+from hetsched.studies.one_run import RunResult
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def frame(rows: Iterable[dict[str, Any]]) -> "DataFrame":
+    """Raises InputError, which says what to install, without pandas."""
+    try:
+        from pandas import DataFrame
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"data frames need {error.name}, which is not installed: pip install 'hetsched[frames]'"
+        ) from error
+    return DataFrame(list(rows))
+
+
+def runs_frame(runs: Sequence[RunResult]) -> "DataFrame":
+    """A row per run, a column per figure: see `hetsched.analysis.metrics.Metrics`."""
+    return frame(_figures(run) for run in runs)
+
+
+def segments_frame(runs: Sequence[RunResult]) -> "DataFrame":
+    """A row per segment that ended or was lost, in the order of their ends. Seconds end in `_s`. Of a segment that was
+    lost, `reason` says why, and it has no score and no parts."""
+    return frame(row for run in runs for row in _segments(run))
+
+
+def _figures(run: RunResult) -> dict[str, Any]:
+    figures: dict[str, Any] = msgspec.to_builtins(run.metrics)
+    del figures["workers"]
+    return {**figures, "decision_s": run.decision_s, "decisions": run.decisions, "log": str(run.log)}
+
+
+def _segments(run: RunResult) -> Iterator[dict[str, Any]]:
+    started: dict[TrialId, SegmentStarted] = {}
+    for event in read_log(run.log):
+        if isinstance(event, SegmentStarted):
+            started[event.trial] = event
+        elif isinstance(event, (SegmentEnded, SegmentLost)):
+            start = started.pop(event.trial)
+            yield {
+                "strategy": run.metrics.strategy,
+                "seed": run.metrics.seed,
+                "trial": event.trial,
+                "worker": event.worker,
+                "start_s": start.time,
+                "end_s": event.time,
+                "iterations": start.iterations,
+                **_outcome(event),
+                "log": str(run.log),
+            }
+
+
+def _outcome(event: SegmentEnded | SegmentLost) -> dict[str, Any]:
+    if isinstance(event, SegmentLost):
+        return {"score": None, "reason": event.reason}
+    return {"score": event.score, "reason": None, **msgspec.structs.asdict(event.parts)}

@@ -1,0 +1,125 @@
+"""What a study found, as a value: its runs, their figures and where their logs are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hetsched.core.log import LOG_NAME
+from hetsched.core.state import State
+from hetsched.errors import InputError
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
+from hetsched.studies.frames import runs_frame, segments_frame
+from hetsched.studies.one_run import RunResult, look_up
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SCENARIO_NAME = "scenario.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Runs and their logs. `home` is the folder of the logs; a temporary one goes with this object."""
+
+    home: ResultsFolder = field(repr=False)
+    runs: Sequence[RunResult] = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the logs are."""
+        return self.home.path
+
+    @property
+    def by_strategy(self) -> dict[str, list[RunResult]]:
+        """The runs of each strategy, in their order."""
+        found: dict[str, list[RunResult]] = {}
+        for run in self.runs:
+            found.setdefault(run.metrics.strategy, []).append(run)
+        return found
+
+    def to_frame(self) -> "DataFrame":
+        """A row per run, a column per figure. Raises InputError without pandas."""
+        return runs_frame(self.runs)
+
+    def segments_frame(self) -> "DataFrame":
+        """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
+        Raises InputError without pandas."""
+        return segments_frame(self.runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyResult(Results):
+    """One strategy, simulated or run for real under each seed, and the state in which each run ended."""
+
+    setup: Setup = field(repr=False)
+    strategy: str
+    states: Sequence[State] = field(repr=False)
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            **scenario_facts(self.setup),
+            "strategy": self.strategy,
+            "folder": str(self.folder),
+            "runs": [
+                {
+                    **msgspec.to_builtins(run.metrics),
+                    "decision_s": run.decision_s,
+                    "decisions": run.decisions,
+                    "log": str(run.log),
+                    "state": state.snapshot(),
+                }
+                for run, state in zip(self.runs, self.states, strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedResults(Results):
+    """The runs of a results folder. `decision_s` and `decisions` of a run are 0: its log does not tell them."""
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The folder's `summary.json`; empty if the folder has none."""
+        path = self.folder / SUMMARY_NAME
+        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+        return found
+
+
+def scenario_facts(setup: Setup) -> dict[str, Any]:
+    """What every document says of its scenario."""
+    return {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
+
+
+def load_results(folder: Path | str) -> LoadedResults:
+    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log.
+
+    Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
+    """
+    folder = Path(folder)
+    logs = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    if not logs:
+        raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
+    scenarios: dict[Path, Setup] = {}
+    runs = []
+    for log in logs:
+        path = scenario_of(log.parent)
+        if path not in scenarios:
+            scenarios[path] = load_setup(path)
+        runs.append(look_up(scenarios[path], log)[0])
+    return LoadedResults(home=ResultsFolder.there(folder), runs=tuple(runs))
+
+
+def scenario_of(run: Path) -> Path:
+    """The scenario of the run in that folder: beside its log, or in one of the two folders above. Raises InputError."""
+    for home in (run, *run.absolute().parents[:2]):
+        if (home / SCENARIO_NAME).is_file():
+            return home / SCENARIO_NAME
+    raise InputError(f"{run}: there is no {SCENARIO_NAME} in it or above it, so what was run is unknown")

@@ -1,0 +1,112 @@
+"""One strategy for real, on Ray Tune, and going on with a run that stopped."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+
+from msgspec.structs import replace
+
+from hetsched.core.log import LOG_NAME
+from hetsched.core.state import State
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.real_scenario import for_real, load_real_setup
+from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder
+from hetsched.studies.one_run import RunResult, carry_out, look_up
+from hetsched.studies.results import SCENARIO_NAME, StrategyResult
+from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
+from hetsched.studies.simulate import strategy_result, write_strategy
+from hetsched.studies.watching import Watch, unwatched
+from hetsched.version import __version__
+
+
+def run(
+    scenario: Scenario | Setup,
+    strategy: str | Strategy,
+    seeds: Seeds = 1,
+    folder: Path | str | None = None,
+    *,
+    policy_files: Sequence[Path | str] = (),
+    watch: Watch = unwatched,
+) -> StrategyResult:
+    """Run one strategy for real on Ray Tune's PBT, under every seed in turn.
+
+    Logs, checkpoints and figures go to `folder`, which must be new (default: a new one in `results`): `resume` needs
+    them if the run stops. `policy_files` are named in the command that goes on with it. The error of a run that stopped
+    has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input, PolicyError if
+    the policy fails, HetschedError if the run does. See docs/real-runs.md.
+    """
+    setup = resolved(scenario)
+    setup, chosen = for_real(setup), chosen_strategy(strategy)
+    files = [str(Path(path).resolve()) for path in policy_files]
+    plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)
+    setup.workers(chosen)
+    home = ResultsFolder(folder or default_folder("run", setup), setup)
+    plan.save(home.path)
+    runs = []
+    for seed in plan.seeds:
+        with _what_stays(plan, home.path, new=True):
+            runs.append(_carry_out(setup, chosen, seed, plan.home(home.path, seed), watch))
+    result = strategy_result(home, setup, chosen, runs)
+    write_strategy(result, "run", "ray")
+    return result
+
+
+def resume(
+    folder: Path | str,
+    *,
+    read: Callable[[Path], Setup] = load_real_setup,
+    policy_files: Sequence[Path | str] = (),
+    watch: Watch = unwatched,
+    complete: Callable[[Path], None] = lambda home: None,
+) -> StrategyResult:
+    """Go on with what `run` began in the folder, whatever stopped it, from what the folder holds.
+
+    `read` reads the folder's scenario. `policy_files` take the place of those that the run was begun with. `complete`
+    is told the folder of every run that has nothing left to do. Raises as `run` does.
+    """
+    folder = Path(folder)
+    plan = load_plan(folder)
+    if policy_files:
+        plan = replace(plan, policy_files=[str(Path(path).resolve()) for path in policy_files])
+    setup = for_real(read(folder / SCENARIO_NAME))
+    try:
+        chosen = parse_strategy(plan.strategy)
+    except InputError as error:
+        raise InputError(f"{error}; the run was started with: {plan.resume_command(folder)}") from error
+    runs, nothing_left = [], True
+    for seed in plan.seeds:
+        home = plan.home(folder, seed)
+        if is_complete(home / LOG_NAME):
+            runs.append(look_up(setup, home / LOG_NAME))
+            complete(home)
+            continue
+        nothing_left = False
+        with _what_stays(plan, folder, new=False):
+            runs.append(_carry_out(setup, chosen, seed, home, watch))
+    result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs)
+    if not (nothing_left and (folder / SUMMARY_NAME).exists()):
+        write_strategy(result, "run", "ray")
+    return result
+
+
+def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: Watch) -> tuple[RunResult, State]:
+    with watch("running", setup, strategy, seed) as listen:
+        return carry_out("ray", setup, strategy, seed, home, listen)
+
+
+@contextmanager
+def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
+    """If the run stops before its end, note how to go on with it; of one that could not begin, leave no folder."""
+    try:
+        yield
+    except BaseException as error:
+        if plan.begun(folder):
+            error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
+        elif new:
+            rmtree(folder)
+        raise

@@ -1,0 +1,60 @@
+"""One strategy in simulation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hetsched.core.state import State
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
+from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.results import StrategyResult
+from hetsched.studies.watching import Watch, unwatched
+
+
+def simulate(
+    scenario: Scenario | Setup,
+    strategy: str | Strategy,
+    seeds: Seeds = 1,
+    folder: Path | str | None = None,
+    *,
+    watch: Watch = unwatched,
+) -> StrategyResult:
+    """Simulate one strategy under every seed, one after the other.
+
+    Logs and figures go to `folder`, which must be new; without one the logs are in a temporary folder, which goes with
+    the result. Raises InputError for what is wrong in the input, PolicyError if the policy fails.
+    """
+    setup = resolved(scenario)
+    chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
+    profiled_workers(setup, chosen)
+    home = ResultsFolder(folder, setup)
+    runs: list[tuple[RunResult, State]] = []
+    for seed in listed:
+        place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
+        with watch("simulating", setup, chosen, seed) as listen:
+            runs.append(carry_out("sim", setup, chosen, seed, place, listen))
+    result = strategy_result(home, setup, chosen, runs)
+    write_strategy(result, "simulate", "simulation")
+    return result
+
+
+def strategy_result(
+    home: ResultsFolder, setup: Setup, strategy: Strategy, runs: Sequence[tuple[RunResult, State]]
+) -> StrategyResult:
+    return StrategyResult(
+        home=home,
+        setup=setup,
+        strategy=str(strategy),
+        runs=tuple(run for run, _ in runs),
+        states=tuple(state for _, state in runs),
+    )
+
+
+def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
+    """Write the figures into the folder of the result."""
+    write_summary(result.folder, study, result.document())
+    metrics = {result.strategy: [run.metrics for run in result.runs]}
+    write_running_results(result.folder, result.setup, backend, metrics)

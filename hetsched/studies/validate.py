@@ -1,0 +1,169 @@
+"""Predicted against measured: profile what will run, simulate it, run it for real, compare the two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hetsched.core.log import read_log
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.checks import check_profile_covers
+from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.real_scenario import for_real
+from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies import validation
+from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
+from hetsched.studies.fan_out import run_folder
+from hetsched.studies.folder import ResultsFolder, default_folder, write_running_results, write_summary
+from hetsched.studies.frames import frame
+from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
+from hetsched.studies.watching import Watch, unwatched
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationResult(Results):
+    """How far simulation and real runs agree for each strategy. `runs` are the real ones, `predicted` the simulated."""
+
+    setup: Setup = field(repr=False)
+    seeds: list[int]
+    predicted: Sequence[RunResult] = field(repr=False)
+    agreements: dict[str, Agreement] = field(repr=False)
+
+    @property
+    def mean_absolute_error_percent(self) -> float | None:
+        """Over the strategies, of the predicted makespan."""
+        return validation.mean_absolute_error_percent(self.agreements.values())
+
+    @property
+    def order(self) -> OrderAgreement:
+        """Whether prediction and measurement put the strategies into the same order."""
+        return validation.order_agreement(self.agreements.values())
+
+    def agreements_frame(self) -> "DataFrame":
+        """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError
+        without pandas."""
+        return frame(
+            {
+                "strategy": name,
+                "predicted_s": found.makespan_s.predicted,
+                "measured_s": found.makespan_s.measured,
+                "error_percent": found.makespan_s.error_percent,
+                "decisions": found.decisions,
+            }
+            for name, found in self.agreements.items()
+        )
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            **scenario_facts(self.setup),
+            "seeds": self.seeds,
+            "folder": str(self.folder),
+            "mean_absolute_makespan_error_percent": self.mean_absolute_error_percent,
+            "order": self.order,
+            "strategies": self.agreements,
+        }
+
+
+def validate(
+    scenario: Scenario | Setup,
+    strategies: Strategies | None = None,
+    seeds: Seeds = 1,
+    folder: Path | str | None = None,
+    *,
+    profile: Path | str | None = None,
+    watch: Watch = unwatched,
+) -> ValidationResult:
+    """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
+    compare.
+
+    Logs and figures go to `folder`, which must be new (default: a new one in `results`). `watch` is asked for the real
+    runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
+    does.
+    """
+    setup = resolved(scenario)
+    setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
+    listed = chosen_seeds(setup, seeds)
+    given = None if profile is None else Path(profile)
+    if given is not None:
+        setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
+    setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
+    for strategy in chosen:
+        if given is not None:
+            check_profile_covers(given, setup, strategy)
+        else:
+            validation.check_pace(setup.workers(strategy))
+    home = ResultsFolder(folder or default_folder("validate", setup), setup)
+    probed: dict[str, Setup] = {}
+    predicted, measured = {}, {}
+    for strategy in chosen:
+        if given is None and strategy.allocation not in probed:
+            probed[strategy.allocation] = _probe(setup, strategy.allocation, home.path, watch)
+        predicting = probed.get(strategy.allocation, setup)
+        predicting.save(home.path / "predicted" / str(strategy))
+        setup.save(home.path / "measured" / str(strategy))  # for `hetsched replay`
+        predicted[strategy] = _predict(predicting, strategy, listed, home.path / "predicted")
+        measured[strategy] = _measure(setup, strategy, listed, home.path / "measured", watch)
+    return _written(home, setup, listed, predicted, measured)
+
+
+def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
+    return [carry_out("sim", setup, strategy, seed, run_folder(folder, strategy, seed))[0] for seed in seeds]
+
+
+def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path, watch: Watch) -> list[RunResult]:
+    runs = []
+    for seed in seeds:
+        with watch("running", setup, strategy, seed) as listen:
+            run, _ = carry_out("ray", setup, strategy, seed, run_folder(folder, strategy, seed), listen)
+            runs.append(run)
+    return runs
+
+
+def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
+    """The scenario as a short real run on the workers of that allocation policy shows it to be."""
+    strategy = Strategy(allocation, PROBE)
+    workers = setup.workers(strategy)
+    probing = validation.probe_scenario(setup, len(workers))
+    home = folder / "probe" / allocation
+    with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listen:
+        run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listen)
+    calibration = validation.calibrate(read_log(run.log), f"measured by the probe run in {home}")
+    calibration = validation.completed(calibration, setup, workers)
+    write_profile(home / "profile.csv", calibration.rows)
+    return validation.calibrated(setup, calibration)
+
+
+def _written(
+    home: ResultsFolder,
+    setup: Setup,
+    seeds: list[int],
+    predicted: dict[Strategy, list[RunResult]],
+    measured: dict[Strategy, list[RunResult]],
+) -> ValidationResult:
+    """The result, which is also in its folder."""
+    result = ValidationResult(
+        home=home,
+        runs=tuple(run for runs in measured.values() for run in runs),
+        predicted=tuple(run for runs in predicted.values() for run in runs),
+        setup=setup,
+        seeds=seeds,
+        agreements={
+            str(strategy): validation.agreement(*(_repetitions(runs[strategy]) for runs in (predicted, measured)))
+            for strategy in measured
+        },
+    )
+    write_summary(home.path, "validate", result.document())
+    metrics = {name: [run.metrics for run in runs] for name, runs in result.by_strategy.items()}
+    write_running_results(home.path, setup, "ray", metrics)
+    return result
+
+
+def _repetitions(runs: Sequence[RunResult]) -> list[Repetition]:
+    return [Repetition.of(run) for run in runs]
