@@ -17,7 +17,8 @@ from hetsched import scheduling
 from hetsched.analysis.bounds import makespan_bound, worker_devices
 from hetsched.cli.main import main
 from hetsched.domain.registry import Strategy
-from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.profile_files import read_profile, write_profile
+from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, ROWS, make_scenario
 
 ROOT = Path(__file__).parent.parent
@@ -272,6 +273,76 @@ def test_without_pandas_the_frames_say_what_to_install(
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(hetsched.InputError, match=r"need pandas, .*pip install 'hetsched\[frames\]'"):
         run.to_frame()
+
+
+# Real runs, on a backend that takes no time.
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `run`, `resume` and `validate` carry out for real, the simulator does; Ray's part of it has tests on Ray."""
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: simulate)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_has_a_folder_to_go_on_from(scenario: hetsched.Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+    result = hetsched.run(scenario, "fusion+fifo", seeds=2)
+    assert re.fullmatch(r"results/small-run-[\d-]+", str(result.folder)) and result.folder.is_dir()
+    assert json.loads((result.folder / "run.json").read_text())["seeds"] == [0, 1]
+    complete: list[Path] = []
+    again = hetsched.resume(result.folder, complete=complete.append)
+    assert complete == [result.folder / "seed-0", result.folder / "seed-1"]
+    assert [run.metrics for run in again.runs] == [run.metrics for run in result.runs]
+    assert [run.metrics for run in hetsched.load_results(result.folder).runs] == [run.metrics for run in result.runs]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("own_policies", "quick")
+def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None:
+    @hetsched.register_scheduling("fails-at-once")
+    class FailsAtOnce:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            raise ValueError("no")
+
+    with pytest.raises(hetsched.PolicyError) as raised:
+        hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
+    [note] = raised.value.__notes__
+    assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert Path("r/events.jsonl").stat().st_size
+
+
+def test_a_run_that_could_not_begin_leaves_no_folder(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise hetsched.InputError("there is no such cluster")
+
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: refuse)
+    with pytest.raises(hetsched.InputError, match="no such cluster") as raised:
+        hetsched.run(scenario, "fusion+fifo", folder="r")
+    assert not Path("r").exists() and not hasattr(raised.value, "__notes__")
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, seeds=2, profile="p.csv")
+    assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]
+    for predicted, measured in zip(result.predicted, result.runs, strict=True):
+        assert predicted.log != measured.log and predicted.metrics == measured.metrics
+    assert result.mean_absolute_error_percent == 0
+    assert list(result.agreements_frame()["error_percent"]) == [0, 0]
+    assert len(hetsched.load_results(result.folder).runs) == len(result.runs) + len(result.predicted)
+    assert hetsched.replay(result.runs[0].log.parent).same
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, ["fusion+fifo"], folder="v")
+    measured = read_profile(Path("v/probe/fusion/profile.csv"))
+    assert {row.device for row in measured} == {"cpu", "k80"}
+    assert all(row.provenance.startswith("measured by the probe run in") for row in measured)
+    error = result.agreements["fusion+fifo"].makespan_s.error_percent
+    assert error is not None and abs(error) < 20
 
 
 # Wrong inputs.
