@@ -6,7 +6,7 @@ nearest right spelling.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import tomli_w
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
@@ -64,6 +64,10 @@ class Scenario(_Table):
     metrics: MetricsTable = MetricsTable()
     allocation: PolicyOptions = Field(default={})
     scheduling: PolicyOptions = Field(default={})
+
+    if TYPE_CHECKING:  # dictionaries become tables
+
+        def __init__(self, **tables: Any) -> None: ...
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:

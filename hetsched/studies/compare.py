@@ -83,6 +83,7 @@ def compare(
     Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run trained
     nothing.
     """
+    _check_counts(max_seeds=max_seeds, jobs=jobs)
     baseline = parse_strategy(scenario.baseline or scenario.strategies[0], "baseline")
     chosen = list(dict.fromkeys([baseline, *chosen_strategies(scenario, strategies)]))
     listed = _first_seeds(scenario, seeds, chosen)
@@ -101,6 +102,12 @@ def compare(
         else:
             runs = run_seeds(listed)
     return _written(home, scenario, baseline, runs)
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise InputError(f"{name}: expected at least 1, got {count}")
 
 
 def _first_seeds(scenario: Scenario, seeds: Seeds | str | None, strategies: Sequence[Strategy]) -> list[int]:
