@@ -361,7 +361,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "nothing to compare": (lambda s: hetsched.compare(s, ["uniform+fifo"], "auto"), "nothing to compare"),
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
-    "a policy file": (lambda s: hetsched.load_policies(Path("none.py")), "none.py: not a Python file"),
+    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: not a Python file"),
     "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
@@ -404,6 +404,16 @@ def test_a_policy_that_fails_is_a_policy_error(scenario: hetsched.Scenario) -> N
 
     with pytest.raises(hetsched.PolicyError, match="policy 'idle' is stalled"):
         hetsched.simulate(scenario, "fusion+idle")
+
+
+@pytest.mark.usefixtures("own_policies")
+def test_policies_of_a_file_are_known_to_other_processes(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    source = (ROOT / "examples" / "my_policy.py").read_text().replace("soonest", "soonest-of-all")
+    (tmp_path / "mine.py").write_text(source)
+    hetsched.load_policies("mine.py")
+    here = hetsched.compare(scenario, ["fusion+soonest-of-all"], seeds=2)
+    there = hetsched.compare(scenario, ["fusion+soonest-of-all"], seeds=2, jobs=2, policy_files=["mine.py"])
+    assert [run.metrics for run in here.runs] == [run.metrics for run in there.runs]
 
 
 # Docs and examples.
