@@ -30,6 +30,8 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"[\w./-]*\w\.(py|toml|csv|png|sh|yaml|md|txt)")
 THE_READERS = {"scenario.toml", "my_policy.py", "models.py", "cluster_log.csv", "jobs.csv", "FILE.csv", "FILE.py"}
 """Files that a reader has and the project has not."""
+SESSIONS = {ROOT / "docs" / "python.md"}
+"""Pages whose Python blocks run one after the other in one session: tests/test_front_door.py runs them."""
 SCRIPTS = ROOT / "examples" / "clusters"
 ELSEWHERE = {"cat", "cd", "docker", "export", "git", "kubectl", "pip", "pre-commit", "python3", "ray", "sbatch", "ruff"}
 """Programs whose arguments only they know; the files that are named must exist all the same."""
@@ -124,7 +126,7 @@ def merged(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestPython:
-    @pytest.mark.parametrize("block", of_language("python"))
+    @pytest.mark.parametrize("block", [b for b in of_language("python") if b.values[0].page not in SESSIONS])
     def test_runs(self, block: Block) -> None:
         """From the folder of examples, so that a block can import what stands there. Its tests are called."""
         tests = re.findall(r"^def (test_\w+)\(\)", block.text, re.MULTILINE)

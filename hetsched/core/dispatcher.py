@@ -57,6 +57,14 @@ class Decided(Struct, gc=False):
 class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
 
+    Any backend can drive it, by ask and tell (examples/own_backend.py is one in 45 lines):
+
+    - before the run, tell `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment
+    - ask `dispatch(time)` after every moment in which something was told, and start the segments in `starts`
+    - tell `end_segment` when a segment ended, `lose_segment` when one broke, `record` for workers that come and go
+    - ask `wake(time)` when it is `wake_at`
+    - call `check_stalled()` when nothing is left to happen; it is over when the state is `finished`
+
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
     this host (seconds, calls); neither is part of the run's time. `wake_at` is when the policy wants to be asked
     again at the latest (seconds since the start of the run), None if it did not say. `listen` is told of every

@@ -128,11 +128,12 @@ class Strategy(NamedTuple):
         return f"{self.allocation}+{self.scheduling}"
 
 
-def load_file(path: Path, what: str = "policy") -> None:
+def load_file(path: Path | str, what: str = "policy") -> None:
     """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
 
     Raises InputError if the file is missing or raises.
     """
+    path = Path(path)
     name = f"hetsched_{what}_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

@@ -7,7 +7,7 @@ nearest right spelling.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import tomli_w
 from msgspec.structs import replace
@@ -68,6 +68,10 @@ class Scenario(Table):
     metrics: MetricsTable = MetricsTable()
     allocation: PolicyOptions = Field(default={})
     scheduling: PolicyOptions = Field(default={})
+
+    if TYPE_CHECKING:  # dictionaries become tables
+
+        def __init__(self, **tables: Any) -> None: ...
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:

@@ -84,6 +84,7 @@ def compare(
     nothing.
     """
     setup = resolved(scenario)
+    _check_counts(max_seeds=max_seeds, jobs=jobs)
     baseline, *_ = chosen = _with_baseline(setup, strategies)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
@@ -100,6 +101,12 @@ def compare(
         else:
             runs = run_seeds(listed)
     return _written(home, setup, baseline, runs)
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise InputError(f"{name}: expected at least 1, got {count}")
 
 
 def _with_baseline(setup: Setup, strategies: Strategies | None) -> list[Strategy]:

@@ -1,0 +1,456 @@
+"""`import hetsched`: its names, what it loads, every function of it, and its page of docs."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+import hetsched
+from hetsched import scheduling
+from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.cli.main import main
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.profile_files import read_profile, write_profile
+from sim.engine import simulate
+from tests.conftest import NO_OVERHEADS, ROWS, make_scenario
+
+ROOT = Path(__file__).parent.parent
+TABLES: dict[str, Any] = {
+    "name": "small",
+    "strategies": ["uniform+fifo", "fusion+hrfs"],
+    "cluster": {"nodes": [{"name": "server", "cores": 2, "gpus": 1, "gpu_type": "k80"}, {"name": "box", "cores": 2}]},
+    "workload": {
+        "experiments": [
+            {
+                "name": "e",
+                "batch_size": 32,
+                "population": 4,
+                "stop_iterations": 40,
+                "pbt": {"perturbation_interval": 10},
+            }
+        ]
+    },
+    "profile": {"sources": ["p.csv"]},
+}
+
+
+@pytest.fixture
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> hetsched.Scenario:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    return hetsched.Scenario(**TABLES)
+
+
+@pytest.fixture
+def own_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(scheduling.policies, "_factories", dict(scheduling.policies._factories))
+
+
+# Names.
+
+
+def test_the_table_of_the_docstring_has_every_name() -> None:
+    listed = re.findall(r"^`(\w+)`  ", hetsched.__doc__ or "", re.MULTILINE)
+    assert sorted([*listed, "__version__"]) == hetsched.__all__
+    assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize("name", hetsched.__all__)
+def test_every_name_is_there(name: str) -> None:
+    found = getattr(importlib.import_module("hetsched"), name)
+    assert isinstance(found, str) if name == "__version__" else callable(found) and found.__doc__
+    assert name in dir(hetsched)
+
+
+def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
+    code = """
+import hetsched.studies.compare, hetsched.cli.main, hetsched.cli.run, hetsched.studies.run, hetsched.studies.simulate
+import hetsched
+hetsched.scheduling.register
+print(*(type(getattr(hetsched, name)).__name__ for name in ("compare", "run", "simulate", "replay", "bound")))
+"""
+    assert python(code) == "function function function function function"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'hetsched' has no attribute 'comparee'"):
+        hetsched.comparee  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_import_loads_nothing_that_is_slow() -> None:
+    slow = ["numpy", "scipy", "pydantic", "msgspec", "rich", "pandas", "simpy", "joblib", "ray", "torch"]
+    code = f"import sys, hetsched; print([m for m in {slow} if m in sys.modules], 'hetsched.errors' in sys.modules)"
+    assert python(code) == "[] False"
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+# Scenarios.
+
+
+def test_a_scenario_made_in_python_is_the_one_of_the_file(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(scenario.to_toml())
+    assert hetsched.load_scenario("s.toml").model_dump() == scenario.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 0}, "seeds: input should be greater than or equal to 1, got 0"),
+        ({"clutser": {}}, "clutser: unknown key: did you mean 'cluster'?"),
+        ({"strategies": []}, "strategies: list should have at least 1 item"),
+        (
+            {"cluster": {"nodes": [{"name": "a", "coers": 1}]}},
+            "cluster.nodes.0.coers: unknown key: did you mean 'cores'?",
+        ),
+        ({"faults": {"late": {"bx": 1.0}}}, "faults.late: the cluster has no node 'bx': did you mean 'box'?"),
+    ],
+)
+def test_a_wrong_scenario_is_an_input_error_in_words(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(hetsched.InputError) as made:
+        hetsched.Scenario(**TABLES | changes)
+    assert message in str(made.value)
+    assert not any("pydantic" in line for line in str(made.value).splitlines())
+
+
+def test_every_problem_is_a_line() -> None:
+    with pytest.raises(hetsched.InputError) as raised:
+        hetsched.Scenario(**TABLES | {"seeds": 0, "profile": {}, "name": "no/name"})
+    assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == ["name", "seeds", "profile.sources"]
+
+
+# Studies.
+
+
+def test_compare(scenario: hetsched.Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+    result = hetsched.compare(scenario, ["fusion+fifo"], seeds=3)
+    assert (result.baseline, result.seeds) == ("uniform+fifo", [0, 1, 2])
+    assert list(result.comparisons) == list(result.by_strategy) == ["uniform+fifo", "fusion+fifo"]
+    assert list(result.verdicts) == ["fusion+fifo"]
+    frame = result.to_frame()
+    assert len(frame) == 6 and set(frame["seed"]) == {0, 1, 2}
+    means = frame.groupby("strategy")["makespan_s"].mean()
+    strategies = result.strategies_frame().set_index("strategy")
+    for name, figures in result.comparisons.items():
+        assert means[name] == pytest.approx(figures.makespan_s.mean) == strategies.loc[name, "makespan_s"]
+    assert pandas.isna(strategies.loc["uniform+fifo", "speedup_low"])
+    assert strategies.loc["fusion+fifo", "speedup_low"] <= strategies.loc["fusion+fifo", "speedup_vs_baseline"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_seeds_that_were_asked_for(scenario: hetsched.Scenario) -> None:
+    assert hetsched.compare(scenario, ["fusion+fifo"], seeds=[4, 2]).seeds == [4, 2]
+    assert hetsched.compare(scenario, ["fusion+fifo"], seeds="auto", max_seeds=11).seeds == list(range(11))
+    assert [run.metrics.seed for run in hetsched.simulate(scenario, "fusion+fifo", 2).runs] == [0, 1]
+
+
+def test_a_temporary_folder_goes_with_the_result(scenario: hetsched.Scenario) -> None:
+    result = hetsched.simulate(scenario, "fusion+hrfs")
+    folder = result.folder
+    assert (folder / "events.jsonl").stat().st_size and (folder / "scenario.toml").is_file()
+    del result
+    assert not folder.exists()
+
+
+def test_the_command_line_and_the_function_give_the_same(
+    scenario: hetsched.Scenario, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.toml").write_text(scenario.to_toml())
+    assert main(["compare", "s.toml", "--seeds", "2", "--jobs", "1", "--json", "--out", "cli"]) == 0
+    printed = json.loads(capfd.readouterr().out)
+    hetsched.compare(hetsched.load_scenario("s.toml"), seeds=2, folder="python")
+    written = json.loads((tmp_path / "python" / "summary.json").read_text())
+    assert written["hetsched"] == hetsched.__version__
+    for document in (printed, written):
+        document.pop("folder")
+        for figures in document["strategies"].values():
+            figures.pop("decision_s")
+    assert printed.items() <= written.items()
+    logs = [
+        {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*.jsonl")} for out in map(Path, ("cli", "python"))
+    ]
+    assert logs[0] == logs[1] and len(logs[0]) == 4
+
+
+def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+    run = hetsched.simulate(scenario, "fusion+hrfs", seeds=[3])
+    [figures], [state] = [run.metrics for run in run.runs], run.states
+    assert (figures.strategy, figures.seed, figures.completed) == ("fusion+hrfs", 3, len(state.trials))
+    segments = run.segments_frame()
+    assert len(segments) == figures.segments
+    assert segments["end_s"].max() == figures.makespan_s
+    assert segments["iterations"].sum() == figures.iterations
+    parts = ["start_up_s", "restore_s", "train_s", "evaluate_s", "checkpoint_s", "dispatch_s"]
+    assert (segments[parts].sum(axis=1) - (segments["end_s"] - segments["start_s"])).abs().max() < 1e-6
+
+    bounds = hetsched.bound(scenario)
+    assert bounds.overall.makespan_s <= bounds.by_allocation["fusion"].makespan_s <= figures.makespan_s
+    assert list(bounds.to_frame()["allocation"]) == ["any", "uniform", "fusion"]
+
+    ablation = hetsched.ablate(scenario, "fusion+hrfs")
+    assert ablation.variants["training alone"].makespan_s < ablation.variants["everything"].makespan_s
+    assert list(ablation.variants_frame()["variant"]) == list(ablation.variants)
+
+    replayed = hetsched.replay(run.folder)
+    assert replayed.same and replayed.found.alike == replayed.found.decisions > 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lost_segments_are_in_the_frame(scenario: hetsched.Scenario) -> None:
+    faulty = hetsched.Scenario(**TABLES | {"faults": {"trials": {"mean_between_s": 20.0}}})
+    run = hetsched.simulate(faulty, "fusion+fifo")
+    segments = run.segments_frame()
+    lost = segments[segments["reason"].notna()]
+    assert len(lost) == run.runs[0].metrics.lost_segments > 0
+    assert lost["score"].isna().all() and lost["train_s"].isna().all()
+
+
+def test_progress_and_events_are_told(scenario: hetsched.Scenario) -> None:
+    heard: list[object] = []
+
+    @contextmanager
+    def progress(runs: int) -> Any:
+        heard.append(runs)
+        yield lambda: heard.append("done")
+
+    hetsched.compare(scenario, ["fusion+fifo"], seeds=2, progress=progress)
+    assert heard == [4, *["done"] * 4]
+    heard.clear()
+
+    @contextmanager
+    def watch(doing: str, of: hetsched.Scenario, strategy: Strategy, seed: int) -> Any:
+        heard.append((doing, str(strategy), seed))
+        yield lambda state, event: heard.append(event)
+
+    run = hetsched.simulate(scenario, "fusion+fifo", watch=watch)
+    assert heard[0] == ("simulating", "fusion+fifo", 0)
+    assert len(heard) - 1 == len(run.runs[0].log.read_bytes().splitlines())
+
+
+# Results folders.
+
+
+def test_results_are_loaded_again(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    compared = hetsched.compare(scenario, seeds=2, folder="c")
+    loaded = hetsched.load_results("c")
+    assert loaded.summary["baseline"] == "uniform+fifo"
+    metrics = {(run.metrics.strategy, run.metrics.seed): run.metrics for run in compared.runs}
+    assert {(run.metrics.strategy, run.metrics.seed): run.metrics for run in loaded.runs} == metrics
+    pandas.testing.assert_frame_equal(
+        loaded.segments_frame().sort_values(["log", "end_s", "trial"], ignore_index=True),
+        compared.segments_frame().sort_values(["log", "end_s", "trial"], ignore_index=True),
+    )
+    simulated = hetsched.simulate(scenario, "fusion+hrfs", folder="s")
+    assert [run.metrics for run in hetsched.load_results(Path("s")).runs] == [run.metrics for run in simulated.runs]
+
+
+def test_a_run_that_was_begun_is_loaded_as_far_as_it_came(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    whole = hetsched.simulate(scenario, "fusion+hrfs", folder="r").runs[0]
+    lines = whole.log.read_bytes().splitlines(keepends=True)
+    whole.log.write_bytes(b"".join(lines[: len(lines) // 2]))  # as a real run leaves it whose driver was killed
+    (tmp_path / "r" / "summary.json").unlink()
+    loaded = hetsched.load_results("r")
+    [run] = loaded.runs
+    assert loaded.summary == {} and 0 < run.metrics.segments < whole.metrics.segments
+
+
+def test_without_pandas_the_frames_say_what_to_install(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = hetsched.simulate(scenario, "fusion+fifo")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(hetsched.InputError, match=r"need pandas, .*pip install 'hetsched\[frames\]'"):
+        run.to_frame()
+
+
+# Real runs, on a backend that takes no time.
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `run`, `resume` and `validate` carry out for real, the simulator does; Ray's part of it has tests on Ray."""
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: simulate)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_has_a_folder_to_go_on_from(scenario: hetsched.Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+    result = hetsched.run(scenario, "fusion+fifo", seeds=2)
+    assert re.fullmatch(r"results/small-run-[\d-]+", str(result.folder)) and result.folder.is_dir()
+    assert json.loads((result.folder / "run.json").read_text())["seeds"] == [0, 1]
+    complete: list[Path] = []
+    again = hetsched.resume(result.folder, complete=complete.append)
+    assert complete == [result.folder / "seed-0", result.folder / "seed-1"]
+    assert [run.metrics for run in again.runs] == [run.metrics for run in result.runs]
+    assert [run.metrics for run in hetsched.load_results(result.folder).runs] == [run.metrics for run in result.runs]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("own_policies", "quick")
+def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None:
+    @hetsched.register_scheduling("fails-at-once")
+    class FailsAtOnce:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            raise ValueError("no")
+
+    with pytest.raises(hetsched.PolicyError) as raised:
+        hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
+    [note] = raised.value.__notes__
+    assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert Path("r/events.jsonl").stat().st_size
+
+
+def test_a_run_that_could_not_begin_leaves_no_folder(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise hetsched.InputError("there is no such cluster")
+
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: refuse)
+    with pytest.raises(hetsched.InputError, match="no such cluster") as raised:
+        hetsched.run(scenario, "fusion+fifo", folder="r")
+    assert not Path("r").exists() and not hasattr(raised.value, "__notes__")
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, seeds=2, profile="p.csv")
+    assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]
+    for predicted, measured in zip(result.predicted, result.runs, strict=True):
+        assert predicted.log != measured.log and predicted.metrics == measured.metrics
+    assert result.mean_absolute_error_percent == 0
+    assert list(result.agreements_frame()["error_percent"]) == [0, 0]
+    assert len(hetsched.load_results(result.folder).runs) == len(result.runs) + len(result.predicted)
+    assert hetsched.replay(result.runs[0].log.parent).same
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, ["fusion+fifo"], folder="v")
+    measured = read_profile(Path("v/probe/fusion/profile.csv"))
+    assert {row.device for row in measured} == {"cpu", "k80"}
+    assert all(row.provenance.startswith("measured by the probe run in") for row in measured)
+    error = result.agreements["fusion+fifo"].makespan_s.error_percent
+    assert error is not None and abs(error) < 20
+
+
+# Wrong inputs.
+
+WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
+    "a strategy": (lambda s: hetsched.simulate(s, "fusion+hfrs"), "strategy: .*did you mean 'hrfs'?"),
+    "no plus": (lambda s: hetsched.simulate(s, "fusion"), "a strategy is ALLOCATION[+]SCHEDULING"),
+    "one of the strategies": (lambda s: hetsched.compare(s, "fusio+fifo"), "did you mean 'fusion'?"),
+    "no strategies": (lambda s: hetsched.bound(s, []), "strategies: expected at least one"),
+    "no seeds": (lambda s: hetsched.simulate(s, "fusion+fifo", 0), "seeds: expected how many .*, got 0"),
+    "negative seeds": (lambda s: hetsched.compare(s, seeds=[-1]), r"seeds: expected .*, got \[-1\]"),
+    "a seed twice": (lambda s: hetsched.compare(s, seeds=[1, 1]), r"different whole numbers.*, got \[1, 1\]"),
+    "half seeds": (lambda s: hetsched.ablate(s, "fusion+fifo", 1.5), "seeds: expected .*, got 1.5"),  # type: ignore[arg-type]
+    "seeds in a word": (lambda s: hetsched.compare(s, seeds="many"), "or \"auto\", got 'many'"),  # type: ignore[arg-type]
+    "no jobs": (lambda s: hetsched.compare(s, jobs=0), "jobs: expected at least 1, got 0"),
+    "no seeds at most": (lambda s: hetsched.compare(s, seeds="auto", max_seeds=0), "max_seeds: expected at least 1"),
+    "nothing to compare": (lambda s: hetsched.compare(s, ["uniform+fifo"], "auto"), "nothing to compare"),
+    "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
+    "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
+    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: not a Python file"),
+    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
+    "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
+    "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
+    "a model that is not in the profile": (
+        lambda s: hetsched.compare(hetsched.Scenario(**with_model("resnet19"))),
+        "the profile has no entry for 'resnet19': did you mean 'resnet18'?",
+    ),
+    "a folder of data": (
+        lambda s: hetsched.run(hetsched.Scenario(**TABLES | {"real": {"data_dir": "none"}}), "fusion+fifo"),
+        "real.data_dir: none: no such folder",
+    ),
+    "a file of models": (
+        lambda s: hetsched.validate(hetsched.Scenario(**TABLES | {"real": {"model_file": "none.py"}})),
+        "real.model_file: none.py: no such file",
+    ),
+    "a profile": (lambda s: hetsched.validate(s, profile="none.csv"), "none.csv: cannot read the profile"),
+}
+
+
+def with_model(model: str) -> dict[str, Any]:
+    [experiment] = TABLES["workload"]["experiments"]
+    return TABLES | {"workload": {"experiments": [experiment | {"model": model}]}}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_input_is_an_input_error_in_words(what: str, scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    ask, message = WRONG[what]
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(hetsched.InputError, match=message):
+        ask(scenario)
+    assert sorted(tmp_path.rglob("*")) == before  # and leaves nothing behind
+
+
+@pytest.mark.usefixtures("own_policies")
+def test_a_policy_that_fails_is_a_policy_error(scenario: hetsched.Scenario) -> None:
+    @hetsched.register_scheduling("idle")
+    class Idle:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            return []
+
+    with pytest.raises(hetsched.PolicyError, match="policy 'idle' is stalled"):
+        hetsched.simulate(scenario, "fusion+idle")
+
+
+@pytest.mark.usefixtures("own_policies")
+def test_policies_of_a_file_are_known_to_other_processes(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    source = (ROOT / "examples" / "my_policy.py").read_text().replace("soonest", "soonest-of-all")
+    (tmp_path / "mine.py").write_text(source)
+    hetsched.load_policies("mine.py")
+    here = hetsched.compare(scenario, ["fusion+soonest-of-all"], seeds=2)
+    there = hetsched.compare(scenario, ["fusion+soonest-of-all"], seeds=2, jobs=2, policy_files=["mine.py"])
+    assert [run.metrics for run in here.runs] == [run.metrics for run in there.runs]
+
+
+# Docs and examples.
+
+
+def test_the_backend_of_ones_own_is_beaten_by_no_bound() -> None:
+    sys.path.insert(0, str(ROOT / "examples"))
+    try:
+        makespan_s = importlib.import_module("own_backend").makespan_s
+    finally:
+        sys.path.remove(str(ROOT / "examples"))
+    setup = make_scenario(overheads=NO_OVERHEADS)
+    strategy = Strategy("fusion", "lookahead")
+    bound_s = makespan_bound(full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times)
+    assert bound_s <= makespan_s(setup, strategy) <= 1.5 * bound_s
+    assert makespan_s(setup, Strategy("fusion", "fifo")) >= bound_s
+
+
+@pytest.mark.usefixtures("own_policies")
+def test_the_page_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "python.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$(.*?)(?=^```python|\Z)", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == page.count("```python") > 5
+    namespace: dict[str, Any] = {"__name__": "page"}
+    printed = []
+    for code, after in blocks:
+        exec(compile(code, "docs/python.md", "exec"), namespace)
+        printed.append(capsys.readouterr().out)
+        shown = re.match(r"\n+<!-- .* -->\n+```text\n(.*?)```", after, re.DOTALL)
+        if shown:  # what the page says that the block prints
+            assert shown[1] == printed[-1]
+    assert "faster than uniform+fifo" in printed[2]
+    assert page.count("```text") == 1
+
+
+def test_the_page_names_what_there_is() -> None:
+    page = (ROOT / "docs" / "python.md").read_text()
+    assert all(hasattr(hetsched, name) for name in re.findall(r"hetsched\.([a-z]\w+)\(", page))
+    assert all(f"`{name}`" in page for name in ("run", "resume", "validate", "load_results", "register_learning"))
