@@ -17,7 +17,7 @@ from hetsched.events import SegmentEnded, SegmentStarted, read_log
 from hetsched.profiles import ProfileRow
 from hetsched.registry import Strategy
 from hetsched.state import State
-from real.tune import run
+from real.tune.run import run
 from tests.conftest import make_scenario
 
 WORKERS = 8

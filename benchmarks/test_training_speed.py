@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from hetsched.host import available_cores  # noqa: E402
 from hetsched.scenario import SpeedUp  # noqa: E402
-from real.training import Settings, Training, _normalised  # noqa: E402
+from real.training.training import Settings, Training, _normalised  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCH = 512 if DEVICE == "cuda" else 64

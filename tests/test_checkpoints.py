@@ -15,7 +15,7 @@ from hetsched.events import (  # noqa: E402
     SegmentLost,
     TrialExploited,
 )
-from real.checkpoints import Checkpoints, Generation, damage  # noqa: E402
+from real.checkpoints.generations import Checkpoints, Generation, damage  # noqa: E402
 
 NOTHING = Parts(0, 0, 0, 0, 0, 0)
 

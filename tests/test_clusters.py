@@ -18,10 +18,10 @@ from hetsched.cli import main  # noqa: E402
 from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario import load  # noqa: E402
-from real import testbed  # noqa: E402
-from real.discovery import tables  # noqa: E402
-from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
-from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
+from real.cluster import ray_cluster  # noqa: E402
+from real.cluster.discovery import tables  # noqa: E402
+from real.cluster.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
+from real.cluster.ray_cluster import HOST_HEALTH_CHECKS  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -169,9 +169,9 @@ def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
     def refuse(address: str) -> None:
         raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened")
 
-    monkeypatch.setattr(testbed, "_init", refuse)
+    monkeypatch.setattr(ray_cluster, "_init", refuse)
     with pytest.raises(InputError, match="real.address: cannot join the Ray cluster at 'h:1': RAY_AUTH_TOKEN_PATH"):
-        testbed.join("h:1")
+        ray_cluster.join("h:1")
 
 
 EXAMPLES = DEMO.parent / "clusters"

@@ -23,7 +23,7 @@ from hetsched.cli import main
 from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft, read_log
 from hetsched.scenario import load
 from hetsched.state import replay
-from real.matching import NODE_LABEL
+from real.cluster.matching import NODE_LABEL
 from sim.replay import replay as replay_decisions
 
 pytestmark = pytest.mark.on_ray

@@ -22,7 +22,7 @@ from ray.tune.schedulers import PopulationBasedTraining as RayPBT
 
 from hetsched.state import State, Trial
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
-from real.scheduler import DispatchingPBT, Run
+from real.tune.scheduler import DispatchingPBT, Run
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 

@@ -12,8 +12,8 @@ pytest.importorskip("torch")
 
 from hetsched.host import available_cores
 from hetsched.profiles import ProfileRow, read_profile, write_profile
-from real.measuring import Point, command, environment
-from real.profiler import ProfileError, _pooled, device_type, measure
+from real.measuring.one_point import Point, command, environment
+from real.measuring.profiler import ProfileError, _pooled, device_type, measure
 from tests.conftest import profile_row
 
 

@@ -34,7 +34,9 @@ from hetsched.scenario import CheckpointsTable, Scenario, load  # noqa: E402
 from hetsched.scheduling.policy import Dispatch  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
-from real import scheduler, testbed, tune  # noqa: E402
+from real.cluster import ray_cluster  # noqa: E402
+from real.tune import run as backend  # noqa: E402
+from real.tune import scheduler  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -138,7 +140,7 @@ def registered() -> Iterator[None]:
     for policy in (Greedy, Sticky, Raising, Stalling):
         del scheduling.policies._factories[f"test-{policy.__name__.lower()}"]
     del allocation.policies._factories["test-one-per-node"]
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,7 @@ def carry_out(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy)
-        time = tune.run(scenario, strategy, 1, folder, **options)
+        time = backend.run(scenario, strategy, 1, folder, **options)
     return SimpleNamespace(folder=folder, time=time, results=results, events=list(read_log(folder / LOG_NAME)))
 
 
@@ -360,16 +362,16 @@ def test_impossible_settings_end_the_run_at_once(scenario: Scenario, tmp_path: P
 
 def test_running_cluster_is_joined(scenario: Scenario, tmp_path: Path) -> None:
     """Another process joins the cluster of this one, and its nodes are told by their labels."""
-    testbed.connect(scenario.cluster_spec())
-    assert testbed._session is not None
-    assert testbed._session.cluster is not None
-    address = testbed._session.cluster.address
+    ray_cluster.connect(scenario.cluster_spec())
+    assert ray_cluster._session is not None
+    assert ray_cluster._session.cluster is not None
+    address = ray_cluster._session.cluster.address
     joined = scenario.replace(real=scenario.real.model_copy(update={"address": address}))
     (tmp_path / "joined.toml").write_text(joined.to_toml())
     (tmp_path / "profile.csv").write_text(PROFILE)
     script = (
-        "from pathlib import Path; from hetsched.scenario import load, parse_strategy; from real import tune; "
-        f"folder = Path({str(tmp_path)!r}); tune.run(load(folder / 'joined.toml'), "
+        "from pathlib import Path; from hetsched.scenario import load, parse_strategy; from real.tune.run import run; "
+        f"folder = Path({str(tmp_path)!r}); run(load(folder / 'joined.toml'), "
         "parse_strategy('uniform+fifo'), 1, folder)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
@@ -393,7 +395,7 @@ def test_only_one_experiment(scenario: Scenario, tmp_path: Path) -> None:
     second = experiment.model_copy(update={"name": "f"})
     two = scenario.workload.model_copy(update={"experiments": [experiment, second]})
     with pytest.raises(InputError, match=r"workload.experiments: .* one experiment, the scenario has 2: e, f"):
-        tune.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
+        backend.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -410,7 +412,7 @@ def test_what_cannot_be_run_is_refused_at_once(
     [experiment] = scenario.workload.experiments
     odd = scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={key: value})]})
     with pytest.raises(InputError, match=message):
-        tune.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
+        backend.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
 def test_luck_of_pbt_is_its_own() -> None:

@@ -14,8 +14,8 @@ from hetsched.events import read_log
 from hetsched.profiles import ProfileRow
 from hetsched.registry import Strategy
 from hetsched.scenario import Scenario
-from real import testbed
-from real.tune import run
+from real.cluster import ray_cluster
+from real.tune.run import run
 from sim.replay import replay
 from tests.conftest import make_scenario
 
@@ -48,7 +48,7 @@ def scenario() -> Iterator[Scenario]:
     nodes = [{"name": "a", "cores": 1, "pace": 1.0}, {"name": "b", "cores": 1, "pace": 2.0}]
     made = make_scenario(nodes, [ROW], **experiment)
     yield made.replace(real=made.real.model_copy(update={"model_file": str(STAND_IN)})).replace_times(made.times)
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.mark.parametrize("policy", scheduling.policies.names())

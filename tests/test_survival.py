@@ -36,7 +36,9 @@ from hetsched.scenario import CheckpointsTable, Place, Scenario, load  # noqa: E
 from hetsched.scheduling.policy import Dispatch, Stop  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
-from real import nodes, scheduler, testbed, tune  # noqa: E402
+from real.cluster import nodes, ray_cluster  # noqa: E402
+from real.tune import run as backend  # noqa: E402
+from real.tune import scheduler  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -94,15 +96,15 @@ def cluster() -> Iterator[None]:
     scheduling.register("test-in-turn")(InTurn)
     yield
     del scheduling.policies._factories["test-in-turn"]
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.fixture
 def own_cluster() -> Iterator[None]:
     """For tests that break the cluster: the next one starts afresh."""
-    testbed.close()
+    ray_cluster.close()
     yield
-    testbed.close()
+    ray_cluster.close()
 
 
 def scenario_in(folder: Path, **changes: Any) -> Scenario:
@@ -151,7 +153,7 @@ def carry_out(scenario: Scenario, folder: Path, watch: Watch | None = None) -> l
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler.DispatchingPBT, "choose_trial_to_run", spy_choose)
         patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy_end_segment)
-        tune.run(scenario, STRATEGY, 1, folder)
+        backend.run(scenario, STRATEGY, 1, folder)
     return list(read_log(folder / LOG_NAME))
 
 
@@ -170,24 +172,24 @@ def first_after(time: float, events: Iterable[Any]) -> Any:
 
 def raylet(node: str) -> int:
     """The process that is the Ray node which stands for a node of the scenario."""
-    assert testbed._session is not None and testbed._session.cluster is not None
+    assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
     [socket] = [
         found["RayletSocketName"]
         for found in ray.nodes()
-        if found["Alive"] and found["Labels"].get(testbed.NODE_LABEL) == node
+        if found["Alive"] and found["Labels"].get(ray_cluster.NODE_LABEL) == node
     ]
-    [started] = [one for one in testbed._session.cluster.worker_nodes if one.raylet_socket_name == socket]
+    [started] = [one for one in ray_cluster._session.cluster.worker_nodes if one.raylet_socket_name == socket]
     return int(started.all_processes[ray_constants.PROCESS_TYPE_RAYLET][0].process.pid)
 
 
 def start_again(node: str) -> None:
     """Start a Ray node for a node of the scenario, whose last one has died."""
-    assert testbed._session is not None and testbed._session.cluster is not None
-    testbed._session.cluster.add_node(
+    assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
+    ray_cluster._session.cluster.add_node(
         wait=False,
         num_cpus=1,
-        labels={testbed.NODE_LABEL: node},
-        object_store_memory=testbed.LEAST_OBJECT_STORE_BYTES,
+        labels={ray_cluster.NODE_LABEL: node},
+        object_store_memory=ray_cluster.LEAST_OBJECT_STORE_BYTES,
         include_dashboard=False,
     )
 
@@ -356,7 +358,7 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
     for trial in ("e-0", "e-1"):
         assert lost[trial][0].score == of(events, SegmentEnded, trial=trial)[0].score
     assert lost["e-2"][1].score is None
-    warnings = [record.getMessage() for record in caplog.records if record.name == "real.scheduler"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "real.tune.scheduler"]
     for event, file in ((lost["e-0"][0], "e-0-6.pt"), (lost["e-1"][0], "e-1-6.pt"), (lost["e-2"][1], "e-2-3.pt")):
         path = str(tmp_path / "checkpoints" / file)
         assert path in event.reason
@@ -437,7 +439,7 @@ def cannot_write(node: str) -> None:
 @pytest.mark.usefixtures("own_cluster")
 def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(tmp_path: Path) -> None:
     endless = scenario_in(tmp_path, stop_iterations=9000)
-    testbed.connect(endless.cluster_spec())
+    ray_cluster.connect(endless.cluster_spec())
     cannot_write("a")
 
     def repair(seen: SimpleNamespace) -> None:
@@ -467,7 +469,7 @@ def test_without_a_node_that_works_the_run_ends(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "STRIKES", 1)  # as this is slow
-    testbed.connect(scenario.cluster_spec())
+    ray_cluster.connect(scenario.cluster_spec())
     cannot_write("a")
     cannot_write("b")
     message = "no worker is left and 3 trials are not done: node . was set aside: 1 .* failed there, .*; node . was set"

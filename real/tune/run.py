@@ -22,16 +22,16 @@ from hetsched.resume import COMPLETED, Remembered, check_resumable, remember, ta
 from hetsched.scenario import Scenario, profiled_workers
 from hetsched.state import State
 from hetsched.workload import Experiment
-from real import testbed
-from real.checkpoints import GENERATIONS, Checkpoints
-from real.data import DATASETS
-from real.models import MODELS, load_models
-from real.nodes import Nodes
-from real.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run, best_trial
-from real.stopping import Stopping
-from real.tensorboard import TensorBoard
-from real.trainable import Plan, SegmentTrainable
-from real.training import Settings
+from real.checkpoints.generations import GENERATIONS, Checkpoints
+from real.cluster import ray_cluster
+from real.cluster.nodes import Nodes
+from real.training.data import DATASETS
+from real.training.models import MODELS, load_models
+from real.training.training import Settings
+from real.tune.actor import Plan, SegmentTrainable
+from real.tune.scheduler import AssignOnStart, Clock, DispatchingPBT, Population, Run, best_trial
+from real.tune.stopping import Stopping
+from real.tune.tensorboard import TensorBoard
 
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all; TensorBoard's is asked for
@@ -71,7 +71,7 @@ def run(
         workers = [worker for worker in workers_of(past) if worker.node in nodes] or scenario.workers(strategy)
         plans = _plans(scenario, strategy, experiment, workers)
         os.environ.update(ENVIRONMENT)
-        ray_nodes = testbed.connect(scenario.cluster_spec(), scenario.real.address, some_may_lack=bool(past))
+        ray_nodes = ray_cluster.connect(scenario.cluster_spec(), scenario.real.address, some_may_lack=bool(past))
         if past:
             remembered = remember(scenario, strategy, seed, past)
         else:
@@ -129,7 +129,7 @@ def _carry_out(work: Run, log: LogWriter, folder: Path, loggers: list[tune.Callb
                     work.checkpoints.release()
     except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
         log.drop()
-        testbed.close()  # with all actors, which Tune leaves behind
+        ray_cluster.close()  # with all actors, which Tune leaves behind
         raise
     except BaseException as error:
         if isinstance(error, PolicyError):
@@ -142,7 +142,7 @@ def _carry_out(work: Run, log: LogWriter, folder: Path, loggers: list[tune.Callb
     else:
         dispatcher.record(RunEnded(work.clock.tick(), stopping.reason))
     if stopping.error is not None:
-        testbed.close()
+        ray_cluster.close()
         raise stopping.error
 
 

@@ -44,14 +44,14 @@ from hetsched.scheduling.policy import Dispatch
 from hetsched.state import Segment, State, Trial
 from hetsched.streams import stream
 from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
-from real.blame import MAX_FAILURES, STRIKES, Blame
-from real.checkpoints import Checkpoints, damage
-from real.matching import RayNodeId
-from real.nodes import Nodes
-from real.snapshot import Copy
-from real.stopping import Stopping
-from real.trainable import Assignment, Plan
-from real.training import CheckpointError
+from real.checkpoints.generations import Checkpoints, damage
+from real.checkpoints.snapshot import Copy
+from real.cluster.matching import RayNodeId
+from real.cluster.nodes import Nodes
+from real.training.training import CheckpointError
+from real.tune.actor import Assignment, Plan
+from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
+from real.tune.stopping import Stopping
 
 T = TypeVar("T")
 

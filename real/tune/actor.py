@@ -17,11 +17,11 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.host import available_cores
 from hetsched.scenario import Place
 from hetsched.workload import Hyperparameters, TrialId
-from real import checkpoint_file
-from real.matching import RayNodeId
-from real.snapshot import Copy, Snapshot, copied, take, viewed
-from real.training import Settings, Training
-from real.write_behind import WriteBehind
+from real.checkpoints import checkpoint_file
+from real.checkpoints.snapshot import Copy, Snapshot, copied, take, viewed
+from real.checkpoints.write_behind import WriteBehind
+from real.cluster.matching import RayNodeId
+from real.training.training import Settings, Training
 
 FETCH_S = 60.0
 """How long to wait for a snapshot from another node. Ray says sooner if it is lost."""

@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 
 from hetsched.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
-from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
+from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def connect(
 
     Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
     machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
-    With one, that running cluster is joined, and its nodes are recognised as in `real.matching`; there nodes may be
-    missing for a run that goes on (`some_may_lack`), if any is there.
+    With one, that running cluster is joined, and its nodes are recognised as in `real.cluster.matching`; there nodes
+    may be missing for a run that goes on (`some_may_lack`), if any is there.
 
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """

@@ -8,8 +8,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.cluster import ClusterSpec, NodeId
-from real import testbed
-from real.matching import RayNodeId
+from real.cluster import ray_cluster
+from real.cluster.matching import RayNodeId
 
 LOOK_EVERY_S = 0.5
 RETURN_S = 60.0
@@ -42,7 +42,7 @@ class Nodes:
         if now - self._looked_at < LOOK_EVERY_S and not at_once:
             return False
         self._looked_at = now
-        self._standing |= (alive := testbed.present(self._cluster, self._standing))
+        self._standing |= (alive := ray_cluster.present(self._cluster, self._standing))
         there = {node: ray_node for node, ray_node in alive.items() if self._serves(ray_node)}
         before, self.there = self.there, there
         for node in before:
@@ -68,7 +68,9 @@ class Nodes:
         if time.monotonic() - self._left_at > RETURN_S:
             return False
         aside = {
-            node for node, ray_node in testbed.present(self._cluster, self._standing).items() if ray_node in self._aside
+            node
+            for node, ray_node in ray_cluster.present(self._cluster, self._standing).items()
+            if ray_node in self._aside
         }
         return any(node.id not in self.there and node.id not in aside for node in self._cluster)
 
