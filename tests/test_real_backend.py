@@ -35,8 +35,8 @@ from hetsched.scheduling.policy import Dispatch  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
+from real.tune import failures, pbt, scheduler  # noqa: E402
 from real.tune import run as backend  # noqa: E402
-from real.tune import scheduler  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -159,7 +159,7 @@ def carry_out(
 ) -> SimpleNamespace:
     """A run with its events and, beside the log, what the actors reported; `after` is called with each result."""
     results: list[dict[str, Any]] = []
-    end_segment = scheduler.DispatchingPBT._end_segment
+    end_segment = scheduler.DispatchingScheduler.on_trial_result
 
     def spy(self: Any, controller: Any, trial: Any, result: dict[str, Any]) -> str:
         results.append(result)
@@ -169,7 +169,7 @@ def carry_out(
         return action
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy)
+        patch.setattr(scheduler.DispatchingScheduler, "on_trial_result", spy)
         time = backend.run(scenario, strategy, 1, folder, **options)
     return SimpleNamespace(folder=folder, time=time, results=results, events=list(read_log(folder / LOG_NAME)))
 
@@ -342,7 +342,7 @@ def test_policy_errors_surface(scenario: Scenario, tmp_path: Path, policy: str, 
 def test_trial_that_keeps_failing_ends_the_run(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "MAX_FAILURES", 0)
+    monkeypatch.setattr(failures, "MAX_FAILURES", 0)
 
     def remove_checkpoints(number: int, result: dict[str, Any]) -> None:
         for path in (tmp_path / "checkpoints").glob("e-*.pt"):  # those that are complete
@@ -418,7 +418,7 @@ def test_what_cannot_be_run_is_refused_at_once(
 def test_luck_of_pbt_is_its_own() -> None:
     import random
 
-    one, other = scheduler.Luck(7), scheduler.Luck(7)
+    one, other = pbt.LentGenerators(7), pbt.LentGenerators(7)
     with one.drawn():
         drawn = [random.random(), random.random()]
     with other.drawn():

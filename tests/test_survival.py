@@ -37,8 +37,8 @@ from hetsched.scheduling.policy import Dispatch, Stop  # noqa: E402
 from hetsched.state import State, replay  # noqa: E402
 from hetsched.view import StateView  # noqa: E402
 from real.cluster import nodes, ray_cluster  # noqa: E402
+from real.tune import failures, scheduler  # noqa: E402
 from real.tune import run as backend  # noqa: E402
-from real.tune import scheduler  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -131,10 +131,11 @@ def carry_out(scenario: Scenario, folder: Path, watch: Watch | None = None) -> l
     `seconds` of the run, what is `saved`, and of each worker its process (`pids`) and how many segments it has done
     (`segments_of`)."""
     seen = SimpleNamespace(folder=folder, state=State(), pids={}, segments_of=Counter(), saved=set())
-    choose, end_segment = scheduler.DispatchingPBT.choose_trial_to_run, scheduler.DispatchingPBT._end_segment
+    hooks = scheduler.DispatchingScheduler
+    choose, end_segment = hooks.choose_trial_to_run, hooks.on_trial_result
 
     def spy_choose(self: Any, controller: Any) -> None:
-        seen.state, seen.seconds = self._run.dispatcher.state, self._run.clock.now()
+        seen.state, seen.seconds = self._driver._dispatcher.state, self._driver._clock.now()
         choose(self, controller)
         if watch is not None:
             watch(seen)
@@ -143,7 +144,7 @@ def carry_out(scenario: Scenario, folder: Path, watch: Watch | None = None) -> l
         seen.pids[result["worker"]] = result["pid"]
         seen.segments_of[result["worker"]] += 1
         action: str = end_segment(self, controller, trial, result)
-        ours = self._run.dispatcher.state.trials[trial.config["trial"]]
+        ours = self._driver._dispatcher.state.trials[trial.config["trial"]]
         seen.saved.add((ours.id, ours.iterations))
         if watch is not None:
             watch(seen)
@@ -151,8 +152,8 @@ def carry_out(scenario: Scenario, folder: Path, watch: Watch | None = None) -> l
 
     InTurn.enough = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler.DispatchingPBT, "choose_trial_to_run", spy_choose)
-        patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy_end_segment)
+        patch.setattr(hooks, "choose_trial_to_run", spy_choose)
+        patch.setattr(hooks, "on_trial_result", spy_end_segment)
         backend.run(scenario, STRATEGY, 1, folder)
     return list(read_log(folder / LOG_NAME))
 
@@ -358,7 +359,7 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
     for trial in ("e-0", "e-1"):
         assert lost[trial][0].score == of(events, SegmentEnded, trial=trial)[0].score
     assert lost["e-2"][1].score is None
-    warnings = [record.getMessage() for record in caplog.records if record.name == "real.tune.scheduler"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "real.tune.trial_states"]
     for event, file in ((lost["e-0"][0], "e-0-6.pt"), (lost["e-1"][0], "e-1-6.pt"), (lost["e-2"][1], "e-2-3.pt")):
         path = str(tmp_path / "checkpoints" / file)
         assert path in event.reason
@@ -468,7 +469,7 @@ def test_a_node_on_which_everything_fails_is_set_aside_until_it_is_started_anew(
 def test_without_a_node_that_works_the_run_ends(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "STRIKES", 1)  # as this is slow
+    monkeypatch.setattr(failures, "STRIKES", 1)  # as this is slow
     ray_cluster.connect(scenario.cluster_spec())
     cannot_write("a")
     cannot_write("b")

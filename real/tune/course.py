@@ -1,0 +1,98 @@
+"""How a real run begins, goes on after another driver, and ends, whoever carries its segments out."""
+
+from collections.abc import Callable, Container, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched.backend import Listener, begin
+from hetsched.cluster import NodeId, Worker
+from hetsched.dispatcher import Dispatcher
+from hetsched.errors import PolicyError
+from hetsched.events import AnyEvent, Event, LogWriter, RunEnded
+from hetsched.policy_error import write_policy_error
+from hetsched.registry import Strategy
+from hetsched.resume import COMPLETED, Remembered, remember, take_up
+from hetsched.scenario import Scenario
+from hetsched.state import State
+from hetsched.workload import Experiment
+from real.checkpoints.generations import GENERATIONS, Checkpoints
+from real.tune.clock import Clock
+from real.tune.stopping import Stopping
+from real.tune.trial_states import best_trial
+
+
+class Course(NamedTuple):
+    """A run that has begun, or goes on. `remembered` is what its policy remembers of earlier drivers."""
+
+    dispatcher: Dispatcher
+    checkpoints: Checkpoints
+    remembered: Remembered
+    stopping: Stopping
+    clock: Clock
+    log: LogWriter
+
+
+def begin_or_go_on(
+    scenario: Scenario,
+    strategy: Strategy,
+    seed: int,
+    experiment: Experiment,
+    past: Sequence[AnyEvent],
+    workers: Sequence[Worker],
+    nodes: Container[NodeId],
+    log: LogWriter,
+    listen: Listener | None = None,
+) -> Course:
+    """Record that the run begins or, if it has a past, that it goes on, with the workers whose `nodes` are there."""
+    if past:
+        remembered = remember(scenario, strategy, seed, past)
+    else:
+        remembered = Remembered(scenario.scheduling_policy(strategy), None, 0, 0.0)
+    # In memory, a state is lost with its node, and the one before it most likely, too.
+    generations = 1 if scenario.checkpoints.place == "object-store" else GENERATIONS
+    checkpoints = Checkpoints(log.path.parent.resolve() / "checkpoints", generations)
+
+    def follow(state: State, event: Event) -> None:
+        checkpoints.follow(event)
+        if listen is not None:
+            listen(state, event)
+
+    dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, scenario.times, log, follow)
+    if past:
+        dispatcher.remember(past)
+        checkpoints.remove_leftovers()
+        take_up(dispatcher, [worker for worker in workers if worker.node in nodes], remembered.forgot)
+    else:
+        begin(dispatcher, "ray", scenario, strategy, seed, workers)
+        dispatcher.arrive(0.0, experiment, seed)
+    return Course(dispatcher, checkpoints, remembered, Stopping(log), Clock(dispatcher.state.now), log)
+
+
+def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
+    """Have what is left to train trained by `train`, and record how the run ends.
+
+    Raises what `train` raises, and what the run stopped for.
+    """
+    dispatcher, stopping = course.dispatcher, course.stopping
+    try:
+        if not dispatcher.state.finished:
+            with stopping.on_interrupt():
+                try:
+                    train()
+                finally:
+                    course.checkpoints.release()
+    except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
+        course.log.drop()
+        raise
+    except BaseException as error:
+        if isinstance(error, PolicyError):
+            write_policy_error(folder, dispatcher, error)
+        dispatcher.record(RunEnded(course.clock.tick(), f"failed: {type(error).__name__}"))
+        raise
+    if dispatcher.state.finished:
+        dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
+        course.checkpoints.keep_only(best_trial(dispatcher.state).id)
+    else:
+        dispatcher.record(RunEnded(course.clock.tick(), stopping.reason))
+    if stopping.error is not None:
+        raise stopping.error
