@@ -1,5 +1,6 @@
 """How a real run begins, goes on after another driver, and ends, whoever carries its segments out."""
 
+import logging
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.tune.clock import Clock
 from real.tune.stopping import Stopping
 from real.tune.trial_states import best_trial
+
+logger = logging.getLogger(__name__)
 
 
 class Course(NamedTuple):
@@ -91,8 +94,18 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
         raise
     if dispatcher.state.finished:
         dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
-        course.checkpoints.keep_only(best_trial(dispatcher.state).id)
+        _keep_the_best(course)
     else:
         dispatcher.record(RunEnded(course.clock.tick(), stopping.reason))
     if stopping.error is not None:
         raise stopping.error
+
+
+def _keep_the_best(course: Course) -> None:
+    """Delete all checkpoints but that of the trial that scores best; none if that one could not be written."""
+    best = best_trial(course.dispatcher.state).id
+    file = course.checkpoints.latest(best)
+    if file is None or file.exists():
+        course.checkpoints.keep_only(best)
+        return
+    logger.warning("checkpoint %s of trial %s, which scores best, was not written; all others are kept", file, best)

@@ -1,7 +1,6 @@
 """Where the states of trials are: held in memory, written behind, fallen back from, and saved when the run ends."""
 
 import logging
-from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ from real.tune.stopping import Stopping
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 30.0
-"""How long all workers together may take to write their last checkpoints when the run ends, in seconds."""
+"""How long all workers together may take, when the run ends, to complete the files that they write, and then again to
+write the states that are in memory only, in seconds."""
 
 LOOK_S = 0.02
 """How often the driver then looks whether the files are there, in seconds."""
@@ -120,30 +120,36 @@ class TrialStates:
             return
         busy = {segment.worker for segment in self._dispatcher.state.running.values()}
         idle = [worker for worker in self._with_actor if worker not in busy]
-        written = self._write_what_is_missing(idle or self._with_actor) if self._place == "object-store" else []
-        written += [(worker, self._actors.flush(worker)) for worker in idle]
-        causes = self._actors.outcomes([answer for _, answer in written], SETTLE_S)
-        for (worker, _), cause in zip(written, causes, strict=True):
-            if cause is None:
-                continue
-            path = self._writing.pop(worker, None)
-            if not self._stopping.is_for(cause) and path is not None:
-                logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
+        able = self._await([(worker, self._actors.flush(worker)) for worker in idle])
+        self._await(self._write_what_is_missing(able or list(self._with_actor)))
         for _ in range(round(SETTLE_S / LOOK_S)):
             if not self._log.holds:  # files of workers that train meanwhile
                 break
             self._clock.sleep(LOOK_S)
 
-    def _write_what_is_missing(self, workers: Iterable[WorkerId]) -> list[tuple[WorkerId, Any]]:
+    def _await(self, written: list[tuple[WorkerId, Any]]) -> list[WorkerId]:
+        """Wait for workers that write, all together. Returns those that could."""
+        causes = self._actors.outcomes([answer for _, answer in written], SETTLE_S)
+        able = []
+        for (worker, _), cause in zip(written, causes, strict=True):
+            if cause is None:
+                able.append(worker)
+                continue
+            path = self._writing.pop(worker, None)
+            if not self._stopping.is_for(cause) and path is not None:
+                logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
+        return able
+
+    def _write_what_is_missing(self, workers: list[WorkerId]) -> list[tuple[WorkerId, Any]]:
         """Have these workers write what is in memory only: at the end of the run the weights that score best, else
         every trial's. Returns who will answer."""
-        state = self._dispatcher.state
-        wanted = self.checkpoints.missing()
+        state, expected = self._dispatcher.state, set(self._writing.values())
+        wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
         if state.finished:
             best = best_trial(state).id
             wanted = {trial: path for trial, path in wanted.items() if trial == best}
         answers = []
-        for path, worker in zip(wanted.values(), cycle(workers), strict=False):
+        for path, worker in zip(dict.fromkeys(wanted.values()), cycle(workers), strict=False):
             if (copy := self.checkpoints.copy(path)) is not None:
                 answers.append((worker, self._actors.write(worker, copy, path)))
         return answers
