@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.test_simulation import SEGMENTS_PER_TRIAL, unequal_nodes
-from hetsched.registry import Strategy
+from hetsched.domain.registry import Strategy
 from sim.engine import simulate
 from tests.conftest import make_scenario
 

@@ -26,11 +26,14 @@ from rich.console import Console
 from rich.table import Table
 
 from hetsched import scheduling
-from hetsched.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.cores import available_cores
+from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
-from hetsched.host import available_cores
-from hetsched.registry import Strategy
-from hetsched.scenario import OverheadsTable, Scenario, load, parse_strategy
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import OverheadsTable
 from sim.engine import simulate
 
 FOLDER = Path(__file__).parent / "scenarios"

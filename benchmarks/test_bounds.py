@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hetsched.bounds import Devices, Job, cluster_devices, jct_bound, makespan_bound, worker_devices
-from hetsched.cluster import ClusterSpec, Node, NodeId, gpu_worker
-from hetsched.profiles import StepTimes
-from hetsched.workload import TrialKind
+from hetsched.analysis.bounds import cluster_devices, jct_bound, makespan_bound, worker_devices
+from hetsched.analysis.bounds_groups import Devices, Job
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId, gpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import TrialKind
 from tests.conftest import profile_row
 
 Problem = tuple[Counter[Job], Devices, StepTimes]

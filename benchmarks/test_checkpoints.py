@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 ray = pytest.importorskip("ray")
 
-from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from real.checkpoints.snapshot import Snapshot, copied, take  # noqa: E402
 from real.checkpoints.write_behind import WriteBehind  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402

@@ -4,12 +4,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from hetsched import scheduling
-from hetsched.dispatcher import Dispatcher
-from hetsched.events import Parts, SegmentEnded, WorkerJoined
-from hetsched.registry import Strategy
-from hetsched.scheduling.policy import Dispatch
-from hetsched.state import State
-from hetsched.view import StateView
+from hetsched.core.decisions import Dispatch
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Parts, SegmentEnded, WorkerJoined
+from hetsched.core.state import State
+from hetsched.core.view import StateView
+from hetsched.domain.registry import Strategy
 from tests.conftest import make_scenario
 
 SIZES = {"20 trials, 8 workers": (20, 8), "1000 trials, 100 workers": (1000, 100)}

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hetsched.registry import Strategy
+from hetsched.domain.registry import Strategy
 from sim.engine import simulate
 from tests.test_gavel import CLOSE, NAMES, gavel_scenario, rows
 

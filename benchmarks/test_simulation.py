@@ -9,7 +9,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bare_pool import run_pool
-from hetsched.registry import Strategy
+from hetsched.domain.registry import Strategy
 from sim.engine import simulate
 from tests.conftest import make_scenario
 

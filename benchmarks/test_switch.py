@@ -13,10 +13,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytest.importorskip("ray")
 
-from hetsched.events import SegmentEnded, SegmentStarted, read_log
-from hetsched.profiles import ProfileRow
-from hetsched.registry import Strategy
-from hetsched.state import State
+from hetsched.core.events import SegmentEnded, SegmentStarted
+from hetsched.core.log import read_log
+from hetsched.core.state import State
+from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.registry import Strategy
 from real.tune.run import run
 from tests.conftest import make_scenario
 

@@ -11,8 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 torch = pytest.importorskip("torch")
 
-from hetsched.host import available_cores  # noqa: E402
-from hetsched.scenario import SpeedUp  # noqa: E402
+from hetsched.cores import available_cores  # noqa: E402
+from hetsched.domain.workload import SpeedUp  # noqa: E402
 from real.training.training import Settings, Training, _normalised  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -6,8 +6,8 @@ hetsched compare examples/demo.toml --strategies fusion+soonest --policy-file ex
 from collections.abc import Iterable
 from math import inf
 
+from hetsched.core.view import StateView
 from hetsched.scheduling import Dispatch, register
-from hetsched.view import StateView
 
 
 @register("soonest")

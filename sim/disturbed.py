@@ -7,16 +7,18 @@ import msgspec
 import simpy
 from msgspec.structs import replace
 
-from hetsched.backend import Listener
-from hetsched.cluster import NodeId, Worker, WorkerId
+from hetsched.core.decisions import Dispatch
+from hetsched.core.events import CheckpointLost, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
+from hetsched.core.log import LogWriter
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
-from hetsched.events import CheckpointLost, LogWriter, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
-from hetsched.registry import Strategy
-from hetsched.scenario import FaultsTable, Scenario
-from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Trial
-from hetsched.workload import TrialId
-from sim.checkpoints import Checkpoints
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import FaultsTable
+from hetsched.studies.backends import Listener
+from sim.checkpoint_copies import Checkpoints
 from sim.durations import Durations
 from sim.faults import Faults
 from sim.neighbours import Neighbours

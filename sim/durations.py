@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from math import exp, inf, log, sqrt
 from typing import NamedTuple
 
-from hetsched.cluster import Worker, WorkerId
+from hetsched.core.events import Parts
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.profiles import Costs, StepTimes
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
-from hetsched.events import Parts
-from hetsched.profiles import Costs, StepTimes
-from hetsched.state import State, Trial
-from hetsched.workload import ExperimentId, TrialId
-from sim.checkpoints import Checkpoints, Homes
-from sim.luck import Luck
+from sim.checkpoint_copies import Checkpoints, Homes
+from sim.draws import Luck
 
 
 class Prices(NamedTuple):

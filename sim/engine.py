@@ -3,10 +3,12 @@
 import gc
 from pathlib import Path
 
-from hetsched.backend import LOG_NAME, Listener, Outcome
-from hetsched.events import LogWriter, RunEnded
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, profiled_workers
+from hetsched.core.events import RunEnded
+from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import Listener, Outcome
 from sim.disturbed import DisturbedSimulation, disturbs
 from sim.simulation import Simulation
 
@@ -18,7 +20,7 @@ def simulate(
     folder: Path,
     listen: Listener | None = None,
 ) -> Outcome:
-    """Simulate a strategy on a scenario; see `hetsched.backend.Backend`."""
+    """Simulate a strategy on a scenario; see `hetsched.studies.backends.Backend`."""
     workers = profiled_workers(scenario, strategy)
     kind = DisturbedSimulation if disturbs(scenario, workers) else Simulation
     # A simulation can be had again: its log need not outlive a crash to the last event.

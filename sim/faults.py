@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import simpy
 
-from hetsched.cluster import NodeId, Worker, WorkerId
-from hetsched.scenario import FaultsTable
-from hetsched.streams import stream
-from hetsched.workload import TrialId
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import TrialId
+from hetsched.scenario.tables import FaultsTable
 
 Process = Generator[simpy.Event, Any, None]
 

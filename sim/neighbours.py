@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from hetsched.cluster import ClusterSpec, NodeId, Worker, WorkerId
-from hetsched.profiles import StepTimes
+from hetsched.domain.cluster import ClusterSpec, NodeId, Worker, WorkerId
+from hetsched.domain.profiles import StepTimes
 
 
 class Neighbours:

@@ -21,8 +21,9 @@ from itertools import takewhile
 from math import ceil, floor
 from random import Random
 
-from hetsched.state import State, Trial
-from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
 
 
 class PopulationBasedTraining:

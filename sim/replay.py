@@ -13,13 +13,14 @@ from typing import Any
 import simpy
 from msgspec import Struct
 
-from hetsched import state
-from hetsched.backend import set_up
+from hetsched.core import state
+from hetsched.core.asked_again import Again, Moment, moments, parts
+from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
-from hetsched.moments import Again, Moment, moments, parts
-from hetsched.scenario import Scenario, parse_strategy
-from hetsched.workload import TrialId
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import set_up
 
 
 class Replayed(Struct, frozen=True):

@@ -9,21 +9,23 @@ import simpy
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.backend import Listener, begin
-from hetsched.cluster import Worker
-from hetsched.dispatcher import Decided, Dispatcher
+from hetsched.core.decisions import Dispatch
+from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.events import Parts, RunEnded, SegmentEnded
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import Worker
+from hetsched.domain.learning import Weights
+from hetsched.domain.random_streams import stream
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError
-from hetsched.events import LogWriter, Parts, RunEnded, SegmentEnded
-from hetsched.learning import Weights
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
-from hetsched.scheduling.policy import Dispatch
-from hetsched.state import State, Trial
-from hetsched.streams import stream
-from hetsched.workload import Experiment, ExperimentId, TrialId
-from sim.checkpoints import Homes
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import Listener, begin
+from sim.checkpoint_copies import Homes
+from sim.draws import Luck
 from sim.durations import Durations
-from sim.luck import Luck
 from sim.pbt import PopulationBasedTraining
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from hetsched.backend import LOG_NAME
-from hetsched.events import Event, read_log
-from hetsched.profiles import ProfileRow, StepTimes
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, parse_strategy
+from hetsched.core.events import Event
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
 from sim.engine import simulate
 
 NO_OVERHEADS = {"start_up": False, "restore": False, "evaluation": False, "checkpoint": False, "noise": False}

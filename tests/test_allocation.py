@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.cluster import Worker
-from hetsched.dispatcher import check_allocation
+from hetsched.allocation.fits import check_allocation
+from hetsched.domain.cluster import Worker
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
-from hetsched.profiles import ProfileRow, StepTimes, read_profile, write_profile
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
+from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 V100 = {"name": "g", "cores": 4, "gpus": 2, "gpu_type": "v100"}

@@ -5,9 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from hetsched.scheduling.allox import AlloX, first_turns
-from hetsched.scheduling.rounds import Array, Demand
-from hetsched.workload import TrialId
+from hetsched.domain.workload import TrialId
+from hetsched.scheduling.matching.allox import AlloX, first_turns
+from hetsched.scheduling.shares.rounds import Array, Demand
 
 
 def demand(jobs: dict[str, tuple[list[float], float]], counts: list[float], ages: list[float] | None = None) -> Demand:

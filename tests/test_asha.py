@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from hetsched import scheduling
-from hetsched.cluster import Node, NodeId, cpu_worker
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted, WorkerJoined
+from hetsched.core.state import State
+from hetsched.domain.cluster import Node, NodeId, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment, ExperimentId
 from hetsched.errors import InputError
-from hetsched.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted, WorkerJoined
-from hetsched.profiles import StepTimes
-from hetsched.scheduling.asha import rungs_of
-from hetsched.state import State
-from hetsched.workload import Experiment, ExperimentId
+from hetsched.scheduling.stopping.asha import rungs_of
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario
 
 PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)

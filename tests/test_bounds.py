@@ -14,10 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 
-from hetsched import bounds, scheduling
-from hetsched.backend import LOG_NAME
-from hetsched.bounds import (
-    Job,
+from hetsched import scheduling
+from hetsched.analysis import bounds
+from hetsched.analysis.bounds import (
     cluster_devices,
     experiment_jct_bound,
     full_jobs,
@@ -26,9 +25,9 @@ from hetsched.bounds import (
     worker_devices,
     workload_bounds,
 )
-from hetsched.cluster import ClusterSpec, Node, NodeId, Worker, WorkerId, gpu_worker
-from hetsched.errors import InputError
-from hetsched.events import (
+from hetsched.analysis.bounds_groups import Job
+from hetsched.analysis.metrics import Metrics, measure
+from hetsched.core.events import (
     Event,
     ExperimentArrived,
     Parts,
@@ -38,13 +37,14 @@ from hetsched.events import (
     TrialAdded,
     TrialCompleted,
     WorkerJoined,
-    read_log,
 )
-from hetsched.metrics import Metrics, measure
-from hetsched.profiles import StepTimes
-from hetsched.registry import Strategy
-from hetsched.scenario import parse_strategy
-from hetsched.workload import Experiment, ExperimentId, TrialId, TrialKind
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId, Worker, WorkerId, gpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
+from hetsched.errors import InputError
+from hetsched.scenario.checks import parse_strategy
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 

@@ -7,14 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hetsched.events import (  # noqa: E402
-    CheckpointLost,
-    Event,
-    Parts,
-    SegmentEnded,
-    SegmentLost,
-    TrialExploited,
-)
+from hetsched.core.events import CheckpointLost, Event, Parts, SegmentEnded, SegmentLost, TrialExploited
 from real.checkpoints.generations import Checkpoints, Generation, damage  # noqa: E402
 
 NOTHING = Parts(0, 0, 0, 0, 0, 0)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hetsched.cli import main
-from hetsched.events import read_log
-from hetsched.profiles import write_profile
-from hetsched.state import replay
+from hetsched.cli.main import main
+from hetsched.core.log import read_log
+from hetsched.core.state import replay
+from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
 
 SCENARIO = """
@@ -291,7 +291,7 @@ def test_fewer_iterations_are_said_with_the_verdict(folder: Path, capfdbinary: p
         ("@register('a/../b')\nclass P: ...", "name is of letters, digits and . _ - after one"),
         ("@register(5)\nclass P: ...", "takes a name, such as @register('mine'), not 5"),
         ("@register\nclass P: ...", "takes a name, such as @register('mine'), not <class"),
-        ("@register('fifo')\nclass P: ...", "hetsched.scheduling.fifo has a scheduling policy 'fifo' already"),
+        ("@register('fifo')\nclass P: ...", "hetsched.scheduling.queueing.fifo has a scheduling policy 'fifo' already"),
     ],
 )
 def test_a_name_that_cannot_be_a_policys_is_refused(
@@ -315,7 +315,7 @@ def test_a_learning_model_that_fails_is_status_1(
 ) -> None:
     (folder / "mine.py").write_text(
         f"""
-from hetsched.learning import register
+from hetsched.domain.learning import register
 
 @register("mine")
 class Mine:

@@ -19,9 +19,10 @@ pytest.importorskip("ray")
 
 from tensorboardX.proto.event_pb2 import Event as EventProto
 
-from hetsched.events import Event, SegmentEnded, TrialExploited, read_log
-from hetsched.profiles import read_profile, write_profile
-from hetsched.state import replay
+from hetsched.core.events import Event, SegmentEnded, TrialExploited
+from hetsched.core.log import read_log
+from hetsched.core.state import replay
+from hetsched.scenario.profile_files import read_profile, write_profile
 from tests.conftest import profile_row
 
 pytestmark = pytest.mark.on_ray

@@ -14,10 +14,10 @@ ray = pytest.importorskip("ray")
 from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
 
-from hetsched.cli import main  # noqa: E402
-from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.cli.main import main  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
-from hetsched.scenario import load  # noqa: E402
+from hetsched.scenario.loading import load  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
 from real.cluster.discovery import tables  # noqa: E402
 from real.cluster.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
@@ -158,7 +158,7 @@ def test_nodes_are_printed_as_a_scenario_lists_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = tables(alive([HEAD, ray_node(2, 4, 1, "T4"), ray_node(3, 2)]))
-    monkeypatch.setattr("hetsched.commands.discovered", lambda address: there)
+    monkeypatch.setattr("hetsched.cli.shared.discovered", lambda address: there)
     assert main(["nodes", "--address", "auto"]) == 0
     listed = capsys.readouterr().out
     assert listed.startswith("[[cluster.nodes]]\nname = ")

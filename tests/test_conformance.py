@@ -15,10 +15,12 @@ import pytest
 
 from hetsched import allocation, scheduling
 from hetsched.allocation import AllocationPolicy
-from hetsched.cli import main
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.cli.main import main
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError, PolicyError
-from hetsched.profiles import StepTimes
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.testing import (
     ConformanceError,
@@ -31,8 +33,6 @@ from hetsched.testing import (
     verdict,
 )
 from hetsched.testing import scheduling as suite
-from hetsched.view import StateView
-from hetsched.workload import Workload
 
 ROOT = Path(__file__).parent.parent
 SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names()

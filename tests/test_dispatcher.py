@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from hetsched import allocation, scheduling
-from hetsched.backend import LOG_NAME
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker
-from hetsched.dispatcher import check_allocation
+from hetsched.allocation.fits import check_allocation
+from hetsched.core.events import PolicyWoken, RunEnded, SegmentStarted, TrialCompleted
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import replay
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError, PolicyError
-from hetsched.events import PolicyWoken, RunEnded, SegmentStarted, TrialCompleted, read_log
-from hetsched.profiles import StepTimes
-from hetsched.registry import Strategy
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
-from hetsched.scheduling.in_order import serve
-from hetsched.state import replay
-from hetsched.view import StateView
-from hetsched.workload import Workload
+from hetsched.scheduling.queueing.in_order import serve
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
 

@@ -13,8 +13,8 @@ import pytest
 
 ray = pytest.importorskip("ray")
 
-from hetsched.cluster import ClusterSpec, Node, NodeId  # noqa: E402
-from hetsched.profiles import write_profile  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.scenario.profile_files import write_profile  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
 from tests.conftest import ROWS  # noqa: E402
 from tests.test_cli import POLICY, SCENARIO  # noqa: E402

@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hetsched.backend import LOG_NAME
-from hetsched.cluster import NodeId
-from hetsched.errors import HetschedError
-from hetsched.events import (
+from hetsched.core.events import (
     CheckpointLost,
     Event,
     SegmentEnded,
@@ -23,14 +20,18 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
     WorkerSlowed,
-    read_log,
 )
-from hetsched.registry import Strategy
-from hetsched.scenario import CheckpointsTable, FaultsTable, Scenario
-from hetsched.state import State, Trial, replay
-from hetsched.streams import stream
-from hetsched.workload import ExperimentId, TrialId, TrialKind
-from sim.checkpoints import Checkpoints
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import State, replay
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import NodeId
+from hetsched.domain.random_streams import stream
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
+from hetsched.errors import HetschedError
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import CheckpointsTable, FaultsTable
+from sim.checkpoint_copies import Checkpoints
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 

@@ -11,25 +11,35 @@ import pytest
 from scipy.optimize import linprog
 
 from hetsched import scheduling
-from hetsched.cluster import Worker
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.decisions import Dispatch
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import (
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    SegmentStarted,
+    TrialCompleted,
+    WorkerJoined,
+)
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.events import Event, ExperimentArrived, Parts, SegmentEnded, SegmentStarted, TrialCompleted, WorkerJoined
-from hetsched.profiles import StepTimes
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, load
-from hetsched.scheduling import rounds
-from hetsched.scheduling.gavel_fifo import GavelFifo
-from hetsched.scheduling.gavel_ftf import GavelFtf, TimeAlone, fair_shares
-from hetsched.scheduling.gavel_isolated import GavelIsolated
-from hetsched.scheduling.gavel_las import GavelLas, GavelLasBlind
-from hetsched.scheduling.gavel_lp import central_shares, least_load
-from hetsched.scheduling.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
-from hetsched.scheduling.policy import Dispatch
-from hetsched.scheduling.rounds import Array, Demand, Rounds
-from hetsched.state import State, Trial
-from hetsched.view import StateView
-from hetsched.workload import TrialId
+from hetsched.scenario.loading import load
+from hetsched.scenario.scenario import Scenario
+from hetsched.scheduling.shares import rounds
+from hetsched.scheduling.shares.gavel_fifo import GavelFifo
+from hetsched.scheduling.shares.gavel_ftf import GavelFtf, TimeAlone, fair_shares
+from hetsched.scheduling.shares.gavel_isolated import GavelIsolated
+from hetsched.scheduling.shares.gavel_las import GavelLas, GavelLasBlind
+from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
+from hetsched.scheduling.shares.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
+from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 V100 = {"name": "v", "cores": 1, "gpus": 1, "gpu_type": "v100"}

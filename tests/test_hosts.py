@@ -18,11 +18,11 @@ import pytest
 pytest.importorskip("ray")
 pytest.importorskip("torch")
 
-from hetsched.backend import LOG_NAME
-from hetsched.cli import main
-from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft, read_log
-from hetsched.scenario import load
-from hetsched.state import replay
+from hetsched.cli.main import main
+from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import replay
+from hetsched.scenario.loading import load
 from real.cluster.matching import NODE_LABEL
 from sim.replay import replay as replay_decisions
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
-from hetsched.backend import begin
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted
+from hetsched.core.state import State
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
-from hetsched.state import State
-from hetsched.workload import TrialId
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import begin
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 ONE_WORKER = [{"name": "a", "cores": 4}]  # 1 s an iteration, 10 s a segment

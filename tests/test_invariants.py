@@ -8,18 +8,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hetsched.backend import LOG_NAME
-from hetsched.events import (
-    Event,
-    SegmentEnded,
-    TrialAdded,
-    TrialCompleted,
-    TrialExploited,
-    read_log,
-)
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
-from hetsched.state import replay
+from hetsched.core.events import Event, SegmentEnded, TrialAdded, TrialCompleted, TrialExploited
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import replay
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Scenario
 from sim.engine import simulate
 from tests.conftest import make_scenario
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetsched.cli import main
+from hetsched.cli.main import main
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.workload import TrialKind
 from sim.learning.fit import BOUNDS, curve_of, errors, fit_parts, parts, predicted
 from sim.learning.fit import main as fit_command
+from sim.learning.recorded import Tabular
 from sim.learning.recordings import SHIPPED, mean_curve, read_recordings
 from sim.learning.sgd import SGDCurve
-from sim.learning.tabular import Tabular
 
 KIND = TrialKind("resnet18", "cifar10", 32)
 CURVE = SGDCurve()
@@ -181,7 +181,7 @@ def test_options_that_cannot_be_are_one_line_that_says_why(
 
 
 OWN_MODEL = '''
-from hetsched.learning import register
+from hetsched.domain.learning import register
 
 @register("a-tenth-an-interval")
 class Own:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hetsched.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
-from hetsched.events import (
+from hetsched.core.events import (
     Event,
     ExperimentArrived,
     Parts,
@@ -21,10 +20,12 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
 )
+from hetsched.core.state import State
+from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
+from hetsched.domain.workload import TrialId
 from hetsched.report.live import LiveView
-from hetsched.scenario import Scenario, parse_strategy
-from hetsched.state import State
-from hetsched.workload import TrialId
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import make_scenario
 
 A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a", 1), ("b", 2)))

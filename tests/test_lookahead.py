@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from hetsched import scheduling
-from hetsched.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.core.events import SegmentEnded, SegmentStarted
+from hetsched.core.state import State
 from hetsched.errors import InputError
-from hetsched.events import SegmentEnded, SegmentStarted
-from hetsched.scenario import OverheadsTable, load, parse_strategy
-from hetsched.scheduling.fluid_plan import fluid_plan
-from hetsched.scheduling.open_shop import next_slot
-from hetsched.state import State
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load
+from hetsched.scenario.tables import OverheadsTable
+from hetsched.scheduling.planning.fluid_plan import fluid_plan
+from hetsched.scheduling.planning.open_shop import next_slot
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "benchmarks" / "scenarios").glob("*.toml"))

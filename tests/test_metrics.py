@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from hetsched.bounds import Job, makespan_bound, worker_devices
-from hetsched.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
-from hetsched.events import (
+from hetsched.analysis.bounds import makespan_bound, worker_devices
+from hetsched.analysis.bounds_groups import Job
+from hetsched.analysis.metrics import Measurement, Metrics, measure, measure_log
+from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
@@ -25,11 +26,13 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.metrics import Measurement, Metrics, measure, measure_log
-from hetsched.run import carry_out
-from hetsched.scenario import FaultsTable, MetricsTable, Scenario, parse_strategy
-from hetsched.state import State
-from hetsched.workload import TrialId, TrialKind
+from hetsched.core.state import State
+from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
+from hetsched.domain.workload import TrialId, TrialKind
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import FaultsTable, MetricsTable
+from hetsched.studies.one_run import carry_out
 from tests.conftest import Simulate, make_scenario
 
 SLOW, FAST = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("slow", 1), ("fast", 2)))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hetsched.events import Parts, SegmentEnded
-from hetsched.scenario import Scenario
+from hetsched.core.events import Parts, SegmentEnded
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 

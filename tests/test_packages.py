@@ -1,18 +1,18 @@
 """Packages of trials: small schedules computed by hand."""
 
 import pytest
+from hetsched.scheduling.packages.packages.era import Era
+from hetsched.scheduling.packages.packages.eta import Eta
 
 from hetsched import scheduling
-from hetsched.cluster import Node, NodeId, Worker, cpu_worker
-from hetsched.dispatcher import Dispatcher
+from hetsched.analysis.metrics import measure
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined, WorkerLeft
+from hetsched.core.state import State
+from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined, WorkerLeft
-from hetsched.metrics import measure
-from hetsched.profiles import StepTimes
-from hetsched.scheduling.era import Era
-from hetsched.scheduling.eta import Eta
-from hetsched.state import State
-from hetsched.workload import TrialId
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario
 
 A, B = cpu_worker(Node(NodeId("a"), 1), 0, 1), cpu_worker(Node(NodeId("b"), 4), 0, 4)

@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from hetsched.state import State, Trial
-from hetsched.workload import TrialId
+from hetsched.core.state import State
+from hetsched.core.trial import Trial
+from hetsched.domain.workload import TrialId
 from sim.pbt import PopulationBasedTraining, quantile_size
 from tests.conftest import make_scenario
 

@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from hetsched.cluster import WorkerType
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import NOTHING, Costs, StepTimes
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.profiles import NOTHING, Costs, StepTimes, read_profile, write_profile
-from hetsched.scenario import Scenario, load
-from hetsched.workload import TrialKind
+from hetsched.scenario.loading import load
+from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import profile_row
 
 ONE, TWO = WorkerType("cpu", 1, 0.0), WorkerType("cpu", 2, 0.0)

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
-from hetsched.cluster import Node, NodeId, cpu_worker
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined
+from hetsched.core.state import State, replay
+from hetsched.domain.cluster import Node, NodeId, cpu_worker
+from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
-from hetsched.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined
-from hetsched.profiles import StepTimes
-from hetsched.scenario import Scenario
-from hetsched.state import State, replay
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 ONE_CORE = ({"name": "a", "cores": 1},)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.cli import main, parser
+from hetsched.cli.main import main, parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hetsched.ready import ReadyTrials
-from hetsched.state import Trial
-from hetsched.workload import ExperimentId, TrialId, TrialKind
+from hetsched.core.ready_trials import ReadyTrials
+from hetsched.core.trial import Trial
+from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 
 KIND = TrialKind("m", "d", 1)
 

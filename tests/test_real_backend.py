@@ -17,23 +17,20 @@ import pytest
 ray = pytest.importorskip("ray")
 
 from hetsched import allocation, scheduling  # noqa: E402
-from hetsched.backend import LOG_NAME  # noqa: E402
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker  # noqa: E402
-from hetsched.errors import HetschedError, InputError, PolicyError  # noqa: E402
-from hetsched.events import (  # noqa: E402
-    RunEnded,
-    SegmentEnded,
-    SegmentLost,
-    SegmentStarted,
-    TrialCompleted,
-    TrialExploited,
+from hetsched.core.decisions import Dispatch  # noqa: E402
+from hetsched.core.events import RunEnded, SegmentEnded, SegmentLost, SegmentStarted, TrialCompleted, TrialExploited
+from hetsched.core.log import (
+    LOG_NAME,  # noqa: E402
     read_log,
 )
-from hetsched.registry import Strategy  # noqa: E402
-from hetsched.scenario import CheckpointsTable, Scenario, load  # noqa: E402
-from hetsched.scheduling.policy import Dispatch  # noqa: E402
-from hetsched.state import State, replay  # noqa: E402
-from hetsched.view import StateView  # noqa: E402
+from hetsched.core.state import State, replay  # noqa: E402
+from hetsched.core.view import StateView  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker  # noqa: E402
+from hetsched.domain.registry import Strategy  # noqa: E402
+from hetsched.errors import HetschedError, InputError, PolicyError  # noqa: E402
+from hetsched.scenario.loading import load  # noqa: E402
+from hetsched.scenario.scenario import Scenario  # noqa: E402
+from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
 from real.tune import failures, pbt, scheduler  # noqa: E402
 from real.tune import run as backend  # noqa: E402

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
+from hetsched.core.events import AnyEvent, RunStarted, SegmentStarted, TrialAdded
+from hetsched.core.log import read_log
 from hetsched.errors import InputError
-from hetsched.events import AnyEvent, RunStarted, SegmentStarted, TrialAdded, read_log
-from hetsched.scenario import Scenario
+from hetsched.scenario.scenario import Scenario
 from sim.replay import replay
 from tests.conftest import Simulate, make_scenario
 

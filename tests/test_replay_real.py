@@ -10,10 +10,10 @@ pytest.importorskip("ray")
 pytest.importorskip("torchvision")
 
 from hetsched import scheduling
-from hetsched.events import read_log
-from hetsched.profiles import ProfileRow
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
+from hetsched.core.log import read_log
+from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Scenario
 from real.cluster import ray_cluster
 from real.tune.run import run
 from sim.replay import replay

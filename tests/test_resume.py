@@ -16,15 +16,12 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
-from hetsched.backend import LOG_NAME
-from hetsched.cli import parser
-from hetsched.commands import begun_run
-from hetsched.dispatcher import Dispatcher
-from hetsched.errors import InputError
-from hetsched.events import (
+from hetsched.cli.main import parser
+from hetsched.cli.run import begun_run
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import (
     CheckpointLost,
     Event,
-    LogWriter,
     RunEnded,
     RunResumed,
     SegmentEnded,
@@ -35,13 +32,14 @@ from hetsched.events import (
     WorkerDraining,
     WorkerJoined,
     WorkerLeft,
-    read_log,
 )
-from hetsched.profiles import write_profile
-from hetsched.resume import remember, take_log, take_up, workers_of
-from hetsched.run_plan import RunPlan
-from hetsched.scenario import parse_strategy
-from hetsched.state import State, replay
+from hetsched.core.log import LOG_NAME, LogWriter, read_log
+from hetsched.core.state import State, replay
+from hetsched.errors import InputError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.resume import remember, take_log, take_up, workers_of
+from hetsched.studies.run_plan import RunPlan
 from tests.conftest import Simulate, make_scenario, profile_row
 
 POPULATION, STOP = 4, 9
@@ -435,7 +433,7 @@ def test_full_disk(folder: Path, small_disk: Path) -> None:
 
 POLICY = """
 from hetsched import scheduling
-from hetsched.scheduling.policy import Dispatch
+from hetsched.core.decisions import Dispatch
 
 @scheduling.register("mine")
 class Mine:

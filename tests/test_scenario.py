@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from hetsched.errors import InputError
-from hetsched.profiles import write_profile
-from hetsched.scenario import Scenario, load, parse_strategy, profiled_workers
+from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.loading import load
+from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.scenario import Scenario
 from tests.conftest import ROWS
 
 GOOD = """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.backend import LOG_NAME
-from hetsched.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
-from hetsched.metrics import measure
-from hetsched.scenario import parse_strategy
+from hetsched.analysis.metrics import measure
+from hetsched.core.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
+from hetsched.core.log import LOG_NAME
+from hetsched.scenario.checks import parse_strategy
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 ONE_CORE_AND_TWO = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
@@ -151,7 +151,7 @@ def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from pathlib import Path
 from hetsched import scheduling
-from hetsched.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy, load_file
 from sim.engine import simulate
 from tests.conftest import make_scenario, profile_row
 load_file(Path({str(Path(__file__).parent.parent)!r}) / "examples" / "my_policy.py")

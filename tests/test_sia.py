@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hetsched import scheduling
+from hetsched.core.events import Event, SegmentStarted
 from hetsched.errors import InputError
-from hetsched.events import Event, SegmentStarted
-from hetsched.scenario import Scenario
-from hetsched.scheduling.sia import cheapest
+from hetsched.scenario.scenario import Scenario
+from hetsched.scheduling.matching.sia import cheapest
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
 
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from hetsched.compare import FIRST_SEEDS, NARROW, Runs, compare, run_until_narrow, widest
+from hetsched.analysis.paired import bootstrap_interval, differences, holm, least_seeds, rank_agreement, verdict
+from hetsched.domain.random_streams import stream
+from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
-from hetsched.registry import Strategy
-from hetsched.statistics import bootstrap_interval, differences, holm, least_seeds, rank_agreement, verdict
-from hetsched.streams import stream
+from hetsched.studies.comparison import FIRST_SEEDS, NARROW, Runs, compare, run_until_narrow, widest
 
 BASE, OTHER = Strategy("uniform", "fifo"), Strategy("fusion", "hrfs")
 

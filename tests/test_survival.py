@@ -19,9 +19,8 @@ ray = pytest.importorskip("ray")
 from ray._private import ray_constants  # noqa: E402
 
 from hetsched import scheduling  # noqa: E402
-from hetsched.backend import LOG_NAME  # noqa: E402
-from hetsched.errors import HetschedError  # noqa: E402
-from hetsched.events import (  # noqa: E402
+from hetsched.core.decisions import Dispatch, Stop  # noqa: E402
+from hetsched.core.events import (
     CheckpointLost,
     SegmentEnded,
     SegmentLost,
@@ -29,13 +28,19 @@ from hetsched.events import (  # noqa: E402
     TrialExploited,
     WorkerJoined,
     WorkerLeft,
+)
+from hetsched.core.log import (
+    LOG_NAME,  # noqa: E402
     read_log,
 )
-from hetsched.registry import Strategy  # noqa: E402
-from hetsched.scenario import CheckpointsTable, Place, Scenario, load  # noqa: E402
-from hetsched.scheduling.policy import Dispatch, Stop  # noqa: E402
-from hetsched.state import State, replay  # noqa: E402
-from hetsched.view import StateView  # noqa: E402
+from hetsched.core.state import State, replay  # noqa: E402
+from hetsched.core.view import StateView  # noqa: E402
+from hetsched.domain.registry import Strategy  # noqa: E402
+from hetsched.domain.workload import Place  # noqa: E402
+from hetsched.errors import HetschedError  # noqa: E402
+from hetsched.scenario.loading import load  # noqa: E402
+from hetsched.scenario.scenario import Scenario  # noqa: E402
+from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
 from real.cluster import nodes, ray_cluster  # noqa: E402
 from real.tune import failures, scheduler  # noqa: E402
 from real.tune import run as backend  # noqa: E402

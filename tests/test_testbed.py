@@ -9,7 +9,7 @@ import pytest
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
 
-from hetsched.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
+from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
 from hetsched.errors import HetschedError, InputError  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
 from real.cluster.matching import RayNodeId, alive, match_all  # noqa: E402

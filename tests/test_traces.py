@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from hetsched.arrivals import arrive_at_random, arrive_in_bursts
-from hetsched.cluster_traces import GPU_HOURS, Dealing, DealtModel, format_of, read_cluster_trace
+from hetsched.core.events import ExperimentArrived, TrialCompleted
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import InputError
-from hetsched.events import ExperimentArrived, TrialCompleted
-from hetsched.profiles import StepTimes, write_profile
-from hetsched.scenario import SearchSpaceTable, load
-from hetsched.traces import read_jobs
-from hetsched.workload import PBT, Experiment
+from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
+from hetsched.scenario.cluster_traces import GPU_HOURS, Dealing, DealtModel, format_of, read_cluster_trace
+from hetsched.scenario.job_traces import read_jobs
+from hetsched.scenario.loading import load
+from hetsched.scenario.profile_files import write_profile
+from hetsched.scenario.tables import SearchSpaceTable
 from tests.conftest import ROWS, Simulate, make_scenario, profile_row
 
 SPACE = SearchSpaceTable().ranges()

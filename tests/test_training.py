@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from hetsched.domain.workload import SpeedUp  # noqa: E402
 from hetsched.errors import HetschedError  # noqa: E402
-from hetsched.scenario import SpeedUp  # noqa: E402
 from real.checkpoints.snapshot import copied, take  # noqa: E402
 from real.checkpoints.write_behind import WriteBehind  # noqa: E402
 from real.training.augmentation import augmented  # noqa: E402

@@ -13,8 +13,8 @@ pytest.importorskip("ray")
 
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 
-from hetsched.state import Trial
-from hetsched.workload import PBT
+from hetsched.core.trial import Trial
+from hetsched.domain.workload import PBT
 from real.ray_internals import TuneInternals
 from tests.conftest import make_scenario
 from tests.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from hetsched.cluster import WorkerId
+from hetsched.analysis.metrics import measure
+from hetsched.core.events import SegmentEnded, SegmentStarted
+from hetsched.core.log import read_log
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
-from hetsched.events import SegmentEnded, SegmentStarted, read_log
-from hetsched.metrics import measure
-from hetsched.scenario import Scenario, parse_strategy
-from hetsched.validate import (
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.validation import (
     Agreement,
     Calibration,
     OrderAgreement,
@@ -25,7 +28,6 @@ from hetsched.validate import (
     order_agreement,
     probe_scenario,
 )
-from hetsched.workload import TrialId, TrialKind
 from tests.conftest import Simulate, make_scenario, profile_row
 
 NODES = (

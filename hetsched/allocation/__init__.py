@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from hetsched.allocation.policy import AllocationPolicy
-from hetsched.registry import Registry
+from hetsched.domain.registry import Registry
 
 policies: Registry[AllocationPolicy] = Registry("allocation policy", "hetsched.allocation")
 register = policies.register

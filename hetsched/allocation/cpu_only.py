@@ -1,9 +1,9 @@
 """CPU cores alone."""
 
 from hetsched.allocation import register
-from hetsched.cluster import ClusterSpec, Worker, cpu_worker
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 
 
 @register("cpu-only")

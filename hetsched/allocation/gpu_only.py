@@ -1,10 +1,10 @@
 """GPUs alone."""
 
 from hetsched.allocation import register
-from hetsched.cluster import ClusterSpec, Worker, gpu_workers
+from hetsched.domain.cluster import ClusterSpec, Worker, gpu_workers
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
 
 
 @register("gpu-only")

@@ -2,9 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
-from hetsched.cluster import ClusterSpec, Worker
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
+from hetsched.domain.cluster import ClusterSpec, Worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 
 
 @runtime_checkable

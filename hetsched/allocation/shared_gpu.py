@@ -2,10 +2,10 @@
 
 from hetsched.allocation import register
 from hetsched.allocation.speed import training_speed
-from hetsched.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
 
 ROUNDING = 1e-9
 """Shares that sum to 1 but for this fill a GPU."""

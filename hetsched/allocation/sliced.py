@@ -8,9 +8,9 @@ import numpy as np
 
 from hetsched.allocation import register
 from hetsched.allocation.speed import training_speed
-from hetsched.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
+from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 
 Cut = tuple[int, ...]
 """The cores of each worker of a node."""

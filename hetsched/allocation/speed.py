@@ -1,8 +1,8 @@
 """How fast a worker would train a workload: what allocation policies weigh workers by."""
 
-from hetsched.cluster import WorkerType
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 
 
 def training_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:

@@ -3,9 +3,9 @@
 from heapq import nlargest
 
 from hetsched.allocation import register
-from hetsched.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_worker
-from hetsched.profiles import StepTimes
-from hetsched.workload import Workload
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 
 
 @register("uniform")

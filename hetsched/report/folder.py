@@ -5,11 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from hetsched.analysis.metrics import Metrics
 from hetsched.errors import InputError
-from hetsched.metrics import Metrics
-from hetsched.scenario import Scenario
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.policy_error import write_json
 
 SUMMARY_NAME = "summary.json"
 
@@ -28,10 +27,6 @@ def new_folder(out: Path | None, command: str, scenario: Scenario) -> Path:
     except OSError as error:
         raise InputError(f"--out {folder}: cannot be made: {error.strerror}") from error
     return folder
-
-
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:

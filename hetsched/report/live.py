@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hetsched.bounds import worker_devices, workload_bounds
-from hetsched.cluster import WorkerId
-from hetsched.errors import HetschedError
-from hetsched.events import (
+from hetsched.analysis.bounds import worker_devices, workload_bounds
+from hetsched.analysis.metrics import utilisation
+from hetsched.analysis.worker_time import Occupancy
+from hetsched.core.events import (
     CheckpointLost,
     Event,
     SegmentEnded,
@@ -29,12 +29,13 @@ from hetsched.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.metrics import utilisation
-from hetsched.occupancy import Occupancy
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario
-from hetsched.state import Segment, State, Trial, status_of
-from hetsched.workload import TrialId
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial, status_of
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialId
+from hetsched.errors import HetschedError
+from hetsched.scenario.scenario import Scenario
 
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6

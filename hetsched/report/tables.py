@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from hetsched.ablation import Ablation
-from hetsched.bounds import Bounds
-from hetsched.compare import Comparison
-from hetsched.metrics import Metrics
-from hetsched.profiles import ProfileRow
-from hetsched.state import State, status_of
-from hetsched.validate import Agreement, Error
+from hetsched.analysis.bounds import Bounds
+from hetsched.analysis.metrics import Metrics
+from hetsched.core.state import State
+from hetsched.core.trial import status_of
+from hetsched.domain.profiles import ProfileRow
+from hetsched.studies.ablation import Ablation
+from hetsched.studies.comparison import Comparison
+from hetsched.studies.validation import Agreement, Error
 
 
 def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Table:

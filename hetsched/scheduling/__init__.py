@@ -3,8 +3,8 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from hetsched.registry import Registry
-from hetsched.scheduling.policy import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
+from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, Stop, WakeAt
+from hetsched.domain.registry import Registry
 
 policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling")
 register = policies.register

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
-from hetsched.cluster import Worker, WorkerId, WorkerType
-from hetsched.scheduling.policy import Dispatch
-from hetsched.state import Trial
-from hetsched.view import StateView
+from hetsched.core.decisions import Dispatch
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 
 class FreeWorkers:

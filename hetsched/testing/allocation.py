@@ -4,16 +4,16 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 from hetsched import allocation
+from hetsched.allocation.fits import check_allocation
 from hetsched.allocation.policy import AllocationPolicy
-from hetsched.cluster import ClusterSpec, Worker
-from hetsched.dispatcher import check_allocation
+from hetsched.domain.cluster import ClusterSpec, Worker
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError, PolicyError
-from hetsched.profiles import StepTimes
 from hetsched.testing.course import LIMIT_S
 from hetsched.testing.limit import time_limit
 from hetsched.testing.situations import SAME_NAMES, Names, Situation
 from hetsched.testing.verdict import EXAMPLES, Check, Verdict, named, raise_first, verdicts
-from hetsched.workload import Workload
 
 MakePolicy = Callable[[], AllocationPolicy]
 

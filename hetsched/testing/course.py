@@ -6,17 +6,17 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from hetsched.cluster import ClusterSpec
+from hetsched.core.decisions import Decision, SchedulingPolicy, SetUp
+from hetsched.core.events import Event
+from hetsched.core.state import State
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Workload
 from hetsched.errors import PolicyError
-from hetsched.events import Event
-from hetsched.profiles import StepTimes
-from hetsched.scheduling.policy import Decision, SchedulingPolicy, SetUp
-from hetsched.state import State
 from hetsched.testing.driver import Driver, StalledError
 from hetsched.testing.limit import time_limit
 from hetsched.testing.situations import Situation
-from hetsched.view import StateView
-from hetsched.workload import Workload
 
 LIMIT_S = 10.0
 """A call that computes for so many seconds is taken to be endless."""

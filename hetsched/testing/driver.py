@@ -6,22 +6,15 @@ from heapq import heappop, heappush
 from itertools import count, groupby
 from random import Random
 
-from hetsched.cluster import ClusterSpec, Worker
-from hetsched.dispatcher import FRUITLESS_WAKES, Decided, Dispatcher
-from hetsched.events import (
-    Event,
-    ExperimentArrived,
-    Parts,
-    SegmentEnded,
-    TrialAdded,
-    WorkerJoined,
-    WorkerLeft,
-)
-from hetsched.scheduling.policy import SchedulingPolicy
-from hetsched.state import Segment, State, Trial
-from hetsched.streams import stream
+from hetsched.core.decisions import SchedulingPolicy
+from hetsched.core.dispatcher import FRUITLESS_WAKES, Decided, Dispatcher
+from hetsched.core.events import Event, ExperimentArrived, Parts, SegmentEnded, TrialAdded, WorkerJoined, WorkerLeft
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import ClusterSpec, Worker
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
 from hetsched.testing.situations import Situation, counted
-from hetsched.workload import Experiment, Hyperparameters, TrialId, Workload
 
 
 class StalledError(Exception):

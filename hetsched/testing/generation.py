@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from hetsched.cluster import CPU, DeviceType, Worker
+from hetsched.domain.cluster import CPU, DeviceType, Worker
+from hetsched.domain.workload import Experiment
 from hetsched.testing.situations import MODELS, Absence, Situation, cut, make_experiment, make_node
-from hetsched.workload import Experiment
 
 SECONDS = {CPU: (4.0, 1.0), "k80": (1.0, 0.5), "v100": (0.25, 1.0)}
 """Seconds of an iteration, by device type: unequal devices, and now and then equal ones."""

@@ -5,9 +5,10 @@ from itertools import zip_longest
 from statistics import median
 
 from hetsched import scheduling
-from hetsched.cluster import CPU, ClusterSpec
+from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, TrialAdded, TrialCompleted
+from hetsched.domain.cluster import CPU, ClusterSpec
+from hetsched.domain.workload import Workload
 from hetsched.errors import PolicyError
-from hetsched.events import SegmentEnded, SegmentLost, SegmentStarted, TrialAdded, TrialCompleted
 from hetsched.testing.course import Call, Course, Limited, MakePolicy, drive
 from hetsched.testing.driver import Driver, StalledError
 from hetsched.testing.situations import SAME_NAMES, Names, Situation, cut, make_experiment, make_node
@@ -21,7 +22,6 @@ from hetsched.testing.verdict import (
     raise_first,
     verdicts,
 )
-from hetsched.workload import Workload
 
 
 class Example:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
-from hetsched.profiles import ProfileRow, StepTimes
-from hetsched.scheduling.policy import Dispatch, Stop, WakeAt
-from hetsched.workload import PBT, Experiment, ExperimentId, Range, TrialId
+from hetsched.core.decisions import Dispatch, Stop, WakeAt
+from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.workload import PBT, Experiment, ExperimentId, Range, TrialId
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
 """How many times as long as ResNet-18's an iteration of the model takes, in every situation."""

@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Flaky
 
-from hetsched.registry import Registry
+from hetsched.domain.registry import Registry
 from hetsched.testing.generation import situations
 from hetsched.testing.situations import CORNER_CASES, Situation
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
-from hetsched.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
-from hetsched.workload import TrialId
+from hetsched.core.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
+from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 
 GENERATIONS = 2

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NewType
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from hetsched.cluster import ClusterSpec, Node, NodeId
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import InputError
 
 NODE_LABEL = "hetsched-node"

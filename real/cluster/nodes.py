@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from hetsched.cluster import ClusterSpec, NodeId
+from hetsched.domain.cluster import ClusterSpec, NodeId
 from real.cluster.matching import RayNodeId
 
 LOOK_EVERY_S = 0.5

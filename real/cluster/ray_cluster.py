@@ -13,7 +13,7 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
-from hetsched.cluster import ClusterSpec, Node, NodeId
+from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
 from real import ray_internals
 from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all

@@ -7,7 +7,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from hetsched.cluster import ClusterSpec, NodeId
+from hetsched.domain.cluster import ClusterSpec, NodeId
 from real.cluster.matching import RayNodeId, alive, match
 
 

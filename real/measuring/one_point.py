@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.scenario import SpeedUp
+from hetsched.domain.workload import SpeedUp
 
 if TYPE_CHECKING:
     from real.training.training import Training

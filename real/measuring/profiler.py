@@ -17,10 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from hetsched.cores import available_cores
+from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError
-from hetsched.host import available_cores
-from hetsched.profiles import ProfileRow
-from hetsched.scenario import SpeedUp
 from real.measuring.one_point import Measured, Point, command, environment
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}

@@ -24,7 +24,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 from torch import cuda
 
-from hetsched.cli import count
+from hetsched.cli.arguments import count
 from hetsched.errors import HetschedError, InputError
 from real.training import data
 from real.training.models import constructor

@@ -11,8 +11,8 @@ from typing import TypeVar
 from torch import nn
 from torchvision.models import VisionTransformer, resnet18, resnet50
 
+from hetsched.domain.registry import load_file
 from hetsched.errors import nearest
-from hetsched.registry import load_file
 
 C = TypeVar("C", bound=Callable[[int], nn.Module])
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, nearest
-from hetsched.scenario import SpeedUp
 from real.checkpoints import checkpoint_file
 from real.training import data
 from real.training.augmentation import augmented

@@ -12,11 +12,10 @@ import torch
 from ray import tune
 from ray.exceptions import RayError
 
-from hetsched.cluster import CPU, Worker
+from hetsched.cores import available_cores
+from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import HetschedError, InputError
-from hetsched.host import available_cores
-from hetsched.scenario import Place
-from hetsched.workload import TrialId
 from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import Copy, Snapshot, copied, take, viewed
 from real.checkpoints.write_behind import WriteBehind

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from hetsched.cluster import Worker, WorkerId
-from hetsched.dispatcher import Dispatcher
-from hetsched.events import WorkerJoined, WorkerLeft
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import WorkerJoined, WorkerLeft
+from hetsched.domain.cluster import Worker, WorkerId
 from real.cluster.matching import RayNodeId
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock

@@ -5,17 +5,18 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.backend import Listener, begin
-from hetsched.cluster import NodeId, Worker
-from hetsched.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import AnyEvent, Event, RunEnded
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.domain.cluster import NodeId, Worker
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
 from hetsched.errors import PolicyError
-from hetsched.events import AnyEvent, Event, LogWriter, RunEnded
-from hetsched.policy_error import write_policy_error
-from hetsched.registry import Strategy
-from hetsched.resume import COMPLETED, Remembered, remember, take_up
-from hetsched.scenario import Scenario
-from hetsched.state import State
-from hetsched.workload import Experiment
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import Listener, begin
+from hetsched.studies.policy_error import write_policy_error
+from hetsched.studies.resume import COMPLETED, Remembered, remember, take_up
 from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.tune.clock import Clock
 from real.tune.stopping import Stopping

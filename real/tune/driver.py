@@ -8,14 +8,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from hetsched.cluster import Worker, WorkerId
-from hetsched.dispatcher import Decided, Dispatcher
+from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.events import AnyEvent, SegmentEnded, TrialExploited, WorkerDraining
+from hetsched.core.trial import Segment
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import HetschedError
-from hetsched.events import AnyEvent, SegmentEnded, TrialExploited, WorkerDraining
-from hetsched.scenario import Place
-from hetsched.state import Segment
-from hetsched.streams import stream
-from hetsched.workload import TrialId
 from real.cluster.nodes import Nodes
 from real.tune.attendance import Attendance
 from real.tune.clock import Clock

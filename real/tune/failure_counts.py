@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 
-from hetsched.cluster import NodeId
-from hetsched.workload import TrialId
+from hetsched.domain.cluster import NodeId
+from hetsched.domain.workload import TrialId
 
 MAX_FAILURES = 3
 """How often a trial may fail and be taken up again."""

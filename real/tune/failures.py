@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from hetsched.cluster import NodeId, Worker, WorkerId
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError, InputError
-from hetsched.state import Segment, Trial
-from hetsched.workload import TrialId
 from real.checkpoints.generations import damage
 from real.cluster.nodes import Nodes
 from real.tune.attendance import Attendance

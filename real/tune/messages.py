@@ -5,8 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from hetsched.cluster import WorkerId
-from hetsched.workload import Hyperparameters, TrialId
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import Hyperparameters, TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from ray import tune
 
-from hetsched.state import Trial
-from hetsched.streams import stream
-from hetsched.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.core.trial import Trial
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
 from real.ray_internals import OwnIterationsPBT
 from real.tune.ports import Exploit
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
-from hetsched.cluster import Worker, WorkerId
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, nearest
-from hetsched.registry import Strategy
-from hetsched.scenario import Scenario, profiled_workers
-from hetsched.workload import Experiment
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Scenario
 from real.training.data import DATASETS
 from real.training.models import MODELS, load_models
 from real.training.training import Settings

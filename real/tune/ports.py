@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from hetsched.cluster import WorkerId
-from hetsched.state import Trial
-from hetsched.workload import Hyperparameters, TrialId
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import Hyperparameters, TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
 from real.tune.messages import Assignment

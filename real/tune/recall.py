@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from hetsched.events import AnyEvent, CheckpointLost, TrialCompleted
-from hetsched.resume import Report, pbt_course
-from hetsched.workload import TrialId
+from hetsched.core.events import AnyEvent, CheckpointLost, TrialCompleted
+from hetsched.domain.workload import TrialId
+from hetsched.studies.resume import Report, pbt_course
 from real.tune.ports import PBT, Exploit
 
 logger = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
-from hetsched.backend import LOG_NAME, Listener, Outcome
+from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError
-from hetsched.events import LogWriter
-from hetsched.registry import Strategy
-from hetsched.resume import check_resumable, take_log, workers_of
-from hetsched.scenario import Scenario
-from hetsched.workload import Experiment
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.resume import check_resumable, take_log, workers_of
 from real.cluster import ray_cluster
 from real.cluster.nodes import Nodes
 from real.cluster.ray_probe import RayProbe
@@ -46,12 +46,12 @@ def run(
     folder: Path,
     listen: Listener | None = None,
 ) -> Outcome:
-    """Carry a strategy out on Ray Tune; see `hetsched.backend.Backend`.
+    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend`.
 
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.
 
-    If the folder has the log of the run already, it goes on from there; see `hetsched.resume`.
+    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`.
 
     Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
 

@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
-from hetsched.workload import TrialId
+from hetsched.domain.workload import TrialId
 from real.training.training import CheckpointError
 from real.tune.driver import Driver
 from real.tune.messages import Failure, Next, SegmentResult, What

@@ -1,8 +1,8 @@
 """Where the seconds of a segment went."""
 
-from hetsched.cluster import WorkerId
-from hetsched.events import Parts
-from hetsched.state import Segment
+from hetsched.core.events import Parts
+from hetsched.core.trial import Segment
+from hetsched.domain.cluster import WorkerId
 from real.tune.messages import SegmentResult
 
 

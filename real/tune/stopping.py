@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from hetsched.core.log import NO_SPACE, LogWriter
 from hetsched.errors import HetschedError
-from hetsched.events import NO_SPACE, LogWriter
 
 INTERRUPTED = "interrupted"
 

@@ -5,12 +5,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from hetsched.cluster import WorkerId
-from hetsched.dispatcher import Dispatcher
-from hetsched.events import CheckpointLost, LogWriter
-from hetsched.scenario import Place
-from hetsched.state import Segment, State, Trial
-from hetsched.workload import TrialId
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import CheckpointLost
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import Place, TrialId
 from real.checkpoints.generations import Checkpoints
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId

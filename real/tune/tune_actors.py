@@ -9,8 +9,8 @@ from ray import tune
 from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 
-from hetsched.cluster import WorkerId
-from hetsched.workload import TrialId
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
 from real.ray_internals import TuneInternals

@@ -23,7 +23,7 @@ from rich.table import Table
 from scipy.optimize import least_squares
 from scipy.stats import spearmanr
 
-from hetsched.cli import count
+from hetsched.cli.arguments import count
 from hetsched.errors import InputError
 from sim.learning.recordings import SHIPPED, Recording, mean_curve, read_recordings, split
 from sim.learning.sgd import SGDCurve

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from hetsched.streams import stream
-from hetsched.tabular import read_rows
-from hetsched.workload import TrialKind
+from hetsched.scenario.csv_rows import read_rows
 
 SHIPPED = Path(str(files("sim.learning.recordings_data")))
 """The folder of the recordings that come with hetsched (docs/learning.md says how they were made)."""

@@ -18,7 +18,7 @@ from math import exp, log, pow
 
 from msgspec import Struct
 
-from hetsched.workload import TrialKind
+from hetsched.domain.workload import TrialKind
 
 REFERENCE_BATCH = 32
 

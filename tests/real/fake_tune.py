@@ -15,9 +15,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hetsched.cluster import NodeId, Worker, WorkerId
-from hetsched.events import LogWriter
-from hetsched.workload import TrialId
+from hetsched.core.log import LogWriter
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
 from real.tune.driver import Driver

@@ -15,10 +15,7 @@ from msgspec.structs import replace
 
 pytest.importorskip("torch")  # what keeps snapshots imports it
 
-from hetsched.backend import LOG_NAME
-from hetsched.cluster import NodeId
-from hetsched.errors import HetschedError
-from hetsched.events import (
+from hetsched.core.events import (
     AnyEvent,
     CheckpointLost,
     Event,
@@ -28,13 +25,18 @@ from hetsched.events import (
     SegmentStarted,
     TrialCompleted,
     TrialExploited,
-    read_log,
 )
-from hetsched.registry import Strategy
-from hetsched.resume import check_resumable, take_log, workers_of
-from hetsched.scenario import CheckpointsTable, Scenario, parse_strategy
-from hetsched.state import State, Trial, replay
-from hetsched.workload import Experiment, Hyperparameters, TrialId
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import State, replay
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import NodeId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
+from hetsched.errors import HetschedError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import CheckpointsTable
+from hetsched.studies.resume import check_resumable, take_log, workers_of
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on, carry_out

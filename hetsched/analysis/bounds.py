@@ -1,0 +1,185 @@
+"""Lower bounds: what no schedule can beat, in makespan and in mean job completion time (JCT).
+
+**Makespan.** A linear program in the manner of Lawler and Labetoulle ("On Preemptive Scheduling of Unrelated Parallel
+Processors by Linear Programming", J. ACM 1978). Time is cut into intervals i at the arrivals; the last one is as long
+as it takes. Let x_jmi be the seconds of interval i that job j spends in mode m (on a GPU of some type, or on c cores
+of some node), s_jm its iterations per second there, R_j its iterations. Minimise the end of the last interval such that
+
+    sum_mi s_jm x_jmi >= R_j             every job does its iterations, after it has arrived
+    sum_m x_jmi       <= length_i        a job is in one place at a time
+    sum_jm u_mr x_jmi <= C_r length_i    device class r (the GPUs, or the cores, of like nodes) has C_r units,
+                                         of which mode m takes u_mr
+
+On given workers and without gangs the optimum is a schedule that exists: within an interval, preemption can arrange
+any such seconds so that no job is in two places at once (Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish
+Time", J. ACM 1976). For any allocation, cores may be cut anew at any moment, so no allocation policy does better.
+
+**Mean JCT.** Give every device class a price per second so that all devices together cost 1. Then a job costs at least
+q_j, by the cheapest mode for it, and no schedule spends more than 1 a second: the cluster does no better than one
+preemptive machine on which job j takes q_j seconds. The prices are those of the makespan's program (its dual). Three
+bounds follow, of which the largest counts:
+
+- a job takes p_j alone on its fastest device;
+- on one machine nothing beats shortest remaining time first (Schrage, Operations Research 1968);
+- let M_j be the mean moment of a job's work. Its work is spread over at least p_j seconds, so it completes no earlier
+  than M_j + p_j / 2; and on one machine the sum of M_j is least if the shortest job always goes first (Goemans,
+  Queyranne, Schulz, Skutella and Wang, SIAM J. Discrete Math. 2002). On m equal machines this is the bound of Eastman,
+  Even and Isaacs (Management Science 1964).
+
+For experiments it is the larger of two: the makespan of each alone, and one machine on which its jobs are one job.
+
+**Left out:** start-up, restore, evaluation, checkpoint and dispatch, PBT's dependence of trials on each other, the
+cores that feed a GPU, failures, and noise: step times are the profile's means, so a lucky run may end a little below
+its bound. If trials stop on accuracy or by a policy, the bound of a run is taken in hindsight, over the iterations
+that this run trained: it says how well the work was placed, not whether there had to be so much of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from hetsched.analysis.bounds_groups import (
+    COLUMNS,
+    INTERVALS,
+    Devices,
+    Job,
+    Mode,
+    _cost,
+    _groups,
+    _prices,
+    _with_share,
+    _work,
+)
+from hetsched.analysis.bounds_jct import _ends, _jct
+from hetsched.analysis.bounds_makespan import _makespan
+from hetsched.core.state import State
+from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment, TrialKind, Workload
+
+INTERVALS, COLUMNS = 20, 10_000
+"""Arrivals are merged until the linear program has about so many: it then takes some tenths of a second."""
+
+
+def cluster_devices(cluster: ClusterSpec, times: StepTimes) -> Devices:
+    """All that any allocation policy could make of it: any number of cores, any GPU share that was measured."""
+    shares = sorted({1.0} | {row.gpu_share for row in times.rows if 0 < row.gpu_share < 1})  # above 1: gangs
+    units: Counter[str] = Counter()
+    workers: Counter[WorkerType] = Counter()
+    modes: dict[tuple[WorkerType, str], float] = {}
+    for node in cluster:
+        if node.gpus:
+            assert node.gpu_type is not None
+            resource = f"{node.gpu_type} x{node.pace}"
+            units[resource] += node.gpus
+            for share in shares:
+                worker = WorkerType(node.gpu_type, 0, share, node.pace)
+                workers[worker] += int(node.gpus / share + 1e-9)
+                modes[worker, resource] = share
+        resource = f"cores of {node.cores} x{node.pace}"
+        units[resource] += node.cores
+        for cores in range(1, node.cores + 1):
+            worker = WorkerType(CPU, cores, 0.0, node.pace)
+            workers[worker] += node.cores // cores
+            modes[worker, resource] = cores
+    return Devices([Mode(worker, r, taken, workers[worker]) for (worker, r), taken in modes.items()], units)
+
+
+def worker_devices(workers: Iterable[Worker]) -> Devices:
+    """These workers and no others."""
+    counts = Counter(worker.type for worker in workers)
+    return Devices([Mode(kind, str(kind), 1, n) for kind, n in counts.items()], {str(k): n for k, n in counts.items()})
+
+
+def full_jobs(workload: Workload) -> dict[Job, int]:
+    """Every trial to its stop iteration."""
+    jobs: Counter[Job] = Counter()
+    for experiment in workload.experiments:
+        for kind, count in experiment.kinds.items():
+            jobs[_job(experiment, kind, experiment.stop_iterations, experiment.arrival_s)] += count
+    return jobs
+
+
+def jobs_done(state: State, *, completed: bool = False) -> dict[Job, int]:
+    """What the trials of a run, or only those that are completed, have really done, and when they were there."""
+    return Counter(
+        _job(state.experiments[trial.experiment], trial.kind, trial.iterations, trial.arrived)
+        for trial in state.trials.values()
+        if trial.completed is not None or not completed
+    )
+
+
+def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: float) -> Job:
+    return Job(kind, iterations, experiment.devices, arrival_s, experiment.gang)
+
+
+class Bounds(NamedTuple):
+    """Seconds that no schedule can beat: in makespan, in the mean JCT of trials, and in that of experiments."""
+
+    makespan_s: float
+    trial_jct_s: float
+    experiment_jct_s: float
+
+
+def workload_bounds(workload: Workload, devices: Devices, times: StepTimes) -> Bounds:
+    """The bounds if every trial trains to its stop iteration.
+
+    Raises InputError if some trial can run nowhere by the profile.
+    """
+    jobs = full_jobs(workload)
+    by_experiment = [full_jobs(Workload((experiment,))) for experiment in workload.experiments]
+    return Bounds(
+        makespan_bound(jobs, devices, times),
+        jct_bound(jobs, devices, times),
+        experiment_jct_bound(by_experiment, devices, times),
+    )
+
+
+def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, share: float = 1.0) -> float:
+    """Seconds below which no schedule of the jobs (each that many times) on the devices can end, if they have this
+    share of the time of each device.
+
+    Raises InputError if some job can run nowhere by the profile.
+    """
+    groups = _groups(jobs, devices, times)
+    return _makespan(groups if share == 1 else tuple(_with_share(group, share) for group in groups))
+
+
+def jct_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:
+    """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival.
+
+    Raises InputError if some job can run nowhere by the profile.
+    """
+    return _jct(_groups(jobs, devices, times)) / (sum(jobs.values()) or 1)
+
+
+def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes) -> float:
+    """Seconds below which no schedule can bring the mean, over experiments, of the completion of an experiment's last
+    job minus its arrival. Each experiment is given by its jobs, which arrive together.
+
+    Raises InputError if some job can run nowhere by the profile.
+    """
+    groups = [
+        _groups({job._replace(arrival_s=0.0): count for job, count in jobs.items()}, devices, times)
+        for jobs in experiments
+    ]
+    if not any(groups):
+        return 0.0
+    arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
+    prices = _prices(_work(tuple(chain.from_iterable(groups))))
+    sizes = [sum(group.total * _cost(group.ways, prices) for group in of_one) for of_one in groups]
+    alone = sum(map(_makespan, groups))
+    return max(alone, _ends(arrivals, sizes) - sum(arrivals)) / len(groups)
+
+
+# Groups: jobs that differ only in how many iterations they have.
+
+
+# Prices of the resources, by which the cluster becomes one machine.
+
+
+# Makespan.
+
+
+# Mean JCT.

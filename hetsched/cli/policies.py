@@ -1,0 +1,98 @@
+"""`hetsched policies`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.markup import escape
+
+from hetsched import allocation, scheduling
+from hetsched.cli.shared import Emit, finish, say, show
+from hetsched.domain.registry import Registry, load_file
+from hetsched.errors import HetschedError, InputError, nearest
+from hetsched.report import tables
+from hetsched.report.progress import ProgressLine
+
+
+def policies(options: argparse.Namespace, emit: Emit) -> None:
+    """List the policies: built in, from installed packages, and from --policy-file."""
+    registries: dict[str, Registry[Any]] = {
+        "allocation": allocation.policies,
+        "scheduling": scheduling.policies,
+    }
+    document = {
+        kind: {name: registry.summary(name) for name in registry.names()} for kind, registry in registries.items()
+    }
+    finish(options, emit, document, lambda: show(tables.policies_table(document)), None)
+
+
+def check_policies(options: argparse.Namespace, emit: Emit) -> None:
+    """Put policies through the conformance suite: all that a FILE.py registers, or those of a NAME. For every check
+    that a policy fails it prints the smallest example found. See docs/testing-policies.md."""
+    try:
+        from hypothesis.configuration import set_hypothesis_home_dir
+
+        from hetsched import testing
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"checking policies needs {error.name}, which is not installed: pip install 'hetsched[testing]'"
+        ) from error
+    suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
+    chosen = chosen_policies(options.policies)
+    found: dict[str, dict[str, list[testing.Verdict]]] = {}
+    with TemporaryDirectory() as folder, ProgressLine("checking", len(chosen)) as progress:
+        set_hypothesis_home_dir(folder)  # it would leave a folder here otherwise
+        try:
+            for kind, name in chosen:
+                found.setdefault(kind, {})[name] = suites[kind](name, options.examples)
+                progress.advance(1, name)
+        finally:
+            set_hypothesis_home_dir(None)
+    failures = [v.failure for of_kind in found.values() for of in of_kind.values() for v in of if v.failure]
+    document = {
+        "examples": options.examples,
+        "conforms": not failures,
+        **{
+            kind: {name: {v.check: v.document() for v in verdicts} for name, verdicts in of_kind.items()}
+            for kind, of_kind in found.items()
+        },
+    }
+
+    def table() -> None:
+        for kind, of_kind in found.items():
+            show(testing.verdicts_table(kind, of_kind))
+        for failure in failures:
+            say(escape(f"\n{failure}"))
+
+    finish(options, emit, document, table, None)
+    if failures:
+        policies = len({failure.policy for failure in failures})
+        raise HetschedError(f"{policies} of {len(chosen)} policies do not conform ({len(failures)} checks failed)")
+
+
+def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
+    """The policies, by kind and name, that files register and names name. Raises InputError if there are none."""
+    registries: dict[str, Registry[Any]] = {
+        "scheduling": scheduling.policies,
+        "allocation": allocation.policies,
+    }
+
+    def known() -> dict[tuple[str, str], object]:
+        return {(kind, name): of_kind.factory(name) for kind, of_kind in registries.items() for name in of_kind.names()}
+
+    chosen: dict[tuple[str, str], None] = {}
+    for target in targets:
+        before = known()
+        if target.endswith(".py"):
+            load_file(Path(target))
+            named = [key for key, factory in known().items() if before.get(key) is not factory]
+            problem = "registers no policy; put @register(NAME) before the class"
+        else:
+            named = [key for key in before if key[1] == target]
+            problem = f"no such policy: {nearest(target, (name for _, name in before))}"
+        if not named:
+            raise InputError(f"{target}: {problem}")
+        chosen |= dict.fromkeys(named)
+    return list(chosen)

@@ -1,0 +1,68 @@
+"""The interface of scheduling policies."""
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from msgspec import Struct
+
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec, WorkerId
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import TrialId, Workload
+
+
+class Dispatch(Struct, frozen=True, gc=False):
+    """A decision: the trial trains the next `iterations` iterations on the worker, starting now.
+
+    A trial of a gang takes `others` too, which are of the same type as the worker.
+    """
+
+    trial: TrialId
+    worker: WorkerId
+    iterations: int
+    others: tuple[WorkerId, ...] = ()
+
+
+class Stop(Struct, frozen=True):
+    """A decision: the trial, which is ready, never trains again. It counts as completed."""
+
+    trial: TrialId
+    reason: str
+
+
+class WakeAt(Struct, frozen=True):
+    """A decision: ask again at `time` (seconds since the start of the run), or earlier if something changes.
+
+    The answer to the next call replaces it: a policy that still wants to be woken says so again.
+    """
+
+    time: float
+
+
+Decision = Dispatch | Stop | WakeAt
+
+
+@runtime_checkable
+class SchedulingPolicy(Protocol):
+    """Which ready trial runs a segment of what length on which idle worker.
+
+    `dispatch` is called whenever something changed: a segment ended, a worker came or went, an experiment
+    arrived. It returns what to start now. Returning nothing is allowed while anything runs, or with a `WakeAt`.
+    The same views in the same order must lead to the same decisions.
+
+    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`).
+    """
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]: ...
+
+
+@runtime_checkable
+class SetUp(Protocol):
+    """A policy that wants to know more before the run starts.
+
+    `workload` holds the experiments that are there at time 0; later ones are not known before they arrive. `rng` is
+    the policy's own stream of the run's seed.
+    """
+
+    def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...

@@ -1,0 +1,286 @@
+"""The dispatcher: asks the policy, refuses what must not be, records what happened. The same for every backend.
+
+A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+from msgspec import Struct
+
+from hetsched.core.decisions import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
+from hetsched.core.events import (
+    Event,
+    ExperimentArrived,
+    PolicyWoken,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+)
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Trial, status_of
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
+from hetsched.errors import PolicyError
+
+Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
+"""PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
+
+
+SOONEST_WAKE_S = 0.001
+"""A policy is woken no sooner than this, so that wake-ups cannot keep time from advancing."""
+
+FRUITLESS_WAKES = 1000
+"""So many wake-ups in a row without a decision, while nothing runs, are a stall."""
+
+STOPPED_BY = "stopped by "
+"""How the reason begins for which a trial is completed that a policy stopped."""
+
+
+class Decided(Struct, gc=False):
+    """What the policy decided, validated and recorded: segments to start, and trials that it stopped."""
+
+    starts: list[Dispatch]
+    stops: list[TrialId]
+
+
+class Dispatcher:
+    """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
+
+    `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
+    this host (seconds, calls); neither is part of the run's time. `wake_at` is when the policy wants to be asked
+    again at the latest (seconds since the start of the run), None if it did not say. `listen` is told of every
+    event, after it was applied (progress bars).
+    """
+
+    def __init__(
+        self,
+        state: State,
+        policy: SchedulingPolicy,
+        policy_name: str,
+        times: StepTimes,
+        log: LogWriter | None = None,
+        listen: Callable[[State, Event], None] | None = None,
+    ) -> None:
+        self.state = state
+        self.policy_name = policy_name
+        self.decisions = 0
+        self.decision_s = 0.0
+        self.wake_at: float | None = None
+        self._fruitless = 0
+        self._policy = policy
+        self._times = times
+        self.commit = log.commit if log is not None else _nothing
+        """What was recorded so far belongs together: see `LogWriter`."""
+        self._apply = state.apply
+        self._listeners: list[Callable[[Event], None]] = [] if listen is None else [partial(listen, state)]
+        followers = self._listeners if log is None else [log.write, *self._listeners]
+        self._tell = followers[0] if len(followers) == 1 else partial(_tell_all, followers)
+        self._view = StateView(state, times)
+
+    def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
+        """Tell a policy that wants to know what it will work with. Raises PolicyError if the policy raises."""
+        if isinstance(self._policy, SetUp):
+            present = Workload(tuple(e for e in workload.experiments if e.arrival_s == 0))
+            try:
+                self._policy.setup(cluster, present, self._times, rng)
+            except (Exception, SystemExit) as error:
+                raise PolicyError(
+                    f"policy {self.policy_name!r} raised {type(error).__name__} in setup: {error}"
+                ) from error
+
+    def record(self, event: Event) -> None:
+        """Something happened: apply it to the state and append it to the log."""
+        self._apply(event)
+        self._tell(event)
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """This happened before, and is in the log already."""
+        for event in events:
+            self._apply(event)
+            _tell_all(self._listeners, event)
+
+    def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
+        """An experiment arrived, with the starting population of `seed`."""
+        self.record(ExperimentArrived(time, experiment))
+        for number, (trial, hyperparameters) in enumerate(experiment.initial_hyperparameters(seed).items()):
+            batch_size = experiment.kind(number).batch_size
+            self.record(TrialAdded(time, trial, experiment.id, batch_size, hyperparameters))
+
+    def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
+        """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next, which
+        commits all of it to the log.
+
+        The order is fixed here so that every backend, and a replay, takes the same decisions.
+        """
+        state, name = self.state, ended.trial
+        self._apply(ended)
+        self._tell(ended)
+        trial = state.trials[name]
+        reason = state.stop_reason(trial)
+        if reason is not None:
+            self.record(TrialCompleted(ended.time, name, reason))
+        elif exploit := perturb(trial):
+            source, hyperparameters = exploit
+            self.record(TrialExploited(ended.time, name, source, hyperparameters))
+        else:
+            return trial
+        return state.trials[name]
+
+    def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
+        """A running segment broke; the trial is ready again, at its last checkpoint."""
+        self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
+        self.commit()
+
+    def dispatch(self, time: float) -> Decided:
+        """The policy's decisions for this moment, validated and recorded.
+
+        Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
+        policy itself raises.
+        """
+        state, decided = self.state, Decided([], [])
+        self.wake_at = None
+        if not state.idle or not state.ready:
+            self.commit()
+            return decided
+        started = perf_counter()
+        try:
+            decisions = self._policy.dispatch(self._view)
+            if type(decisions) is not list:
+                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
+                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
+        except (Exception, SystemExit) as error:
+            raise PolicyError(
+                f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
+            ) from error
+        self.decision_s += perf_counter() - started
+        self.decisions += 1
+        starts = decided.starts
+        for decision in decisions:
+            if isinstance(decision, Dispatch):
+                refusal = self._refusal_to_start(decision)
+                if refusal is not None:
+                    raise self._refused(decision, refusal)
+                start = SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others)
+                self._apply(start)
+                self._tell(start)
+                starts.append(decision)
+            else:
+                self._decide_otherwise(time, decision, decided)
+        self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
+        self.commit()
+        return decided
+
+    def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
+        if isinstance(decision, Stop):
+            refusal = self._not_ready(decision.trial)
+            if refusal is None and not isinstance(decision.reason, str):
+                refusal = "the reason must be a text"
+            if refusal is not None:
+                raise self._refused(decision, refusal)
+            reason = f"{STOPPED_BY}{self.policy_name}: {decision.reason}"
+            self.record(TrialCompleted(time, decision.trial, reason))
+            decided.stops.append(decision.trial)
+        elif isinstance(decision, WakeAt):
+            if not isinstance(decision.time, (int, float)) or not isfinite(decision.time):
+                raise self._refused(decision, "the time must be a number of seconds")
+            at = max(decision.time, time + SOONEST_WAKE_S)
+            self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
+        else:
+            expected = "Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"
+            raise self._refused(decision, f"a policy returns {expected}")
+
+    def _refused(self, decision: object, reason: str) -> PolicyError:
+        return PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {reason}")
+
+    def wake(self, time: float) -> Decided:
+        """It is `wake_at`: ask the policy again."""
+        self.record(PolicyWoken(time))
+        return self.dispatch(time)
+
+    def check_stalled(self) -> None:
+        """Raise PolicyError if trials wait while nothing runs: without this a run would hang.
+
+        Call it when nothing is left to happen that could make the policy decide anew.
+        """
+        waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
+        if self.state.ready and not self.state.running and not waits:
+            raise PolicyError(
+                f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left all "
+                f"{len(self.state.idle)} workers idle while {len(self.state.ready)} trials wait and nothing runs"
+            )
+
+    def _refusal_to_start(self, decision: Dispatch) -> str | None:
+        """Why a segment must not start, given the decisions carried out before it; None if it may."""
+        state = self.state
+        try:
+            trial, worker = state.trials[decision.trial], state.idle[decision.worker]
+        except (KeyError, TypeError):
+            return self._not_ready(decision.trial) or self._misplaced(decision)
+        if trial.completed is not None or trial.id in state.running:
+            return self._not_ready(trial.id)
+        experiment = state.experiments[trial.experiment]
+        if state.restricted or decision.others != ():
+            if experiment.gang > 1 or decision.others != ():
+                refusal = self._misplaced(decision)
+                if refusal is not None:
+                    return refusal
+            if not experiment.may_use(worker.device):
+                devices = ", ".join(experiment.devices or ())
+                return f"the trial runs on {devices} only, the worker is a {worker.device}"
+        iterations, remaining = decision.iterations, experiment.stop_iterations - trial.iterations
+        if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
+            most = min(remaining, experiment.longest_segment)
+            limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
+            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
+        return None
+
+    def _not_ready(self, identifier: object) -> str | None:
+        if not isinstance(identifier, str):
+            return "trial and worker are ids, such as trial.id and worker.id"
+        trial = self.state.trials.get(TrialId(identifier))
+        if trial is None:
+            return "no such trial"
+        if trial.completed is not None or trial.id in self.state.running:
+            return f"the trial is {status_of(trial, self.state.running)}, not ready"
+        return None
+
+    def _misplaced(self, decision: Dispatch) -> str | None:
+        state = self.state
+        if not isinstance(decision.others, tuple):
+            return "the others of a gang are a tuple of workers' ids"
+        gang = state.experiments[state.trials[decision.trial].experiment].gang
+        workers = (decision.worker, *decision.others)
+        for worker in workers:
+            if not isinstance(worker, str):
+                return "trial and worker are ids, such as trial.id and worker.id"
+            if worker not in state.workers:
+                return f"no such worker as {worker!r}, or it is dead"
+            if worker not in state.serving:
+                return f"the worker {worker!r} takes nothing new: it will leave"
+            if worker not in state.idle:
+                return f"the worker {worker!r} is busy"
+        if len(set(workers)) != len(workers) or len(workers) != gang:
+            return f"the trial takes {gang} different worker(s) at once"
+        if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
+            return "the workers of a gang are of one type"
+        return None
+
+
+def _nothing() -> None:
+    """There is no log to commit to."""
+
+
+def _tell_all(followers: Iterable[Callable[[Event], None]], event: Event) -> None:
+    for follow in followers:
+        follow(event)

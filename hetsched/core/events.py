@@ -1,0 +1,168 @@
+"""What can happen in a run, and the log of it: the one source of truth.
+
+A log is a text file of JSON lines, one event a line, in the order of time. State, metrics and reports are
+functions of it, whichever backend wrote it. Times are seconds since the start of the run.
+"""
+
+from msgspec import Struct
+
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.workload import Experiment, ExperimentId, Hyperparameters, TrialId
+
+
+class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
+    """Something that happened at `time` seconds after the start of the run."""
+
+    time: float
+
+
+class RunStarted(Event, frozen=True, tag="run-started"):
+    scenario: str
+    strategy: str
+    backend: str
+    seed: int
+    paced: bool
+    synthetic: bool
+
+
+class WorkerJoined(Event, frozen=True, tag="worker-joined"):
+    worker: Worker
+
+
+class WorkerLeft(Event, frozen=True, tag="worker-left"):
+    """The worker is gone; the segment that it ran was lost just before. It may join again."""
+
+    worker: WorkerId
+    reason: str
+
+
+class WorkerDraining(Event, frozen=True, tag="worker-draining"):
+    """The worker will leave at `until` (seconds since the start of the run): nothing new starts on it."""
+
+    worker: WorkerId
+    until: float
+    reason: str
+
+
+class WorkerSlowed(Event, frozen=True, tag="worker-slowed"):
+    """From now on the worker takes `factor` times as long as it should (1: it has recovered)."""
+
+    worker: WorkerId
+    factor: float
+
+
+class ExperimentArrived(Event, frozen=True, tag="experiment-arrived"):
+    experiment: Experiment
+
+
+class TrialAdded(Event, frozen=True, tag="trial-added"):
+    trial: TrialId
+    experiment: ExperimentId
+    batch_size: int
+    hyperparameters: Hyperparameters
+
+
+class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-started"):
+    """`others` are the further workers of a gang."""
+
+    trial: TrialId
+    worker: WorkerId
+    iterations: int
+    others: tuple[WorkerId, ...] = ()
+
+    @property
+    def workers(self) -> tuple[WorkerId, ...]:
+        return (self.worker, *self.others)
+
+
+class Parts(Struct, frozen=True, gc=False):
+    """Where the seconds of a segment went. `dispatch_s` is what passed between the decision and the
+    worker's first own act, and between its last one and the decision after it."""
+
+    start_up_s: float
+    restore_s: float
+    train_s: float
+    evaluate_s: float
+    checkpoint_s: float
+    dispatch_s: float
+
+    @property
+    def total_s(self) -> float:
+        return self.start_up_s + self.restore_s + self.train_s + self.evaluate_s + self.checkpoint_s + self.dispatch_s
+
+
+class SegmentEnded(Event, frozen=True, tag="segment-ended"):
+    """A segment was trained, evaluated and checkpointed; `score` is the accuracy in 0..1."""
+
+    trial: TrialId
+    worker: WorkerId
+    iterations: int
+    score: float
+    parts: Parts
+
+
+class SegmentLost(Event, frozen=True, tag="segment-lost"):
+    """A segment broke; the trial is as it was before it, at its last checkpoint."""
+
+    trial: TrialId
+    worker: WorkerId
+    reason: str
+
+
+class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
+    """The trial's newest checkpoint is gone: the trial falls back to what it had after so many iterations and scored
+    then (0 and None: it starts anew), with the hyperparameters that it has."""
+
+    trial: TrialId
+    iterations: int
+    score: float | None
+    reason: str
+
+
+class TrialExploited(Event, frozen=True, tag="trial-exploited"):
+    """PBT: the trial took over the weights of `source` and goes on with `hyperparameters`."""
+
+    trial: TrialId
+    source: TrialId
+    hyperparameters: Hyperparameters
+
+
+class TrialCompleted(Event, frozen=True, tag="trial-completed"):
+    trial: TrialId
+    reason: str
+
+
+class PolicyWoken(Event, frozen=True, tag="policy-woken"):
+    """The policy is asked again because it wanted to be at this time."""
+
+
+class RunEnded(Event, frozen=True, tag="run-ended"):
+    reason: str
+
+
+class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
+    """Another process goes on with the run. The time since the last event does not count. `forgot` says why the policy
+    goes on without what it remembered, None if it remembers."""
+
+    reason: str
+    forgot: str | None = None
+
+
+AnyEvent = (
+    RunStarted
+    | WorkerJoined
+    | WorkerLeft
+    | WorkerDraining
+    | WorkerSlowed
+    | ExperimentArrived
+    | TrialAdded
+    | SegmentStarted
+    | SegmentEnded
+    | SegmentLost
+    | CheckpointLost
+    | TrialExploited
+    | TrialCompleted
+    | PolicyWoken
+    | RunEnded
+    | RunResumed
+)

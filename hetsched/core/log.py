@@ -1,0 +1,142 @@
+"""The log of a run: one event per line, written and read."""
+
+import errno
+from collections import deque
+from collections.abc import Callable, Iterator
+from os import SEEK_END
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from hetsched.core.events import AnyEvent, Event
+from hetsched.errors import InputError
+
+_encoder = msgspec.json.Encoder()
+
+
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The errors of a full disk and of a used-up quota."""
+
+
+class LogWriter:
+    """Appends events to a log. After `flush` the operating system has them: they outlive this process.
+
+    A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
+    real work; any other is encoded and written many events at a time, which is several times faster.
+
+    Events that tell of something which is not yet as durable as the log can be held back (`hold`): if this process dies
+    before, the log ends before them.
+
+    A durable log keeps some space on the disk in reserve, a file beside it. When the disk is full that is given back,
+    so that the run can still write how it stops; `full` is then the error that it should stop for.
+    """
+
+    EVENTS_AT_ONCE = 1000
+    RESERVE_BYTES = 2**17  # some 400 events
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        self.full: OSError | None = None
+        self._durable = durable
+        self._reserve = path.with_name(f".{path.name}.reserve")
+        if durable:
+            self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
+        self._file: IO[bytes] = path.open("ab", buffering=0)
+        self._waiting: list[Event] = []
+        self._written = 0
+        self._held: deque[tuple[int, Callable[[], bool]]] = deque()
+        self.write: Callable[[Event], None] = self._waiting.append
+
+    def commit(self) -> None:
+        """What is in the log so far is complete: write it, but for what is held."""
+        if self._durable or len(self._waiting) >= self.EVENTS_AT_ONCE:
+            end = self._held[0][0] - self._written if self.holds else len(self._waiting)
+            self._write_out(end)
+
+    def hold(self, ready: Callable[[], bool]) -> None:
+        """Write nothing of what comes from now on before it is `ready`, which is asked at every commit."""
+        self._held.append((self._written + len(self._waiting), ready))
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held now."""
+        while self._held and self._held[0][1]():
+            self._held.popleft()
+        return bool(self._held)
+
+    def flush(self) -> None:
+        """Write all that waits, held or not."""
+        self._held.clear()
+        self._write_out(len(self._waiting))
+
+    def _write_out(self, number: int) -> None:
+        """Write so many of the events that wait, or none. Raises OSError, naming the file, if there is no space."""
+        if not number:
+            return
+        lines = _encoder.encode_lines(self._waiting[:number])
+        try:
+            self._append(lines)
+        except OSError as error:
+            if error.errno not in NO_SPACE or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
+            self._append(lines)
+            self.full = error
+        del self._waiting[:number]
+        self._written += number
+
+    def _append(self, lines: bytes) -> None:
+        end = self._file.seek(0, SEEK_END)
+        try:
+            written = 0
+            while written < len(lines):
+                written += self._file.write(lines[written:])
+        except OSError as error:
+            self._file.truncate(end)  # no half line
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def drop(self) -> None:
+        """Write no more of what waits: it may be incomplete."""
+        self._held.clear()
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Flush, and close the file whatever comes of that (a full disk)."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+            if self._durable:
+                self._reserve.unlink(missing_ok=True)
+
+    def __enter__(self) -> "LogWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_log(path: Path) -> Iterator[AnyEvent]:
+    """The events of a log. A last line that was cut off (the writer died) is left out.
+
+    Raises InputError naming file and line for anything else that is not an event.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            yield _decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise InputError(f"{path}:{number}: not an event of a hetsched log: {error}") from error
+
+
+LOG_NAME = "events.jsonl"

@@ -1,0 +1,84 @@
+"""The trials that could run now, in the order of their progress."""
+
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hetsched.core.trial import Trial
+
+MOST_TAKEN = 500
+
+
+class ReadyTrials(Sequence["Trial"]):
+    """Trials by iterations, those with as many by index. Only the state changes it.
+
+    A flat sorted array and a list beside it: finding a place takes O(log n) steps, and for as many trials as clusters
+    have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
+    taken from the front, where nothing moves until `MOST_TAKEN` are gone.
+
+    The order of arrival is kept, too, once somebody has asked for it.
+    """
+
+    def __init__(self) -> None:
+        self._trials: list[Trial] = []
+        self._places = array("q")  # iterations and index as one number, which compares faster than a tuple
+        self._taken = 0
+        self._indices: list[int] | None = None
+        self._by_index: dict[int, Trial] = {}
+
+    @property
+    def by_arrival(self) -> "Iterator[Trial]":
+        """The same trials, by index."""
+        if self._indices is None:
+            self._by_index = {trial.index: trial for trial in self}
+            self._indices = sorted(self._by_index)
+        return map(self._by_index.__getitem__, self._indices)
+
+    def add(self, trial: "Trial") -> None:
+        place = (trial.iterations << 32) + trial.index
+        at = bisect_left(self._places, place, self._taken)
+        self._places.insert(at, place)
+        self._trials.insert(at, trial)
+        if self._indices is not None:
+            insort(self._indices, trial.index)
+            self._by_index[trial.index] = trial
+
+    def take(self, trial: "Trial") -> None:
+        """The trial is ready no more."""
+        if self._trials[self._taken] is not trial:
+            at = self._find(trial)
+            del self._places[at], self._trials[at]
+        elif self._taken < MOST_TAKEN:
+            self._taken += 1
+        else:
+            del self._places[: MOST_TAKEN + 1], self._trials[: MOST_TAKEN + 1]
+            self._taken = 0
+        if self._indices is not None:
+            del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
+
+    def replace(self, trial: "Trial") -> None:
+        """The trial has changed, but for its progress."""
+        self._trials[self._find(trial)] = trial
+        if self._indices is not None:
+            self._by_index[trial.index] = trial
+
+    def _find(self, trial: "Trial") -> int:
+        return bisect_left(self._places, (trial.iterations << 32) + trial.index, self._taken)
+
+    def __len__(self) -> int:
+        return len(self._trials) - self._taken
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        if isinstance(place, slice):
+            return self._trials[self._taken :][place]
+        if not -len(self) <= place < len(self):
+            raise IndexError(place)
+        return self._trials[place + self._taken if place >= 0 else place]
+
+    def __iter__(self) -> "Iterator[Trial]":
+        return map(self._trials.__getitem__, range(self._taken, len(self._trials)))
+
+    def __repr__(self) -> str:
+        return f"ReadyTrials({list(self)})"

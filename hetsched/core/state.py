@@ -1,0 +1,261 @@
+"""The state of a run: what the events so far add up to. Nothing else ever changes it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hetsched.core.events import (
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    PolicyWoken,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+    WorkerSlowed,
+)
+from hetsched.core.ready_trials import ReadyTrials
+from hetsched.core.trial import Segment, Timing, Trained, Trial
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
+from hetsched.errors import InputError
+
+
+class State:
+    """A run at the moment `now`. Use `apply`; read anything; write nothing.
+
+    `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
+    in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
+    worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
+    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial,
+    evaluation and the like left out.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.run: RunStarted | None = None
+        self.ended: str | None = None
+        self.workers: dict[WorkerId, Worker] = {}
+        self.experiments: dict[ExperimentId, Experiment] = {}
+        self.has_gangs = self.restricted = False
+        self.trials: dict[TrialId, Trial] = {}
+        self.idle: dict[WorkerId, Worker] = {}
+        self.ready = ReadyTrials()
+        self.running: dict[TrialId, Segment] = {}
+        self.serving: dict[WorkerId, Worker] = {}
+        self.in_memory: dict[WorkerId, TrialId] = {}
+        self.unfinished: dict[ExperimentId, int] = {}
+        self.lead: dict[ExperimentId, int] = {}
+        self.best_score: dict[ExperimentId, float] = {}
+        self.first_segments: dict[WorkerId, Timing] = {}
+        self.trained: defaultdict[WorkerId, defaultdict[TrialKind, Trained]] = defaultdict(_none_trained)
+        self.segments = 0
+
+    @property
+    def finished(self) -> bool:
+        """Every trial that was added is completed."""
+        return not self.ready and not self.running
+
+    def apply(self, event: Event) -> None:
+        """Take one event into account. Events must come in the order of time."""
+        self.now = event.time
+        _HANDLERS[type(event)](self, event)
+
+    def must_restore(self, trial: Trial, worker: WorkerId) -> bool:
+        """Whether the trial has a state that the worker's memory does not hold."""
+        held = trial.at == worker and self.in_memory.get(worker) == trial.id
+        return not held and trial.score is not None
+
+    def stop_reason(self, trial: Trial) -> str | None:
+        """Why the trial's stop rule holds now, or None."""
+        experiment = self.experiments[trial.experiment]
+        target = experiment.stop_accuracy
+        if target is not None and trial.score is not None and trial.score >= target:
+            return f"accuracy >= {target:g}"
+        if trial.iterations >= experiment.stop_iterations:
+            return f"{experiment.stop_iterations} iterations"
+        return None
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as plain data: equal snapshots mean equal states."""
+        return {
+            "now": self.now,
+            "ended": self.ended,
+            "segments": self.segments,
+            "workers": _plain(self.workers),
+            "trials": _plain(self.trials),
+            "running": _plain(self.running),
+        }
+
+    # One method an event type.
+
+    def _run_started(self, event: RunStarted) -> None:
+        self.run = event
+
+    def _run_ended(self, event: RunEnded) -> None:
+        self.ended = event.reason
+
+    def _run_resumed(self, event: RunResumed) -> None:
+        self.ended = None
+
+    def _policy_woken(self, event: PolicyWoken) -> None:
+        """Only time has passed."""
+
+    def _worker_joined(self, event: WorkerJoined) -> None:
+        worker = event.worker
+        self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
+
+    def _worker_left(self, event: WorkerLeft) -> None:
+        del self.workers[event.worker]
+        self.serving.pop(event.worker, None)
+        self.idle.pop(event.worker, None)
+        self.in_memory.pop(event.worker, None)
+
+    def _worker_draining(self, event: WorkerDraining) -> None:
+        self.serving.pop(event.worker, None)
+        self.idle.pop(event.worker, None)
+
+    def _worker_slowed(self, event: WorkerSlowed) -> None:
+        """Policies see it by how long segments take, as in life."""
+
+    def _experiment_arrived(self, event: ExperimentArrived) -> None:
+        experiment = event.experiment
+        frozen: Any = MappingProxyType(experiment.search_space)  # policies see it
+        self.experiments[experiment.id] = replace(experiment, search_space=frozen)
+        self.has_gangs |= experiment.gang > 1
+        self.restricted |= experiment.gang > 1 or experiment.devices is not None
+        self.unfinished[experiment.id] = self.lead[experiment.id] = 0
+        self.best_score[experiment.id] = 0.0
+
+    def _trial_added(self, event: TrialAdded) -> None:
+        frozen = MappingProxyType(event.hyperparameters)
+        experiment = self.experiments[event.experiment]
+        kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
+        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, arrived=event.time)
+        self.trials[trial.id] = trial
+        self.ready.add(trial)
+        self.unfinished[trial.experiment] += 1
+
+    def _segment_started(self, event: SegmentStarted) -> None:
+        name = event.trial
+        self.ready.take(self.trials[name])
+        del self.idle[event.worker]
+        for worker in event.others:
+            del self.idle[worker]
+        self.running[name] = event
+
+    def _segment_ended(self, event: SegmentEnded) -> None:
+        name, worker, score = event.trial, event.worker, event.score
+        old, segment = self.trials[name], self.running.pop(name)
+        best, experiment, kind = old.best_score, old.experiment, old.kind
+        progress = old.iterations + event.iterations
+        if best is None or score > best:
+            best = score
+        self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
+        self.ready.add(trial)
+        for used in (worker, *segment.others):
+            if used in self.serving:
+                self.idle[used] = self.serving[used]
+            self.in_memory[used] = name
+        self.segments += 1
+        if progress > self.lead[experiment]:
+            self.lead[experiment] = progress
+        if score > self.best_score[experiment]:
+            self.best_score[experiment] = score
+        if worker not in self.first_segments:
+            self.first_segments[worker] = Timing(event.iterations, event.time - segment.time)
+        trained = self.trained[worker][kind]
+        trained.iterations += event.iterations
+        trained.seconds += event.parts.train_s
+
+    def _segment_lost(self, event: SegmentLost) -> None:
+        segment = self.running.pop(event.trial)
+        for worker in segment.workers:
+            if worker in self.serving:
+                self.idle[worker] = self.serving[worker]
+            self.in_memory.pop(worker, None)
+        trial = replace(self.trials[event.trial], at=None)
+        self.trials[trial.id] = trial
+        self.ready.add(trial)
+
+    def _checkpoint_lost(self, event: CheckpointLost) -> None:
+        old = self.trials[event.trial]
+        self.ready.take(old)
+        trial = self.trials[old.id] = replace(old, iterations=event.iterations, score=event.score, at=None)
+        self.ready.add(trial)
+        members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
+        self.lead[trial.experiment] = max(members)
+
+    def _trial_exploited(self, event: TrialExploited) -> None:
+        old = self.trials[event.trial]
+        trial = self.trials[old.id] = replace(
+            old,
+            hyperparameters=MappingProxyType(event.hyperparameters),
+            score=self.trials[event.source].score,
+            exploits=old.exploits + 1,
+            at=None,
+        )
+        self.ready.replace(trial)
+
+    def _trial_completed(self, event: TrialCompleted) -> None:
+        trial = self.trials[event.trial]
+        self.ready.take(trial)
+        self.trials[trial.id] = replace(trial, completed=event.time)
+        self.unfinished[trial.experiment] -= 1
+
+
+_HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
+    RunStarted: State._run_started,
+    RunEnded: State._run_ended,
+    RunResumed: State._run_resumed,
+    PolicyWoken: State._policy_woken,
+    WorkerJoined: State._worker_joined,
+    WorkerLeft: State._worker_left,
+    WorkerDraining: State._worker_draining,
+    WorkerSlowed: State._worker_slowed,
+    ExperimentArrived: State._experiment_arrived,
+    TrialAdded: State._trial_added,
+    SegmentStarted: State._segment_started,
+    SegmentEnded: State._segment_ended,
+    SegmentLost: State._segment_lost,
+    CheckpointLost: State._checkpoint_lost,
+    TrialExploited: State._trial_exploited,
+    TrialCompleted: State._trial_completed,
+}
+
+
+def _none_trained() -> defaultdict[TrialKind, Trained]:
+    return defaultdict(Trained)
+
+
+def _plain(structs: Mapping[Any, Struct]) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(list(structs.values()), enc_hook=dict))
+
+
+def replay(events: Iterable[Event]) -> State:
+    """The state that a log adds up to. Raises InputError, naming the line, for an event that cannot have followed those
+    before it."""
+    state = State()
+    for line, event in enumerate(events, start=1):
+        try:
+            state.apply(event)
+        except (AssertionError, LookupError, ValueError) as error:
+            what = f"{type(event).__name__} of {error.args[0]!r}" if error.args else type(event).__name__
+            raise InputError(
+                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
+            ) from error
+    return state

@@ -1,0 +1,168 @@
+"""What a policy sees: a frozen view of the state. It knows neither the future nor the backend."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Timing, Trained, Trial
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.profiles import Costs, StepTimes
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
+
+
+class ReadOnly(Sequence[Trial]):
+    """Trials that cannot be changed."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._trials = trials
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        return self._trials[place]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._trials)
+
+
+class StateView:
+    """The state of a run as policies may see it. Valid during the call that it is passed to.
+
+    `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
+    segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
+    `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
+    are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done.
+    """
+
+    _state: State
+    _times: StepTimes
+    ready_trials: Sequence[Trial]
+    idle_workers: Collection[Worker]
+    workers: Mapping[WorkerId, Worker]
+    trials: Mapping[TrialId, Trial]
+    running: Mapping[TrialId, Segment]
+    experiments: Mapping[ExperimentId, Experiment]
+    first_segments: Mapping[WorkerId, Timing]
+    lead: Mapping[ExperimentId, int]
+    best_score: Mapping[ExperimentId, float]
+
+    def __init__(self, state: State, times: StepTimes) -> None:
+        fields: dict[str, object] = {
+            "_state": state,
+            "_times": times,
+            "ready_trials": ReadOnly(state.ready),
+            "idle_workers": state.idle.values(),
+            "workers": MappingProxyType(state.serving),
+            "trials": MappingProxyType(state.trials),
+            "running": MappingProxyType(state.running),
+            "experiments": MappingProxyType(state.experiments),
+            "first_segments": MappingProxyType(state.first_segments),
+            "lead": MappingProxyType(state.lead),
+            "best_score": MappingProxyType(state.best_score),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a policy's view is frozen: {name} cannot be set")
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start of the run."""
+        return self._state.now
+
+    @property
+    def ready_by_arrival(self) -> Iterator[Trial]:
+        """The ready trials in the order in which they were added."""
+        return self._state.ready.by_arrival
+
+    @property
+    def has_gangs(self) -> bool:
+        """Whether some trials take several workers at once."""
+        return self._state.has_gangs
+
+    @property
+    def restricted(self) -> bool:
+        """Whether some trials may not run on every worker, or take several at once."""
+        return self._state.restricted
+
+    def is_ready(self, trial: Trial) -> bool:
+        """Whether the trial could run now: it neither runs nor is completed."""
+        return trial.completed is None and trial.id not in self._state.running
+
+    def experiment(self, trial: Trial) -> Experiment:
+        return self._state.experiments[trial.experiment]
+
+    def usable(self, trial: Trial, worker: Worker) -> bool:
+        """Whether the trial may run on the worker's device. A gang runs only where the profile has its step time:
+        profiles leave out what does not fit into memory."""
+        experiment = self._state.experiments[trial.experiment]
+        if experiment.gang > 1 and self.profiled_seconds(trial, worker.type) is None:
+            return False
+        return experiment.devices is None or worker.device in experiment.devices
+
+    def interval(self, trial: Trial) -> int:
+        """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""
+        experiment = self._state.experiments[trial.experiment]
+        interval, remaining = experiment.interval, experiment.stop_iterations - trial.iterations
+        return interval if interval < remaining else remaining
+
+    def longest_segment(self, trial: Trial) -> int:
+        """The most iterations that a segment of the trial may have now."""
+        return min(self.experiment(trial).longest_segment, self.remaining(trial))
+
+    def remaining(self, trial: Trial) -> int:
+        """Iterations until the trial's stop iteration."""
+        return self.experiment(trial).stop_iterations - trial.iterations
+
+    def seconds_per_iteration(self, trial: Trial, worker: Worker) -> float | None:
+        """Seconds an iteration of the trial takes on the worker, or None while nothing is known of it.
+
+        What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
+        by how the other kinds measured on the worker compare with their profiles; next the profile alone.
+        """
+        trained: Mapping[TrialKind, Trained] = self._state.trained.get(worker.id, {})
+        done = trained.get(trial.kind)
+        if done is not None:
+            return done.seconds / done.iterations
+        profiled = self.profiled_seconds(trial, worker.type)
+        if profiled is None:
+            return None
+        measured = expected = 0.0
+        for other, done in trained.items():
+            reference = self._times.seconds_per_iteration(other, worker.type)
+            if reference is not None:
+                measured += done.seconds
+                expected += reference * done.iterations
+        return profiled * measured / expected if expected else profiled
+
+    def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
+        """Seconds an iteration of the trial takes by the profile alone, on a worker of the type (a gang: on its
+        workers together), or None where the profile does not say."""
+        return self._times.seconds_per_iteration(trial.kind, worker.gang(self.experiment(trial).gang))
+
+    def segment_seconds(self, trial: Trial, worker: Worker, iterations: int) -> float | None:
+        """Expected seconds of a whole segment: start-up if the worker is cold, restore if the trial's state is
+        elsewhere, training, evaluation and checkpoint. None while the step time is unknown."""
+        seconds = self.seconds_per_iteration(trial, worker)
+        if seconds is None:
+            return None
+        costs = self.costs(trial, worker)
+        return (
+            (0.0 if worker.id in self._state.in_memory else costs.start_up_s)
+            + (costs.restore_s if self._state.must_restore(trial, worker.id) else 0.0)
+            + iterations * seconds
+            + self.experiment(trial).evaluation_images * costs.evaluation_s_per_image
+            + costs.checkpoint_s
+        )
+
+    def costs(self, trial: Trial, worker: Worker) -> Costs:
+        """What a segment of the trial may cost on the worker beside its iterations, by the profile."""
+        return self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
+
+    def expected_end(self, segment: Segment) -> float | None:
+        """When a running segment should end by what is known now, in seconds since the start of the run."""
+        trial, worker = self.trials[segment.trial], self.workers.get(segment.worker)
+        seconds = None if worker is None else self.segment_seconds(trial, worker, segment.iterations)
+        return None if seconds is None else segment.time + seconds

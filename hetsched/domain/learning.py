@@ -1,0 +1,35 @@
+"""The interface of learning-curve models: how a trial's accuracy answers to its hyperparameters in a simulation."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from hetsched.domain.registry import Registry
+from hetsched.domain.workload import TrialKind
+
+Weights = Any
+"""What training has made of a trial, in a model's own terms. Immutable: an exploit copies the reference."""
+
+
+@runtime_checkable
+class LearningModel(Protocol):
+    """Weights advance with iterations and hyperparameters, and yield a score. Luck comes in by `normal` only.
+
+    Training twice must come to the same as training once for as long: how iterations are cut into segments is a
+    scheduler's choice, not a hyperparameter.
+    """
+
+    def fresh(self, kind: TrialKind) -> Weights:
+        """The weights of a trial of that kind before its first iteration."""
+        ...
+
+    def train(
+        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+    ) -> Weights: ...
+
+    def score(self, weights: Weights, normal: float) -> float:
+        """A measured accuracy in 0..1; `normal` is a standard normal draw."""
+        ...
+
+
+models: Registry[LearningModel] = Registry("learning model", "hetsched.domain.learning")
+register = models.register

@@ -1,0 +1,215 @@
+"""Profiles: measured seconds per iteration and costs, and how they are looked up.
+
+A profile is a CSV file, one row a measurement, each with its provenance:
+
+    model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,
+    evaluation_s_per_image,start_up_s,restore_s,checkpoint_s,provenance
+
+and, if it was measured, how these costs vary and what else there is (`ProfileRow`). CPU rows have `cores` and a
+`gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1 is a gang of so many GPUs. An empty cost was not
+measured.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from statistics import median
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hetsched.domain.cluster import CPU, WorkerType
+from hetsched.domain.workload import TrialKind
+
+
+class ProfileRow(BaseModel):
+    """One measurement: the time of an iteration and, where known, what else a segment costs (seconds).
+
+    A `cv` is a coefficient of variation (standard deviation / mean): `noise_cv` that of one iteration's time, the
+    others those of the cost of that name. `restore_s` and `checkpoint_s` are for a file, the `object_store` figures for
+    the memory of the node. `sharing` is the factor by which an iteration takes longer when all other cores of the host
+    train another trial at the same time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    model: str
+    dataset: str
+    batch_size: int = Field(gt=0)
+    device: str
+    cores: int = Field(ge=0)
+    gpu_share: float = Field(ge=0)
+    seconds_per_iteration: float = Field(ge=1e-9, le=1e9)
+    noise_cv: float | None = Field(default=None, ge=0)
+    evaluation_s_per_image: float | None = Field(default=None, ge=0)
+    start_up_s: float | None = Field(default=None, ge=0)
+    restore_s: float | None = Field(default=None, ge=0)
+    checkpoint_s: float | None = Field(default=None, ge=0)
+    evaluation_cv: float | None = Field(default=None, ge=0)
+    start_up_cv: float | None = Field(default=None, ge=0)
+    restore_cv: float | None = Field(default=None, ge=0)
+    checkpoint_cv: float | None = Field(default=None, ge=0)
+    checkpoint_bytes: int | None = Field(default=None, gt=0)
+    object_store_save_s: float | None = Field(default=None, ge=0)
+    object_store_restore_s: float | None = Field(default=None, ge=0)
+    sharing: float | None = Field(default=None, ge=1)
+    provenance: str
+
+    @model_validator(mode="after")
+    def _cores_or_a_gpu(self) -> Self:
+        if (self.device == CPU) != (self.cores > 0) or (self.device == CPU) != (self.gpu_share == 0):
+            raise ValueError("a cpu row has cores and gpu_share 0, a GPU row has cores 0 and a gpu_share")
+        if self.gpu_share > 1 and not self.gpu_share.is_integer():
+            raise ValueError(f"a gpu_share above 1 is a number of whole GPUs, got {self.gpu_share:g}")
+        if self.sharing is not None and self.device != CPU:
+            raise ValueError("sharing is for cpu rows; what a shared GPU loses is in the step times of its shares")
+        return self
+
+    @property
+    def kind(self) -> TrialKind:
+        return TrialKind(self.model, self.dataset, self.batch_size)
+
+    @property
+    def worker_type(self) -> WorkerType:
+        return WorkerType(self.device, self.cores, self.gpu_share)
+
+
+class Costs(Struct, frozen=True):
+    """What a segment costs beside its iterations, and how it all varies. See `ProfileRow`."""
+
+    evaluation_s_per_image: float
+    start_up_s: float
+    restore_s: float
+    checkpoint_s: float
+    noise_cv: float
+    evaluation_cv: float = 0.0
+    start_up_cv: float = 0.0
+    restore_cv: float = 0.0
+    checkpoint_cv: float = 0.0
+    checkpoint_bytes: float = 0.0
+    object_store_save_s: float = 0.0
+    object_store_restore_s: float = 0.0
+    sharing: float = 1.0
+
+
+NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
+"""A world in which only training takes time."""
+
+
+class StepTimes:
+    """Seconds per iteration and costs by kind of trial and type of worker.
+
+    Between measured batch sizes an iteration's time is linear in the batch size; between measured core
+    counts it is linear in 1/cores (Amdahl's law). Outside the measured range it is unknown, unless
+    `extrapolate` allows the nearest two measurements to be continued.
+    """
+
+    def __init__(self, rows: Iterable[ProfileRow] = (), *, extrapolate: bool = False) -> None:
+        self.rows = list(rows)
+        self.extrapolate = extrapolate
+        self._groups: dict[tuple[str, str, str, float], list[ProfileRow]] = defaultdict(list)
+        for row in self.rows:
+            self._groups[row.model, row.dataset, row.device, row.gpu_share].append(row)
+        self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
+        self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
+
+    def without(self, costs: Collection[str]) -> "StepTimes":
+        """The same times with these costs (fields of `Costs`) as in `NOTHING`."""
+        return _WithoutCosts(self, costs)
+
+    def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
+        """Seconds per iteration, or None where the profile does not say.
+
+        On a paced worker it is the profile's figure times the pace.
+        """
+        key = (kind, worker)
+        if key not in self._seconds:
+            seconds = self._lookup(kind, worker, lambda row: row.seconds_per_iteration)
+            paced = seconds is not None and worker.pace is not None
+            self._seconds[key] = seconds * worker.pace if paced else seconds  # type: ignore[operator]
+        return self._seconds[key]
+
+    def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        """The costs of a segment. One that was not measured on this type of worker is
+
+        - evaluation: a third of the iteration's time per image, as a forward pass is about a third of
+          forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio");
+        - sharing: the median of what was measured for this model on other CPU workers; none for GPUs, whose step times
+          for a share are those of a shared GPU;
+        - the object store's: those of storage, if it was measured for this model nowhere;
+        - all others: the median of what was measured for this model elsewhere, and 0 where nothing was.
+        """
+        key = (kind, worker)
+        if key not in self._costs:
+            self._costs[key] = self._all_costs(kind, worker)
+        return self._costs[key]
+
+    def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        seconds = self.seconds_per_iteration(kind, worker)
+        evaluation = self._lookup(kind, worker, lambda row: row.evaluation_s_per_image)
+        if evaluation is None:
+            evaluation = 0.0 if seconds is None else seconds / kind.batch_size / 3
+        others = {
+            name: self._cost(kind, worker, name)
+            for name in Costs.__struct_fields__
+            if name not in ("evaluation_s_per_image", "sharing")
+        }
+        sharing = self._cost(kind, worker, "sharing") if worker.device == CPU else 0.0
+        for place, storage in (("object_store_save_s", "checkpoint_s"), ("object_store_restore_s", "restore_s")):
+            if all(getattr(row, place) is None for row in self.rows if row.model == kind.model):
+                others[place] = others[storage]
+        return Costs(evaluation_s_per_image=evaluation, sharing=max(1.0, sharing), **others)
+
+    def _cost(self, kind: TrialKind, worker: WorkerType, name: str) -> float:
+        def value(row: ProfileRow) -> float | None:
+            measured: float | None = getattr(row, name)
+            return measured
+
+        here = self._lookup(kind, worker, value)
+        if here is not None:
+            return here
+        elsewhere = [v for row in self.rows if row.model == kind.model if (v := value(row)) is not None]
+        return median(elsewhere) if elsewhere else 0.0
+
+    def _lookup(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float | None:
+        by_batch: dict[int, dict[float, float]] = defaultdict(dict)
+        for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
+            found = value(row)
+            if found is not None:
+                by_batch[row.batch_size][1 / row.cores if row.device == CPU else 0.0] = found
+        x = 1 / worker.cores if worker.device == CPU else 0.0
+        points = {
+            batch: at_cores
+            for batch, by_cores in by_batch.items()
+            if (at_cores := self._interpolate(by_cores, x)) is not None
+        }
+        return self._interpolate(points, kind.batch_size)
+
+    def _interpolate(self, points: dict[int, float] | dict[float, float], x: float) -> float | None:
+        """The piecewise linear function through `points` at `x`; None where it is not known."""
+        xs: Sequence[float] = sorted(points)
+        ys = [points[at] for at in xs]  # type: ignore[index]
+        place = bisect_left(xs, x)
+        if place < len(xs) and xs[place] == x:
+            return ys[place]
+        between = 0 < place < len(xs)
+        if not between:
+            if not self.extrapolate or len(xs) < 2:
+                return None
+            place = min(max(place, 1), len(xs) - 1)
+        (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
+        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        return y if between or y > 0 else None
+
+
+class _WithoutCosts(StepTimes):
+    """Step times that leave some costs out."""
+
+    def __init__(self, times: StepTimes, left_out: Collection[str]) -> None:
+        super().__init__(times.rows, extrapolate=times.extrapolate)
+        self._left_out = {name: getattr(NOTHING, name) for name in left_out}
+
+    def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
+        return msgspec.structs.replace(super()._all_costs(kind, worker), **self._left_out)

@@ -1,0 +1,77 @@
+"""Whether a strategy can run a scenario: its names, its workers and their step times."""
+
+from collections import Counter
+
+from hetsched import allocation, scheduling
+from hetsched.domain.cluster import Worker
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import ExperimentId, TrialKind
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.scenario import Scenario
+
+
+def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
+    """`fusion+hrfs` -> Strategy. Raises InputError with the nearest right spelling."""
+    allocation_name, plus, scheduling_name = text.partition("+")
+    if not plus:
+        raise InputError(f"{where}: {text!r}: a strategy is ALLOCATION+SCHEDULING, such as fusion+hrfs")
+    try:
+        allocation.policies.factory(allocation_name)
+        scheduling.policies.factory(scheduling_name)
+    except InputError as error:
+        raise InputError(f"{where}: {text!r}: {error}") from error
+    return Strategy(allocation_name, scheduling_name)
+
+
+def profiled_workers(scenario: Scenario, strategy: Strategy) -> list[Worker]:
+    """The strategy's workers. Raises InputError for a pair of trial and worker that the simulator would need and
+    the profile lacks, and for trials that no worker may run."""
+    workers = scenario.workers(strategy)
+    types = Counter(worker.type for worker in workers)
+    single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
+    for experiment in scenario.workload_spec().experiments:
+        usable = [worker_type for worker_type in types if experiment.may_use(worker_type.device)]
+        if not usable:
+            raise InputError(
+                f"workload.experiments.{experiment.id}.devices: {strategy} has no worker of {experiment.devices}; "
+                f"it has {', '.join(map(str, types))}"
+            )
+        if experiment.gang > 1 and single:
+            raise InputError(
+                f"workload.experiments.{experiment.id}.gang: {strategy.scheduling!r} puts a trial on one worker, "
+                f"this one takes {experiment.gang}; choose another policy"
+            )
+        if max(types[worker_type] for worker_type in usable) < experiment.gang:
+            have = ", ".join(f"{types[worker_type]} of {worker_type}" for worker_type in usable)
+            raise InputError(
+                f"workload.experiments.{experiment.id}.gang: a trial takes {experiment.gang} workers of one type, "
+                f"{strategy} has {have}"
+            )
+        gangs = [worker_type.gang(experiment.gang) for worker_type in usable]
+        for kind in experiment.kinds:
+            missing = [gang for gang in gangs if scenario.times.seconds_per_iteration(kind, gang) is None]
+            # A gang does not run on types without an entry, which is how profiles say that it does not fit into their
+            # memory (Gavel's ResNet-50 at batch 128 on K80s): see StateView.usable. It must run somewhere.
+            if missing and (experiment.gang == 1 or missing == gangs):
+                raise InputError(_missing_entry(scenario, kind, experiment.id, str(missing[0])))
+    return workers
+
+
+def _missing_entry(scenario: Scenario, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:
+    rows = scenario.times.rows
+    key = f"workload.experiments.{experiment}"
+    for word, known, field in (
+        (kind.model, {row.model for row in rows}, "model"),
+        (kind.dataset, {row.dataset for row in rows if row.model == kind.model}, "dataset"),
+    ):
+        if word not in known:
+            return f"{key}.{field}: the profile has no entry for {word!r}: {nearest(word, known)}"
+    known = {
+        str(row.worker_type) + f" at batch {row.batch_size}"
+        for row in rows
+        if (row.model, row.dataset) == (kind.model, kind.dataset)
+    }
+    return (
+        f"{key}: the profile has no entry for {kind} on a worker of {worker}; measured: "
+        f"{', '.join(sorted(known))}. Measure it with 'hetsched profile', or set profile.extrapolate = true"
+    )

@@ -1,0 +1,81 @@
+"""AlloX: jobs to workers by a matching with the least average completion time."""
+
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from hetsched.domain.workload import TrialId
+from hetsched.scheduling import register
+from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
+
+NEVER = 1e-10
+"""Where a job cannot run it is taken to be so fast (iterations per second), as in Gavel's code."""
+
+
+@register("allox")
+class AlloX(Rounds):
+    """Match jobs to workers, and to turns there, so that they end soonest on average; first turns run, in rounds.
+
+    AlloX (Le et al., EuroSys'20): job i as the k-th from last on a worker of type j costs k R_i / s_ij + a_i, with
+    R_i the iterations that it has left, s_ij its speed, a_i its age: all costs add up to the sum of the completion
+    times. Jobs that have a worker keep it. The others, the oldest first, are matched to the free workers, and who has
+    the first turn on a worker gets it. `alpha` is the part of the others that takes part, though never fewer than there
+    are free workers.
+
+    As in Gavel's simulator (`allox`), workers are given out at the reallocations of a round-based mechanism, in which
+    jobs without a worker fill up what is idle. A gang is matched like a single job.
+    """
+
+    def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, alpha: float = 1.0) -> None:
+        super().__init__(round_s, reallocation_s)
+        if not 0 < alpha <= 1:
+            raise ValueError(f"alpha: expected a fraction above 0 and at most 1, got {alpha}")
+        self._alpha = alpha
+        self._held: dict[TrialId, int] = {}
+
+    def shares(self, demand: Demand) -> Array:
+        shares = np.zeros_like(demand.speeds)
+        free = demand.counts.astype(int)
+        waiting = []
+        for job, name in enumerate(demand.jobs):
+            held = self._held.get(name)
+            if held is not None and demand.speeds[job, held] > 0:
+                shares[job, held] = 1.0
+                free[held] -= int(demand.gangs[job])
+            else:
+                waiting.append(job)
+        free = np.maximum(free, 0)
+        waiting = waiting[: max(int(self._alpha * len(waiting)), free.sum())]
+        seconds = demand.remaining[waiting, None] / np.maximum(demand.speeds[waiting], NEVER)
+        for place, type_ in first_turns(seconds, demand.ages[waiting], free):
+            if demand.speeds[waiting[place], type_] > 0:
+                shares[waiting[place], type_] = 1.0
+        self._held = {demand.jobs[job]: type_ for job, type_ in np.argwhere(shares).tolist()}
+        return shares
+
+
+def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tuple[int, int]]:
+    """Match all jobs to turns on the free workers of each type, at the least cost: who has the first turn on a worker,
+    and the worker's type. `seconds` are what each job takes on each type, the oldest job first."""
+    jobs, workers = len(seconds), int(free.sum())
+    if not jobs or not workers:
+        return []
+    # Workers of a type are alike, so that many matchings cost the same. The order of workers and the ages, neither of
+    # which matters otherwise, are those of Gavel, so that the same matching is found.
+    types = np.repeat(np.arange(len(free)), free)[::-1]
+    turns = min(jobs, ceil(jobs / workers) + 1)
+    while True:
+        costs = [k * seconds[:, types] for k in range(1, turns + 1)]
+        slots = linear_sum_assignment(np.concatenate(costs, axis=1) + ages[:, None])[1]
+        worker, turn = slots % workers, slots // workers
+        # A turn that is left over on a worker of every type says that further ones, which cost more, would be too.
+        full = np.bincount(types[worker[turn == turns - 1]], minlength=len(free)) == free
+        if turns == jobs or not full[free > 0].any():
+            break
+        turns = min(jobs, 2 * turns)
+    first: dict[int, int] = {}
+    for job in np.argsort(turn, kind="stable").tolist():
+        first[int(worker[job])] = job
+    return [(job, int(types[place])) for place, job in first.items()]

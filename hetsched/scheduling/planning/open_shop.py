@@ -1,0 +1,41 @@
+"""The preemptive open shop: who works where when every trial has so many seconds to spend on each type of worker.
+
+A schedule of length T exists if no trial needs more than T seconds and no type of worker more than its workers have
+in T (Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time", J. ACM 1976; Lawler and Labetoulle, J. ACM
+1978). It is found slot by slot: a slot must have every trial and every worker that has no slack left, and lasts until
+something else has none.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from hetsched.scheduling.planning.fluid_plan import Array
+
+SHORTEST = 0.01
+"""A slot lasts at least this fraction of the time that is left, so that there are not too many."""
+
+
+class Slot(NamedTuple):
+    """For so many seconds, each of these trials (by row) is on a worker of that type."""
+
+    places: list[tuple[int, int]]
+    seconds: float
+
+
+def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
+    """The next slot for the `need` in seconds of trials x types, `workers` by type, and `left` seconds in all."""
+    columns = np.repeat(np.arange(len(workers)), workers)
+    trial_load = need.sum(axis=1) / left
+    worker_load = need.sum(axis=0) / left / np.maximum(1, workers)
+    urgency = 1 + 1e3 * (trial_load[:, None] ** 16 + worker_load[None, :] ** 16)
+    worth = np.where(need > 1e-9 * left, urgency, 0.0)[:, columns]
+    rows, places = linear_sum_assignment(worth, maximize=True)
+    chosen = [(int(row), int(columns[place])) for row, place in zip(rows, places, strict=True) if worth[row, place] > 0]
+    spared = np.ones(len(need), dtype=bool)
+    spared[[row for row, _ in chosen]] = False
+    limits = [need[row, kind] for row, kind in chosen]
+    limits += (left * (1 - trial_load[spared & (trial_load > 0)])).tolist()
+    return Slot(chosen, max(min(limits, default=0.0), SHORTEST * left))

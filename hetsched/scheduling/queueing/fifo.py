@@ -1,0 +1,16 @@
+"""First in, first out."""
+
+from collections.abc import Iterable
+
+from hetsched.core.decisions import Dispatch
+from hetsched.core.view import StateView
+from hetsched.scheduling import register
+from hetsched.scheduling.queueing.in_order import serve
+
+
+@register("fifo")
+class Fifo:
+    """The trial that was added first, an interval at a time, so that trials are worked off one after the other."""
+
+    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+        return serve(state, state.ready_by_arrival)

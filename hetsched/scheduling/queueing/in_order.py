@@ -1,0 +1,66 @@
+"""Serving trials in a given order: what the queueing policies share."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from hetsched.core.decisions import Dispatch
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker
+from hetsched.scheduling.free_workers import FreeWorkers
+
+
+def serve(
+    state: StateView, order: Iterable[Trial], iterations: Callable[[Trial], int] | None = None
+) -> Iterable[Dispatch]:
+    """Each idle worker, the longest idle first, takes the first trial in `order` that it can run, for an interval (or
+    for what `iterations` says).
+
+    A gang takes workers that have been idle longest, of the first type of which enough are idle. If there are too few,
+    those of the worker's type wait with it for more.
+    """
+    length = iterations or state.interval
+    if not state.restricted:
+        pairs = zip(state.idle_workers, order, strict=False)
+        return [Dispatch(trial.id, worker.id, length(trial)) for worker, trial in pairs]
+    serve_all = _serve_teams if state.has_gangs else _serve_singly
+    return serve_all(state, iter(order), length)
+
+
+def _serve_singly(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
+    passed_over: list[Trial] = []
+    for worker in state.idle_workers:
+        trial = _first(state.usable, worker, coming, passed_over)
+        if trial is not None:
+            yield Dispatch(trial.id, worker.id, length(trial))
+        elif not passed_over:
+            return
+
+
+def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
+    passed_over: list[Trial] = []
+    free = FreeWorkers(state)
+    for worker in free:
+        while worker in free:
+            trial = _first(free.suits, worker, coming, passed_over)
+            if trial is None:
+                break
+            team = free.team(trial, worker)
+            if team:
+                yield free.start(trial, team, length(trial))
+            else:
+                free.hold(worker.type)
+
+
+def _first(
+    suits: Callable[[Trial, Worker], bool], worker: Worker, coming: Iterator[Trial], passed_over: list[Trial]
+) -> Trial | None:
+    """Take out the first trial that suits the worker, of those that were passed over and those that are still to come
+    (which are read no further than is needed)."""
+    for place, trial in enumerate(passed_over):
+        if suits(trial, worker):
+            return passed_over.pop(place)
+    for trial in coming:
+        if suits(trial, worker):
+            return trial
+        passed_over.append(trial)
+    return None

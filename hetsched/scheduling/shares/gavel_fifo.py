@@ -1,0 +1,30 @@
+"""First in, first out, each on the fastest type of worker that is free."""
+
+import numpy as np
+
+from hetsched.scheduling import register
+from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
+
+
+@register("gavel-fifo")
+class GavelFifo(Rounds):
+    """First come, first served, each job on the fastest type of worker that has room, in rounds: Gavel's `fifo_perf`.
+
+    In the order of arrival, a job gets all of its time on the type on which it is fastest among those with enough free
+    workers (of equally fast ones the first). The first job that fits nowhere ends the queue; one for which the whole
+    cluster is too small is passed over.
+    """
+
+    fills_up = False
+
+    def shares(self, demand: Demand) -> Array:
+        shares = np.zeros_like(demand.speeds)
+        free = demand.counts.copy()
+        for job, gang in enumerate(demand.gangs):
+            speeds = np.where(free >= gang, demand.speeds[job], 0.0)
+            if not free.any() or not (speeds.any() or not demand.speeds[job].any()):
+                break
+            if speeds.any():
+                shares[job, speeds.argmax()] = 1.0
+                free[speeds.argmax()] -= gang
+        return shares

@@ -1,0 +1,96 @@
+"""Finish-time fairness: nobody ends much later than with an equal part of the cluster."""
+
+import numpy as np
+
+from hetsched.domain.workload import TrialId
+from hetsched.scheduling import register
+from hetsched.scheduling.shares.gavel_blind import blind
+from hetsched.scheduling.shares.gavel_isolated import equal_shares
+from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
+from hetsched.scheduling.shares.rounds import Array, BlindRounds, Demand, Rounds
+
+CLOSE = 1e-6
+"""The load may be so far above 1."""
+
+
+@register("gavel-ftf")
+class GavelFtf(Rounds):
+    """Time shares of unequal workers that are fair by finish time: the worst ratio to equal shares is least, in rounds.
+
+    Gavel's form (OSDI'20, section 4.2) of Themis (NSDI'20): minimise over X the maximum over the jobs i of
+
+        (a_i + R_i / sum_j s_ij X_ij) / (e_i + R_i / sum_j s_ij E_ij)   subject to the constraints of `gavel-las`
+
+    with a_i the age of the job, R_i the iterations that it has left, s_ij its speed on type j, E the shares of
+    `gavel-isolated`, and e_i the seconds that its work so far would have taken with those of the time.
+    """
+
+    def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0) -> None:
+        super().__init__(round_s, reallocation_s)
+        self._alone = TimeAlone()
+
+    def shares(self, demand: Demand) -> Array:
+        return fair_shares(demand, self._alone.seconds(demand))
+
+
+@register("gavel-ftf-blind")
+class GavelFtfBlind(BlindRounds):
+    """`gavel-ftf` blind to speeds: every type of worker is taken to be as fast as the job's fastest, in rounds."""
+
+    def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, seed: int = 0) -> None:
+        super().__init__(round_s, reallocation_s, seed)
+        self._alone = TimeAlone()
+
+    def shares(self, demand: Demand) -> Array:
+        demand = blind(demand)
+        return fair_shares(demand, self._alone.seconds(demand))
+
+
+class TimeAlone:
+    """How long each job would take in all with equal shares. Remembers what they were worth when it did its work."""
+
+    def __init__(self) -> None:
+        self._before: dict[TrialId, tuple[float, float, float]] = {}
+
+    def seconds(self, demand: Demand) -> Array:
+        speeds = (demand.speeds * equal_shares(demand)).sum(axis=1)
+        spent = np.zeros(len(demand.jobs))
+        for place, job in enumerate(demand.jobs):
+            seconds, remaining, speed = self._before.get(job, (0.0, demand.remaining[place], 0.0))
+            done = remaining - demand.remaining[place]
+            spent[place] = seconds + (done / speed if speed else 0.0)
+        self._before = dict(zip(demand.jobs, zip(spent, demand.remaining, speeds, strict=True), strict=True))
+        return spent + demand.remaining / np.where(speeds > 0, speeds, 1.0)
+
+
+def fair_shares(demand: Demand, alone: Array) -> Array:
+    """The shares for which the worst ratio of finish times is least.
+
+    A ratio needs of each job the rate R / (ratio x alone - age). The load of these rates falls with the ratio and is
+    convex, so that its tangent, which the prices give, meets 1 at no more than the ratio sought: Newton's method from
+    below, from the ratio of jobs that each have their fastest type to themselves.
+    """
+    fastest = demand.speeds.max(axis=1)
+    able = fastest > 0
+    work, ages, alone = demand.remaining[able], demand.ages[able], alone[able]
+    if not able.any():
+        return np.zeros_like(demand.speeds)
+    rates = np.zeros(len(able))
+    ratio = float(np.max((ages + work / fastest[able]) / alone))
+    while True:
+        rates[able] = work / (ratio * alone - ages)
+        load, shares, prices = least_load(rates, demand)
+        higher = _root(prices[able] * work, alone, ages, ratio)
+        if load <= 1 + CLOSE or higher <= ratio:
+            return central_shares(rates / load, demand, shares / load)
+        ratio = higher
+
+
+def _root(weights: Array, alone: Array, ages: Array, ratio: float) -> float:
+    """Where sum weights / (ratio x alone - ages) falls to 1, or `ratio` if it is there already."""
+    while True:
+        slack = ratio * alone - ages
+        excess = (weights / slack).sum() - 1
+        if excess <= CLOSE / 10:
+            return ratio
+        ratio += excess / (weights * alone / slack**2).sum()

@@ -1,0 +1,186 @@
+"""Asynchronous successive halving."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from sortedcontainers import SortedList
+
+from hetsched.core.decisions import Decision, Stop
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
+from hetsched.scheduling import register
+from hetsched.scheduling.queueing.in_order import serve
+
+
+@register("asha")
+class ASHA:
+    """Asynchronous successive halving: at every rung the best third of the trials goes on, the rest is stopped.
+
+    Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2, for a population that
+    is given. The rungs of an experiment are at the iterations
+
+        r eta^k for k = 0 .. K - 1, and stop_iterations, with K = floor(min(log_eta(stop_iterations / r), log_eta(n)))
+
+    for a population of n, so that it is large enough for one trial to reach the top, as algorithm 1 demands. The score
+    that counts at a rung is the one with which a trial gets there. A free worker takes, from the top rung down, the
+    best trial that is among the best floor(size / eta) of its rung and was not promoted yet; if there is none, a trial
+    that has not started. A trial that is between rungs goes on before that. Equal scores: by `Trial.index`. Experiments
+    are served in the order of their arrival.
+
+    When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop
+    accuracy keeps its places at the rungs that it has reached. Under PBT, which the paper does not have, a trial that
+    has copied another at the end of a segment has that one's score.
+
+    `reduction_factor` is eta. `grace_iterations` is r: the customary segment unless given, and where that is a whole
+    trial, stop_iterations / eta^floor(log_eta(n)). Segments are customary ones, cut at rungs.
+    """
+
+    def __init__(self, reduction_factor: int = 3, grace_iterations: int | None = None) -> None:
+        if type(reduction_factor) is not int or reduction_factor < 2:
+            raise ValueError(f"reduction_factor must be a whole number of at least 2, not {reduction_factor!r}")
+        if grace_iterations is not None and (type(grace_iterations) is not int or grace_iterations < 1):
+            raise ValueError(f"grace_iterations must be a whole number of at least 1, not {grace_iterations!r}")
+        self._eta = reduction_factor
+        self._grace = grace_iterations
+        self._ladders: dict[ExperimentId, Ladder] = {}
+        self._seen = 0
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self._add_new(state)
+        for ladder in self._ladders.values():
+            ladder.look(state)
+        for decision in serve(state, self._order(state), lambda trial: self._iterations(state, trial)):
+            self._ladders[state.trials[decision.trial].experiment].start(decision.trial)
+            yield decision
+        for experiment, ladder in list(self._ladders.items()):
+            yield from ladder.stop_losers()
+            if ladder.empty:
+                del self._ladders[experiment]
+
+    def _add_new(self, state: StateView) -> None:
+        for trial in islice(state.trials.values(), self._seen, None):
+            if trial.experiment not in self._ladders:
+                rungs = rungs_of(state.experiment(trial), self._eta, self._grace)
+                self._ladders[trial.experiment] = Ladder(rungs, self._eta)
+            self._ladders[trial.experiment].add(trial, fresh=state.is_ready(trial) and not trial.iterations)
+        self._seen = len(state.trials)
+
+    def _order(self, state: StateView) -> Iterator[Trial]:
+        return (state.trials[trial] for ladder in list(self._ladders.values()) for trial in ladder.order())
+
+    def _iterations(self, state: StateView, trial: Trial) -> int:
+        rungs = self._ladders[trial.experiment].rungs
+        next_rung = rungs[bisect_right(rungs, trial.iterations)]
+        return min(state.interval(trial), next_rung - trial.iterations)
+
+
+def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
+    """The iterations of an experiment's rungs, ascending, the stop iteration last."""
+    stop = experiment.stop_iterations
+    halvings = 0
+    while eta ** (halvings + 1) <= experiment.population:
+        halvings += 1
+    rung = grace or (experiment.interval if experiment.interval < stop else max(1, stop // eta**halvings))
+    rungs: list[int] = []
+    while len(rungs) < halvings and rung * eta <= stop:
+        rungs.append(rung)
+        rung *= eta
+    return [*rungs, stop]
+
+
+class Place(NamedTuple):
+    """A trial's place at a rung: the best score first, then the lowest `Trial.index` (`number`)."""
+
+    minus_score: float
+    number: int
+    trial: TrialId
+
+
+class Ladder:
+    """The rungs of one experiment, and where its trials are."""
+
+    def __init__(self, rungs: list[int], eta: int) -> None:
+        self.rungs = rungs
+        self._eta = eta
+        self._places: list[SortedList[Place]] = [SortedList() for _ in rungs]
+        self._waiting: list[dict[TrialId, Place]] = [{} for _ in rungs]  # at a rung, not promoted
+        self._goal: dict[TrialId, int] = {}  # the number of the rung that a started trial is at or on its way to
+        self._not_started: dict[TrialId, None] = {}
+        self._on_the_way: dict[TrialId, None] = {}  # running, or interrupted between two rungs
+        self._interrupted: list[TrialId] = []
+
+    @property
+    def empty(self) -> bool:
+        return not (self._not_started or self._on_the_way or any(self._waiting))
+
+    def add(self, trial: Trial, fresh: bool) -> None:
+        """A trial that was not seen before. Unless it is `fresh`, in a run that is resumed, its score of now counts
+        where it had been."""
+        self._goal[trial.id] = bisect_left(self.rungs, trial.iterations)
+        for rung in range(self._goal[trial.id]):
+            self._record(trial, rung)
+        (self._not_started if fresh else self._on_the_way)[trial.id] = None
+
+    def look(self, state: StateView) -> None:
+        """Take in the segments that have ended."""
+        interrupted = []
+        for name in list(self._on_the_way):
+            trial = state.trials[name]
+            if name in state.running:
+                continue
+            rung = self._goal[name]
+            arrived = trial.iterations >= self.rungs[rung]
+            if arrived:
+                place = self._record(trial, rung)
+                if trial.completed is None:
+                    self._waiting[rung][name] = place
+            if arrived or trial.completed is not None:
+                del self._on_the_way[name]
+            else:
+                interrupted.append((-rung, trial.index, name))
+        self._interrupted = [name for *_, name in sorted(interrupted)]
+
+    def order(self) -> Iterator[TrialId]:
+        """The trials that may run, the first to be served first."""
+        yield from self._interrupted
+        for rung in reversed(range(len(self.rungs))):
+            yield from self._promotable(rung)
+        yield from list(self._not_started)
+
+    def start(self, trial: TrialId) -> None:
+        """A segment of the trial starts."""
+        rung = self._goal[trial]
+        if trial in self._waiting[rung]:
+            del self._waiting[rung][trial]
+            self._goal[trial] = rung + 1
+        self._not_started.pop(trial, None)
+        self._on_the_way[trial] = None
+
+    def stop_losers(self) -> Iterator[Stop]:
+        """Stop what waits at rungs that nothing can change any more."""
+        for rung, iterations in enumerate(self.rungs):
+            if self._not_started or any(self._goal[trial] <= rung for trial in self._on_the_way):
+                return
+            promotable = self._promotable(rung)
+            places = self._places[rung]
+            for trial, place in list(self._waiting[rung].items()):
+                if trial not in promotable:
+                    del self._waiting[rung][trial]
+                    rank = f"rank {places.index(place) + 1} of {len(places)} at rung {rung} ({iterations} iterations)"
+                    yield Stop(trial, f"{rank}, the best {len(places) // self._eta} go on")
+            if promotable:
+                return
+
+    def _promotable(self, rung: int) -> list[TrialId]:
+        places, waiting = self._places[rung], self._waiting[rung]
+        best = places[: len(places) // self._eta] if waiting else []
+        return [place.trial for place in best if place.trial in waiting]
+
+    def _record(self, trial: Trial, rung: int) -> Place:
+        assert trial.score is not None, "a trial that has trained was evaluated"
+        place = Place(-trial.score, trial.index, trial.id)
+        self._places[rung].add(place)
+        return place

@@ -1,0 +1,230 @@
+"""The best score by a deadline: fewer and fewer trials, the best of them on the best workers."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from math import floor, inf, isfinite
+from statistics import median
+
+import numpy as np
+
+from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
+from hetsched.scheduling import register
+
+LEFTOVERS = ("uniform", "top")
+ROUNDING = 1e-9
+
+Team = Sequence[Worker]
+"""The worker of a trial, or the workers of a gang; the first speaks for all."""
+
+
+@register("hypersched")
+class HyperSched:
+    """The best score by a deadline: no new trials when time gets short, and the best trials on the best workers.
+
+    HyperSched (Liaw et al., SoCC'19; github.com/ucbrise/hypersched) gives every trial one of many equal atoms, and what
+    is left over to the best. Here an atom is a worker, workers are unequal, and a trial has one at a time (or its
+    gang). So a trial that trains keeps its worker from interval to interval, and workers that are left over are offers
+    of a faster one. What becomes of its rules:
+
+    - Admission. No new trial starts when the time left is below min(eta x (the longest time that a trial has trained,
+      without start-ups), R x the median step time), with R its iterations and the median over the workers. From then
+      on, all trials of the experiment that have not started, or are paused, are stopped. At the deadline all that wait
+      are stopped; a segment that would end after it is cut to end before, as far as the profile can tell.
+    - Halving (ASHA with pauses). At its milestones, interval x eta^k iterations, a trial's score is recorded. While one
+      of them is below the (1 - 1/eta) percentile of those recorded there, the trial is paused: it trains only on
+      workers that no other trial waits for. Not under PBT, whose exploits serve the same end.
+    - Leftovers. Trials without a worker get the slowest idle ones, one each. If more are idle, the trials choose among
+      them in the order of their scores, the unscored last: each takes the fastest that is left, if that pays
+      ("uniform": what is left over is dealt out in the order of scores); or only the best may, and those that start
+      just then ("top"). A running trial's choice is kept for it until its segment ends.
+    - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t, with f the speed, t the time left (or
+      what the trial still takes where it is, if that is less) and start-up the restore on the new worker and, if that
+      is cold, its start-up. As no move is to a slower worker, none has to be kept from moving back and forth.
+
+    A gang starts when enough workers of a type are idle at once.
+
+    Options: `deadline_s`, seconds from the start of the run (None: no deadline, so all trials train to their stop
+    rules); `eta`, the reduction factor; `leftovers`; `gain`. Raises ValueError for values that make no sense.
+    """
+
+    def __init__(
+        self, deadline_s: float | None = None, eta: float = 4.0, leftovers: str = "uniform", gain: float = 1.1
+    ) -> None:
+        if deadline_s is not None and not (isfinite(deadline_s) and deadline_s > 0):
+            raise ValueError(f"deadline_s: expected seconds, above 0, got {deadline_s!r}")
+        if not (isfinite(eta) and eta > 1):
+            raise ValueError(f"eta: expected a number above 1, got {eta!r}")
+        if leftovers not in LEFTOVERS:
+            raise ValueError(f"leftovers: expected one of {', '.join(LEFTOVERS)}, got {leftovers!r}")
+        if not (isfinite(gain) and gain >= 1):
+            raise ValueError(f"gain: expected a number, at least 1, got {gain!r}")
+        self.deadline_s = deadline_s
+        self.eta = eta
+        self.leftovers = leftovers
+        self.gain = gain
+        self._training_since: dict[TrialId, float] = {}
+        self._trained_s: defaultdict[TrialId, float] = defaultdict(float)
+        self._longest_s: defaultdict[ExperimentId, float] = defaultdict(float)
+        self._recorded: defaultdict[tuple[ExperimentId, float], dict[TrialId, float]] = defaultdict(dict)
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self._record(state)
+        time_left = inf if self.deadline_s is None else self.deadline_s - state.now
+        paused = self._paused()
+        stops = list(self._stops(state, time_left, paused))
+        stopped = {stop.trial for stop in stops}
+        waiting = [trial for trial in state.ready_trials if trial.id not in stopped]
+        free = {worker.id: worker for worker in state.idle_workers}
+        teams = self._one_each(state, waiting, paused, free)
+        if free:
+            self._deal_leftovers(state, time_left, teams, free)
+        starts: list[Decision] = []
+        for trial, team in teams.items():
+            iterations = self._iterations(state, state.trials[trial], team[0], time_left)
+            if iterations:
+                starts.append(Dispatch(trial, team[0].id, iterations, tuple(worker.id for worker in team[1:])))
+                start_up_s = self._start_up_s(state, state.trials[trial], team[0])
+                self._training_since[trial] = state.now + start_up_s
+        if waiting and not starts and not state.running and self.deadline_s is not None:
+            starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
+        return [*stops, *starts]
+
+    def _record(self, state: StateView) -> None:
+        """What ended since the last call: how long it trained, and the milestones that it reached."""
+        for trial_id, since in list(self._training_since.items()):
+            trial = state.trials[trial_id]
+            if trial_id in state.running:
+                continue
+            del self._training_since[trial_id]
+            ended = state.now if trial.completed is None else trial.completed
+            self._trained_s[trial_id] += max(0.0, ended - since)
+            longest_s = self._longest_s[trial.experiment]
+            self._longest_s[trial.experiment] = max(longest_s, self._trained_s[trial_id])
+            for milestone in self._milestones(state.experiment(trial)):
+                if trial.score is not None and trial.iterations >= milestone:
+                    self._recorded[trial.experiment, milestone].setdefault(trial_id, trial.score)
+
+    def _milestones(self, experiment: Experiment) -> Iterator[float]:
+        milestone = float(experiment.interval)
+        while experiment.pbt is None and milestone < experiment.stop_iterations:
+            yield milestone
+            milestone *= self.eta
+
+    def _paused(self) -> set[TrialId]:
+        paused = set()
+        for scores in self._recorded.values():
+            if len(scores) > 1:
+                cutoff = np.percentile(list(scores.values()), 100 * (1 - 1 / self.eta))
+                paused |= {trial for trial, score in scores.items() if score < cutoff}
+        return paused
+
+    def _stops(self, state: StateView, time_left: float, paused: set[TrialId]) -> Iterator[Stop]:
+        needed_s: dict[tuple[ExperimentId, TrialKind], float] = {}
+        for trial in state.ready_trials if time_left < inf else ():
+            if time_left <= 0:
+                yield Stop(trial.id, f"the deadline of {self.deadline_s:g} s has come")
+            elif trial.iterations == 0 or trial.id in paused:
+                key = (trial.experiment, trial.kind)
+                if key not in needed_s:
+                    needed_s[key] = self._needed_s(state, trial)
+                if time_left < needed_s[key]:
+                    yield Stop(trial.id, f"{time_left:.1f} s are left, a trial that waits needs {needed_s[key]:.1f} s")
+
+    def _needed_s(self, state: StateView, trial: Trial) -> float:
+        """The least time left with which a new trial like this one may start."""
+        usable = [worker for worker in state.workers.values() if state.usable(trial, worker)]
+        known = [s for worker in usable if (s := state.seconds_per_iteration(trial, worker)) is not None]
+        whole_s = state.experiment(trial).stop_iterations * median(known) if known else inf
+        return min(self.eta * self._longest_s[trial.experiment], whole_s)
+
+    def _one_each(
+        self, state: StateView, waiting: Iterable[Trial], paused: set[TrialId], free: dict[WorkerId, Worker]
+    ) -> dict[TrialId, Team]:
+        """A team for each trial, as far as there are: those that train keep theirs, the others take the slowest."""
+
+        def turn(trial: Trial) -> tuple[int, float, int]:
+            place = 3 if trial.id in paused else 2 if trial.iterations == 0 else 1 if trial.at not in free else 0
+            return place, 0.0 if trial.score is None else -trial.score, trial.index
+
+        teams: dict[TrialId, Team] = {}
+        for trial in sorted(waiting, key=turn):
+            if not free:
+                break
+            slowest_first = sorted(free.values(), key=lambda worker: _speed(state, trial, worker))
+            slowest_first.sort(key=lambda worker: worker.id != trial.at)
+            team = _team(state, trial, slowest_first)
+            if team:
+                teams[trial.id] = team
+                for worker in team:
+                    del free[worker.id]
+        return teams
+
+    def _deal_leftovers(
+        self, state: StateView, time_left: float, teams: dict[TrialId, Team], free: dict[WorkerId, Worker]
+    ) -> None:
+        """Let the trials choose among the workers that are left over, and change their teams."""
+        trials = [state.trials[trial] for trial in (*state.running, *teams)]
+        trials.sort(key=lambda trial: (trial.score is None, -(trial.score or 0.0), trial.index))
+        for rank, trial in enumerate(trials):
+            team = teams.get(trial.id)
+            here = state.workers.get(state.running[trial.id].worker) if team is None else team[0]
+            starts = team is not None and trial.at != team[0].id
+            if here is None or not (starts or rank == 0 or self.leftovers == "uniform"):
+                continue
+            fastest_first = sorted(free.values(), key=lambda worker: -_speed(state, trial, worker))
+            chosen = _team(state, trial, fastest_first)
+            if chosen and self._pays(state, trial, here, chosen[0], starts, time_left):
+                for worker in chosen:
+                    del free[worker.id]
+                if team is not None:
+                    free |= {worker.id: worker for worker in team}
+                    teams[trial.id] = chosen
+
+    def _pays(
+        self, state: StateView, trial: Trial, here: Worker, there: Worker, starts: bool, time_left: float
+    ) -> bool:
+        """Whether the trial should rather train there than here, where it is unless it `starts` only now."""
+        current, new = _speed(state, trial, here), _speed(state, trial, there)
+        if starts or inf in (current, new):
+            return starts and new > current
+        segment = state.running.get(trial.id)
+        remaining = state.remaining(trial) - (segment.iterations if segment is not None else 0)
+        t = min(time_left, remaining / current)
+        return new * (t - self._start_up_s(state, trial, there)) > self.gain * current * t
+
+    def _start_up_s(self, state: StateView, trial: Trial, worker: Worker) -> float:
+        """Seconds before the trial trains on the worker: start-up if nothing has trained there yet, and restore."""
+        costs = state.costs(trial, worker)
+        cold = worker.id not in state.first_segments
+        restores = trial.iterations > 0 and trial.at != worker.id
+        return (costs.start_up_s if cold else 0.0) + (costs.restore_s if restores else 0.0)
+
+    def _iterations(self, state: StateView, trial: Trial, worker: Worker, time_left: float) -> int:
+        """An interval, or what of it can be done before the deadline."""
+        interval = state.interval(trial)
+        seconds, beside = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
+        if seconds is None or beside is None or time_left == inf:
+            return interval
+        return max(0, min(interval, floor((time_left - beside) / seconds + ROUNDING)))
+
+
+def _speed(state: StateView, trial: Trial, worker: Worker) -> float:
+    """Iterations per second; inf if unknown, so that it is tried."""
+    seconds = state.seconds_per_iteration(trial, worker)
+    return inf if seconds is None else 1 / seconds
+
+
+def _team(state: StateView, trial: Trial, workers: Sequence[Worker]) -> Team:
+    """The first worker that the trial can use and, for a gang, that has enough others of its type; else nothing."""
+    gang = state.experiment(trial).gang
+    for worker in workers:
+        if state.usable(trial, worker):
+            team = [worker, *islice((w for w in workers if w.type == worker.type and w is not worker), gang - 1)]
+            if len(team) == gang:
+                return team
+    return []

@@ -1,0 +1,220 @@
+"""Comparing strategies: every strategy under every seed, and what can be said of the difference."""
+
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil
+from pathlib import Path
+from statistics import fmean
+
+from msgspec import Struct
+
+from hetsched.analysis.metrics import Metrics, check_trained, decision_time
+from hetsched.analysis.paired import Difference, RankAgreement, Spread, differences, rank_agreement, spread, verdict
+from hetsched.domain.registry import Strategy
+from hetsched.studies.fan_out import Simulate, Task
+from hetsched.studies.one_run import Run
+
+NARROW = 0.01
+"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
+
+FIRST_SEEDS = 10
+"""With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
+still be so with as many seeds more: what is rare may not have happened under the first ones."""
+
+ABOUT = 0.02
+"""By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
+
+Runs = dict[Strategy, list[Run]]
+"""The runs of every strategy, in the order of the seeds."""
+
+
+class Comparison(Struct, frozen=True):
+    """What `compare --json` says of a strategy. Seconds end in `_s`.
+
+    Figures are means over seeds, as explained in `hetsched.analysis.metrics.Metrics`; those that a run may not have are means
+    over the runs that have them, and None where none has. A ratio is the mean of the runs' ratios. Of the paired
+    differences to the baseline, which are None for the baseline itself, `speedup_vs_baseline` is the makespan's ratio.
+    `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
+    many. `target_reached` counts the seeds under which the target accuracy was reached; `decision_s` is the policy's
+    mean seconds a call on this host.
+    """
+
+    makespan_s: Spread
+    makespan_vs_baseline: Difference | None
+    speedup_vs_baseline: float
+    verdict: str
+    bound_s: float
+    bound_ratio: float
+    workers_bound_s: float
+    workers_bound_ratio: float
+    mean_jct_s: float
+    mean_jct_vs_baseline: Difference | None
+    p99_jct_s: float
+    jct_bound_s: float
+    jct_bound_ratio: float
+    best_accuracy: float
+    time_to_target_s: float | None
+    target_reached: int
+    accuracy_at_deadline: float | None
+    utilisation: float
+    wasted_s: float
+    wasted_fraction: float
+    staleness: float | None
+    finish_time_fairness: float | None
+    mean_finish_time_fairness: float | None
+    preemptions: float
+    migrations: float
+    cores_used: int
+    cores: int
+    gpus_used: float
+    gpus: int
+    exploits: float
+    iterations: float
+    segments: float
+    lost_segments: float
+    decision_s: float
+
+
+def run_all(
+    strategies: Iterable[Strategy],
+    seeds: Iterable[int],
+    folder: Path,
+    simulate: Simulate,
+    progress: Callable[[], None] = lambda: None,
+) -> Runs:
+    """Simulate every strategy under every seed, with the logs below the folder. `progress` is called after every
+    run."""
+    seeds = list(seeds)
+    tasks = [Task(strategy, seed) for strategy in strategies for seed in seeds]
+    done: dict[Task, Run] = {}
+    for task, run in simulate(tasks, folder):
+        done[task] = run
+        progress()
+    runs: Runs = {}
+    for task in tasks:
+        runs.setdefault(task.strategy, []).append(done[task])
+    return runs
+
+
+def run_until_narrow(
+    run: Callable[[range], Runs], baseline: Strategy, first_seed: int, at_first: int, limit: int
+) -> Runs:
+    """Run under `at_first` seeds and then under more, until the interval of every strategy's makespan relative to the
+    baseline's is narrow twice in a row or there are `limit` seeds.
+
+    How many more follows from the width, which falls with the root of the number of seeds; at most as many again. It
+    depends on the runs alone. Raises HetschedError if a run trained nothing.
+    """
+    seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
+    runs = run(seeds)
+    _check_trained(runs)
+    narrow_before = False
+    while len(seeds) < limit:
+        width = widest(runs, baseline)
+        if (narrow := width < NARROW) and narrow_before:
+            break
+        narrow_before = narrow
+        enough = len(seeds) + FIRST_SEEDS if narrow else ceil(min(limit, len(seeds) * (width / NARROW) ** 2))
+        many = min(limit, 2 * len(seeds), max(enough, len(seeds) + 1))
+        seeds, more = range(first_seed, first_seed + many), range(seeds.stop, first_seed + many)
+        added = run(more)
+        _check_trained(added)
+        runs = {strategy: of_strategy + added[strategy] for strategy, of_strategy in runs.items()}
+    return runs
+
+
+def widest(runs: Runs, baseline: Strategy) -> float:
+    """The widest interval of a paired ratio of makespans, as a part of the ratio; infinite with one seed."""
+    found = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
+    return max((float("inf") if (width := one.width) is None else width for one in found.values()), default=0.0)
+
+
+def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
+    """The figures of each strategy, by name; `runs` must hold the baseline. Raises HetschedError if a run trained
+    nothing."""
+    _check_trained(runs)
+    makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
+    jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
+    reference = _mean_iterations(runs[baseline])
+    return {
+        str(strategy): _summarise(of_strategy, str(baseline), reference, makespans.get(strategy), jcts.get(strategy))
+        for strategy, of_strategy in runs.items()
+    }
+
+
+def _check_trained(runs: Runs) -> None:
+    for strategy, of_strategy in runs.items():
+        for run in of_strategy:
+            check_trained(strategy, run.metrics, "compare")
+
+
+def agreement_of_ranks(runs: Runs) -> RankAgreement:
+    """Whether the makespans put the strategies into the same order under every seed."""
+    return rank_agreement([[run.metrics.makespan_s for run in of_strategy] for of_strategy in runs.values()])
+
+
+def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], float]) -> dict[Strategy, Difference]:
+    figures = {strategy: [figure(run.metrics) for run in of_strategy] for strategy, of_strategy in runs.items()}
+    reference = figures.pop(baseline)
+    found = differences(reference, {str(strategy): values for strategy, values in figures.items()})
+    return {strategy: found[str(strategy)] for strategy in figures}
+
+
+def _mean_iterations(runs: Sequence[Run]) -> float:
+    return fmean(run.metrics.iterations for run in runs)
+
+
+def _summarise(
+    runs: Sequence[Run], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
+) -> Comparison:
+    """`reference` is the mean number of iterations that the baseline trained: a strategy that stops trials early is no
+    faster at the same work, and its verdict says so."""
+    figures = [run.metrics for run in runs]
+    iterations = _mean_iterations(runs)
+    trained = iterations / reference
+    fewer = "" if abs(trained - 1) < ABOUT else f", with {trained:.0%} of its iterations"
+    return Comparison(
+        makespan_s=spread([m.makespan_s for m in figures]),
+        makespan_vs_baseline=makespan,
+        speedup_vs_baseline=1.0 if makespan is None else makespan.ratio,
+        verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
+        bound_s=fmean(_known(m.bound_s) for m in figures),
+        bound_ratio=fmean(_known(m.bound_ratio) for m in figures),
+        workers_bound_s=fmean(_known(m.workers_bound_s) for m in figures),
+        workers_bound_ratio=fmean(_known(m.workers_bound_ratio) for m in figures),
+        mean_jct_s=fmean(_known(m.mean_jct_s) for m in figures),
+        mean_jct_vs_baseline=jct,
+        p99_jct_s=fmean(_known(m.p99_jct_s) for m in figures),
+        jct_bound_s=fmean(_known(m.jct_bound_s) for m in figures),
+        jct_bound_ratio=fmean(_known(m.jct_bound_ratio) for m in figures),
+        best_accuracy=fmean(m.best_accuracy for m in figures),
+        time_to_target_s=_mean_of_known(m.time_to_target_s for m in figures),
+        target_reached=sum(m.time_to_target_s is not None for m in figures),
+        accuracy_at_deadline=_mean_of_known(m.accuracy_at_deadline for m in figures),
+        utilisation=fmean(m.utilisation for m in figures),
+        wasted_s=fmean(m.wasted_s for m in figures),
+        wasted_fraction=fmean(m.wasted_fraction for m in figures),
+        staleness=_mean_of_known(m.staleness for m in figures),
+        finish_time_fairness=_mean_of_known(m.finish_time_fairness for m in figures),
+        mean_finish_time_fairness=_mean_of_known(m.mean_finish_time_fairness for m in figures),
+        preemptions=fmean(m.preemptions for m in figures),
+        migrations=fmean(m.migrations for m in figures),
+        cores_used=figures[0].cores_used,
+        cores=figures[0].cores,
+        gpus_used=figures[0].gpus_used,
+        gpus=figures[0].gpus,
+        exploits=fmean(m.exploits for m in figures),
+        iterations=iterations,
+        segments=fmean(m.segments for m in figures),
+        lost_segments=fmean(m.lost_segments for m in figures),
+        decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),
+    )
+
+
+def _known(value: float | None) -> float:
+    assert value is not None, "a simulation needs step times for its trials and completes them, so they have bounds"
+    return value
+
+
+def _mean_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

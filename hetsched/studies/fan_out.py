@@ -1,0 +1,154 @@
+"""Fan-out: the runs of a comparison on one core after the other, on the cores of this machine, or on a Ray cluster. The
+results and the logs are the same."""
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hetsched.core.log import LOG_NAME
+from hetsched.domain.entry_points import load_part
+from hetsched.domain.registry import Strategy, load_file
+from hetsched.errors import HetschedError
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.one_run import Run, carry_out
+
+if TYPE_CHECKING:
+    from joblib import Parallel
+
+AWAY_AT_ONCE = 16
+"""So many runs for each core of a Ray cluster are on their way at once; their logs pass through this process."""
+
+Cluster = Callable[[str, int | None], AbstractContextManager["Parallel"]]
+"""What the entry-point group `hetsched.executors` holds: joblib's `Parallel` for the cluster at an address, with so
+many processes (None: as many as it has cores)."""
+
+
+class Task(NamedTuple):
+    """One simulation."""
+
+    strategy: Strategy
+    seed: int
+
+
+Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, Run]]]
+"""Simulates the tasks, with their logs below the folder, and hands each over when it is done, in whatever order."""
+
+
+def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
+    """Where a run of a comparison keeps its log."""
+    return folder / str(strategy) / f"seed-{seed}"
+
+
+@contextmanager
+def fan_out(
+    scenario: Scenario,
+    jobs: int | None = None,
+    policy_files: Sequence[Path] = (),
+    ray_address: str | None = None,
+) -> Iterator[Simulate]:
+    """A way to simulate the scenario on `jobs` cores (None: all), of this machine or of the Ray cluster at an address.
+
+    `policy_files` are loaded in every process. Raises InputError if there is no such cluster,
+    and HetschedError if a process dies.
+    """
+    if ray_address is not None:
+        cluster: Cluster = load_part("hetsched.executors", "ray", "--ray")
+        with cluster(ray_address, jobs) as parallel:
+            yield _Away(parallel, scenario, policy_files)
+    elif jobs == 1:
+        yield lambda tasks, folder: ((task, _simulate(scenario, task, folder)) for task in tasks)
+    else:
+        from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
+
+        try:
+            with Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel:
+                yield _OnCores(parallel, scenario, policy_files)
+        except BrokenProcessPool as error:
+            raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
+
+
+class _OnCores:
+    """The processes write the logs."""
+
+    def __init__(self, parallel: "Parallel", scenario: Scenario, policy_files: Sequence[Path]) -> None:
+        self._parallel = parallel
+        self._common = (pickle.dumps(scenario), tuple((p.resolve(), p.stat().st_mtime_ns) for p in policy_files))
+
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, Run]]:
+        calls = (_call(_simulate_here, task, folder.resolve(), *self._common) for task in tasks)
+        for task, run in self._parallel(calls):
+            yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
+
+
+class _Away:
+    """There may be no disk that all nodes see: policy files travel there, and logs back, with the tasks."""
+
+    def __init__(self, parallel: "Parallel", scenario: Scenario, policy_files: Sequence[Path]) -> None:
+        self._parallel = parallel
+        self._common = (pickle.dumps(scenario), tuple((path.name, path.read_bytes()) for path in policy_files))
+
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, Run]]:
+        many = AWAY_AT_ONCE * self._parallel.n_jobs
+        for first in range(0, len(tasks), many):
+            calls = (_call(_simulate_away, task, *self._common) for task in tasks[first : first + many])
+            for task, run, log in self._parallel(calls):
+                home = run_folder(folder, *task)
+                home.mkdir(parents=True)
+                (home / LOG_NAME).write_bytes(log)
+                yield task, run._replace(log=home / LOG_NAME)
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """A call to be made elsewhere, as joblib takes it."""
+    return function, arguments, {}
+
+
+# What the other processes do.
+
+
+def _simulate_here(
+    task: Task, folder: Path, scenario: bytes, policy_files: tuple[tuple[Path, int], ...]
+) -> tuple[Task, Run]:
+    _load(policy_files)
+    return task, _simulate(_unpacked(scenario), task, folder)
+
+
+def _simulate_away(task: Task, scenario: bytes, sources: tuple[tuple[str, bytes], ...]) -> tuple[Task, Run, bytes]:
+    _load_sources(sources)
+    with TemporaryDirectory() as folder:
+        run = _simulate(_unpacked(scenario), task, Path(folder))
+        return task, run, run.log.read_bytes()
+
+
+def _simulate(scenario: Scenario, task: Task, folder: Path) -> Run:
+    run, _ = carry_out("sim", scenario, task.strategy, task.seed, run_folder(folder, *task))
+    return run
+
+
+@lru_cache(maxsize=1)
+def _unpacked(scenario: bytes) -> Scenario:
+    """Once a process: so what a scenario has looked up in its profile serves the next run, too."""
+    unpacked: Scenario = pickle.loads(scenario)
+    return unpacked
+
+
+@lru_cache(maxsize=1)
+def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
+    """Each file as it was changed last: joblib keeps its processes for the next comparison."""
+    for path, _ in policy_files:
+        load_file(path)
+
+
+@lru_cache(maxsize=1)
+def _load_sources(sources: tuple[tuple[str, bytes], ...]) -> None:
+    with TemporaryDirectory() as folder:
+        for number, (name, source) in enumerate(sources):
+            path = Path(folder) / str(number) / name
+            path.parent.mkdir()
+            path.write_bytes(source)
+            load_file(path)

@@ -1,0 +1,35 @@
+"""What is written down when a policy fails, so that its author can see what it saw."""
+
+from pathlib import Path
+from traceback import format_exception
+from typing import Any
+
+import msgspec
+
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.errors import PolicyError
+from hetsched.studies.policy_error import write_json
+
+POLICY_ERROR_NAME = "policy-error.json"
+
+
+def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError) -> None:
+    """`policy-error.json`: the error, what the policy could choose from, and the whole state as it saw it."""
+    state = dispatcher.state
+    document = {
+        "policy": dispatcher.policy_name,
+        "error": str(error),
+        "traceback": None if error.__cause__ is None else format_exception(error.__cause__),
+        "decision_point": {
+            "time_s": state.now,
+            "decisions_before": dispatcher.decisions,
+            "idle_workers": list(state.idle),
+            "ready_trials": [trial.id for trial in state.ready],
+        },
+        "state": state.snapshot(),
+    }
+    write_json(folder / POLICY_ERROR_NAME, document)
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

@@ -1,0 +1,203 @@
+"""Going on with a run whose driver died or stopped: from its log alone, where everything stood.
+
+A log has a part for each driver that carried the run out; every part but the first begins with `RunResumed`.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched.core.asked_again import Again, moments, parts
+from hetsched.core.decisions import SchedulingPolicy
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import (
+    AnyEvent,
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SegmentEnded,
+    SegmentLost,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.core.log import read_log
+from hetsched.core.state import State, replay
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import Worker
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import set_up
+
+logger = logging.getLogger(__name__)
+
+DIED = "the driver died"
+COMPLETED = "completed"
+"""The reason with which a run ends that has nothing left to do."""
+
+
+def take_log(path: Path) -> list[AnyEvent]:
+    """The events of the log of a run that is to go on; none if there is no log, or nothing had begun.
+
+    What a driver that died left half written at its end is cut off, with a warning. Only the process that goes on with
+    the run may call this.
+    """
+    if not path.exists():
+        return []
+    with path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            logger.warning("%s: the last line was cut off after %d bytes; dropped", path, len(content) - whole)
+            file.truncate(whole)
+        events = list(read_log(path))
+        if not _has_begun(events):
+            file.truncate(0)
+            return []
+    try:
+        replay(events)
+    except InputError as error:
+        reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
+        raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
+    return events
+
+
+def _has_begun(events: Iterable[Event]) -> bool:
+    """Whether the whole population is in the log: it is written at once, but may have been cut off."""
+    expected = added = 0
+    for event in events:
+        expected += event.experiment.population if isinstance(event, ExperimentArrived) else 0
+        added += isinstance(event, TrialAdded)
+    return expected > 0 and added == expected
+
+
+def check_resumable(
+    path: Path, events: Iterable[AnyEvent], strategy: Strategy, seed: int, experiment: Experiment
+) -> None:
+    """Raise InputError, naming the log, if it is of another strategy, seed or experiment, or of a run that is
+    complete."""
+    for event in events:
+        if isinstance(event, RunStarted) and (event.strategy, event.seed) != (str(strategy), seed):
+            raise InputError(
+                f"{path}: is the log of {event.strategy} with seed {event.seed}, not of {strategy} with seed {seed}; "
+                "go on with a run in its own folder"
+            )
+        if isinstance(event, ExperimentArrived) and event.experiment != experiment:
+            raise InputError(
+                f"{path}: its experiment {event.experiment.id!r} is not that of scenario.toml beside it: a run goes "
+                "on with the scenario that it was started with; put that back"
+            )
+        if isinstance(event, RunEnded) and event.reason == COMPLETED:
+            raise InputError(f"{path}: this run is complete; start another in a new folder")
+
+
+def take_up(dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | None) -> None:
+    """Record that this process goes on with the run: what ran is lost, and all workers join anew.
+
+    The dispatcher has been told what happened before. Of a trial whose last segment is the last that the log has, also
+    that its stop rule holds may be missing.
+    """
+    state = dispatcher.state
+    now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
+    dispatcher.record(RunResumed(now, reason, forgot))
+    for segment in list(state.running.values()):
+        dispatcher.record(SegmentLost(now, segment.trial, segment.worker, reason))
+    for worker in list(state.workers):
+        dispatcher.record(WorkerLeft(now, worker, reason))
+    for trial in list(state.ready):
+        if (met := state.stop_reason(trial)) is not None:
+            dispatcher.record(TrialCompleted(now, trial.id, met))
+    for joining in workers:
+        dispatcher.record(WorkerJoined(now, joining))
+    dispatcher.commit()
+
+
+def workers_of(events: Iterable[Event]) -> list[Worker]:
+    """The workers of the run, in the order in which they first joined."""
+    return list({event.worker.id: event.worker for event in events if isinstance(event, WorkerJoined)}.values())
+
+
+# What PBT heard.
+
+
+class Report(NamedTuple):
+    """What PBT was told at the end of a segment, the trial as it was then, and what it did. `last`: the log tells
+    nothing of what came after, so that an exploit may be missing."""
+
+    trial: Trial
+    exploit: TrialExploited | None
+    last: bool
+
+
+def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted | CheckpointLost]:
+    """All that PBT heard of in a run, in order."""
+    state = State()
+    exploits = _exploits(events)
+    aside = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined  # what a driver's death leaves in the log
+    last = max((number for number, event in enumerate(events) if not isinstance(event, aside)), default=-1)
+    for number, event in enumerate(events):
+        state.apply(event)
+        if isinstance(event, TrialCompleted | CheckpointLost):
+            yield event
+        elif isinstance(event, SegmentEnded) and state.stop_reason(state.trials[event.trial]) is None:
+            yield Report(state.trials[event.trial], exploits.get(number), number == last)
+
+
+def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
+    """Every exploit by the number of the event that was the end of the segment before it."""
+    ends: dict[str, int] = {}
+    found = {}
+    for number, event in enumerate(events):
+        if isinstance(event, SegmentEnded):
+            ends[event.trial] = number
+        elif isinstance(event, TrialExploited):
+            found[ends[event.trial]] = event
+    return found
+
+
+# What a policy remembers.
+
+
+class Remembered(NamedTuple):
+    """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
+    to ask it: calls, and seconds inside it."""
+
+    policy: SchedulingPolicy
+    forgot: str | None
+    decisions: int
+    decision_s: float
+
+
+def remember(scenario: Scenario, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
+    """A policy as it was at the end of the log: it is asked again wherever the run asked it.
+
+    If it decides anything that the log does not say, it is another one than that of the run (it was mended), or does
+    not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
+    """
+    begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
+    policy, decisions, decision_s = _set_up(scenario, strategy, seed), 0, 0.0
+    for first, end in pairwise(parts(events, begin)):
+        again = Again(policy, strategy.scheduling, scenario.times)
+        again.dispatcher.remember(events[:first])
+        differences = (again.difference(moment) for moment in moments(events[first:end], first))
+        forgot = next(filter(None, differences), None)
+        decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
+        if forgot is not None:
+            logger.warning("%s; it goes on from here without memory of the run so far", forgot)
+            return Remembered(_set_up(scenario, strategy, seed), forgot, decisions, decision_s)
+    return Remembered(policy, None, decisions, decision_s)
+
+
+def _set_up(scenario: Scenario, strategy: Strategy, seed: int) -> SchedulingPolicy:
+    policy = scenario.scheduling_policy(strategy)
+    set_up(Dispatcher(State(), policy, strategy.scheduling, scenario.times), scenario, strategy, seed)
+    return policy

@@ -1,0 +1,66 @@
+"""What `hetsched run` set out to do in its folder (`run.json`), so that `hetsched run --resume` can finish it."""
+
+from pathlib import Path
+from shlex import join
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.core.events import RunEnded
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.errors import InputError
+from hetsched.studies.resume import COMPLETED
+
+PLAN_NAME = "run.json"
+
+
+class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
+    command line: as they are programs, they are only named here, and have to be given again.
+    `hetsched` is the version that began the run."""
+
+    strategy: str
+    seeds: list[int]
+    policy_files: list[str]
+    hetsched: str
+
+    def save(self, folder: Path) -> None:
+        (folder / PLAN_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+
+    def home(self, folder: Path, seed: int) -> Path:
+        """Where the run of a seed has its log."""
+        return folder if len(self.seeds) == 1 else folder / f"seed-{seed}"
+
+    def resume_command(self, folder: Path) -> str:
+        policies = [word for file in self.policy_files for word in ("--policy-file", file)]
+        return join(["hetsched", "run", "--resume", str(folder), *policies])
+
+    def begun(self, folder: Path) -> bool:
+        """Whether there is anything to go on from."""
+        logs = (self.home(folder, seed) / LOG_NAME for seed in self.seeds)
+        return any(log.exists() and log.stat().st_size for log in logs)
+
+
+def load_plan(folder: Path) -> RunPlan:
+    """Raises InputError, naming the folder, if `hetsched run` did not make it."""
+    path = folder / PLAN_NAME
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=RunPlan)
+    except OSError as error:
+        raise InputError(
+            f"--resume {folder}: no run to go on with ({PLAN_NAME}: {error.strerror}); name the results folder of a "
+            "'hetsched run', not one inside it"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what 'hetsched run' wrote: {error}") from error
+    if not plan.seeds:
+        raise InputError(f"{path}: names no seeds")
+    return plan
+
+
+def is_complete(log: Path) -> bool:
+    """Whether a run has nothing left to do."""
+    last = None
+    for last in read_log(log) if log.exists() else ():  # noqa: B007
+        pass
+    return isinstance(last, RunEnded) and last.reason == COMPLETED

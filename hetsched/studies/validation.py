@@ -1,0 +1,312 @@
+"""Predicted against measured: profile what will run, simulate it, run it, say how far the two agree."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hetsched.analysis.metrics import Metrics
+from hetsched.analysis.paired import bootstrap_interval, spread
+from hetsched.core.events import Event, SegmentEnded, SegmentStarted
+from hetsched.core.log import read_log
+from hetsched.core.state import State
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.workload import TrialId, TrialKind
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.one_run import Run
+
+Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
+"""The worker and the iterations of every trial's k-th segment."""
+
+PROBE = "least-progress"
+"""The scheduling policy of a calibration run: it moves trials between workers, so that restores are seen."""
+
+
+class Error(Struct, frozen=True):
+    """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
+
+    `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
+    95% bootstrap interval, paired by seed, None with one repetition.
+    """
+
+    predicted: float
+    measured: float
+    error_percent: float | None
+    ci95_percent: tuple[float, float] | None = None
+
+
+class WorkerAgreement(Struct, frozen=True):
+    utilisation: Error
+    segments: Error
+
+
+class Agreement(Struct, frozen=True):
+    """How far prediction and measurement agree for one strategy. Seconds end in `_s`.
+
+    `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
+    worker for as many iterations: of those of the run that has more.
+    """
+
+    makespan_s: Error
+    best_accuracy: Error
+    utilisation: Error
+    decisions: float
+    workers: dict[WorkerId, WorkerAgreement]
+    measured_makespans_s: list[float]
+
+
+class OrderAgreement(Struct, frozen=True):
+    """Whether prediction and measurement put the strategies into the same order, by mean makespan.
+
+    `kendall_tau` is over all pairs of strategies, `kendall_tau_distinct` over those `distinct_pairs` whose measured 95%
+    intervals (Student's t) do not overlap; None where there is no pair.
+    """
+
+    kendall_tau: float | None
+    kendall_tau_distinct: float | None
+    distinct_pairs: int
+
+
+class Calibration(Struct, frozen=True):
+    """What a run showed of the machine: a profile, and the seconds of a segment that its worker did not account for."""
+
+    rows: list[ProfileRow]
+    latency_s: float
+
+
+def probe_scenario(scenario: Scenario, workers: int) -> Scenario:
+    """A short run on the same cluster of the same kinds of trial: one trial more than workers, four segments each.
+
+    Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured. Of more workers
+    than the experiment has trials, only so many are used.
+    """
+    experiments = [
+        experiment.model_copy(
+            update={
+                "population": min(workers, experiment.population) + 1,
+                "stop_iterations": 4 * interval,
+                "stop_accuracy": None,
+                "arrival_s": 0.0,
+                "checkpoint_interval": None,
+                "pbt": experiment.pbt.model_copy(update={"enabled": True, "perturbation_interval": interval}),
+            }
+        )
+        for experiment in scenario.workload.experiments
+        for interval in [max(2, min(experiment.experiments()[0].interval // 2, experiment.stop_iterations // 4))]
+    ]
+    return scenario.replace(workload=scenario.workload.model_copy(update={"experiments": experiments}))
+
+
+def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
+    """The step times and costs that a log shows, by kind of trial and type of worker.
+
+    Step times of paced workers are given without their pace, as in any profile.
+    """
+    state = State()
+    seen: defaultdict[tuple[TrialKind, WorkerType], list[_Seen]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, SegmentEnded):
+            trial = state.trials[event.trial]
+            experiment = state.experiments[trial.experiment]
+            worker = state.workers[event.worker].type
+            restored = state.must_restore(trial, event.worker)
+            pair = (trial.kind, worker._replace(pace=None))
+            seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
+        state.apply(event)
+    rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
+    latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
+    return Calibration(rows, fmean(latencies) if latencies else 0.0)
+
+
+class _Seen(NamedTuple):
+    """A segment that ended: on a worker of that pace, after a restore or not, with so many images evaluated."""
+
+    ended: SegmentEnded
+    pace: float
+    restored: bool
+    images: int
+
+
+def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance: str) -> ProfileRow:
+    iterations = sum(segment.ended.iterations for segment in seen)
+    trained = [segment.ended.parts.train_s / segment.pace for segment in seen]
+    rates = [seconds / segment.ended.iterations for seconds, segment in zip(trained, seen, strict=True)]
+    starts = [segment.ended.parts.start_up_s for segment in seen if segment.ended.parts.start_up_s > 0]
+    restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
+    evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
+    checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
+    return ProfileRow(
+        model=kind.model,
+        dataset=kind.dataset,
+        batch_size=kind.batch_size,
+        device=worker.device,
+        cores=worker.cores,
+        gpu_share=worker.gpu_share,
+        seconds_per_iteration=sum(trained) / iterations,
+        # A segment averages over its iterations: the root of their number undoes that, if they are independent.
+        noise_cv=_cv(rates, (iterations / len(seen)) ** 0.5),
+        evaluation_s_per_image=fmean(evaluations),
+        evaluation_cv=_cv(evaluations),
+        start_up_s=fmean(starts) if starts else None,
+        start_up_cv=_cv(starts),
+        restore_s=fmean(restores) if restores else None,
+        restore_cv=_cv(restores),
+        checkpoint_s=fmean(checkpoints),
+        checkpoint_cv=_cv(checkpoints),
+        provenance=provenance,
+    )
+
+
+def _cv(values: Sequence[float], factor: float = 1.0) -> float | None:
+    """The coefficient of variation, times `factor`; None if it cannot be had."""
+    return factor * stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
+
+
+def check_pace(workers: Iterable[Worker]) -> None:
+    """Raises InputError where of one type some workers are paced and others not: a profile has one time for all."""
+    paced: dict[WorkerType, Worker] = {}
+    for worker in workers:
+        other = paced.setdefault(worker.type._replace(pace=None), worker)
+        if (other.pace is None) != (worker.pace is None):
+            raise InputError(
+                f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
+                "so a probe cannot tell their step times apart; give both a pace, or neither, or --profile"
+            )
+
+
+def completed(calibration: Calibration, scenario: Scenario, workers: Iterable[Worker]) -> Calibration:
+    """With a row for every kind of trial on every type of worker.
+
+    What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
+    that profile. Raises InputError for a pair that the profile does not know either.
+    """
+    rows = {(row.kind, row.worker_type): row for row in calibration.rows}
+    kinds = [kind for experiment in scenario.workload_spec().experiments for kind in experiment.kinds]
+    for worker in dict.fromkeys(worker.type._replace(pace=None) for worker in workers):
+        seen = [row for (_, there), row in rows.items() if there == worker]
+        for kind in kinds:
+            if (kind, worker) in rows:
+                continue
+            wanted = scenario.times.seconds_per_iteration(kind, worker)
+            slower = [
+                row.seconds_per_iteration / profiled
+                for row in seen
+                if (profiled := scenario.times.seconds_per_iteration(row.kind, worker)) is not None
+            ]
+            if wanted is None or not slower:
+                raise InputError(
+                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help; measure "
+                    "it with 'hetsched profile' and give the file as --profile"
+                )
+            seconds = wanted * fmean(slower)
+            provenance = f"{seen[0].provenance}; the step time by the scenario's profile"
+            update = {"batch_size": kind.batch_size, "seconds_per_iteration": seconds, "provenance": provenance}
+            rows[kind, worker] = seen[0].model_copy(update=update)
+    return replace(calibration, rows=list(rows.values()))
+
+
+def calibrated(scenario: Scenario, calibration: Calibration) -> Scenario:
+    """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
+    return scenario.replace(overheads=overheads).replace_times(
+        StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
+    )
+
+
+class Repetition(NamedTuple):
+    """A run under one seed: its figures, and the decisions in its log."""
+
+    metrics: Metrics
+    decisions: Decisions
+
+    @classmethod
+    def of(cls, run: Run) -> "Repetition":
+        return cls(run.metrics, decisions(read_log(run.log)))
+
+
+def decisions(events: Iterable[Event]) -> Decisions:
+    """On which worker, for how many iterations, the k-th segment of every trial started (k from 1)."""
+    count: Counter[TrialId] = Counter()
+    found: Decisions = {}
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            count[event.trial] += 1
+            found[event.trial, count[event.trial]] = event.worker, event.iterations
+    return found
+
+
+def agreement(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -> Agreement:
+    """Compare repetitions under the same seeds in turn."""
+
+    def compare(figure: Callable[[Metrics], float]) -> Error:
+        return error([figure(run.metrics) for run in predicted], [figure(run.metrics) for run in measured])
+
+    workers = {
+        worker: WorkerAgreement(
+            compare(lambda m, worker=worker: m.workers[worker].utilisation),  # type: ignore[misc]
+            compare(lambda m, worker=worker: m.workers[worker].segments),  # type: ignore[misc]
+        )
+        for worker in measured[0].metrics.workers
+    }
+    shares = [
+        len(p.decisions.items() & m.decisions.items()) / max(len(p.decisions), len(m.decisions), 1)
+        for p, m in zip(predicted, measured, strict=True)
+    ]
+    return Agreement(
+        makespan_s=compare(lambda m: m.makespan_s),
+        best_accuracy=compare(lambda m: m.best_accuracy),
+        utilisation=compare(lambda m: m.utilisation),
+        decisions=fmean(shares),
+        workers=workers,
+        measured_makespans_s=[run.metrics.makespan_s for run in measured],
+    )
+
+
+def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
+    """Kendall's tau of the strategies' predicted against their measured makespans: of all pairs, those in the same
+    order less those in the other one, as a part of all."""
+    signs, distinct = [], []
+    for one, other in combinations(agreements, 2):
+        predicted = one.makespan_s.predicted - other.makespan_s.predicted
+        measured = one.makespan_s.measured - other.makespan_s.measured
+        sign = (predicted * measured > 0) - (predicted * measured < 0)
+        signs.append(sign)
+        if _apart(spread(one.measured_makespans_s).ci95, spread(other.measured_makespans_s).ci95):
+            distinct.append(sign)
+    return OrderAgreement(
+        fmean(signs) if signs else None,
+        fmean(distinct) if distinct else None,
+        len(distinct),
+    )
+
+
+def _apart(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    return one is not None and other is not None and (one[1] < other[0] or other[1] < one[0])
+
+
+def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None:
+    """The mean over strategies of the absolute error of the predicted makespan."""
+    errors = [a.makespan_s.error_percent for a in agreements]
+    known = [abs(error) for error in errors if error is not None]
+    return fmean(known) if known else None
+
+
+def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
+    """Of figures under the same seeds in turn.
+
+    >>> error([9.0, 9.0], [10.0, 8.0])
+    Error(predicted=9.0, measured=9.0, error_percent=0.0, ci95_percent=(-11.11111111111111, 11.11111111111111))
+    >>> error([9.0], [10.0]).error_percent
+    -10.0
+    """
+    p, m = fmean(predicted), fmean(measured)
+    if not m:
+        return Error(p, m, None)
+    signed = [100 * (one - other) / m for one, other in zip(predicted, measured, strict=True)]
+    return Error(p, m, 100 * (p - m) / m, bootstrap_interval(signed))

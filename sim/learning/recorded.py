@@ -1,0 +1,113 @@
+"""Replaying recordings: a simulated trial goes the way of the recorded one that is most like it."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from math import log
+from pathlib import Path
+
+from msgspec import Struct
+
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
+from sim.learning.recordings import SHIPPED, Recording, read_recordings
+
+
+class Weights(Struct, frozen=True):
+    """How far along which recording a trial is (`iteration` may lie between two evaluations); none: it is fresh."""
+
+    accuracy: float
+    recording: int | None = None
+    iteration: float = 0.0
+
+
+class Tabular:
+    """Recorded trials, replayed: no formula, but no answer beyond what was recorded either.
+
+    A trial follows the recording of its model and data set whose hyperparameters are nearest: in ln of the effective
+    rate lr / (1 - momentum) and in ln of the batch size, both weighed alike. Between evaluations accuracy is linear in
+    the iterations; after the last one it stays. With other hyperparameters, its own or after an exploit, a trial goes
+    on along the nearest recording of these, from the first point at which that was as accurate as it is (from its end,
+    if it never was, keeping its accuracy). Recordings whose hyperparameters change on the way are left out.
+    """
+
+    def __init__(self, file: str = "", noise: float = 0.02) -> None:
+        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones."""
+        self._file = file
+        paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
+        self._recordings = [r for path in paths for r in read_recordings(path) if not r.has_schedule]
+        self._steps = [[line.iteration for line in r.evaluations] for r in self._recordings]
+        self._accuracies = [[line.accuracy for line in r.evaluations] for r in self._recordings]
+        self._noise = noise
+        self._nearest: dict[tuple[TrialKind, float, float], int] = {}
+
+    def fresh(self, kind: TrialKind) -> Weights:
+        """Raises InputError if nothing was recorded of the model on the data set."""
+        known = [r for r in self._recordings if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)]
+        if not known:
+            have = sorted({f"{r.kind.model} on {r.kind.dataset}" for r in self._recordings})
+            raise InputError(
+                f"learning.model 'tabular': {self._file or 'the shipped files'} have no recording of {kind.model} on "
+                f"{kind.dataset} whose hyperparameters stay the same; they have {', '.join(have)}. "
+                "Record some with 'python -m real.measuring.recorder' and name the file in learning.options.file"
+            )
+        return Weights(min(r.evaluations[0].accuracy for r in known))
+
+    def train(
+        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+    ) -> Weights:
+        key = (kind, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
+        chosen = self._nearest.get(key)
+        if chosen is None:
+            chosen = self._nearest[key] = self._find(*key)
+        start = weights.iteration if weights.recording == chosen else self._join(chosen, weights)
+        before = self._at(chosen, start)
+        accuracy = before if weights.recording is None else weights.accuracy
+        moved = self._at(chosen, start + iterations) - before
+        return Weights(min(1.0, max(0.0, accuracy + moved)), chosen, start + iterations)
+
+    def score(self, weights: Weights, normal: float) -> float:
+        return min(1.0, max(0.0, weights.accuracy + self._noise * normal))
+
+    def _find(self, kind: TrialKind, lr: float, momentum: float) -> int:
+        """The recording that is nearest."""
+
+        def place(batch_size: int, lr: float, momentum: float) -> tuple[float, float]:
+            return log(max(lr, 1e-12) / max(1 - momentum, 1e-3)), log(batch_size)
+
+        def distance(number: int) -> float:
+            recorded: Recording = self._recordings[number]
+            line = recorded.evaluations[-1]
+            there = place(recorded.kind.batch_size, line.lr, line.momentum)
+            here = place(kind.batch_size, lr, momentum)
+            return sum((a - b) ** 2 for a, b in zip(here, there, strict=True))
+
+        alike = [
+            number
+            for number, r in enumerate(self._recordings)
+            if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)
+        ]
+        return min(alike, key=distance)
+
+    def _join(self, chosen: int, weights: Weights) -> float:
+        """The iterations after which the recording was first as accurate as the trial is."""
+        if weights.recording is None:
+            return 0.0
+        steps, accuracies = self._steps[chosen], self._accuracies[chosen]
+        for place, accuracy in enumerate(accuracies):
+            if accuracy >= weights.accuracy:
+                if place == 0:
+                    return float(steps[0])
+                before, rise = accuracies[place - 1], accuracy - accuracies[place - 1]
+                return steps[place - 1] + (steps[place] - steps[place - 1]) * (weights.accuracy - before) / rise
+        return float(steps[-1])
+
+    def _at(self, chosen: int, iteration: float) -> float:
+        """The recorded accuracy after so many iterations."""
+        steps, accuracies = self._steps[chosen], self._accuracies[chosen]
+        place = bisect_left(steps, iteration)
+        if place == len(steps):
+            return accuracies[-1]
+        if place == 0:
+            return accuracies[0]
+        part = (iteration - steps[place - 1]) / (steps[place] - steps[place - 1])
+        return accuracies[place - 1] + part * (accuracies[place] - accuracies[place - 1])
