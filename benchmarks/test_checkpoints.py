@@ -17,10 +17,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 ray = pytest.importorskip("ray")
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
-from real import testbed  # noqa: E402
-from real.snapshot import Snapshot, copied, take  # noqa: E402
-from real.training import Settings, Training  # noqa: E402
-from real.write_behind import WriteBehind  # noqa: E402
+from real.checkpoints.snapshot import Snapshot, copied, take  # noqa: E402
+from real.checkpoints.write_behind import WriteBehind  # noqa: E402
+from real.cluster import ray_cluster  # noqa: E402
+from real.training.training import Settings, Training  # noqa: E402
 
 SGD = {"lr": 0.01, "momentum": 0.9}
 TIMES = 7
@@ -30,8 +30,8 @@ TIMES = 7
 def nodes() -> Iterator[list[str]]:
     """Two Ray nodes."""
     cluster = ClusterSpec(tuple(Node(NodeId(name), 1) for name in ("a", "b")))
-    yield list(testbed.connect(cluster).values())
-    testbed.close()
+    yield list(ray_cluster.connect(cluster).values())
+    ray_cluster.close()
 
 
 class Saving:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from real.blame import MAX_FAILURES, STRIKES, Blame
+from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
 
 
 def fail(blame: Blame, *failures: tuple[str, str]) -> None:

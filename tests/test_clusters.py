@@ -13,15 +13,14 @@ ray = pytest.importorskip("ray")
 
 from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
+from real.discovery import tables  # noqa: E402
+from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
+from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
 
 from hetsched.cli.main import main  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
-from real import testbed  # noqa: E402
-from real.discovery import tables  # noqa: E402
-from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
-from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -169,9 +168,9 @@ def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
     def refuse(address: str) -> None:
         raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened")
 
-    monkeypatch.setattr(testbed, "_init", refuse)
+    monkeypatch.setattr(ray_cluster, "_init", refuse)
     with pytest.raises(InputError, match="real.address: cannot join the Ray cluster at 'h:1': RAY_AUTH_TOKEN_PATH"):
-        testbed.join("h:1")
+        ray_cluster.join("h:1")
 
 
 EXAMPLES = DEMO.parent / "clusters"

@@ -15,7 +15,6 @@ ray = pytest.importorskip("ray")
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.scenario.profile_files import write_profile  # noqa: E402
-from real import testbed  # noqa: E402
 from tests.conftest import ROWS  # noqa: E402
 from tests.test_cli import POLICY, SCENARIO  # noqa: E402
 
@@ -27,9 +26,9 @@ NODES = ClusterSpec((Node(NodeId("one"), 1), Node(NodeId("two"), 1)))
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of a running cluster of two nodes with a core each."""
-    testbed.connect(NODES)
+    ray_cluster.connect(NODES)
     yield ray.get_runtime_context().gcs_address
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.fixture

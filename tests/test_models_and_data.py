@@ -12,8 +12,8 @@ import pyarrow.parquet  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from hetsched.errors import InputError  # noqa: E402
-from real import data  # noqa: E402
-from real.models import MODELS, build, load_models  # noqa: E402
+from real.training import data  # noqa: E402
+from real.training.models import MODELS, build, load_models  # noqa: E402
 
 
 def picture(value: int, side: int = 32, mode: str = "RGB") -> dict[str, object]:
@@ -99,7 +99,7 @@ def test_any_folder_like_theirs_has_the_classes_that_its_labels_say(tmp_path: Pa
 def test_a_users_file_adds_models(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
-        "from torch import nn\nfrom real.models import register\n\n"
+        "from torch import nn\nfrom real.training.models import register\n\n"
         "@register('linear')\ndef linear(classes):\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
     )

@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ray")
 
-from ray.tune.schedulers import PopulationBasedTraining as RayPBT
+from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
-from real.scheduler import DispatchingPBT, Run
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 
@@ -100,7 +99,7 @@ class RayAsItIs:
         self._rng = rng
         self._controller = FakeController(trials)
         self._source: TrialId | None = None
-        self.scheduler: Any = RayPBT(
+        self.scheduler: Any = TunesPBT(
             time_attr="iterations",
             metric="accuracy",
             mode="max",
@@ -127,6 +126,9 @@ class RayAsItIs:
         new = {key: trial.config[key] for key in ours.hyperparameters}
         return None if self._source is None else (self._source, new)
 
+    def finish(self, trial: FakeTrial) -> None:
+        trial.status = "TERMINATED"
+
     def _watched(self, controller: FakeController, target: FakeTrial, source: FakeTrial) -> None:
         self._source = source.trial_id
         self._exploit(controller, target, source)
@@ -148,23 +150,22 @@ class RayCorrected(RayAsItIs):
 
 
 class RealRuns:
-    """The scheduler of real runs. It resamples from Ray's own ranges, which round in another way."""
+    """The PBT of real runs. It resamples from Ray's own ranges, which round in another way."""
 
     rel = 1e-12
 
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
-        self._controller = FakeController(trials)
-        nobody: Any = None
-        self.scheduler = DispatchingPBT(Run(experiment, 0, nobody, nobody, {}, nobody, nobody, nobody))
-        luck: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
-        self.scheduler._luck = luck
-        for trial in trials:
-            fake: Any = trial
-            self.scheduler.on_trial_add(self._controller, fake)
+        self._pbt = RayPBT(experiment, seed=0)
+        self.scheduler = self._pbt.ranking
+        generators: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
+        self._pbt.generators = generators
 
     def report(self, trial: FakeTrial, ours: Trial) -> Exploit | None:
-        fake: Any = trial
-        return self.scheduler._perturb(self._controller, fake, ours)
+        return self._pbt.report(ours)
+
+    def finish(self, trial: FakeTrial) -> None:
+        trial.status = "TERMINATED"
+        self._pbt.complete(trial.trial_id)
 
 
 class Twins:
@@ -204,7 +205,7 @@ class Twins:
         return True
 
     def finish(self, index: int) -> None:
-        self.trials[index].status = "TERMINATED"
+        self.theirs.finish(self.trials[index])
         self.ours.forget(self.trials[index].trial_id)
         self.compare_quantiles()
 

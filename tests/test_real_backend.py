@@ -28,7 +28,7 @@ from hetsched.errors import HetschedError, InputError, PolicyError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
 from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
-from real import scheduler, testbed, tune  # noqa: E402
+from real import scheduler, testbed  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -132,7 +132,7 @@ def registered() -> Iterator[None]:
     for policy in (Greedy, Sticky, Raising, Stalling):
         del scheduling.policies._factories[f"test-{policy.__name__.lower()}"]
     del allocation.policies._factories["test-one-per-node"]
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def carry_out(
 ) -> SimpleNamespace:
     """A run with its events and, beside the log, what the actors reported; `after` is called with each result."""
     results: list[dict[str, Any]] = []
-    end_segment = scheduler.DispatchingPBT._end_segment
+    end_segment = scheduler.DispatchingScheduler.on_trial_result
 
     def spy(self: Any, controller: Any, trial: Any, result: dict[str, Any]) -> str:
         results.append(result)
@@ -161,8 +161,8 @@ def carry_out(
         return action
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy)
-        time = tune.run(scenario, strategy, 1, folder, **options)
+        patch.setattr(scheduler.DispatchingScheduler, "on_trial_result", spy)
+        time = backend.run(scenario, strategy, 1, folder, **options)
     return SimpleNamespace(folder=folder, time=time, results=results, events=list(read_log(folder / LOG_NAME)))
 
 
@@ -334,7 +334,7 @@ def test_policy_errors_surface(scenario: Setup, tmp_path: Path, policy: str, mes
 def test_trial_that_keeps_failing_ends_the_run(
     scenario: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "MAX_FAILURES", 0)
+    monkeypatch.setattr(failures, "MAX_FAILURES", 0)
 
     def remove_checkpoints(number: int, result: dict[str, Any]) -> None:
         for path in (tmp_path / "checkpoints").glob("e-*.pt"):  # those that are complete
@@ -390,7 +390,7 @@ def test_only_one_experiment(scenario: Setup, tmp_path: Path) -> None:
     second = experiment.model_copy(update={"name": "f"})
     two = scenario.scenario.workload.model_copy(update={"experiments": [experiment, second]})
     with pytest.raises(InputError, match=r"workload.experiments: .* one experiment, the scenario has 2: e, f"):
-        tune.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
+        backend.run(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -407,13 +407,13 @@ def test_what_cannot_be_run_is_refused_at_once(
     [experiment] = scenario.scenario.workload.experiments
     odd = scenario.scenario.workload.model_copy(update={"experiments": [experiment.model_copy(update={key: value})]})
     with pytest.raises(InputError, match=message):
-        tune.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
+        backend.run(scenario.replace(workload=odd), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
 def test_luck_of_pbt_is_its_own() -> None:
     import random
 
-    one, other = scheduler.Luck(7), scheduler.Luck(7)
+    one, other = pbt.LentGenerators(7), pbt.LentGenerators(7)
     with one.drawn():
         drawn = [random.random(), random.random()]
     with other.drawn():

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from real.recorder import main
+from real.measuring.recorder import main
 from sim.learning.recordings import read_recordings
 
 TINY = ["--dataset", "synthetic", "--model", "vit-tiny", "--batch-sizes", "4", "8", "--test-images", "20"]

@@ -38,7 +38,7 @@ from hetsched.errors import HetschedError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
 from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
-from real import nodes, scheduler, testbed, tune  # noqa: E402
+from real import nodes, scheduler, testbed  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -96,15 +96,15 @@ def cluster() -> Iterator[None]:
     scheduling.register("test-in-turn")(InTurn)
     yield
     del scheduling.policies._factories["test-in-turn"]
-    testbed.close()
+    ray_cluster.close()
 
 
 @pytest.fixture
 def own_cluster() -> Iterator[None]:
     """For tests that break the cluster: the next one starts afresh."""
-    testbed.close()
+    ray_cluster.close()
     yield
-    testbed.close()
+    ray_cluster.close()
 
 
 def scenario_in(folder: Path, **changes: Any) -> Setup:
@@ -131,10 +131,11 @@ def carry_out(scenario: Setup, folder: Path, watch: Watch | None = None) -> list
     `seconds` of the run, what is `saved`, and of each worker its process (`pids`) and how many segments it has done
     (`segments_of`)."""
     seen = SimpleNamespace(folder=folder, state=State(), pids={}, segments_of=Counter(), saved=set())
-    choose, end_segment = scheduler.DispatchingPBT.choose_trial_to_run, scheduler.DispatchingPBT._end_segment
+    hooks = scheduler.DispatchingScheduler
+    choose, end_segment = hooks.choose_trial_to_run, hooks.on_trial_result
 
     def spy_choose(self: Any, controller: Any) -> None:
-        seen.state, seen.seconds = self._run.dispatcher.state, self._run.clock.now()
+        seen.state, seen.seconds = self._driver._dispatcher.state, self._driver._clock.now()
         choose(self, controller)
         if watch is not None:
             watch(seen)
@@ -143,7 +144,7 @@ def carry_out(scenario: Setup, folder: Path, watch: Watch | None = None) -> list
         seen.pids[result["worker"]] = result["pid"]
         seen.segments_of[result["worker"]] += 1
         action: str = end_segment(self, controller, trial, result)
-        ours = self._run.dispatcher.state.trials[trial.config["trial"]]
+        ours = self._driver._dispatcher.state.trials[trial.config["trial"]]
         seen.saved.add((ours.id, ours.iterations))
         if watch is not None:
             watch(seen)
@@ -151,9 +152,9 @@ def carry_out(scenario: Setup, folder: Path, watch: Watch | None = None) -> list
 
     InTurn.enough = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler.DispatchingPBT, "choose_trial_to_run", spy_choose)
-        patch.setattr(scheduler.DispatchingPBT, "_end_segment", spy_end_segment)
-        tune.run(scenario, STRATEGY, 1, folder)
+        patch.setattr(hooks, "choose_trial_to_run", spy_choose)
+        patch.setattr(hooks, "on_trial_result", spy_end_segment)
+        backend.run(scenario, STRATEGY, 1, folder)
     return list(read_log(folder / LOG_NAME))
 
 
@@ -172,24 +173,24 @@ def first_after(time: float, events: Iterable[Any]) -> Any:
 
 def raylet(node: str) -> int:
     """The process that is the Ray node which stands for a node of the scenario."""
-    assert testbed._session is not None and testbed._session.cluster is not None
+    assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
     [socket] = [
         found["RayletSocketName"]
         for found in ray.nodes()
-        if found["Alive"] and found["Labels"].get(testbed.NODE_LABEL) == node
+        if found["Alive"] and found["Labels"].get(ray_cluster.NODE_LABEL) == node
     ]
-    [started] = [one for one in testbed._session.cluster.worker_nodes if one.raylet_socket_name == socket]
+    [started] = [one for one in ray_cluster._session.cluster.worker_nodes if one.raylet_socket_name == socket]
     return int(started.all_processes[ray_constants.PROCESS_TYPE_RAYLET][0].process.pid)
 
 
 def start_again(node: str) -> None:
     """Start a Ray node for a node of the scenario, whose last one has died."""
-    assert testbed._session is not None and testbed._session.cluster is not None
-    testbed._session.cluster.add_node(
+    assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
+    ray_cluster._session.cluster.add_node(
         wait=False,
         num_cpus=1,
-        labels={testbed.NODE_LABEL: node},
-        object_store_memory=testbed.LEAST_OBJECT_STORE_BYTES,
+        labels={ray_cluster.NODE_LABEL: node},
+        object_store_memory=ray_cluster.LEAST_OBJECT_STORE_BYTES,
         include_dashboard=False,
     )
 
@@ -358,7 +359,7 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
     for trial in ("e-0", "e-1"):
         assert lost[trial][0].score == of(events, SegmentEnded, trial=trial)[0].score
     assert lost["e-2"][1].score is None
-    warnings = [record.getMessage() for record in caplog.records if record.name == "real.scheduler"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "real.tune.trial_states"]
     for event, file in ((lost["e-0"][0], "e-0-6.pt"), (lost["e-1"][0], "e-1-6.pt"), (lost["e-2"][1], "e-2-3.pt")):
         path = str(tmp_path / "checkpoints" / file)
         assert path in event.reason

@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
 from hetsched.errors import HetschedError, InputError  # noqa: E402
-from real import testbed, trainable  # noqa: E402
-from real.matching import RayNodeId, alive, match_all  # noqa: E402
+from real.cluster import ray_cluster  # noqa: E402
+from real.cluster.matching import RayNodeId, alive, match_all  # noqa: E402
+from real.tune import actor  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -23,8 +24,8 @@ PAIR = ClusterSpec(
 
 @pytest.fixture(scope="module")
 def ray_nodes() -> Iterator[dict[NodeId, RayNodeId]]:
-    yield testbed.connect(PAIR)
-    testbed.close()
+    yield ray_cluster.connect(PAIR)
+    ray_cluster.close()
 
 
 def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, RayNodeId]) -> None:
@@ -42,10 +43,10 @@ def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     """Whoever reaches a port of Ray's can run code, so the cluster listens to this machine only."""
     psutil = pytest.importorskip("psutil")
     actor: Any = ray.remote(num_cpus=1)(Listener).remote()
-    assert testbed._session is not None and testbed._session.cluster is not None
+    assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
     started = {
         info.process.pid
-        for node in testbed._session.cluster.list_all_nodes()
+        for node in ray_cluster._session.cluster.list_all_nodes()
         for infos in node.all_processes.values()
         for info in infos
     } | {ray.get(actor.process.remote()), os.getpid()}
@@ -73,7 +74,7 @@ class Listener:
 
 
 def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, RayNodeId]) -> None:
-    assert testbed.connect(PAIR) == ray_nodes
+    assert ray_cluster.connect(PAIR) == ray_nodes
 
 
 def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
@@ -86,15 +87,15 @@ def test_node_that_is_not_there_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> 
 def test_run_that_goes_on_does_without_nodes_that_are_gone(
     ray_nodes: dict[NodeId, RayNodeId], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(testbed, "join", lambda address: None)
+    monkeypatch.setattr(ray_cluster, "join", lambda address: None)
     gone = Node(NodeId("gone"), 1, address="192.0.2.77")
-    found = testbed.connect(ClusterSpec((*PAIR, gone)), "a:6379", some_may_lack=True)
+    found = ray_cluster.connect(ClusterSpec((*PAIR, gone)), "a:6379", some_may_lack=True)
     assert found == ray_nodes
     assert "going on without gone" in caplog.text
     with pytest.raises(InputError, match="'gone'"):
-        testbed.connect(ClusterSpec((*PAIR, gone)), "a:6379")
+        ray_cluster.connect(ClusterSpec((*PAIR, gone)), "a:6379")
     with pytest.raises(InputError, match="'gone'"):
-        testbed.connect(ClusterSpec((gone,)), "a:6379", some_may_lack=True)
+        ray_cluster.connect(ClusterSpec((gone,)), "a:6379", some_may_lack=True)
 
 
 def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
@@ -105,34 +106,34 @@ def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> 
 def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     one = Node(NodeId("one"), 1, 1, "v100")
-    assert testbed._check_gpus(ClusterSpec((one,))) == 1
+    assert ray_cluster._check_gpus(ClusterSpec((one,))) == 1
     with pytest.raises(InputError, match="'two' needs 1 v100 GPUs and this machine has 0 to give: set pace = true"):
-        testbed._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 1, "v100"))))
-    assert testbed._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 8, "v100", pace=1.0)))) == 1
+        ray_cluster._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 1, "v100"))))
+    assert ray_cluster._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 8, "v100", pace=1.0)))) == 1
 
 
 def test_ray_nodes_share_out_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with testbed._visible_gpus(Node(NodeId("n"), 1, 3, "v100"), first=1, machine_gpus=2):
+    with ray_cluster._visible_gpus(Node(NodeId("n"), 1, 3, "v100"), first=1, machine_gpus=2):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "1,0,1"
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
 def test_ray_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(testbed, "_session", None)
+    monkeypatch.setattr(ray_cluster, "_session", None)
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
     with pytest.raises(HetschedError, match=r"call ray.shutdown\(\)"):
-        testbed.connect(PAIR)
+        ray_cluster.connect(PAIR)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin processes")
 def test_workers_take_cores_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8})
     monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: None)
-    assert trainable.pin(0, 2) == {3, 5}
-    assert trainable.pin(2, 2) == {8, 3}
-    assert trainable.pin(1, 7) == {3, 5, 8}
-    assert trainable.pin(4, 0) == {5}
+    assert actor.pin(0, 2) == {3, 5}
+    assert actor.pin(2, 2) == {8, 3}
+    assert actor.pin(1, 7) == {3, 5, 8}
+    assert actor.pin(4, 0) == {5}
 
 
 def test_device_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +141,8 @@ def test_device_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     paced = Worker(WorkerId("n/gpu0"), NodeId("n"), "v100", 1, 1.0, pace=2.0)
     cpu = Worker(WorkerId("n/cpu0"), NodeId("n"), CPU, 2)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert [trainable.device(worker) for worker in (gpu, paced, cpu)] == ["cuda", "cuda", "cpu"]
+    assert [actor.device(worker) for worker in (gpu, paced, cpu)] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert [trainable.device(worker) for worker in (paced, cpu)] == ["cpu", "cpu"]
+    assert [actor.device(worker) for worker in (paced, cpu)] == ["cpu", "cpu"]
     with pytest.raises(HetschedError, match="'n/gpu0' should have a v100"):
-        trainable.device(gpu)
+        actor.device(gpu)

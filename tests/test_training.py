@@ -11,14 +11,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from real.augmentation import augmented  # noqa: E402
+from real.snapshot import copied, take  # noqa: E402
+from real.write_behind import WriteBehind  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from hetsched.domain.workload import SpeedUp  # noqa: E402
 from hetsched.errors import HetschedError  # noqa: E402
-from real.augmentation import augmented  # noqa: E402
-from real.snapshot import copied, take  # noqa: E402
 from real.training import CheckpointError, Settings, Training, _normalised  # noqa: E402
-from real.write_behind import WriteBehind  # noqa: E402
 
 SMALL = Settings("resnet18", "synthetic", batch_size=8, train_images=40, evaluation_images=50)
 SGD = {"lr": 0.05, "momentum": 0.9}
@@ -274,7 +274,7 @@ class OversleepingClock:
 
 def test_the_pace_is_kept_though_every_sleep_is_too_long(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = OversleepingClock()
-    monkeypatch.setattr("real.training.time", clock)
+    monkeypatch.setattr("real.training.training.time", clock)
     training.reset(SGD, seed=0)
     training.train(8, pace_s=0.25)
     assert clock.now == pytest.approx(8 * 0.25 + 0.1)  # 8 * 0.35 if the errors added up
@@ -293,7 +293,7 @@ def test_synthetic_images_can_be_learnt_but_not_with_any_learning_rate() -> None
 
 TINY = """
 from torch import nn
-from real.models import register
+from real.training.models import register
 
 @register("tiny")
 def tiny(classes):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from real.models import register
+from real.training.models import register
 
 
 @register("stand-in")

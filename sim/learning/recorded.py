@@ -48,7 +48,7 @@ class Tabular:
             raise InputError(
                 f"learning.model 'tabular': {self._file or 'the shipped files'} have no recording of {kind.model} on "
                 f"{kind.dataset} whose hyperparameters stay the same; they have {', '.join(have)}. "
-                "Record some with 'python -m real.recorder' and name the file in learning.options.file"
+                "Record some with 'python -m real.measuring.recorder' and name the file in learning.options.file"
             )
         return RecordedWeights(min(r.evaluations[0].accuracy for r in known))
 

@@ -1,7 +1,7 @@
 """Records learning curves: the accuracies of the real training code on its way, under many hyperparameters.
 
-    python -m real.recorder --out FILE.csv --data-dir DIR     # recordings as they are shipped
-    python -m real.recorder --out FILE.csv --data-dir DIR --model resnet50 --dataset cifar100 --device cuda \
+    python -m real.measuring.recorder --out FILE.csv --data-dir DIR     # recordings as they are shipped
+    python -m real.measuring.recorder --out FILE.csv --data-dir DIR --model resnet50 --dataset cifar100 --device cuda \
         --batch-sizes 512 --iterations 1000 --recordings 64 --jobs 4
 
 What is finished is in the file at once: Ctrl-C loses the recordings that are under way, no more. The simulator's
@@ -26,9 +26,9 @@ from torch import cuda
 
 from hetsched.argument_types import count
 from hetsched.errors import HetschedError, InputError
-from real import data
-from real.models import constructor
-from real.training import Settings, Training
+from real.training import data
+from real.training.models import constructor
+from real.training.training import Settings, Training
 
 COLUMNS = (
     "recording", "model", "dataset", "batch_size", "seed", "iteration", "lr", "momentum", "weight_decay", "accuracy",
@@ -108,10 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with options.out.open("x", newline="") as file:
             finished = _write(file, options)
     except (HetschedError, ValueError, OSError, RuntimeError) as error:
-        print(f"real.recorder: {error}", file=sys.stderr)
+        print(f"real.measuring.recorder: {error}", file=sys.stderr)
         return 2 if isinstance(error, (InputError, ValueError)) else 1
     if finished < options.recordings:
-        print(f"real.recorder: interrupted; {finished} recordings were finished", file=sys.stderr)
+        print(f"real.measuring.recorder: interrupted; {finished} recordings were finished", file=sys.stderr)
         return 130
     return 0
 
@@ -198,7 +198,9 @@ def _training(settings: Settings, device: str, threads: int) -> Training:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m real.recorder", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m real.measuring.recorder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="must be new")
     parser.add_argument("--data-dir", type=Path, help="folder of the data set")

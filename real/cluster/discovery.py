@@ -6,8 +6,8 @@ from typing import Any
 import ray
 
 from hetsched.errors import InputError
-from real import testbed
-from real.matching import ACCELERATOR_LABEL, RayNode, alive
+from real.cluster import ray_cluster
+from real.cluster.matching import ACCELERATOR_LABEL, RayNode, alive
 
 
 def discover(address: str) -> list[dict[str, Any]]:
@@ -15,7 +15,7 @@ def discover(address: str) -> list[dict[str, Any]]:
 
     Raises InputError if it cannot be joined, has no cores, or does not say of what type GPUs are.
     """
-    testbed.join(address)
+    ray_cluster.join(address)
     return tables(alive(ray.nodes()))
 
 

@@ -1,23 +1,28 @@
 """Which nodes of the scenario are there now: those that Ray has, that answer, and that were not set aside."""
 
 import time
-from typing import Any
-
-import ray
-from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from hetsched.domain.cluster import ClusterSpec, NodeId
-from real import testbed
-from real.matching import RayNodeId
+from real.cluster.matching import RayNodeId
 
 LOOK_EVERY_S = 0.5
 RETURN_S = 60.0
 """So long a run that can do nothing else waits for a node that went away."""
 
 
-def _answer() -> None:
-    """What a node that is in doubt has to carry out."""
+class Probe(Protocol):
+    """How `Nodes` sees the cluster."""
+
+    def present(self, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
+        """Return the Ray node of each node that the cluster has now. Nodes of `kept` stay on their Ray nodes."""
+
+    def ask(self, ray_node: RayNodeId) -> None:
+        """Ask the Ray node to carry out a task."""
+
+    def answered(self, ray_node: RayNodeId) -> bool:
+        """Whether the Ray node has carried the task out since it was asked."""
 
 
 class Nodes:
@@ -26,23 +31,31 @@ class Nodes:
     A node that died and comes back is another Ray node, and is judged anew.
     """
 
-    def __init__(self, cluster: ClusterSpec, there: dict[NodeId, RayNodeId]) -> None:
+    def __init__(
+        self,
+        cluster: ClusterSpec,
+        there: dict[NodeId, RayNodeId],
+        probe: Probe,
+        read_time: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.there = dict(there)
         self.absences: dict[NodeId, str] = {}
         self._cluster = cluster
         self._standing = dict(there)  # also those that are in doubt, or were set aside
-        self._asked: dict[RayNodeId, Any] = {}
+        self._probe = probe
+        self._read_time = read_time
+        self._in_doubt: set[RayNodeId] = set()
         self._aside: set[RayNodeId] = set()
-        self._looked_at = self._left_at = time.monotonic()
+        self._looked_at = self._left_at = read_time()
 
     def look(self, at_once: bool = False) -> bool:
         """Whether nodes have gone or come since the last look; to look costs Ray a millisecond, so it is done now and
         then only, unless `at_once`."""
-        now = time.monotonic()
+        now = self._read_time()
         if now - self._looked_at < LOOK_EVERY_S and not at_once:
             return False
         self._looked_at = now
-        self._standing |= (alive := testbed.present(self._cluster, self._standing))
+        self._standing |= (alive := self._probe.present(self._standing))
         there = {node: ray_node for node, ray_node in alive.items() if self._serves(ray_node)}
         before, self.there = self.there, there
         for node in before:
@@ -55,7 +68,8 @@ class Nodes:
         carried out a task."""
         ray_node = self.there.pop(node)
         self._leave(node, f"node {node} does not answer")
-        self._ask(ray_node)
+        self._in_doubt.add(ray_node)
+        self._probe.ask(ray_node)
 
     def set_aside(self, node: NodeId, reason: str) -> None:
         """The node is not there any more, unless it is started anew."""
@@ -65,34 +79,19 @@ class Nodes:
     @property
     def may_return(self) -> bool:
         """Whether there is any sense in waiting for a node that is away."""
-        if time.monotonic() - self._left_at > RETURN_S:
+        if self._read_time() - self._left_at > RETURN_S:
             return False
-        aside = {
-            node for node, ray_node in testbed.present(self._cluster, self._standing).items() if ray_node in self._aside
-        }
+        present = self._probe.present(self._standing)
+        aside = {node for node, ray_node in present.items() if ray_node in self._aside}
         return any(node.id not in self.there and node.id not in aside for node in self._cluster)
 
     def _leave(self, node: NodeId, reason: str) -> None:
         self.absences[node] = reason
-        self._left_at = time.monotonic()
+        self._left_at = self._read_time()
 
     def _serves(self, ray_node: RayNodeId) -> bool:
         if ray_node in self._aside:
             return False
-        if ray_node not in self._asked:
-            return True
-        answer = self._asked[ray_node]
-        if not ray.wait([answer], timeout=0)[0]:
-            return False
-        del self._asked[ray_node]
-        try:
-            ray.get(answer)
-        except RayError:  # while Ray has the node, it may answer yet
-            self._ask(ray_node)
-            return False
-        return True
-
-    def _ask(self, ray_node: RayNodeId) -> None:
-        there_only = NodeAffinitySchedulingStrategy(ray_node, soft=False)
-        task: Any = ray.remote(_answer)
-        self._asked[ray_node] = task.options(num_cpus=0, max_retries=0, scheduling_strategy=there_only).remote()
+        if ray_node in self._in_doubt and self._probe.answered(ray_node):
+            self._in_doubt.discard(ray_node)
+        return ray_node not in self._in_doubt

@@ -16,9 +16,10 @@ from torch.nn.functional import cross_entropy
 
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, nearest
-from real import checkpoint_file, data
-from real.augmentation import augmented
-from real.models import build, load_models
+from real.checkpoints import checkpoint_file
+from real.training import data
+from real.training.augmentation import augmented
+from real.training.models import build, load_models
 
 EVALUATION_BATCH = 500
 """Images in one forward pass of `Training.evaluate`."""
@@ -36,8 +37,9 @@ class Settings:
     """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
 
     `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
-    models (see `real.models`), and is to be found under that name wherever this is trained. With `augment`, training
-    images are cropped and mirrored at random (`real.augmentation`). `speed_ups`: see `hetsched.scenario.SpeedUp`.
+    models (see `real.training.models`), and is to be found under that name wherever this is trained. With `augment`,
+    training images are cropped and mirrored at random (`real.training.augmentation`). `speed_ups`: see
+    `hetsched.scenario.SpeedUp`.
     """
 
     model: str
@@ -179,7 +181,7 @@ class Training:
         }
 
     def save(self, path: Path) -> int:
-        """Write the state to a file (see `real.checkpoint_file`) and return its size in bytes.
+        """Write the state to a file (see `real.checkpoints.checkpoint_file`) and return its size in bytes.
 
         Raises:
             OSError: the file, which it names, cannot be written.

@@ -9,7 +9,9 @@ class TensorBoard(TBXLoggerCallback):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._begun: set[tune.experiment.Trial] = set()
 
     def log_trial_start(self, trial: tune.experiment.Trial) -> None:
-        if trial not in self._trial_writer:
+        if trial not in self._begun:
+            self._begun.add(trial)
             super().log_trial_start(trial)

@@ -1,7 +1,7 @@
 """Measures what this machine needs for an iteration, an evaluation, a checkpoint and a start.
 
-Each point (model, batch size, cores) is measured in a process of its own (`real.measuring`); the time to start that
-process is measured by the way.
+Each point (model, batch size, cores) is measured in a process of its own (`real.measuring.one_point`); the time to
+start that process is measured by the way.
 """
 
 import datetime
@@ -21,7 +21,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError
-from real.measuring import Measured, Point, command, environment
+from real.measuring.one_point import Measured, Point, command, environment
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
 """The data set that a model's row is filed under unless the caller says otherwise, as in published profiles."""
@@ -51,7 +51,7 @@ def measure(
     The images are random ones of the right shape, because what they show does not change the time.
 
     Args:
-        models: names from `real.models.MODELS`.
+        models: names from `real.training.models.MODELS`.
         batch_sizes: images per iteration.
         cores: CPU cores (and torch threads) to measure with; on "cuda" there is one row for each model and batch
             size, measured with the most cores named here.
@@ -72,8 +72,8 @@ def measure(
             positive.
         ProfileError: a measuring process failed, for instance because the memory ran out.
     """
-    from real.data import classes  # here, as it takes seconds: these import torch
-    from real.models import constructor
+    from real.training.data import classes  # here, as it takes seconds: these import torch
+    from real.training.models import constructor
 
     for model in models:
         constructor(model)

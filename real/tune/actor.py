@@ -14,13 +14,14 @@ from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
 from hetsched.domain.cluster import CPU, Worker
-from hetsched.domain.workload import Hyperparameters, Place, TrialId
+from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import HetschedError, InputError
-from real import checkpoint_file
-from real.matching import RayNodeId
-from real.snapshot import Copy, Snapshot, copied, take, viewed
-from real.training import Settings, Training
-from real.write_behind import WriteBehind
+from real.checkpoints import checkpoint_file
+from real.checkpoints.snapshot import Copy, Snapshot, copied, take, viewed
+from real.checkpoints.write_behind import WriteBehind
+from real.cluster.matching import RayNodeId
+from real.training.training import Settings, Training
+from real.tune.messages import Assignment
 
 FETCH_S = 60.0
 """How long to wait for a snapshot from another node. Ray says sooner if it is lost."""
@@ -40,21 +41,6 @@ class Plan(msgspec.Struct, frozen=True):
     first_core: int
     pace_s: dict[int, float] | None
     place: Place
-
-
-class Assignment(msgspec.Struct, frozen=True):
-    """One segment: where the trial's state comes from (`restore`, None: fresh weights) and goes to (`save`), and how
-    many iterations the trial will have done then (`total`). `copy` is what an object store has of the former."""
-
-    trial: TrialId
-    batch_size: int
-    hyperparameters: Hyperparameters
-    seed: int
-    iterations: int
-    total: int
-    restore: Path | None
-    save: Path
-    copy: Copy | None
 
 
 class SegmentTrainable(tune.Trainable):
@@ -119,6 +105,7 @@ class SegmentTrainable(tune.Trainable):
             "hand_over_s": hand_over_s,
             "worker": self._plan.worker.id,
             "ray_node": self._ray_node,
+            "attempt": work.attempt,
             "restored": None if work.restore is None else work.restore.name,
             "hyperparameters": dict(work.hyperparameters),
             "timesteps_total": work.total,  # where Tune's loggers put the result

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import torch
 
-from real.matching import RayNodeId
+from real.cluster.matching import RayNodeId
 
 Snapshot = dict[str, Any]
 

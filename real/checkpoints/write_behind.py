@@ -3,8 +3,8 @@
 from pathlib import Path
 from threading import Thread
 
-from real import checkpoint_file
-from real.snapshot import Snapshot, viewed
+from real.checkpoints import checkpoint_file
+from real.checkpoints.snapshot import Snapshot, viewed
 
 
 class WriteBehind:

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import torch
 
-from real.checkpoints import damage
+from real.checkpoints.generations import damage
 
 
 def write(content: Mapping[str, Any], path: Path) -> int:

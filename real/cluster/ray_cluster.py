@@ -3,20 +3,20 @@
 import atexit
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any, NamedTuple
 
 import ray
-from ray._private import ray_constants, worker
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import HetschedError, InputError
-from real.matching import NODE_LABEL, RayNodeId, alive, match, match_all
+from real import ray_internals
+from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def connect(
 
     Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
     machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
-    With one, that running cluster is joined, and its nodes are recognised as in `real.matching`; there nodes may be
-    missing for a run that goes on (`some_may_lack`), if any is there.
+    With one, that running cluster is joined, and its nodes are recognised as in `real.cluster.matching`; there nodes
+    may be missing for a run that goes on (`some_may_lack`), if any is there.
 
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """
@@ -110,17 +110,17 @@ def close() -> None:
     ray.shutdown()
     if session.cluster is not None:
         session.cluster.shutdown()
-        _stay_on_loopback(False)
+        ray_internals.bind_to_loopback(False)
 
 
 def _init(address: str) -> None:
     ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
-    worker._worker_logs_enabled = False  # what Ray has to say about dead processes would go to stdout
+    ray_internals.keep_stdout_clean()
 
 
 def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
     """A head without resources, and a Ray node for each node of the scenario."""
-    _stay_on_loopback(True)
+    ray_internals.bind_to_loopback(True)
     os.environ["RAY_AUTH_MODE"] = "disabled"  # else the token of any other Ray on this machine would be asked for
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     for key, value in HEALTH_CHECKS.items():
@@ -154,12 +154,6 @@ def _object_store_bytes(nodes: int) -> int:
     """The size of the object store of one node of so many on this machine."""
     free = disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0
     return max(LEAST_OBJECT_STORE_BYTES, int(OBJECT_STORES_SHARE * free / max(nodes, 1)))
-
-
-def _stay_on_loopback(stay: bool) -> None:
-    """Whether Ray binds to 127.0.0.1 alone, as it does on macOS; it offers no other way to ask for that."""
-    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = str(int(not stay))  # for its other processes
-    ray_constants.ENABLE_RAY_CLUSTER = not stay
 
 
 @contextmanager
@@ -197,9 +191,3 @@ def _check_gpus(cluster: ClusterSpec) -> int:
                 )
             free -= node.gpus
     return available
-
-
-def present(cluster: ClusterSpec, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
-    """Of the nodes of the scenario those that Ray has now and that are as large as they should be. Those that have a
-    Ray node (`kept`) do not change it while it is there."""
-    return match(cluster, alive(ray.nodes()), kept)

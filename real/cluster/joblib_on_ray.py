@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import ray
 from joblib import Parallel, effective_n_jobs, parallel_config
-from ray._private import worker
 from ray.exceptions import RayError
 from ray.util.joblib import register_ray
 
 from hetsched.errors import HetschedError, InputError
+from real.ray_internals import keep_stdout_clean
 
 ANSWER_S = 5.0
 """A cluster that does not answer within so many seconds is not there; Ray itself would wait for a minute."""
@@ -48,7 +48,7 @@ def _connect(address: str) -> None:
         raise InputError(
             f"--ray {address}: no Ray cluster there: {reason}; give auto, or host:port of its head (10.0.0.1:6379)"
         ) from error
-    worker._worker_logs_enabled = False  # what Ray has to say about dead processes would go to stdout
+    keep_stdout_clean()
 
 
 def _check_greeting(address: str) -> None:

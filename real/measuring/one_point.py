@@ -1,7 +1,7 @@
 """The process that measures one point for the profiler, and those that train beside it.
 
-    python -m real.measuring measure '<Point>'      # prints a `Measured` as its last line
-    python -m real.measuring neighbour '<Point>'    # prints a line once it trains, and trains until its parent ends it
+    python -m real.measuring.one_point measure '<Point>'      # prints a `Measured` as its last line
+    python -m real.measuring.one_point neighbour '<Point>'    # prints a line once it trains, until its parent ends it
 
 It must be fresh: it pins itself to its cores before torch is imported, as a thread pool cannot be resized reliably.
 """
@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from hetsched.domain.workload import SpeedUp
 
 if TYPE_CHECKING:
-    from real.training import Training
+    from real.training.training import Training
 
 Clock = Callable[[], float]
 _WARM_UP_ITERATIONS = 2
@@ -78,7 +78,7 @@ class Measured(Struct, frozen=True):
 
 def command(role: str, point: Point) -> list[str]:
     """What to run as a process of its own."""
-    return [sys.executable, "-m", "real.measuring", role, msgspec.json.encode(point).decode()]
+    return [sys.executable, "-m", "real.measuring.one_point", role, msgspec.json.encode(point).decode()]
 
 
 def environment(point: Point) -> dict[str, str]:
@@ -101,8 +101,8 @@ def measure_here(point: Point) -> Measured:
 
     import torch
 
-    from real.snapshot import copied, take
-    from real.training import EVALUATION_BATCH
+    from real.checkpoints.snapshot import copied, take
+    from real.training.training import EVALUATION_BATCH
 
     def timed(
         action: Callable[[], object], least: int, seconds: float, clock: Clock = time.perf_counter
@@ -200,8 +200,8 @@ def _started(point: Point) -> "Training":
         os.sched_setaffinity(0, point.cores)  # before torch counts its threads
     import torch
 
-    from real.data import Images, classes
-    from real.training import EVALUATION_BATCH, Settings, Training
+    from real.training.data import Images, classes
+    from real.training.training import EVALUATION_BATCH, Settings, Training
 
     def random_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)

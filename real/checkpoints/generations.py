@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
 from hetsched.domain.workload import TrialId
-from real.snapshot import Copy
+from real.checkpoints.snapshot import Copy
 
 GENERATIONS = 2
 """So many states of a trial stay on disk: if the newest cannot be read, the one before it can."""

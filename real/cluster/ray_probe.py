@@ -1,0 +1,46 @@
+"""What Ray says of the nodes of a scenario: which are alive, and which answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from hetsched.domain.cluster import ClusterSpec, NodeId
+from real.cluster.matching import RayNodeId, alive, match
+
+
+def _answer() -> None:
+    """What a node that is in doubt has to carry out."""
+
+
+class RayProbe:
+    """See `real.cluster.nodes.Probe`."""
+
+    def __init__(self, cluster: ClusterSpec) -> None:
+        self._cluster = cluster
+        self._asked: dict[RayNodeId, Any] = {}
+
+    def present(self, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
+        """Return the nodes that Ray has now and that are as large as they should be."""
+        return match(self._cluster, alive(ray.nodes()), kept)
+
+    def ask(self, ray_node: RayNodeId) -> None:
+        """Send a task that runs on this Ray node only."""
+        there_only = NodeAffinitySchedulingStrategy(ray_node, soft=False)
+        task: Any = ray.remote(_answer)
+        self._asked[ray_node] = task.options(num_cpus=0, max_retries=0, scheduling_strategy=there_only).remote()
+
+    def answered(self, ray_node: RayNodeId) -> bool:
+        """Whether the task was carried out. If it failed it is sent again: the node may answer yet."""
+        answer = self._asked[ray_node]
+        if not ray.wait([answer], timeout=0)[0]:
+            return False
+        try:
+            ray.get(answer)
+        except RayError:
+            self.ask(ray_node)
+            return False
+        del self._asked[ray_node]
+        return True

@@ -1,0 +1,208 @@
+"""Every private name of Ray and Tune 2.60 that real runs use. Whatever another version lacks is to be mended here.
+
+`PRIVATE_NAMES` lists them, and tests/test_ray_internals.py looks whether the Ray that is installed has them.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ray
+from ray._private import ray_constants, worker
+from ray.exceptions import RayActorError, RayTaskError
+from ray.tune import PlacementGroupFactory
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import PopulationBasedTraining
+
+from hetsched.errors import HetschedError
+
+
+class PrivateName(NamedTuple):
+    """A name, the module or the class that has it (`module:class`), and what it is used for.
+
+    `set_by_init`: instances have it, and `__init__` sets it.
+    """
+
+    owner: str
+    name: str
+    purpose: str
+    set_by_init: bool = False
+
+
+_WORKER, _CONSTANTS = "ray._private.worker", "ray._private.ray_constants"
+_CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
+_MANAGER = "ray.air.execution._internal:RayActorManager"
+_CACHE = "ray.tune.utils.object_cache:_ObjectCache"
+_PBT = "ray.tune.schedulers.pbt:PopulationBasedTraining"
+_SCORES = "ray.tune.schedulers.pbt:_PBTTrialState"
+
+PRIVATE_NAMES = (
+    PrivateName(_WORKER, "_worker_logs_enabled", "keep what Ray says about dead processes out of stdout"),
+    PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTER", "bind Ray to 127.0.0.1 alone"),
+    PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTERS_ENV_VAR", "bind Ray's other processes to 127.0.0.1 alone"),
+    PrivateName(_CONTROLLER, "_actor_cache", "keep one idle actor per worker", set_by_init=True),
+    PrivateName(_CONTROLLER, "_actor_manager", "kill the actors of a worker that left", set_by_init=True),
+    PrivateName(_CONTROLLER, "_trial_to_actor", "see whether a trial has an actor", set_by_init=True),
+    PrivateName(_CONTROLLER, "_staged_trials", "see whether a trial is on its way to an actor", set_by_init=True),
+    PrivateName(_CONTROLLER, "_resetting_trials", "start a trial again whose actor died in a reset", set_by_init=True),
+    PrivateName(_CONTROLLER, "_set_trial_status", "park trials, and queue those that start"),
+    PrivateName(_CONTROLLER, "_unstage_trial_with_resources", "take a trial back that waits for an actor"),
+    PrivateName(_CONTROLLER, "_process_trial_failure", "learn what a trial failed of"),
+    PrivateName(_MANAGER, "_actor_task_failed", "take every error of a task for a death of its actor"),
+    PrivateName(_MANAGER, "_actor_start_failed", "take every error of a start for a death of its actor"),
+    PrivateName(_MANAGER, "_live_actors_to_ray_actors_resources", "find the actors of a placement", set_by_init=True),
+    PrivateName(_CACHE, "increase_max", "keep one more idle actor"),
+    PrivateName(_CACHE, "decrease_max", "keep one idle actor less"),
+    PrivateName(_CACHE, "has_cached_object", "see whether an idle actor is kept"),
+    PrivateName(_CACHE, "pop_cached_object", "let go of an idle actor"),
+    PrivateName(_PBT, "_trial_state", "forget the score of a state that is lost", set_by_init=True),
+    PrivateName(_PBT, "_hyperparam_mutations", "tell hyperparameters from other configuration", set_by_init=True),
+    PrivateName(_PBT, "_get_new_config", "explore as Ray does"),
+    PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
+    PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
+    PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
+    PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back", set_by_init=True),
+    PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back", set_by_init=True),
+)
+
+MOST_LETTERS = 300
+"""How many letters of an error's first line go into the log."""
+
+
+# Ray itself.
+
+
+def keep_stdout_clean() -> None:
+    """What Ray has to say about dead processes would go to stdout. Call it after `ray.init`."""
+    worker._worker_logs_enabled = False
+
+
+def bind_to_loopback(only: bool) -> None:
+    """Whether a Ray that is started from now on binds to 127.0.0.1 alone, as it does on macOS."""
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = str(int(not only))  # for its other processes
+    ray_constants.ENABLE_RAY_CLUSTER = not only
+
+
+# Tune's controller.
+
+
+class TuneInternals:
+    """What is done with the controller of Tune and its trials beyond their public interface."""
+
+    def __init__(self, controller: Any) -> None:
+        self._controller = getattr(controller, "_tune_controller", controller)
+        self._errors: dict[TuneTrial, Exception] = {}
+        self._process_failure = self._controller._process_trial_failure
+        self._controller._process_trial_failure = self._keep_error
+        manager = self._controller._actor_manager
+        manager._actor_task_failed = _as_death(manager._actor_task_failed)
+        manager._actor_start_failed = _as_death(manager._actor_start_failed)
+
+    def keep_warm(self, placement: PlacementGroupFactory) -> None:
+        """Keep one idle actor of this placement, whatever Tune plans to start."""
+        self._controller._actor_cache.increase_max(placement)
+
+    def dismiss(self, placement: PlacementGroupFactory) -> None:
+        """Keep no actor of this placement any more, and kill what there is."""
+        cache, manager = self._controller._actor_cache, self._controller._actor_manager
+        cache.decrease_max(placement)
+        while cache.has_cached_object(placement):
+            cache.pop_cached_object(placement)
+        for actor, (_, resources) in list(manager._live_actors_to_ray_actors_resources.items()):
+            if resources.resource_request == placement:
+                manager.remove_actor(actor, kill=True)
+
+    def park(self, trial: TuneTrial) -> None:
+        """Keep a trial that failed, and that Tune has queued again, from being started."""
+        self._controller._set_trial_status(trial, TuneTrial.PAUSED)
+        self._controller._resetting_trials.discard(trial)  # else, if its actor died in a reset, it never starts again
+
+    def start(self, trial: TuneTrial, placement: PlacementGroupFactory) -> None:
+        """Queue a paused trial for the actor of that placement."""
+        if trial.status != TuneTrial.PAUSED:
+            raise HetschedError(f"Tune has trial {trial.config['trial']} as {trial.status} when it should start")
+        trial.update_resources(placement)
+        self._controller._set_trial_status(trial, TuneTrial.PENDING)
+
+    def pause(self, trial: TuneTrial) -> None:
+        """Take a trial that has just reported off its actor, which is free when this returns."""
+        self._controller.pause_trial(trial, should_checkpoint=False)
+
+    def take_back(self, trial: TuneTrial) -> None:
+        """Park a trial that is queued or trains. Its actor, if it has one, is to be dismissed."""
+        if trial in self._controller._trial_to_actor:
+            self._controller.pause_trial(trial, should_checkpoint=False)
+        elif trial.status == TuneTrial.PENDING:
+            self._controller._set_trial_status(trial, TuneTrial.PAUSED)
+        if trial in self._controller._staged_trials:
+            self._controller._unstage_trial_with_resources(trial)
+        self._controller._resetting_trials.discard(trial)
+
+    def stop(self, trial: TuneTrial) -> None:
+        """End a paused trial."""
+        self._controller.stop_trial(trial)
+
+    def end(self) -> None:
+        """End the experiment in this step; segments that run are broken off."""
+        for trial in self._controller.get_trials():
+            if trial.status == TuneTrial.RUNNING and (actor := trial.temporary_state.ray_actor) is not None:
+                ray.kill(actor)
+        self._controller.search_alg.release()
+        self._controller.request_stop_experiment()
+
+    def _keep_error(self, trial: TuneTrial, exception: Exception) -> None:
+        """Tune has the scheduler look for a trial's error in a file that is a pickle."""
+        self._errors[trial] = exception
+        self._process_failure(trial, exception=exception)
+
+    def last_error(self, trial: TuneTrial) -> tuple[Exception, str]:
+        """What the trial failed of last, and a line that says so."""
+        error = self._errors[trial]
+        if isinstance(error, RayTaskError):
+            error = error.cause
+        lines = str(error).splitlines() or [""]
+        # Of a dead actor, Ray gives its name and address first.
+        line = next((line for line in lines if " because " in line and isinstance(error, RayActorError)), lines[0])
+        return error, f"{type(error).__name__}: {line[:MOST_LETTERS]}"
+
+
+def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
+    """Tune's actor manager ends the experiment on errors that it does not know, such as that of an actor which Ray
+    killed for want of memory. Told like this, it takes them all for deaths of actors."""
+
+    def told(*, exception: Exception, **whose: Any) -> None:
+        known = isinstance(exception, RayActorError | RayTaskError)
+        error = exception if known else RayActorError(error_msg=f"{type(exception).__name__}: {exception}")
+        failed(exception=error, **whose)
+
+    return told
+
+
+# Tune's PBT.
+
+
+class OwnIterationsPBT(PopulationBasedTraining):
+    """Ray's PBT without its checkpoints. A trial that takes over weights goes on counting its own iterations.
+
+    `exploit` is what the last result led to: the trial that reported, the source, and the new hyperparameters.
+    """
+
+    exploit: tuple[TuneTrial, TuneTrial, dict[str, Any]] | None = None
+
+    def forget_score(self, trial: TuneTrial) -> None:
+        """The trial is as if it had never reported."""
+        known = self._trial_state[trial]
+        known.last_score, known.last_perturbation_time, known.last_train_time = None, 0, 0
+
+    def _checkpoint_or_exploit(
+        self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]
+    ) -> None:
+        """As in Ray, but every finished segment has left a checkpoint, so no source is passed over."""
+        if trial in lower_quantile:
+            self._exploit(tune_controller, trial, random.choice(upper_quantile))
+
+    def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
+        """As in Ray, without the source's own keys and times."""
+        config, _ = self._get_new_config(trial, trial_to_clone)
+        self.exploit = trial, trial_to_clone, {key: config[key] for key in self._hyperparam_mutations}

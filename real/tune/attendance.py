@@ -1,0 +1,75 @@
+"""Which workers are there: they leave the run with their nodes, and join it again."""
+
+from collections.abc import Callable, Mapping
+
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import WorkerJoined, WorkerLeft
+from hetsched.domain.cluster import Worker, WorkerId
+from real.cluster.matching import RayNodeId
+from real.cluster.nodes import Nodes
+from real.tune.clock import Clock
+from real.tune.ports import Actors
+
+
+class Attendance:
+    """The Ray node on which each worker is that is `there`. `on_leave` is told which worker leaves."""
+
+    def __init__(
+        self,
+        workers: Mapping[WorkerId, Worker],
+        nodes: Nodes,
+        dispatcher: Dispatcher,
+        actors: Actors,
+        clock: Clock,
+        on_leave: Callable[[WorkerId], None],
+    ) -> None:
+        self.there: dict[WorkerId, RayNodeId] = {}
+        self._workers = workers
+        self._nodes = nodes
+        self._dispatcher = dispatcher
+        self._actors = actors
+        self._clock = clock
+        self._on_leave = on_leave
+
+    def begin(self) -> None:
+        """Take in the workers whose nodes are there; the log has them already."""
+        for worker in self._workers.values():
+            self._open(worker)
+
+    def watch(self, at_once: bool = False) -> bool:
+        """Look which nodes are there. Return whether any has gone or come."""
+        changed = self._nodes.look(at_once)
+        if changed:
+            self.follow()
+        return changed
+
+    def follow(self) -> None:
+        """Workers of nodes that are not there any more leave, those of nodes that are there now join."""
+        for worker, ray_node in list(self.there.items()):
+            node = self._workers[worker].node
+            if self._nodes.there.get(node) != ray_node:
+                self._leave(worker, self._nodes.absences[node])
+        for absent in [worker for worker in self._workers.values() if worker.id not in self.there]:
+            if self._open(absent):
+                self._dispatcher.record(WorkerJoined(self._clock.now(), absent))
+        self._dispatcher.commit()
+
+    def _open(self, worker: Worker) -> bool:
+        """Take the worker in, if its node is there."""
+        ray_node = self._nodes.there.get(worker.node)
+        if ray_node is None:
+            return False
+        self.there[worker.id] = ray_node
+        self._actors.open(worker.id, ray_node)
+        return True
+
+    def _leave(self, worker: WorkerId, reason: str) -> None:
+        """The worker is gone, with the segment that it ran or was to run."""
+        dispatcher, now = self._dispatcher, self._clock.now()
+        del self.there[worker]
+        for segment in [segment for segment in dispatcher.state.running.values() if segment.worker == worker]:
+            self._actors.take_back(segment.trial)
+            dispatcher.lose_segment(now, segment.trial, reason)
+        self._actors.close(worker)
+        self._on_leave(worker)
+        dispatcher.record(WorkerLeft(now, worker, reason))

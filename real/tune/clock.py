@@ -1,0 +1,39 @@
+"""The clock of a run."""
+
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """Seconds of the run: `before` it starts, those that an earlier driver has had.
+
+    It stands still between ticks, so that what the driver records in one go has one time: a replay then knows after
+    which events the policy was asked. `read` gives seconds, `sleep` waits for some.
+    """
+
+    def __init__(
+        self,
+        before: float = 0.0,
+        read: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.sleep = sleep
+        self._before = self._now = before
+        self._read = read
+        self._zero: float | None = None
+
+    def start(self) -> None:
+        self._zero = self._read()
+
+    @property
+    def started(self) -> bool:
+        return self._zero is not None
+
+    def tick(self) -> float:
+        """Look at the time anew."""
+        if self._zero is not None:
+            self._now = self._before + self._read() - self._zero
+        return self._now
+
+    def now(self) -> float:
+        return self._now

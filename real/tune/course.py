@@ -1,0 +1,112 @@
+"""How a real run begins, goes on after another driver, and ends, whoever carries its segments out."""
+
+import logging
+from collections.abc import Callable, Container, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import AnyEvent, Event, RunEnded
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.domain.cluster import NodeId, Worker
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.errors import PolicyError
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Listener, begin
+from hetsched.studies.policy_error import write_policy_error
+from hetsched.studies.resume import COMPLETED, Remembered, remember, take_up
+from real.checkpoints.generations import GENERATIONS, Checkpoints
+from real.tune.clock import Clock
+from real.tune.stopping import Stopping
+from real.tune.trial_states import best_trial
+
+logger = logging.getLogger(__name__)
+
+
+class Course(NamedTuple):
+    """A run that has begun, or goes on. `remembered` is what its policy remembers of earlier drivers."""
+
+    dispatcher: Dispatcher
+    checkpoints: Checkpoints
+    remembered: Remembered
+    stopping: Stopping
+    clock: Clock
+    log: LogWriter
+
+
+def begin_or_go_on(
+    setup: Setup,
+    strategy: Strategy,
+    seed: int,
+    experiment: Experiment,
+    past: Sequence[AnyEvent],
+    workers: Sequence[Worker],
+    nodes: Container[NodeId],
+    log: LogWriter,
+    listen: Listener | None = None,
+) -> Course:
+    """Record that the run begins or, if it has a past, that it goes on, with the workers whose `nodes` are there."""
+    if past:
+        remembered = remember(setup, strategy, seed, past)
+    else:
+        remembered = Remembered(setup.scenario.scheduling_policy(strategy), None, 0, 0.0)
+    # In memory, a state is lost with its node, and the one before it most likely, too.
+    generations = 1 if setup.scenario.checkpoints.place == "object-store" else GENERATIONS
+    checkpoints = Checkpoints(log.path.parent.resolve() / "checkpoints", generations)
+
+    def follow(state: State, event: Event) -> None:
+        checkpoints.follow(event)
+        if listen is not None:
+            listen(state, event)
+
+    dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, setup.times, log, follow)
+    if past:
+        dispatcher.remember(past)
+        checkpoints.remove_leftovers()
+        take_up(dispatcher, [worker for worker in workers if worker.node in nodes], remembered.forgot)
+    else:
+        begin(dispatcher, "ray", setup, strategy, seed, workers)
+        dispatcher.arrive(0.0, experiment, seed)
+    return Course(dispatcher, checkpoints, remembered, Stopping(log), Clock(dispatcher.state.now), log)
+
+
+def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
+    """Have what is left to train trained by `train`, and record how the run ends.
+
+    Raises what `train` raises, and what the run stopped for.
+    """
+    dispatcher, stopping = course.dispatcher, course.stopping
+    try:
+        if not dispatcher.state.finished:
+            with stopping.on_interrupt():
+                try:
+                    train()
+                finally:
+                    course.checkpoints.release()
+    except KeyboardInterrupt:  # the second, wherever it struck: as if the driver had been killed
+        course.log.drop()
+        raise
+    except BaseException as error:
+        if isinstance(error, PolicyError):
+            write_policy_error(folder, dispatcher, error)
+        dispatcher.record(RunEnded(course.clock.tick(), f"failed: {type(error).__name__}"))
+        raise
+    if dispatcher.state.finished:
+        dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))
+        _keep_the_best(course)
+    else:
+        dispatcher.record(RunEnded(course.clock.tick(), stopping.reason))
+    if stopping.error is not None:
+        raise stopping.error
+
+
+def _keep_the_best(course: Course) -> None:
+    """Delete all checkpoints but that of the trial that scores best; none if that one could not be written."""
+    best = best_trial(course.dispatcher.state).id
+    file = course.checkpoints.latest(best)
+    if file is None or file.exists():
+        course.checkpoints.keep_only(best)
+        return
+    logger.warning("checkpoint %s of trial %s, which scores best, was not written; all others are kept", file, best)

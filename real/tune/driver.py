@@ -1,0 +1,288 @@
+"""The driver of a real run: which trial trains where, from its start to its end. It knows no class of Ray's.
+
+Whoever carries the segments out calls `step` again and again, and tells what came of the actors. Actors and PBT are
+behind the protocols of `real.tune.ports`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.events import AnyEvent, SegmentEnded, TrialExploited, WorkerDraining
+from hetsched.core.trial import Segment
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import Place, TrialId
+from hetsched.errors import HetschedError
+from real.cluster.nodes import Nodes
+from real.tune.attendance import Attendance
+from real.tune.clock import Clock
+from real.tune.course import Course
+from real.tune.failures import Failures
+from real.tune.messages import Assignment, Failure, Next, SegmentResult
+from real.tune.ports import PBT, Actors
+from real.tune.recall import recall
+from real.tune.segment_times import SegmentTimes
+from real.tune.stopping import Stopping
+from real.tune.trial_states import TrialStates
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Driver:
+    """Carries out what the dispatcher's policy decides, and records what happens.
+
+    `past` are the events of earlier drivers of this run. What breaks the run is kept in `error`.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        workers: Mapping[WorkerId, Worker],
+        dispatcher: Dispatcher,
+        states: TrialStates,
+        nodes: Nodes,
+        stopping: Stopping,
+        clock: Clock,
+        actors: Actors,
+        pbt: PBT,
+        past: Sequence[AnyEvent] = (),
+    ) -> None:
+        self.error: Exception | None = None
+        self._seed = seed
+        self._dispatcher = dispatcher
+        self._states = states
+        self._nodes = nodes
+        self._stopping = stopping
+        self._clock = clock
+        self._actors = actors
+        self._pbt = pbt
+        self._past = past
+        self._attendance = Attendance(workers, nodes, dispatcher, actors, clock, self._forget)
+        self._failures = Failures(workers, nodes, self._attendance, states, stopping)
+        self._times = SegmentTimes()
+        self._to_start: list[Segment] = []
+        self._ask_policy = True
+        self._attempts = 0
+        self._attempt_of: dict[TrialId, int] = {}
+
+    # What the driver is told.
+
+    def begin(self) -> None:
+        """All trials wait, and actors can be started."""
+        self.guarded(self._attendance.begin, None)
+
+    def step(self) -> None:
+        """Time has passed: start what is decided, and see which nodes are there."""
+        self.guarded(self._step, None)
+
+    def started(self, trial: TrialId, *, fresh: bool) -> None:
+        """The worker's actor has the trial and will train what it is assigned. `fresh`: it was started for this."""
+        self.guarded(lambda: self._started(trial, fresh), None)
+
+    def ended(self, trial: TrialId, result: SegmentResult) -> Next:
+        """An actor finished a segment. Return what it is to do next."""
+        return self.guarded(lambda: self._ended(trial, result), Next.IGNORED)
+
+    def failed(self, trial: TrialId, failure: Failure) -> None:
+        """The trial's segment failed, or the actor that was to train it. The trial waits."""
+        self.guarded(lambda: self._failed(trial, failure), None)
+
+    def guarded(self, act: Callable[[], T], otherwise: T) -> T:
+        """Whatever goes wrong in an act ends the run, and nothing is done after that. The first error is kept."""
+        if self.error is not None:
+            return otherwise
+        self._clock.tick()
+        try:
+            return act()
+        except Exception as error:
+            self.error = error
+        try:
+            self._states.settle()
+        except Exception as error:
+            logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
+        self._actors.end()
+        return otherwise
+
+    # A segment, from its start to its end.
+
+    def _step(self) -> None:
+        if not self._clock.started:
+            self._go_on()
+            self._clock.start()
+        self._ask_policy |= self._attendance.watch()
+        self._states.discard()
+        self._to_start += self._decided()
+        for segment in self._to_start:
+            self._actors.start(segment.trial, segment.worker)
+        self._to_start.clear()
+        if not self._stopping.error:
+            self._check_stalled()
+        elif not self._dispatcher.state.running:
+            self._states.settle()
+            self._actors.end()
+
+    def _decided(self) -> list[Segment]:
+        """What the policy starts, if it is to be asked now."""
+        now, wake_at = self._clock.now(), self._dispatcher.wake_at
+        if self._stops_in_order():
+            return []
+        if self._ask_policy:
+            self._ask_policy = False
+            return self._carry_out(self._dispatcher.dispatch(now))
+        if wake_at is not None and now >= wake_at:
+            return self._carry_out(self._dispatcher.wake(now))
+        return []
+
+    def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
+        """Stop what the policy stops; return what it starts. The actor of the trial whose segment is just `ending`
+        stops it by itself."""
+        for trial in decided.stops:
+            self._pbt.complete(trial)
+            if trial != ending:
+                self._actors.stop(trial)
+        return [self._dispatcher.state.running[start.trial] for start in decided.starts]
+
+    def _check_stalled(self) -> None:
+        """Nothing runs and trials wait: while nodes are away, that may pass."""
+        state = self._dispatcher.state
+        if state.running or not state.ready or self._nodes.may_return:
+            return
+        if not state.workers:
+            reasons = "; ".join(self._nodes.absences.values())
+            raise HetschedError(f"no worker is left and {len(state.ready)} trials are not done: {reasons}")
+        self._dispatcher.check_stalled()
+
+    def _started(self, trial: TrialId, fresh: bool) -> None:
+        segment = self._dispatcher.state.running.get(trial)
+        if segment is None:
+            return
+        if fresh:
+            self._times.actor_is_ready(segment, self._clock.now())
+            self._states.actor_is_ready(segment.worker)
+        self._assign(segment)
+
+    def _assign(self, segment: Segment) -> None:
+        trial = self._dispatcher.state.trials[segment.trial]
+        checkpoints = self._states.checkpoints
+        total = trial.iterations + segment.iterations
+        restore = checkpoints.latest(trial.id)
+        self._attempts += 1
+        self._attempt_of[trial.id] = self._attempts
+        assignment = Assignment(
+            trial=trial.id,
+            batch_size=trial.kind.batch_size,
+            hyperparameters=dict(trial.hyperparameters),
+            seed=int(stream(self._seed, "training", trial.id).integers(2**31)),
+            iterations=segment.iterations,
+            total=total,
+            restore=restore,
+            save=checkpoints.path(trial.id, total),
+            copy=None if restore is None else checkpoints.copy(restore),
+            attempt=self._attempts,
+        )
+        self._actors.assign(assignment)
+
+    def _ended(self, trial: TrialId, result: SegmentResult) -> Next:
+        dispatcher, state, now = self._dispatcher, self._dispatcher.state, self._clock.now()
+        segment = state.running.get(trial)
+        if segment is None or self._attempt_of.get(trial) != result.attempt:
+            logger.warning("a result of trial %s came late or twice; it does not count", trial)
+            return Next.IGNORED
+        del self._attempt_of[trial]
+        self._stops_in_order()
+        self._check_place(segment, result)
+        parts = self._times.parts(segment, now, result)
+        self._states.hold(segment, self._attendance.there[segment.worker])
+        ended = SegmentEnded(now, trial, segment.worker, segment.iterations, result.accuracy, parts)
+        dispatcher.end_segment(ended, self._pbt.report)
+        self._failures.succeeded(segment, state.trials[trial])
+        self._states.discard()
+        if state.trials[trial].completed is not None:
+            self._pbt.complete(trial)
+        if state.finished:
+            self._states.settle()
+        return self._go_on_after(segment, self._carry_out(dispatcher.dispatch(now), trial))
+
+    def _go_on_after(self, segment: Segment, starts: list[Segment]) -> Next:
+        """What the actor does after a segment. Of the segments that start, its own is assigned at once."""
+        here = (segment.trial, segment.worker)
+        self._to_start += [start for start in starts if (start.trial, start.worker) != here]
+        for start in starts:
+            if (start.trial, start.worker) == here:
+                self._assign(start)
+                return Next.GOES_ON
+        if self._dispatcher.state.trials[segment.trial].completed is not None:
+            return Next.COMPLETED
+        return Next.WAITS
+
+    def _check_place(self, segment: Segment, result: SegmentResult) -> None:
+        ray_node = self._attendance.there[segment.worker]
+        if (result.worker, result.ray_node) != (segment.worker, ray_node):
+            raise HetschedError(
+                f"trial {segment.trial!r} was sent to worker {segment.worker!r} on Ray node {ray_node} and trained on "
+                f"{result.worker!r}, Ray node {result.ray_node}: this version of Ray does not place trials as expected"
+            )
+
+    # What goes wrong, and how the run ends and goes on.
+
+    def _failed(self, trial: TrialId, failure: Failure) -> None:
+        self._ask_policy = True
+        segment = self._dispatcher.state.running.get(trial)
+        if segment is None:
+            return
+        self._attempt_of.pop(trial, None)
+        self._to_start = [start for start in self._to_start if start.trial != trial]
+        self._dispatcher.lose_segment(self._clock.now(), trial, failure.reason)
+        self._states.expect_no_file(segment.worker)
+        self._failures.failed(segment, failure)
+
+    def _forget(self, worker: WorkerId) -> None:
+        """The worker is gone: nothing starts there any more."""
+        self._to_start = [segment for segment in self._to_start if segment.worker != worker]
+        self._states.forget(worker)
+        self._times.forget(worker)
+
+    def _stops_in_order(self) -> bool:
+        """Whether the run is to stop: then no worker takes anything new."""
+        if self._stopping.error is None:
+            return False
+        now = self._clock.now()
+        for worker in list(self._dispatcher.state.serving):
+            self._dispatcher.record(WorkerDraining(now, worker, now, self._stopping.reason))
+        self._dispatcher.commit()
+        return True
+
+    def _go_on(self) -> None:
+        """Bring PBT and the trials to where the log of earlier drivers ends."""
+        state = self._dispatcher.state
+        if (missing := recall(self._past, self._pbt)) is not None:
+            trial, exploit = missing
+            self._dispatcher.record(TrialExploited(self._clock.now(), trial, *exploit))
+        for known in state.trials.values():
+            self._pbt.follow_log(known.id, dict(known.hyperparameters))
+            if known.completed is not None:
+                self._pbt.complete(known.id)
+                self._actors.stop(known.id)
+        self._dispatcher.commit()
+        self._states.fall_back_from_memory()
+
+
+def driver_of(
+    course: Course,
+    place: Place,
+    seed: int,
+    workers: Sequence[Worker],
+    nodes: Nodes,
+    actors: Actors,
+    pbt: PBT,
+    past: Sequence[AnyEvent],
+) -> Driver:
+    """The driver of a run whose checkpoints are kept at this place."""
+    dispatcher, checkpoints, _, stopping, clock, log = course
+    states = TrialStates(place, checkpoints, log, dispatcher, actors, pbt, stopping, clock)
+    known = {worker.id: worker for worker in workers}
+    return Driver(seed, known, dispatcher, states, nodes, stopping, clock, actors, pbt, past)

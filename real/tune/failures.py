@@ -1,0 +1,90 @@
+"""What a failed segment means: for its trial, for the node on which it ran, and for the run."""
+
+from collections.abc import Mapping
+
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
+from hetsched.errors import HetschedError, InputError
+from real.checkpoints.generations import damage
+from real.cluster.nodes import Nodes
+from real.tune.attendance import Attendance
+from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
+from real.tune.messages import Failure, What
+from real.tune.stopping import Stopping
+from real.tune.trial_states import TrialStates
+
+
+class Failures:
+    """Finds whose fault it is that a segment failed, and sees to the consequences."""
+
+    def __init__(
+        self,
+        workers: Mapping[WorkerId, Worker],
+        nodes: Nodes,
+        attendance: Attendance,
+        states: TrialStates,
+        stopping: Stopping,
+    ) -> None:
+        self._workers = workers
+        self._nodes = nodes
+        self._attendance = attendance
+        self._states = states
+        self._stopping = stopping
+        self._counts = Blame()
+
+    def succeeded(self, segment: Segment, trial: Trial) -> None:
+        """The segment of this trial was finished."""
+        self._counts.succeeded(trial.id, self._workers[segment.worker].node, trial.iterations)
+
+    def failed(self, segment: Segment, failure: Failure) -> None:
+        """The segment failed and is lost already.
+
+        Raises InputError for a failure that every other attempt would repeat, HetschedError for a trial that failed too
+        often.
+        """
+        trial, node = segment.trial, self._workers[segment.worker].node
+        if self._stopping.is_for(failure.cause):
+            return
+        if isinstance(failure.cause, InputError):
+            raise failure.cause
+        if (lost := self._lost_checkpoint(trial, failure)) is not None:
+            self._states.fall_back(trial, lost)
+            self._counts.lost_checkpoint(trial)
+        elif self._lost_with_node(segment.worker, failure):
+            return
+        else:
+            self._counts.failed(trial, node)
+        if (failures := self._counts.failures(trial)) > MAX_FAILURES:
+            raise HetschedError(f"trial {trial!r} failed {failures} times, at last with: {failure.reason}")
+        if self._counts.strikes(node) >= STRIKES:
+            self._set_aside(node, f"{STRIKES} segments in a row failed there, the last of {trial}: {failure.reason}")
+
+    def _lost_checkpoint(self, trial: TrialId, failure: Failure) -> str | None:
+        """What is wrong with the file that the trial goes on from; None if nothing is."""
+        file = self._states.checkpoints.latest(trial)
+        if failure.what is not What.CHECKPOINT or file is None or (wrong := damage(file)) is None:
+            return None
+        return f"checkpoint {file}: {wrong}"
+
+    def _lost_with_node(self, worker: WorkerId, failure: Failure) -> bool:
+        """Whether the worker's actor is lost with its node, rather than for a reason of its own.
+
+        Of an actor that dies on a node that lives, the node tells. Where nobody tells, the node is in doubt: Ray may
+        take a minute to miss it, and until then would try to start actors there.
+        """
+        if failure.what not in (What.ACTOR, What.CONNECTION):
+            return False
+        self._attendance.watch(at_once=True)
+        if worker not in self._attendance.there:
+            return True
+        if failure.what is not What.CONNECTION:
+            return False
+        self._nodes.doubt(self._workers[worker].node)
+        self._attendance.follow()
+        return True
+
+    def _set_aside(self, node: NodeId, reason: str) -> None:
+        self._counts.forgive(node)
+        self._nodes.set_aside(node, reason)
+        self._attendance.follow()

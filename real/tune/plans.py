@@ -1,0 +1,82 @@
+"""What a scenario asks of a real run: its one experiment, and a plan for every worker."""
+
+from collections import Counter
+from pathlib import Path
+
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import Setup
+from real.training.data import DATASETS
+from real.training.models import MODELS, load_models
+from real.training.training import Settings
+from real.tune.actor import Plan
+
+
+def only_experiment(setup: Setup) -> Experiment:
+    """The experiment of the scenario. Raises InputError, naming the key, for what a real run cannot carry out."""
+    load_models(_path(setup.scenario.real.model_file))
+    experiments = setup.workload.experiments
+    if len(experiments) > 1:
+        raise InputError(
+            f"workload.experiments: a real run carries out one experiment, the scenario has {len(experiments)}: "
+            f"{', '.join(experiment.id for experiment in experiments)}; leave one, or simulate"
+        )
+    [experiment] = experiments
+    if not experiment.evaluation_images:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.evaluation_images: a real run needs at least 1 to score"
+        )
+    if experiment.arrival_s > 0:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.arrival_s: a real run begins when its experiment arrives; set it to "
+            "0, or simulate"
+        )
+    if experiment.gang > 1:
+        raise InputError(
+            f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
+            f"{experiment.gang}; set gang = 1, or simulate"
+        )
+    for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, DATASETS)):
+        if word not in known:
+            key = f"workload.experiments.{experiment.id}.{field}"
+            raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+    return experiment
+
+
+def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
+    """Every worker's plan. Workers on one host take its cores in turn; without an address all share this host.
+
+    Raises InputError for a paced worker whose step time the profile does not know.
+    """
+    settings = Settings(
+        experiment.model,
+        experiment.dataset,
+        max(experiment.batch_sizes),
+        _path(setup.scenario.real.data_dir),
+        experiment.train_images,
+        experiment.evaluation_images,
+        _path(setup.scenario.real.model_file),
+        setup.scenario.real.augment,
+        tuple(setup.scenario.real.speed_ups),
+    )
+    hosts = {node.id: node.address or node.id for node in setup.cluster}
+    taken: Counter[str | None] = Counter()
+    plans = {}
+    for worker in workers:
+        pace_s = None
+        if worker.pace is not None:
+            known = {kind: setup.times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
+            if None in known.values():
+                profiled_workers(setup, strategy)
+            pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
+        host = None if setup.scenario.real.address is None else hosts[worker.node]
+        plans[worker.id] = Plan(worker, settings, taken[host], pace_s, setup.scenario.checkpoints.place)
+        taken[host] += max(worker.cores, 1)
+    return plans
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)

@@ -1,0 +1,139 @@
+"""The Ray backend: carries a whole run out on Ray Tune."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ray import tune
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
+from ray.tune.error import TuneError
+
+from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.resume import check_resumable, take_log, workers_of
+from real.cluster import ray_cluster
+from real.cluster.nodes import Nodes
+from real.cluster.ray_probe import RayProbe
+from real.tune.actor import SegmentTrainable
+from real.tune.course import Course, begin_or_go_on, carry_out
+from real.tune.driver import Driver, driver_of
+from real.tune.pbt import RayPBT
+from real.tune.plans import only_experiment, plans_of
+from real.tune.scheduler import DispatchingScheduler, OnTrialStart, Population
+from real.tune.tensorboard import TensorBoard
+from real.tune.tune_actors import TuneActors
+
+ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all; TensorBoard's is asked for
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # KeyboardInterrupt is handled here
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's own snapshots would only cost time
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints even when it is told not to
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+def run(
+    setup: Setup,
+    strategy: Strategy,
+    seed: int,
+    folder: Path,
+    listen: Listener | None = None,
+) -> Outcome:
+    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend`.
+
+    Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
+    what it takes to start Ray is not.
+
+    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`.
+
+    Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
+
+    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot be run here, PolicyError if the policy
+    fails, and HetschedError if a trial keeps failing, Ray does, or the disk is full.
+    """
+    experiment = only_experiment(setup)
+    path = folder / LOG_NAME
+    with _sole_driver(path):
+        past = take_log(path)
+        check_resumable(path, past, strategy, seed, experiment)
+        known = {node.id for node in setup.cluster}
+        workers = [worker for worker in workers_of(past) if worker.node in known] or setup.workers(strategy)
+        plans = plans_of(setup, strategy, experiment, workers)
+        os.environ.update(ENVIRONMENT)
+        ray_nodes = ray_cluster.connect(setup.cluster, setup.scenario.real.address, some_may_lack=bool(past))
+        with LogWriter(path) as log:
+            course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listen)
+            actors, pbt = TuneActors(plans), RayPBT(experiment, seed)
+            nodes = Nodes(setup.cluster, ray_nodes, RayProbe(setup.cluster))
+            driver = driver_of(course, setup.scenario.checkpoints.place, seed, workers, nodes, actors, pbt, past)
+            scheduler = DispatchingScheduler(driver, actors)
+
+            def train() -> None:
+                _fit(_tuner(scheduler, experiment, folder.resolve(), setup.scenario.real.tensorboard), driver, course)
+
+            try:
+                carry_out(course, folder, train)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) or error is course.stopping.error:
+                    ray_cluster.close()  # with all actors, which Tune leaves behind
+                raise
+    dispatcher, remembered = course.dispatcher, course.remembered
+    decisions, decision_s = dispatcher.decisions + remembered.decisions, dispatcher.decision_s + remembered.decision_s
+    return Outcome(dispatcher.state, decisions, decision_s)
+
+
+@contextmanager
+def _sole_driver(log: Path) -> Iterator[None]:
+    """Raise InputError if another process carries the run of this log out. However that ends, the lock goes with it."""
+    with log.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{log}: another process is carrying this run out") from error
+        yield
+
+
+def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path, tensorboard: bool) -> tune.Tuner:
+    """Tune, for the whole population, with its files under `folder/tune`."""
+    return tune.Tuner(
+        SegmentTrainable,
+        param_space={"trial": tune.grid_search(experiment.trial_ids())},
+        tune_config=TuneConfig(
+            scheduler=scheduler, search_alg=Population(), reuse_actors=True, trial_dirname_creator=_trial_name
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=str(folder),
+            callbacks=[OnTrialStart(scheduler), *([TensorBoard()] if tensorboard else [])],
+            failure_config=FailureConfig(max_failures=-1),  # the driver counts them
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+
+
+def _fit(tuner: tune.Tuner, driver: Driver, course: Course) -> None:
+    """Let Tune run the population to its end."""
+    try:
+        tuner.fit()
+    except Exception as error:
+        if driver.error is not None:
+            raise driver.error from error
+        if isinstance(error, TuneError):
+            raise HetschedError(f"Ray Tune failed: {str(error).strip().rpartition(chr(10))[2]}") from error
+        raise
+    if driver.error is not None:
+        raise driver.error
+    if not course.dispatcher.state.finished and course.stopping.error is None:
+        raise HetschedError("Ray Tune ended before every trial was completed")
+
+
+def _trial_name(trial: tune.experiment.Trial) -> str:
+    return str(trial.config["trial"])

@@ -1,0 +1,126 @@
+"""The scheduler that Tune asks: it tells the driver what happened, and Tune what the driver wants.
+
+Every trial is parked at PAUSED until the driver starts it on a worker, and every worker's actor is kept from its first
+segment to the end of the run. The driver stays in this process: Tune pickles the scheduler, which leaves it out.
+"""
+
+from typing import Any
+
+import msgspec
+from ray import tune
+from ray.exceptions import ActorUnavailableError, RayActorError
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import BasicVariantGenerator
+
+from hetsched.domain.workload import TrialId
+from real.training.training import CheckpointError
+from real.tune.driver import Driver
+from real.tune.messages import Failure, Next, SegmentResult, What
+from real.tune.tune_actors import TuneActors
+
+
+class DispatchingScheduler(FIFOScheduler):
+    """Passes the hooks of Tune on to the driver."""
+
+    def __init__(self, driver: Driver, actors: TuneActors) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._driver = driver
+        self._actors = actors
+        self._known: set[TuneTrial] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Tune has a new trial, or has queued one again that failed."""
+        if not self._known:
+            self._actors.attach(tune_controller)
+            self._driver.begin()
+        if trial in self._known:
+            self._driver.guarded(lambda: self._actors.park(trial), None)
+            return
+        self._known.add(trial)
+        self._actors.add(_ours(trial), trial)
+        trial.init_local_path()
+        trial.set_status(TuneTrial.PAUSED)  # before Tune files it, so that it does not start by itself
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
+        self._driver.step()
+
+    def on_started(self, trial: TuneTrial) -> None:
+        """The actor of a queued trial is ready; it is told to train right after this."""
+        self._driver.started(_ours(trial), fresh=self._actors.is_fresh(_ours(trial)))
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        """The actor of the trial has finished a segment."""
+        decoded = self._driver.guarded(lambda: msgspec.convert(result, SegmentResult), None)
+        after = Next.IGNORED if decoded is None else self._driver.ended(_ours(trial), decoded)
+        if after is Next.WAITS:
+            self._driver.guarded(lambda: self._actors.pause(_ours(trial)), None)
+        decisions = {Next.GOES_ON: TrialScheduler.CONTINUE, Next.COMPLETED: TrialScheduler.STOP}
+        return decisions.get(after, TrialScheduler.NOOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """The trial failed, in training or because its actor did. Tune queues it again right after this."""
+        failure = self._driver.guarded(lambda: _failure(*self._actors.last_error(trial)), None)
+        if failure is not None:
+            self._driver.failed(_ours(trial), failure)
+
+
+def _ours(trial: TuneTrial) -> TrialId:
+    return TrialId(trial.config["trial"])
+
+
+def _failure(cause: Exception, reason: str) -> Failure:
+    what = What.TRAINING
+    if isinstance(cause, CheckpointError):
+        what = What.CHECKPOINT
+    elif isinstance(cause, ActorUnavailableError):
+        what = What.CONNECTION
+    elif isinstance(cause, RayActorError):
+        what = What.ACTOR
+    return Failure(what, cause, reason)
+
+
+class OnTrialStart(tune.Callback):
+    """Tells the scheduler when an actor is ready, which Tune tells callbacks only."""
+
+    def __init__(self, scheduler: DispatchingScheduler) -> None:
+        self._scheduler = scheduler
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: TuneTrial, **info: Any) -> None:
+        """The actor of the trial is ready."""
+        self._scheduler.on_started(trial)
+
+
+class Population(BasicVariantGenerator):
+    """Generates one Tune trial for each of ours, and counts as finished when every one of them is.
+
+    While it is not, Tune keeps the actor of a paused trial for the next one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waited_for: set[str] = set()
+
+    def next_trial(self) -> TuneTrial | None:
+        """The next trial for Tune, None when it has all."""
+        trial: TuneTrial | None = super().next_trial()  # type: ignore[no-untyped-call]
+        if trial is not None:
+            self._waited_for.add(trial.trial_id)
+        return trial
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The trial has ended."""
+        super().on_trial_complete(trial_id, result, error)
+        self._waited_for.discard(trial_id)
+
+    def is_finished(self) -> bool:
+        """Whether nothing is left to generate or to wait for."""
+        return bool(super().is_finished()) and not self._waited_for
+
+    def release(self) -> None:
+        """Wait for no trial any more."""
+        self._waited_for.clear()

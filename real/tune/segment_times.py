@@ -1,0 +1,43 @@
+"""Where the seconds of a segment went."""
+
+from hetsched.core.events import Parts
+from hetsched.core.trial import Segment
+from hetsched.domain.cluster import WorkerId
+from real.tune.messages import SegmentResult
+
+
+class SegmentTimes:
+    """Splits a segment's seconds into parts, from what its actor reports and when the driver heard what."""
+
+    def __init__(self) -> None:
+        self._start_up_s: dict[WorkerId, float] = {}
+        self._ended: dict[WorkerId, float] = {}
+
+    def actor_is_ready(self, segment: Segment, now: float) -> None:
+        """The worker's actor was started for this segment."""
+        self._start_up_s[segment.worker] = now - segment.time
+
+    def forget(self, worker: WorkerId) -> None:
+        """The worker is gone, and its actor with it."""
+        self._start_up_s.pop(worker, None)
+
+    def parts(self, segment: Segment, now: float, result: SegmentResult) -> Parts:
+        """The parts of a segment that ends now. What neither start-up nor the actor accounts for is dispatch.
+
+        A segment that was decided on when the one before on its worker ended waits until that one's state is handed
+        over, which is part of saving.
+        """
+        worker, checkpoint_s = segment.worker, result.checkpoint_s
+        if segment.time == self._ended.get(worker):
+            checkpoint_s += result.hand_over_s
+        self._ended[worker] = now
+        start_up_s = self._start_up_s.pop(worker, 0.0)
+        known_s = start_up_s + result.restore_s + result.train_s + result.evaluate_s + checkpoint_s
+        return Parts(
+            start_up_s=start_up_s,
+            restore_s=result.restore_s,
+            train_s=result.train_s,
+            evaluate_s=result.evaluate_s,
+            checkpoint_s=checkpoint_s,
+            dispatch_s=max(0.0, now - segment.time - known_s),
+        )

@@ -1,0 +1,161 @@
+"""Where the states of trials are: held in memory, written behind, fallen back from, and saved when the run ends."""
+
+import logging
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import CheckpointLost
+from hetsched.core.log import LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import Place, TrialId
+from real.checkpoints.generations import Checkpoints
+from real.checkpoints.snapshot import Copy
+from real.cluster.matching import RayNodeId
+from real.tune.clock import Clock
+from real.tune.ports import PBT, Actors
+from real.tune.stopping import Stopping
+
+logger = logging.getLogger(__name__)
+
+SETTLE_S = 30.0
+"""How long all workers together may take, when the run ends, to complete the files that they write, and then again to
+write the states that are in memory only, in seconds."""
+
+LOOK_S = 0.02
+"""How often the driver then looks whether the files are there, in seconds."""
+
+
+class TrialStates:
+    """Keeps log, object stores and files in step: the log never tells of a state that a trial could not go on from."""
+
+    def __init__(
+        self,
+        place: Place,
+        checkpoints: Checkpoints,
+        log: LogWriter,
+        dispatcher: Dispatcher,
+        actors: Actors,
+        pbt: PBT,
+        stopping: Stopping,
+        clock: Clock,
+    ) -> None:
+        self.checkpoints = checkpoints
+        self._place = place
+        self._log = log
+        self._dispatcher = dispatcher
+        self._actors = actors
+        self._pbt = pbt
+        self._stopping = stopping
+        self._clock = clock
+        self._with_actor: dict[WorkerId, None] = {}
+        self._writing: dict[WorkerId, Path] = {}
+
+    def actor_is_ready(self, worker: WorkerId) -> None:
+        """The worker has an actor, which can write files."""
+        self._with_actor[worker] = None
+
+    def forget(self, worker: WorkerId) -> None:
+        """The worker is gone, and its actor with it."""
+        self._with_actor.pop(worker, None)
+        self.expect_no_file(worker)
+
+    def expect_no_file(self, worker: WorkerId) -> None:
+        """The file that the worker's actor was writing may never be complete."""
+        self._writing.pop(worker, None)
+
+    def hold(self, segment: Segment, ray_node: RayNodeId) -> None:
+        """Have the state that the segment ended in put into the object store of its node.
+
+        If its file is written behind, the log says that the segment has ended only when that is complete.
+        """
+        if self._place == "storage":
+            return
+        total = self._dispatcher.state.trials[segment.trial].iterations + segment.iterations
+        path = self.checkpoints.path(segment.trial, total)
+        self.checkpoints.hold(path, Copy(self._actors.snapshot(segment.trial), ray_node))
+        if self._place == "both":
+            self._writing[segment.worker] = path  # the file before it is complete: a worker writes one at a time
+            self._log.hold(lambda: self._is_written(segment.worker, path))
+
+    def _is_written(self, worker: WorkerId, path: Path) -> bool:
+        """Whether the worker's file is there, or not to be expected any more."""
+        if self._writing.get(worker) == path and path.exists():
+            del self._writing[worker]
+        return self._writing.get(worker) != path
+
+    def discard(self) -> None:
+        """Delete files that the log on the disk needs no more."""
+        self._log.commit()
+        if not self._log.holds():
+            self.checkpoints.discard()
+
+    def fall_back(self, trial: TrialId, reason: str) -> None:
+        """The trial's latest state is lost: it goes on from the one before. PBT forgets its score, as in simulation."""
+        before = self.checkpoints.before(trial)
+        iterations, score = (0, None) if before is None else (before.iterations, before.score)
+        logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
+        self._dispatcher.record(CheckpointLost(self._clock.now(), trial, iterations, score, reason))
+        self._dispatcher.commit()
+        self.discard()
+        self._pbt.forget_score(trial)
+
+    def fall_back_from_memory(self) -> None:
+        """States that were in memory only are gone with the process that went on with the run before."""
+        unfinished = {trial.id for trial in self._dispatcher.state.ready}
+        while lost := [trial for trial in self.checkpoints.missing() if trial in unfinished]:
+            for trial in lost:
+                path = self.checkpoints.latest(trial)
+                self.fall_back(trial, f"checkpoint {path}: it was in memory only")
+
+    def settle(self) -> None:
+        """The run ends, and its actors with it: what is still wanted goes to storage before.
+
+        A full disk stops the run. Whatever else goes wrong is a warning: a state that is lost with the actors will be
+        missed when it is needed.
+        """
+        if self._place == "storage":
+            return
+        busy = {segment.worker for segment in self._dispatcher.state.running.values()}
+        idle = [worker for worker in self._with_actor if worker not in busy]
+        able = self._await([(worker, self._actors.flush(worker)) for worker in idle])
+        self._await(self._write_what_is_missing(able or list(self._with_actor)))
+        for _ in range(round(SETTLE_S / LOOK_S)):
+            if not self._log.holds():  # files of workers that train meanwhile
+                break
+            self._clock.sleep(LOOK_S)
+
+    def _await(self, written: list[tuple[WorkerId, Any]]) -> list[WorkerId]:
+        """Wait for workers that write, all together. Returns those that could."""
+        causes = self._actors.outcomes([answer for _, answer in written], SETTLE_S)
+        able = []
+        for (worker, _), cause in zip(written, causes, strict=True):
+            if cause is None:
+                able.append(worker)
+                continue
+            path = self._writing.pop(worker, None)
+            if not self._stopping.is_for(cause) and path is not None:
+                logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
+        return able
+
+    def _write_what_is_missing(self, workers: list[WorkerId]) -> list[tuple[WorkerId, Any]]:
+        """Have these workers write what is in memory only: at the end of the run the weights that score best, else
+        every trial's. Returns who will answer."""
+        state, expected = self._dispatcher.state, set(self._writing.values())
+        wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
+        if state.finished:
+            best = best_trial(state).id
+            wanted = {trial: path for trial, path in wanted.items() if trial == best}
+        answers = []
+        for path, worker in zip(dict.fromkeys(wanted.values()), cycle(workers), strict=False):
+            if (copy := self.checkpoints.copy(path)) is not None:
+                answers.append((worker, self._actors.write(worker, copy, path)))
+        return answers
+
+
+def best_trial(state: State) -> Trial:
+    """The trial that scores best now, whose weights outlive the run."""
+    return max(state.trials.values(), key=lambda trial: trial.score or 0.0)

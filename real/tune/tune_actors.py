@@ -1,0 +1,134 @@
+"""Tune's trials and Ray's actors, as the driver's orders move them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.exceptions import RayError, RayTaskError
+from ray.tune.experiment import Trial as TuneTrial
+
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import TrialId
+from real.checkpoints.snapshot import Copy
+from real.cluster.matching import RayNodeId
+from real.ray_internals import TuneInternals
+from real.tune.actor import Plan
+from real.tune.messages import Assignment
+
+
+class WorkerPlacement(tune.PlacementGroupFactory):
+    """The resources of one worker, on its node.
+
+    Tune keeps actors by their placement, so that of two workers differs even if they are alike and on one node, and so
+    does that of a worker whose node has died and come back.
+    """
+
+    def __init__(self, plan: Plan, ray_node: RayNodeId) -> None:
+        worker = plan.worker
+        self._key = worker.id, ray_node
+        super().__init__(
+            [{"CPU": worker.cores, "GPU": worker.gpu_share}],
+            bundle_label_selector=[{"ray.io/node-id": ray_node}],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WorkerPlacement) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+class TuneActors:
+    """See `real.tune.ports.Actors`. Tune has one trial per trial of ours; `add` tells which."""
+
+    def __init__(self, plans: Mapping[WorkerId, Plan]) -> None:
+        self._plans = plans
+        self._trials: dict[TrialId, TuneTrial] = {}
+        self._placements: dict[WorkerId, WorkerPlacement] = {}
+        self._worker_of: dict[TrialId, WorkerId] = {}
+        self._handles: dict[WorkerId, Any] = {}
+
+    def attach(self, controller: Any) -> None:
+        """Tune has made its controller, which exists once per run."""
+        self._tune = TuneInternals(controller)
+
+    def add(self, identifier: TrialId, trial: TuneTrial) -> None:
+        """This is Tune's trial for that of ours."""
+        self._trials[identifier] = trial
+
+    def park(self, trial: TuneTrial) -> None:
+        """Tune has queued a trial again that failed: it waits until the driver starts it."""
+        self._tune.park(trial)
+
+    def last_error(self, trial: TuneTrial) -> tuple[Exception, str]:
+        """What the trial failed of last, and a line that says so."""
+        return self._tune.last_error(trial)
+
+    def is_fresh(self, trial: TrialId) -> bool:
+        """Whether the actor that has the trial was started for it. To be asked once, when the actor is ready."""
+        worker, handle = self._worker_of[trial], self._handle(trial)
+        before, self._handles[worker] = self._handles.get(worker), handle
+        return bool(before != handle)
+
+    def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
+        """See the protocol, as for all that follows."""
+        placement = self._placements[worker] = WorkerPlacement(self._plans[worker], ray_node)
+        self._tune.keep_warm(placement)
+
+    def close(self, worker: WorkerId) -> None:
+        self._tune.dismiss(self._placements.pop(worker))
+        self._handles.pop(worker, None)
+
+    def start(self, trial: TrialId, worker: WorkerId) -> None:
+        tuned = self._trials[trial]
+        self._worker_of[trial] = worker
+        tuned.set_config({**tuned.config, "plan": self._plans[worker]})
+        self._tune.start(tuned, self._placements[worker])
+
+    def assign(self, assignment: Assignment) -> None:
+        self._handle(assignment.trial).assign.remote(assignment)
+
+    def pause(self, trial: TrialId) -> None:
+        self._tune.pause(self._trials[trial])
+
+    def take_back(self, trial: TrialId) -> None:
+        self._tune.take_back(self._trials[trial])
+
+    def stop(self, trial: TrialId) -> None:
+        self._tune.stop(self._trials[trial])
+
+    def snapshot(self, trial: TrialId) -> Any:
+        actor = self._handle(trial)
+        reference = actor.snapshot.remote()
+        actor.handed_over.remote()
+        return reference
+
+    def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
+        return self._handles[worker].write.remote(copy, path)
+
+    def flush(self, worker: WorkerId) -> Any:
+        return self._handles[worker].flush.remote()
+
+    def outcomes(self, answers: Sequence[Any], timeout_s: float) -> list[Exception | None]:
+        ray.wait(list(answers), num_returns=len(answers), timeout=timeout_s, fetch_local=False) if answers else None
+        return [_outcome(answer) for answer in answers]
+
+    def end(self) -> None:
+        self._tune.end()
+
+    def _handle(self, trial: TrialId) -> Any:
+        return self._trials[trial].temporary_state.ray_actor
+
+
+def _outcome(answer: Any) -> Exception | None:
+    """What a call that was waited for failed of, or that there is no answer yet."""
+    try:
+        ray.get(answer, timeout=0)
+    except RayTaskError as error:
+        cause: Exception = error.cause
+        return cause
+    except RayError as error:
+        return error
+    return None

@@ -1,0 +1,354 @@
+"""The driver of real runs against a fake Tune that starts actors late, loses, delays and repeats messages, kills
+workers, nodes and the driver, damages files and fills the disk. Whatever happens, the log adds up and the run ends."""
+
+import logging
+import random
+import shutil
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+pytest.importorskip("torch")  # what keeps snapshots imports it
+
+from hetsched.core.events import (
+    AnyEvent,
+    CheckpointLost,
+    Event,
+    RunResumed,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialCompleted,
+    TrialExploited,
+)
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.state import State, replay
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import NodeId
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
+from hetsched.errors import HetschedError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.tables import CheckpointsTable
+from hetsched.studies.resume import check_resumable, take_log, workers_of
+from real.cluster.nodes import Nodes
+from real.tune.clock import Clock
+from real.tune.course import begin_or_go_on, carry_out
+from real.tune.driver import driver_of
+from real.tune.ports import Exploit
+from sim.pbt import PopulationBasedTraining
+from tests.conftest import make_scenario
+from tests.real.fake_tune import FakeTune, FullableLog, KilledError, Node, World, start_node
+
+STRATEGIES = [
+    "fusion+fifo",
+    "fusion+least-progress",
+    "sliced+asha",
+    "fusion+pbt-sync",
+    "sliced+gavel-las",
+    "sliced+era",
+]
+PLACES = ["storage", "both", "object-store"]
+INTERVAL = 3
+DRIVERS_WITH_FAULTS, MOST_DRIVERS, MOST_STEPS = 6, 40, 20_000
+
+
+class SimulatedPBT:
+    """The simulator's PBT behind the protocol of the driver: it draws what Ray's would, and needs no Ray."""
+
+    def __init__(self, experiment: Experiment, seed: int) -> None:
+        kept: Any = SimpleNamespace(trials={})
+        self._trials: dict[TrialId, Trial] = kept.trials
+        for number, (trial, hyperparameters) in enumerate(experiment.initial_hyperparameters(seed).items()):
+            self._trials[trial] = Trial(trial, number, experiment.id, experiment.kind(number), hyperparameters, 0.0)
+        assert experiment.pbt is not None
+        self._pbt = PopulationBasedTraining(experiment, experiment.pbt, kept, random.Random(seed))
+
+    def report(self, trial: Trial) -> Exploit | None:
+        self._trials[trial.id] = trial
+        exploit = self._pbt.perturb(trial)
+        if exploit is not None:
+            self.follow_log(trial.id, exploit[1])
+        return exploit
+
+    def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
+        self._trials[trial] = replace(self._trials[trial], hyperparameters=hyperparameters)
+
+    def forget_score(self, trial: TrialId) -> None:
+        self._pbt.forget(trial)
+
+    def complete(self, trial: TrialId) -> None:
+        self._pbt.forget(trial)
+
+
+def some_scenario(rng: random.Random) -> tuple[Scenario, Strategy]:
+    nodes = [{"name": f"n{number}", "cores": rng.randint(1, 2)} for number in range(rng.randint(1, 3))]
+    scenario = make_scenario(
+        nodes,
+        population=rng.randint(2, 5),
+        stop_iterations=rng.choice([6, 10, 12]),
+        search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
+        pbt={"perturbation_interval": INTERVAL, "quantile_fraction": rng.choice([0.25, 0.5])},
+    )
+    place: Any = rng.choice(PLACES)
+    return scenario.replace(checkpoints=CheckpointsTable(place=place)), parse_strategy(rng.choice(STRATEGIES))
+
+
+class RunUnderTest:
+    """A run, from its first driver to the one that completes it."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.rng = random.Random(seed)
+        self.seed, self.folder = seed, folder
+        self.scenario, self.strategy = some_scenario(self.rng)
+        self.place = self.scenario.checkpoints.place
+        [self.experiment] = self.scenario.workload_spec().experiments
+        self.world = World(self.rng, {})
+        for node in self.scenario.cluster_spec():
+            self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
+        self.drivers = self.kills = self.steps = 0
+
+    def to_its_end(self) -> None:
+        while not self._complete():
+            assert self.drivers < MOST_DRIVERS, "it never ends"
+            self.drivers += 1
+            self.world.faults = self.drivers <= DRIVERS_WITH_FAULTS
+            self.world.disk_full = False
+            self._one_driver()
+
+    def _complete(self) -> bool:
+        path = self.folder / LOG_NAME
+        return path.exists() and any(b'"run-ended"' in line and b'"completed"' in line for line in path.open("rb"))
+
+    def _one_driver(self) -> None:
+        self.world.store.clear()  # it belongs to the driver
+        path = self.folder / LOG_NAME
+        try:
+            past = take_log(path)
+            with FullableLog(path, self.world) as log:
+                try:
+                    self._drive(past, log)
+                except KilledError:
+                    log.drop()
+                    raise
+        except KilledError:
+            self.kills += 1
+            if self.rng.random() < 0.3:
+                with path.open("ab") as file:
+                    file.write(b'{"event":"segment-')
+        except (HetschedError, OSError) as error:
+            words = str(error)
+            assert self.world.faults and any(w in words for w in ("No space left", " failed ", "no worker is left")), (
+                words
+            )
+
+    def _drive(self, past: Sequence[AnyEvent], log: FullableLog) -> None:
+        check_resumable(log.path, past, self.strategy, self.seed, self.experiment)
+        workers = workers_of(past) or self.scenario.workers(self.strategy)
+        fake = FakeTune(self.world, workers, self.place, self.experiment.trial_ids())
+        there = self._nodes_there(fake, bool(past))
+        clock = Clock(0.0, self.world.time, fake.sleep)
+        course = begin_or_go_on(
+            self.scenario,
+            self.strategy,
+            self.seed,
+            self.experiment,
+            past,
+            workers,
+            there,
+            log,
+            self._killing_listener(),
+        )
+        clock = Clock(course.clock.now(), self.world.time, fake.sleep)
+        course = course._replace(clock=clock)
+        nodes = Nodes(self.scenario.cluster_spec(), there, fake, self.world.time)
+        pbt = SimulatedPBT(self.experiment, self.seed)
+        driver = driver_of(course, self.place, self.seed, workers, nodes, fake, pbt, past)
+
+        def train() -> None:
+            fake.run(driver, self._faults)
+            if driver.error is not None:
+                raise driver.error
+            assert course.dispatcher.state.finished or course.stopping.error is not None, "it ended before its time"
+
+        carry_out(course, self.folder, train)
+
+    def _nodes_there(self, fake: FakeTune, may_lack: bool) -> dict[NodeId, Any]:
+        """Nodes that died may be missing for a run that goes on, and are started later."""
+        for node in self.world.nodes.values():
+            node.hung_until = 0.0
+            if not (may_lack and self.world.faults) or len(self.world.nodes) == 1:
+                start_node(self.world, node)
+            elif not node.alive:
+                node.seen = False
+                fake.later(5.0, lambda node=node: start_node(self.world, node))
+        if not any(node.alive for node in self.world.nodes.values()):
+            start_node(self.world, next(iter(self.world.nodes.values())))
+        return {node.id: node.ray_node for node in self.world.nodes.values() if node.alive}
+
+    def _killing_listener(self) -> Any:
+        """The driver is killed at some event, or at none."""
+        left = self.rng.randrange(60) if self.world.faults and self.rng.random() < 0.5 else -1
+
+        def listen(state: State, event: Event) -> None:
+            nonlocal left
+            if left == 0:
+                raise KilledError
+            left -= 1
+
+        return listen
+
+    def _faults(self, fake: FakeTune) -> None:
+        self.steps += 1
+        assert self.steps < MOST_STEPS, "it hangs"
+        if not self.world.faults or self.rng.random() > 0.02:
+            return
+        kind = self.rng.choice(["worker", "worker", "node", "hang", "damage", "disk", "driver"])
+        if kind == "worker":
+            fake.kill_worker(self.rng.choice(self.scenario.workers(self.strategy)).id)
+        elif kind == "node":
+            fake.kill_node(self.rng.choice(list(self.world.nodes)))
+        elif kind == "hang":
+            fake.hang_node(self.rng.choice(list(self.world.nodes)))
+        elif kind == "damage":
+            self._damage_a_file()
+        elif kind == "disk":
+            self.world.disk_full = True
+            self.world.filled += 1
+        else:
+            raise KilledError
+
+    def _damage_a_file(self) -> None:
+        files = sorted(self.folder.glob("checkpoints/*.pt"))
+        if files:
+            self.world.damaged += 1
+            file = self.rng.choice(files)
+            file.write_bytes(file.read_bytes()[:20])
+
+
+def check(run: RunUnderTest) -> None:
+    """What must hold of every run that was completed, whatever went wrong on the way."""
+    events = list(read_log(run.folder / LOG_NAME))
+    final = replay(events)
+    assert final.ended == "completed"
+    assert all(trial.completed is not None for trial in final.trials.values())
+    check_log(events)
+    check_waste(run, events)
+    lost = sum(isinstance(event, CheckpointLost) for event in events)
+    if run.place == "storage":
+        assert lost <= 2 * run.world.damaged, "a checkpoint is lost, and nobody damaged it"
+    elif run.place == "both":
+        reasons = run.world.damaged + run.world.deaths + run.world.filled
+        assert not lost or reasons, "a checkpoint is lost for no reason"
+    files = [path.name for path in (run.folder / "checkpoints").iterdir()]
+    best = max(final.trials.values(), key=lambda trial: trial.score or 0.0)
+    if f"{best.id}-{best.iterations}.pt" not in files:
+        killed_before_it_was_written = run.kills and (run.place == "object-store" or run.world.deaths)
+        assert run.world.stores_lost or run.world.filled or killed_before_it_was_written, "the best weights are gone"
+    else:
+        assert len(files) == 1, f"files are left: {files}"
+
+
+def check_log(events: list[AnyEvent]) -> None:
+    """No worker is booked twice, iterations add up, and weights hold what the log says that was trained."""
+    busy: dict[str, str] = {}
+    done: dict[str, int] = {}
+    weights: dict[str, int] = {}
+    for before, event in zip([None, *events], events, strict=False):
+        assert before is None or before.time <= event.time, "time runs backwards"
+        if isinstance(event, SegmentStarted):
+            assert event.worker not in busy, f"{event.worker} has two trials"
+            assert event.trial not in busy.values(), f"{event.trial} trains twice at once"
+            busy[event.worker] = event.trial
+        elif isinstance(event, SegmentEnded | SegmentLost):
+            assert busy.pop(event.worker) == event.trial
+        if isinstance(event, SegmentEnded):
+            done[event.trial] = done.get(event.trial, 0) + event.iterations
+            weights[event.trial] = weights.get(event.trial, 0) + event.iterations
+            assert round(event.score * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
+        elif isinstance(event, TrialExploited):
+            weights[event.trial] = weights[event.source]
+        elif isinstance(event, CheckpointLost):
+            done[event.trial], weights[event.trial] = event.iterations, round((event.score or 0) * 1000)
+    assert not busy
+    final = replay(events)
+    assert {trial.id: trial.iterations for trial in final.trials.values()} == {t: done.get(t, 0) for t in final.trials}
+    completed = [event.trial for event in events if isinstance(event, TrialCompleted)]
+    assert len(completed) == len(set(completed)), "a trial is completed twice"
+
+
+def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:
+    """Whatever was trained and does not count is explained by a loss, segment by segment.
+
+    A driver that dies takes with it what its log held back until files were complete, so runs that keep files behind
+    are looked at if no driver died.
+    """
+    ended = sum(isinstance(event, SegmentEnded) for event in events)
+    losses = sum(isinstance(event, SegmentLost) for event in events)
+    if run.place == "storage" or not run.kills:
+        assert run.world.trained - ended <= losses, "a finished segment was trained twice"
+    assert sum(isinstance(event, RunResumed) for event in events) <= run.drivers - 1
+
+
+class Heard(logging.Handler):
+    """What is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    handler, loggers = Heard(), [logging.getLogger(name) for name in ("real", "hetsched")]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+    yield handler
+    for logger in loggers:
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+def put_through(seeds: range, folder: Path, heard: Heard) -> list[RunUnderTest]:
+    runs = []
+    for seed in seeds:
+        heard.messages.clear()
+        place = folder / str(seed)
+        place.mkdir()
+        run = RunUnderTest(seed, place)
+        try:
+            run.to_its_end()
+            check(run)
+            assert not [message for message in heard.messages if "PBT decides otherwise" in message]
+            assert not [message for message in heard.messages if "without memory" in message]
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not isinstance(error, KilledError):
+                raise
+            pytest.fail(f"seed {seed} ({run.strategy}, {run.place}), files in {place}:\n{traceback.format_exc()}")
+        shutil.rmtree(place)
+        runs.append(run)
+    return runs
+
+
+def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, heard: Heard) -> None:
+    runs = put_through(range(300), tmp_path, heard)
+    assert {run.place for run in runs} == set(PLACES)
+    assert sum(run.kills for run in runs) > 100
+    assert sum(run.world.deaths for run in runs) > 100
+    assert sum(run.world.damaged for run in runs) > 20
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("thousand", range(10))
+def test_whatever_goes_wrong_ten_thousand_times(thousand: int, tmp_path: Path, heard: Heard) -> None:
+    put_through(range(1000 * thousand, 1000 * (thousand + 1)), tmp_path, heard)
