@@ -17,10 +17,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 ray = pytest.importorskip("ray")
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
-from real.checkpoints.snapshot import Snapshot, copied, take  # noqa: E402
+from real.checkpoints.snapshot import take  # noqa: E402
 from real.checkpoints.write_behind import WriteBehind  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
-from real.training.training import Settings, Training  # noqa: E402
+from real.training.trainer import Settings, Snapshot  # noqa: E402
+from real.training.training import Training  # noqa: E402
 
 SGD = {"lr": 0.01, "momentum": 0.9}
 TIMES = 7
@@ -42,7 +43,7 @@ class Saving:
         self._training = Training(settings)
         self._training.reset(SGD, seed=0)
         self._training.train(1)
-        self._behind = WriteBehind()
+        self._behind = WriteBehind(Training.write)
         self._snapshot: Snapshot | None = None
 
     def save(self, path: Path) -> float:
@@ -66,7 +67,7 @@ class Saving:
         return self._snapshot
 
     def take_up(self, copies: list[Any]) -> float:
-        return seconds(lambda: self._training.take_up(copied(ray.get(copies[0])), SGD, seed=0))
+        return seconds(lambda: self._training.take_up(ray.get(copies[0]), SGD, seed=0))
 
 
 def seconds(action: Callable[[], object]) -> float:

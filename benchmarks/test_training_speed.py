@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 
 from hetsched.cores import available_cores  # noqa: E402
 from hetsched.domain.workload import SpeedUp  # noqa: E402
-from real.training import Settings, Training, _normalised  # noqa: E402
+from real.training.trainer import Settings  # noqa: E402
+from real.training.training import Training, _normalised  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCH = 512 if DEVICE == "cuda" else 64

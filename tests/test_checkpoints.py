@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hetsched.core.events import CheckpointLost, Event, Parts, SegmentEnded, SegmentLost, TrialExploited  # noqa: E402
-from real.checkpoints import Checkpoints, Generation, damage  # noqa: E402
+from real.checkpoints.generations import Checkpoints, Generation, damage  # noqa: E402
 
 NOTHING = Parts(0, 0, 0, 0, 0, 0)
 

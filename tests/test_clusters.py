@@ -13,16 +13,15 @@ ray = pytest.importorskip("ray")
 
 from ray.autoscaler._private.util import check_legacy_fields, prepare_config, validate_config  # noqa: E402
 from ray.exceptions import AuthenticationError  # noqa: E402
-from real.discovery import tables  # noqa: E402
-from real.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
-from real.testbed import HOST_HEALTH_CHECKS  # noqa: E402
 
 from hetsched.cli.main import main  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
-
-pytestmark = pytest.mark.on_ray
+from real.cluster import ray_cluster  # noqa: E402
+from real.cluster.discovery import tables  # noqa: E402
+from real.cluster.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
+from real.cluster.ray_cluster import HOST_HEALTH_CHECKS  # noqa: E402
 
 
 def ray_node(

@@ -23,6 +23,7 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
+from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 

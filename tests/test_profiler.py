@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
 from hetsched.scenario.profile_files import read_profile, write_profile
-from real.measuring import Point, command, environment
-from real.profiler import ProfileError, _pooled, device_type, measure
+from real.measuring.one_point import Point, command, environment
+from real.measuring.profiler import ProfileError, _pooled, device_type, measure
 from tests.conftest import profile_row
 
 

@@ -1,14 +1,6 @@
-"""Real runs whose driver is killed, interrupted, out of disk space or let down by its policy, and that go on."""
+"""What a log says of a run is enough to go on with it. (On Ray: tests/on_ray/test_resume.py.)"""
 
-import json
-import os
 import resource
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,161 +8,16 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
-from hetsched.cli.main import parser
+from hetsched.cli.main import main, parser
 from hetsched.cli.shared import real_scenario
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import (
-    CheckpointLost,
-    Event,
-    RunEnded,
-    RunResumed,
-    SegmentEnded,
-    SegmentLost,
-    SegmentStarted,
-    TrialCompleted,
-    TrialExploited,
-    WorkerDraining,
-    WorkerJoined,
-    WorkerLeft,
-)
+from hetsched.core.events import RunEnded, RunResumed, SegmentEnded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
-from hetsched.core.state import State, state_of
+from hetsched.core.state import State
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
-from tests.conftest import Simulate, make_scenario, profile_row
-
-POPULATION, STOP = 4, 9
-SCENARIO = f"""
-name = "small"
-strategies = ["fusion+fifo"]
-[profile]
-sources = ["profile.csv"]
-[[cluster.nodes]]
-name = "a"
-cores = 1
-pace = true
-[[workload.experiments]]
-name = "e"
-dataset = "synthetic"
-batch_size = 8
-population = {POPULATION}
-stop_iterations = {STOP}
-evaluation_images = 40
-train_images = 80
-pbt = {{ perturbation_interval = 3, quantile_fraction = 0.5 }}
-"""
-SECOND_NODE = """
-[[cluster.nodes]]
-name = "b"
-cores = 1
-pace = true
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_profile(tmp_path / "profile.csv", [profile_row(seconds=0.1, dataset="synthetic", batch_size=8)])
-    (tmp_path / "one.toml").write_text(SCENARIO)
-    (tmp_path / "two.toml").write_text(SCENARIO.replace("[[workload", SECOND_NODE + "[[workload"))
-    return tmp_path
-
-
-class Command:
-    """`hetsched` in a process group of its own, as a shell starts it."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "hetsched.cli", *arguments]
-        self._process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
-        )
-
-    def ctrl_c(self) -> None:
-        os.killpg(self._process.pid, signal.SIGINT)
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def kill(self) -> None:
-        """SIGKILL to the driver alone. Ray's nodes, and the actors that train, end by themselves."""
-        started = {process for process in descendants(self._process.pid) if trains(process)}
-        assert len(started) >= 3
-        self._process.kill()
-        self._process.wait()
-        end = time.monotonic() + 60
-        while not all(map(gone, started)):
-            assert time.monotonic() < end, "Ray outlives its driver"
-            time.sleep(0.1)
-
-    def when(self, condition: Callable[[], bool], seconds: float = 200.0) -> None:
-        """Wait until the condition holds."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            assert self._process.poll() is None, self._process.communicate()
-            time.sleep(0.02)
-
-    def end(self, status: int = 0) -> tuple[str, str]:
-        """Its stdout and stderr, when it has ended with that status."""
-        output, errors = self._process.communicate(timeout=500)
-        assert self._process.returncode == status, errors
-        assert "Traceback" not in errors
-        return output, errors
-
-
-def events(log: Path, kind: type[Event] = Event) -> list[Any]:
-    return [event for event in read_log(log) if isinstance(event, kind)] if log.exists() else []
-
-
-def ends(log: Path, number: int) -> Callable[[], bool]:
-    """Whether so many segments have ended, and another runs."""
-    return lambda: (
-        len(events(log, SegmentEnded)) >= number
-        and len(events(log, SegmentStarted)) > len(events(log, SegmentEnded)) + len(events(log, SegmentLost))
-    )
-
-
-def outcome(log: Path) -> Any:
-    """What a run came to, apart from time."""
-    exploits = [(e.trial, e.source, e.hyperparameters) for e in events(log, TrialExploited)]
-    ended = [(e.trial, e.worker, e.iterations, e.score) for e in events(log, SegmentEnded)]
-    return ended, exploits
-
-
-def check_complete(log: Path) -> State:
-    """Every trial trained its own iterations, no segment twice, and the log adds up."""
-    done: Counter[str] = Counter()
-    for event in events(log, SegmentEnded):
-        done[event.trial] += event.iterations
-    assert done == {f"e-{number}": STOP for number in range(POPULATION)}
-    times = [event.time for event in events(log)]
-    assert times == sorted(times)
-    state = state_of(events(log))
-    assert (state.ended, state.finished) == ("completed", True)
-    assert len(list((log.parent / "checkpoints").iterdir())) == 1
-    assert not list(log.parent.glob("*.reserve"))
-    return state
-
-
-def descendants(process: int) -> set[int]:
-    """The processes that it started, and that those started."""
-    children = Path(f"/proc/{process}/task/{process}/children")
-    found = {int(child) for child in children.read_text().split()} if children.exists() else set()
-    return found.union(*map(descendants, found))
-
-
-def trains(process: int) -> bool:
-    """Whether this is a node of Ray, its head, or an actor."""
-    command = Path(f"/proc/{process}/cmdline").read_bytes()
-    return any(word in command for word in (b"gcs_server", b"raylet/raylet", b"SegmentTrainable"))
-
-
-def gone(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+from tests.conftest import Simulate, make_scenario
 
 
 @pytest.mark.parametrize("name", scheduling.policies.names())
@@ -316,173 +163,33 @@ def test_full_disk_leaves_room_for_the_end_of_the_log(small_disk: Path) -> None:
     assert [event.time for event in read_log(log)] == list(range(20))
 
 
-@pytest.mark.on_ray
-def test_killed_driver(folder: Path) -> None:
-    """With one worker nothing depends on time: the run ends as one that was never disturbed."""
-    pytest.importorskip("ray")
-    Command(folder, "run", "one.toml", "--strategy", "fusion+least-progress", "--out", "whole").end()
-    log = folder / "cut" / LOG_NAME
-    driver = Command(folder, "run", "one.toml", "--strategy", "fusion+least-progress", "--out", "cut")
-    driver.when(lambda: bool(events(log, TrialExploited)))
-    driver.freeze()
-    _, errors = Command(folder, "run", "--resume", "cut").end(2)
-    assert "another process is carrying this run out" in errors
-    driver.kill()
-    # What a crash may leave: half a line, of an exploit that followed a segment; a file that the log does not know.
-    lines = log.read_bytes().splitlines(keepends=True)
-    exploit = next(number for number, line in enumerate(lines) if b"trial-exploited" in line)
-    assert sum(b"segment-ended" in line for line in lines[exploit:]) == 0
-    log.write_bytes(b"".join(lines[:exploit]) + lines[exploit][:20])
-    first = events(log)
-    (folder / "cut" / "checkpoints" / "e-0-1000.pt").touch()
-
-    driver = Command(folder, "run", "--resume", "cut")
-    driver.when(ends(log, sum(isinstance(event, SegmentEnded) for event in first) + 3))
-    driver.kill()
-    _, errors = driver.end(-signal.SIGKILL)
-    assert "events.jsonl: the last line was cut off after 20 bytes; dropped" in errors
-    second = events(log)
-
-    _, errors = Command(folder, "run", "--resume", "cut").end()
-    assert "memory" not in errors and "PBT" not in errors
-    assert events(log)[: len(second)] == second and second[: len(first)] == first
-    [lost] = events(log, SegmentLost)
-    one, two = events(log, RunResumed)
-    assert one.reason == two.reason == lost.reason == "the driver died"
-    assert (one.time, two.time, lost.time) == (first[-1].time, second[-1].time, second[-1].time)
-    assert [event.reason for event in events(log, WorkerLeft)] == ["the driver died"] * 2
-    assert len(events(log, WorkerJoined)) == 3
-    check_complete(log)
-    assert outcome(log) == outcome(folder / "whole" / LOG_NAME)
-
-
-@pytest.mark.on_ray
-def test_ctrl_c_once_and_twice(folder: Path) -> None:
-    pytest.importorskip("ray")
-    out = folder / "out put"
-    log, second = (out / f"seed-{seed}" / LOG_NAME for seed in (0, 1))
-    driver = Command(folder, "run", "two.toml", "--strategy", "fusion+hrfs", "--repeat", "2", "--out", "out put")
-    driver.when(ends(log, 3))
-    driver.ctrl_c()
-    _, errors = driver.end(130)
-    assert "go on with: hetsched run --resume 'out put'\n" in errors
-    assert state_of(events(log)).ended == "interrupted"
-    assert events(log, WorkerDraining)
-    assert not events(log, SegmentLost)
-    last_start = max(event.time for event in events(log, SegmentStarted))
-    assert all(event.time >= last_start for event in events(log, WorkerDraining))
-
-    driver = Command(folder, "run", "--resume", "out put")
-    driver.when(ends(second, 3))
-    driver.ctrl_c()
-    driver.when(lambda: bool(events(second, WorkerDraining)))
-    driver.ctrl_c()
-    _, errors = driver.end(130)
-    assert "go on with: hetsched run --resume 'out put'\n" in errors
-    check_complete(log)
-    assert [event.reason for event in events(log, RunResumed)] == ["the run stopped: interrupted"]
-    assert all(event.forgot is None for event in events(log, RunResumed))
-
-    output, errors = Command(folder, "run", "--resume", "out put", "--json").end()
-    assert "seed-0: complete already" in errors
-    assert [run["iterations"] for run in json.loads(output)["runs"]] == [POPULATION * STOP] * 2
-    check_complete(second)
-    summary = (out / "summary.json").read_bytes()
-    output, errors = Command(folder, "run", "--resume", "out put", "--json").end()
-    assert "seed-1: complete already" in errors
-    assert json.loads(output)["runs"][1]["state"] == state_of(events(second)).snapshot()
-    assert (out / "summary.json").read_bytes() == summary
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with room for two and a half checkpoints."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(disk)], capture_output=True)
-    if made.returncode:
-        pytest.skip("only root can make a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-@pytest.mark.on_ray
-def test_full_disk(folder: Path, small_disk: Path) -> None:
-    pytest.importorskip("ray")
-    log = small_disk / "out" / LOG_NAME
-    _, errors = Command(folder, "run", "two.toml", "--strategy", "fusion+fifo", "--out", "disk/out").end(1)
-    assert "No space left on device" in errors
-    assert f"{small_disk}/out/checkpoints/e-" in errors
-    assert "go on with: hetsched run --resume disk/out" in errors
-    assert state_of(events(log)).ended.startswith("failed: ")  # type: ignore[union-attr]
-    finished = outcome(log)[0]
-    assert finished
-    subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)
-    Command(folder, "run", "--resume", "disk/out").end()
-    assert outcome(log)[0][: len(finished)] == finished
-    state = state_of(events(log))
-    assert state.ended == "completed"
-    assert {trial.iterations for trial in state.trials.values()} == {STOP}
-    again, state = 0, State()  # only what there was no room for is trained again, and the log says so
-    for event in events(log):
-        if isinstance(event, CheckpointLost):
-            again += state.trials[event.trial].iterations - event.iterations
-        state.apply(event)
-    assert sum(event.iterations for event in events(log, SegmentEnded)) == POPULATION * STOP + again
-
-
-POLICY = """
-from hetsched import scheduling
-from hetsched.core.decisions import Dispatch
-
-@scheduling.register("mine")
-class Mine:
-    def dispatch(self, state):
-        {fault}
-        pairs = zip(state.idle_workers, list(state.ready_trials))
-        return [Dispatch(trial.id, worker.id, state.interval(trial)) for worker, trial in pairs]
-"""
-
-
-@pytest.mark.on_ray
-def test_policy_that_raises(folder: Path) -> None:
-    pytest.importorskip("ray")
-    log = folder / "out" / LOG_NAME
-    (folder / "mine.py").write_text(POLICY.format(fault="if len(state.first_segments) == 1: raise KeyError('plan')"))
-    (folder / "mended.py").write_text(POLICY.format(fault="pass"))
-    strategy = ["--strategy", "fusion+mine", "--policy-file", "mine.py"]
-    _, errors = Command(folder, "run", "one.toml", *strategy, "--out", "out").end(1)
-    assert "policy 'mine' raised KeyError" in errors
-    assert f"go on with: hetsched run --resume out --policy-file {folder}/mine.py" in errors
-    found = json.loads((folder / "out" / "policy-error.json").read_text())
-    assert (found["policy"], found["decision_point"]["idle_workers"]) == ("mine", ["a/cpu0"])
-    assert "raise KeyError('plan')" in "".join(found["traceback"])
-    before = [event for event in events(log) if not isinstance(event, RunEnded)]
-    assert found["state"] == state_of(before).snapshot()
-
-    _, errors = Command(folder, "run", "--resume", "out").end(2)
-    assert "unknown scheduling policy 'mine'" in errors
-    assert f"--policy-file {folder}/mine.py" in errors
-    Command(folder, "run", "--resume", "out", "--policy-file", "mended.py").end()
-    check_complete(log)
-    assert [event.forgot for event in events(log, RunResumed)] == [None]
-
-
-def test_the_file_of_models_is_found_again(folder: Path) -> None:
-    (folder / "models.py").write_text("")
-    (folder / "scenario.toml").write_text(SCENARIO + f'[real]\nmodel_file = "{folder / "models.py"}"\n')
-    options = parser().parse_args(["run", "--resume", str(folder)])
-    setup = real_scenario(options, folder / "scenario.toml")
-    assert setup.scenario.real.model_file == str(folder / "models.py")
-    (folder / "models.py").unlink()
+def test_the_file_of_models_is_found_again(tmp_path: Path) -> None:
+    models = tmp_path / "models.py"
+    models.write_text("")
+    setup = make_scenario()
+    setup.replace(real=setup.scenario.real.model_copy(update={"model_file": str(models)})).save(tmp_path)
+    options = parser().parse_args(["run", "--resume", str(tmp_path)])
+    assert real_scenario(options, tmp_path / "scenario.toml").scenario.real.model_file == str(models)
+    models.unlink()
     with pytest.raises(InputError, match="scenario.toml: real.model_file: .*models.py: no such file"):
-        real_scenario(options, folder / "scenario.toml")
+        real_scenario(options, tmp_path / "scenario.toml")
 
 
-def test_wrong_folder(folder: Path) -> None:
-    _, errors = Command(folder, "run", "--resume", "nowhere").end(2)
-    assert "--resume nowhere: no run to go on with (run.json: No such file" in errors
-    _, errors = Command(folder, "run", "--resume", "nowhere", "--seed", "1").end(2)
-    assert "leave out --seed" in errors
-    _, errors = Command(folder, "run").end(2)
-    assert "needs SCENARIO and --strategy" in errors
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume", "nowhere"], "--resume nowhere: no run to go on with (run.json: No such file"),
+        (["--resume", "nowhere", "--seed", "1"], "leave out --seed"),
+        ([], "needs SCENARIO and --strategy"),
+    ],
+)
+def test_wrong_folder(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *arguments]) == 2
+    assert message in capsys.readouterr().err

@@ -11,14 +11,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from real.augmentation import augmented  # noqa: E402
-from real.snapshot import copied, take  # noqa: E402
-from real.write_behind import WriteBehind  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from hetsched.domain.workload import SpeedUp  # noqa: E402
 from hetsched.errors import HetschedError  # noqa: E402
-from real.training import CheckpointError, Settings, Training, _normalised  # noqa: E402
+from real.checkpoints.snapshot import take  # noqa: E402
+from real.checkpoints.write_behind import WriteBehind  # noqa: E402
+from real.training.augmentation import augmented  # noqa: E402
+from real.training.trainer import CheckpointError, Settings  # noqa: E402
+from real.training.training import Training, _normalised  # noqa: E402
 
 SMALL = Settings("resnet18", "synthetic", batch_size=8, train_images=40, evaluation_images=50)
 SGD = {"lr": 0.05, "momentum": 0.9}
@@ -81,12 +82,12 @@ def test_a_snapshot_is_a_state_as_a_file_is(training: Training, tmp_path: Path) 
     training.reset(SGD, seed=3)
     training.train(2)
     snapshot = take(training.state())
-    behind = WriteBehind()
+    behind = WriteBehind(Training.write)
     behind.write(snapshot, tmp_path / "checkpoint")
     training.train(3)
     whole = weights(training)
     for _ in range(2):  # what is done with a copy does nothing to the snapshot
-        training.take_up(copied(snapshot), SGD, seed=3)
+        training.take_up(snapshot, SGD, seed=3)
         assert training.iterations == 2
         training.train(3)
         assert torch.equal(weights(training), whole)
@@ -100,7 +101,7 @@ def test_a_file_that_could_not_be_written_behind_is_reported_once_and_the_next_w
     training: Training, tmp_path: Path
 ) -> None:
     training.reset(SGD, seed=3)
-    snapshot, behind = take(training.state()), WriteBehind()
+    snapshot, behind = take(training.state()), WriteBehind(Training.write)
     (tmp_path / "file").touch()
     behind.write(snapshot, tmp_path / "file" / "one")
     with pytest.raises(OSError, match="checkpoint cannot be written") as caught:

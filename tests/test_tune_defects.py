@@ -15,7 +15,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT
-from real.scheduler import TuneInternals
+from real.ray_internals import TuneInternals
 from tests.conftest import make_scenario
 from tests.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns
 

@@ -1,20 +1,20 @@
 """A checkpoint's file: complete under its name or not there, and read without executing anything."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
-
-import torch
+from typing import IO, TYPE_CHECKING, Any
 
 from real.checkpoints.generations import damage
 
+if TYPE_CHECKING:
+    import torch
 
-def write(content: Mapping[str, Any], path: Path) -> int:
-    """Write a state (tensors, numbers and text in dicts and lists) and return the file's size in bytes.
 
-    The file appears under its name only when it is complete, so a crash never leaves half a checkpoint.
+@contextmanager
+def complete(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which appears under its name only when that is over: a crash never leaves half a checkpoint.
 
     Raises:
         OSError: the file, which it names, cannot be written.
@@ -23,23 +23,34 @@ def write(content: Mapping[str, Any], path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
-            _save(content, file)
-        size = unfinished.stat().st_size
+            yield file
         unfinished.replace(path)
     except OSError as error:
         raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror or error}", str(path)) from error
     finally:
         with suppress(OSError):  # there is no such folder
             unfinished.unlink(missing_ok=True)
-    return size
 
 
-def read(path: Path, device: torch.device) -> dict[str, Any]:
+def write(content: Mapping[str, Any], path: Path) -> int:
+    """Write a state (tensors, numbers and text in dicts and lists) and return the file's size in bytes.
+
+    Raises:
+        OSError: the file, which it names, cannot be written.
+    """
+    with complete(path) as file:
+        _save(content, file)
+    return path.stat().st_size
+
+
+def read(path: Path, device: "torch.device") -> dict[str, Any]:
     """The state, its tensors on the device.
 
     Raises:
         Exception: of many kinds; a damaged file can fail anywhere in the unpickler.
     """
+    import torch
+
     content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     if (what := damage(path)) is not None:
         raise ValueError(what)
@@ -66,6 +77,8 @@ class _Watched:
 
 def _save(content: object, file: IO[bytes]) -> None:
     """`torch.save`, but a file that cannot be written is an OSError."""
+    import torch
+
     watched = _Watched(file)
     try:
         torch.save(content, watched)  # type: ignore[arg-type]  # it needs no more of a file

@@ -8,11 +8,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 
 from real.cluster.matching import RayNodeId
-
-Snapshot = dict[str, Any]
+from real.training.trainer import Snapshot
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -24,18 +22,24 @@ class Copy(msgspec.Struct, frozen=True):
 
 def take(state: Mapping[str, Any]) -> Snapshot:
     """A copy of a state, in the CPU's memory."""
+    import torch
+
     snapshot: Snapshot = _mapped(state, torch.Tensor, lambda tensor: np.array(tensor.detach().cpu().numpy()))
     return snapshot
 
 
 def copied(snapshot: Snapshot) -> dict[str, Any]:
     """The state again. Its tensors are copies: the snapshot may be in shared memory, which nobody may write to."""
+    import torch
+
     state: dict[str, Any] = _mapped(snapshot, np.ndarray, torch.tensor)
     return state
 
 
 def viewed(snapshot: Snapshot) -> dict[str, Any]:
     """The state again, without copies: its tensors are those of the snapshot, and only to be read."""
+    import torch
+
     state: dict[str, Any] = _mapped(snapshot, np.ndarray, torch.from_numpy)
     return state
 

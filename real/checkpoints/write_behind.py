@@ -1,20 +1,21 @@
 """Write-behind: a checkpoint goes to storage while its worker goes on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
-from real.checkpoints import checkpoint_file
-from real.checkpoints.snapshot import Snapshot, viewed
+from real.training.trainer import Snapshot
 
 
 class WriteBehind:
-    """Writes one snapshot at a time, in a thread of its own.
+    """Has snapshots written one at a time, in a thread of its own; `to_file` writes one.
 
     A file that could not be written is reported by whatever is called next, so that no failure goes unnoticed. The file
     after it is written at once, so that a place where none can be written fails every time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, to_file: Callable[[Snapshot, Path], object]) -> None:
+        self._to_file = to_file
         self._thread: Thread | None = None
         self._error: Exception | None = None
         self._failed = False
@@ -27,7 +28,7 @@ class WriteBehind:
         """
         self.flush()
         if self._failed:
-            checkpoint_file.write(viewed(snapshot), path)
+            self._to_file(snapshot, path)
             self._failed = False
             return
         # Not a daemon: when its process is asked to end, the file is completed first.
@@ -59,6 +60,6 @@ class WriteBehind:
 
     def _write(self, snapshot: Snapshot, path: Path) -> None:
         try:
-            checkpoint_file.write(viewed(snapshot), path)
+            self._to_file(snapshot, path)
         except Exception as error:  # of whatever kind: nobody else hears of it
             self._error = error

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NewType
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import InputError
@@ -89,6 +88,8 @@ def match(
     free = [ray_node for ray_node in ray_nodes if ray_node.id not in taken and ray_node.label is None]
     found = {node: ray_node for node, ray_node in found.items() if ray_node in large_enough}
     if open_nodes and free:
+        from scipy.optimize import linear_sum_assignment  # half a second to import, which actors do without
+
         costs = np.array([[_left_over(node, ray_node) for ray_node in free] for node in open_nodes])
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < NO_FIT:

@@ -131,7 +131,7 @@ def measure_here(point: Point) -> Measured:
     # Copied twice: by the worker, and by Ray into shared memory, which is not used here.
     memory_saves = timed(lambda: copied(take(training.state())), _LEAST_CHECKPOINTS, 0.0)
     snapshot = take(training.state())
-    memory_loads = timed(lambda: training.take_up(copied(snapshot), _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
+    memory_loads = timed(lambda: training.take_up(snapshot, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
     return Measured(
         iteration=_summary(steps),
         evaluation=_summary(evaluations),
@@ -201,7 +201,8 @@ def _started(point: Point) -> "Training":
     import torch
 
     from real.training.data import Images, classes
-    from real.training.training import EVALUATION_BATCH, Settings, Training
+    from real.training.trainer import Settings
+    from real.training.training import EVALUATION_BATCH, Training
 
     def random_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)

@@ -28,7 +28,8 @@ from hetsched.argument_types import count
 from hetsched.errors import HetschedError, InputError
 from real.training import data
 from real.training.models import constructor
-from real.training.training import Settings, Training
+from real.training.trainer import Settings
+from real.training.training import Training
 
 COLUMNS = (
     "recording", "model", "dataset", "batch_size", "seed", "iteration", "lr", "momentum", "weight_decay", "accuracy",

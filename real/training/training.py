@@ -1,4 +1,4 @@
-"""Training one trial at a time: reset or load, train, evaluate, save.
+"""Training one trial at a time: reset or load, train, evaluate, save. What `real.trainer` calls a trainer.
 
 A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once, and
 every trial that visits brings its weights, its optimizer state, its hyperparameters and its seed.
@@ -6,7 +6,6 @@ every trial that visits brings its weights, its optimizer state, its hyperparame
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from hetsched.domain.workload import SpeedUp
+from hetsched.domain.cluster import CPU, Worker
 from hetsched.errors import HetschedError, nearest
 from real.checkpoints import checkpoint_file
+from real.checkpoints.snapshot import copied, take, viewed
 from real.training import data
 from real.training.augmentation import augmented
 from real.training.models import build, load_models
+from real.training.trainer import CheckpointError, Settings, Snapshot
 
 EVALUATION_BATCH = 500
 """Images in one forward pass of `Training.evaluate`."""
 
 HYPERPARAMETERS = {"lr": None, "momentum": 0.0, "weight_decay": 0.0}
 """The hyperparameters of SGD and what each is when left out (None: it must be given)."""
-
-
-class CheckpointError(HetschedError):
-    """A checkpoint cannot be used; the message names the file."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
-
-    `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
-    models (see `real.training.models`), and is to be found under that name wherever this is trained. With `augment`,
-    training images are cropped and mirrored at random (`real.training.augmentation`). `speed_ups`: see
-    `hetsched.scenario.SpeedUp`.
-    """
-
-    model: str
-    dataset: str
-    batch_size: int
-    data_dir: Path | None = None
-    train_images: int | None = None
-    evaluation_images: int | None = None
-    model_file: Path | None = None
-    augment: bool = False
-    speed_ups: tuple[SpeedUp, ...] = ()
 
 
 class Training:
@@ -206,16 +182,24 @@ class Training:
                 "restore an older checkpoint or reset the trial"
             ) from error
 
-    def take_up(self, state: Mapping[str, Any], hyperparameters: Mapping[str, float], seed: int) -> None:
-        """Continue from the `state` of a training, a trial's own or, after an exploit, another's.
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the state, with arrays for tensors."""
+        return take(self.state())
 
-        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the state. The
-        optimizer may go on in the tensors of `state`: give it a copy that nobody else needs.
+    @staticmethod
+    def write(snapshot: Snapshot, path: Path) -> int:
+        """Write a snapshot to a file, as `save` does with the state, and return the file's size in bytes."""
+        return checkpoint_file.write(viewed(snapshot), path)
+
+    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Continue from the snapshot of a training, a trial's own or, after an exploit, another's.
+
+        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the snapshot.
 
         Raises:
-            ValueError: a hyperparameter is unknown, missing or negative, or the state is of another model.
+            ValueError: a hyperparameter is unknown, missing or negative, or the snapshot is of another model.
         """
-        self._take_up(state, _sgd_group(hyperparameters), seed)
+        self._take_up(copied(snapshot), _sgd_group(hyperparameters), seed)
 
     def _take_up(self, state: Mapping[str, Any], group: Mapping[str, float], seed: int) -> None:
         if state["model"] != self.settings.model:
@@ -274,6 +258,25 @@ class Training:
         if self.settings.augment:
             images = augmented(images, _mixed(self._seed, iteration))
         return images, self._train_labels[chosen]
+
+
+def on_worker(settings: Settings, worker: Worker, threads: int) -> Training:
+    """The training that a worker does. Raises what `Training` and `device` raise."""
+    return Training(settings, device=device(worker), threads=threads)
+
+
+def device(worker: Worker) -> str:
+    """The torch device of a worker. Raises HetschedError if it should have a GPU and has none.
+
+    A CPU worker on a host with GPUs sees them all, so the worker's own device decides.
+    """
+    if worker.device == CPU:
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if worker.pace is None:
+        raise HetschedError(f"worker {worker.id!r} should have a {worker.device}, but torch finds no GPU there")
+    return "cpu"
 
 
 def _first_line(error: Exception) -> str:

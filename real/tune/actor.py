@@ -8,19 +8,17 @@ from typing import Any
 
 import msgspec
 import ray
-import torch
 from ray import tune
 from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
-from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.cluster import Worker
 from hetsched.domain.workload import Place, TrialId
-from hetsched.errors import HetschedError, InputError
-from real.checkpoints import checkpoint_file
-from real.checkpoints.snapshot import Copy, Snapshot, copied, take, viewed
+from hetsched.errors import InputError
+from real.checkpoints.snapshot import Copy
 from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
-from real.training.training import Settings, Training
+from real.training.trainer import Settings, Snapshot, Trainer, make
 from real.tune.messages import Assignment
 
 FETCH_S = 60.0
@@ -46,22 +44,23 @@ class Plan(msgspec.Struct, frozen=True):
 class SegmentTrainable(tune.Trainable):
     """Lives as long as its worker, so that device, threads and images are set up once.
 
-    Tune's config brings the `plan`; `assign` comes before every `train`. Tune's own checkpoints are not used.
+    What it trains with is a `real.trainer.Trainer`. Tune's config brings the `plan`; `assign` comes before every
+    `train`. Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         self._plan: Plan = config["plan"]
         self._assignment: Assignment | None = None
         self._held: tuple[TrialId, Path] | None = None
-        self._training: Training | None = None
+        self._trainer: Trainer | None = None
         self._ray_node = RayNodeId(ray.get_runtime_context().get_node_id())
         self._snapshot: Snapshot | None = None
         self._hand_over_began = self._hand_over_s = 0.0
-        self._behind = WriteBehind()
+        self._behind = WriteBehind(lambda snapshot, path: self._made().write(snapshot, path))
         self._obstacle: Exception | None = None
         threads = len(pin(self._plan.first_core, self._plan.worker.cores))
         try:
-            self._training = Training(self._plan.settings, device=device(self._plan.worker), threads=threads)
+            self._trainer = make(self._plan.settings, self._plan.worker, threads)
         except ValueError as error:
             self._obstacle = InputError(str(error))
         except Exception as error:  # raised by the first step: of an actor that does not start, Ray keeps only a text
@@ -80,20 +79,18 @@ class SegmentTrainable(tune.Trainable):
         the state before this segment."""
         work, self._assignment = self._assignment, None
         assert work is not None, "Tune trains only what was assigned"
-        if self._training is None:
-            assert self._obstacle is not None
-            raise self._obstacle
+        trainer = self._made()
         self._behind.check()
         hand_over_s, self._hand_over_s = self._hand_over_s, 0.0
         start = perf_counter()
-        self._take_up(self._training, work)
+        self._take_up(trainer, work)
         restored = perf_counter()
         pace_s = None if self._plan.pace_s is None else self._plan.pace_s[work.batch_size]
-        self._training.train(work.iterations, pace_s, work.batch_size)
+        trainer.train(work.iterations, pace_s, work.batch_size)
         trained = perf_counter()
-        accuracy = self._training.evaluate()
+        accuracy = trainer.evaluate()
         evaluated = perf_counter()
-        self._keep(self._training, work.save)
+        self._keep(trainer, work.save)
         self._held = (work.trial, work.save)
         saved = perf_counter()
         return {
@@ -111,12 +108,19 @@ class SegmentTrainable(tune.Trainable):
             "timesteps_total": work.total,  # where Tune's loggers put the result
         }
 
-    def _keep(self, training: Training, path: Path) -> None:
+    def _made(self) -> Trainer:
+        """The trainer. Raises what kept it from being made."""
+        if self._trainer is None:
+            assert self._obstacle is not None
+            raise self._obstacle
+        return self._trainer
+
+    def _keep(self, trainer: Trainer, path: Path) -> None:
         """Put the trial's state where checkpoints are kept."""
         if self._plan.place == "storage":
-            training.save(path)
+            trainer.save(path)
             return
-        self._snapshot = take(training.state())
+        self._snapshot = trainer.snapshot()
         if self._plan.place == "both":
             self._behind.write(self._snapshot, path)
 
@@ -133,23 +137,23 @@ class SegmentTrainable(tune.Trainable):
 
     def write(self, copy: Copy, path: Path) -> None:
         """Write a snapshot, this actor's or another's, to storage."""
-        checkpoint_file.write(viewed(ray.get(copy.reference, timeout=FETCH_S)), path)
+        self._made().write(ray.get(copy.reference, timeout=FETCH_S), path)
 
     def flush(self) -> None:
         """Wait until all that was to be written is in storage."""
         self._behind.flush()
 
-    def _take_up(self, training: Training, work: Assignment) -> None:
+    def _take_up(self, trainer: Trainer, work: Assignment) -> None:
         """Bring the trial's state into memory, unless it is what the last segment here left there."""
         held, self._held = self._held, None  # a segment that breaks leaves nothing to go on from
         if work.restore is None:
-            training.reset(work.hyperparameters, work.seed)
+            trainer.reset(work.hyperparameters, work.seed)
         elif held == (work.trial, work.restore):
-            training.configure(work.hyperparameters)
+            trainer.configure(work.hyperparameters)
         elif (snapshot := self._fetched(work.copy, work.restore)) is not None:
-            training.take_up(copied(snapshot), work.hyperparameters, work.seed)
+            trainer.take_up(snapshot, work.hyperparameters, work.seed)
         else:
-            training.load(work.restore, work.hyperparameters, work.seed)
+            trainer.load(work.restore, work.hyperparameters, work.seed)
 
     def _fetched(self, copy: Copy | None, file: Path) -> Snapshot | None:
         """The snapshot, None if there is none to be had, or the file will do.
@@ -178,17 +182,3 @@ def pin(first: int, count: int) -> set[int]:
     cores = {available[(first + number) % len(available)] for number in range(max(count, 1))}
     os.sched_setaffinity(0, cores)
     return cores
-
-
-def device(worker: Worker) -> str:
-    """The torch device of a worker. Raises HetschedError if it should have a GPU and has none.
-
-    A CPU worker on a host with GPUs sees them all, so the worker's own device decides.
-    """
-    if worker.device == CPU:
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    if worker.pace is None:
-        raise HetschedError(f"worker {worker.id!r} should have a {worker.device}, but torch finds no GPU there")
-    return "cpu"

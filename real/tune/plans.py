@@ -6,18 +6,15 @@ from pathlib import Path
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Setup
-from real.training.data import DATASETS
-from real.training.models import MODELS, load_models
-from real.training.training import Settings
+from real.training.trainer import Settings, check
 from real.tune.actor import Plan
 
 
 def only_experiment(setup: Setup) -> Experiment:
     """The experiment of the scenario. Raises InputError, naming the key, for what a real run cannot carry out."""
-    load_models(_path(setup.scenario.real.model_file))
     experiments = setup.workload.experiments
     if len(experiments) > 1:
         raise InputError(
@@ -39,10 +36,7 @@ def only_experiment(setup: Setup) -> Experiment:
             f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
             f"{experiment.gang}; set gang = 1, or simulate"
         )
-    for field, word, known in (("model", experiment.model, MODELS), ("dataset", experiment.dataset, DATASETS)):
-        if word not in known:
-            key = f"workload.experiments.{experiment.id}.{field}"
-            raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+    check(experiment, _path(setup.scenario.real.model_file))
     return experiment
 
 

@@ -14,7 +14,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
 from hetsched.domain.workload import TrialId
-from real.training.training import CheckpointError
+from real.training.trainer import CheckpointError
 from real.tune.driver import Driver
 from real.tune.messages import Failure, Next, SegmentResult, What
 from real.tune.tune_actors import TuneActors

@@ -27,14 +27,14 @@ from hetsched.core.events import (
     TrialExploited,
 )
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import State, replay
+from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import NodeId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
 from hetsched.errors import HetschedError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.scenario import Scenario
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
 from hetsched.studies.resume import check_resumable, take_log, workers_of
 from real.cluster.nodes import Nodes
@@ -87,7 +87,7 @@ class SimulatedPBT:
         self._pbt.forget(trial)
 
 
-def some_scenario(rng: random.Random) -> tuple[Scenario, Strategy]:
+def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
     nodes = [{"name": f"n{number}", "cores": rng.randint(1, 2)} for number in range(rng.randint(1, 3))]
     scenario = make_scenario(
         nodes,
@@ -107,10 +107,10 @@ class RunUnderTest:
         self.rng = random.Random(seed)
         self.seed, self.folder = seed, folder
         self.scenario, self.strategy = some_scenario(self.rng)
-        self.place = self.scenario.checkpoints.place
-        [self.experiment] = self.scenario.workload_spec().experiments
+        self.place = self.scenario.scenario.checkpoints.place
+        [self.experiment] = self.scenario.workload.experiments
         self.world = World(self.rng, {})
-        for node in self.scenario.cluster_spec():
+        for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
         self.drivers = self.kills = self.steps = 0
 
@@ -167,7 +167,7 @@ class RunUnderTest:
         )
         clock = Clock(course.clock.now(), self.world.time, fake.sleep)
         course = course._replace(clock=clock)
-        nodes = Nodes(self.scenario.cluster_spec(), there, fake, self.world.time)
+        nodes = Nodes(self.scenario.cluster, there, fake, self.world.time)
         pbt = SimulatedPBT(self.experiment, self.seed)
         driver = driver_of(course, self.place, self.seed, workers, nodes, fake, pbt, past)
 
@@ -235,7 +235,7 @@ class RunUnderTest:
 def check(run: RunUnderTest) -> None:
     """What must hold of every run that was completed, whatever went wrong on the way."""
     events = list(read_log(run.folder / LOG_NAME))
-    final = replay(events)
+    final = state_of(events)
     assert final.ended == "completed"
     assert all(trial.completed is not None for trial in final.trials.values())
     check_log(events)
@@ -277,7 +277,7 @@ def check_log(events: list[AnyEvent]) -> None:
         elif isinstance(event, CheckpointLost):
             done[event.trial], weights[event.trial] = event.iterations, round((event.score or 0) * 1000)
     assert not busy
-    final = replay(events)
+    final = state_of(events)
     assert {trial.id: trial.iterations for trial in final.trials.values()} == {t: done.get(t, 0) for t in final.trials}
     completed = [event.trial for event in events if isinstance(event, TrialCompleted)]
     assert len(completed) == len(set(completed)), "a trial is completed twice"

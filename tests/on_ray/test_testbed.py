@@ -1,47 +1,50 @@
 """The cluster on this machine: what each Ray node is, and what is refused."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
+import ray
 
-from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId  # noqa: E402
-from hetsched.errors import HetschedError, InputError  # noqa: E402
-from real.cluster import ray_cluster  # noqa: E402
-from real.cluster.matching import RayNodeId, alive, match_all  # noqa: E402
-from real.tune import actor  # noqa: E402
+from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId
+from hetsched.errors import HetschedError, InputError
+from real.cluster import ray_cluster
+from real.cluster.matching import RayNodeId, alive, match_all
+from real.training import training
+from real.tune import actor
+from tests.on_ray.conftest import small_scenario
 
-pytestmark = pytest.mark.on_ray
-
-PAIR = ClusterSpec(
-    (Node(NodeId("big"), 4, 2, "v100", pace=1.0), Node(NodeId("small"), 1)),
-)
+PAIR = small_scenario().cluster
 
 
 @pytest.fixture(scope="module")
-def ray_nodes() -> Iterator[dict[NodeId, RayNodeId]]:
-    yield ray_cluster.connect(PAIR)
-    ray_cluster.close()
+def ray_nodes() -> dict[NodeId, RayNodeId]:
+    return ray_cluster.connect(PAIR)
 
 
 def test_nodes_are_as_the_scenario_has_them(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     by_id = {node["NodeID"]: node for node in ray.nodes()}
     resources = {name: by_id[ray_node]["Resources"] for name, ray_node in ray_nodes.items()}
     assert {name: (found["CPU"], found.get("GPU", 0)) for name, found in resources.items()} == {
-        "big": (4, 2),
-        "small": (1, 0),
+        "a": (2, 1),
+        "b": (1, 0),
     }
     assert {node["NodeManagerAddress"] for node in by_id.values()} == {"127.0.0.1"}
-    assert ray.cluster_resources()["CPU"] == 5
+    assert ray.cluster_resources()["CPU"] == 3
 
 
 def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     """Whoever reaches a port of Ray's can run code, so the cluster listens to this machine only."""
     psutil = pytest.importorskip("psutil")
+
+    class Listener:
+        """A process of a worker."""
+
+        def process(self) -> int:
+            return os.getpid()
+
     actor: Any = ray.remote(num_cpus=1)(Listener).remote()
     assert ray_cluster._session is not None and ray_cluster._session.cluster is not None
     started = {
@@ -49,6 +52,7 @@ def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, RayNodeId]) -> None:
         for node in ray_cluster._session.cluster.list_all_nodes()
         for infos in node.all_processes.values()
         for info in infos
+        if info.process.poll() is None
     } | {ray.get(actor.process.remote()), os.getpid()}
     processes = {pid: psutil.Process(pid) for pid in started}
     processes |= {
@@ -64,13 +68,6 @@ def test_nobody_else_can_reach_it(ray_nodes: dict[NodeId, RayNodeId]) -> None:
     assert {address for _, address in listening} <= {"127.0.0.1", "::1"}, listening
     servers = [process for process in processes.values() if process.name() in ("gcs_server", "raylet")]
     assert {process.environ()["RAY_AUTH_MODE"] for process in servers} == {"disabled"}
-
-
-class Listener:
-    """A process of a worker."""
-
-    def process(self) -> int:
-        return os.getpid()
 
 
 def test_cluster_is_kept_for_the_next_run(ray_nodes: dict[NodeId, RayNodeId]) -> None:
@@ -99,8 +96,8 @@ def test_run_that_goes_on_does_without_nodes_that_are_gone(
 
 
 def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
-    with pytest.raises(InputError, match=r"'small' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPUs, "):
-        match_all(ClusterSpec((Node(NodeId("small"), 8),)), alive(ray.nodes()))
+    with pytest.raises(InputError, match=r"'b' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPUs, "):
+        match_all(ClusterSpec((Node(NodeId("b"), 8),)), alive(ray.nodes()))
 
 
 def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +138,8 @@ def test_device_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     paced = Worker(WorkerId("n/gpu0"), NodeId("n"), "v100", 1, 1.0, pace=2.0)
     cpu = Worker(WorkerId("n/cpu0"), NodeId("n"), CPU, 2)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert [actor.device(worker) for worker in (gpu, paced, cpu)] == ["cuda", "cuda", "cpu"]
+    assert [training.device(worker) for worker in (gpu, paced, cpu)] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert [actor.device(worker) for worker in (paced, cpu)] == ["cpu", "cpu"]
+    assert [training.device(worker) for worker in (paced, cpu)] == ["cpu", "cpu"]
     with pytest.raises(HetschedError, match="'n/gpu0' should have a v100"):
-        actor.device(gpu)
+        training.device(gpu)

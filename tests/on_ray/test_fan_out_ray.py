@@ -1,34 +1,28 @@
-"""Comparisons on a Ray cluster: a small one that these tests start on this machine."""
+"""Comparisons on a Ray cluster: the one that these tests share."""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from socket import socket
 from typing import Any
 
 import pytest
+import ray
 
-ray = pytest.importorskip("ray")
-
-from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
-from hetsched.scenario.profile_files import write_profile  # noqa: E402
-from tests.conftest import ROWS  # noqa: E402
-from tests.test_cli import POLICY, SCENARIO  # noqa: E402
-
-pytestmark = pytest.mark.on_ray
-
-NODES = ClusterSpec((Node(NodeId("one"), 1), Node(NodeId("two"), 1)))
+from hetsched.scenario.profile_files import write_profile
+from real.cluster import ray_cluster
+from tests.conftest import ROWS
+from tests.on_ray.conftest import small_scenario
+from tests.test_cli import POLICY, SCENARIO
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address of a running cluster of two nodes with a core each."""
-    ray_cluster.connect(NODES)
-    yield ray.get_runtime_context().gcs_address
-    ray_cluster.close()
+def address() -> str:
+    """The address of a running cluster of two nodes."""
+    ray_cluster.connect(small_scenario().cluster)
+    return str(ray.get_runtime_context().gcs_address)
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""What a worker trains trials with: the protocol, and which trainer trains which model.
+
+`real.training.Training` trains the networks of `real.models`. A trainer of one's own trains whatever it likes: the file
+that a scenario names as `real.model_file` registers it under the name of a model.
+
+    @trainers.register("my-model")
+    class MyTrainer:
+        def __init__(self, settings: Settings, worker: Worker, threads: int) -> None: ...
+
+This module imports neither Ray nor torch, so that a worker imports what its trainer needs and no more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hetsched.domain.cluster import Worker
+from hetsched.domain.registry import Registry, load_file
+from hetsched.domain.workload import Experiment, SpeedUp
+from hetsched.errors import HetschedError, InputError, nearest
+
+Snapshot = dict[str, Any]
+"""A trial's state: NumPy arrays, numbers and text in dicts and lists, as Ray's object store holds them."""
+
+
+class CheckpointError(HetschedError):
+    """A checkpoint cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
+
+    `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
+    models and trainers, and is to be found under that name wherever this is trained. With `augment`, training
+    images are cropped and mirrored at random (`real.augmentation`). `speed_ups`: see `hetsched.scenario.SpeedUp`.
+    """
+
+    model: str
+    dataset: str
+    batch_size: int
+    data_dir: Path | None = None
+    train_images: int | None = None
+    evaluation_images: int | None = None
+    model_file: Path | None = None
+    augment: bool = False
+    speed_ups: tuple[SpeedUp, ...] = ()
+
+
+class Trainer(Protocol):
+    """Trains one trial at a time, for whichever trial was brought last by `reset`, `load` or `take_up`.
+
+    A worker makes one trainer, called with `Settings`, a `Worker` and how many CPU threads it may use, and keeps it.
+    To make one raises ValueError or InputError for settings that cannot be trained with: the run then ends at once.
+    """
+
+    def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Start a trial: its weights are a function of `seed`, and no iterations are done."""
+
+    def configure(self, hyperparameters: Mapping[str, float]) -> None:
+        """Go on with the trial that is here, under these hyperparameters."""
+
+    def train(self, iterations: int, pace_s: float | None, batch_size: int) -> object:
+        """Do that many iterations; with `pace_s`, slowed to at least so many seconds each."""
+
+    def evaluate(self) -> float:
+        """Return the score of the weights, 0 to 1; never nan: of weights that are no numbers, 0."""
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the trial's state, which later training does not change."""
+
+    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Go on from a snapshot of the trial or, after an exploit, of another trial.
+
+        `hyperparameters` and `seed` are those of the trial that goes on. The arrays of the snapshot may lie in shared
+        memory, and are not to be written to.
+        """
+
+    def save(self, path: Path) -> object:
+        """Write the trial's state to a file, which appears under its name only when it is complete.
+
+        Raises OSError, which names the file, if it cannot be written. `real.checkpoint_file.complete` sees to both. The
+        file should be a zip archive, as NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
+        """
+
+    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+        """Go on from a file, as in `take_up`. Raises CheckpointError if it is missing or damaged."""
+
+    def write(self, snapshot: Snapshot, path: Path) -> object:
+        """Write a snapshot to a file as `save` would have. Other threads may train meanwhile."""
+
+
+class Maker(Protocol):
+    """Makes a trainer for a worker: a class or a function."""
+
+    def __call__(self, settings: Settings, worker: Worker, threads: int) -> Trainer: ...
+
+
+trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers")
+"""Trainers of one's own by the name of the model that each trains."""
+
+
+def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
+    """The trainer of the settings' model, on a worker, with so many CPU threads.
+
+    Raises what making it raises, and InputError for a model file that cannot be had.
+    """
+    _load(settings.model_file)
+    if settings.model in trainers.names():
+        return trainers.factory(settings.model)(settings, worker, threads)
+    from real.training.training import on_worker  # torch, which takes seconds
+
+    return on_worker(settings, worker, threads)
+
+
+def check(experiment: Experiment, model_file: Path | None) -> None:
+    """Raise InputError if nobody here trains the experiment's model, or has its data set.
+
+    A trainer of one's own is taken to know the data set.
+    """
+    _load(model_file)
+    if experiment.model in trainers.names():
+        return
+    from real.training.data import DATASETS  # torch, which takes seconds
+    from real.training.models import MODELS
+
+    models = [*MODELS, *trainers.names()]
+    for field, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):
+        if word not in known:
+            key = f"workload.experiments.{experiment.id}.{field}"
+            raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+
+
+def _load(model_file: Path | None) -> None:
+    if model_file is not None:
+        load_file(model_file, "model")
