@@ -101,37 +101,14 @@ def measure_here(point: Point) -> Measured:
 
     import torch
 
-    from real.checkpoints.snapshot import copied, take
     from real.training.training import EVALUATION_BATCH
 
-    def timed(
-        action: Callable[[], object], least: int, seconds: float, clock: Clock = time.perf_counter
-    ) -> list[float]:
-        durations: list[float] = []
-        while len(durations) < least or sum(durations) < seconds:
-            _synchronise(point)
-            start = clock()
-            action()
-            _synchronise(point)
-            durations.append(clock() - start)
-        return durations
-
-    def iterations(seconds: float, clock: Clock = time.perf_counter) -> list[float]:
-        return timed(lambda: training.train(1), point.least_iterations, seconds, clock)
-
     training.train(_WARM_UP_ITERATIONS)
-    steps = iterations(point.seconds)
+    steps = _iterations(point, training, point.seconds)
     training.evaluate()  # the first pass sets up buffers of its own
-    evaluations = timed(training.evaluate, _LEAST_EVALUATIONS, point.seconds / 5)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "checkpoint"
-        size = training.save(file)
-        saves = timed(lambda: training.save(file), _LEAST_CHECKPOINTS, point.seconds / 10)
-        loads = timed(lambda: training.load(file, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, point.seconds / 20)
-    # Copied twice: by the worker, and by Ray into shared memory, which is not used here.
-    memory_saves = timed(lambda: copied(take(training.state())), _LEAST_CHECKPOINTS, 0.0)
-    snapshot = take(training.state())
-    memory_loads = timed(lambda: training.take_up(snapshot, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
+    evaluations = _timed(point, training.evaluate, _LEAST_EVALUATIONS, point.seconds / 5)
+    size, saves, loads = _file_times(point, training)
+    memory_saves, memory_loads = _memory_times(point, training)
     return Measured(
         iteration=_summary(steps),
         evaluation=_summary(evaluations),
@@ -142,22 +119,66 @@ def measure_here(point: Point) -> Measured:
         checkpoint_bytes=size,
         memory_save_s=statistics.median(memory_saves),
         memory_load_s=statistics.median(memory_loads),
-        sharing=_sharing(point, iterations) if point.others else None,
+        sharing=_sharing(point, training) if point.others else None,
         device_name="cpu" if point.device == "cpu" else torch.cuda.get_device_name(),
         torch_version=str(torch.__version__),
     )
 
 
-def _sharing(point: Point, iterations: Callable[[float, Clock], list[float]]) -> float:
+def _timed(
+    point: Point, action: Callable[[], object], least: int, seconds: float, clock: Clock = time.perf_counter
+) -> list[float]:
+    """The seconds of every time that the action was done: at least so many times, and for so many seconds."""
+    durations: list[float] = []
+    while len(durations) < least or sum(durations) < seconds:
+        _synchronise(point)
+        start = clock()
+        action()
+        _synchronise(point)
+        durations.append(clock() - start)
+    return durations
+
+
+def _iterations(point: Point, training: "Training", seconds: float, clock: Clock = time.perf_counter) -> list[float]:
+    return _timed(point, lambda: training.train(1), point.least_iterations, seconds, clock)
+
+
+def _file_times(point: Point, training: "Training") -> tuple[int, list[float], list[float]]:
+    """The bytes of a checkpoint's file, and the seconds of saving and of loading it."""
+
+    def load() -> None:
+        training.load(file, _HYPERPARAMETERS, seed=0)
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "checkpoint"
+        size = training.save(file)
+        saves = _timed(point, lambda: training.save(file), _LEAST_CHECKPOINTS, point.seconds / 10)
+        return size, saves, _timed(point, load, _LEAST_CHECKPOINTS, point.seconds / 20)
+
+
+def _memory_times(point: Point, training: "Training") -> tuple[list[float], list[float]]:
+    """The seconds of putting a checkpoint into memory, and of taking it from there.
+
+    It is copied twice: by the worker, and by Ray into shared memory, which is not used here.
+    """
+    from real.checkpoints.snapshot import copied, take
+
+    saves = _timed(point, lambda: copied(take(training.state())), _LEAST_CHECKPOINTS, 0.0)
+    snapshot = take(training.state())
+    loads = _timed(point, lambda: training.take_up(snapshot, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
+    return saves, loads
+
+
+def _sharing(point: Point, training: "Training") -> float:
     """By which factor an iteration takes longer beside neighbours than before they came and after they went.
 
     It is taken of the process's CPU time: what else runs on its cores by chance is no part of it. A factor below 1 can
     only be noise, and counts as 1.
     """
-    alone = iterations(point.seconds / 4, time.process_time)
+    alone = _iterations(point, training, point.seconds / 4, time.process_time)
     with _neighbours(point):
-        together = iterations(point.seconds / 2, time.process_time)
-    alone += iterations(point.seconds / 4, time.process_time)
+        together = _iterations(point, training, point.seconds / 2, time.process_time)
+    alone += _iterations(point, training, point.seconds / 4, time.process_time)
     return max(1.0, statistics.median(together) / statistics.median(alone))
 
 

@@ -11,11 +11,12 @@ import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
@@ -46,73 +47,86 @@ def measure(
     least_iterations: int = 5,
     on_row: Callable[[ProfileRow], None] | None = None,
 ) -> list[ProfileRow]:
-    """Measure every combination of model, batch size and cores on this machine, one after another.
+    """Measure every combination of model, batch size (images per iteration) and cores on this machine, in that order.
 
-    The images are random ones of the right shape, because what they show does not change the time.
+    `cores` are CPU cores and torch threads; on "cuda" there is one row per model and batch size, measured with the
+    most cores. Rows are filed under `dataset` (None: the model's own in `DATASET_OF`). Iterations are timed for
+    `seconds_per_point`, and at least `least_iterations` of them. Images are random, because what they show does not
+    change the time. `on_row` is given each row as it is measured; in the rows that are returned, what does not depend
+    on the batch size is taken over all points of one model and core count (`_pooled`).
 
-    Args:
-        models: names from `real.training.models.MODELS`.
-        batch_sizes: images per iteration.
-        cores: CPU cores (and torch threads) to measure with; on "cuda" there is one row for each model and batch
-            size, measured with the most cores named here.
-        dataset: the data set that the rows are filed under and whose number of classes is used; None: the
-            model's own from `DATASET_OF`.
-        device: "cpu" or "cuda".
-        speed_ups: what makes iterations faster, as in a scenario's `[real]`.
-        seconds_per_point: how long to time iterations for, at each point.
-        least_iterations: iterations to time even if that takes longer.
-        on_row: called with each row as it is measured.
-
-    Returns:
-        The rows in order. What does not depend on the batch size (evaluation, start-up, restore, checkpoint) is
-        taken over all points of one model and core count (`_pooled`); `on_row` is given each point's own.
-
-    Raises:
-        ValueError: an unknown model or data set, more cores than this process may use, or a number that is not
-            positive.
-        ProfileError: a measuring process failed, for instance because the memory ran out.
+    Raises ValueError for an unknown model or data set, for more cores than this process may use and for a number that
+    is not positive, and ProfileError if a measuring process failed, for instance because the memory ran out.
     """
+    filed = {model: dataset or DATASET_OF.get(model, "cifar10") for model in models}
+    _check_names(filed, device)
+    _check_counts(cores=cores, batch_sizes=batch_sizes, least_iterations=[least_iterations])
+    rows: list[ProfileRow] = []
+    for model in models:
+        for count in cores if device == "cpu" else [max(cores)]:
+            of_this_model = []
+            for size in batch_sizes:
+                beside = size == min(batch_sizes)  # neighbours are measured once
+                point = _point(model, filed[model], size, device, count, beside, speed_ups)
+                point = replace(point, seconds=seconds_per_point, least_iterations=least_iterations)
+                of_this_model.append(_measured_row(point, on_row))
+            rows += _pooled(of_this_model)
+    return rows
+
+
+def _check_names(datasets: Mapping[str, str], device: str) -> None:
+    """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
     from real.training.data import classes  # here, as it takes seconds: these import torch
     from real.training.models import constructor
 
-    for model in models:
+    for model, dataset in datasets.items():
         constructor(model)
-        classes(dataset or DATASET_OF.get(model, "cifar10"))
+        classes(dataset)
     if device == "cuda":
         from torch.cuda import is_available
 
         if not is_available():
             raise ValueError("torch finds no GPU on this machine; measure the cpu instead")
-    available = available_cores()
-    for name, values in (("cores", cores), ("batch_sizes", batch_sizes), ("least_iterations", [least_iterations])):
+
+
+def _check_counts(*, cores: Sequence[int], **others: Sequence[int]) -> None:
+    """Raise ValueError for numbers that are not positive, and for more cores than this process may use."""
+    for name, values in {"cores": cores, **others}.items():
         if not values or min(values) < 1:
             raise ValueError(f"{name} is {list(values)}: expected whole numbers of at least 1")
-    if max(cores) > len(available):
-        raise ValueError(f"{max(cores)} cores were asked for, but this machine offers {len(available)}; ask for fewer")
-    rows = []
-    for model in models:
-        for count in cores if device == "cpu" else [max(cores)]:
-            of_this_model = []
-            others = available[count:] if device == "cpu" and hasattr(os, "sched_setaffinity") else []
-            for batch_size in batch_sizes:
-                point = Point(
-                    model=model,
-                    dataset=dataset or DATASET_OF.get(model, "cifar10"),
-                    batch_size=batch_size,
-                    device=device,
-                    cores=available[:count],
-                    others=others if batch_size == min(batch_sizes) else [],
-                    seconds=seconds_per_point,
-                    least_iterations=least_iterations,
-                    started=time.time(),
-                    speed_ups=list(speed_ups),
-                )
-                row = _row(point, _measured_apart(point), len(available))
-                of_this_model.append(row)
-                if on_row is not None:
-                    on_row(row)
-            rows += _pooled(of_this_model)
-    return rows
+    if max(cores) > (offered := len(available_cores())):
+        raise ValueError(f"{max(cores)} cores were asked for, but this machine offers {offered}; ask for fewer")
+
+
+def _point(
+    model: str, dataset: str, batch_size: int, device: str, count: int, beside: bool, speed_ups: Sequence[SpeedUp]
+) -> Point:
+    """The point with `count` cores of this machine. With `beside`, it is measured beside neighbours on the others, too.
+
+    Its time limits are not yet set.
+    """
+    available = available_cores()
+    may_pin = device == "cpu" and hasattr(os, "sched_setaffinity")
+    return Point(
+        model=model,
+        dataset=dataset,
+        batch_size=batch_size,
+        device=device,
+        cores=available[:count],
+        others=available[count:] if beside and may_pin else [],
+        seconds=0.0,
+        least_iterations=1,
+        started=0.0,
+        speed_ups=list(speed_ups),
+    )
+
+
+def _measured_row(point: Point, on_row: Callable[[ProfileRow], None] | None) -> ProfileRow:
+    """Measure the point in a process that starts now."""
+    row = _row(point, _measured_apart(replace(point, started=time.time())), len(available_cores()))
+    if on_row is not None:
+        on_row(row)
+    return row
 
 
 def device_type(name: str) -> str:

@@ -14,7 +14,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import PolicyError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, begin
+from hetsched.studies.backends import Listener, Outcome, begin
 from hetsched.studies.policy_error import write_policy_error
 from hetsched.studies.resume import COMPLETED, Remembered, remember, take_up
 from real.checkpoints.generations import GENERATIONS, Checkpoints
@@ -34,6 +34,12 @@ class Course(NamedTuple):
     stopping: Stopping
     clock: Clock
     log: LogWriter
+
+    @property
+    def outcome(self) -> Outcome:
+        """The state, and what the policy cost under all drivers."""
+        asked, before = self.dispatcher, self.remembered
+        return Outcome(asked.state, asked.decisions + before.decisions, asked.decision_s + before.decision_s)
 
 
 def begin_or_go_on(

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,9 +51,8 @@ def run(
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.
 
-    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`.
-
-    Of the weights, those of the trial that scores best at the end are kept, in `folder/checkpoints`.
+    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`. The weights of
+    the trial that scores best at the end are kept, in `folder/checkpoints`.
 
     Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot be run here, PolicyError if the policy
     fails, and HetschedError if a trial keeps failing, Ray does, or the disk is full.
@@ -70,23 +69,24 @@ def run(
         ray_nodes = ray_cluster.connect(setup.cluster, setup.scenario.real.address, some_may_lack=bool(past))
         with LogWriter(path) as log:
             course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listen)
-            actors, pbt = TuneActors(plans), RayPBT(experiment, seed)
+            actors = TuneActors(plans)
             nodes = Nodes(setup.cluster, ray_nodes, RayProbe(setup.cluster))
-            driver = driver_of(course, setup.scenario.checkpoints.place, seed, workers, nodes, actors, pbt, past)
-            scheduler = DispatchingScheduler(driver, actors)
+            place, pbt = setup.scenario.checkpoints.place, RayPBT(experiment, seed)
+            driver = driver_of(course, place, seed, workers, nodes, actors, pbt, past)
+            tensorboard = setup.scenario.real.tensorboard
+            tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), tensorboard)
+            _carry_out(course, folder, lambda: _fit(tuner, driver, course))
+    return course.outcome
 
-            def train() -> None:
-                _fit(_tuner(scheduler, experiment, folder.resolve(), setup.scenario.real.tensorboard), driver, course)
 
-            try:
-                carry_out(course, folder, train)
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt) or error is course.stopping.error:
-                    ray_cluster.close()  # with all actors, which Tune leaves behind
-                raise
-    dispatcher, remembered = course.dispatcher, course.remembered
-    decisions, decision_s = dispatcher.decisions + remembered.decisions, dispatcher.decision_s + remembered.decision_s
-    return Outcome(dispatcher.state, decisions, decision_s)
+def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
+    """Carry the course out. If it is interrupted, close the cluster with all actors, which Tune leaves behind."""
+    try:
+        carry_out(course, folder, train)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or error is course.stopping.error:
+            ray_cluster.close()
+        raise
 
 
 @contextmanager
