@@ -61,7 +61,7 @@ class StandIn:
     def save(self, path: Path) -> None:
         self.write(self.snapshot(), path)
 
-    def load_setup(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
         try:
             with np.load(path) as arrays:
                 self.take_up(dict(arrays), hyperparameters, seed)

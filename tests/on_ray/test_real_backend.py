@@ -216,7 +216,7 @@ def test_a_trial_that_stays_is_not_restored(tmp_path: Path) -> None:
 def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
     """Without PBT and with two batch sizes: of 9 trials 3 and then 1 go on."""
     scenario = small_scenario(population=9, batch_size=[4, 8], pbt={"enabled": False})
-    options = scenario.scheduling | {"asha": {"grace_iterations": 1}}
+    options = scenario.scenario.scheduling | {"asha": {"grace_iterations": 1}}
     events = carry_out(scenario.replace(scheduling=options), tmp_path, strategy=strategy("asha")).events
     reasons = [event.reason for event in of(events, TrialCompleted)]
     assert len(reasons) == 9
