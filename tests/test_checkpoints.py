@@ -84,13 +84,15 @@ def test_a_trial_falls_back_to_what_it_was_before(run: Run) -> None:
     run.follow(lost("x"))
     assert run.latest("x") is None
     run.follow(ended("x"))
-    assert run.latest("x") == "x-3.pt"
+    assert run.latest("x") == "x-3.2.pt"
 
 
-def test_a_file_that_is_written_again_is_one_generation(run: Run) -> None:
-    run.follow(ended("x"), ended("x"), lost("x"), ended("x"))
-    assert run.latest("x") == "x-6.pt"
-    assert run.files == {"x-3.pt", "x-6.pt"}
+def test_a_trial_that_fell_back_leaves_alone_what_others_go_on_from(run: Run) -> None:
+    run.follow(ended("source"), ended("source", 0.9), ended("x"), exploited("x", "source"), lost("source"))
+    run.follow(ended("source"))
+    assert run.latest("x") == "source-6.pt"
+    assert run.latest("source") == "source-6.1.pt"
+    assert run.files == {"x-3.pt", "source-3.pt", "source-6.pt", "source-6.1.pt"}
 
 
 def test_what_follows_from_a_log_is_the_same_again(run: Run) -> None:

@@ -1,5 +1,6 @@
 """The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
 
+from collections import Counter
 from collections.abc import Set
 from glob import escape
 from pathlib import Path
@@ -35,11 +36,17 @@ class Checkpoints:
         self._kept: dict[TrialId, tuple[Generation, ...]] = {}
         self._copies: dict[Path, Copy] = {}
         self._unwanted: set[Path] = set()
+        self._falls: Counter[TrialId] = Counter()
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, trial: TrialId, iterations: int) -> Path:
-        """Where the trial's state after so many iterations of its own goes."""
-        return self._folder / f"{trial}-{iterations}.pt"
+        """Where the trial's state after so many iterations of its own goes.
+
+        A trial that fell back does those iterations again. It writes to other files then, as a trial that exploited it
+        may go on from what it wrote before.
+        """
+        again = f".{self._falls[trial]}" if self._falls[trial] else ""
+        return self._folder / f"{trial}-{iterations}{again}.pt"
 
     def latest(self, trial: TrialId) -> Path | None:
         """What the trial goes on from, None if it starts afresh."""
@@ -78,6 +85,7 @@ class Checkpoints:
             self._add(event.trial, source._replace(iterations=self._iterations(event.trial)))
         elif isinstance(event, CheckpointLost):
             self._set(event.trial, self._kept[event.trial][:-1])
+            self._falls[event.trial] += 1
         elif isinstance(event, SegmentLost):
             wanted = tuple(f".{path.name}." for path in self._wanted())  # and still being written in the background
             for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):
@@ -115,9 +123,7 @@ class Checkpoints:
         return kept[-1].iterations if kept else 0
 
     def _add(self, trial: TrialId, generation: Generation) -> None:
-        # A trial that fell back writes the same file again: that counts once.
-        others = tuple(kept for kept in self._kept.get(trial, ()) if kept.path != generation.path)
-        self._set(trial, (*others, generation)[-self._generations :])
+        self._set(trial, (*self._kept.get(trial, ()), generation)[-self._generations :])
 
     def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
         before = self._kept.get(trial, ())

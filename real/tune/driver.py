@@ -110,12 +110,14 @@ class Driver:
     # A segment, from its start to its end.
 
     def _step(self) -> None:
-        if not self._clock.started:
+        if self._clock.started:
+            self._decide()
+        else:
             self._go_on()
             self._clock.start()
         self._ask_policy |= self._attendance.watch()
         self._states.discard()
-        self._to_start += self._decided()
+        self._decide()
         for segment in self._to_start:
             self._actors.start(segment.trial, segment.worker)
         self._to_start.clear()
@@ -125,21 +127,23 @@ class Driver:
             self._states.settle()
             self._actors.end()
 
-    def _decided(self) -> list[Segment]:
-        """What the policy starts, if it is to be asked now."""
+    def _decide(self) -> None:
+        """Ask the policy, if it is to be asked now. What has happened is answered before anything else is recorded: a
+        replay takes it to be so."""
         now, wake_at = self._clock.now(), self._dispatcher.wake_at
         if self._stops_in_order():
-            return []
+            return
         if self._ask_policy:
             self._ask_policy = False
-            return self._carry_out(self._dispatcher.dispatch(now))
-        if wake_at is not None and now >= wake_at:
-            return self._carry_out(self._dispatcher.wake(now))
-        return []
+            self._to_start += self._carry_out(self._dispatcher.dispatch(now))
+        elif wake_at is not None and now >= wake_at:
+            self._to_start += self._carry_out(self._dispatcher.wake(now))
 
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
         """Stop what the policy stops; return what it starts. The actor of the trial whose segment is just `ending`
-        stops it by itself."""
+        stops it by itself. When nothing is left to do, actors are still there to write what is wanted."""
+        if self._dispatcher.state.finished:
+            self._states.settle()
         for trial in decided.stops:
             self._pbt.complete(trial)
             if trial != ending:
@@ -193,7 +197,7 @@ class Driver:
             logger.warning("a result of trial %s came late or twice; it does not count", trial)
             return Next.IGNORED
         del self._attempt_of[trial]
-        self._stops_in_order()
+        self._decide()
         self._check_place(segment, result)
         parts = self._times.parts(segment, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
@@ -203,8 +207,6 @@ class Driver:
         self._states.discard()
         if state.trials[trial].completed is not None:
             self._pbt.complete(trial)
-        if state.finished:
-            self._states.settle()
         return self._go_on_after(segment, self._carry_out(dispatcher.dispatch(now), trial))
 
     def _go_on_after(self, segment: Segment, starts: list[Segment]) -> Next:
@@ -230,15 +232,17 @@ class Driver:
     # What goes wrong, and how the run ends and goes on.
 
     def _failed(self, trial: TrialId, failure: Failure) -> None:
-        self._ask_policy = True
         segment = self._dispatcher.state.running.get(trial)
         if segment is None:
             return
+        self._decide()
+        self._ask_policy = True
         self._attempt_of.pop(trial, None)
         self._to_start = [start for start in self._to_start if start.trial != trial]
         self._dispatcher.lose_segment(self._clock.now(), trial, failure.reason)
         self._states.expect_no_file(segment.worker)
         self._failures.failed(segment, failure)
+        self._stops_in_order()  # in the same go, as a replay takes the policy to be asked in between
 
     def _forget(self, worker: WorkerId) -> None:
         """The worker is gone: nothing starts there any more."""

@@ -38,7 +38,7 @@ class Actors(Protocol):
         """Take a trial that has just reported off its actor."""
 
     def take_back(self, trial: TrialId) -> None:
-        """Have a trial wait again that is on its way to an actor, or trains there."""
+        """Have a trial wait, whether it is on its way to an actor, trains there, or waits still."""
 
     def stop(self, trial: TrialId) -> None:
         """A trial that waits is completed."""

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import ENOSPC
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -139,18 +140,20 @@ class FakeTune:
             driver.step()
             faults(self)
             until = self._world.now + STEP_S
-            if self._messages and self._messages[0].time <= until:
+            while self._messages and self._messages[0].time <= until and not self.ended:
                 message = heapq.heappop(self._messages)
                 self._world.now = max(self._world.now, message.time)
                 message.act()
+                if self._rng.random() < 0.8:  # seldom, much comes at once
+                    break
             else:
-                self._world.now = until
+                self._world.now = max(self._world.now, until)
 
     def sleep(self, seconds: float) -> None:
         """The driver waits: files are completed meanwhile, and nothing reaches it."""
         self._world.now += seconds
         for actor in self._actors.values():
-            self._try(lambda actor=actor: self._complete_file(actor))
+            self._try(partial(self._complete_file, actor))
 
     def later(self, mean_s: float, act: Callable[[], None]) -> None:
         """Have something happen after a random time."""
@@ -189,6 +192,9 @@ class FakeTune:
     def _ready(self, trial: TrialId, worker: WorkerId) -> Callable[[], None]:
         def ready() -> None:
             node = self._world.nodes[self._workers[worker].node]
+            if self._world.now < node.hung_until:
+                self.later(1.0, self._ready(trial, worker))
+                return
             if not node.alive or node.ray_node != self._places[worker]:
                 return  # what waits for a node that is gone waits until it is taken back
             actor = self._actors.get(worker)
@@ -209,7 +215,7 @@ class FakeTune:
         self._waiting.add(trial)
 
     def take_back(self, trial: TrialId) -> None:
-        del self._on[trial]
+        self._on.pop(trial, None)
         self._life[trial] = self._life.get(trial, 0) + 1
         self._waiting.add(trial)
 
@@ -315,7 +321,7 @@ class FakeTune:
         self._world.store[actor.snapshot] = (actor.ray_node, iterations)
         if self._place == "both":
             actor.writing, actor.held = work.save, (work.trial, work.save, iterations)
-            self.later(0.3, lambda: self._complete_in_background(actor, work.save))
+            self.later(0.3 if self._rng.random() < 0.8 else 3.0, lambda: self._complete_in_background(actor, work.save))
 
     def _complete_in_background(self, actor: Actor, path: Path) -> None:
         if actor.alive and actor.writing == path:

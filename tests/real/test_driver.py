@@ -6,6 +6,7 @@ import random
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,7 @@ from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on, carry_out
 from real.tune.driver import driver_of
 from real.tune.ports import Exploit
+from real.tune.recall import recall
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 from tests.real.fake_tune import FakeTune, FullableLog, KilledError, Node, World, start_node
@@ -51,11 +53,13 @@ STRATEGIES = [
     "fusion+least-progress",
     "sliced+asha",
     "fusion+pbt-sync",
-    "sliced+gavel-las",
+    "sliced+gavel-isolated",
     "sliced+era",
 ]
 PLACES = ["storage", "both", "object-store"]
 INTERVAL = 3
+FAULTS = ["worker", "node", "hang", "damage", "disk", "driver"]
+"""What may go wrong. Of each run some kinds, so that what one of them does is not hidden by the others."""
 DRIVERS_WITH_FAULTS, MOST_DRIVERS, MOST_STEPS = 6, 40, 20_000
 
 
@@ -113,6 +117,7 @@ class RunUnderTest:
         for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
         self.drivers = self.kills = self.steps = 0
+        self.kinds = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
 
     def to_its_end(self) -> None:
         while not self._complete():
@@ -131,7 +136,8 @@ class RunUnderTest:
         path = self.folder / LOG_NAME
         try:
             past = take_log(path)
-            with FullableLog(path, self.world) as log:
+            log = FullableLog(path, self.world)
+            with log:
                 try:
                     self._drive(past, log)
                 except KilledError:
@@ -143,10 +149,16 @@ class RunUnderTest:
                 with path.open("ab") as file:
                     file.write(b'{"event":"segment-')
         except (HetschedError, OSError) as error:
-            words = str(error)
-            assert self.world.faults and any(w in words for w in ("No space left", " failed ", "no worker is left")), (
-                words
-            )
+            if not self._may_end_with(str(error)):
+                raise
+
+    def _may_end_with(self, error: str) -> bool:
+        """Whether it is right that the driver gave up."""
+        if "No space left" in error:
+            return self.world.disk_full and " failed " not in error  # a full disk is no trial's fault
+        if " failed " in error:
+            return self.world.faults or self.world.damaged > 0  # what is damaged stays so
+        return self.world.faults and "no worker is left" in error
 
     def _drive(self, past: Sequence[AnyEvent], log: FullableLog) -> None:
         check_resumable(log.path, past, self.strategy, self.seed, self.experiment)
@@ -187,14 +199,15 @@ class RunUnderTest:
                 start_node(self.world, node)
             elif not node.alive:
                 node.seen = False
-                fake.later(5.0, lambda node=node: start_node(self.world, node))
+                fake.later(5.0, partial(start_node, self.world, node))
         if not any(node.alive for node in self.world.nodes.values()):
             start_node(self.world, next(iter(self.world.nodes.values())))
         return {node.id: node.ray_node for node in self.world.nodes.values() if node.alive}
 
     def _killing_listener(self) -> Any:
         """The driver is killed at some event, or at none."""
-        left = self.rng.randrange(60) if self.world.faults and self.rng.random() < 0.5 else -1
+        kills = self.world.faults and "driver" in self.kinds and self.rng.random() < 0.5
+        left = self.rng.randrange(60) if kills else -1
 
         def listen(state: State, event: Event) -> None:
             nonlocal left
@@ -209,7 +222,7 @@ class RunUnderTest:
         assert self.steps < MOST_STEPS, "it hangs"
         if not self.world.faults or self.rng.random() > 0.02:
             return
-        kind = self.rng.choice(["worker", "worker", "node", "hang", "damage", "disk", "driver"])
+        kind = self.rng.choice(self.kinds)
         if kind == "worker":
             fake.kill_worker(self.rng.choice(self.scenario.workers(self.strategy)).id)
         elif kind == "node":
@@ -240,15 +253,16 @@ def check(run: RunUnderTest) -> None:
     assert all(trial.completed is not None for trial in final.trials.values())
     check_log(events)
     check_waste(run, events)
+    assert recall(events, SimulatedPBT(run.experiment, run.seed)) is None, "an exploit is missing"
     lost = sum(isinstance(event, CheckpointLost) for event in events)
     if run.place == "storage":
-        assert lost <= 2 * run.world.damaged, "a checkpoint is lost, and nobody damaged it"
+        assert not lost or run.world.damaged, "a checkpoint is lost, and nobody damaged it"
     elif run.place == "both":
         reasons = run.world.damaged + run.world.deaths + run.world.filled
         assert not lost or reasons, "a checkpoint is lost for no reason"
     files = [path.name for path in (run.folder / "checkpoints").iterdir()]
     best = max(final.trials.values(), key=lambda trial: trial.score or 0.0)
-    if f"{best.id}-{best.iterations}.pt" not in files:
+    if not any(name.startswith(f"{best.id}-{best.iterations}.") for name in files):
         killed_before_it_was_written = run.kills and (run.place == "object-store" or run.world.deaths)
         assert run.world.stores_lost or run.world.filled or killed_before_it_was_written, "the best weights are gone"
     else:
