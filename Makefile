@@ -1,5 +1,6 @@
 # make demo   compare three strategies in simulation (installs the core only)
 # make test   run the tests (installs Ray, torch and torchvision too)
+# make test-all  run the long ones, too, before a release
 # make lint   ruff and mypy
 # make bench  pytest-benchmark reports
 # make release  build the wheel, and try it in an environment that has nothing else
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench release clean
+.PHONY: demo test test-all lint bench release clean
 
 demo: $(VENV)/.core
 	$(BIN)/hetsched compare examples/demo.toml
@@ -17,11 +18,15 @@ demo: $(VENV)/.core
 # The tests that start Ray take as long as all others, which run beside them and report last.
 test: $(VENV)/.full
 	@echo "running all other tests beside those on Ray; their report comes last"
-	@$(BIN)/pytest -m "not on_ray" > $(VENV)/others.log 2>&1 & others=$$!; \
-	$(BIN)/pytest -m on_ray; on_ray=$$?; \
+	@$(BIN)/pytest -m "not on_ray and not exhaustive" > $(VENV)/others.log 2>&1 & others=$$!; \
+	$(BIN)/pytest -m "on_ray and not exhaustive"; on_ray=$$?; \
 	wait $$others; others=$$?; \
 	cat $(VENV)/others.log; \
 	exit $$((on_ray | others))
+
+# Before a release: what proves little more at great cost, too. It takes hours.
+test-all: $(VENV)/.full
+	HYPOTHESIS_PROFILE=exhaustive $(BIN)/pytest
 
 lint: $(VENV)/.full
 	$(BIN)/ruff check .

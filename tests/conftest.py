@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
@@ -15,6 +16,10 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Scenario, Setup
 from sim.engine import simulate
+
+settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make test-all` sets it
 
 NO_OVERHEADS = {"start_up": False, "restore": False, "evaluation": False, "checkpoint": False, "noise": False}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 
@@ -302,7 +302,6 @@ def best_without_preemption(instance: Instance) -> tuple[float, float]:
     return makespan, jct
 
 
-@settings(max_examples=60, deadline=None)
 @given(instance=instances(jobs=3, workers=2, iterations=3))
 def test_no_schedule_that_preempts_by_the_second_beats_the_bounds(instance: Instance) -> None:
     makespan, jct = best_by_the_second(instance)
@@ -310,7 +309,6 @@ def test_no_schedule_that_preempts_by_the_second_beats_the_bounds(instance: Inst
     assert instance.jct * ALMOST <= jct
 
 
-@settings(max_examples=60, deadline=None)
 @given(instance=instances(jobs=4, workers=3, iterations=9))
 def test_no_schedule_without_preemption_beats_the_bounds(instance: Instance) -> None:
     makespan, jct = best_without_preemption(instance)
@@ -405,7 +403,6 @@ def check_schedule(instance: Instance, slots: Sequence[Slot]) -> float:
     return end
 
 
-@settings(max_examples=100, deadline=None)
 @given(instance=instances(jobs=6, workers=4, iterations=12))
 def test_the_makespan_bound_is_the_makespan_of_a_schedule(instance: Instance) -> None:
     starts = sorted({arrival for _, _, arrival in instance.jobs})
@@ -418,7 +415,6 @@ def test_the_makespan_bound_is_the_makespan_of_a_schedule(instance: Instance) ->
     assert check_schedule(instance, slots) == pytest.approx(instance.makespan, rel=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     counts=st.lists(st.integers(1, 3), min_size=1, max_size=3),
     sizes=st.lists(st.integers(1, 100), min_size=1, max_size=12),
@@ -439,7 +435,6 @@ def test_grouping_workers_and_trials_loses_nothing(counts: list[int], sizes: lis
     assert grouped == pytest.approx(ends[-1], rel=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
 @given(instance=instances(jobs=8, workers=3, iterations=12), most=st.integers(1, 3))
 def test_merging_arrivals_keeps_the_bound_valid(instance: Instance, most: int) -> None:
     exact = instance.makespan
@@ -486,7 +481,6 @@ def check_ratios(figures: Metrics) -> None:
 
 
 @pytest.mark.parametrize("policy", scheduling.policies.names())
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, policy: str, data: st.DataObject) -> None:
     experiments = data.draw(

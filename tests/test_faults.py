@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.core.events import (
@@ -201,10 +201,11 @@ def test_a_trial_crashes_when_its_own_time_has_come_whatever_else_fails(simulate
 def test_what_was_in_memory_alone_is_gone_with_its_node_and_is_not_taken_over(simulate_log: Simulate) -> None:
     """PBT takes over no state that no node holds any more, not even that of a trial that goes on elsewhere."""
     faults: dict[str, object] = {"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}
+    scenario = faulty(faults, "object-store", population=12, stop_iterations=30)  # longer, and it hardly ever ends
     exploits = 0
     for seed in range(5):
         home: dict[str, str] = {}
-        for event in simulate_log(faulty(faults, "object-store", population=12), "uniform+least-progress", seed):
+        for event in simulate_log(scenario, "uniform+least-progress", seed):
             if isinstance(event, SegmentEnded):
                 home[event.trial] = event.worker.split("/")[0]
             elif isinstance(event, CheckpointLost):
@@ -336,7 +337,6 @@ def test_segments_that_can_never_end_are_an_error(tmp_path: Path) -> None:
         simulate(faulty({"trials": {"mean_between_s": 0.1}}), Strategy("uniform", "fifo"), 0, tmp_path)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     kinds=st.sets(st.sampled_from(sorted(KINDS)), min_size=1),
     place=st.sampled_from(["storage", "object-store", "both"]),

@@ -5,7 +5,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.core.events import Event, SegmentEnded, TrialAdded, TrialCompleted, TrialExploited
@@ -45,7 +45,6 @@ def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
     return events
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenario=scenarios, seed=st.integers(0, 3), data=st.data())
 def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
     scenario: Setup, seed: int, data: st.DataObject
@@ -62,7 +61,6 @@ def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
     assert len(state.idle) == len(state.workers)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenario=scenarios, seed=st.integers(0, 3))
 def test_no_iteration_is_lost_or_trained_twice(scenario: Setup, seed: int) -> None:
     (experiment,) = scenario.workload.experiments

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("ray")
@@ -226,7 +226,6 @@ POPULATIONS = {
 
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])
-@settings(max_examples=100, deadline=None)
 @given(**POPULATIONS, digits=st.sampled_from([1, 2, 9]), finishing=st.sampled_from([0.0, 0.03]))
 def test_every_exploit_configuration_and_quantile_is_rays(
     kind: type[RayCorrected | RealRuns],
@@ -252,7 +251,6 @@ def test_every_exploit_configuration_and_quantile_is_rays(
         twins.report(index, done[index], float("nan") if luck.random() < 0.02 else round(luck.random(), digits))
 
 
-@settings(max_examples=30, deadline=None)
 @given(**POPULATIONS)
 def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoint(
     size: int, interval: int, fraction: float, resample: float, seed: int

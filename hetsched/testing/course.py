@@ -21,6 +21,9 @@ from hetsched.testing.situations import Situation
 LIMIT_S = 10.0
 """A call that computes for so many seconds is taken to be endless."""
 
+WATCHED_CALLS, THEN_EVERY = 30, 10
+"""The whole state is compared around the first calls of a course, and then around every tenth: it takes long."""
+
 MakePolicy = Callable[[], SchedulingPolicy]
 
 
@@ -107,7 +110,7 @@ class Limited:
 
 
 class Watched:
-    """A policy, with a look at the whole state before and after each call of it."""
+    """A policy, with a look at the whole state before and after its calls."""
 
     def __init__(self, policy: Limited) -> None:
         self.calls: list[Call] = []
@@ -123,7 +126,9 @@ class Watched:
             raise
 
     def dispatch(self, view: StateView) -> Iterator[Decision]:
-        now, attributes, before = view.now, dict(vars(view)), _as_text(view)
+        call = len(self.calls)
+        watched = call < WATCHED_CALLS or call % THEN_EVERY == 0
+        now, attributes, before = view.now, dict(vars(view)), _as_text(view) if watched else {}
         decisions: list[Decision] = []
         try:
             for decision in self._policy.dispatch(view):
@@ -135,7 +140,7 @@ class Watched:
         finally:  # also when the dispatcher has heard enough
             self.calls.append(Call(now, tuple(decisions)))
             replaced = [name for name, value in attributes.items() if vars(view).get(name) is not value]
-            after = {} if replaced else _as_text(view)
+            after = _as_text(view) if watched and not replaced else {}
             different = [name for name, text in after.items() if before.get(name) != text]
             if replaced and self.changed is None:
                 self.changed = f"the call at {now:g} s replaced {replaced[0]!r} of the view"

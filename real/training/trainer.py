@@ -1,6 +1,6 @@
 """What a worker trains trials with: the protocol, and which trainer trains which model.
 
-`real.training.Training` trains the networks of `real.models`. A trainer of one's own trains whatever it likes: the file
+`real.training.training.Training` trains the networks of `real.training.models`. A trainer of one's own trains whatever it likes: the file
 that a scenario names as `real.model_file` registers it under the name of a model.
 
     @trainers.register("my-model")
@@ -80,7 +80,7 @@ class Trainer(Protocol):
     def save(self, path: Path) -> object:
         """Write the trial's state to a file, which appears under its name only when it is complete.
 
-        Raises OSError, which names the file, if it cannot be written. `real.checkpoint_file.complete` sees to both. The
+        Raises OSError, which names the file, if it cannot be written. `real.checkpoints.checkpoint_file.complete` sees to both. The
         file should be a zip archive, as NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
         """
 

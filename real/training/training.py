@@ -1,4 +1,4 @@
-"""Training one trial at a time: reset or load, train, evaluate, save. What `real.trainer` calls a trainer.
+"""Training one trial at a time: reset or load, train, evaluate, save. What `real.training.trainer` calls a trainer.
 
 A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once, and
 every trial that visits brings its weights, its optimizer state, its hyperparameters and its seed.
