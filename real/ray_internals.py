@@ -1,6 +1,6 @@
 """Every private name of Ray and Tune 2.60 that real runs use. Whatever another version lacks is to be mended here.
 
-`PRIVATE_NAMES` lists them, and tests/test_ray_internals.py looks whether the Ray that is installed has them.
+`PRIVATE_NAMES` lists them, and tests/real/test_ray_internals.py looks whether the Ray that is installed has them.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What a worker trains trials with: the protocol, and which trainer trains which model.
 
-`real.training.training.Training` trains the networks of `real.training.models`. A trainer of one's own trains whatever it likes: the file
-that a scenario names as `real.model_file` registers it under the name of a model.
+`real.training.training.Training` trains the networks of `real.training.models`. A trainer of one's own trains
+whatever it likes: the file that a scenario names as `real.model_file` registers it under the name of a model.
 
     @trainers.register("my-model")
     class MyTrainer:
@@ -80,8 +80,9 @@ class Trainer(Protocol):
     def save(self, path: Path) -> object:
         """Write the trial's state to a file, which appears under its name only when it is complete.
 
-        Raises OSError, which names the file, if it cannot be written. `real.checkpoints.checkpoint_file.complete` sees to both. The
-        file should be a zip archive, as NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
+        Raises OSError, which names the file, if it cannot be written. The context
+        manager `real.checkpoints.checkpoint_file.complete` sees to both. The file should be a zip archive, as
+        NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
         """
 
     def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:

@@ -44,8 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
 class SegmentTrainable(tune.Trainable):
     """Lives as long as its worker, so that device, threads and images are set up once.
 
-    What it trains with is a `real.training.trainer.Trainer`. Tune's config brings the `plan`; `assign` comes before every
-    `train`. Tune's own checkpoints are not used.
+    What it trains with is a `real.training.trainer.Trainer`. Tune's config brings the `plan`; `assign` comes before
+    every `train`. Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:

@@ -13,9 +13,9 @@ import ray
 
 from hetsched.scenario.profile_files import write_profile
 from real.cluster import ray_cluster
+from tests.cli.test_main import POLICY, SCENARIO
 from tests.conftest import ROWS
 from tests.on_ray.conftest import small_scenario
-from tests.test_cli import POLICY, SCENARIO
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """What Ray Tune does wrong with Population-Based Training, and that real runs do not.
 
 Where the defect is that of a class of Ray, that class is tried as well: if Ray mends it, what works around it can go.
-The other two: tests/test_checkpoints.py has the deleted checkpoint, tests/test_training.py the stale learning rate.
+The other two: tests/real/test_checkpoints.py has the deleted checkpoint, tests/real/test_training.py the stale
+learning rate.
 """
 
 import random
@@ -17,7 +18,7 @@ from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT
 from real.ray_internals import TuneInternals
 from tests.conftest import make_scenario
-from tests.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns
+from tests.real.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns
 
 PBT_SETTINGS = {"perturbation_interval": 1, "quantile_fraction": 0.5}
 

@@ -334,7 +334,7 @@ def test_a_mistake_in_the_workload_is_named(tmp_path: Path, workload: str, messa
 
 
 def test_the_example_of_a_clusters_trace_is_simulated(tmp_path: Path, simulate_log: Simulate) -> None:
-    examples = Path(__file__).parent.parent / "examples"
+    examples = Path(__file__).parents[2] / "examples"
     for name in ("helios.toml", "helios-made-up.csv"):
         shutil.copy(examples / name, tmp_path / name)
     scenario = load_setup(tmp_path / "helios.toml")

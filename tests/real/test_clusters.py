@@ -124,7 +124,7 @@ def test_what_cannot_be_discovered_is_said() -> None:
         tables(alive([ray_node(2, 4, 1)]))
 
 
-DEMO = Path(__file__).parents[1] / "examples" / "demo.toml"
+DEMO = Path(__file__).parents[2] / "examples" / "demo.toml"
 
 
 def to_discover(folder: Path, said: str = "discover") -> Path:

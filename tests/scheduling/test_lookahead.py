@@ -18,7 +18,7 @@ from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "benchmarks" / "scenarios").glob("*.toml"))
+SCENARIOS = sorted((Path(__file__).parents[2] / "benchmarks" / "scenarios").glob("*.toml"))
 
 
 def test_the_plan_shares_what_two_like_trials_can_share() -> None:

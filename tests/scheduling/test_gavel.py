@@ -449,8 +449,8 @@ def test_finish_time_fairness_is_the_best_ratio() -> None:
 
 # Gavel's own simulator: see data/gavel/README.md.
 
-DATA = Path(__file__).parent / "data" / "gavel"
-EXAMPLE = Path(__file__).parent.parent / "examples" / "gavel.toml"
+DATA = Path(__file__).parents[1] / "data" / "gavel"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gavel.toml"
 TYPES = ("v100", "p100", "k80")
 NAMES = {
     "fifo_perf": "gavel-fifo",

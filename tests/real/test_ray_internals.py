@@ -11,7 +11,7 @@ ray = pytest.importorskip("ray")
 
 from real.ray_internals import PRIVATE_NAMES, PrivateName  # noqa: E402
 
-REAL = Path(__file__).parent.parent / "real"
+REAL = Path(__file__).parents[2] / "real"
 
 
 def lacks(private: PrivateName) -> str | None:

@@ -1,4 +1,4 @@
-"""The simulator's PBT: its rules, one by one. tests/test_pbt_parity.py compares it with Ray's."""
+"""The simulator's PBT: its rules, one by one. tests/real/test_pbt_parity.py compares it with Ray's."""
 
 from random import Random
 

@@ -20,7 +20,7 @@ from sim.learning.sgd import SGDCurve
 KIND = TrialKind("resnet18", "cifar10", 32)
 CURVE = SGDCurve()
 REPLAY = Tabular()
-DEMO = Path(__file__).parent.parent / "examples" / "demo.toml"
+DEMO = Path(__file__).parents[2] / "examples" / "demo.toml"
 RECORDINGS = read_recordings(SHIPPED / "resnet18-cifar10-cpu.csv")
 
 
@@ -215,7 +215,7 @@ class Own:
 def test_a_model_of_ones_own_comes_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, scenario = tmp_path / "own.py", tmp_path / "s.toml"
     model.write_text(OWN_MODEL)
-    demo = (Path(__file__).parent.parent / "examples" / "demo.toml").read_text()
+    demo = (Path(__file__).parents[2] / "examples" / "demo.toml").read_text()
     head, _, _ = demo.partition("[learning.options]")
     scenario.write_text(f'{head}\n[learning]\nmodel = "a-tenth-an-interval"\noptions.start = 0.25\n')
     arguments = ["simulate", str(scenario), "--strategy", "fusion+fifo", "--policy-file", str(model), "--json"]

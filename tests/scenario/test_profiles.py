@@ -159,7 +159,7 @@ def test_a_bad_profile_names_file_line_and_column(tmp_path: Path, change: object
         read_profile(path)
 
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "sim" / "data").glob("*.csv")), ids=lambda path: path.stem)

@@ -148,13 +148,13 @@ def test_fusion_uses_every_device_once() -> None:
 def test_logs_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
     """Several kinds of trial, a policy that looks at expected times, two interpreters with other hash seeds."""
     code = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from hetsched import scheduling
 from hetsched.domain.registry import Strategy, load_file
 from sim.engine import simulate
 from tests.conftest import make_scenario, profile_row
-load_file(Path({str(Path(__file__).parent.parent)!r}) / "examples" / "my_policy.py")
+load_file(Path({str(Path(__file__).parents[2])!r}) / "examples" / "my_policy.py")
 batches = (32, 48, 64, 80, 96)
 rows = [profile_row(cores=c, seconds=b / c / 7, batch_size=b) for b in batches for c in (1, 2)]
 tables = [{{"name": f"b{{b}}", "batch_size": b}} for b in batches]

@@ -34,7 +34,7 @@ from hetsched.testing import (
 )
 from hetsched.testing import scheduling as suite
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names()
 
 

@@ -122,7 +122,7 @@ def test_gpu_names_become_device_types(name: str, short: str) -> None:
 
 def test_the_shipped_profile_is_plausible() -> None:
     """More cores are faster, larger batches take longer, and the stems differ as they should."""
-    rows = read_profile(Path(__file__).parents[1] / "sim/data/cpu-epyc.csv")
+    rows = read_profile(Path(__file__).parents[2] / "sim/data/cpu-epyc.csv")
     seconds = {(row.model, row.cores, row.batch_size): row.seconds_per_iteration for row in rows}
     assert len(seconds) == len(rows)
     for (model, cores, batch), time in seconds.items():
