@@ -11,7 +11,8 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
 (`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint, and
-iterations are the trial's own: cloning weights changes neither their count nor when the trial is looked at next. In Ray they jump to the source's.
+iterations are the trial's own: cloning weights changes neither their count nor when the trial is looked at next. In
+Ray they jump to the source's.
 """
 
 from array import array
