@@ -23,8 +23,8 @@ from rich.table import Table
 
 from benchmarks.test_simulation import SEGMENTS_PER_TRIAL, unequal_nodes
 from hetsched.domain.registry import Strategy
+from hetsched.testing.scenarios import make_scenario
 from sim.engine import simulate
-from tests.conftest import make_scenario
 
 TRIALS = (20, 64, 256, 1024, 4096)
 WORKERS = (10, 32, 100, 320, 1000)

@@ -13,7 +13,7 @@ from hetsched.analysis.bounds_groups import Devices, Job
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
-from tests.conftest import profile_row
+from hetsched.testing.scenarios import profile_row
 
 Problem = tuple[Counter[Job], Devices, StepTimes]
 

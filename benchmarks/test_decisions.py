@@ -10,7 +10,7 @@ from hetsched.core.events import Parts, SegmentEnded, WorkerJoined
 from hetsched.core.state import State
 from hetsched.core.view import StateView
 from hetsched.domain.registry import Strategy
-from tests.conftest import make_scenario
+from hetsched.testing.scenarios import make_scenario
 
 SIZES = {"20 trials, 8 workers": (20, 8), "1000 trials, 100 workers": (1000, 100)}
 PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)

@@ -10,8 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bare_pool import run_pool
 from hetsched.domain.registry import Strategy
+from hetsched.testing.scenarios import make_scenario
 from sim.engine import simulate
-from tests.conftest import make_scenario
 
 SEGMENTS_PER_TRIAL = 20
 SIZES = {

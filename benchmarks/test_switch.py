@@ -18,8 +18,8 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
+from hetsched.testing.scenarios import make_scenario
 from real.tune import run
-from tests.conftest import make_scenario
 
 WORKERS = 8
 SECONDS_PER_ITERATION = 0.5

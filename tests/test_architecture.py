@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "hetsched.allocation": {"hetsched.core"},
     "hetsched.scheduling": {"hetsched.core"},
     "hetsched.scenario": {"hetsched.core", "hetsched.allocation", "hetsched.scheduling"},
-    "hetsched.testing": {"hetsched.core", "hetsched.allocation", "hetsched.scheduling"},
+    "hetsched.testing": {"hetsched.scenario"},
     "hetsched.analysis": {"hetsched.core"},
     "hetsched.studies": {"hetsched.scenario", "hetsched.analysis"},
     "hetsched.report": {"hetsched.studies"},

@@ -20,6 +20,7 @@ from hetsched.core.state import State, state_of
 from hetsched.core.view import StateView
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, PolicyError
+from hetsched.testing import check_log
 from real.tune.pbt import LentGenerators
 from real.tune.run import run as run_on_ray
 from tests.on_ray.conftest import (
@@ -117,9 +118,7 @@ class TestRun:
         assert run.events[-1].reason == "completed"
 
     def test_log_adds_up_to_the_final_state(self, run: SimpleNamespace) -> None:
-        assert state_of(run.events).snapshot() == run.state.snapshot()
-        times = [event.time for event in run.events]
-        assert times == sorted(times)
+        assert check_log(run.events).snapshot() == run.state.snapshot()
 
     def test_segments_run_where_the_policy_said(self, run: SimpleNamespace) -> None:
         ended = of(run.events, SegmentEnded)

@@ -23,6 +23,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
+from hetsched.testing import check_log
 from real.cluster import nodes, ray_cluster
 from real.tune import failures
 from tests.on_ray.conftest import (
@@ -108,7 +109,7 @@ def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path)
     [joined] = [event for event in of(events, WorkerJoined) if event.time > 0]
     assert leaves[0].time < joined.time < leaves[1].time
     assert first_after(joined.time, of(events, SegmentEnded, worker=A))
-    final = state_of(events)
+    final = check_log(events)
     assert final.ended == "completed"
     assert trained(events) == {trial.id: trial.iterations for trial in final.trials.values()}
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1  # nothing half written is left

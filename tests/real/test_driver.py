@@ -23,8 +23,6 @@ from hetsched.core.events import (
     RunResumed,
     SegmentEnded,
     SegmentLost,
-    SegmentStarted,
-    TrialCompleted,
     TrialExploited,
 )
 from hetsched.core.log import LOG_NAME, read_log
@@ -38,6 +36,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
 from hetsched.studies.resume import check_resumable, take_log, workers_of
+from hetsched.testing import check_log
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on, carry_out
@@ -251,7 +250,8 @@ def check(run: RunUnderTest) -> None:
     final = state_of(events)
     assert final.ended == "completed"
     assert all(trial.completed is not None for trial in final.trials.values())
-    check_log(events)
+    assert not check_log(events).running
+    check_weights(events)
     check_waste(run, events)
     assert recall(events, SimulatedPBT(run.experiment, run.seed)) is None, "an exploit is missing"
     lost = sum(isinstance(event, CheckpointLost) for event in events)
@@ -269,32 +269,17 @@ def check(run: RunUnderTest) -> None:
         assert len(files) == 1, f"files are left: {files}"
 
 
-def check_log(events: list[AnyEvent]) -> None:
-    """No worker is booked twice, iterations add up, and weights hold what the log says that was trained."""
-    busy: dict[str, str] = {}
-    done: dict[str, int] = {}
+def check_weights(events: list[AnyEvent]) -> None:
+    """Weights hold what the log says that was trained: the fake's score counts the iterations behind them."""
     weights: dict[str, int] = {}
-    for before, event in zip([None, *events], events, strict=False):
-        assert before is None or before.time <= event.time, "time runs backwards"
-        if isinstance(event, SegmentStarted):
-            assert event.worker not in busy, f"{event.worker} has two trials"
-            assert event.trial not in busy.values(), f"{event.trial} trains twice at once"
-            busy[event.worker] = event.trial
-        elif isinstance(event, SegmentEnded | SegmentLost):
-            assert busy.pop(event.worker) == event.trial
+    for event in events:
         if isinstance(event, SegmentEnded):
-            done[event.trial] = done.get(event.trial, 0) + event.iterations
             weights[event.trial] = weights.get(event.trial, 0) + event.iterations
             assert round(event.score * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
         elif isinstance(event, TrialExploited):
             weights[event.trial] = weights[event.source]
         elif isinstance(event, CheckpointLost):
-            done[event.trial], weights[event.trial] = event.iterations, round((event.score or 0) * 1000)
-    assert not busy
-    final = state_of(events)
-    assert {trial.id: trial.iterations for trial in final.trials.values()} == {t: done.get(t, 0) for t in final.trials}
-    completed = [event.trial for event in events if isinstance(event, TrialCompleted)]
-    assert len(completed) == len(set(completed)), "a trial is completed twice"
+            weights[event.trial] = round((event.score or 0) * 1000)
 
 
 def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:

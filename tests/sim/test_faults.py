@@ -13,8 +13,6 @@ from hetsched.core.events import (
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
-    TrialAdded,
-    TrialCompleted,
     TrialExploited,
     WorkerDraining,
     WorkerJoined,
@@ -31,6 +29,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
+from hetsched.testing import check_log
 from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
@@ -355,24 +354,7 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     folder = tmp_path_factory.mktemp("run")
     outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))
-    assert state_of(events).snapshot() == outcome.state.snapshot()
-    busy: dict[str, str] = {}
-    iterations = {event.trial: 0 for event in events if isinstance(event, TrialAdded)}
-    now = 0.0
-    for event in events:
-        assert event.time >= now
-        now = event.time
-        match event:
-            case SegmentStarted():
-                assert event.worker not in busy.values() and event.trial not in busy
-                busy[event.trial] = event.worker
-            case SegmentEnded():
-                assert busy.pop(event.trial) == event.worker
-                iterations[event.trial] += event.iterations
-            case SegmentLost():
-                assert busy.pop(event.trial) == event.worker
-            case CheckpointLost():
-                assert event.iterations <= iterations[event.trial] and event.trial not in busy
-                iterations[event.trial] = event.iterations
-            case TrialCompleted():
-                assert iterations[event.trial] == 60
+    final = check_log(events)
+    assert final.snapshot() == outcome.state.snapshot()
+    assert {trial.iterations for trial in final.trials.values()} == {60}
+    assert all(trial.completed is not None for trial in final.trials.values())

@@ -13,6 +13,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import state_of
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
+from hetsched.testing import check_log
 from sim.engine import simulate
 from tests.conftest import make_scenario
 
@@ -41,7 +42,7 @@ def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
     with tempfile.TemporaryDirectory() as folder:
         outcome = simulate(scenario, strategy, seed, Path(folder))
         events = list(read_log(Path(folder) / LOG_NAME))
-    assert state_of(events).snapshot() == outcome.state.snapshot()
+    assert check_log(events).snapshot() == outcome.state.snapshot()
     return events
 
 

@@ -1,0 +1,143 @@
+"""What the log of every run must keep to, whichever backend wrote it."""
+
+from collections.abc import Iterable
+from functools import singledispatchmethod
+
+from hetsched.core.events import (
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.core.state import State, state_of
+from hetsched.domain.cluster import WorkerId
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
+from hetsched.errors import InputError
+
+
+def check_log(events: Iterable[Event]) -> State:
+    """Check the log of a run, finished or not, and return the state that it adds up to.
+
+    - Time never goes back.
+    - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
+    - A segment ends, or is lost, on the worker where it started, with the iterations that it started with.
+    - The iterations of a trial add up, and no trial trains more than its experiment's `stop_iterations`.
+    - A trial falls back only to iterations that it has done.
+    - Every event follows from the events before (`State.apply`).
+
+    Raises AssertionError, which names the line (from 1) and the trial or worker.
+    """
+    listed = list(events)
+    checked = _CheckedLog()
+    for line, event in enumerate(listed, start=1):
+        checked.check(line, event)
+    try:
+        return state_of(listed)
+    except InputError as error:
+        raise AssertionError(str(error)) from error
+
+
+class _CheckedLog:
+    """A log up to a line, with bookkeeping of its own: it does not trust `State`."""
+
+    def __init__(self) -> None:
+        self._line = 0
+        self._now = 0.0
+        self._workers: set[WorkerId] = set()
+        self._experiments: dict[ExperimentId, Experiment] = {}
+        self._home: dict[TrialId, ExperimentId] = {}
+        self._done: dict[TrialId, int] = {}
+        self._completed: set[TrialId] = set()
+        self._running: dict[TrialId, SegmentStarted] = {}
+
+    def check(self, line: int, event: Event) -> None:
+        self._line = line
+        self._expect(event.time >= self._now, f"time goes back from {self._now} to {event.time}")
+        self._now = event.time
+        self._take(event)
+
+    def _expect(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise AssertionError(f"line {self._line} of the log: {otherwise}")
+
+    @singledispatchmethod
+    def _take(self, event: Event) -> None:
+        """Other events need no check but that of the time."""
+
+    @_take.register
+    def _(self, event: WorkerJoined) -> None:
+        self._workers.add(event.worker.id)
+
+    @_take.register
+    def _(self, event: WorkerLeft) -> None:
+        self._workers.discard(event.worker)
+
+    @_take.register
+    def _(self, event: ExperimentArrived) -> None:
+        self._experiments[event.experiment.id] = event.experiment
+
+    @_take.register
+    def _(self, event: TrialAdded) -> None:
+        self._home[event.trial], self._done[event.trial] = event.experiment, 0
+
+    @_take.register
+    def _(self, event: SegmentStarted) -> None:
+        self._expect_waiting(event.trial)
+        busy = {worker: trial for trial, segment in self._running.items() for worker in segment.workers}
+        for worker in event.workers:
+            self._expect(worker in self._workers, f"{event.trial} starts on {worker!r}, which is not there")
+            self._expect(worker not in busy, f"{event.trial} starts on {worker!r}, which trains {busy.get(worker)}")
+        left = self._experiments[self._home[event.trial]].stop_iterations - self._done[event.trial]
+        self._expect(
+            1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
+        )
+        self._running[event.trial] = event
+
+    @_take.register
+    def _(self, event: SegmentEnded) -> None:
+        started = self._take_off(event)
+        self._expect(
+            event.iterations == started.iterations,
+            f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}",
+        )
+        self._done[event.trial] += event.iterations
+
+    @_take.register
+    def _(self, event: SegmentLost) -> None:
+        self._take_off(event)
+
+    @_take.register
+    def _(self, event: CheckpointLost) -> None:
+        done = self._done.get(event.trial, 0)
+        self._expect_waiting(event.trial)
+        self._expect(event.iterations <= done, f"{event.trial} falls back to {event.iterations} iterations, of {done}")
+        self._done[event.trial] = event.iterations
+
+    @_take.register
+    def _(self, event: TrialExploited) -> None:
+        self._expect_waiting(event.trial)
+        self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
+        self._expect(event.source != event.trial, f"{event.trial} exploits itself")
+
+    @_take.register
+    def _(self, event: TrialCompleted) -> None:
+        self._expect_waiting(event.trial)
+        self._completed.add(event.trial)
+
+    def _expect_waiting(self, trial: TrialId) -> None:
+        self._expect(trial in self._done, f"{trial}: no such trial")
+        self._expect(trial not in self._running, f"{trial} is running")
+        self._expect(trial not in self._completed, f"{trial} is completed")
+
+    def _take_off(self, event: SegmentEnded | SegmentLost) -> SegmentStarted:
+        self._expect(event.trial in self._running, f"{event.trial} is not running")
+        started = self._running.pop(event.trial)
+        self._expect(event.worker == started.worker, f"{event.trial} runs on {started.worker!r}, not {event.worker!r}")
+        return started

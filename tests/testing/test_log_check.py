@@ -1,0 +1,93 @@
+"""check_log finds each kind of damage, and nothing in logs as they are written."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from hetsched.core.events import Event, SegmentEnded, SegmentStarted, TrialCompleted, TrialExploited, WorkerJoined
+from hetsched.testing import check_log
+from tests.conftest import Simulate, make_scenario
+
+Damage = Callable[[list[Event]], None]
+
+
+@pytest.fixture
+def log(simulate_log: Simulate) -> list[Event]:
+    """Six trials on two workers, with exploits."""
+    return simulate_log(make_scenario(population=6), "fusion+least-progress", 1)
+
+
+def first(events: list[Event], kind: type[Event]) -> int:
+    return next(number for number, event in enumerate(events) if isinstance(event, kind))
+
+
+def changed(kind: type[Event], **fields: object) -> Damage:
+    """The first event of that kind has other values."""
+
+    def damage(events: list[Event]) -> None:
+        number = first(events, kind)
+        events[number] = replace(events[number], **fields)
+
+    return damage
+
+
+def dropped(kind: type[Event]) -> Damage:
+    def damage(events: list[Event]) -> None:
+        del events[first(events, kind)]
+
+    return damage
+
+
+def written_twice(kind: type[Event]) -> Damage:
+    def damage(events: list[Event]) -> None:
+        number = first(events, kind)
+        events.insert(number, events[number])
+
+    return damage
+
+
+def on_the_same_worker(events: list[Event]) -> None:
+    starts = [number for number, event in enumerate(events) if isinstance(event, SegmentStarted)][:2]
+    one, other = (events[number] for number in starts)
+    assert isinstance(one, SegmentStarted)
+    events[starts[1]] = replace(other, worker=one.worker)
+
+
+def trained_after_its_end(events: list[Event]) -> None:
+    done = events[first(events, TrialCompleted)]
+    assert isinstance(done, TrialCompleted)
+    start = next(e for e in events if isinstance(e, SegmentStarted) and e.trial == done.trial)
+    events.append(replace(start, time=events[-1].time))
+
+
+def test_a_log_as_it_is_written_passes_and_so_does_every_beginning_of_it(log: list[Event]) -> None:
+    assert any(isinstance(event, TrialExploited) for event in log)
+    assert check_log(log).ended == "completed"
+    for end in range(len(log)):
+        check_log(log[:end])
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (changed(TrialCompleted, time=0.0), r"line \d+ of the log: time goes back from .* to 0.0"),
+        (changed(SegmentEnded, iterations=3), r"e-\d ends 3 iterations, and started 10"),
+        (changed(SegmentEnded, worker="b/cpu9"), r"e-\d runs on .*, not 'b/cpu9'"),
+        (changed(SegmentStarted, iterations=21), r"e-\d starts 21 iterations, 20 remain"),
+        (changed(SegmentStarted, worker="c/cpu0"), r"e-\d starts on 'c/cpu0', which is not there"),
+        (changed(SegmentStarted, trial="x-0"), r"x-0: no such trial"),
+        (changed(TrialExploited, source="x-0"), r"e-\d exploits x-0, no such trial"),
+        (dropped(WorkerJoined), r"starts on '.*', which is not there"),
+        (dropped(SegmentStarted), r"e-\d is not running"),
+        (dropped(SegmentEnded), r"e-\d (is running|starts on .*, which trains e-\d)"),
+        (written_twice(SegmentStarted), r"e-\d is running"),
+        (written_twice(TrialCompleted), r"e-\d is completed"),
+        (on_the_same_worker, r"e-\d starts on '.*', which trains e-\d"),
+        (trained_after_its_end, r"e-\d is completed"),
+    ],
+)
+def test_damage_is_found_and_named(log: list[Event], damage: Damage, found: str) -> None:
+    damage(log)
+    with pytest.raises(AssertionError, match=found):
+        check_log(log)
