@@ -4,7 +4,8 @@ Trials rotate through a Store of ready trials, results come back through a Store
 SimPy model of a worker pool pays before it decides, learns or logs anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
 import simpy
 
@@ -19,13 +20,13 @@ def run_pool(trials: int, workers: int, segments_per_trial: int) -> int:
     total = trials * segments_per_trial
     done = 0
 
-    def worker(speed: float) -> Iterator[simpy.Event]:
+    def worker(speed: float) -> Generator[simpy.Event, Any, None]:
         while True:
             trial = yield ready.get()
             yield env.timeout(speed)
             yield results.put(trial)
 
-    def collect() -> Iterator[simpy.Event]:
+    def collect() -> Generator[simpy.Event, Any, None]:
         nonlocal done
         while done < total:
             trial = yield results.get()

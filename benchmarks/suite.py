@@ -20,7 +20,7 @@ from inspect import signature
 from math import exp, log, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -109,8 +109,10 @@ def rounds_for(policy: str, bound: float) -> list[dict[str, bool | int | float |
     options = signature(scheduling.policies.factory(policy)).parameters
     if "round_s" not in options:
         return [{}]
-    lengths = [{"round_s": bound / parts, "reallocation_s": bound / parts * 1920 / 360} for parts in ROUNDS_IN_A_RUN]
-    return [{}, *({name: s for name, s in of_length.items() if name in options} for of_length in lengths)]
+    lengths: list[dict[str, bool | int | float | str]] = [
+        {"round_s": bound / parts, "reallocation_s": bound / parts * 1920 / 360} for parts in ROUNDS_IN_A_RUN
+    ]
+    return [{}, *[{name: s for name, s in of_length.items() if name in options} for of_length in lengths]]
 
 
 def run_all(
@@ -197,7 +199,8 @@ def draw(results: Sequence[Result], family: Sequence[str], scenarios: Sequence[s
             for place, scenario in enumerate(scenarios)
             if all(result.whole for result in runs[scenario])
         ]
-        style = {"color": "black", "marker": "_x"[number]} if name in references else {"marker": "osD^vP*"[number % 7]}
+        style: dict[str, Any] = {"color": "black", "marker": "_x"[number]} if name in references else {}
+        style = style or {"marker": "osD^vP*"[number % 7]}
         shift = 0.0 if name in references else 0.1 * (number - len(references) - (len(family) - 1) / 2)
         axes.scatter([p + shift for p, _ in points], [ratio for _, ratio in points], label=name, zorder=3, **style)
     axes.axhline(1.0, color="grey", linewidth=0.8)

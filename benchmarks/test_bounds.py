@@ -82,6 +82,7 @@ def test_bound(
 ) -> None:
     seeds = count()
     found = benchmark.pedantic(bound, setup=lambda: (problem(np.random.default_rng(next(seeds))), {}), rounds=5)
+    assert benchmark.stats is not None
     benchmark.extra_info["ms_mean"] = 1000 * benchmark.stats.stats.mean
     benchmark.extra_info["ms_max"] = 1000 * benchmark.stats.stats.max
     assert found > 0

@@ -38,6 +38,7 @@ def unequal_nodes(workers: int) -> list[dict[str, object]]:
 def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
     trials, workers = SIZES[size]
     segments = benchmark.pedantic(run_pool, (trials, workers, SEGMENTS_PER_TRIAL), rounds=5, warmup_rounds=1)
+    assert benchmark.stats is not None
     benchmark.extra_info["segments_per_s"] = segments / benchmark.stats.stats.min
     assert segments == trials * SEGMENTS_PER_TRIAL
 
@@ -58,6 +59,7 @@ def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy
         lambda: simulate(scenario, Strategy("fusion", policy), 0, folder), setup=fresh_folder, rounds=5, warmup_rounds=1
     )
     segments = (folder / "events.jsonl").read_text().count('"segment-ended"')
+    assert benchmark.stats is not None
     best = benchmark.stats.stats.min
     benchmark.extra_info["segments_per_s"] = segments / best
     benchmark.extra_info["ratio_to_bare_pool"] = segments / best / pool_speed(size)

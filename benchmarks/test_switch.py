@@ -19,7 +19,7 @@ from hetsched.core.state import State
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.testing.scenarios import make_scenario
-from real.tune import run
+from real.tune.run import run
 
 WORKERS = 8
 SECONDS_PER_ITERATION = 0.5
@@ -29,7 +29,9 @@ SECONDS_PER_ITERATION = 0.5
 def dispatch_seconds(log: Path) -> tuple[list[float], list[float], int]:
     """Of the segments on warm workers: the seconds between decision and decision that the worker did not work, for
     those of another trial than before and those of the same; and how many actors were started."""
-    state, switched, stayed, starts = State(), [], [], 0
+    state, starts = State(), 0
+    switched: list[float] = []
+    stayed: list[float] = []
     is_switch: dict[str, bool | None] = {}
     for event in read_log(log):
         if isinstance(event, SegmentStarted):

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -44,7 +45,7 @@ def cifar10() -> Path:
 
 __all__ = ["NO_OVERHEADS", "ROWS", "Simulate", "make_scenario", "profile_row"]
 
-Simulate = Callable[..., list[Event]]
+Simulate = Callable[..., list[Any]]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.cli.main import main
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.scenario import Setup
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, ROWS, make_scenario
 
@@ -229,7 +230,7 @@ def test_progress_and_events_are_told(scenario: hetsched.Scenario) -> None:
     heard.clear()
 
     @contextmanager
-    def watch(doing: str, of: hetsched.Scenario, strategy: Strategy, seed: int) -> Any:
+    def watch(doing: str, of: Setup, strategy: Strategy, seed: int) -> Any:
         heard.append((doing, str(strategy), seed))
         yield lambda state, event: heard.append(event)
 

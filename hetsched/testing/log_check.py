@@ -7,6 +7,8 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
+    RunEnded,
+    RunResumed,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -30,6 +32,8 @@ def check_log(events: Iterable[Event]) -> State:
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with.
     - The iterations of a trial add up, and no trial trains more than its experiment's `stop_iterations`.
     - A trial falls back only to iterations that it has done.
+    - Workers, experiments and trials come once, workers again after they left; a worker that leaves trains nothing.
+    - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
 
     Raises AssertionError, which names the line (from 1) and the trial or worker.
@@ -50,6 +54,7 @@ class _CheckedLog:
     def __init__(self) -> None:
         self._line = 0
         self._now = 0.0
+        self._ended = False
         self._workers: set[WorkerId] = set()
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._home: dict[TrialId, ExperimentId] = {}
@@ -59,6 +64,8 @@ class _CheckedLog:
 
     def check(self, line: int, event: Event) -> None:
         self._line = line
+        self._expect(not self._ended or isinstance(event, RunResumed), "the run has ended, and was not resumed")
+        self._ended = isinstance(event, RunEnded)
         self._expect(event.time >= self._now, f"time goes back from {self._now} to {event.time}")
         self._now = event.time
         self._take(event)
@@ -73,18 +80,26 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerJoined) -> None:
+        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and is there already")
         self._workers.add(event.worker.id)
 
     @_take.register
     def _(self, event: WorkerLeft) -> None:
+        busy = [trial for trial, segment in self._running.items() if event.worker in segment.workers]
+        self._expect(not busy, f"{event.worker} leaves, and trains {', '.join(busy)}")
         self._workers.discard(event.worker)
 
     @_take.register
     def _(self, event: ExperimentArrived) -> None:
+        self._expect(event.experiment.id not in self._experiments, f"{event.experiment.id} arrives twice")
         self._experiments[event.experiment.id] = event.experiment
 
     @_take.register
     def _(self, event: TrialAdded) -> None:
+        self._expect(event.trial not in self._done, f"{event.trial} is added twice")
+        self._expect(
+            event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
+        )
         self._home[event.trial], self._done[event.trial] = event.experiment, 0
 
     @_take.register

@@ -112,7 +112,7 @@ def test_a_target_of_ones_own_and_one_that_is_never_reached() -> None:
 
 
 def test_of_several_targets_the_last_one_reached_counts_and_who_is_not_evaluated_has_none() -> None:
-    experiments = [{"name": "e0"}, {"name": "e1"}, {"name": "e2", "evaluation_images": 0}]
+    experiments: list[dict[str, Any]] = [{"name": "e0"}, {"name": "e1"}, {"name": "e2", "evaluation_images": 0}]
     log = Log(make_scenario(experiments=experiments).replace(metrics=MetricsTable(target_accuracy=0.5)), SLOW)
     log.run("e0-0", W, 0, 10, 0.6)
     log.run("e2-0", W, 10, 20)

@@ -118,7 +118,7 @@ def test_rank_agreement_is_that_of_the_mean_rank_correlation() -> None:
     found = rank_agreement(values.tolist())
     assert found.kendall_w == pytest.approx((3 * mean + 1) / 4)
     assert found.kendall_tau is None
-    assert 0 < found.kendall_w < 1
+    assert found.kendall_w is not None and 0 < found.kendall_w < 1
 
 
 def test_rank_agreement_with_ties_and_without_anything_to_rank() -> None:

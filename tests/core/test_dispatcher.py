@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,7 +28,7 @@ from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
 Decide = Callable[[StateView], Iterable[Decision]]
 
 
-def simulate_deciding(decide: Decide, folder: Path, **experiment: object) -> None:
+def simulate_deciding(decide: Decide, folder: Path, **experiment: Any) -> None:
     """Simulate a policy made of one function."""
 
     class Policy:
@@ -91,7 +92,7 @@ def test_a_stopped_trial_is_completed_with_the_policys_reason_and_never_trains_a
 
     simulate_deciding(stopping, tmp_path, population=3)
     log = list(read_log(tmp_path / LOG_NAME))
-    reasons = {event.trial: event.reason for event in log if isinstance(event, TrialCompleted)}
+    reasons: dict[str, str] = {event.trial: event.reason for event in log if isinstance(event, TrialCompleted)}
     assert reasons["e-1"] == reasons["e-2"] == "stopped by under-test: one is enough"
     assert {event.trial for event in log if isinstance(event, SegmentStarted)} == {"e-0"}
 
@@ -169,7 +170,7 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
         def __init__(self, rate: float) -> None:
             self.rate = rate
 
-    scheduling.register("needy")(Needy)  # type: ignore[type-var]
+    scheduling.register("needy")(Needy)
     with pytest.raises(PolicyError, match="'needy' cannot be made without arguments"):
         simulate(make_scenario(), Strategy("fusion", "needy"), 0, tmp_path)
     with pytest.raises(TypeError, match="goes before a class"):
@@ -199,11 +200,11 @@ def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:
         with pytest.raises((TypeError, AttributeError)):
             state.trials["e-0"] = None  # type: ignore[index]
         with pytest.raises(AttributeError):
-            state.ready_trials[0].iterations = 100
+            state.ready_trials[0].iterations = 100  # type: ignore[misc]
         with pytest.raises(TypeError):
             state.ready_trials[0].hyperparameters["lr"] = 0.1  # type: ignore[index]
         with pytest.raises(TypeError):
-            next(iter(state.experiments.values())).search_space["lr"] = None
+            next(iter(state.experiments.values())).search_space["lr"] = None  # type: ignore[assignment]
         for name in ("now", "lead", "interval", "ready_trials", "anything"):
             with pytest.raises(AttributeError):
                 setattr(state, name, None)
@@ -221,7 +222,11 @@ def test_workers_that_overlap_are_refused() -> None:
         check_allocation("mine", scenario.cluster, [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
     with pytest.raises(PolicyError, match="made no workers"):
         check_allocation("mine", scenario.cluster, [])
-    cheats = {"has a pace": {"pace": 0.001}, "has -1 cores": {"cores": -1}, "GPU share": {"gpu_share": 0.5}}
+    cheats: dict[str, dict[str, float]] = {
+        "has a pace": {"pace": 0.001},
+        "has -1 cores": {"cores": -1},
+        "GPU share": {"gpu_share": 0.5},
+    }
     for reason, change in cheats.items():
         worker = msgspec.structs.replace(cpu_worker(node, 0, 1), **change)
         with pytest.raises(PolicyError, match=reason):

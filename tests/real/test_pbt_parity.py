@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -36,7 +36,8 @@ class FakeTrial:
     """What schedulers touch of one of Tune's trials."""
 
     def __init__(self, name: TrialId, config: Hyperparameters) -> None:
-        self.trial_id = self.experiment_tag = name
+        self.trial_id = name
+        self.experiment_tag: str = name
         self.config: dict[str, Any] = {"trial": name, **config}
         self.status = "RUNNING"
         keeps = SimpleNamespace(num_to_keep=None)
@@ -83,12 +84,13 @@ def drawing_from(rng: random.Random) -> Iterator[None]:
     """The modules `random` and `numpy.random` draw what `rng` will draw next; `rng` itself stays where it is."""
     kept, uniform = random.getstate(), np.random.uniform
     random.setstate(rng.getstate())
-    np.random.uniform = lambda low, high, size: low + (high - low) * np.array([random.random() for _ in range(size)])
+    modules: Any = np.random  # whose function is replaced for a while
+    modules.uniform = lambda low, high, size: low + (high - low) * np.array([random.random() for _ in range(size)])
     try:
         yield
     finally:
         random.setstate(kept)
-        np.random.uniform = uniform
+        modules.uniform = uniform
 
 
 class RayAsItIs:
@@ -100,7 +102,7 @@ class RayAsItIs:
         self._rng = rng
         self._controller = FakeController(trials)
         self._source: TrialId | None = None
-        self.scheduler: Any = TunesPBT(
+        scheduler = TunesPBT(
             time_attr="iterations",
             metric="accuracy",
             mode="max",
@@ -113,6 +115,7 @@ class RayAsItIs:
             perturbation_factors=pbt.perturbation_factors,
             log_config=False,
         )
+        self.scheduler = cast(Any, scheduler)  # it is driven with fakes
         self._exploit = self.scheduler._exploit
         self.scheduler._exploit = self._watched
         for trial in trials:

@@ -137,7 +137,7 @@ def test_augmented_images_are_shifted_and_mirrored_and_nothing_else() -> None:
 
 def shifted(image: Tensor, down: int, right: int) -> Tensor:
     """By so many pixels, black where nothing was."""
-    result = torch.zeros_like(image)
+    result: Tensor = torch.zeros_like(image)
     result[:, max(0, down) : 32 + min(0, down), max(0, right) : 32 + min(0, right)] = image[
         :, max(0, -down) : 32 + min(0, -down), max(0, -right) : 32 + min(0, -right)
     ]

@@ -1,6 +1,7 @@
 """Asynchronous successive halving, on rungs computed by hand."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ Scores = Callable[[int, int], float]
 
 
 def experiment(population: int = 9, stop: int = 90, interval: int | None = 10, **changes: object) -> Experiment:
-    basic = {"stop_accuracy": None, "pbt": None, "search_space": {}, "checkpoint_interval": interval}
+    basic: dict[str, Any] = {"stop_accuracy": None, "pbt": None, "search_space": {}, "checkpoint_interval": interval}
     name, batches = ExperimentId("e"), (32,)
-    return Experiment(name, "resnet18", "cifar10", batches, population, stop, **(basic | changes))  # type: ignore[arg-type]
+    return Experiment(name, "resnet18", "cifar10", batches, population, stop, **(basic | changes))
 
 
 class OneWorker:

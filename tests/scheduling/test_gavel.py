@@ -11,7 +11,6 @@ import pytest
 from scipy.optimize import linprog
 
 from hetsched import scheduling
-from hetsched.core.decisions import Dispatch
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     Event,
@@ -241,7 +240,7 @@ def test_an_unknown_speed_is_tried_for_an_interval_and_then_taken_as_measured() 
     on_v100, on_k80 = dispatcher.dispatch(0.0).starts
     assert (on_v100.worker, on_v100.iterations, on_k80.iterations) == ("v/gpu0", 50, 50)
 
-    def end(time: float, segment: Dispatch) -> list[Dispatch]:
+    def end(time: float, segment: SegmentStarted) -> list[SegmentStarted]:
         parts = Parts(0.0, 0.0, time, 0.0, 0.0, 0.0)
         ended = SegmentEnded(time, segment.trial, segment.worker, segment.iterations, 0.5, parts)
         dispatcher.end_segment(ended, lambda trial: None)
@@ -351,7 +350,7 @@ def test_the_bisection_ends_close_above_the_least_time(least: float) -> None:
 def test_blind_policies_take_all_types_to_be_alike() -> None:
     # Taken to be 4 a second everywhere, the jobs need 2000, 1000, 1000, 1000 and 1000 s, 3000 s on two workers: the
     # first has a share of 1/3 of both types, the others of 1/6. (About: T may be 5% off.)
-    speeds = [[4, 1], [1, 4], [4, 1], [4, 1], [2, 4]]
+    speeds = [[4.0, 1.0], [1.0, 4.0], [4.0, 1.0], [4.0, 1.0], [2.0, 4.0]]
     shares = GavelMakespanBlind().shares(demand(speeds, [1, 1], remaining=[8000, 4000, 4000, 4000, 4000]))
     assert shares == pytest.approx(np.array([[1 / 3] * 2] + [[1 / 6] * 2] * 4), rel=0.06)
     assert shares[:, 0] == pytest.approx(shares[:, 1])
@@ -521,7 +520,7 @@ def run_name(run: dict[str, str]) -> str:
 
 def completion_times(events: list[Event]) -> dict[str, float]:
     """By job id."""
-    arrived = {e.experiment.id: e.time for e in events if isinstance(e, ExperimentArrived)}
+    arrived: dict[str, float] = {e.experiment.id: e.time for e in events if isinstance(e, ExperimentArrived)}
     return {
         trial.removesuffix("-0").removeprefix("job"): end - arrived[trial.removesuffix("-0")]
         for trial, end in ends(events).items()

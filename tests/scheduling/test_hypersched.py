@@ -133,7 +133,7 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
 def halving(population: int = 4) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
-    independent = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
+    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
     return make_scenario(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_trials_stop_at_the_target_accuracy(simulate_log: Simulate) -> None:
 
 
 def test_experiments_arrive_in_time(simulate_log: Simulate) -> None:
-    tables = [{"name": "late", "arrival_s": 500.0}, {"name": "early"}]
+    tables: list[dict[str, Any]] = [{"name": "late", "arrival_s": 500.0}, {"name": "early"}]
     scenario = make_scenario(overheads=NO_OVERHEADS, experiments=tables)
     first = {e.trial.split("-")[0]: e.time for e in reversed(simulate_log(scenario)) if isinstance(e, SegmentStarted)}
     assert first == {"early": 0.0, "late": 500.0}

@@ -1,7 +1,8 @@
 """What goes wrong in simulations: workers, nodes and trials fail, slow down, leave and come late."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,9 +40,9 @@ PLACES = [("storage", 1.0, 2.0, 2.0), ("object-store", 0.25, 0.5, 1.5), ("both",
 """Where checkpoints are, and the seconds of a save, a restore on the same node and one on another (1 Gb at 1 Gb/s)."""
 
 
-def faulty(faults: dict[str, object], place: str = "storage", **experiment: object) -> Setup:
+def faulty(faults: dict[str, object], place: str = "storage", **experiment: Any) -> Setup:
     """Six trials of 60 iterations on the cores of two nodes, one a core, without overheads."""
-    base = {"population": 6, "stop_iterations": 60, **experiment}
+    base: dict[str, Any] = {"population": 6, "stop_iterations": 60, **experiment}
     scenario = make_scenario(NODES, overheads=NO_OVERHEADS, **base)
     checkpoints = CheckpointsTable.model_validate({"place": place})
     return scenario.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
@@ -182,7 +183,7 @@ def test_a_trial_crashes_when_its_own_time_has_come_whatever_else_fails(simulate
     for workers in ({}, {"workers": {"mean_between_s": 60.0, "mean_repair_s": 5.0}}):
         events = simulate_log(faulty({"trials": {"mean_between_s": 100.0}, **workers}, stop_iterations=200))
         started: dict[str, float] = {}
-        own_s: Counter[str] = Counter()
+        own_s: defaultdict[str, float] = defaultdict(float)
         crashes: dict[str, list[float]] = {}
         for event in events:
             if isinstance(event, SegmentStarted):

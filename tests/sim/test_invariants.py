@@ -41,7 +41,7 @@ def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
     """The log of a run, which adds up to the state that the run really ended in."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = simulate(scenario, strategy, seed, Path(folder))
-        events = list(read_log(Path(folder) / LOG_NAME))
+        events: list[Event] = list(read_log(Path(folder) / LOG_NAME))
     assert check_log(events).snapshot() == outcome.state.snapshot()
     return events
 
@@ -85,7 +85,7 @@ def test_exploits_copy_better_trials_and_explore_around_them() -> None:
     events = log_of(scenario, Strategy("fusion", "least-progress"), 1)
     current: dict[str, dict[str, float]] = {}
     scores: dict[str, float] = {}
-    exploits = 0
+    exploits, perturbed = 0, list[bool]()
     for event in events:
         if isinstance(event, TrialAdded):
             current[event.trial] = event.hyperparameters
@@ -95,9 +95,10 @@ def test_exploits_copy_better_trials_and_explore_around_them() -> None:
             exploits += 1
             assert scores[event.source] >= scores[event.trial]
             for key, value in event.hyperparameters.items():
-                factors = [value / current[event.source][key]]
-                resampled = 0.0001 <= value <= 1.0
-                assert resampled or any(abs(f - g) < 1e-9 for f in factors for g in (0.8, 1.2))
+                factor = value / current[event.source][key]
+                perturbed.append(any(abs(factor - by) < 1e-9 for by in (0.8, 1.2)))
+                assert perturbed[-1] or 0.0001 <= value <= 1.0  # else it was drawn anew
             current[event.trial] = event.hyperparameters
             scores[event.trial] = scores[event.source]
     assert exploits > 5
+    assert 0.5 < sum(perturbed) / len(perturbed) < 1  # a quarter of all values is drawn anew

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ CURVE = SGDCurve()
 REPLAY = Tabular()
 DEMO = Path(__file__).parents[2] / "examples" / "demo.toml"
 RECORDINGS = read_recordings(SHIPPED / "resnet18-cifar10-cpu.csv")
+MODELS: list[Any] = [CURVE, REPLAY]
 
 
 def trained(lr: float, momentum: float = 0.0, iterations: int = 300, batch_size: int = 32) -> float:
@@ -113,7 +115,7 @@ def test_a_diverging_trial_is_at_chance_until_it_gets_other_weights() -> None:
 @given(lr=st.floats(1e-6, 10), momentum=st.floats(0, 1.2), parts=st.lists(st.integers(1, 200), min_size=1, max_size=6))
 def test_training_is_the_same_in_one_segment_or_several(lr: float, momentum: float, parts: list[int]) -> None:
     hyperparameters = {"lr": lr, "momentum": momentum}
-    for model in (CURVE, REPLAY):
+    for model in MODELS:
         weights = model.fresh(KIND)
         for iterations in parts:
             weights = model.train(weights, KIND, hyperparameters, iterations)
@@ -123,7 +125,7 @@ def test_training_is_the_same_in_one_segment_or_several(lr: float, momentum: flo
 
 @given(normal=st.floats(-100, 100), iterations=st.integers(0, 10**6))
 def test_scores_stay_between_0_and_1(normal: float, iterations: int) -> None:
-    for model in (CURVE, REPLAY):
+    for model in MODELS:
         weights = model.train(model.fresh(KIND), KIND, {"lr": 0.05, "momentum": 0.5}, iterations)
         assert 0 <= model.score(weights, normal) <= 1
 

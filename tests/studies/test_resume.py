@@ -2,6 +2,7 @@
 
 import resource
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from hetsched import scheduling
 from hetsched.cli.main import main, parser
 from hetsched.cli.shared import real_scenario
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import RunEnded, RunResumed, SegmentEnded, TrialCompleted
+from hetsched.core.events import Event, RunEnded, RunResumed, SegmentEnded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
 from tests.conftest import Simulate, make_scenario
+
+
+def note(events: list[Any], state: State, event: Event) -> None:
+    events.append(event)
 
 
 @pytest.mark.parametrize("name", scheduling.policies.names())
@@ -37,7 +42,7 @@ def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulat
         assert remembered.decisions > 0
         # And once more when the run has gone on from there, with the policy that remembers.
         policy, added = remembered.policy, log[:cut]
-        resumed = Dispatcher(State(), policy, name, scenario.times, listen=lambda _, event, to=added: to.append(event))
+        resumed = Dispatcher(State(), policy, name, scenario.times, listen=partial(note, added))
         resumed.remember(log[:cut])
         del added[cut:]
         take_up(resumed, workers_of(log), None)
@@ -55,9 +60,9 @@ def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log
     dispatcher = Dispatcher(State(), policy, "fifo", scenario.times)
     dispatcher.remember(log[:cut])
     running = len(dispatcher.state.running)
-    take_up(dispatcher, workers_of(log), None)  # type: ignore[arg-type]
+    take_up(dispatcher, workers_of(log), None)
     state = dispatcher.state
-    assert [trial.id for trial in state.trials.values() if trial.completed is not None] == [log[cut].trial]  # type: ignore[attr-defined]
+    assert [trial.id for trial in state.trials.values() if trial.completed is not None] == [log[cut].trial]
     assert running and not state.running
     assert state.idle.keys() == {worker.id for worker in workers_of(log)}
     assert not state.in_memory

@@ -17,7 +17,7 @@ from hetsched import allocation, scheduling
 from hetsched.allocation import AllocationPolicy
 from hetsched.cli.main import main
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 from hetsched.errors import InputError, PolicyError
@@ -243,7 +243,7 @@ class RemembersWorkers(Right):
     """All that it ever saw, there or not."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Worker] = {}
+        self.known: dict[WorkerId, Worker] = {}
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         self.known |= state.workers

@@ -5,7 +5,18 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from hetsched.core.events import Event, SegmentEnded, SegmentStarted, TrialCompleted, TrialExploited, WorkerJoined
+from hetsched.core.events import (
+    Event,
+    ExperimentArrived,
+    SegmentEnded,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.domain.cluster import WorkerId
 from hetsched.testing import check_log
 from tests.conftest import Simulate, make_scenario
 
@@ -54,11 +65,22 @@ def on_the_same_worker(events: list[Event]) -> None:
     events[starts[1]] = replace(other, worker=one.worker)
 
 
+def goes_on_after_its_end(events: list[Event]) -> None:
+    events.append(WorkerLeft(events[-1].time, WorkerId("a/cpu0"), "the node failed"))
+
+
+def leaves_while_it_trains(events: list[Event]) -> None:
+    number = first(events, SegmentStarted)
+    started = events[number]
+    assert isinstance(started, SegmentStarted)
+    events.insert(number + 1, WorkerLeft(started.time, started.worker, "the node failed"))
+
+
 def trained_after_its_end(events: list[Event]) -> None:
     done = events[first(events, TrialCompleted)]
     assert isinstance(done, TrialCompleted)
     start = next(e for e in events if isinstance(e, SegmentStarted) and e.trial == done.trial)
-    events.append(replace(start, time=events[-1].time))
+    events.insert(-1, replace(start, time=events[-1].time))
 
 
 def test_a_log_as_it_is_written_passes_and_so_does_every_beginning_of_it(log: list[Event]) -> None:
@@ -83,6 +105,12 @@ def test_a_log_as_it_is_written_passes_and_so_does_every_beginning_of_it(log: li
         (dropped(SegmentEnded), r"e-\d (is running|starts on .*, which trains e-\d)"),
         (written_twice(SegmentStarted), r"e-\d is running"),
         (written_twice(TrialCompleted), r"e-\d is completed"),
+        (written_twice(WorkerJoined), r"a/cpu0 joins, and is there already"),
+        (written_twice(ExperimentArrived), r"e arrives twice"),
+        (written_twice(TrialAdded), r"e-0 is added twice"),
+        (dropped(ExperimentArrived), r"e-0 is of e, no such experiment"),
+        (goes_on_after_its_end, r"the run has ended, and was not resumed"),
+        (leaves_while_it_trains, r"/cpu0 leaves, and trains e-\d"),
         (on_the_same_worker, r"e-\d starts on '.*', which trains e-\d"),
         (trained_after_its_end, r"e-\d is completed"),
     ],
