@@ -3,6 +3,7 @@
 A block that cannot be checked has the line `<!-- not checked: REASON -->` before it.
 """
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -21,6 +22,7 @@ from hetsched.cli.main import parser
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
+from hetsched.scenario.tables import RealTable
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -269,4 +271,42 @@ def test_every_page_is_linked() -> None:
         for link in LINK.finditer(line)
     }
     missing = [str(page.relative_to(ROOT)) for page in PAGES if page not in linked and page.parent != ROOT]
+    assert not missing
+
+
+NAME = re.compile(r"`((?:hetsched|sim|real)(?:\.\w+)+)")
+SOURCES = [path for room in ("hetsched", "sim", "real", "benchmarks") for path in (ROOT / room).rglob("*.py")]
+
+
+def not_names_of_python() -> set[str]:
+    """Entry-point groups, and keys of scenarios, which look like names of Python."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    return {*groups, *(f"real.{key}" for key in RealTable.model_fields), "hetsched.cli.NAME"}
+
+
+def exists(name: str) -> bool:
+    """Whether this is a module, or something in one."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue
+        try:
+            for part in parts[cut:]:
+                found = getattr(found, part)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
+def test_every_name_in_backticks_is_there() -> None:
+    pytest.importorskip("ray")
+    pytest.importorskip("torch")
+    named: dict[str, Path] = {name: path for path in [*PAGES, *SOURCES] for name in NAME.findall(path.read_text())}
+    assert len(named) > 50
+    missing = {
+        name: path.name for name, path in named.items() if name not in not_names_of_python() and not exists(name)
+    }
     assert not missing

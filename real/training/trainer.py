@@ -34,7 +34,8 @@ class Settings:
 
     `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
     models and trainers, and is to be found under that name wherever this is trained. With `augment`, training
-    images are cropped and mirrored at random (`real.augmentation`). `speed_ups`: see `hetsched.scenario.SpeedUp`.
+    images are cropped and mirrored at random (`real.training.augmentation`). `speed_ups`: see
+    `hetsched.domain.workload.SpeedUp`.
     """
 
     model: str

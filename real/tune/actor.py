@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `first_core` counts the cores of the host that workers before this one have taken. `pace_s` is how many seconds an
     iteration takes at least, by batch size; None on a worker that runs as fast as it can. `place` is where checkpoints
-    are kept (see `hetsched.scenario.CheckpointsTable`).
+    are kept (see `hetsched.scenario.tables.CheckpointsTable`).
     """
 
     worker: Worker
