@@ -1,4 +1,4 @@
-# make demo   compare three strategies in simulation (installs the core only)
+# make demo   compare four strategies in simulation (installs the core only)
 # make test   run the tests (installs Ray, torch and torchvision too)
 # make test-all  run the long ones, too, before a release
 # make lint   ruff and mypy

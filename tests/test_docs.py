@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 import tomli_w
 
+from hetsched import allocation, scheduling
 from hetsched.cli.main import parser
+from hetsched.domain import learning
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
@@ -310,3 +312,15 @@ def test_every_name_in_backticks_is_there() -> None:
         name: path.name for name, path in named.items() if name not in not_names_of_python() and not exists(name)
     }
     assert not missing
+
+
+def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> None:
+    looked_up = {registry.group for registry in (allocation.policies, scheduling.policies, learning.models)}
+    said = {
+        group
+        for page in PAGES
+        for groups in re.findall(r"entry-point groups? (`[\w.]+`(?:\s+and\s+`[\w.]+`)?)", page.read_text())
+        for group in re.findall(r"`([\w.]+)`", groups)
+    }
+    assert "hetsched.learning" in said
+    assert said <= looked_up

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from hetsched.cli.arguments import add_out, add_real, add_seed
+from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import live_view, real_scenario, seeds_of, show_strategy
 from hetsched.errors import InputError
@@ -15,9 +15,7 @@ from hetsched.studies.run import resume, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "scenario", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, such as examples/demo.toml"
-    )
+    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     add_out(parser)
     parser.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
     add_seed(parser)
