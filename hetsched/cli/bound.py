@@ -16,9 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Lower bounds on the makespan and on the mean job completion time (JCT: completion minus arrival, of trials and
-    of experiments) of a scenario when every trial trains to its stop iteration (those that stop on accuracy may end
-    sooner): for any allocation, and for the workers of each strategy's allocation policy. Arrivals count."""
+    """Print lower bounds on the makespan and on the mean job completion time (JCT). JCT is completion minus arrival,
+    of trials and of experiments. Every trial trains to its stop iteration; trials that stop on accuracy may end sooner.
+    One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count."""
     setup = load_setup(options.scenario)
     try:
         result = bound(setup)

@@ -43,6 +43,9 @@ from hetsched.scenario.tables import (
 )
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 
+SCENARIO_NAME = "scenario.toml"
+"""The file of a saved scenario."""
+
 
 class Scenario(Table):
     """A cluster, a workload, a profile and what to compare.
@@ -246,7 +249,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
                 write_jobs(folder / "trace.csv", self.jobs)
             complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
-        (folder / "scenario.toml").write_text(complete.to_toml())
+        (folder / SCENARIO_NAME).write_text(complete.to_toml())
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:

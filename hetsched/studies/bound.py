@@ -36,9 +36,11 @@ class BoundResult:
 
 
 def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> BoundResult:
-    """Lower bounds on the makespan and on the mean job completion time (JCT: completion minus arrival, of trials and
-    of experiments) of a scenario when every trial trains to its stop iteration: for any allocation, and for the workers
-    of the allocation policy of each strategy (default: the scenario's). Overheads and noise are left out.
+    """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
+
+    JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop iteration. One bound
+    is for any allocation, one for the workers of each strategy's allocation policy (default: the scenario's
+    strategies). Overheads and noise are left out.
 
     Raises InputError for what the profile lacks.
     """

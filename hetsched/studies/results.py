@@ -13,15 +13,13 @@ from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.frames import runs_frame, segments_frame
 from hetsched.studies.one_run import RunResult, look_up
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-SCENARIO_NAME = "scenario.toml"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,8 +78,7 @@ class Driver:
         heappush(self._coming, (time, next(self._number), happen))
 
     def _carry_out(self, decided: Decided) -> None:
-        for decision in decided.starts:
-            segment = self.state.running[decision.trial]
+        for segment in decided.starts:
             parts = self._parts(segment)
             self._at(self.now + parts.total_s, partial(self._end, segment, parts))
         if decided.starts or decided.stops:

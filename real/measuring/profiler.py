@@ -52,11 +52,11 @@ def measure(
     `cores` are CPU cores and torch threads; on "cuda" there is one row per model and batch size, measured with the
     most cores. Rows are filed under `dataset` (None: the model's own in `DATASET_OF`). Iterations are timed for
     `seconds_per_point`, and at least `least_iterations` of them. Images are random, because what they show does not
-    change the time. `on_row` is given each row as it is measured; in the rows that are returned, what does not depend
-    on the batch size is taken over all points of one model and core count (`_pooled`).
+    change the time. `on_row` is given each row as it is measured. In the rows that are returned, costs that do not
+    depend on the batch size are taken over all points of one model and core count (`_pooled`).
 
-    Raises ValueError for an unknown model or data set, for more cores than this process may use and for a number that
-    is not positive, and ProfileError if a measuring process failed, for instance because the memory ran out.
+    Raises ValueError for an unknown model or data set, for more cores than this process may use, and for a number that
+    is not positive. Raises ProfileError if a measuring process failed, for instance because the memory ran out.
     """
     filed = {model: dataset or DATASET_OF.get(model, "cifar10") for model in models}
     _check_names(filed, device)

@@ -93,14 +93,8 @@ class Trainer(Protocol):
         """Write a snapshot to a file as `save` would have. Other threads may train meanwhile."""
 
 
-class Maker(Protocol):
-    """Makes a trainer for a worker: a class or a function."""
-
-    def __call__(self, settings: Settings, worker: Worker, threads: int) -> Trainer: ...
-
-
 trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers")
-"""Trainers of one's own by the name of the model that each trains."""
+"""Trainers of one's own by the name of the model that each trains. What is registered is called as `make` is."""
 
 
 def make(settings: Settings, worker: Worker, threads: int) -> Trainer:

@@ -148,7 +148,7 @@ class Driver:
             self._pbt.complete(trial)
             if trial != ending:
                 self._actors.stop(trial)
-        return [self._dispatcher.state.running[start.trial] for start in decided.starts]
+        return decided.starts
 
     def _check_stalled(self) -> None:
         """Nothing runs and trials wait: while nodes are away, that may pass."""

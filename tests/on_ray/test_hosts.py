@@ -22,7 +22,7 @@ from hetsched.core.state import state_of
 from hetsched.scenario.loading import load_setup
 from real.cluster.matching import NODE_LABEL
 from sim.replay import replay
-from tests.on_ray.conftest import HERE, LONG_S, ROOT
+from tests.on_ray.conftest import HERE, LONG_S, ROOT, of
 
 BY_HAND = ROOT / "examples" / "clusters" / "by-hand.sh"
 STOP, INTERVAL, PACE_S = 24, 3, 0.2
@@ -157,13 +157,9 @@ def events_of(log: Path) -> list[Any]:
     return list(read_log(seen))
 
 
-def of(events: list[Any], kind: type, worker: str) -> list[Any]:
-    return [event for event in events if isinstance(event, kind) and getattr(event, "worker", None) == worker]
-
-
 def seconds_idle(events: list[Any], worker: str, start: float, end: float) -> float:
     """How many seconds between `start` and `end` the worker spent outside its segments."""
-    segments = zip(of(events, SegmentStarted, worker), of(events, SegmentEnded, worker), strict=True)
+    segments = zip(of(events, SegmentStarted, worker=worker), of(events, SegmentEnded, worker=worker), strict=True)
     busy = (min(ended.time, end) - max(started.time, start) for started, ended in segments)
     return end - start - float(sum(max(seconds, 0.0) for seconds in busy))
 
@@ -206,12 +202,12 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
         write_scenario(tmp_path, NODES.format(address=cut_off.address))
         driver = start_run(head, tmp_path, environment)
         log = tmp_path / "run" / LOG_NAME
-        while len(of(events_of(log), SegmentEnded, "by-address/cpu0")) < 2:
+        while len(of(events_of(log), SegmentEnded, worker="by-address/cpu0")) < 2:
             assert driver.poll() is None, (tmp_path / "errors").read_text()
             sleep(0.05)
         ip("-n", head.name, "link", "set", f"to-{cut_off.address[-1]}", "down")
         cut_at, cut_on = events_of(log)[-1].time, monotonic()
-        while not of(events_of(log), WorkerLeft, "by-address/cpu0"):
+        while not of(events_of(log), WorkerLeft, worker="by-address/cpu0"):
             assert monotonic() < cut_on + LONG_S, "nobody has noticed"
             sleep(0.05)
         print(f"link cut: noticed after {monotonic() - cut_on:.1f} s")  # for docs/real-runs.md
@@ -229,7 +225,8 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
     print(f"the other node was idle for {idle_s:.1f} of {window_s:.1f} s")
     assert idle_s < window_s / 2, "no dispatch waits for the node that is out of reach"
     assert any(
-        event.trial == lost.trial and event.time > lost.time for event in of(events, SegmentEnded, "by-label/cpu0")
+        event.trial == lost.trial and event.time > lost.time
+        for event in of(events, SegmentEnded, worker="by-label/cpu0")
     )
     final = state_of(events)
     assert final.ended == "completed"

@@ -6,7 +6,6 @@ import pty
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +34,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
-from tests.on_ray.conftest import STOP, descendants, raylet, small_scenario, wait_until
+from tests.on_ray.conftest import STOP, descendants, raylet, small_scenario, trained, wait_until
 
 POPULATION = 4
 
@@ -136,10 +135,7 @@ def outcome(log: Path) -> Any:
 
 def check_complete(log: Path) -> State:
     """Every trial trained its own iterations, no segment twice, and the log adds up."""
-    done: Counter[str] = Counter()
-    for event in events(log, SegmentEnded):
-        done[event.trial] += event.iterations
-    assert done == {f"e-{number}": STOP for number in range(POPULATION)}
+    assert trained(events(log)) == {f"e-{number}": STOP for number in range(POPULATION)}
     state = check_log(events(log))
     assert (state.ended, state.finished) == ("completed", True)
     assert len(list((log.parent / "checkpoints").iterdir())) == 1
