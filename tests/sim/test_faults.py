@@ -1,6 +1,7 @@
 """What goes wrong in simulations: workers, nodes and trials fail, slow down, leave and come late."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
+from hetsched.scheduling.shares.rounds import Ledger, Pick
 from hetsched.testing import check_log
 from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
@@ -316,6 +318,23 @@ def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> N
     fallen = [event for event in events if isinstance(event, CheckpointLost)]
     assert any(event.iterations > 0 for event in fallen)
     assert state_of(events).unfinished == {"e": 0}
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_a_job_that_loses_earlier_work_received_no_negative_time(
+    seed: int, simulate_log: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gavel's priority divides by what a job received. With these seeds a node takes the work of earlier rounds."""
+    received: list[int] = []
+
+    def receive(ledger: Ledger, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
+        received.extend(iterations)
+        booked(ledger, picks, iterations, start)
+
+    booked = Ledger.receive
+    monkeypatch.setattr(Ledger, "receive", receive)
+    simulate_log(faulty(KINDS["nodes"], "object-store"), "uniform+gavel-las", seed)
+    assert min(received) == 0
 
 
 @pytest.mark.timeout(60)

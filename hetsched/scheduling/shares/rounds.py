@@ -123,9 +123,9 @@ class Rounds(ABC):
                 del self._leases[job]
 
     def _settle(self, state: StateView) -> None:
-        """The round is over: book what its jobs received."""
+        """The round is over: book what its jobs received. A job that lost work of earlier rounds received nothing."""
         trials, jobs = state.trials, self._ledger.jobs
-        done = [trials[jobs[pick.job]].iterations - before for pick, before in self._ran]
+        done = [max(trials[jobs[pick.job]].iterations - before, 0) for pick, before in self._ran]
         self._ledger.receive([pick for pick, _ in self._ran], done, self._round_start)
         self._leases = {}
 
