@@ -36,7 +36,7 @@ def verdict(difference: Difference, baseline: str) -> str:
 def _of_alike_seeds(difference: Difference, baseline: str) -> str:
     if difference.ratio == 1:
         return f"no difference: the same in all {difference.seeds} seeds"
-    counted = f"no noise: all {difference.seeds} seeds are alike, one run is enough"
+    counted = f"no noise: all {difference.seeds} seeds are alike and count as one run"
     return f"{counted}: {_how_much(difference, baseline)}"
 
 

@@ -89,7 +89,7 @@ def test_seeds_that_are_alike_count_as_one_run() -> None:
     alike, noise = found["x"], found["y"]
     assert (alike.ci95, alike.p_value, alike.p_holm, alike.shown) == (None, None, None, False)
     assert (alike.alike, alike.width) == (True, 0)
-    assert verdict(alike, "b") == "no noise: all 10 seeds are alike, one run is enough: 1.123x faster than b"
+    assert verdict(alike, "b") == "no noise: all 10 seeds are alike and count as one run: 1.123x faster than b"
     assert not noise.alike and noise.shown
     assert noise.p_holm == noise.p_value, "what is not tested needs no correction"
 

@@ -30,7 +30,7 @@ def printed(figures: Comparison) -> list[str]:
 
 def test_seeds_that_are_alike_have_no_interval_and_no_test(alike: hetsched.ComparisonResult) -> None:
     name, verdict = next(iter(alike.verdicts.items()))
-    assert verdict.startswith("no noise: all 3 seeds are alike, one run is enough: 1.")
+    assert verdict.startswith("no noise: all 3 seeds are alike and count as one run: 1.")
     assert printed(alike.comparisons[name])[1] == "all alike"
     paired = alike.document()["strategies"][name].makespan_vs_baseline
     assert (paired.p_value, paired.p_holm, paired.ci95, paired.shown) == (None, None, None, False)
