@@ -1,4 +1,4 @@
-"""What a paired difference of makespans comes to, in words. Every ratio is a speed-up, in one unit: "1.25x"."""
+"""What a paired difference of makespans comes to, in words. All ratios are in one unit: "1.25x"."""
 
 from hetsched.analysis.paired import LEVEL, Difference
 
