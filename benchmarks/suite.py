@@ -17,9 +17,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from inspect import signature
-from math import exp, log, sqrt
+from math import exp, log
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -27,6 +27,7 @@ from rich.table import Table
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.analysis.intervals import interval
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
@@ -141,12 +142,12 @@ def mean_ratio(of_policy: dict[str, list[Result]]) -> float:
 
 def slower_than_ours(of_policy: dict[str, list[Result]], ours: dict[str, list[Result]]) -> tuple[float, float, float]:
     """The geometric mean over scenarios of makespan / that of lookahead under the same seed, with its 95% interval
-    over seeds (normal, in the logarithm; as wide as a point for one seed)."""
+    over seeds (in the logarithm; as wide as a point where there is none)."""
     seeds = range(len(next(iter(ours.values()))))
     logs = [fmean(log(of_policy[name][k].makespan_s / ours[name][k].makespan_s) for name in of_policy) for k in seeds]
-    half = 1.96 * stdev(logs) / sqrt(len(logs)) if len(logs) > 1 else 0.0
     mean = fmean(logs)
-    return exp(mean), exp(mean - half), exp(mean + half)
+    low, high = interval(logs) or (mean, mean)
+    return exp(mean), exp(low), exp(high)
 
 
 def table(results: Sequence[Result], scenarios: Sequence[str]) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import hetsched
 from hetsched.cli.main import main, parser
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,22 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
         assert figures["bound_ratio"] >= 1
         assert name == "uniform+fifo" or figures["speedup_vs_baseline"] > 1
     assert strategies["fusion+lookahead"]["verdict"] in README.replace("\n", " ")
+
+
+def test_what_no_schedule_gains_on_the_cluster_of_hrfs_is_what_its_bounds_say() -> None:
+    """1.56 on the workers of `fusion` only; other allocations gain more."""
+    found = hetsched.bound(hetsched.load_scenario(ROOT / "examples" / "hrfs-cluster" / "hrfs-cluster.toml")).document()
+    seconds = {"any": found["bound_s"], **found["by_allocation_s"]}
+    one_worker, any_allocation = (f"{seconds['uniform'] / seconds[name]:.2f}" for name in ("fusion", "any"))
+    for page in ("validation.md", "from-hrfs.md"):
+        text = " ".join((ROOT / "docs" / page).read_text().split())
+        assert "one worker per box" in text
+        assert f"no schedule gains more than {one_worker}" in text
+        assert f"no schedule gains more than {any_allocation}" in text
+        assert text.count("no schedule gains more than 1") == 2
+    table = (ROOT / "docs" / "validation.md").read_text()
+    assert f"| fusion | {seconds['fusion']:.1f} | {one_worker} |" in table
+    assert f"| under any allocation | {seconds['any']:.1f} | {any_allocation} |" in table
 
 
 def test_the_readme_is_read_in_one_go() -> None:

@@ -1,57 +1,53 @@
 """Paired statistics: what can be said of two strategies that met the same luck, seed by seed. Pure functions of
-figures of which less is better (seconds); docs/statistics.md explains them.
+figures of which less is better (seconds); docs/statistics.md explains them, `verdicts.py` puts them into words.
 
 `scipy.stats` is imported where it is needed: that takes half a second, which processes that simulate can do without.
 """
 
 from collections.abc import Mapping, Sequence
 from math import exp, sqrt
-from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr
 
-from hetsched.domain.random_streams import stream
+from hetsched.analysis.intervals import ROUNDING, interval
 
 LEVEL = 0.05
 """The probability of showing some difference where there is none, for all strategies of a comparison together."""
 
-RESAMPLES = 9999
-"""Resamples of a bootstrap interval."""
+SEEDS_NEEDED = 3
+"""With fewer seeds no difference is shown."""
+
+FEW_SEEDS = 5.0
+"""What the t-test's p-value is multiplied by where seeds are too few for ranks to show anything: the t-test takes the
+differences for normal, and few seeds cannot say whether they are."""
 
 Array = NDArray[np.float64]
-
-
-class Spread(Struct, frozen=True):
-    """A mean over seeds with its 95% confidence interval (Student's t) and the figures by seed.
-
-    `ci95` is None where there is one seed only.
-    """
-
-    mean: float
-    ci95: tuple[float, float] | None
-    per_seed: list[float]
 
 
 class Difference(Struct, frozen=True):
     """How a figure of a strategy differs from the baseline's, paired by seed; less is better.
 
+    Seeds are alike where the ratio is the same under every one, as it is without noise. They count as one run then, and
+    nothing is tested: `ci95`, `p_value` and `p_holm` are None, as they are with one seed.
+
     - ratio: the geometric mean over the seeds of baseline / strategy: above 1 the strategy is better
-    - ci95: the 95% bootstrap interval of the ratio; None with one seed
-    - p_value: of Wilcoxon's signed-rank test of the log ratios; p_holm: corrected for the number of strategies
-    - rank_biserial: the effect size to that test, from -1 (worse under every seed) to 1 (better under every seed)
+    - ci95: the 95% interval of the ratio, by Student's t of its logarithm
+    - p_value: of `paired_p`; p_holm: corrected for the number of strategies
+    - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed)
     - better, worse: seeds under which it is; the rest are ties
-    - seeds: how many pairs there are; seeds_needed: with fewer, no difference can be shown
-    - shown: whether a difference is: p_holm < 0.05, 1 is not in ci95, and ratio and rank_biserial point the same way
+    - seeds: how many pairs there are; seeds_needed: with fewer, no difference is shown
+    - shown: whether a difference is: p_holm < 0.05, and ratio and rank_biserial point the same way. 1 is not in ci95
+      then
     """
 
     ratio: float
     ci95: tuple[float, float] | None
-    p_value: float
-    p_holm: float
+    p_value: float | None
+    p_holm: float | None
     rank_biserial: float
     better: int
     worse: int
@@ -60,9 +56,16 @@ class Difference(Struct, frozen=True):
     shown: bool
 
     @property
+    def alike(self) -> bool:
+        """Whether there are several seeds and the ratio is the same under every one."""
+        return self.seeds > 1 and self.ci95 is None
+
+    @property
     def width(self) -> float | None:
-        """The width of the interval as a part of the ratio, whichever way the ratio is read."""
-        return None if self.ci95 is None else self.ci95[1] / self.ci95[0] - 1
+        """The width of the interval as a part of the ratio, whichever way the ratio is read; None with one seed."""
+        if self.ci95 is None:
+            return 0.0 if self.alike else None
+        return self.ci95[1] / self.ci95[0] - 1
 
 
 class RankAgreement(Struct, frozen=True):
@@ -76,73 +79,76 @@ class RankAgreement(Struct, frozen=True):
     kendall_tau: float | None
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """
-    >>> spread([1.0, 2.0, 3.0]).mean
-    2.0
-    >>> [round(end, 2) for end in spread([1.0, 2.0, 3.0]).ci95]
-    [-0.48, 4.48]
-    """
-    mean = fmean(values)
-    if len(values) < 2:
-        return Spread(mean, None, list(values))
-    half = float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / sqrt(len(values))
-    return Spread(mean, (mean - half, mean + half), list(values))
-
-
 def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
     """How each of the others differs from the baseline, all of them above 0 and under the same seeds in turn.
 
-    >>> found = differences([10.0] * 6, {"twice as fast": [5.0] * 6, "the same": [10.0] * 6})["twice as fast"]
-    >>> round(found.ratio, 9), found.better, found.p_value, found.p_holm, found.shown
-    (2.0, 6, 0.03125, 0.0625, False)
+    >>> found = differences([10.0, 10.1, 9.9], {"twice as fast": [5.0, 5.0, 5.0]})["twice as fast"]
+    >>> round(found.ratio, 3), found.better, round(found.p_value, 6), found.shown
+    (2.0, 3, 0.000347, True)
     """
-    logs = {name: np.log(baseline) - np.log(values) for name, values in others.items()}
-    p_values = {name: signed_rank_p(of_one) for name, of_one in logs.items()}
+    logs = {name: _log_ratios(baseline, values) for name, values in others.items()}
+    intervals = {name: interval(of_one.tolist()) for name, of_one in logs.items()}
+    tested = [name for name, found in intervals.items() if found is not None]
+    p_values = {name: paired_p(logs[name], len(tested)) for name in tested}
     corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    needed = least_seeds(len(others))
-    return {name: _difference(of_one, p_values[name], corrected[name], needed) for name, of_one in logs.items()}
+    return {
+        name: _difference(of_one, intervals[name], p_values.get(name), corrected.get(name))
+        for name, of_one in logs.items()
+    }
 
 
-def _difference(logs: Array, p_value: float, p_holm: float, needed: int) -> Difference:
-    interval, effect = bootstrap_interval(logs), rank_biserial(logs)
-    ci95 = None if interval is None else (exp(interval[0]), exp(interval[1]))
+def _log_ratios(baseline: Sequence[float], values: Sequence[float]) -> Array:
+    """Ratios that differ from 1 by no more than rounding are ties: exactly 0."""
+    logs = np.log(baseline) - np.log(values)
+    return np.where(np.abs(logs) < ROUNDING, 0.0, logs)
+
+
+def _difference(
+    logs: Array, found: tuple[float, float] | None, p_value: float | None, p_holm: float | None
+) -> Difference:
+    effect, mean = rank_biserial(logs), float(logs.mean())
     return Difference(
-        ratio=exp(fmean(logs)),
-        ci95=ci95,
+        ratio=exp(mean),
+        ci95=None if found is None else (exp(found[0]), exp(found[1])),
         p_value=p_value,
         p_holm=p_holm,
         rank_biserial=effect,
         better=int((logs > 0).sum()),
         worse=int((logs < 0).sum()),
         seeds=len(logs),
-        seeds_needed=needed,
-        shown=_apart(p_holm, ci95) and effect * fmean(logs) > 0,
+        seeds_needed=SEEDS_NEEDED,
+        shown=p_holm is not None and p_holm < LEVEL and effect * mean > 0,
     )
 
 
-def _apart(p_holm: float, ci95: tuple[float, float] | None) -> bool:
-    """Whether both the test and the interval of the ratio say that there is some difference."""
-    return p_holm < LEVEL and ci95 is not None and not ci95[0] <= 1 <= ci95[1]
+def paired_p(values: ArrayLike, strategies: int) -> float:
+    """The p-value, two-sided, of there being no difference, for differences that are not all the same; `strategies`
+    says how many are compared with the baseline.
 
+    From `least_seeds(strategies)` on the greater one of the t-test's and the signed-rank test's: the mean and the ranks
+    must both say so. With fewer seeds ranks cannot say anything; the t-test's is multiplied by `FEW_SEEDS`, and it is 1
+    unless all differences point the same way. It is 1 with fewer than `SEEDS_NEEDED`.
 
-def bootstrap_interval(values: ArrayLike) -> tuple[float, float] | None:
-    """The 95% bootstrap interval of the mean: bias-corrected and accelerated (Efron 1987). The random numbers are
-    always the same ones. None with one value.
-
-    >>> bootstrap_interval([0.25, 0.25, 0.25])
-    (0.25, 0.25)
+    >>> round(paired_p([0.370, 0.371, 0.372], 1), 5), paired_p([1.0, 2.0, -0.1], 1), paired_p([1.0, 1.1], 1)
+    (1e-05, 1.0, 1.0)
     """
     array = np.asarray(values, dtype=float)
-    if len(array) < 2:
-        return None
-    if np.ptp(array) <= 1e-12 * np.abs(array).max():  # nothing to correct a bias by
-        return float(array[0]), float(array[0])
-    from scipy.stats import bootstrap
+    if len(array) >= least_seeds(strategies):
+        return max(t_test_p(array), signed_rank_p(array))
+    if len(array) < SEEDS_NEEDED or not ((array > 0).all() or (array < 0).all()):
+        return 1.0
+    return min(1.0, FEW_SEEDS * t_test_p(array))
 
-    rng = stream(0, "bootstrap")
-    found = bootstrap((array,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=rng).confidence_interval
-    return float(found.low), float(found.high)
+
+def t_test_p(values: ArrayLike) -> float:
+    """The p-value of Student's t-test that the mean of the values, which are not all the same, is 0; two-sided.
+
+    >>> round(t_test_p([1.0, 2.0, 3.0]), 4)
+    0.0742
+    """
+    array = np.asarray(values, dtype=float)
+    t = abs(array.mean()) / (array.std(ddof=1) / sqrt(len(array)))
+    return float(2 * stdtr(len(array) - 1, -t))
 
 
 def signed_rank_p(values: ArrayLike) -> float:
@@ -195,8 +201,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def least_seeds(strategies: int) -> int:
-    """The seeds with which a difference can be shown at all, if so many strategies are compared with a baseline: of n
-    pairs that all point one way, the signed-rank test makes p = 2 / 2**n, which Holm's correction multiplies.
+    """The seeds with which ranks can show a difference, if so many strategies are compared with a baseline: of n pairs
+    that all point one way, the signed-rank test makes p = 2 / 2**n, which Holm's correction multiplies.
 
     >>> least_seeds(1), least_seeds(7)
     (6, 9)
@@ -235,38 +241,3 @@ def _kendall_w(by_seed: NDArray[Any]) -> float | None:
     ties = sum(float((sizes**3 - sizes).sum()) for row in by_seed for sizes in [np.unique(row, return_counts=True)[1]])
     most = (seeds**2 * (strategies**3 - strategies) - seeds * ties) / 12
     return float(((sums - sums.mean()) ** 2).sum() / most) if most > 0 else None
-
-
-def verdict(difference: Difference, baseline: str) -> str:
-    """What the difference of a makespan comes to, in words.
-
-    >>> found = differences([10.0] * 6, {"twice as fast": [5.0] * 6})["twice as fast"]
-    >>> verdict(found, "uniform+fifo")
-    '2.000x faster than uniform+fifo (2.000x .. 2.000x), in all 6 seeds'
-    """
-    if difference.ci95 is None:
-        return f"one seed: nothing can be said; {difference.seeds_needed} are needed"
-    low, high = difference.ci95
-    if not difference.shown:
-        interval = f"{_signed(low)} .. {_signed(high)}"
-        if difference.seeds < difference.seeds_needed:
-            return f"no difference shown: {difference.seeds} seeds, {difference.seeds_needed} are needed ({interval})"
-        if _apart(difference.p_holm, difference.ci95):
-            count, word = (difference.worse, "slower") if low > 1 else (difference.better, "faster")
-            often = f"{word} in {count} of {difference.seeds} seeds"
-            return f"no difference shown: {often}, but {interval} in the mean"
-        return f"no difference shown ({interval}, p = {difference.p_holm:.2g})"
-    ratio, word, count = difference.ratio, "faster", difference.better
-    if ratio < 1:
-        ratio, low, high, word, count = 1 / ratio, 1 / high, 1 / low, "slower", difference.worse
-    how_often = f"all {difference.seeds}" if count == difference.seeds else f"{count} of {difference.seeds}"
-    if ratio < 1.1:
-        how_much, interval = f"{ratio - 1:.1%}", f"{low - 1:.1%} .. {high - 1:.1%}"
-    else:
-        digits = 2 if high - low > 0.01 else 3
-        how_much, interval = f"{ratio:.{digits}f}x", f"{low:.{digits}f}x .. {high:.{digits}f}x"
-    return f"{how_much} {word} than {baseline} ({interval}), in {how_often} seeds"
-
-
-def _signed(ratio: float) -> str:
-    return f"{ratio - 1:+.1%}"

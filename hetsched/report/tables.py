@@ -1,11 +1,13 @@
 """Tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 
 from rich.console import Console
 from rich.table import Table
 
 from hetsched.analysis.bounds import Bounds
+from hetsched.analysis.intervals import Spread
 from hetsched.analysis.metrics import Metrics
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
@@ -34,20 +36,42 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
     for heading in headings:
         table.add_column(heading, justify="right")
     for name, figures in comparisons.items():
-        interval = figures.makespan_s.ci95
         table.add_row(
             f"{name} (baseline)" if name == baseline else name,
-            f"{figures.makespan_s.mean:,.0f}",
-            f"{interval[0]:,.0f} .. {interval[1]:,.0f}" if interval else "one seed",
+            _seconds(figures.makespan_s.mean),
+            _interval(figures.makespan_s),
             f"{figures.workers_bound_ratio:.2f}",
             f"{figures.bound_ratio:.2f}",
             f"{figures.speedup_vs_baseline:.2f}",
-            f"{figures.mean_jct_s:,.0f}",
+            _seconds(figures.mean_jct_s),
             f"{figures.jct_bound_ratio:.2f}",
             f"{figures.best_accuracy:.3f}",
             f"{figures.utilisation:.0%}",
         )
     return table
+
+
+def _interval(makespan: Spread) -> str:
+    if makespan.ci95 is None:
+        return "one seed" if len(makespan.per_seed) == 1 else "all alike"
+    low, high = makespan.ci95
+    decimals = _decimals(makespan.mean)
+    while decimals < 9 and f"{low:.{decimals}f}" == f"{high:.{decimals}f}":
+        decimals += 1
+    return f"{low:,.{decimals}f} .. {high:,.{decimals}f}"
+
+
+def _seconds(figure: float | None, least: int = 0) -> str:
+    """With so many decimals at least, and with three significant digits below 10 s.
+
+    >>> _seconds(5092.4), _seconds(31.25, least=1), _seconds(3.1234), _seconds(0.0312)
+    ('5,092', '31.2', '3.12', '0.0312')
+    """
+    return "" if figure is None else f"{figure:,.{max(least, _decimals(figure))}f}"
+
+
+def _decimals(seconds: float) -> int:
+    return 0 if seconds >= 10 or seconds <= 0 else 2 - floor(log10(seconds))
 
 
 def runs_table(runs: Sequence[Metrics]) -> Table:
@@ -72,10 +96,10 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
         table.add_row(
             run.strategy,
             str(run.seed),
-            f"{run.makespan_s:,.1f}",
+            _seconds(run.makespan_s, least=1),
             _known(run.workers_bound_ratio, ".2f"),
             _known(run.bound_ratio, ".2f"),
-            _known(run.mean_jct_s, ",.1f"),
+            _seconds(run.mean_jct_s, least=1),
             _known(run.jct_bound_ratio, ".2f"),
             f"{run.best_accuracy:.3f}",
             f"{run.utilisation:.0%}",
@@ -98,7 +122,7 @@ def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
     for name, figures in ablations.items():
         table.add_row(
             name,
-            f"{figures.makespan_s:,.1f}",
+            _seconds(figures.makespan_s, least=1),
             f"{figures.contribution_s:+,.1f}",
             f"{figures.contribution_percent:+.1f}%",
             f"{figures.best_accuracy:.3f}",
@@ -113,7 +137,7 @@ def workers_table(run: Metrics) -> Table:
     for heading in ("busy [s]", "utilisation", "segments"):
         table.add_column(heading, justify="right")
     for worker, figures in run.workers.items():
-        table.add_row(worker, f"{figures.busy_s:,.1f}", f"{figures.utilisation:.0%}", str(figures.segments))
+        table.add_row(worker, _seconds(figures.busy_s, least=1), f"{figures.utilisation:.0%}", str(figures.segments))
     return table
 
 
@@ -211,7 +235,7 @@ def bound_table(bounds: Mapping[str, Bounds]) -> Table:
     for heading in ("makespan [s]", "mean JCT of trials [s]", "mean JCT of experiments [s]"):
         table.add_column(heading, justify="right")
     for name, of_allocation in bounds.items():
-        table.add_row(name, *(f"{seconds:,.1f}" for seconds in of_allocation))
+        table.add_row(name, *(_seconds(seconds, least=1) for seconds in of_allocation))
     return table
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from hetsched.analysis.figures import decision_time
+from hetsched.analysis.intervals import Spread, spread
 from hetsched.analysis.metrics import Metrics, check_trained
-from hetsched.analysis.paired import Difference, RankAgreement, Spread, differences, rank_agreement, spread, verdict
+from hetsched.analysis.paired import Difference, RankAgreement, differences, rank_agreement
+from hetsched.analysis.verdicts import verdict
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
 from hetsched.studies.one_run import RunResult

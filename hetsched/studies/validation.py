@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hetsched.analysis.intervals import interval, spread
 from hetsched.analysis.metrics import Metrics
-from hetsched.analysis.paired import bootstrap_interval, spread
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
@@ -32,7 +32,7 @@ class Error(Struct, frozen=True):
     """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
 
     `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
-    95% bootstrap interval, paired by seed, None with one repetition.
+    95% interval (Student's t), paired by seed, None with one repetition and where the error is the same in all.
     """
 
     predicted: float
@@ -300,8 +300,9 @@ def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     """Of figures under the same seeds in turn.
 
-    >>> error([9.0, 9.0], [10.0, 8.0])
-    Error(predicted=9.0, measured=9.0, error_percent=0.0, ci95_percent=(-11.11111111111111, 11.11111111111111))
+    >>> found = error([9.0, 9.0], [10.0, 8.0])
+    >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]
+    (0.0, [-141.2, 141.2])
     >>> error([9.0], [10.0]).error_percent
     -10.0
     """
@@ -309,4 +310,4 @@ def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     if not m:
         return Error(p, m, None)
     signed = [100 * (one - other) / m for one, other in zip(predicted, measured, strict=True)]
-    return Error(p, m, 100 * (p - m) / m, bootstrap_interval(signed))
+    return Error(p, m, 100 * (p - m) / m, interval(signed, size=100.0))

@@ -99,8 +99,9 @@ def test_compare_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -
     paired = hrfs["makespan_vs_baseline"]
     assert paired["ratio"] == hrfs["speedup_vs_baseline"]
     assert paired["ci95"][0] <= paired["ratio"] <= paired["ci95"][1]
-    assert (paired["seeds"], paired["seeds_needed"], paired["shown"]) == (3, 7, False)
-    assert hrfs["verdict"].startswith("no difference shown: 3 seeds, 7 are needed (+")
+    assert (paired["seeds"], paired["seeds_needed"], paired["shown"]) == (3, 3, True)
+    assert paired["p_value"] <= paired["p_holm"] < 0.05 and paired["ci95"][0] > 1
+    assert hrfs["verdict"].endswith("in all 3 seeds")
     assert 0 <= found["rank_agreement"]["kendall_w"] <= 1
     assert json.loads((Path(found["folder"]) / "summary.json").read_text())["strategies"] == found["strategies"]
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from scipy.stats import ttest_1samp
 
 from hetsched.analysis.metrics import measure
 from hetsched.core.events import SegmentEnded, SegmentStarted
@@ -156,8 +157,9 @@ def test_the_interval_of_an_error_is_paired_by_seed() -> None:
     found = error([11.0, 22.0, 33.0], [10.0, 20.0, 30.0])
     assert found.error_percent == pytest.approx(10.0)
     assert found.ci95_percent is not None
-    low, high = found.ci95_percent
-    assert 5.0 <= low <= 10.0 <= high <= 15.0
+    errors = [100 * (p - m) / 20.0 for p, m in ((11.0, 10.0), (22.0, 20.0), (33.0, 30.0))]
+    assert found.ci95_percent == pytest.approx(ttest_1samp(errors, 0).confidence_interval(0.95))
+    assert error([11.0, 22.0], [10.0, 21.0]).ci95_percent is None
     assert mean_absolute_error_percent([strategy_with(9.0, [10.0]), strategy_with(12.0, [10.0])]) == pytest.approx(15.0)
 
 

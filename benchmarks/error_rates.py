@@ -1,0 +1,74 @@
+"""How often `hetsched compare` shows a difference where there is none, and how often its intervals hold the truth.
+
+    python -m benchmarks.error_rates                  # the two tables of docs/statistics.md
+    python -m benchmarks.error_rates --draws 20000    # with more draws
+
+Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per seed. Their true mean is
+0, so a difference that is shown is an error. The skewed ones are turned either way at random.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from math import exp, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetsched.analysis.intervals import interval
+from hetsched.analysis.paired import differences
+from hetsched.domain.random_streams import stream
+
+SEEDS = (2, 3, 4, 5, 6, 8, 10, 20)
+RARE = 0.1
+"""How often the rare luck strikes, such as a failure in one run of ten."""
+
+Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+KINDS: dict[str, Draw] = {
+    "normal": lambda luck, n: luck.normal(size=n),
+    "uniform": lambda luck, n: luck.uniform(-1, 1, n),
+    "exponential": lambda luck, n: luck.exponential(size=n) - 1,
+    "lognormal": lambda luck, n: luck.lognormal(size=n) - exp(0.5),
+    "rare": lambda luck, n: 0.05 * luck.normal(size=n) + (luck.random(n) < RARE) - RARE,
+}
+"""Differences whose mean is 0. `rare`: nearly always a little to one side, once in ten times far to the other."""
+
+
+def drawn(kind: str, seeds: int, draws: int) -> list[NDArray[np.float64]]:
+    luck = stream(seeds, "error-rates", kind)
+    return [luck.choice([-0.01, 0.01]) * KINDS[kind](luck, seeds) for _ in range(draws)]
+
+
+def error_rate(kind: str, seeds: int, draws: int) -> float:
+    """The part of comparisons that show a difference."""
+    return float(np.mean([_shows(logs) for logs in drawn(kind, seeds, draws)]))
+
+
+def _shows(logs: NDArray[np.float64]) -> bool:
+    return differences([1.0] * len(logs), {"strategy": np.exp(-logs).tolist()})["strategy"].shown
+
+
+def coverage(kind: str, seeds: int, draws: int) -> float:
+    """The part of the 95% intervals that hold 0."""
+    found = [interval(logs.tolist()) for logs in drawn(kind, seeds, draws)]
+    return float(np.mean([ends is not None and ends[0] <= 0 <= ends[1] for ends in found]))
+
+
+def table(figure: Callable[[str, int, int], float], seeds: Sequence[int], draws: int) -> str:
+    """In Markdown, a row per kind of luck."""
+    lines = ["| pairs | " + " | ".join(f"n = {n}" for n in seeds) + " |", "| --- |" + " --- |" * len(seeds)]
+    lines += [f"| {kind} | " + " | ".join(f"{figure(kind, n, draws):.1%}" for n in seeds) + " |" for kind in KINDS]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=4000, metavar="N", help="comparisons per cell (default: 4000)")
+    options = parser.parse_args()
+    print(f"Standard error at 5%: {sqrt(0.05 * 0.95 / options.draws):.1%}\n")
+    print("A difference is shown where there is none:\n\n" + table(error_rate, SEEDS[1:], options.draws))
+    print("\nThe 95% interval holds the truth:\n\n" + table(coverage, SEEDS, options.draws))
+
+
+if __name__ == "__main__":
+    main()

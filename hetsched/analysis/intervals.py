@@ -1,0 +1,53 @@
+"""Confidence intervals of a mean: the one kind, Student's t, that every table and every document of hetsched has."""
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import fmean, stdev
+
+from msgspec import Struct
+from scipy.special import stdtrit
+
+CONFIDENCE = 0.95
+
+ROUNDING = 1e-9
+"""Figures that differ by a smaller part than this differ by rounding: the order of a sum is enough for that."""
+
+
+class Spread(Struct, frozen=True):
+    """A mean over seeds with its 95% confidence interval (Student's t) and the figures by seed.
+
+    `ci95` is None where there is one seed, and where the figure is the same under every seed.
+    """
+
+    mean: float
+    ci95: tuple[float, float] | None
+    per_seed: list[float]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """
+    >>> spread([1.0, 2.0, 3.0]).mean
+    2.0
+    >>> [round(end, 2) for end in spread([1.0, 2.0, 3.0]).ci95]
+    [-0.48, 4.48]
+    >>> spread([3.0, 3.0, 3.0]).ci95
+    """
+    mean = fmean(values)
+    return Spread(mean, interval(values, size=abs(mean)), list(values))
+
+
+def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] | None:
+    """The 95% confidence interval of the mean by Student's t: exact for normal values, however few.
+
+    `size` says how large the figures are that the values were computed from: 1 for logarithms of ratios, 100 for
+    percents. None with one value, and where the values differ by no more than rounding: they are one value then.
+
+    >>> [round(end, 3) for end in interval([0.1, 0.2])]
+    [-0.485, 0.785]
+    >>> interval([0.1 + 0.2, 0.3])
+    """
+    if len(values) < 2 or max(values) - min(values) <= ROUNDING * size:
+        return None
+    mean = fmean(values)
+    half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / sqrt(len(values))
+    return mean - half, mean + half

@@ -1,0 +1,106 @@
+"""Intervals hold the truth as often as they say, wherever they are printed."""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from math import inf, log
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.suite import OURS, Result, by_policy, slower_than_ours, takes_part
+from hetsched.analysis.intervals import interval, spread
+from hetsched.analysis.paired import differences
+from hetsched.domain.random_streams import stream
+from hetsched.studies.validation import error
+
+POLICIES = Path(__file__).parents[2] / "docs" / "policies"
+DRAWS = 2000
+
+Ends = tuple[float, float] | None
+
+
+def of_a_mean(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """As the table of `compare` has it."""
+    return spread(luck.normal(100.0, 5.0, seeds).tolist()).ci95, 100.0
+
+
+def of_a_ratio(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """As the verdicts of `compare` have it, which `--seeds auto` measures the width of."""
+    base, other = np.exp(luck.normal(0.0, 0.02, (2, seeds)))
+    return differences((1.2 * base).tolist(), {"x": other.tolist()})["x"].ci95, 1.2
+
+
+def of_a_prediction(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """As the table of `validate` has it."""
+    predicted, measured = luck.normal(108.0, 1.0, seeds), luck.normal(100.0, 1.0, seeds)
+    return error(predicted.tolist(), measured.tolist()).ci95_percent, 8.0
+
+
+def result(scenario: str, policy: str, seed: int, makespan_s: float) -> Result:
+    return Result(scenario, policy, seed, makespan_s, 1.0, 1.0, 0.5, True, 0.1, "")
+
+
+def of_a_policy(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """As the table of `python -m benchmarks.suite` has it."""
+    slower = np.exp(luck.normal(log(1.3), 0.02, (2, seeds)))
+    policy = {name: [result(name, "fifo", k, slower[n, k]) for k in range(seeds)] for n, name in enumerate("ab")}
+    ours = {name: [result(name, OURS, k, 1.0) for k in range(seeds)] for name in "ab"}
+    return slower_than_ours(policy, ours)[1:], 1.3
+
+
+@pytest.mark.parametrize("printed", [of_a_mean, of_a_ratio, of_a_prediction, of_a_policy])
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10, 20])
+def test_an_interval_holds_the_truth_as_often_as_it_says(
+    seeds: int, printed: Callable[[np.random.Generator, int], tuple[Ends, float]]
+) -> None:
+    luck = stream(seeds, "coverage", printed.__name__)
+    held = 0
+    for _ in range(DRAWS):
+        ends, truth = printed(luck, seeds)
+        assert ends is not None
+        held += ends[0] <= truth <= ends[1]
+    assert 0.93 <= held / DRAWS <= 0.97
+
+
+@pytest.mark.parametrize("values", [[7.0], [7.0, 7.0, 7.0], [0.1 + 0.2, 0.3], [1e4, np.nextafter(1e4, inf)]])
+def test_values_that_differ_by_rounding_have_no_interval(values: Sequence[float]) -> None:
+    assert spread(values).ci95 is None
+
+
+def test_how_much_is_rounding_depends_on_the_size_of_the_figures() -> None:
+    assert interval([0.0, 1e-8]) is not None
+    assert interval([0.0, 1e-8], size=100.0) is None
+    assert spread([1e-12, 2e-12]).ci95 is not None
+
+
+def recorded() -> list[Result]:
+    with (POLICIES / "suite-overheads.csv").open(newline="") as file:
+        return [
+            Result(
+                row["scenario"],
+                row["policy"],
+                int(row["seed"]),
+                float(row["makespan_s"]),
+                float(row["mean_jct_s"]),
+                float(row["ratio"]),
+                float(row["accuracy"]),
+                row["whole"] == "True",
+                0.0,
+                row["error"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def test_the_intervals_of_the_policies_page_are_those_of_the_recorded_runs() -> None:
+    page = (POLICIES / "README.md").read_text()
+    told = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+ \([\d.]+ \.\. [\d.]+\)) \|$", page, re.MULTILINE))
+    policies = by_policy(recorded())
+    found = {
+        name: "{:.3f} ({:.3f} .. {:.3f})".format(*slower_than_ours(of_policy, policies[OURS]))
+        for name, of_policy in policies.items()
+        if name != OURS and takes_part(of_policy)
+    }
+    assert told == found and len(found) > 15

@@ -1,0 +1,56 @@
+"""What the tables print of seconds and of intervals."""
+
+from io import StringIO
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+import hetsched
+from hetsched.analysis.intervals import spread
+from hetsched.report.tables import comparison_table, print_table
+from hetsched.studies.comparison import Comparison
+from hetsched.testing.scenarios import make_scenario
+
+
+@pytest.fixture(scope="module")
+def alike() -> hetsched.ComparisonResult:
+    """Two strategies without noise, under three seeds."""
+    quiet = {"noise": False}
+    setup = make_scenario(population=3, pbt={"enabled": False}, overheads=quiet, strategies=["fusion+fifo"])
+    return hetsched.compare(setup, ["fusion+fifo", "uniform+fifo"], seeds=3)
+
+
+def printed(figures: Comparison) -> list[str]:
+    """The cells of the row."""
+    file = StringIO()
+    print_table(comparison_table({"s": figures}, "b"), Console(file=file))
+    return [cell.strip() for line in file.getvalue().splitlines() if "│ s " in line for cell in line.split("│")[2:]]
+
+
+def test_seeds_that_are_alike_have_no_interval_and_no_test(alike: hetsched.ComparisonResult) -> None:
+    name, verdict = next(iter(alike.verdicts.items()))
+    assert verdict.startswith("no noise: all 3 seeds are alike and count as one run: 1.")
+    assert printed(alike.comparisons[name])[1] == "all alike"
+    paired = alike.document()["strategies"][name].makespan_vs_baseline
+    assert (paired.p_value, paired.p_holm, paired.ci95, paired.shown) == (None, None, None, False)
+    assert alike.narrow
+
+
+@pytest.mark.parametrize(
+    ("makespans", "mean", "interval"),
+    [
+        ([3.1, 3.2, 3.3], "3.20", "2.95 .. 3.45"),
+        ([0.031, 0.032, 0.033], "0.0320", "0.0295 .. 0.0345"),
+        ([31.0, 32.0, 33.0], "32", "30 .. 34"),
+        ([5000.0, 5100.0, 5200.0], "5,100", "4,852 .. 5,348"),
+        ([466.0, 466.01, 466.02], "466", "465.99 .. 466.03"),
+        ([9.0], "9.00", "one seed"),
+        ([466.0, 466.0], "466", "all alike"),
+    ],
+)
+def test_short_makespans_have_three_digits_and_the_ends_of_an_interval_differ(
+    alike: hetsched.ComparisonResult, makespans: list[float], mean: str, interval: str
+) -> None:
+    figures = next(iter(alike.comparisons.values()))
+    assert printed(replace(figures, makespan_s=spread(makespans)))[:2] == [mean, interval]
