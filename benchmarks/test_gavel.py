@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from hetsched.domain.registry import Strategy
 from sim.engine import simulate
-from tests.scheduling.test_gavel import CLOSE, NAMES, gavel_scenario, rows
+from tests.gavel_runs import CLOSE, NAMES, gavel_scenario, rows
 
 RUNS = {run["policy"]: run for run in rows("results.csv") if run["trace"] == "mix-static-960"}
 

@@ -101,12 +101,12 @@ if TYPE_CHECKING:
     from hetsched.domain.learning import register as register_learning
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
-    from hetsched.scenario.real_scenario import load_scenario
     from hetsched.scenario.scenario import Scenario
     from hetsched.scheduling import register as register_scheduling
     from hetsched.studies.ablation import AblationResult, ablate
     from hetsched.studies.bound import BoundResult, bound
     from hetsched.studies.compare import ComparisonResult, compare
+    from hetsched.studies.real_scenario import load_scenario
     from hetsched.studies.replay import ReplayResult, replay
     from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
     from hetsched.studies.run import resume, run
@@ -123,12 +123,12 @@ else:
         "domain.learning": ["register_learning"],
         "domain.registry": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],
-        "scenario.real_scenario": ["load_scenario"],
         "scenario.scenario": ["Scenario"],
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],
         "studies.bound": ["BoundResult", "bound"],
         "studies.compare": ["ComparisonResult", "compare"],
+        "studies.real_scenario": ["load_scenario"],
         "studies.replay": ["ReplayResult", "replay"],
         "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],
         "studies.run": ["resume", "run"],

@@ -20,7 +20,7 @@ def simulate(
     folder: Path,
     listen: Listener | None = None,
 ) -> Outcome:
-    """Simulate a strategy on a scenario; see `hetsched.studies.backends.Backend`."""
+    """Simulate a strategy on a scenario; see `hetsched.studies.backends.Backend.run`."""
     workers = profiled_workers(setup, strategy)
     kind = DisturbedSimulation if disturbs(setup, workers) else Simulation
     # A simulation can be had again: its log need not outlive a crash to the last event.

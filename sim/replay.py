@@ -19,8 +19,8 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import set_up
-from hetsched.studies.replay import Replayed
+from hetsched.studies.backends import Replayed
+from hetsched.studies.beginning import set_up
 
 
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:

@@ -21,7 +21,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, begin
+from hetsched.studies.backends import Listener
+from hetsched.studies.beginning import begin
 from sim.checkpoint_copies import Homes
 from sim.draws import Draws
 from sim.durations import Durations

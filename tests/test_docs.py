@@ -25,6 +25,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
 from hetsched.scenario.tables import RealTable
+from hetsched.studies import backends
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -315,12 +316,13 @@ def test_every_name_in_backticks_is_there() -> None:
 
 
 def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> None:
-    looked_up = {registry.group for registry in (allocation.policies, scheduling.policies, learning.models)}
+    registries = (allocation.policies, scheduling.policies, learning.models)
+    looked_up = {registry.group for registry in registries} | {backends.GROUP}
     said = {
         group
         for page in PAGES
         for groups in re.findall(r"entry-point groups? (`[\w.]+`(?:\s+and\s+`[\w.]+`)?)", page.read_text())
         for group in re.findall(r"`([\w.]+)`", groups)
     }
-    assert "hetsched.learning" in said
+    assert {"hetsched.learning", "hetsched.backends"} <= said
     assert said <= looked_up

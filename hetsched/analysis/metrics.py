@@ -52,8 +52,8 @@ from hetsched.errors import HetschedError, InputError
 
 
 class WorkerMetrics(Struct, frozen=True):
-    """Seconds in segments, that as a fraction of the seconds for which the worker was there, and segments finished. A
-    gang's segment counts for each of its workers."""
+    """One worker: `busy_s` are its seconds in segments, `utilisation` is `busy_s` / its seconds in the cluster, and
+    `segments` is how many it finished. A gang's segment counts for each of its workers."""
 
     busy_s: float
     utilisation: float
@@ -61,30 +61,10 @@ class WorkerMetrics(Struct, frozen=True):
 
 
 class Metrics(Struct, frozen=True):
-    """The figures of one run. Where it says "see", that is a function of `hetsched.analysis.figures` or a class.
+    """The figures of one run. `hetsched.analysis.figure_table` says what each is, and in which unit.
 
-    - makespan_s: see `makespan`
-    - bound_s: what no schedule of the iterations that this run trained can beat on average, under any allocation
-      (`hetsched.analysis.bounds`: no overheads, mean step times, in hindsight where trials stopped on accuracy)
-    - workers_bound_s: the same on the workers of this run
-    - bound_ratio, workers_bound_ratio: makespan_s / that bound
-    - mean_jct_s, p99_jct_s: of the completed trials, see `mean_jct` and `p99_jct`
-    - jct_bound_s: what no schedule of their iterations on the workers of this run can beat in mean_jct_s
-    - jct_bound_ratio: mean_jct_s / jct_bound_s
-    - best_accuracy: see `best_accuracy`
-    - time_to_target_s: see `time_to_target`; accuracy_at_deadline: see `accuracy_at`
-    - utilisation: see `utilisation`
-    - wasted_s, wasted_fraction: see `wasted_fraction`
-    - staleness: see `Lag`
-    - finish_time_fairness, mean_finish_time_fairness: see `finish_time_fairness`; the worst and the mean over the
-      completed experiments
-    - preemptions, migrations: see `Moves`
-    - cores_used, gpus_used: what is in workers; cores, gpus: what the cluster has
-    - iterations, segments: trained and checkpointed; lost_segments: begun and broken
-    - exploits: times that PBT copied one trial over another
-    - completed: trials that reached their stop rule or were stopped; trials: all trials
-
-    Bounds and fairness are None where the profile knows no step time for some trial.
+    A figure is None if the run does not have it. Bounds and fairness are None where the profile knows no step time for
+    some trial.
     """
 
     strategy: str

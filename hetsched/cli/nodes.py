@@ -6,7 +6,7 @@ import tomli_w
 
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish
-from hetsched.scenario.real_scenario import discovered
+from hetsched.studies.real_scenario import discovered
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,13 @@ from typing import get_args
 from hetsched.argument_types import count, seconds
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, show
-from hetsched.domain.entry_points import load_part
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import InputError
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.backends import backend
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,6 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
     """Measure every point. What has been measured is in the file after each; without a point there is no file."""
-    measure = load_part("hetsched.profilers", "torch", "profiling")
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
     measured: list[ProfileRow] = []
@@ -64,7 +63,7 @@ def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
             progress.advance(1, f"{row.kind} on {row.worker_type}: {row.seconds_per_iteration:.3g} s")
 
         try:
-            rows: list[ProfileRow] = measure(
+            rows = backend("ray").profile(
                 options.models,
                 options.batch_sizes,
                 options.cores,

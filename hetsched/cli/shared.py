@@ -18,9 +18,9 @@ from hetsched.errors import InputError
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.real_scenario import for_real, load_real_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener
+from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 
 

@@ -57,7 +57,7 @@ class Decided(Struct, gc=False):
 class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
 
-    Any backend can drive it, by ask and tell (examples/own_backend.py is one in 45 lines):
+    Any backend can drive it, by ask and tell (examples/own_backend.py is one in 50 lines):
 
     - before the run, tell `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment
     - ask `dispatch(time)` after every moment in which something was told, and start the segments in `starts`

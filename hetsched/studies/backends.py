@@ -1,18 +1,31 @@
-"""Backends: what carries a run out. They are found by entry point, as this package may import none of them."""
+"""Backends: what carries runs out, and what else only they can do.
 
-from collections.abc import Callable, Iterable
+They are found by entry point, as this package may import none of them.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, RunStarted, WorkerJoined
+from hetsched.core.events import AnyEvent, Event
 from hetsched.core.state import State
-from hetsched.domain.cluster import Worker
-from hetsched.domain.entry_points import load_part
-from hetsched.domain.random_streams import stream
+from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import SpeedUp
+from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Setup
+
+if TYPE_CHECKING:
+    from joblib import Parallel
+
+GROUP = "hetsched.backends"
+"""The entry-point group in which packages offer backends: classes that are made without arguments."""
 
 Listener = Callable[[State, Event], None]
 
@@ -29,42 +42,80 @@ class Outcome(NamedTuple):
         return cls(dispatcher.state, dispatcher.decisions, dispatcher.decision_s)
 
 
-class Backend(Protocol):
-    """Runs a strategy on a scenario under a seed and writes the log `folder/events.jsonl`.
+class Replayed(Struct, frozen=True):
+    """What came of a replay: how many decisions the log has, how many of them were taken again before the first
+    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference)."""
 
-    If the folder has a log already, `ray` goes on with the run that it is of; `sim` must not find one.
+    strategy: str
+    seed: int
+    decisions: int
+    alike: int
+    difference: str | None
+    makespan_s: float
+    replayed_makespan_s: float | None
 
-    Raises PolicyError if the policy fails, HetschedError if the run does; the log keeps what happened.
+
+class Backend:
+    """What a backend can do. A backend defines the methods that it has; those that it lacks raise InputError.
+
+    A method imports what it needs when it is called, so that a backend is found without its packages.
     """
 
-    def __call__(
+    name: str
+    """What logs and errors call the backend."""
+
+    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+        """Run a strategy on a scenario under a seed, and write the log `folder/events.jsonl`.
+
+        If the folder has a log already, `ray` goes on with the run of that log; `sim` must not find one.
+
+        Raises PolicyError if the policy fails, HetschedError if the run does; the log keeps what happened.
+        """
+        raise self._lacks("run", "run a scenario")
+
+    def replay(self, setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
+        """Feed the durations of a log to its policy again. Raises InputError for a log that cannot be replayed."""
+        raise self._lacks("replay", "replay a log")
+
+    def discover(self, address: str) -> list[dict[str, Any]]:
+        """The nodes of the running cluster at the address, as a scenario lists them. Raises InputError without one."""
+        raise self._lacks("discover", "discover the nodes of a cluster")
+
+    def executor(self, address: str, jobs: int | None = None) -> AbstractContextManager["Parallel"]:
+        """joblib's `Parallel` on the running cluster at the address, with `jobs` processes (None: one per core).
+
+        Raises InputError without a cluster, HetschedError if it fails.
+        """
+        raise self._lacks("executor", "simulate on a cluster")
+
+    def profile(
         self,
-        setup: Setup,
-        strategy: Strategy,
-        seed: int,
-        folder: Path,
-        listen: Listener | None = None,
-    ) -> Outcome: ...
+        models: Sequence[str],
+        batch_sizes: Sequence[int],
+        cores: Sequence[int],
+        *,
+        dataset: str | None = None,
+        device: str = "cpu",
+        speed_ups: Sequence[SpeedUp] = (),
+        seconds_per_point: float = 10.0,
+        on_row: Callable[[ProfileRow], None] | None = None,
+    ) -> list[ProfileRow]:
+        """Measure every combination of model, batch size (images per iteration) and cores on this machine.
 
+        The rows are filed under `dataset` (None: each model's own). `on_row` is given each row as it is measured.
+        Raises ValueError for a point that this machine cannot measure, HetschedError if measuring fails.
+        """
+        raise self._lacks("profile", "profile a machine")
 
-def begin(
-    dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
-) -> None:
-    """Record how a run starts, on every backend: what it is, and its workers. Set the policy up for it."""
-    dispatcher.record(RunStarted(0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic))
-    for worker in workers:
-        dispatcher.record(WorkerJoined(0.0, worker))
-    set_up(dispatcher, setup, strategy, seed)
-
-
-def set_up(dispatcher: Dispatcher, setup: Setup, strategy: Strategy, seed: int) -> None:
-    """Set the policy up for the run, on every backend."""
-    rng = stream(seed, "policy", strategy.scheduling)
-    dispatcher.set_up(setup.cluster, setup.workload, rng)
+    def _lacks(self, method: str, ability: str) -> InputError:
+        return InputError(f"backend {self.name!r} cannot {ability}: it has no method {method!r}")
 
 
 @cache  # looking for entry points takes milliseconds
 def backend(name: str) -> Backend:
-    """The backend of that name: `sim` or `ray`. Raises InputError if what it needs is not installed."""
-    loaded: Backend = load_part("hetsched.backends", name, f"the {name} backend")
-    return loaded
+    """The backend of that name, such as `sim` or `ray`. Raises InputError if there is none."""
+    for point in entry_points(group=GROUP, name=name):
+        found: Backend = point.load()()
+        return found
+    known = {point.name for point in entry_points(group=GROUP)}
+    raise InputError(f"unknown backend {name!r}: {nearest(name, known) if known else 'reinstall hetsched'}")

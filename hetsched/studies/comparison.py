@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from hetsched.analysis.figure_table import Average, keys
 from hetsched.analysis.figures import decision_time
 from hetsched.analysis.intervals import Spread, spread
 from hetsched.analysis.metrics import Metrics, check_trained
@@ -27,36 +28,6 @@ still be so with as many seeds more: what is rare may not have happened under th
 SIMILAR_WORK = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
 
-MEANS = (
-    "bound_s",
-    "bound_ratio",
-    "workers_bound_s",
-    "workers_bound_ratio",
-    "mean_jct_s",
-    "p99_jct_s",
-    "jct_bound_s",
-    "jct_bound_ratio",
-    "best_accuracy",
-    "utilisation",
-    "wasted_s",
-    "wasted_fraction",
-    "preemptions",
-    "migrations",
-    "exploits",
-    "segments",
-    "lost_segments",
-)
-"""Figures that every simulated run has: their means over the runs."""
-
-MEANS_OF_KNOWN = (
-    "time_to_target_s",
-    "accuracy_at_deadline",
-    "staleness",
-    "finish_time_fairness",
-    "mean_finish_time_fairness",
-)
-"""Figures that a run may not have: their means over the runs that have them."""
-
 Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
 
@@ -64,9 +35,9 @@ Runs = dict[Strategy, list[RunResult]]
 class Comparison(Struct, frozen=True):
     """What `compare --json` says of a strategy. Seconds end in `_s`.
 
-    Figures are means over seeds, as explained in `hetsched.analysis.metrics.Metrics`; those that a run may not have are
-    means over the runs that have them, and None where none has. A ratio is the mean of the runs' ratios. Of the paired
-    differences to the baseline, which are None for the baseline itself, `speedup_vs_baseline` is the makespan's ratio.
+    `hetsched.analysis.figure_table` says what each figure is and how it is averaged over seeds. A figure that no run
+    has is None. A ratio is the mean of the runs' ratios. The paired differences to the baseline are None for the
+    baseline itself; `speedup_vs_baseline` is the ratio of makespans.
     `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
     many. `target_reached` counts the seeds under which the target accuracy was reached; `decision_s` is the policy's
     mean seconds a call on this host.
@@ -213,20 +184,16 @@ def _summarise(
         verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
         mean_jct_vs_baseline=jct,
         target_reached=sum(m.time_to_target_s is not None for m in figures),
-        cores_used=figures[0].cores_used,
-        cores=figures[0].cores,
-        gpus_used=figures[0].gpus_used,
-        gpus=figures[0].gpus,
-        iterations=iterations,
         decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),
-        **_means(figures),
+        **_averages(figures),
     )
 
 
-def _means(figures: Sequence[Metrics]) -> dict[str, Any]:
-    """The means over the runs, by the name of the figure."""
-    of_all = {name: fmean(_known(getattr(m, name)) for m in figures) for name in MEANS}
-    return of_all | {name: _mean_of_known(getattr(m, name) for m in figures) for name in MEANS_OF_KNOWN}
+def _averages(figures: Sequence[Metrics]) -> dict[str, Any]:
+    """What `hetsched.analysis.figure_table` says of the runs' figures, by the name of the figure."""
+    means = {key: fmean(_known(getattr(m, key)) for m in figures) for key in keys(Average.MEAN)}
+    known = {key: _mean_of_known(getattr(m, key) for m in figures) for key in keys(Average.MEAN_OF_KNOWN)}
+    return means | known | {key: getattr(figures[0], key) for key in keys(Average.FIRST)}
 
 
 def _known(value: float | None) -> float:

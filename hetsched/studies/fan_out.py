@@ -4,17 +4,17 @@ results and the logs are the same."""
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.core.log import LOG_NAME
-from hetsched.domain.entry_points import load_part
 from hetsched.domain.registry import Strategy, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.backends import backend
 from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 AWAY_AT_ONCE = 16
 """So many runs for each core of a Ray cluster are on their way at once; their logs pass through this process."""
-
-Cluster = Callable[[str, int | None], AbstractContextManager["Parallel"]]
-"""What the entry-point group `hetsched.executors` holds: joblib's `Parallel` for the cluster at an address, with so
-many processes (None: as many as it has cores)."""
 
 
 class Task(NamedTuple):
@@ -58,8 +54,7 @@ def fan_out(
     """
     setup = resolved(scenario)
     if ray_address is not None:
-        cluster: Cluster = load_part("hetsched.executors", "ray", "--ray")
-        with cluster(ray_address, jobs) as parallel:
+        with backend("ray").executor(ray_address, jobs) as parallel:
             yield _Away(parallel, setup, policy_files)
     elif jobs == 1:
         yield lambda tasks, folder: ((task, _simulate(setup, task, folder)) for task in tasks)

@@ -33,7 +33,7 @@ def carry_out(
     setup = resolved(scenario)
     measurement = Measurement(setup)
     follow = measurement if listen is None else _both(measurement, listen)
-    outcome = backend(name)(setup, strategy, seed, folder, follow)
+    outcome = backend(name).run(setup, strategy, seed, folder, follow)
     metrics = measurement.metrics(outcome.state)
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 

@@ -1,37 +1,17 @@
 """A run's measured durations, fed to its policy again: the same policy must decide the same."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from hetsched.core.events import AnyEvent
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.entry_points import load_part
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Replayed, backend
 from hetsched.studies.results import scenario_facts, scenario_of
-
-
-class Replayed(Struct, frozen=True):
-    """What came of a replay: how many decisions the log has, how many of them were taken again before the first
-    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference)."""
-
-    strategy: str
-    seed: int
-    decisions: int
-    alike: int
-    difference: str | None
-    makespan_s: float
-    replayed_makespan_s: float | None
-
-
-Replayer = Callable[[Setup, Sequence[AnyEvent]], Replayed]
-"""What the entry-point group `hetsched.replays` holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +44,7 @@ def replay(run: Path | str) -> ReplayResult:
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
     setup = load_setup(scenario_of(run))
-    replayer: Replayer = load_part("hetsched.replays", "sim", "replaying")
-    found = replayer(setup, list(read_log(log)))
+    found = backend("sim").replay(setup, list(read_log(log)))
     error = None
     if found.replayed_makespan_s is not None and found.makespan_s:
         error = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s

@@ -36,7 +36,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import set_up
+from hetsched.studies.beginning import set_up
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
-from hetsched.scenario.real_scenario import for_real, load_real_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder
 from hetsched.studies.one_run import RunResult, carry_out, look_up
+from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy

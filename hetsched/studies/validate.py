@@ -10,7 +10,6 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
-from hetsched.scenario.real_scenario import for_real
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
@@ -18,6 +17,7 @@ from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import ResultsFolder, default_folder, write_running_results, write_summary
 from hetsched.studies.frames import frame
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched

@@ -5,12 +5,14 @@ from itertools import zip_longest
 from statistics import median
 
 from hetsched import scheduling
-from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, TrialAdded, TrialCompleted
+from hetsched.core.dispatcher import STOPPED_BY
+from hetsched.core.events import SegmentStarted, TrialCompleted
 from hetsched.domain.cluster import CPU, ClusterSpec
 from hetsched.domain.workload import Workload
 from hetsched.errors import PolicyError
 from hetsched.testing.course import Call, Course, Limited, MakePolicy, drive
 from hetsched.testing.driver import Driver, StalledError
+from hetsched.testing.log_check import check_log
 from hetsched.testing.situations import SAME_NAMES, Names, Situation, cut, make_experiment, make_node
 from hetsched.testing.verdict import (
     EXAMPLES,
@@ -53,54 +55,36 @@ def capacity(example: SchedulingExample) -> str | None:
     course = example.first
     if course.refused is not None:
         return course.refused
-    experiments = {experiment.id: experiment for experiment in example.situation.experiments}
-    workers = {worker.id: worker for worker in example.situation.workers}
-    busy: dict[str, str] = {}
+    try:
+        check_log(course.events)
+    except AssertionError as error:
+        return str(error)
+    devices = {worker.id: worker.device for worker in example.situation.workers}
     for event in course.events:
         if isinstance(event, SegmentStarted):
-            experiment = experiments[course.state.trials[event.trial].experiment]
+            experiment = course.state.experiments[course.state.trials[event.trial].experiment]
             put = f"at {event.time:g} s {event.trial} was put on {event.worker}"
-            if event.worker in busy or event.trial in busy.values():
-                return f"{put}, and one of them was busy"
-            if not experiment.may_use(workers[event.worker].device):
+            if not experiment.may_use(devices[event.worker]):
                 return f"{put}, which it cannot use"
-            if not 1 <= event.iterations <= experiment.longest_segment:
+            if event.iterations > experiment.longest_segment:
                 return f"{put} for {event.iterations} iterations"
-            busy[event.worker] = event.trial
-        elif isinstance(event, SegmentEnded | SegmentLost):
-            del busy[event.worker]
     return None
 
 
 def work(example: SchedulingExample) -> str | None:
-    """Every trial is completed once, and what it trained adds up."""
+    """Every trial is completed, when it is trained or with the policy's reason. `capacity` checks the sums."""
     course = example.first
-    done: dict[str, int] = {}
-    reasons: dict[str, str] = {}
-    for event in course.events:
-        if isinstance(event, TrialAdded):
-            done[event.trial] = 0
-        elif isinstance(event, SegmentEnded):
-            if event.trial in reasons:
-                return f"{event.trial} trained on after it was completed"
-            done[event.trial] += event.iterations
-        elif isinstance(event, TrialCompleted):
-            if event.trial in reasons:
-                return f"{event.trial} was completed twice"
-            reasons[event.trial] = event.reason
+    reasons = {event.trial: event.reason for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
         stop = course.state.experiments[trial.experiment].stop_iterations
-        trained = f"{identifier} trained {done[identifier]} of {stop} iterations"
-        reason = reasons.get(identifier)
-        if trial.iterations != done[identifier]:
-            return f"{trained}, and {trial.iterations} are on record"
+        trained, reason = f"{identifier} trained {trial.iterations} of {stop} iterations", reasons.get(identifier)
         if reason is None:
             if course.ended:
                 return f"{trained} and was lost: it was never completed"
-        elif reason.startswith("stopped by"):
+        elif reason.startswith(STOPPED_BY):
             if not reason.partition(": ")[2].strip():
                 return f"{trained} and was stopped without a reason"
-        elif done[identifier] != stop and not reason.startswith("accuracy"):
+        elif trial.iterations != stop and not reason.startswith("accuracy"):
             return f"{trained} and was then completed"
     return None
 

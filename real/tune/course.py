@@ -14,7 +14,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import PolicyError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, Outcome, begin
+from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.beginning import begin
 from hetsched.studies.policy_error import write_policy_error
 from hetsched.studies.resume import COMPLETED, Remembered, remember, take_up
 from real.checkpoints.generations import GENERATIONS, Checkpoints

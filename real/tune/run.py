@@ -46,7 +46,7 @@ def run(
     folder: Path,
     listen: Listener | None = None,
 ) -> Outcome:
-    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend`.
+    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend.run`.
 
     Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
     what it takes to start Ray is not.

@@ -1,9 +1,7 @@
 """Gavel's policies and their rounds: examples worked out by hand, and the runs of Gavel's own simulator."""
 
-import csv
 from functools import cache
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +27,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
-from hetsched.scenario.loading import load, load_setup
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.shares import rounds
 from hetsched.scheduling.shares.gavel_fifo import GavelFifo
@@ -40,6 +38,7 @@ from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
 from hetsched.scheduling.shares.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
 from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
+from tests.gavel_runs import CLOSE, EXAMPLE, NAMES, TYPES, gavel_scenario, rows
 
 V100 = {"name": "v", "cores": 1, "gpus": 1, "gpu_type": "v100"}
 K80 = {"name": "k", "cores": 1, "gpus": 1, "gpu_type": "k80"}
@@ -448,34 +447,6 @@ def test_finish_time_fairness_is_the_best_ratio() -> None:
 
 # Gavel's own simulator: see data/gavel/README.md.
 
-DATA = Path(__file__).parents[1] / "data" / "gavel"
-EXAMPLE = Path(__file__).parents[2] / "examples" / "gavel.toml"
-TYPES = ("v100", "p100", "k80")
-NAMES = {
-    "fifo_perf": "gavel-fifo",
-    "isolated": "gavel-isolated",
-    "max_min_fairness_perf": "gavel-las",
-    "min_total_duration_perf": "gavel-makespan",
-    "finish_time_fairness_perf": "gavel-ftf",
-    "allox": "allox",
-    "max_min_fairness": "gavel-las-blind",
-    "min_total_duration": "gavel-makespan-blind",
-    "finish_time_fairness": "gavel-ftf-blind",
-}
-CLOSE = {
-    "fifo_perf": (0.0, 0.0),
-    "isolated": (0.01, 0.001),
-    "max_min_fairness_perf": (0.02, 0.02),
-    "min_total_duration_perf": (0.03, 0.06),
-    "finish_time_fairness_perf": (0.05, 0.05),
-    "allox": (0.05, 0.05),
-    "max_min_fairness": (0.05, 0.05),
-    "min_total_duration": (0.05, 0.05),
-    "finish_time_fairness": (0.05, 0.05),
-}
-"""How far makespan and mean completion time may be from Gavel's beyond 0.01 s, relatively: the optima of linear
-programs leave freedom, and so do exact ties."""
-
 
 def gavels_rates() -> dict[tuple[str, int, str], float]:
     """Steps per second by model, batch size and type of GPU."""
@@ -485,32 +456,8 @@ def gavels_rates() -> dict[tuple[str, int, str], float]:
     }
 
 
-def rows(file: str) -> list[dict[str, str]]:
-    with (DATA / file).open(newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 RUNS = [run for run in rows("results.csv") if run["trace"] != "mix-static-960"]
 """The large trace is for the benchmarks."""
-
-
-def gavel_scenario(run: dict[str, str]) -> Setup:
-    """The setting of a row of results.csv."""
-    policy = NAMES[run["policy"]]
-    options = {"round_s": float(run["round_s"]), "reallocation_s": float(run["min_realloc_s"])}
-    if policy == "gavel-isolated" or policy.endswith("-blind"):
-        options["seed"] = int(run["seed"])
-    scenario = load(EXAMPLE)
-    nodes = [
-        table.model_copy(update={"cores": int(run[name]), "gpus": int(run[name])})
-        for table, name in zip(scenario.cluster.nodes, TYPES, strict=True)
-    ]
-    trace = str(DATA / "traces" / f"{run['trace']}.csv")
-    return scenario.replace(
-        cluster=scenario.cluster.model_copy(update={"nodes": nodes}),
-        workload=scenario.workload.model_copy(update={"trace": trace}),
-        scheduling={policy: options},
-    ).resolve()
 
 
 def run_name(run: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import begin
+from hetsched.studies.beginning import begin
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
 
 ONE_WORKER = [{"name": "a", "cores": 4}]  # 1 s an iteration, 10 s a segment

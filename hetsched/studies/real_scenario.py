@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from hetsched.domain.entry_points import load_part
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import Scenario, Setup
+from hetsched.studies.backends import backend
 
 
 def load_scenario(path: Path | str, address: str | None = None) -> Scenario:
@@ -28,8 +28,7 @@ def discovered(address: str | None) -> list[dict[str, Any]]:
     """The nodes of the Ray cluster at this address, as a scenario lists them. Raises InputError without an address."""
     if address is None:
         raise InputError('cluster: "discover" needs a running Ray cluster: name it with --address or real.address')
-    found: list[dict[str, Any]] = load_part("hetsched.discoveries", "ray", "discovering a cluster")(address)
-    return found
+    return backend("ray").discover(address)
 
 
 def for_real(setup: Setup, data_dir: Path | str | None = None, address: str | None = None) -> Setup:

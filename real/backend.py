@@ -1,0 +1,70 @@
+"""The backend `ray`: real runs on Ray Tune, Ray clusters for simulations, and profiles of this machine.
+
+The methods need the packages of `hetsched[real]`, and import them.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hetsched.domain.optional import importing
+from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import SpeedUp
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Backend, Listener, Outcome
+
+if TYPE_CHECKING:
+    from joblib import Parallel
+
+
+class RayBackend(Backend):
+    """Carries runs out on Ray Tune, with torch."""
+
+    name = "ray"
+
+    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+        with _importing("run a scenario"):
+            from real.tune.run import run
+        return run(setup, strategy, seed, folder, listen)
+
+    def discover(self, address: str) -> list[dict[str, Any]]:
+        with _importing("discover the nodes of a cluster"):
+            from real.cluster.discovery import discover
+        return discover(address)
+
+    def executor(self, address: str, jobs: int | None = None) -> AbstractContextManager["Parallel"]:
+        with _importing("simulate on a cluster"):
+            from real.cluster.joblib_on_ray import on_cluster
+        return on_cluster(address, jobs)
+
+    def profile(
+        self,
+        models: Sequence[str],
+        batch_sizes: Sequence[int],
+        cores: Sequence[int],
+        *,
+        dataset: str | None = None,
+        device: str = "cpu",
+        speed_ups: Sequence[SpeedUp] = (),
+        seconds_per_point: float = 10.0,
+        on_row: Callable[[ProfileRow], None] | None = None,
+    ) -> list[ProfileRow]:
+        with _importing("profile a machine"):
+            from real.measuring.profiler import measure
+
+            return measure(  # which imports torch
+                models,
+                batch_sizes,
+                cores,
+                dataset=dataset,
+                device=device,
+                speed_ups=speed_ups,
+                seconds_per_point=seconds_per_point,
+                on_row=on_row,
+            )
+
+
+def _importing(ability: str) -> AbstractContextManager[None]:
+    return importing(f"backend 'ray' cannot {ability} without", extra="real")

@@ -1,0 +1,25 @@
+"""The backend `sim`: runs in simulated time, and replays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hetsched.core.events import AnyEvent
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.backends import Backend, Listener, Outcome, Replayed
+
+
+class SimBackend(Backend):
+    """Simulates runs, and replays logs on the simulator's clock."""
+
+    name = "sim"
+
+    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+        from sim.engine import simulate
+
+        return simulate(setup, strategy, seed, folder, listen)
+
+    def replay(self, setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
+        from sim.replay import replay
+
+        return replay(setup, events)
