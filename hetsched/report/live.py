@@ -17,6 +17,7 @@ from rich.text import Text
 
 from hetsched.analysis.bounds import worker_devices, workload_bounds
 from hetsched.analysis.figures import utilisation
+from hetsched.analysis.step_times import is_late
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     CheckpointLost,
@@ -117,6 +118,7 @@ class LiveView:
         self._occupancy = Occupancy()
         self._start_ups_s: list[float] = []
         self._away: dict[WorkerId, str] = {}
+        self._late: set[WorkerId] = set()
         self._news: deque[str] = deque(maxlen=MOST_NEWS)
         self._live: Live | None = None
         self._over = Signal()
@@ -147,7 +149,7 @@ class LiveView:
     def listen(self, state: State, event: Event) -> None:
         """Take in an event that the state has taken in."""
         self._follow(event)
-        if (news := _news(state, event)) is not None:
+        if (news := self._lateness(event) or _news(state, event)) is not None:
             self._news.append(f"{event.time:,.0f} s: {news}")
             if self._live is None and not isinstance(event, TrialExploited):
                 self._print(f"{self._what}: {self._news[-1]}")
@@ -180,6 +182,17 @@ class LiveView:
                 self._occupancy.end(event)
                 if isinstance(event, SegmentEnded) and event.parts.start_up_s:
                     self._start_ups_s.append(event.parts.start_up_s)
+
+    def _lateness(self, event: Event) -> str | None:
+        """That a worker is late against its pace, the first time that it is."""
+        if not isinstance(event, SegmentEnded) or event.worker in self._late or not is_late(event):
+            return None
+        self._late.add(event.worker)
+        measured_s, asked_s = event.parts.train_s, event.parts.train_s - event.late_s
+        return (
+            f"worker {event.worker} cannot hold its pace: {measured_s / event.iterations:.3g} s per iteration where "
+            f"{asked_s / event.iterations:.3g} s are asked; predictions by the profile are too low"
+        )
 
     def _worker(self, worker: WorkerId, now: float) -> WorkerStanding:
         there = self._occupancy
