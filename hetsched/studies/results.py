@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hetsched.analysis.step_times import WorkerSteps, remarks
+from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
 from hetsched.errors import InputError
@@ -66,7 +66,7 @@ class StrategyResult(Results):
     @property
     def remarks(self) -> list[str]:
         """Which workers were slower or faster than foretold, and what to do; empty if none was."""
-        return remarks(self.steps, self.setup.scenario.real.time_scale)
+        return pace_remarks(self.steps, self.setup.scenario.real.time_scale) + profile_remarks(self.steps)
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""

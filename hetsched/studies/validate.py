@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hetsched.analysis.step_times import remarks, worker_steps
+from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.log import read_log
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
@@ -48,8 +48,7 @@ class ValidationResult(Results):
 
     def remarks(self, strategy: str) -> list[str]:
         """Which workers could not hold their pace in the real runs of a strategy, and what to do; empty if all did."""
-        paced = [steps for steps in self.agreements[strategy].steps if steps.paced]
-        return remarks(paced, self.setup.scenario.real.time_scale)
+        return pace_remarks(self.agreements[strategy].steps, self.setup.scenario.real.time_scale)
 
     def agreements_frame(self) -> "DataFrame":
         """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError

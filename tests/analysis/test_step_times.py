@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from hetsched.analysis.step_times import WorkerSteps, remarks, worker_steps
+from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks, worker_steps
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
@@ -26,15 +26,18 @@ TIMES = StepTimes([profile_row(cores=1, seconds=0.2), profile_row(cores=2, secon
 ITERATIONS = 10
 
 
-def log(workers: Iterable[Worker], *segments: tuple[Worker, float, float]) -> list[Event]:
-    """The log of one trial that goes through segments: worker, seconds of training, seconds late."""
+def log(
+    workers: Iterable[Worker], *segments: tuple[Worker, float, float], start_up_s: float = 5.0, evaluate_s: float = 0.1
+) -> list[Event]:
+    """The log of one trial that goes through segments: worker, seconds of training, seconds late. By the profile they
+    start up in 5 s and evaluate in 0.1 s."""
     [experiment] = make_scenario(population=1, stop_iterations=1000).workload.experiments
     [trial] = experiment.trial_ids()
     events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
     events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1})]
     for worker, train_s, late_s in segments:
         events.append(SegmentStarted(0.0, trial, worker.id, ITERATIONS))
-        parts = Parts(0.0, 0.0, train_s, 0.0, 0.0, 0.0)
+        parts = Parts(start_up_s, 0.0, train_s, evaluate_s, 0.0, 0.0)
         events.append(SegmentEnded(0.0, trial, worker.id, ITERATIONS, 0.5, parts, late_s))
     return events
 
@@ -49,7 +52,7 @@ def test_a_paced_worker_is_late_against_its_pace_whatever_the_profile_says() -> 
     assert (found.worker, found.paced, found.segments, found.late_segments) == ("1 cpu, paced x3", True, 3, 1)
     assert (found.late_s, found.least_s, found.most_s) == pytest.approx((1.2, 0.4, 0.4))
     assert found.measured_s == pytest.approx(0.44) and found.factor == pytest.approx(1.1)
-    assert remarks([found], 3.0) == [
+    assert pace_remarks([found], 3.0) == [
         "1 cpu, paced x3: could not hold its pace in 1 of 3 segments, 1.2 s late in all: 0.44 s per iteration where "
         "0.4 s are asked (+10%)",
         "predictions by the profile are too low for this machine: set real.time_scale to at least 3.3, or run on a "
@@ -57,13 +60,19 @@ def test_a_paced_worker_is_late_against_its_pace_whatever_the_profile_says() -> 
     ]
 
 
+def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> None:
+    [told] = pace_remarks(steps((PACED, 4.4, 0.4), *[(PACED, 4.0, 0.0)] * 9), 3.0)
+    assert "could not hold its pace in 1 of 10 segments" in told and told.endswith("(+1%)")
+
+
 def test_a_worker_that_holds_its_pace_to_a_twentieth_is_not_told_of() -> None:
-    assert remarks(steps((PACED, 4.2, 0.2), (PACED, 4.0, 0.0)), 3.0) == []
+    found = steps((PACED, 4.2, 0.2), (PACED, 4.0, 0.0))
+    assert pace_remarks(found, 3.0) == profile_remarks(found) == []
 
 
 @pytest.mark.parametrize(("train_s", "factor"), [(2.19, None), (1.81, None), (3.6, "1.8 x"), (1.0, "0.5 x")])
 def test_a_worker_without_a_pace_is_held_against_the_profile(train_s: float, factor: str | None) -> None:
-    told = remarks(steps((ALONE, train_s, 0.0)), 1.0)
+    told = profile_remarks(steps((ALONE, train_s, 0.0)))
     if factor is None:
         assert told == []
     else:
@@ -83,3 +92,15 @@ def test_what_the_profile_does_not_know_is_not_judged_and_logs_are_taken_togethe
     [found] = worker_steps([first, second], TIMES)
     assert (found.worker, found.segments) == ("1 cpu", 2)
     assert found.factor == pytest.approx(1.5)
+
+
+def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_without() -> None:
+    segments = [(PACED, 4.0, 0.0), (ALONE, 2.0, 0.0)]
+    slow = worker_steps([log([PACED, ALONE], *segments, start_up_s=5.5, evaluate_s=0.7)], TIMES)
+    assert profile_remarks(slow)[:2] == [
+        "1 cpu, paced x3: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
+        "1 cpu: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
+    ]
+    assert "run hetsched validate" in profile_remarks(slow)[2]
+    warm = worker_steps([log([PACED, ALONE], *segments, start_up_s=0.0, evaluate_s=0.2)], TIMES)
+    assert profile_remarks(warm) == []
