@@ -55,7 +55,8 @@ class WorkerStanding(NamedTuple):
 
 class Standing(NamedTuple):
     """A run as it was at its last event, in values that do not change: another thread draws them. `done` and `total`
-    are iterations, `start_up_s` is what workers took to start up in the mean."""
+    are iterations, `start_up_s` is what workers took to start up in the mean, `late` are workers that could not hold
+    their pace."""
 
     now: float
     trials: Sequence[Trial]
@@ -66,6 +67,7 @@ class Standing(NamedTuple):
     total: int
     start_up_s: float
     ended: bool
+    late: Sequence[WorkerId]
 
 
 class Forecast(NamedTuple):
@@ -118,7 +120,7 @@ class LiveView:
         self._occupancy = Occupancy()
         self._start_ups_s: list[float] = []
         self._away: dict[WorkerId, str] = {}
-        self._late: set[WorkerId] = set()
+        self._late: dict[WorkerId, None] = {}
         self._news: deque[str] = deque(maxlen=MOST_NEWS)
         self._live: Live | None = None
         self._over = Signal()
@@ -165,6 +167,7 @@ class LiveView:
             sum(t.iterations if t.completed is not None else stops[t.experiment] for t in trials),
             fmean(self._start_ups_s) if self._start_ups_s else 0.0,
             state.ended is not None,
+            tuple(self._late),
         )
         self._seen = self._clock()
 
@@ -187,7 +190,7 @@ class LiveView:
         """That a worker is late against its pace, the first time that it is."""
         if not isinstance(event, SegmentEnded) or event.worker in self._late or not is_late(event):
             return None
-        self._late.add(event.worker)
+        self._late[event.worker] = None
         measured_s, asked_s = event.parts.train_s, event.parts.train_s - event.late_s
         return (
             f"worker {event.worker} cannot hold its pace: {measured_s / event.iterations:.3g} s per iteration where "
@@ -226,13 +229,14 @@ class LiveView:
         standing = self._standing
         if standing is None:
             return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
-        room = self._console.height - 11 - len(standing.news)  # the headings, and what is left out
+        below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
+        room = self._console.height - 11 - len(below)  # the headings, and what is left out
         workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
         return Group(
             Text(f"{self._what}: {self._progress(standing)}", style="bold"),
             *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
             *_workers(standing, workers, self._late_s(standing)),
-            *(Text(line, overflow="ellipsis", no_wrap=True) for line in standing.news),
+            *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
         )
 
     def _late_s(self, standing: Standing) -> float:

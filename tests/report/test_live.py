@@ -147,7 +147,11 @@ def test_a_worker_that_cannot_hold_its_pace_is_told_of_at_once_and_once() -> Non
         run.end(5.0 * number + 5.0, "e-0", worker, 0.25, train_s=2.0 + late_s, late_s=late_s)
     told = "cannot hold its pace: 0.31 s per iteration where 0.2 s are asked; predictions by the profile are too low"
     news = [line for line in run.shown() if "pace" in line]
-    assert news == [f"10 s: worker a/cpu0 {told}", f"20 s: worker b/cpu0 {told}"]
+    stays = "cannot hold their pace: a/cpu0, b/cpu0"
+    assert news == [stays, f"10 s: worker a/cpu0 {told}", f"20 s: worker b/cpu0 {told}"]
+    for number in range(7):
+        run.tell(TrialExploited(30.0 + number, TrialId("e-1"), TrialId("e-0"), {"lr": 0.125}))
+    assert [line for line in run.shown() if "pace" in line] == [stays]
 
 
 def test_time_stands_still_when_the_run_has_ended() -> None:
