@@ -1,7 +1,7 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
+        say_remarks(result.remarks)
 
     finish(options, emit, result.document(), table, result.folder)
 
@@ -113,6 +114,12 @@ def print_heading(text: str, setup: Setup) -> None:
     notes = [note for note, so in (("paced", setup.paced), ("synthetic data", setup.synthetic)) if so]
     text += f" ({', '.join(notes)})" if notes else ""
     say(text, style="bold")
+
+
+def say_remarks(remarks: Iterable[str]) -> None:
+    """Print what a reader has to know of the steps of real workers."""
+    for remark in remarks:
+        say(remark, style="bold yellow")
 
 
 def say(text: str, style: str | None = None) -> None:

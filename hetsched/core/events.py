@@ -91,14 +91,16 @@ class Parts(Struct, frozen=True, gc=False):
         return self.start_up_s + self.restore_s + self.train_s + self.evaluate_s + self.checkpoint_s + self.dispatch_s
 
 
-class SegmentEnded(Event, frozen=True, tag="segment-ended"):
-    """A segment was trained, evaluated and checkpointed; `score` is the accuracy in 0..1."""
+class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
+    """A segment was trained, evaluated and checkpointed; `score` is the accuracy in 0..1. `late_s` are the seconds of
+    its training beyond what the worker's pace asks."""
 
     trial: TrialId
     worker: WorkerId
     iterations: int
     score: float
     parts: Parts
+    late_s: float = 0.0
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from hetsched.analysis.bounds import worker_devices, workload_bounds
 from hetsched.analysis.figures import utilisation
+from hetsched.analysis.step_times import is_late
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     CheckpointLost,
@@ -54,7 +55,8 @@ class WorkerStanding(NamedTuple):
 
 class Standing(NamedTuple):
     """A run as it was at its last event, in values that do not change: another thread draws them. `done` and `total`
-    are iterations, `start_up_s` is what workers took to start up in the mean."""
+    are iterations, `start_up_s` is what workers took to start up in the mean, `late` are workers that could not hold
+    their pace."""
 
     now: float
     trials: Sequence[Trial]
@@ -65,6 +67,7 @@ class Standing(NamedTuple):
     total: int
     start_up_s: float
     ended: bool
+    late: Sequence[WorkerId]
 
 
 class Forecast(NamedTuple):
@@ -117,6 +120,7 @@ class LiveView:
         self._occupancy = Occupancy()
         self._start_ups_s: list[float] = []
         self._away: dict[WorkerId, str] = {}
+        self._late: dict[WorkerId, None] = {}
         self._news: deque[str] = deque(maxlen=MOST_NEWS)
         self._live: Live | None = None
         self._over = Signal()
@@ -147,7 +151,7 @@ class LiveView:
     def listen(self, state: State, event: Event) -> None:
         """Take in an event that the state has taken in."""
         self._follow(event)
-        if (news := _news(state, event)) is not None:
+        if (news := self._lateness(event) or _news(state, event)) is not None:
             self._news.append(f"{event.time:,.0f} s: {news}")
             if self._live is None and not isinstance(event, TrialExploited):
                 self._print(f"{self._what}: {self._news[-1]}")
@@ -163,6 +167,7 @@ class LiveView:
             sum(t.iterations if t.completed is not None else stops[t.experiment] for t in trials),
             fmean(self._start_ups_s) if self._start_ups_s else 0.0,
             state.ended is not None,
+            tuple(self._late),
         )
         self._seen = self._clock()
 
@@ -180,6 +185,17 @@ class LiveView:
                 self._occupancy.end(event)
                 if isinstance(event, SegmentEnded) and event.parts.start_up_s:
                     self._start_ups_s.append(event.parts.start_up_s)
+
+    def _lateness(self, event: Event) -> str | None:
+        """That a worker is late against its pace, the first time that it is."""
+        if not isinstance(event, SegmentEnded) or event.worker in self._late or not is_late(event):
+            return None
+        self._late[event.worker] = None
+        measured_s, asked_s = event.parts.train_s, event.parts.train_s - event.late_s
+        return (
+            f"worker {event.worker} cannot hold its pace: {measured_s / event.iterations:.3g} s per iteration where "
+            f"{asked_s / event.iterations:.3g} s are asked; predictions by the profile are too low"
+        )
 
     def _worker(self, worker: WorkerId, now: float) -> WorkerStanding:
         there = self._occupancy
@@ -213,13 +229,14 @@ class LiveView:
         standing = self._standing
         if standing is None:
             return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
-        room = self._console.height - 11 - len(standing.news)  # the headings, and what is left out
+        below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
+        room = self._console.height - 11 - len(below)  # the headings, and what is left out
         workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
         return Group(
             Text(f"{self._what}: {self._progress(standing)}", style="bold"),
             *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
             *_workers(standing, workers, self._late_s(standing)),
-            *(Text(line, overflow="ellipsis", no_wrap=True) for line in standing.news),
+            *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
         )
 
     def _late_s(self, standing: Standing) -> float:

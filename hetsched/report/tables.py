@@ -9,6 +9,7 @@ from rich.table import Table
 from hetsched.analysis.bounds import Bounds
 from hetsched.analysis.intervals import Spread
 from hetsched.analysis.metrics import Metrics
+from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
 from hetsched.domain.profiles import ProfileRow
@@ -174,6 +175,8 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
         for worker, of_worker in figures.workers.items():
             _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}")
             _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}")
+        for steps in figures.steps:
+            table.add_row("", f"step on {steps.worker} [s]", *_steps_cells(steps))
         table.add_section()
     return table
 
@@ -183,6 +186,15 @@ def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str
     ends = error.ci95_percent
     interval = "" if ends is None else f"{ends[0]:+.1f} .. {ends[1]:+.1f}%"
     table.add_row(name, figure, form.format(error.predicted), form.format(error.measured), percent, interval)
+
+
+def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:
+    """Predicted, measured and error; of paced workers what their pace asks, and how late they were."""
+    foretold = f"{steps.least_s:.3g}" + (f" .. {steps.most_s:.3g}" if steps.most_s > steps.least_s else "")
+    measured = f"{steps.measured_s:.3g}"
+    if steps.paced:
+        return f"asked: {foretold}", measured, f"{steps.factor - 1:.0%} late" if steps.late_segments else "held"
+    return foretold, measured, f"{100 * (1 / steps.factor - 1):+.1f}%"
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from types import MappingProxyType
 from typing import Any
 from weakref import finalize
 
@@ -63,8 +64,15 @@ def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
 
 
-def write_running_results(folder: Path, setup: Setup, backend: str, runs: Mapping[str, Sequence[Metrics]]) -> None:
-    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions."""
+def write_running_results(
+    folder: Path,
+    setup: Setup,
+    backend: str,
+    runs: Mapping[str, Sequence[Metrics]],
+    remarks: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions. `remarks` are on the
+    runs of each strategy."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
         lines.append(f"trace = {setup.scenario.workload.trace}")
@@ -85,6 +93,7 @@ def write_running_results(folder: Path, setup: Setup, backend: str, runs: Mappin
             f"strategy = {strategy}, repetitions = {n}",
             f"  Avg_total_runtime : {sum(m.makespan_s for m in of_strategy) / n:.3f} s",
             f"  Avg_accuracy : {sum(m.best_accuracy for m in of_strategy) / n:.4f}",
+            *(f"  Note : {remark}" for remark in remarks.get(strategy, ())),
         ]
     (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n")
 

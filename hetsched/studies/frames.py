@@ -62,4 +62,4 @@ def _segments(run: RunResult) -> Iterator[dict[str, Any]]:
 def _outcome(event: SegmentEnded | SegmentLost) -> dict[str, Any]:
     if isinstance(event, SegmentLost):
         return {"score": None, "reason": event.reason}
-    return {"score": event.score, "reason": None, **msgspec.structs.asdict(event.parts)}
+    return {"score": event.score, "reason": None, **msgspec.structs.asdict(event.parts), "late_s": event.late_s}

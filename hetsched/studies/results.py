@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
 from hetsched.errors import InputError
@@ -54,11 +55,18 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyResult(Results):
-    """One strategy, simulated or run for real under each seed, and the state in which each run ended."""
+    """One strategy, simulated or run for real under each seed, and the state in which each run ended. `steps` are
+    those of real workers, by type."""
 
     setup: Setup = field(repr=False)
     strategy: str
     states: Sequence[State] = field(repr=False)
+    steps: Sequence[WorkerSteps] = field(default=(), repr=False)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Which workers were slower or faster than foretold, and what to do; empty if none was."""
+        return pace_remarks(self.steps, self.setup.scenario.real.time_scale) + profile_remarks(self.steps)
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -66,6 +74,7 @@ class StrategyResult(Results):
             **scenario_facts(self.setup),
             "strategy": self.strategy,
             "folder": str(self.folder),
+            "steps": self.steps,
             "runs": [
                 {
                     **msgspec.to_builtins(run.metrics),

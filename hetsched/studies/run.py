@@ -7,7 +7,8 @@ from shutil import rmtree
 
 from msgspec.structs import replace
 
-from hetsched.core.log import LOG_NAME
+from hetsched.analysis.step_times import WorkerSteps, worker_steps
+from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
@@ -51,7 +52,7 @@ def run(
     for seed in plan.seeds:
         with _what_stays(plan, home.path, new=True):
             runs.append(_carry_out(setup, chosen, seed, plan.home(home.path, seed), watch))
-    result = strategy_result(home, setup, chosen, runs)
+    result = strategy_result(home, setup, chosen, runs, _steps(setup, runs))
     write_strategy(result, "run", "ray")
     return result
 
@@ -88,7 +89,7 @@ def resume(
         nothing_left = False
         with _what_stays(plan, folder, new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
-    result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs)
+    result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs, _steps(setup, runs))
     if not (nothing_left and (folder / SUMMARY_NAME).exists()):
         write_strategy(result, "run", "ray")
     return result
@@ -97,6 +98,10 @@ def resume(
 def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: Watch) -> tuple[RunResult, State]:
     with watch("running", setup, strategy, seed) as listen:
         return carry_out("ray", setup, strategy, seed, home, listen)
+
+
+def _steps(setup: Setup, runs: Sequence[tuple[RunResult, State]]) -> list[WorkerSteps]:
+    return worker_steps((read_log(run.log) for run, _ in runs), setup.times)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
@@ -42,7 +43,11 @@ def simulate(
 
 
 def strategy_result(
-    home: ResultsFolder, setup: Setup, strategy: Strategy, runs: Sequence[tuple[RunResult, State]]
+    home: ResultsFolder,
+    setup: Setup,
+    strategy: Strategy,
+    runs: Sequence[tuple[RunResult, State]],
+    steps: Sequence[WorkerSteps] = (),
 ) -> StrategyResult:
     return StrategyResult(
         home=home,
@@ -50,6 +55,7 @@ def strategy_result(
         strategy=str(strategy),
         runs=tuple(run for run, _ in runs),
         states=tuple(state for _, state in runs),
+        steps=tuple(steps),
     )
 
 
@@ -57,4 +63,4 @@ def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
     """Write the figures into the folder of the result."""
     write_summary(result.folder, study, result.document())
     metrics = {result.strategy: [run.metrics for run in result.runs]}
-    write_running_results(result.folder, result.setup, backend, metrics)
+    write_running_results(result.folder, result.setup, backend, metrics, {result.strategy: result.remarks})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.log import read_log
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
@@ -44,6 +45,10 @@ class ValidationResult(Results):
     def order(self) -> OrderAgreement:
         """Whether prediction and measurement put the strategies into the same order."""
         return validation.order_agreement(self.agreements.values())
+
+    def remarks(self, strategy: str) -> list[str]:
+        """Which workers could not hold their pace in the real runs of a strategy, and what to do; empty if all did."""
+        return pace_remarks(self.agreements[strategy].steps, self.setup.scenario.real.time_scale)
 
     def agreements_frame(self) -> "DataFrame":
         """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError
@@ -87,9 +92,8 @@ def validate(
     runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
     does.
     """
-    setup = resolved(scenario)
-    setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
-    listed = chosen_seeds(setup, seeds)
+    setup = for_real(resolved(scenario))
+    chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else Path(profile)
     if given is not None:
         setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
@@ -101,7 +105,7 @@ def validate(
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder(folder or default_folder("validate", setup), setup)
     probed: dict[str, Setup] = {}
-    predicted, measured = {}, {}
+    predicted, measured, agreements = {}, {}, {}
     for strategy in chosen:
         if given is None and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home.path, watch)
@@ -110,7 +114,8 @@ def validate(
         setup.save(home.path / "measured" / str(strategy))  # for `hetsched replay`
         predicted[strategy] = _predict(predicting, strategy, listed, home.path / "predicted")
         measured[strategy] = _measure(setup, strategy, listed, home.path / "measured", watch)
-    return _written(home, setup, listed, predicted, measured)
+        agreements[str(strategy)] = _agreement(predicting, predicted[strategy], measured[strategy])
+    return _written(home, setup, listed, predicted, measured, agreements)
 
 
 def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
@@ -146,6 +151,7 @@ def _written(
     seeds: list[int],
     predicted: dict[Strategy, list[RunResult]],
     measured: dict[Strategy, list[RunResult]],
+    agreements: dict[str, Agreement],
 ) -> ValidationResult:
     """The result, which is also in its folder."""
     result = ValidationResult(
@@ -154,15 +160,18 @@ def _written(
         predicted=tuple(run for runs in predicted.values() for run in runs),
         setup=setup,
         seeds=seeds,
-        agreements={
-            str(strategy): validation.agreement(*(_repetitions(runs[strategy]) for runs in (predicted, measured)))
-            for strategy in measured
-        },
+        agreements=agreements,
     )
     write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in runs] for name, runs in result.by_strategy.items()}
-    write_running_results(home.path, setup, "ray", metrics)
+    write_running_results(home.path, setup, "ray", metrics, {name: result.remarks(name) for name in agreements})
     return result
+
+
+def _agreement(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
+    """Of runs with the predictions for them, which the step times of `predicting` were made with."""
+    steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
+    return validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
 
 
 def _repetitions(runs: Sequence[RunResult]) -> list[Repetition]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hetsched.analysis.intervals import interval, spread
 from hetsched.analysis.metrics import Metrics
+from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
@@ -50,7 +51,7 @@ class Agreement(Struct, frozen=True):
     """How far prediction and measurement agree for one strategy. Seconds end in `_s`.
 
     `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
-    worker for as many iterations: of those of the run that has more.
+    worker for as many iterations: of those of the run that has more. `steps` are those of the measured runs.
     """
 
     makespan_s: Error
@@ -59,6 +60,7 @@ class Agreement(Struct, frozen=True):
     decisions: float
     workers: dict[WorkerId, WorkerAgreement]
     measured_makespans_s: list[float]
+    steps: list[WorkerSteps] = []
 
 
 class OrderAgreement(Struct, frozen=True):
@@ -241,8 +243,10 @@ def decisions(events: Iterable[Event]) -> Decisions:
     return found
 
 
-def agreement(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -> Agreement:
-    """Compare repetitions under the same seeds in turn."""
+def agreement(
+    predicted: Sequence[Repetition], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
+) -> Agreement:
+    """Compare repetitions under the same seeds in turn. `steps` are those of the measured runs."""
 
     def compare(figure: Callable[[Metrics], float]) -> Error:
         return error([figure(run.metrics) for run in predicted], [figure(run.metrics) for run in measured])
@@ -265,6 +269,7 @@ def agreement(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -
         decisions=fmean(shares),
         workers=workers,
         measured_makespans_s=[run.metrics.makespan_s for run in measured],
+        steps=list(steps),
     )
 
 

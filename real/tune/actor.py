@@ -20,6 +20,7 @@ from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
 from real.training.trainer import Settings, Snapshot, Trainer, make
 from real.tune.messages import Assignment
+from real.tune.segment_times import seconds_late
 
 FETCH_S = 60.0
 """How long to wait for a snapshot from another node. Ray says sooner if it is lost."""
@@ -100,6 +101,7 @@ class SegmentTrainable(tune.Trainable):
             "evaluate_s": evaluated - trained,
             "checkpoint_s": saved - evaluated,
             "hand_over_s": hand_over_s,
+            "late_s": 0.0 if pace_s is None else seconds_late(trained - restored, work.iterations, pace_s),
             "worker": self._plan.worker.id,
             "ray_node": self._ray_node,
             "attempt": work.attempt,

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import AnyEvent, SegmentEnded, TrialExploited, WorkerDraining
 from hetsched.core.trial import Segment
@@ -202,6 +204,8 @@ class Driver:
         parts = self._times.parts(segment, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
         ended = SegmentEnded(now, trial, segment.worker, segment.iterations, result.accuracy, parts)
+        if result.late_s:  # msgspec leaves a default out of the log if it is the same object
+            ended = replace(ended, late_s=result.late_s)
         dispatcher.end_segment(ended, self._pbt.report)
         self._failures.succeeded(segment, state.trials[trial])
         self._states.discard()

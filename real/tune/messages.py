@@ -33,7 +33,8 @@ class Assignment(Struct, frozen=True):
 class SegmentResult(Struct, frozen=True):
     """What an actor reports at the end of a segment: the score (0 to 1), and how many seconds each part took.
 
-    `worker` and `ray_node` are those that the actor has. `hand_over_s` is of the state before this segment.
+    `worker` and `ray_node` are those that the actor has. `hand_over_s` is of the state before this segment. `late_s`
+    are the seconds of training beyond what the worker's pace asks.
     """
 
     worker: WorkerId
@@ -45,6 +46,7 @@ class SegmentResult(Struct, frozen=True):
     evaluate_s: float
     checkpoint_s: float
     hand_over_s: float
+    late_s: float = 0.0
 
 
 class What(StrEnum):

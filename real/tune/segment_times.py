@@ -41,3 +41,15 @@ class SegmentTimes:
             checkpoint_s=checkpoint_s,
             dispatch_s=max(0.0, now - segment.time - known_s),
         )
+
+
+def seconds_late(train_s: float, iterations: int, pace_s: float) -> float:
+    """The seconds of training beyond what a pace of `pace_s` per iteration asks.
+
+    Less than a millisecond does not count: sleeps end a little late on every machine.
+
+    >>> seconds_late(9.0009, 20, 0.45), seconds_late(12.0, 20, 0.45)
+    (0.0, 3.0)
+    """
+    late_s = train_s - iterations * pace_s
+    return late_s if late_s >= 0.001 else 0.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from hetsched.analysis.figure_table import FIGURES, Average
+from hetsched.analysis.intervals import Spread
 from hetsched.analysis.metrics import Metrics
-from hetsched.analysis.paired import Spread
 from hetsched.studies.comparison import Comparison
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"

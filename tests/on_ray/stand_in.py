@@ -17,6 +17,9 @@ from real.training.trainer import CheckpointError, Settings, Snapshot, trainers
 WEIGHTS = 2**19
 """4 bytes each: a checkpoint has 2 MiB."""
 
+SLOW_S = 0.1
+"""What an iteration of the slow stand-in takes at least, in seconds, whatever the pace."""
+
 
 @trainers.register("stand-in")
 class StandIn:
@@ -71,3 +74,13 @@ class StandIn:
     def write(self, snapshot: Snapshot, path: Path) -> None:
         with checkpoint_file.complete(path) as file:
             np.savez(file, **snapshot)
+
+
+@trainers.register("slow-stand-in")
+class SlowStandIn(StandIn):
+    """The same on a machine that is too slow for the pace of these tests."""
+
+    def train(self, iterations: int, pace_s: float | None, batch_size: int) -> None:
+        for _ in range(iterations):
+            time.sleep(SLOW_S)
+            super().train(1, None, batch_size)

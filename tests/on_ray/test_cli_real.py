@@ -18,7 +18,7 @@ from hetsched.core.events import Event, SegmentEnded, TrialExploited
 from hetsched.core.log import read_log
 from hetsched.core.state import state_of
 from hetsched.scenario.profile_files import read_profile
-from tests.on_ray.conftest import ROOT, STOP, A, B, small_scenario
+from tests.on_ray.conftest import PACE_S, ROOT, STOP, A, B, small_scenario
 
 POLICY = ROOT / "examples" / "my_policy.py"
 POPULATION = 3
@@ -78,10 +78,48 @@ def test_validate_prints_predicted_against_measured(folder: Path, capfd: pytest.
     assert figures["measured_makespans_s"] == [
         max(event.time for event in read_log(measured) if isinstance(event, SegmentEnded))
     ]
+    assert [(steps["worker"], steps["paced"]) for steps in figures["steps"]] == [("1 cpu, paced x1", True)]
     assert json.loads((folder / "out" / "summary.json").read_text())["strategies"] == found["strategies"]
     assert main(["replay", str(measured.parent), "--json"]) == 0
     again = json.loads(capfd.readouterr().out)
     assert again["alike"] == again["decisions"] > 0
+
+
+def test_a_machine_that_is_too_slow_is_told_of_at_once_and_at_the_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps take 0.1 s; the pace of `a` and the profile of `b`, which has no pace, say 0.05 s."""
+    nodes = [{"name": "a", "cores": 1, "pace": 1.0}, {"name": "b", "cores": 1}]
+    small_scenario(nodes, model="slow-stand-in", place="both").save(folder)
+    assert main(["run", "scenario.toml", "--strategy", "test-core-per-node+test-staying", "--out", "out"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.count(f"worker {A} cannot hold its pace: 0.1") == 1
+    assert f"worker {B}" not in shown.err
+    ended = [event for event in read_log(folder / "out" / "events.jsonl") if isinstance(event, SegmentEnded)]
+    assert {event.worker for event in ended if event.late_s > 0} == {A}
+    paced, unpaced = json.loads((folder / "out" / "summary.json").read_text())["steps"]
+    if not paced["paced"]:  # the worker that ended a segment first comes first
+        paced, unpaced = unpaced, paced
+    assert paced["late_segments"] == paced["segments"] == sum(event.worker == A for event in ended)
+    assert paced["late_s"] == pytest.approx(sum(event.late_s for event in ended))
+    assert paced["factor"] == pytest.approx(paced["measured_s"] / PACE_S["cpu"], rel=0.01) and paced["factor"] >= 2
+    assert unpaced["factor"] == pytest.approx(unpaced["measured_s"] / PACE_S["cpu"]) and unpaced["factor"] >= 2
+    averages = (folder / "out" / "Running_Results.txt").read_text()
+    for text in (shown.out, averages):
+        assert f"could not hold its pace in {paced['segments']} of {paced['segments']} segments" in text
+        assert "set real.time_scale to at least 2" in text
+        assert "1 cpu: measured 2" in text and "run hetsched validate" in text
+
+
+def test_validate_says_who_was_late(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    small_scenario(model="slow-stand-in", place="both").save(folder)
+    assert main(["validate", "scenario.toml", "--strategies", "test-core-per-node+fifo", "--out", "out"]) == 0
+    shown = capsys.readouterr().out
+    assert "step on 1 cpu, paced x1 [s]" in shown and "asked: 0.05" in shown and "% late" in shown
+    assert "could not hold its pace" in shown and "could not hold" in (folder / "out/Running_Results.txt").read_text()
 
 
 def test_resnet_is_trained_with_pbt(folder: Path) -> None:

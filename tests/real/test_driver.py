@@ -45,7 +45,7 @@ from real.tune.ports import Exploit
 from real.tune.recall import recall
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
-from tests.real.fake_tune import FakeTune, FullableLog, KilledError, Node, World, start_node
+from tests.real.fake_tune import LATE_S, FakeTune, FullableLog, KilledError, Node, World, start_node
 
 STRATEGIES = [
     "fusion+fifo",
@@ -252,6 +252,7 @@ def check(run: RunUnderTest) -> None:
     assert all(trial.completed is not None for trial in final.trials.values())
     assert not check_log(events).running
     check_weights(events)
+    assert b'"late_s":0.0' not in (run.folder / LOG_NAME).read_bytes(), "a worker that was not late is told of"
     check_waste(run, events)
     assert recall(events, SimulatedPBT(run.experiment, run.seed)) is None, "an exploit is missing"
     lost = sum(isinstance(event, CheckpointLost) for event in events)
@@ -276,6 +277,7 @@ def check_weights(events: list[AnyEvent]) -> None:
         if isinstance(event, SegmentEnded):
             weights[event.trial] = weights.get(event.trial, 0) + event.iterations
             assert round(event.score * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
+            assert event.late_s == (LATE_S if weights[event.trial] % 2 else 0.0), "late is not what the worker said"
         elif isinstance(event, TrialExploited):
             weights[event.trial] = weights[event.source]
         elif isinstance(event, CheckpointLost):

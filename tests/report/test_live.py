@@ -61,9 +61,18 @@ class Watched:
     def start(self, time: float, trial: str, worker: Worker) -> None:
         self.tell(SegmentStarted(time, TrialId(trial), worker.id, 10))
 
-    def end(self, time: float, trial: str, worker: Worker, score: float, start_up_s: float = 0.0) -> None:
-        parts = Parts(start_up_s, 0.0, 0.0, 0.0, 0.0, 0.0)
-        self.tell(SegmentEnded(time, TrialId(trial), worker.id, 10, score, parts))
+    def end(
+        self,
+        time: float,
+        trial: str,
+        worker: Worker,
+        score: float,
+        start_up_s: float = 0.0,
+        train_s: float = 0.0,
+        late_s: float = 0.0,
+    ) -> None:
+        parts = Parts(start_up_s, 0.0, train_s, 0.0, 0.0, 0.0)
+        self.tell(SegmentEnded(time, TrialId(trial), worker.id, 10, score, parts, late_s))
 
     def shown(self) -> list[str]:
         """What is on the screen now, a line each, without the rules of tables."""
@@ -129,6 +138,20 @@ def test_a_low_terminal_shows_what_runs_and_what_is_best() -> None:
     trials = [line.split()[0] for line in shown if line.startswith("e-")]
     assert trials[:3] == ["e-29", "e-04", "e-03"]
     assert f"and {30 - len(trials)} trials more" in shown
+
+
+def test_a_worker_that_cannot_hold_its_pace_is_told_of_at_once_and_once() -> None:
+    run = Watched(scenario())
+    for number, (worker, late_s) in enumerate([(A, 0.1), (A, 1.1), (A, 1.5), (B, 1.1)]):
+        run.start(5.0 * number, "e-0", worker)
+        run.end(5.0 * number + 5.0, "e-0", worker, 0.25, train_s=2.0 + late_s, late_s=late_s)
+    told = "cannot hold its pace: 0.31 s per iteration where 0.2 s are asked; predictions by the profile are too low"
+    news = [line for line in run.shown() if "pace" in line]
+    stays = "cannot hold their pace: a/cpu0, b/cpu0"
+    assert news == [stays, f"10 s: worker a/cpu0 {told}", f"20 s: worker b/cpu0 {told}"]
+    for number in range(7):
+        run.tell(TrialExploited(30.0 + number, TrialId("e-1"), TrialId("e-0"), {"lr": 0.125}))
+    assert [line for line in run.shown() if "pace" in line] == [stays]
 
 
 def test_time_stands_still_when_the_run_has_ended() -> None:

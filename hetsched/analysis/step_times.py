@@ -1,0 +1,182 @@
+"""Whether real workers trained as fast as foretold: by their pace or, where they have none, by the profile."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, log10
+
+from msgspec import Struct
+
+from hetsched.core.events import Event, SegmentEnded
+from hetsched.core.state import State
+from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.profiles import StepTimes
+
+LATE = 0.05
+"""A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold its pace."""
+
+OFF = 0.10
+"""Step times that differ from the profile's by more than this fraction are another machine's; so is the time beside the
+steps that differs by more than this fraction of all."""
+
+
+class WorkerSteps(Struct, frozen=True):
+    """The iterations that workers of one type trained, in mean seconds each.
+
+    `least_s` and `most_s` are what was foretold. On a paced worker both are what its pace asks. Else they are what the
+    profile says of a worker alone on its node, and among neighbours on all other cores. `late_s` are the seconds beyond
+    the pace in all; `late_segments` of `segments` were late by more than 5%. `factor` is measured over foretold
+    seconds, by the nearer end of what was foretold.
+
+    A pace says nothing of what segments take beside their steps: `beside_s` are the seconds of start-up and evaluation,
+    of `busy_s` in all, and `foretold_beside_s` what these are by the profile.
+    """
+
+    worker: str
+    paced: bool
+    least_s: float
+    most_s: float
+    measured_s: float
+    segments: int
+    late_segments: int
+    late_s: float
+    factor: float
+    busy_s: float
+    beside_s: float
+    foretold_beside_s: float
+
+    @property
+    def late(self) -> str | None:
+        """That the workers could not hold their pace; None if they did, or have none."""
+        if not self.late_segments:
+            return None
+        return (
+            f"{self.worker}: could not hold its pace in {self.late_segments} of {self.segments} segments, "
+            f"{self.late_s:.1f} s late in all: {self.measured_s:.3g} s per iteration where {self.most_s:.3g} s are "
+            f"asked ({self.factor - 1:+.0%})"
+        )
+
+    @property
+    def unlike_profile(self) -> str | None:
+        """That steps did not take as long as the profile says; None if they did, or a pace said how long."""
+        if self.paced or abs(self.factor - 1) <= OFF:
+            return None
+        return f"{self.worker}: measured {self.factor:.2g} x the profile's step, {self.measured_s:.3g} s per iteration"
+
+    @property
+    def unlike_profile_beside(self) -> str | None:
+        """That start-up and evaluation did not take as long as the profile says; None if they did."""
+        if abs(self.beside_s - self.foretold_beside_s) <= OFF * self.busy_s:
+            return None
+        return (
+            f"{self.worker}: start-up and evaluation took {self.beside_s:.1f} s in all, by the profile "
+            f"{self.foretold_beside_s:.1f} s"
+        )
+
+
+def is_late(ended: SegmentEnded) -> bool:
+    """Whether the segment took longer than the worker's pace asks by more than 5%."""
+    return ended.late_s > LATE * (ended.parts.train_s - ended.late_s)
+
+
+def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes) -> list[WorkerSteps]:
+    """The steps in the logs of real runs by type of worker, in the order in which the types first ended a segment.
+
+    A type without a pace of whose step time the profile says nothing is left out.
+    """
+    seen: defaultdict[WorkerType, list[_Segment]] = defaultdict(list)
+    for events in logs:
+        state = State()
+        for event in events:
+            if isinstance(event, SegmentEnded):
+                worker = state.workers[event.worker]
+                if (segment := _segment(event, state, worker, times)) is not None:
+                    seen[worker.type].append(segment)
+            state.apply(event)
+    return [_steps(worker, segments) for worker, segments in seen.items()]
+
+
+class _Segment(Struct, frozen=True):
+    """A segment that ended, and the seconds that were foretold: the least and the most of training, and start-up and
+    evaluation."""
+
+    ended: SegmentEnded
+    least_s: float
+    most_s: float
+    beside_s: float
+
+
+def _segment(ended: SegmentEnded, state: State, worker: Worker, times: StepTimes) -> _Segment | None:
+    """None if nothing was foretold."""
+    trial = state.trials[ended.trial]
+    costs = times.costs(trial.kind, worker.type)
+    beside_s = state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image
+    beside_s += costs.start_up_s if ended.parts.start_up_s else 0.0
+    if worker.pace is not None:
+        asked_s = ended.parts.train_s - ended.late_s
+        return _Segment(ended, asked_s, asked_s, beside_s)
+    seconds = times.seconds_per_iteration(trial.kind, worker.type)
+    if seconds is None:
+        return None
+    alone = all(other.node != worker.node for other in state.workers.values() if other.id != worker.id)
+    sharing = 1.0 if alone else costs.sharing
+    return _Segment(ended, ended.iterations * seconds, ended.iterations * seconds * sharing, beside_s)
+
+
+def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
+    iterations = sum(segment.ended.iterations for segment in segments)
+    least_s = sum(segment.least_s for segment in segments) / iterations
+    most_s = sum(segment.most_s for segment in segments) / iterations
+    parts = [segment.ended.parts for segment in segments]
+    measured_s = sum(part.train_s for part in parts) / iterations
+    return WorkerSteps(
+        worker=str(worker),
+        paced=worker.pace is not None,
+        least_s=least_s,
+        most_s=most_s,
+        measured_s=measured_s,
+        segments=len(segments),
+        late_segments=sum(is_late(segment.ended) for segment in segments),
+        late_s=sum(segment.ended.late_s for segment in segments),
+        factor=measured_s / min(max(measured_s, least_s), most_s),
+        busy_s=sum(part.total_s for part in parts),
+        beside_s=sum(part.start_up_s + part.evaluate_s for part in parts),
+        foretold_beside_s=sum(segment.beside_s for segment in segments),
+    )
+
+
+def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
+    """Which workers could not hold their pace, and what to do; empty if all did.
+
+    `time_scale` is that of the run: see `hetsched.scenario.tables.RealTable`.
+    """
+    late = {step.late: step.factor for step in steps if step.late is not None}
+    if max(late.values(), default=1.0) <= 1 + LATE:
+        return list(late)
+    enough = _rounded_up(time_scale * max(late.values()))
+    return [
+        *late,
+        "predictions by the profile are too low for this machine: set real.time_scale to at least "
+        f"{enough:g}, or run on a faster or idler machine",
+    ]
+
+
+def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
+    """Which workers are not those of the profile, and what to do; empty if all are."""
+    told = [line for step in steps for line in (step.unlike_profile, step.unlike_profile_beside) if line is not None]
+    if not told:
+        return []
+    return [
+        *told,
+        "predictions by the profile are wrong for this machine: run hetsched validate, which measures it, or "
+        "hetsched profile",
+    ]
+
+
+def _rounded_up(value: float) -> float:
+    """To two significant digits.
+
+    >>> _rounded_up(3.01), _rounded_up(20.0), _rounded_up(0.412)
+    (3.1, 20.0, 0.42)
+    """
+    unit = 10.0 ** (floor(log10(value)) - 1)
+    return ceil(round(value / unit, 9)) * unit

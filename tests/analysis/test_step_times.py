@@ -1,0 +1,106 @@
+"""How fast real workers trained against what was foretold: logs made by hand."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks, worker_steps
+from hetsched.core.events import (
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    SegmentStarted,
+    TrialAdded,
+    WorkerJoined,
+)
+from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker, gpu_worker
+from hetsched.domain.profiles import StepTimes
+from tests.conftest import make_scenario, profile_row
+
+PACED = cpu_worker(Node(NodeId("p"), 1, pace=3.0), 0, 1)
+ALONE = cpu_worker(Node(NodeId("a"), 1), 0, 1)
+CROWDED = [cpu_worker(Node(NodeId("c"), 4), number, 2) for number in range(2)]
+UNKNOWN = gpu_worker(Node(NodeId("g"), 1, 1, "v100"), 0, 1)
+TIMES = StepTimes([profile_row(cores=1, seconds=0.2), profile_row(cores=2, seconds=0.1, sharing=1.5)])
+ITERATIONS = 10
+
+
+def log(
+    workers: Iterable[Worker], *segments: tuple[Worker, float, float], start_up_s: float = 5.0, evaluate_s: float = 0.1
+) -> list[Event]:
+    """The log of one trial that goes through segments: worker, seconds of training, seconds late. By the profile they
+    start up in 5 s and evaluate in 0.1 s."""
+    [experiment] = make_scenario(population=1, stop_iterations=1000).workload.experiments
+    [trial] = experiment.trial_ids()
+    events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
+    events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1})]
+    for worker, train_s, late_s in segments:
+        events.append(SegmentStarted(0.0, trial, worker.id, ITERATIONS))
+        parts = Parts(start_up_s, 0.0, train_s, evaluate_s, 0.0, 0.0)
+        events.append(SegmentEnded(0.0, trial, worker.id, ITERATIONS, 0.5, parts, late_s))
+    return events
+
+
+def steps(*segments: tuple[Worker, float, float]) -> list[WorkerSteps]:
+    return worker_steps([log(dict.fromkeys([*CROWDED, *(worker for worker, *_ in segments)]), *segments)], TIMES)
+
+
+def test_a_paced_worker_is_late_against_its_pace_whatever_the_profile_says() -> None:
+    # 4 s are asked of each segment; the profile asks 6 s now.
+    [found] = steps((PACED, 4.0, 0.0), (PACED, 4.2, 0.2), (PACED, 5.0, 1.0))
+    assert (found.worker, found.paced, found.segments, found.late_segments) == ("1 cpu, paced x3", True, 3, 1)
+    assert (found.late_s, found.least_s, found.most_s) == pytest.approx((1.2, 0.4, 0.4))
+    assert found.measured_s == pytest.approx(0.44) and found.factor == pytest.approx(1.1)
+    assert pace_remarks([found], 3.0) == [
+        "1 cpu, paced x3: could not hold its pace in 1 of 3 segments, 1.2 s late in all: 0.44 s per iteration where "
+        "0.4 s are asked (+10%)",
+        "predictions by the profile are too low for this machine: set real.time_scale to at least 3.3, or run on a "
+        "faster or idler machine",
+    ]
+
+
+def test_of_a_worker_that_was_late_now_and_then_the_predictions_are_good() -> None:
+    [told] = pace_remarks(steps((PACED, 4.4, 0.4), *[(PACED, 4.0, 0.0)] * 9), 3.0)
+    assert "could not hold its pace in 1 of 10 segments" in told and told.endswith("(+1%)")
+
+
+def test_a_worker_that_holds_its_pace_to_a_twentieth_is_not_told_of() -> None:
+    found = steps((PACED, 4.2, 0.2), (PACED, 4.0, 0.0))
+    assert pace_remarks(found, 3.0) == profile_remarks(found) == []
+
+
+@pytest.mark.parametrize(("train_s", "factor"), [(2.19, None), (1.81, None), (3.6, "1.8 x"), (1.0, "0.5 x")])
+def test_a_worker_without_a_pace_is_held_against_the_profile(train_s: float, factor: str | None) -> None:
+    told = profile_remarks(steps((ALONE, train_s, 0.0)))
+    if factor is None:
+        assert told == []
+    else:
+        assert told[0] == f"1 cpu: measured {factor} the profile's step, {train_s / ITERATIONS:.3g} s per iteration"
+        assert "run hetsched validate" in told[1]
+
+
+@pytest.mark.parametrize(("train_s", "factor"), [(1.0, 1.0), (1.5, 1.0), (1.8, 1.2), (0.5, 0.5)])
+def test_among_neighbours_steps_take_between_the_profiles_time_alone_and_shared(train_s: float, factor: float) -> None:
+    [found] = steps((CROWDED[0], train_s, 0.0))
+    assert (found.least_s, found.most_s) == pytest.approx((0.1, 0.15))
+    assert found.factor == pytest.approx(factor)
+
+
+def test_what_the_profile_does_not_know_is_not_judged_and_logs_are_taken_together() -> None:
+    first, second = (log([ALONE, UNKNOWN], (ALONE, train_s, 0.0), (UNKNOWN, 1.0, 0.0)) for train_s in (2.0, 4.0))
+    [found] = worker_steps([first, second], TIMES)
+    assert (found.worker, found.segments) == ("1 cpu", 2)
+    assert found.factor == pytest.approx(1.5)
+
+
+def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_without() -> None:
+    segments = [(PACED, 4.0, 0.0), (ALONE, 2.0, 0.0)]
+    slow = worker_steps([log([PACED, ALONE], *segments, start_up_s=5.5, evaluate_s=0.7)], TIMES)
+    assert profile_remarks(slow)[:2] == [
+        "1 cpu, paced x3: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
+        "1 cpu: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
+    ]
+    assert "run hetsched validate" in profile_remarks(slow)[2]
+    warm = worker_steps([log([PACED, ALONE], *segments, start_up_s=0.0, evaluate_s=0.2)], TIMES)
+    assert profile_remarks(warm) == []

@@ -1,0 +1,54 @@
+"""What a results folder and the table of `validate` say of workers that were slower than foretold."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+
+from hetsched.analysis.metrics import measure
+from hetsched.analysis.step_times import WorkerSteps
+from hetsched.report.tables import agreement_table, print_table
+from hetsched.studies.simulate import simulate, write_strategy
+from hetsched.studies.validation import Repetition, agreement, decisions
+from tests.conftest import Simulate, make_scenario
+
+LATE = WorkerSteps("1 cpu, paced x3", True, 0.2, 0.2, 0.3, 40, 30, 12.5, 1.5, 100.0, 10.0, 10.0)
+HELD = WorkerSteps("2 cpu, paced x3", True, 0.1, 0.1, 0.1, 40, 0, 0.0, 1.0, 100.0, 10.0, 10.0)
+SLOW = WorkerSteps("4 cpu", False, 0.1, 0.125, 0.25, 40, 0, 0.0, 2.0, 100.0, 10.0, 10.0)
+
+
+def test_the_folder_of_a_run_says_who_was_late_and_that_of_a_simulation_nothing() -> None:
+    simulated = simulate(make_scenario(), "fusion+fifo")
+    averages = simulated.folder / "Running_Results.txt"
+    assert simulated.remarks == [] and "Note" not in averages.read_text()
+    assert json.loads((simulated.folder / "summary.json").read_text())["steps"] == []
+    scenario = simulated.setup.scenario
+    setup = simulated.setup.replace(real=scenario.real.model_copy(update={"time_scale": 3.0}))
+    run = replace(simulated, setup=setup, steps=(LATE, HELD, SLOW))
+    write_strategy(run, "run", "ray")
+    notes = [line.partition("Note : ")[2] for line in averages.read_text().splitlines() if "Note : " in line]
+    assert notes == run.remarks
+    assert notes[0].startswith("1 cpu, paced x3: could not hold its pace in 30 of 40 segments, 12.5 s late in all")
+    assert "set real.time_scale to at least 4.5" in notes[1]
+    assert notes[2] == "4 cpu: measured 2 x the profile's step, 0.25 s per iteration"
+    found = json.loads((simulated.folder / "summary.json").read_text())["steps"]
+    assert [(steps["worker"], steps["factor"]) for steps in found] == [
+        ("1 cpu, paced x3", 1.5),
+        ("2 cpu, paced x3", 1.0),
+        ("4 cpu", 2.0),
+    ]
+
+
+def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate_log: Simulate) -> None:
+    scenario = make_scenario()
+    log = simulate_log(scenario)
+    [run] = [Repetition(measure(log, scenario), decisions(log))]
+    screen = StringIO()
+    print_table(
+        agreement_table({"fusion+fifo": agreement([run], [run], [LATE, HELD, SLOW])}), Console(file=screen, width=140)
+    )
+    rows = [" ".join(line.replace("│", " ").split()) for line in screen.getvalue().splitlines()]
+    assert "step on 1 cpu, paced x3 [s] asked: 0.2 0.3 50% late" in rows
+    assert "step on 2 cpu, paced x3 [s] asked: 0.1 0.1 held" in rows
+    assert "step on 4 cpu [s] 0.1 .. 0.125 0.25 -50.0%" in rows
