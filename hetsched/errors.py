@@ -17,8 +17,14 @@ class PolicyError(HetschedError):
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The right spelling that is near to `word`, None if none is."""
-    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+    """The right spelling that is near to `word`, whatever the case of its letters; None if none is.
+
+    >>> closest("RESNET18", ["resnet50", "resnet18"])
+    'resnet18'
+    """
+    spellings = {option.casefold(): option for option in sorted(known)}
+    near = get_close_matches(word.casefold(), spellings, n=1, cutoff=0.6)
+    return spellings[near[0]] if near else None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -368,7 +368,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
     "a model that is not in the profile": (
         lambda s: hetsched.compare(hetsched.Scenario(**with_model("resnet19"))),
-        "the profile has no entry for 'resnet19': did you mean 'resnet18'?",
+        "the profile has no model 'resnet19': did you mean 'resnet18'?",
     ),
     "a folder of data": (
         lambda s: hetsched.run(hetsched.Scenario(**TABLES | {"real": {"data_dir": "none"}}), "fusion+fifo"),

@@ -18,6 +18,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from hetsched.domain.cluster import DeviceType, WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import NAME
@@ -141,12 +142,14 @@ def _deal(
         raise InputError(f"{job.line}: no model in workload.trace_models is for jobs of the category {job.category!r}")
     kind = fitting[stream(dealing.seed, "trace-models", job.id).integers(len(fitting))]
     gang, seconds = (job.gpus, job.seconds) if dealing.gangs else (1, job.seconds * job.gpus)
-    step_s = times.seconds_per_iteration(kind, WorkerType(dealing.device, 0, float(gang)))
+    worker = WorkerType(dealing.device, 0, float(gang))
+    step_s = times.seconds_per_iteration(kind, worker)
     if step_s is None:
         hint = " (or set gangs = false)" if gang > 1 else ""
         raise InputError(
             f"{job.line}: the profile has no step time of {kind} on {gang} x {dealing.device}, by which the job's "
-            f"{seconds:g} s become iterations: choose another device or model for workload.trace_models{hint}"
+            f"{seconds:g} s become iterations: choose another device or model for workload.trace_models{hint}: "
+            f"{why_missing(times, kind, worker)}"
         )
     iterations = max(1, round(seconds / step_s))
     if iterations > MOST_ITERATIONS:

@@ -106,7 +106,7 @@ def test_a_missing_profile_entry_names_what_was_measured(scenario_file: Path) ->
     ):
         profiled_workers(load_setup(scenario_file), parse_strategy("fusion+hrfs"))
     scenario_file.write_text(GOOD.replace("batch_size = 32", 'model = "resnet81"'))
-    with pytest.raises(InputError, match=r"experiments.e.model: the profile has no entry for 'resnet81': did you mean"):
+    with pytest.raises(InputError, match=r"experiments.e.model: the profile has no model 'resnet81': did you mean"):
         profiled_workers(load_setup(scenario_file), parse_strategy("fusion+hrfs"))
 
 
