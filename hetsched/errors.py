@@ -2,6 +2,16 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from traceback import __file__ as of_python
+from traceback import walk_tb
+
+NO_USERS = (
+    *(f"{Path(__file__).parents[1] / package}/" for package in ("hetsched", "sim", "real")),
+    f"{Path(of_python).parent}/",
+    "<",
+)
+"""How the names of files begin that are this product's or Python's, or no files."""
 
 
 class HetschedError(Exception):
@@ -38,3 +48,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = closest(word, options)
     return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)
+
+
+def where(error: BaseException) -> str:
+    """The last line of a user's own file that the error went through, such as " in mine.py:21"; "" if there is none.
+
+    A user's own file is one that belongs neither to this product, nor to Python, nor to an installed package.
+    """
+    files = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [f" in {Path(name).name}:{line}" for name, line in files if _is_a_users(name)]
+    return own[-1] if own else ""
+
+
+def _is_a_users(file: str) -> bool:
+    return not file.startswith(NO_USERS) and not {"site-packages", "dist-packages"}.intersection(Path(file).parts)

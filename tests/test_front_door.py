@@ -362,7 +362,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "nothing to compare": (lambda s: hetsched.compare(s, ["uniform+fifo"], "auto"), "nothing to compare"),
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
-    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: not a Python file"),
+    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: no such file"),
     "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),

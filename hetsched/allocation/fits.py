@@ -6,6 +6,16 @@ from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker
 from hetsched.errors import PolicyError
 
 
+def no_workers(returned: object) -> str:
+    """What is wrong with what `workers` returned, which cannot be iterated over.
+
+    >>> no_workers(None)
+    'workers returned None, expected a list of Worker: did it forget return?'
+    """
+    forgot = "did it forget return?" if returned is None else "put it in a list"
+    return f"workers returned {returned!r}, expected a list of Worker: {forgot}"
+
+
 def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:
     """Raise PolicyError, naming the policy, if workers overlap or do not fit their nodes."""
     nodes = {node.id: node for node in cluster}

@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fail(message: object, status: int) -> int:
-    print(f"hetsched: {message}", file=sys.stderr)
+    for line in (message, *getattr(message, "__notes__", ())):
+        print(f"hetsched: {line}", file=sys.stderr)
     return status
 
 

@@ -93,7 +93,9 @@ class Trainer(Protocol):
         """Write a snapshot to a file as `save` would have. Other threads may train meanwhile."""
 
 
-trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers")
+METHODS = ("reset", "configure", "train", "evaluate", "snapshot", "take_up", "save", "load", "write")
+
+trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS)
 """Trainers of one's own by the name of the model that each trains. What is registered is called as `make` is."""
 
 

@@ -218,7 +218,7 @@ WRONG = [
     (["compare", "s.toml", "--seeds", "auto", "--strategies", "uniform+fifo"], "nothing to compare with the baseline"),
     (["simulate", "s.toml"], "--strategy"),
     (["simulate", "s.toml", "--strategy", "fusion+hrfs", "--out", "."], "never overwritten"),
-    (["policies", "--policy-file", "none.py"], "none.py: not a Python file"),
+    (["policies", "--policy-file", "none.py"], "none.py: no such file"),
     (["policies", "--policy-file", "p.csv"], "p.csv: not a Python file"),
     (["profile", "--out", "p.csv"], "p.csv: exists"),
     (["profile", "--out", "new.csv", "--seconds", "-5"], "must be above 0"),
@@ -307,7 +307,7 @@ def test_a_name_that_cannot_be_a_policys_is_refused(
     [
         ("1 / 0", "ZeroDivisionError for trial e-"),
         ("7.0", ": a score of 7.0: expected an accuracy, from 0 to 1"),
-        ("'high'", "raised TypeError for trial e-"),
+        ("'high'", ": a score of 'high': expected an accuracy, from 0 to 1"),
     ],
 )
 def test_a_learning_model_that_fails_is_status_1(

@@ -170,6 +170,9 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
         def __init__(self, rate: float) -> None:
             self.rate = rate
 
+        def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+            return []
+
     scheduling.register("needy")(Needy)
     with pytest.raises(PolicyError, match="'needy' cannot be made without arguments"):
         simulate(make_scenario(), Strategy("fusion", "needy"), 0, tmp_path)

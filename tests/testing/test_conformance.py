@@ -501,7 +501,7 @@ def test_wrong_input_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "empty.py").write_text("")
     for target, message in {
         str(tmp_path / "empty.py"): "registers no policy",
-        str(tmp_path / "none.py"): "not a Python file",
+        str(tmp_path / "none.py"): "no such file",
         "fifi": "did you mean 'fifo'?",
     }.items():
         assert main(["policies", "check", target]) == 2
