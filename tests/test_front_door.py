@@ -306,7 +306,8 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
 
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
-    [note] = raised.value.__notes__
+    seen, note = raised.value.__notes__
+    assert seen == "what the policy saw: r/policy-error.json"
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
     assert Path("r/events.jsonl").stat().st_size
 

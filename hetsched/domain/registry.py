@@ -42,11 +42,11 @@ class Registry(Generic[P]):
         def add(factory: C) -> C:
             if not callable(factory):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
-            if isinstance(factory, type) and (lacking := self._lacking(factory)):
-                raise TypeError(f"@register({name!r}) before class {factory.__name__}: {lacking}")
             before = self._factories.get(name, factory)
             if before.__module__ != factory.__module__:
                 raise ValueError(f"{before.__module__} has a {self.kind} {name!r} already: choose another name")
+            if isinstance(factory, type) and (lacking := self._lacking(factory)):
+                raise TypeError(f"@register({name!r}) before class {factory.__name__}: {lacking}")
             self._factories[name] = factory
             return factory
 
