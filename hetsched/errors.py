@@ -50,6 +50,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "trial"), counted(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def ordinal(number: int) -> str:
+    """
+    >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd', '111th']
+    """
+    teens = 10 < number % 100 < 14
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 def where(error: BaseException) -> str:
     """The last line of a user's own file that the error went through, such as " in mine.py:21"; "" if there is none.
 

@@ -113,7 +113,7 @@ def test_a_scenario_made_in_python_is_the_one_of_the_file(scenario: hetsched.Sce
         ({"strategies": []}, "strategies: list should have at least 1 item"),
         (
             {"cluster": {"nodes": [{"name": "a", "coers": 1}]}},
-            "cluster.nodes.0.coers: unknown key: did you mean 'cores'?",
+            "cluster.nodes.coers ('a', the 1st of [[cluster.nodes]]): unknown key: did you mean 'cores'?",
         ),
         ({"faults": {"late": {"bx": 1.0}}}, "faults.late: the cluster has no node 'bx': did you mean 'box'?"),
     ],
@@ -271,7 +271,7 @@ def test_without_pandas_the_frames_say_what_to_install(
 ) -> None:
     run = hetsched.simulate(scenario, "fusion+fifo")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(hetsched.InputError, match=r"need pandas, .*pip install 'hetsched\[frames\]'"):
+    with pytest.raises(hetsched.InputError, match=r"a data frame needs pandas, .*pip install 'hetsched\[frames\]'"):
         run.to_frame()
 
 

@@ -12,8 +12,9 @@ from hetsched import allocation, scheduling
 from hetsched.argument_types import count
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, say, show
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
-from hetsched.errors import HetschedError, InputError, nearest
+from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # it needs Hypothesis, which only `policies check` does
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    check = parser.add_subparsers(metavar="check", title="check").add_parser(
+    check = parser.add_subparsers(metavar="[check]", title="check policies").add_parser(
         "check",
         help="put policies through the conformance suite",
         description=check_policies.__doc__,
@@ -50,14 +51,10 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     """Put policies through the conformance suite: all that a FILE.py registers, or those of a NAME. For every check
     that a policy fails it prints the smallest example found. See docs/testing-policies.md."""
-    try:
+    with needed_for("checking policies", "testing"):
         from hypothesis.configuration import set_hypothesis_home_dir
 
         from hetsched import testing
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"checking policies needs {error.name}, which is not installed: pip install 'hetsched[testing]'"
-        ) from error
     suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
     chosen = chosen_policies(options.policies)
     with TemporaryDirectory() as folder:
@@ -85,7 +82,9 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     finish(options, emit, document, table, None)
     if failures:
         policies = len({failure.policy for failure in failures})
-        raise HetschedError(f"{policies} of {len(chosen)} policies do not conform ({len(failures)} checks failed)")
+        one_or_more = "policy does" if len(chosen) == 1 else "policies do"
+        failed = counted(len(failures), "check")
+        raise HetschedError(f"{policies} of {len(chosen)} {one_or_more} not conform ({failed} failed)")
 
 
 def _verdicts(

@@ -31,7 +31,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
-from hetsched.errors import PolicyError, where
+from hetsched.errors import PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
@@ -224,9 +224,10 @@ class Dispatcher:
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
+            idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise PolicyError(
-                f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left all "
-                f"{len(self.state.idle)} workers idle while {len(self.state.ready)} trials wait and nothing runs"
+                f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left {idle} idle and {ready} "
+                "waiting, and nothing runs"
             )
 
     def _refusal_to_start(self, decision: Dispatch) -> str | None:
@@ -251,7 +252,7 @@ class Dispatcher:
         if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
             most = min(remaining, experiment.longest_segment)
             limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
-            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
+            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} of the trial remain)"
         return None
 
     def _not_ready(self, identifier: object) -> str | None:

@@ -14,6 +14,9 @@ from hetsched.scenario.scenario import Setup
 
 def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
     """`fusion+hrfs` -> Strategy. Raises InputError with the nearest right spelling."""
+    if "," in text:
+        each = "each is ALLOCATION+SCHEDULING: uniform+fifo fusion+hrfs"
+        raise InputError(f"{where}: {text!r}: separate strategies by spaces, not by commas; {each}")
     allocation_name, plus, scheduling_name = text.partition("+")
     if not plus:
         raise InputError(f"{where}: {text!r}: a strategy is ALLOCATION+SCHEDULING, such as fusion+hrfs")

@@ -23,7 +23,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Experiment, ExperimentId, TrialKind
-from hetsched.errors import InputError
+from hetsched.errors import InputError, ordinal
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.job_traces import MOST_ITERATIONS, dataset_of, datasets_by_model
 
@@ -127,8 +127,9 @@ def _kinds(dealing: Dealing, times: StepTimes) -> dict[Category, list[TrialKind]
     """What is dealt to the jobs of each category."""
     datasets = datasets_by_model(times)
     kinds: dict[Category, list[TrialKind]] = {category: [] for category in GPU_HOURS}
-    for number, model in enumerate(dealing.models):
-        dataset = dataset_of(model.model, model.dataset, datasets, f"workload.trace_models.models.{number}")
+    for number, model in enumerate(dealing.models, start=1):
+        place = f"workload.trace_models.models (the {ordinal(number)} of them)"
+        dataset = dataset_of(model.model, model.dataset, datasets, place)
         for category in GPU_HOURS if model.category is None else (model.category,):
             kinds[category].append(TrialKind(model.model, dataset, model.batch_size))
     return kinds

@@ -105,7 +105,7 @@ class Scenario(Table):
         try:
             return handler(tables)
         except ValidationError as error:
-            raise InputError("\n".join(explain(cls, detail) for detail in error.errors())) from error
+            raise InputError("\n".join(explain(cls, detail, tables) for detail in error.errors())) from error
 
     _folder: Path = PrivateAttr(default=Path())
 

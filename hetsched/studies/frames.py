@@ -7,8 +7,8 @@ import msgspec
 
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.log import read_log
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.workload import TrialId
-from hetsched.errors import InputError
 from hetsched.studies.one_run import RunResult
 
 if TYPE_CHECKING:
@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
 def frame(rows: Iterable[dict[str, Any]]) -> "DataFrame":
     """Raises InputError, which says what to install, without pandas."""
-    try:
+    with needed_for("a data frame", "frames"):
         from pandas import DataFrame
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"data frames need {error.name}, which is not installed: pip install 'hetsched[frames]'"
-        ) from error
     return DataFrame(list(rows))
 
 

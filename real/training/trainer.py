@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hetsched.domain.cluster import Worker
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
 from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
@@ -120,8 +121,9 @@ def check(experiment: Experiment, model_file: Path | None) -> None:
     _load(model_file)
     if experiment.model in trainers.names():
         return
-    from real.training.data import DATASETS  # torch, which takes seconds
-    from real.training.models import MODELS
+    with needed_for(f"training {experiment.model!r}"):
+        from real.training.data import DATASETS  # torch, which takes seconds
+        from real.training.models import MODELS
 
     models = [*MODELS, *trainers.names()]
     for field, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):
