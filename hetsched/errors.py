@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
 from traceback import __file__ as of_python
 from traceback import walk_tb
@@ -48,6 +49,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = closest(word, options)
     return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)
+
+
+def path_of(given: object, argument: str) -> Path:
+    """The path that an argument is. Raises InputError, naming the argument, for what is none."""
+    if isinstance(given, (str, PathLike)):
+        return Path(given)
+    raise InputError(f"{argument}: expected a path, such as 'results/demo', found {given!r}")
 
 
 def counted(number: int, noun: str) -> str:

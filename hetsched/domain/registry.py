@@ -12,13 +12,17 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import InputError, PolicyError, closest, nearest, where
+from hetsched.errors import InputError, PolicyError, closest, nearest, path_of, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What policies, nodes, experiments and jobs may be called: names are parts of ids and of folders."""
+
+OWN = (
+    "one of your own is known when its file is loaded: --policy-file FILE on the command line, load_policies in Python"
+)
 
 
 class Registry(Generic[P]):
@@ -109,7 +113,7 @@ class Registry(Generic[P]):
                 self._factories[name] = point.load()
         if name not in self._factories:
             known = self.names()
-            own = "" if closest(name, known) else " (one of your own needs its file, such as --policy-file)"
+            own = "" if closest(name, known) else f" ({OWN})"
             raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
         return self._factories[name]
 
@@ -156,7 +160,7 @@ def load_file(path: Path | str, what: str = "policy") -> None:
 
     Raises InputError if the file is missing or raises.
     """
-    path = Path(path)
+    path = path_of(path, f"the file of a {what}")
     name = f"hetsched_{what}_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

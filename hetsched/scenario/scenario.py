@@ -5,6 +5,7 @@ nearest right spelling.
 """
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -256,5 +257,10 @@ class Setup(Problem, frozen=True, kw_only=True):
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
-    """At the door of a study: the scenario, read if it was not yet."""
-    return scenario.resolve() if isinstance(scenario, Scenario) else scenario
+    """At the door of a study: the scenario, read if it was not yet. Raises InputError for what is none."""
+    if isinstance(scenario, Setup):
+        return scenario
+    if isinstance(scenario, Scenario):
+        return scenario.resolve()
+    hint = f": load_scenario({str(scenario)!r}) reads one" if isinstance(scenario, (str, PathLike)) else ""
+    raise InputError(f"scenario: expected a Scenario, found {scenario!r}{hint}")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from hetsched.core.events import AnyEvent
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.entry_points import load_part
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.results import scenario_facts, scenario_of
@@ -59,7 +59,7 @@ def replay(run: Path | str) -> ReplayResult:
 
     Raises InputError for a folder that has no log or no scenario, and for a log that is damaged.
     """
-    run = Path(run)
+    run = path_of(run, "run")
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")

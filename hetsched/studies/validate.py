@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hetsched.core.log import read_log
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
+from hetsched.errors import path_of
 from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.real_scenario import for_real
@@ -90,7 +91,7 @@ def validate(
     setup = resolved(scenario)
     setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
     listed = chosen_seeds(setup, seeds)
-    given = None if profile is None else Path(profile)
+    given = None if profile is None else path_of(profile, "profile")
     if given is not None:
         setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
     setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
