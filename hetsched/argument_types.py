@@ -1,6 +1,7 @@
 """The values of command-line arguments, checked."""
 
 import argparse
+from math import nan
 
 AUTO = "auto"
 """What --seeds says instead of a number."""
@@ -8,27 +9,34 @@ AUTO = "auto"
 
 def count(text: str) -> int:
     """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
+    return _whole(text, 1)
 
 
 def count_or_auto(text: str) -> int | str:
-    return text if text == AUTO else count(text)
+    return text if text == AUTO else _whole(text, 1, " or 'auto'")
 
 
 def seconds(text: str) -> float:
     """A number of seconds above 0."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below a million, not {number:g}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below a million, found {text!r}")
     return number
 
 
 def seed(text: str) -> int:
     """A whole number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int, alternative: str = "") -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least}{alternative}, found {text!r}")
     return number

@@ -2,6 +2,17 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+from traceback import __file__ as of_python
+from traceback import walk_tb
+
+NO_USERS = (
+    *(f"{Path(__file__).parents[1] / package}/" for package in ("hetsched", "sim", "real")),
+    f"{Path(of_python).parent}/",
+    "<",
+)
+"""How the names of files begin that are this product's or Python's, or no files."""
 
 
 class HetschedError(Exception):
@@ -17,8 +28,14 @@ class PolicyError(HetschedError):
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The right spelling that is near to `word`, None if none is."""
-    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+    """The right spelling that is near to `word`, whatever the case of its letters; None if none is.
+
+    >>> closest("RESNET18", ["resnet50", "resnet18"])
+    'resnet18'
+    """
+    spellings = {option.casefold(): option for option in sorted(known)}
+    near = get_close_matches(word.casefold(), spellings, n=1, cutoff=0.6)
+    return spellings[near[0]] if near else None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -32,3 +49,41 @@ def nearest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = closest(word, options)
     return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)
+
+
+def path_of(given: object, argument: str) -> Path:
+    """The path that an argument is. Raises InputError, naming the argument, for what is none."""
+    if isinstance(given, (str, PathLike)):
+        return Path(given)
+    raise InputError(f"{argument}: expected a path, such as 'results/demo', found {given!r}")
+
+
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "trial"), counted(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def ordinal(number: int) -> str:
+    """
+    >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd', '111th']
+    """
+    teens = 10 < number % 100 < 14
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def where(error: BaseException) -> str:
+    """The last line of a user's own file that the error went through, such as " in mine.py:21"; "" if there is none.
+
+    A user's own file is one that belongs neither to this product, nor to Python, nor to an installed package.
+    """
+    files = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [f" in {Path(name).name}:{line}" for name, line in files if _is_a_users(name)]
+    return own[-1] if own else ""
+
+
+def _is_a_users(file: str) -> bool:
+    return not file.startswith(NO_USERS) and not {"site-packages", "dist-packages"}.intersection(Path(file).parts)

@@ -164,7 +164,8 @@ class TuneInternals:
         lines = str(error).splitlines() or [""]
         # Of a dead actor, Ray gives its name and address first.
         line = next((line for line in lines if " because " in line and isinstance(error, RayActorError)), lines[0])
-        return error, f"{type(error).__name__}: {line[:MOST_LETTERS]}"
+        place = "".join(getattr(error, "__notes__", ()))  # where in a user's file it was raised
+        return error, f"{type(error).__name__}{place}: {line[:MOST_LETTERS]}"
 
 
 def _as_death(failed: Callable[..., None]) -> Callable[..., None]:

@@ -13,7 +13,7 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.backends import Listener
@@ -241,9 +241,10 @@ class DisturbedSimulation(Simulation):
             self._finish()
         elif not self._faults.returning:
             if not self.state.serving:
+                waiting = counted(len(self.state.ready), "trial")
                 raise HetschedError(
-                    f"at {self.env.now:.3f} s no worker is left for {len(self.state.ready)} trials that are not done, "
-                    "and none will return: [faults] must leave something to run on"
+                    f"at {self.env.now:.3f} s no worker is left, with {waiting} not done, and none will "
+                    "return: [faults] must leave something to run on"
                 )
             self.dispatcher.check_stalled()
 

@@ -8,6 +8,7 @@ from hetsched.core.events import Parts
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
@@ -106,7 +107,10 @@ class Durations:
         worker_type = worker.type.gang(experiment.gang)
         seconds = self._times.seconds_per_iteration(trial.kind, worker_type)
         if seconds is None:
-            raise PolicyError(f"the policy sent {trial.kind} to {worker_type}, for which the profile has no step time")
+            raise PolicyError(
+                f"the policy sent {trial.kind} to {worker_type}, for which the profile has no step time: "
+                f"{why_missing(self._times, trial.kind, worker_type)}"
+            )
         costs = self._times.costs(trial.kind, worker_type)
         noise_cv = costs.noise_cv if worker.pace is None else 0.0  # a paced worker waits until it is time
         spread = sqrt(log(1 + noise_cv * noise_cv / iterations))

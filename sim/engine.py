@@ -6,9 +6,11 @@ from pathlib import Path
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.registry import Strategy
+from hetsched.errors import PolicyError
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.policy_error import write_policy_error
 from sim.disturbed import DisturbedSimulation, disturbs
 from sim.simulation import Simulation
 
@@ -31,6 +33,8 @@ def simulate(
         try:
             simulation.run()
         except BaseException as error:
+            if isinstance(error, PolicyError):
+                write_policy_error(folder, simulation.dispatcher, error)
             simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
             raise
         finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Generator, Iterator
 from itertools import groupby
+from numbers import Real
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ from hetsched.domain.learning import Weights
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener
 from hetsched.studies.beginning import begin
@@ -157,8 +158,20 @@ class Simulation:
             self._draws.arrive(experiment)
             for trial in experiment.trial_ids():
                 normals = self._draws.normals("score", trial) if experiment.evaluation_images else None
-                self._members[trial] = Member(self._model.fresh(self.state.trials[trial].kind), normals)
+                self._members[trial] = Member(self._fresh(trial), normals)
         self._dispatch(self.env.now)
+
+    def _fresh(self, trial: TrialId) -> Weights:
+        try:
+            return self._model.fresh(self.state.trials[trial].kind)
+        except InputError:  # a model that says what it has not learned
+            raise
+        except Exception as error:
+            raise self._learning_failed(trial, error) from error
+
+    def _learning_failed(self, trial: TrialId, error: Exception) -> HetschedError:
+        raised = f"raised {type(error).__name__} for trial {trial}{where(error)}: {error}"
+        return HetschedError(f"learning model {self._setup.scenario.learning.model!r} {raised}")
 
     def _wake(self, event: simpy.Event) -> None:
         if event.value == self.dispatcher.wake_at:  # else the policy has thought better of it
@@ -197,11 +210,10 @@ class Simulation:
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 score = self._score(weights, next(member.normals))
-                if not 0 <= score <= 1:
-                    raise ValueError(f"a score of {score}: expected an accuracy, from 0 to 1")
+                if not isinstance(score, Real) or not 0 <= float(score) <= 1:
+                    raise ValueError(f"a score of {score!r}: expected an accuracy, from 0 to 1")
             except Exception as error:
-                model = f"learning model {self._setup.scenario.learning.model!r}"
-                raise HetschedError(f"{model} raised {type(error).__name__} for trial {name}: {error}") from error
+                raise self._learning_failed(name, error) from error
         ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:

@@ -116,7 +116,7 @@ def test_a_scenario_made_in_python_is_the_one_of_the_file(scenario: hetsched.Sce
         ({"strategies": []}, "strategies: list should have at least 1 item"),
         (
             {"cluster": {"nodes": [{"name": "a", "coers": 1}]}},
-            "cluster.nodes.0.coers: unknown key: did you mean 'cores'?",
+            "cluster.nodes.coers ('a', the 1st of [[cluster.nodes]]): unknown key: did you mean 'cores'?",
         ),
         ({"faults": {"late": {"bx": 1.0}}}, "faults.late: the cluster has no node 'bx': did you mean 'box'?"),
     ],
@@ -274,7 +274,7 @@ def test_without_pandas_the_frames_say_what_to_install(
 ) -> None:
     run = hetsched.simulate(scenario, "fusion+fifo")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(hetsched.InputError, match=r"need pandas, .*pip install 'hetsched\[frames\]'"):
+    with pytest.raises(hetsched.InputError, match=r"a data frame needs pandas, .*pip install 'hetsched\[frames\]'"):
         run.to_frame()
 
 
@@ -309,7 +309,8 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
 
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
-    [note] = raised.value.__notes__
+    seen, note = raised.value.__notes__
+    assert seen == "what the policy saw: r/policy-error.json"
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
     assert Path("r/events.jsonl").stat().st_size
 
@@ -363,18 +364,71 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "a seed twice": (lambda s: hetsched.compare(s, seeds=[1, 1]), r"different whole numbers.*, got \[1, 1\]"),
     "half seeds": (lambda s: hetsched.ablate(s, "fusion+fifo", 1.5), "seeds: expected .*, got 1.5"),  # type: ignore[arg-type]
     "seeds in a word": (lambda s: hetsched.compare(s, seeds="many"), "or \"auto\", got 'many'"),  # type: ignore[arg-type]
-    "no jobs": (lambda s: hetsched.compare(s, jobs=0), "jobs: expected at least 1, got 0"),
-    "no seeds at most": (lambda s: hetsched.compare(s, seeds="auto", max_seeds=0), "max_seeds: expected at least 1"),
+    "no jobs": (lambda s: hetsched.compare(s, jobs=0), "jobs: expected a whole number from 1, got 0"),
+    "no seeds at most": (
+        lambda s: hetsched.compare(s, seeds="auto", max_seeds=0),
+        "max_seeds: expected a whole number from 1",
+    ),
+    "jobs in a word": (lambda s: hetsched.compare(s, jobs="2"), "jobs: expected a whole number from 1, got '2'"),  # type: ignore[arg-type]
+    "jobs that are true": (lambda s: hetsched.compare(s, jobs=True), "jobs: expected a whole number from 1, got True"),
+    "seeds that are true": (lambda s: hetsched.compare(s, seeds=True), "seeds: expected how many .*, got True"),
+    "a seed that is true": (lambda s: hetsched.simulate(s, "fusion+fifo", [True]), r"seeds: expected .*\[True\]"),
+    "a name for a scenario": (
+        lambda s: hetsched.compare("demo"),  # type: ignore[arg-type]
+        r"scenario: expected a Scenario, found 'demo': load_scenario\('demo'\) reads one",
+    ),
+    "no scenario": (lambda s: hetsched.bound(None), "scenario: expected a Scenario, found None"),  # type: ignore[arg-type]
+    "a list for a strategy": (
+        lambda s: hetsched.simulate(s, ["fusion+fifo"]),  # type: ignore[arg-type]
+        r"strategy: expected one strategy, such as 'fusion\+hrfs', found \['fusion\+fifo'\]",
+    ),
+    "a number for strategies": (
+        lambda s: hetsched.compare(s, 5),  # type: ignore[arg-type]
+        "strategies: expected at least one, .*, found 5",
+    ),
+    "a number among strategies": (
+        lambda s: hetsched.compare(s, [5]),  # type: ignore[list-item]
+        "strategies: expected strategies, such as .*, found 5",
+    ),
+    "the first of the scenario's strategies": (
+        lambda s: hetsched.compare(hetsched.Scenario(**TABLES | {"strategies": ["fusion+hfrs"]})),
+        r"^strategies: 'fusion\+hfrs': .*did you mean 'hrfs'",
+    ),
+    "the baseline": (
+        lambda s: hetsched.compare(hetsched.Scenario(**TABLES | {"baseline": "fusion+hfrs"})),
+        r"^baseline: 'fusion\+hfrs': .*did you mean 'hrfs'",
+    ),
+    "a policy of one's own": (
+        lambda s: hetsched.simulate(s, "fusion+zzzzzz"),
+        "one of your own is known when its file is loaded: --policy-file FILE .*, load_policies in Python",
+    ),
+    "a file of policies": (
+        lambda s: hetsched.compare(s, jobs=2, policy_files="none.py"),
+        "policy_files: none.py: no such file",
+    ),
+    "a number for files": (
+        lambda s: hetsched.compare(s, policy_files=5),  # type: ignore[arg-type]
+        "policy_files: expected a list of paths, found 5",
+    ),
+    "a number for a folder": (lambda s: hetsched.compare(s, folder=5), "folder: expected a path, .*, found 5"),  # type: ignore[arg-type]
+    "no path": (lambda s: hetsched.load_scenario(None), "path: expected a path, .*, found None"),  # type: ignore[arg-type]
+    "no results": (lambda s: hetsched.load_results(None), "folder: expected a path, .*, found None"),  # type: ignore[arg-type]
+    "no run at all": (lambda s: hetsched.replay(None), "run: expected a path, .*, found None"),  # type: ignore[arg-type]
+    "nothing to resume": (lambda s: hetsched.resume(None), "folder: expected a path, .*, found None"),  # type: ignore[arg-type]
+    "a number for a profile": (
+        lambda s: hetsched.validate(s, profile=5),  # type: ignore[arg-type]
+        "profile: expected a path, .*, found 5",
+    ),
     "nothing to compare": (lambda s: hetsched.compare(s, ["uniform+fifo"], "auto"), "nothing to compare"),
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
-    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: not a Python file"),
+    "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: no such file"),
     "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
     "a model that is not in the profile": (
         lambda s: hetsched.compare(hetsched.Scenario(**with_model("resnet19"))),
-        "the profile has no entry for 'resnet19': did you mean 'resnet18'?",
+        "the profile has no model 'resnet19': did you mean 'resnet18'?",
     ),
     "a folder of data": (
         lambda s: hetsched.run(hetsched.Scenario(**TABLES | {"real": {"data_dir": "none"}}), "fusion+fifo"),
@@ -400,6 +454,14 @@ def test_wrong_input_is_an_input_error_in_words(what: str, scenario: hetsched.Sc
     with pytest.raises(hetsched.InputError, match=message):
         ask(scenario)
     assert sorted(tmp_path.rglob("*")) == before  # and leaves nothing behind
+
+
+def test_a_scenario_does_not_change(scenario: hetsched.Scenario) -> None:
+    with pytest.raises(TypeError, match=r"Scenario.seeds = 5: a scenario does not change; make another, such as"):
+        scenario.seeds = 5
+    with pytest.raises(TypeError, match=r"RealTable.address = 'auto': a scenario does not change"):
+        scenario.real.address = "auto"
+    assert (scenario.seeds, scenario.real.address) == (10, None)
 
 
 @pytest.mark.usefixtures("own_policies")

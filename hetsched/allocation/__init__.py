@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from hetsched.allocation.policy import AllocationPolicy
 from hetsched.domain.registry import Registry
 
-policies: Registry[AllocationPolicy] = Registry("allocation policy", "hetsched.allocation")
+policies: Registry[AllocationPolicy] = Registry("allocation policy", "hetsched.allocation", ["workers"])
 register = policies.register
 
 for module in iter_modules(__path__):  # importing a policy's file registers it

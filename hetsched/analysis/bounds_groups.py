@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hetsched.domain.cluster import WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
@@ -122,7 +123,11 @@ def _ways(job: Job, gangs: Sequence[int], devices: Devices, times: StepTimes) ->
             ways.append(Way(1 / seconds, tuple(parts)))
     if not ways:
         gang = f" for a gang of {job.gang}" if job.gang > 1 else ""
-        raise InputError(f"no bound: the profile has no step time of {job.kind} on any device of the cluster{gang}")
+        lacks = [why_missing(times, job.kind, mode.worker.gang(job.gang)) for mode in devices.modes[:1]]
+        raise InputError(
+            f"no bound: the profile has no step time of {job.kind} on any device of the cluster{gang}"
+            + "".join(f": {why}" for why in lacks)
+        )
     slowest = SLOWEST * max(way.iterations_per_s for way in ways)
     return tuple(sorted((Way(max(slowest, way.iterations_per_s), way.parts) for way in ways), reverse=True))
 

@@ -7,6 +7,7 @@ from hetsched.cli.arguments import add_out, add_scenario, add_strategies
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, print_heading, runs_progress, say, show
 from hetsched.cores import available_cores
+from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.loading import load_setup
@@ -62,11 +63,13 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 def print_comparison(result: ComparisonResult, by_width: bool) -> None:
     seeds = len(result.seeds)
-    print_heading(f"{result.setup.scenario.name}: {seeds} seed{'s' * (seeds > 1)}, simulated", result.setup)
+    print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}, simulated", result.setup)
     show(tables.comparison_table(result.comparisons, result.baseline))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
     if by_width:
         width = f"{NARROW:.0%} of the ratio of makespans"
         found = f"every interval is under {width}" if result.narrow else f"an interval is still {width} or wider"
-        say(f"--seeds auto: {seeds} seeds, {found}{'' if result.narrow else ' (--max-seeds allows no more)'}")
+        say(
+            f"--seeds auto: {counted(seeds, 'seed')}, {found}{'' if result.narrow else ' (--max-seeds allows no more)'}"
+        )

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by 
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.document import stdout_for_the_document
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError, InputError, closest, nearest
 from hetsched.scenario.packaged import scenario_file
 
 DESCRIPTION = """\
@@ -45,12 +46,15 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
+WITHOUT_POLICIES = {"nodes", "profile"}
+"""Commands that ask no policy."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = parser(words[:1]).parse_args(words)
     try:
+        options = parsed(words)
         with stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
@@ -72,8 +76,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options that the words mean. Raises InputError for a command or an option that there is not."""
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise InputError(f"no command {words[0]!r}: {nearest(words[0], COMMANDS)}")
+    options, unknown = parser(words[:1]).parse_known_args(words)
+    if unknown:
+        close = closest(unknown[0].partition("=")[0], re.findall(r"--[a-z-]+", options.usage))
+        hint = f": did you mean {close!r}?" if close else f"; 'hetsched {words[0]} --help' lists what it takes"
+        raise InputError(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return options
+
+
 def fail(message: object, status: int) -> int:
-    print(f"hetsched: {message}", file=sys.stderr)
+    for line in (message, *getattr(message, "__notes__", ())):
+        print(f"hetsched: {line}", file=sys.stderr)
     return status
 
 
@@ -101,11 +118,14 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
             commands.add_parser(name, help=summary)
             continue
         module = import_module(f"hetsched.cli.{name}")
-        command = commands.add_parser(name, help=summary, description=(module.execute.__doc__ or summary).strip())
-        command.set_defaults(execute=module.execute)
+        about = (module.execute.__doc__ or summary).strip()
+        command = commands.add_parser(name, help=summary, description=about, allow_abbrev=False)
+        command.set_defaults(execute=module.execute, policy_file=[])
         add_output(command)
-        add_policy_files(command)
+        if name not in WITHOUT_POLICIES:
+            add_policy_files(command)
         module.configure(command)
+        command.set_defaults(usage=command.format_usage())
     return top
 
 

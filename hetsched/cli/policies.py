@@ -14,7 +14,7 @@ from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.optional import importing
 from hetsched.domain.registry import Registry, load_file
-from hetsched.errors import HetschedError, InputError, nearest
+from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # it needs Hypothesis, which only `policies check` does
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    check = parser.add_subparsers(metavar="check", title="check").add_parser(
+    check = parser.add_subparsers(metavar="[check]", title="check policies").add_parser(
         "check",
         help="put policies through the conformance suite",
         description=check_policies.__doc__,
@@ -82,7 +82,9 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     finish(options, emit, document, table, None)
     if failures:
         policies = len({failure.policy for failure in failures})
-        raise HetschedError(f"{policies} of {len(chosen)} policies do not conform ({len(failures)} checks failed)")
+        one_or_more = "policy does" if len(chosen) == 1 else "policies do"
+        failed = counted(len(failures), "check")
+        raise HetschedError(f"{policies} of {len(chosen)} {one_or_more} not conform ({failed} failed)")
 
 
 def _verdicts(

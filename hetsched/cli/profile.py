@@ -9,7 +9,7 @@ from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, show
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.profile_files import write_profile
@@ -55,7 +55,7 @@ def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
     options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
     measured: list[ProfileRow] = []
     with ProgressLine("profiling", points) as progress:
-        progress.note(f"{points} points of at least {options.seconds:g} s each")
+        progress.note(f"{counted(points, 'point')} of at least {options.seconds:g} s each")
 
         def on_row(row: ProfileRow) -> None:
             measured.append(row)

@@ -14,7 +14,7 @@ from hetsched.cli.document import Emit
 from hetsched.core.events import Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
@@ -77,7 +77,9 @@ class TrialProgress(ProgressLine):
     def listen(self, state: State, event: Event) -> None:
         if isinstance(event, SegmentEnded):
             best = max(state.best_score.values())
-            self.advance(event.iterations, f"({len(state.running)} segments running, best accuracy {best:.3f})")
+            self.advance(
+                event.iterations, f"({counted(len(state.running), 'segment')} running, best accuracy {best:.3f})"
+            )
         elif isinstance(event, TrialCompleted):  # one that stopped on accuracy does not need the rest
             trial = state.trials[event.trial]
             self.advance(state.experiments[trial.experiment].stop_iterations - trial.iterations)

@@ -13,6 +13,7 @@ from hetsched.cli.shared import (
     show_strategy,
     trial_progress,
 )
+from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.loading import load_setup
@@ -49,7 +50,7 @@ def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResul
     name, strategy, seeds = result.setup.scenario.name, result.strategy, len(result.seeds)
 
     def table() -> None:
-        print_heading(f"{name}: what the makespan of {strategy} is made of ({seeds} seeds)", result.setup)
+        print_heading(f"{name}: what the makespan of {strategy} is made of ({counted(seeds, 'seed')})", result.setup)
         show(tables.ablation_table(result.variants))
 
     finish(options, emit, result.document(), table, result.folder)

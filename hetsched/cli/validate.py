@@ -6,6 +6,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, live_view, print_heading, real_scenario, say, say_remarks, seeds_of, show
+from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
@@ -41,7 +42,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 def print_agreements(result: ValidationResult) -> None:
     setup, mean_error, order = result.setup, result.mean_absolute_error_percent, result.order
-    print_heading(f"{setup.scenario.name}: predicted against measured, {len(result.seeds)} runs a strategy", setup)
+    runs = counted(len(result.seeds), "run")
+    print_heading(f"{setup.scenario.name}: predicted against measured, {runs} per strategy", setup)
     show(tables.agreement_table(result.agreements))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
@@ -51,5 +53,5 @@ def print_agreements(result: ValidationResult) -> None:
         distinct = "none" if order.kendall_tau_distinct is None else f"{order.kendall_tau_distinct:.2f}"
         say(
             f"Kendall's tau of predicted against measured order: {order.kendall_tau:.2f}; over the "
-            f"{order.distinct_pairs} pairs whose measured intervals do not overlap: {distinct}"
+            f"{counted(order.distinct_pairs, 'pair')} without overlap of the measured intervals: {distinct}"
         )

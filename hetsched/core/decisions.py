@@ -43,6 +43,16 @@ class WakeAt(Struct, frozen=True):
 Decision = Dispatch | Stop | WakeAt
 
 
+def no_decisions(returned: object) -> str:
+    """What is wrong with what `dispatch` returned, which cannot be iterated over.
+
+    >>> no_decisions(None)
+    'dispatch returned None, expected an iterable of Dispatch, Stop or WakeAt: did it forget yield?'
+    """
+    forgot = "did it forget yield?" if returned is None else "put it in a list"
+    return f"dispatch returned {returned!r}, expected an iterable of Dispatch, Stop or WakeAt: {forgot}"
+
+
 @runtime_checkable
 class SchedulingPolicy(Protocol):
     """Which ready trial runs a segment of what length on which idle worker.

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 from msgspec import Struct
 
-from hetsched.core.decisions import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
+from hetsched.core.decisions import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt, no_decisions
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
@@ -31,7 +31,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
-from hetsched.errors import PolicyError
+from hetsched.errors import PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
@@ -103,9 +103,7 @@ class Dispatcher:
             try:
                 self._policy.setup(cluster, present, self._times, rng)
             except (Exception, SystemExit) as error:
-                raise PolicyError(
-                    f"policy {self.policy_name!r} raised {type(error).__name__} in setup: {error}"
-                ) from error
+                raise PolicyError(f"{self._raised(error)} in setup{where(error)}: {error}") from error
 
     def record(self, event: Event) -> None:
         """Something happened: apply it to the state and append it to the log."""
@@ -164,13 +162,13 @@ class Dispatcher:
         started = perf_counter()
         try:
             decisions = self._policy.dispatch(self._view)
-            if type(decisions) is not list:
+            if type(decisions) is not list and isinstance(decisions, Iterable):
                 # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
                 decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
         except (Exception, SystemExit) as error:
-            raise PolicyError(
-                f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
-            ) from error
+            raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
+        if type(decisions) is not list:
+            raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
         self.decision_s += perf_counter() - started
         self.decisions += 1
         starts = decided.starts
@@ -211,6 +209,9 @@ class Dispatcher:
     def _refused(self, decision: object, reason: str) -> PolicyError:
         return PolicyError(f"policy {self.policy_name!r} decided {decision}: refused: {reason}")
 
+    def _raised(self, error: BaseException) -> str:
+        return f"policy {self.policy_name!r} raised {type(error).__name__}"
+
     def wake(self, time: float) -> Decided:
         """It is `wake_at`: ask the policy again."""
         self.record(PolicyWoken(time))
@@ -223,9 +224,10 @@ class Dispatcher:
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
+            idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise PolicyError(
-                f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left all "
-                f"{len(self.state.idle)} workers idle while {len(self.state.ready)} trials wait and nothing runs"
+                f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left {idle} idle and {ready} "
+                "waiting, and nothing runs"
             )
 
     def _refusal_to_start(self, decision: Dispatch) -> str | None:
@@ -250,7 +252,7 @@ class Dispatcher:
         if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
             most = min(remaining, experiment.longest_segment)
             limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
-            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} iterations remain)"
+            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} of the trial remain)"
         return None
 
     def _not_ready(self, identifier: object) -> str | None:

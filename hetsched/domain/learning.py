@@ -31,5 +31,5 @@ class LearningModel(Protocol):
         ...
 
 
-models: Registry[LearningModel] = Registry("learning model", "hetsched.learning")
+models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])
 register = models.register

@@ -4,7 +4,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from math import isfinite
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
-from hetsched.errors import InputError, PolicyError, closest, nearest
+from hetsched.errors import InputError, PolicyError, closest, nearest, path_of, where
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -20,25 +20,28 @@ C = TypeVar("C", bound=Callable[..., Any])
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What policies, nodes, experiments and jobs may be called: names are parts of ids and of folders."""
 
+OWN = (
+    "one of your own is known when its file is loaded: --policy-file FILE on the command line, load_policies in Python"
+)
+
 
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
-    entry-point group in which packages offer theirs."""
+    entry-point group in which packages offer theirs, `methods` are those that every part must have."""
 
-    def __init__(self, kind: str, group: str) -> None:
+    def __init__(self, kind: str, group: str, methods: Sequence[str] = ()) -> None:
         self.kind = kind
         self.group = group
+        self.methods = methods
         self._factories: dict[str, Callable[..., P]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios.
 
-        Raises TypeError and ValueError for what is no name, and for that of a policy which another module registered.
+        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered, and
+        for a class without one of the methods.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"@register(NAME) takes a name, such as @register('mine'), not {name!r}")
-        if not re.fullmatch(NAME, name):
-            raise ValueError(f"@register({name!r}): a {self.kind}'s name is of letters, digits and . _ - after one")
+        check_name(name, self.kind)
 
         def add(factory: C) -> C:
             if not callable(factory):
@@ -46,6 +49,8 @@ class Registry(Generic[P]):
             before = self._factories.get(name, factory)
             if before.__module__ != factory.__module__:
                 raise ValueError(f"{before.__module__} has a {self.kind} {name!r} already: choose another name")
+            if isinstance(factory, type) and (lacking := self._lacking(factory)):
+                raise TypeError(f"@register({name!r}) before class {factory.__name__}: {lacking}")
             self._factories[name] = factory
             return factory
 
@@ -64,15 +69,29 @@ class Registry(Generic[P]):
         factory = self.factory(name)
         self._check_options(name, factory, options)
         try:
-            return factory(**options)
+            made = factory(**options)
         except InputError:
             raise
         except (Exception, SystemExit) as error:
             if options and isinstance(error, (TypeError, ValueError)):
                 raise InputError(f"{self.kind} {name!r}: {error}") from error
             given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
-            message = f"{self.kind} {name!r} cannot be made {given}: {type(error).__name__}: {error}"
+            message = f"{self.kind} {name!r} cannot be made {given}: {type(error).__name__}{where(error)}: {error}"
             raise PolicyError(message) from error
+        if not isinstance(factory, type) and (lacking := self._lacking(made)):
+            raise PolicyError(f"{self.kind} {name!r} is made as {made!r}: {lacking}")
+        return made
+
+    def _lacking(self, part: object) -> str | None:
+        """Which of the methods a class, or what a function made, does not have; None if it has all."""
+        for method in self.methods:
+            if not callable(getattr(part, method, None)):
+                others = [name for name in dir(part) if not name.startswith("__")]
+                close = closest(method, others)
+                hint = f"; did you mean {method!r} by {close!r}?" if close else ""
+                one = f"an {self.kind}" if self.kind[0] in "aeiou" else f"a {self.kind}"
+                return f"{one} has a method {method!r}, and there is none{hint}"
+        return None
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
         parameters = _parameters(factory)
@@ -94,13 +113,21 @@ class Registry(Generic[P]):
                 self._factories[name] = point.load()
         if name not in self._factories:
             known = self.names()
-            own = "" if closest(name, known) else " (one of your own needs its file, such as --policy-file)"
+            own = "" if closest(name, known) else f" ({OWN})"
             raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
         return self._factories[name]
 
     def summary(self, name: str) -> str:
         """The first line of the policy's docstring."""
         return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
+
+
+def check_name(name: object, kind: str) -> None:
+    """Raise TypeError or ValueError for what no part of that kind may be called."""
+    if not isinstance(name, str):
+        raise TypeError(f"@register(NAME) takes a name, such as @register('mine'), not {name!r}")
+    if not re.fullmatch(NAME, name):
+        raise ValueError(f"@register({name!r}): a {kind}'s name is of letters, digits and . _ - after one")
 
 
 @cache  # as slow as a small simulation
@@ -133,14 +160,15 @@ def load_file(path: Path | str, what: str = "policy") -> None:
 
     Raises InputError if the file is missing or raises.
     """
-    path = Path(path)
+    path = path_of(path, f"the file of a {what}")
     name = f"hetsched_{what}_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise InputError(f"{path}: not a Python file with a {what}")
+        expected = f"expected a Python file with a {what}, such as mine.py"
+        raise InputError(f"{path}: {'no such file' if not path.exists() else 'not a Python file'}: {expected}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error

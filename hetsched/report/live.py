@@ -35,7 +35,7 @@ from hetsched.core.trial import Segment, Trial, status_of
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
 
 DRAWINGS_PER_S = 2
@@ -218,10 +218,11 @@ class LiveView:
         if standing is None:
             return f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s"
         completed = sum(trial.completed is not None for trial in standing.trials)
-        exploits = sum(trial.exploits for trial in standing.trials)
+        exploits = counted(sum(trial.exploits for trial in standing.trials), "exploit")
+        trials, segments = counted(len(standing.trials), "trial"), counted(len(standing.running), "segment")
         return (
-            f"{self._what}: {self._progress(standing)}; {completed} of {len(standing.trials)} trials completed, "
-            f"{len(standing.running)} segments running, {exploits} exploits, best accuracy {_best(standing.trials)}"
+            f"{self._what}: {self._progress(standing)}; {completed} of {trials} completed, "
+            f"{segments} running, {exploits}, best accuracy {_best(standing.trials)}"
         )
 
     def drawing(self) -> RenderableType:
@@ -280,7 +281,7 @@ def _news(state: State, event: Event) -> str | None:
         case SegmentLost(trial=trial, worker=worker, reason=reason):
             return f"{trial} lost its segment on {worker}: {reason}"
         case CheckpointLost(trial=trial, iterations=iterations, reason=reason):
-            return f"{trial} is back at {iterations} iterations: {reason}"
+            return f"{trial} is back at {counted(iterations, 'iteration')}: {reason}"
         case WorkerLeft(worker=worker, reason=reason):
             return f"{worker} left: {reason}"
         case WorkerJoined(worker=joined) if event.time:
@@ -312,7 +313,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
             str(trial.exploits),
         )
     more = len(standing.trials) - len(shown)
-    return [table, Text(f"and {more} trials more")] if more else [table]
+    return [table, Text(f"and {counted(more, 'trial')} more")] if more else [table]
 
 
 def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableType]:
@@ -334,4 +335,4 @@ def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableTyp
         doing = worker.away or (segment.trial if segment else "idle")
         table.add_row(name, doing, str(worker.segments), f"{utilisation([busy_s], [present_s]):.0%}")
     more = len(standing.workers) - rows
-    return [table, Text(f"and {more} workers more")] if more > 0 else [table]
+    return [table, Text(f"and {counted(more, 'worker')} more")] if more > 0 else [table]

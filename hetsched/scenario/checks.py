@@ -4,15 +4,19 @@ from collections import Counter
 from pathlib import Path
 
 from hetsched import allocation, scheduling
-from hetsched.domain.cluster import Worker
+from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialKind
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 
 
 def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
     """`fusion+hrfs` -> Strategy. Raises InputError with the nearest right spelling."""
+    if "," in text:
+        each = "each is ALLOCATION+SCHEDULING: uniform+fifo fusion+hrfs"
+        raise InputError(f"{where}: {text!r}: separate strategies by spaces, not by commas; {each}")
     allocation_name, plus, scheduling_name = text.partition("+")
     if not plus:
         raise InputError(f"{where}: {text!r}: a strategy is ALLOCATION+SCHEDULING, such as fusion+hrfs")
@@ -54,7 +58,7 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
             # A gang does not run on types without an entry, which is how profiles say that it does not fit into their
             # memory (Gavel's ResNet-50 at batch 128 on K80s): see StateView.usable. It must run somewhere.
             if missing and (experiment.gang == 1 or missing == gangs):
-                raise InputError(_missing_entry(setup, kind, experiment.id, str(missing[0])))
+                raise InputError(_missing_entry(setup, kind, experiment.id, missing[0]))
     return workers
 
 
@@ -66,21 +70,12 @@ def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
         raise InputError(f"{path}: {error}") from error
 
 
-def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, worker: str) -> str:
-    rows = setup.times.rows
-    key = f"workload.experiments.{experiment}"
-    for word, known, field in (
-        (kind.model, {row.model for row in rows}, "model"),
-        (kind.dataset, {row.dataset for row in rows if row.model == kind.model}, "dataset"),
-    ):
-        if word not in known:
-            return f"{key}.{field}: the profile has no entry for {word!r}: {nearest(word, known)}"
-    known = {
-        str(row.worker_type) + f" at batch {row.batch_size}"
-        for row in rows
-        if (row.model, row.dataset) == (kind.model, kind.dataset)
-    }
-    return (
-        f"{key}: the profile has no entry for {kind} on a worker of {worker}; measured: "
-        f"{', '.join(sorted(known))}. Measure it with 'hetsched profile', or set profile.extrapolate = true"
-    )
+def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, worker: WorkerType) -> str:
+    key, why = f"workload.experiments.{experiment}", why_missing(setup.times, kind, worker)
+    rows = [row for row in setup.times.rows if row.model == kind.model]
+    of_kind = [row for row in rows if row.dataset == kind.dataset]
+    if not of_kind:
+        return f"{key}.{'dataset' if rows else 'model'}: {why}"
+    there = sorted(f"{row.worker_type} at batch {row.batch_size}" for row in of_kind if row.device == worker.device)
+    measured = f"; measured: {', '.join(there)}" if there else ""
+    return f"{key}: the profile has no entry for {kind} on a worker of {worker}{measured}: {why}"

@@ -18,11 +18,12 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from hetsched.domain.cluster import DeviceType, WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Experiment, ExperimentId, TrialKind
-from hetsched.errors import InputError
+from hetsched.errors import InputError, ordinal
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.job_traces import MOST_ITERATIONS, dataset_of, datasets_by_model
 
@@ -126,8 +127,9 @@ def _kinds(dealing: Dealing, times: StepTimes) -> dict[Category, list[TrialKind]
     """What is dealt to the jobs of each category."""
     datasets = datasets_by_model(times)
     kinds: dict[Category, list[TrialKind]] = {category: [] for category in GPU_HOURS}
-    for number, model in enumerate(dealing.models):
-        dataset = dataset_of(model.model, model.dataset, datasets, f"workload.trace_models.models.{number}")
+    for number, model in enumerate(dealing.models, start=1):
+        place = f"workload.trace_models.models (the {ordinal(number)} of them)"
+        dataset = dataset_of(model.model, model.dataset, datasets, place)
         for category in GPU_HOURS if model.category is None else (model.category,):
             kinds[category].append(TrialKind(model.model, dataset, model.batch_size))
     return kinds
@@ -141,12 +143,14 @@ def _deal(
         raise InputError(f"{job.line}: no model in workload.trace_models is for jobs of the category {job.category!r}")
     kind = fitting[stream(dealing.seed, "trace-models", job.id).integers(len(fitting))]
     gang, seconds = (job.gpus, job.seconds) if dealing.gangs else (1, job.seconds * job.gpus)
-    step_s = times.seconds_per_iteration(kind, WorkerType(dealing.device, 0, float(gang)))
+    worker = WorkerType(dealing.device, 0, float(gang))
+    step_s = times.seconds_per_iteration(kind, worker)
     if step_s is None:
         hint = " (or set gangs = false)" if gang > 1 else ""
         raise InputError(
             f"{job.line}: the profile has no step time of {kind} on {gang} x {dealing.device}, by which the job's "
-            f"{seconds:g} s become iterations: choose another device or model for workload.trace_models{hint}"
+            f"{seconds:g} s become iterations: choose another device or model for workload.trace_models{hint}: "
+            f"{why_missing(times, kind, worker)}"
         )
     iterations = max(1, round(seconds / step_s))
     if iterations > MOST_ITERATIONS:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from hetsched.errors import InputError, nearest
+from hetsched.scenario.explaining import in_words
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -36,7 +37,8 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
     except ValidationError as error:
         first = error.errors()[0]
         column = ".".join(str(part) for part in first["loc"]) or "columns"
-        raise InputError(f"{path}:{reader.line_num}: {column}: {first['msg']}") from error
+        given = f", got {first['input']!r}" if isinstance(first["input"], str) else ""
+        raise InputError(f"{path}:{reader.line_num}: {column}: {in_words(first)}{given}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have

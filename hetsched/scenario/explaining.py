@@ -1,31 +1,62 @@
-"""What is wrong with the tables of a scenario, in words."""
+"""What is wrong with the tables of a scenario, and with the lines of a CSV file, in words."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from hetsched.errors import nearest
+from hetsched.domain.registry import NAME
+from hetsched.errors import nearest, ordinal
+
+PATTERNS = {NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first"}
+"""What patterns ask for, in words."""
 
 
-def explain(root: type[BaseModel], detail: ErrorDetails) -> str:
-    """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key."""
+def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
+    """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key. `tables` are
+    those that were checked: a place in a list is told by its name there and counted from 1."""
     loc = [part for part in detail["loc"] if not str(part).startswith(("constrained-", "list["))]  # arms of a union
     *parents, last = loc or [""]
-    key = ".".join(str(part) for part in loc)
+    key = ".".join(part for part in loc if isinstance(part, str))
     if not key:  # found by a check of the whole scenario, which names the key itself
-        return detail["msg"].removeprefix("Value error, ")
+        return in_words(detail)
+    places = _places(loc, tables)
+    where = f"{key} ({'; '.join(places)})" if places else key
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
-    message = detail["msg"].removeprefix("Value error, ")
+        return f"{where}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
     if detail["type"] == "missing":
-        return f"{key}: missing: {message.lower()}"
-    given = detail["input"]
+        return f"{where}: missing: {in_words(detail).lower()}"
+    given, message = detail["input"], in_words(detail)
     shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+    return f"{where}: {message[0].lower()}{message[1:]}{shown}"
 
 
-def _keys_at(root: type[BaseModel], parents: list[int | str]) -> list[str]:
+def in_words(detail: ErrorDetails) -> str:
+    """What is wrong, without the key."""
+    if detail["type"] == "string_pattern_mismatch":
+        return PATTERNS.get(detail["ctx"]["pattern"], detail["msg"])
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _places(loc: Sequence[int | str], tables: object) -> list[str]:
+    """For every list on the way: which of its elements, such as "'box', the 2nd of [[cluster.nodes]]"."""
+    places: list[str] = []
+    keys: list[str] = []
+    here: Any = tables
+    for part in loc:
+        if isinstance(part, int):
+            here = here[part] if isinstance(here, Sequence) and part < len(here) else None
+            names = [repr(here["name"])] if isinstance(here, Mapping) and isinstance(here.get("name"), str) else []
+            of = f"[[{'.'.join(keys)}]]" if isinstance(here, Mapping) else ".".join(keys)
+            places.append(", ".join([*names, f"the {ordinal(part + 1)} of {of}"]))
+        else:
+            keys.append(part)
+            here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
+    return places
+
+
+def _keys_at(root: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     """The keys that the table at this place may have."""
     table = root
     for part in parents:

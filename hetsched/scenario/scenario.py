@@ -5,6 +5,7 @@ nearest right spelling.
 """
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from hetsched import allocation, scheduling
-from hetsched.allocation.fits import check_allocation
+from hetsched.allocation.fits import check_allocation, no_workers
 from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
@@ -24,7 +25,7 @@ from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError, PolicyError, nearest
+from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.profile_files import read_sources, write_profile
@@ -105,7 +106,7 @@ class Scenario(Table):
         try:
             return handler(tables)
         except ValidationError as error:
-            raise InputError("\n".join(explain(cls, detail) for detail in error.errors())) from error
+            raise InputError("\n".join(explain(cls, detail, tables) for detail in error.errors())) from error
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -210,12 +211,15 @@ class Setup(Problem, frozen=True, kw_only=True):
             return list(self.frozen_workers[strategy.allocation])
         policy = self.scenario.allocation_policy(strategy)
         try:
-            workers = list(policy.workers(self.cluster, self.workload, self.times))
+            returned = policy.workers(self.cluster, self.workload, self.times)
+            workers = list(returned) if isinstance(returned, Iterable) else None
         except InputError:
             raise
         except (Exception, SystemExit) as error:
             name = f"allocation policy {strategy.allocation!r}"
-            raise PolicyError(f"{name} raised {type(error).__name__}: {error}") from error
+            raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
+        if workers is None:
+            raise PolicyError(f"allocation policy {strategy.allocation!r}: {no_workers(returned)}")
         check_allocation(strategy.allocation, self.cluster, workers)
         return workers
 
@@ -253,5 +257,10 @@ class Setup(Problem, frozen=True, kw_only=True):
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
-    """At the door of a study: the scenario, read if it was not yet."""
-    return scenario.resolve() if isinstance(scenario, Scenario) else scenario
+    """At the door of a study: the scenario, read if it was not yet. Raises InputError for what is none."""
+    if isinstance(scenario, Setup):
+        return scenario
+    if isinstance(scenario, Scenario):
+        return scenario.resolve()
+    hint = f": load_scenario({str(scenario)!r}) reads one" if isinstance(scenario, (str, PathLike)) else ""
+    raise InputError(f"scenario: expected a Scenario, found {scenario!r}{hint}")

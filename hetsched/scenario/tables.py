@@ -26,6 +26,15 @@ Name = Annotated[str, Field(pattern=NAME)]
 class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Raises TypeError, but for what is private: a scenario does not change."""
+        if not name.startswith("_"):
+            raise TypeError(
+                f"{type(self).__name__}.{name} = {value!r}: a scenario does not change; make another, such as "
+                "Scenario(**scenario.model_dump() | {'seeds': 20})"
+            )
+        super().__setattr__(name, value)
+
 
 class ProfileTable(Table):
     """Where step times come from: shipped profiles by name, or CSV files relative to the scenario."""

@@ -8,7 +8,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.registry import Registry
 
-policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling")
+policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling", ["dispatch"])
 register = policies.register
 
 for module in walk_packages(__path__, f"{__name__}."):  # importing a policy's file registers it

@@ -1,10 +1,12 @@
-"""What a study is asked for: strategies and seeds, checked."""
+"""What a study is asked for: strategies, seeds and files of policies, checked."""
 
 from collections.abc import Iterable
 from operator import index
+from os import PathLike
+from pathlib import Path
 
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 
@@ -17,29 +19,55 @@ Seeds = int | Iterable[int]
 
 def chosen_strategy(given: str | Strategy) -> Strategy:
     """Raises InputError, with the nearest right spelling, for what is no strategy."""
-    return parse_strategy(str(given), "strategy")
+    return _strategy(given, "strategy", "one strategy")
 
 
 def chosen_strategies(setup: Setup, given: Strategies | None) -> list[Strategy]:
     """The given strategies, else the scenario's, each once. Raises InputError for what is no strategy."""
     if isinstance(given, (str, Strategy)):
         given = [given]
-    names = setup.scenario.strategies if given is None else [str(strategy) for strategy in given]
+    wanted = setup.scenario.strategies if given is None else given
+    names = list(wanted) if isinstance(wanted, Iterable) else []
     if not names:
-        raise InputError("strategies: expected at least one, such as 'fusion+hrfs'")
-    return [parse_strategy(name, "strategies") for name in dict.fromkeys(names)]
+        raise InputError(f"strategies: expected at least one, such as ['fusion+hrfs'], found {given!r}")
+    return list(dict.fromkeys(_strategy(name, "strategies", "strategies") for name in names))
+
+
+def _strategy(given: object, argument: str, expected: str) -> Strategy:
+    if not isinstance(given, (str, Strategy)):
+        raise InputError(f"{argument}: expected {expected}, such as 'fusion+hrfs', found {given!r}")
+    return parse_strategy(str(given), argument)
+
+
+def chosen_files(given: Iterable[Path | str] | Path | str, *, there: bool = False) -> list[Path]:
+    """The files of policies. Raises InputError for what is none, and if they must be `there` for one that is not."""
+    files = [given] if isinstance(given, (str, PathLike)) else given
+    if not isinstance(files, Iterable):
+        raise InputError(f"policy_files: expected a list of paths, found {given!r}")
+    paths = [path_of(file, "policy_files") for file in files]
+    for path in paths:
+        if there and not path.is_file():
+            raise InputError(f"policy_files: {path}: no such file")
+    return paths
 
 
 def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:
     """Raises InputError for what are no seeds."""
     try:
-        seeds = [index(seed) for seed in given] if isinstance(given, Iterable) else _so_many(setup, index(given))
+        seeds = [_whole(seed) for seed in given] if isinstance(given, Iterable) else _so_many(setup, _whole(given))
     except TypeError:
         seeds = []
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         expected = "how many (at least 1), or a list of different whole numbers of at least 0"
         raise InputError(f"seeds: expected {expected}, got {given!r}")
     return seeds
+
+
+def _whole(number: int) -> int:
+    """Raises TypeError for what is no whole number: True is none here."""
+    if isinstance(number, bool):
+        raise TypeError
+    return index(number)
 
 
 def _so_many(setup: Setup, count: int) -> list[int]:

@@ -13,7 +13,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import comparison
-from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
+from hetsched.studies.chosen import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.fan_out import fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
@@ -88,7 +88,7 @@ def compare(
     baseline, *_ = chosen = _with_baseline(setup, strategies)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
-    with fan_out(setup, jobs and min(jobs, at_most), list(map(Path, policy_files)), ray_address) as simulating:
+    with fan_out(setup, jobs and min(jobs, at_most), chosen_files(policy_files, there=True), ray_address) as simulating:
         home = ResultsFolder(folder, setup)
 
         def run_seeds(these: Sequence[int]) -> Runs:
@@ -105,13 +105,16 @@ def compare(
 
 def _check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
-        if count is not None and count < 1:
-            raise InputError(f"{name}: expected at least 1, got {count}")
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if count is not None and not (whole and count >= 1):
+            raise InputError(f"{name}: expected a whole number from 1, got {count!r}")
 
 
 def _with_baseline(setup: Setup, strategies: Strategies | None) -> list[Strategy]:
     """The baseline and the other strategies, each once. Raises InputError for a strategy that cannot be simulated."""
-    baseline = parse_strategy(setup.scenario.baseline or setup.scenario.strategies[0], "baseline")
+    scenario = setup.scenario
+    key, name = ("strategies", scenario.strategies[0]) if scenario.baseline is None else ("baseline", scenario.baseline)
+    baseline = parse_strategy(name, key)
     chosen = list(dict.fromkeys([baseline, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import finalize
 
 from hetsched.analysis.metrics import Metrics
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.policy_error import write_json
 from hetsched.version import __version__
@@ -26,7 +26,9 @@ class ResultsFolder:
     """
 
     def __init__(self, path: Path | str | None, setup: Setup) -> None:
-        self.path = new_folder(Path(path), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
+        self.path = (
+            new_folder(path_of(path, "folder"), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
+        )
         if path is None:
             finalize(self, rmtree, self.path, ignore_errors=True)
             setup.save(self.path)

@@ -13,7 +13,8 @@ POLICY_ERROR_NAME = "policy-error.json"
 
 
 def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError) -> None:
-    """`policy-error.json`: the error, what the policy could choose from, and the whole state as it saw it."""
+    """`policy-error.json`: the error, what the policy could choose from, and the whole state as it saw it. The error
+    gets a note that says where the file is."""
     state = dispatcher.state
     document = {
         "policy": dispatcher.policy_name,
@@ -28,6 +29,7 @@ def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError)
         "state": state.snapshot(),
     }
     write_json(folder / POLICY_ERROR_NAME, document)
+    error.add_note(f"what the policy saw: {folder / POLICY_ERROR_NAME}")
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import Scenario, Setup
@@ -16,7 +16,7 @@ def load_scenario(path: Path | str, address: str | None = None) -> Scenario:
     `cluster = "discover"` asks the Ray cluster at `address` for its nodes; the default is the scenario's
     `real.address`. Raises InputError, a line a problem, for whatever is wrong in it.
     """
-    return load_real_setup(scenario_file(Path(path)), address).scenario
+    return load_real_setup(scenario_file(path_of(path, "path")), address).scenario
 
 
 def load_real_setup(path: Path, address: str | None = None) -> Setup:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
@@ -39,7 +39,7 @@ def replay(run: Path | str) -> ReplayResult:
 
     Raises InputError for a folder that has no log or no scenario, and for a log that is damaged.
     """
-    run = Path(run)
+    run = path_of(run, "run")
     log = run / LOG_NAME
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")

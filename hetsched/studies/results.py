@@ -12,7 +12,7 @@ import msgspec
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
@@ -110,7 +110,7 @@ def load_results(folder: Path | str) -> LoadedResults:
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     logs = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")

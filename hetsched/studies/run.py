@@ -11,10 +11,10 @@ from hetsched.analysis.step_times import WorkerSteps, worker_steps
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.chosen import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -43,7 +43,7 @@ def run(
     """
     setup = resolved(scenario)
     setup, chosen = for_real(setup), chosen_strategy(strategy)
-    files = [str(Path(path).resolve()) for path in policy_files]
+    files = [str(path.resolve()) for path in chosen_files(policy_files)]
     plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)
     setup.workers(chosen)
     home = ResultsFolder(folder or default_folder("run", setup), setup)
@@ -70,10 +70,10 @@ def resume(
     `read` reads the folder's scenario. `policy_files` take the place of those that the run was begun with. `complete`
     is told the folder of every run that has nothing left to do. Raises as `run` does.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     plan = load_plan(folder)
     if policy_files:
-        plan = replace(plan, policy_files=[str(Path(path).resolve()) for path in policy_files])
+        plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
     setup = for_real(read(folder / SCENARIO_NAME))
     try:
         chosen = parse_strategy(plan.strategy)

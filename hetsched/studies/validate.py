@@ -9,6 +9,7 @@ from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.log import read_log
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
+from hetsched.errors import path_of
 from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
@@ -92,9 +93,10 @@ def validate(
     runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
     does.
     """
-    setup = for_real(resolved(scenario))
-    chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
-    given = None if profile is None else Path(profile)
+    setup = resolved(scenario)
+    setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
+    listed = chosen_seeds(setup, seeds)
+    given = None if profile is None else path_of(profile, "profile")
     if given is not None:
         setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
     setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones

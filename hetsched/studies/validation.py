@@ -16,6 +16,7 @@ from hetsched.core.events import Event, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
@@ -202,9 +203,10 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
                 if (profiled := setup.times.seconds_per_iteration(row.kind, worker)) is not None
             ]
             if wanted is None or not slower:
+                why = "measure it with 'hetsched profile'" if wanted else why_missing(setup.times, kind, worker)
                 raise InputError(
-                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help; measure "
-                    "it with 'hetsched profile' and give the file as --profile"
+                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help: {why}; "
+                    "a profile that was measured here is given as --profile"
                 )
             seconds = wanted * fmean(slower)
             provenance = f"{seen[0].provenance}; the step time by the scenario's profile"

@@ -1,15 +1,15 @@
 """What every allocation policy must keep to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 
 from hetsched import allocation
-from hetsched.allocation.fits import check_allocation
+from hetsched.allocation.fits import check_allocation, no_workers
 from hetsched.allocation.policy import AllocationPolicy
 from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
-from hetsched.errors import InputError, PolicyError
+from hetsched.errors import InputError, PolicyError, where
 from hetsched.testing.course import LIMIT_S
 from hetsched.testing.limit import time_limit
 from hetsched.testing.situations import SAME_NAMES, Names, Situation
@@ -33,11 +33,14 @@ class Answer:
         before = _as_text(cluster, workload, times)
         try:
             with time_limit(LIMIT_S):
-                self.workers = list(policy.workers(cluster, workload, times))
+                returned = policy.workers(cluster, workload, times)
+                if not isinstance(returned, Iterable):
+                    raise TypeError(no_workers(returned))
+                self.workers = list(returned)
         except (InputError, PolicyError) as error:
             self.refused = str(error)
         except (Exception, SystemExit) as error:
-            self.raised = f"it raised {type(error).__name__}: {error}"
+            self.raised = f"it raised {type(error).__name__}{where(error)}: {error}"
         self.changed = _as_text(cluster, workload, times) != before
 
     def __str__(self) -> str:

@@ -1,12 +1,12 @@
 """Puts a scheduling policy through a situation and writes down what it did, and what it did to its inputs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from hetsched.core.decisions import Decision, SchedulingPolicy, SetUp
+from hetsched.core.decisions import Decision, SchedulingPolicy, SetUp, no_decisions
 from hetsched.core.events import Event
 from hetsched.core.state import State
 from hetsched.core.view import StateView
@@ -106,7 +106,10 @@ class Limited:
 
     def dispatch(self, view: StateView) -> Iterator[Decision]:
         with time_limit(LIMIT_S):
-            yield from self._policy.dispatch(view)
+            decisions = self._policy.dispatch(view)
+            if not isinstance(decisions, Iterable):
+                raise TypeError(no_decisions(decisions))
+            yield from decisions
 
 
 class Watched:

@@ -14,7 +14,8 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
-from hetsched.testing.situations import Situation, counted
+from hetsched.errors import counted
+from hetsched.testing.situations import Situation
 
 
 class StalledError(Exception):

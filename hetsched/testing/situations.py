@@ -10,6 +10,7 @@ from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, Range, TrialId
+from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
 """How many times as long as ResNet-18's an iteration of the model takes, in every situation."""
@@ -155,14 +156,6 @@ class Situation(Struct, frozen=True):
             return f"{worker} joins at {absence.end} s"
         back = "for good" if absence.end is None else f"and comes back at {absence.end} s"
         return f"{worker} leaves at {absence.start} s {back}"
-
-
-def counted(number: int, noun: str) -> str:
-    """
-    >>> counted(1, "trial"), counted(2, "trial")
-    ('1 trial', '2 trials')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class Names(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NewType
 import numpy as np
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted
 
 NODE_LABEL = "hetsched-node"
 """The label by which a Ray node says which node of the scenario it is."""
@@ -131,7 +131,8 @@ def _needed(cluster: ClusterSpec, found: Mapping[NodeId, RayNodeId]) -> dict[Ray
 
 def _lack(node: Node, cluster: ClusterSpec, ray_nodes: list[RayNode]) -> str:
     """Why the node has no Ray node."""
-    needs = f"{node.id!r} needs {node.cores} CPUs" + (f" and {node.gpus} {node.gpu_type} GPUs" if node.gpus else "")
+    needs = f"{node.id!r} needs {counted(node.cores, 'CPU')}"
+    needs += f" and {counted(node.gpus, f'{node.gpu_type} GPU')}" if node.gpus else ""
     for ray_node in ray_nodes:
         if ray_node.label == node.id:
             return f"{needs}, its Ray node {ray_node} has too few"

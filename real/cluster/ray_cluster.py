@@ -14,7 +14,8 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
-from hetsched.errors import HetschedError, InputError
+from hetsched.domain.optional import importing
+from hetsched.errors import HetschedError, InputError, counted
 from real import ray_internals
 from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
@@ -179,15 +180,17 @@ def _check_gpus(cluster: ClusterSpec) -> int:
     """How many GPUs this machine has. Raises InputError if nodes that are not paced need more."""
     if not any(node.gpus for node in cluster):
         return 0
-    from torch.cuda import device_count  # seconds to import, so only where it matters
+    with importing("a node with GPUs on this machine needs", extra="real"):
+        from torch.cuda import device_count  # seconds to import, so only where it matters
 
     available = free = int(device_count())
     for node in cluster:
         if node.gpus and node.pace is None:
             if node.gpus > free:
+                needed = counted(node.gpus, f"{node.gpu_type} GPU")
                 raise InputError(
-                    f"cluster.nodes: {node.id!r} needs {node.gpus} {node.gpu_type} GPUs and this machine has {free} to "
-                    "give: set pace = true on it to imitate its speed, or run on a cluster that has them (--address)"
+                    f"cluster.nodes: {node.id!r} needs {needed} and this machine has {free} to give: set "
+                    "pace = true on it to imitate its speed, or run on a cluster that has them (--address)"
                 )
             free -= node.gpus
     return available

@@ -19,9 +19,10 @@ import msgspec
 from msgspec.structs import replace
 
 from hetsched.cores import available_cores
+from hetsched.domain.optional import importing
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, counted
 from real.measuring.one_point import Measured, Point, command, environment
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
@@ -76,8 +77,9 @@ def measure(
 
 def _check_names(datasets: Mapping[str, str], device: str) -> None:
     """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
-    from real.training.data import classes  # here, as it takes seconds: these import torch
-    from real.training.models import constructor
+    with importing("profiling needs", extra="real"):
+        from real.training.data import classes  # here, as it takes seconds: these import torch
+        from real.training.models import constructor
 
     for model, dataset in datasets.items():
         constructor(model)
@@ -95,7 +97,7 @@ def _check_counts(*, cores: Sequence[int], **others: Sequence[int]) -> None:
         if not values or min(values) < 1:
             raise ValueError(f"{name} is {list(values)}: expected whole numbers of at least 1")
     if max(cores) > (offered := len(available_cores())):
-        raise ValueError(f"{max(cores)} cores were asked for, but this machine offers {offered}; ask for fewer")
+        raise ValueError(f"--cores {max(cores)}: this machine offers {counted(offered, 'core')}; ask for fewer")
 
 
 def _point(
@@ -217,6 +219,6 @@ def _measured_apart(point: Point) -> Measured:
             why = "it was killed; is the memory enough for this batch size?"
         raise ProfileError(
             f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
-            f"{len(point.cores)} cores: the measuring process ended with status {process.returncode}: {why}"
+            f"{counted(len(point.cores), 'core')}: the measuring process ended with status {process.returncode}: {why}"
         )
     return msgspec.json.decode(process.stdout.splitlines()[-1], type=Measured)

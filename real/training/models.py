@@ -11,7 +11,7 @@ from typing import TypeVar
 from torch import nn
 from torchvision.models import VisionTransformer, resnet18, resnet50
 
-from hetsched.domain.registry import load_file
+from hetsched.domain.registry import check_name, load_file
 from hetsched.errors import nearest
 
 C = TypeVar("C", bound=Callable[[int], nn.Module])
@@ -21,9 +21,13 @@ MODELS: dict[str, Callable[[int], nn.Module]] = {}
 
 
 def register(name: str) -> Callable[[C], C]:
-    """Make what follows the model of that name: `@register("my-net")` before a function or a class."""
+    """Make what follows the model of that name: `@register("my-net")` before a function or a class. Raises TypeError or
+    ValueError for what is no name, and for what cannot be called."""
+    check_name(name, "model")
 
     def add(constructor: C) -> C:
+        if not callable(constructor):
+            raise TypeError(f"@register({name!r}) goes before a function or a class, not {constructor!r}")
         MODELS[name] = constructor
         return constructor
 

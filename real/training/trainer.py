@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hetsched.domain.cluster import Worker
+from hetsched.domain.optional import importing
 from hetsched.domain.registry import Registry, load_file
 from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
@@ -93,7 +94,9 @@ class Trainer(Protocol):
         """Write a snapshot to a file as `save` would have. Other threads may train meanwhile."""
 
 
-trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers")
+METHODS = ("reset", "configure", "train", "evaluate", "snapshot", "take_up", "save", "load", "write")
+
+trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS)
 """Trainers of one's own by the name of the model that each trains. What is registered is called as `make` is."""
 
 
@@ -118,8 +121,9 @@ def check(experiment: Experiment, model_file: Path | None) -> None:
     _load(model_file)
     if experiment.model in trainers.names():
         return
-    from real.training.data import DATASETS  # torch, which takes seconds
-    from real.training.models import MODELS
+    with importing(f"training {experiment.model!r} needs", extra="real"):
+        from real.training.data import DATASETS  # torch, which takes seconds
+        from real.training.models import MODELS
 
     models = [*MODELS, *trainers.names()]
     for field, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):

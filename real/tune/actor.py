@@ -2,6 +2,7 @@
 
 import logging
 import os
+from numbers import Real
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,7 @@ from ray.exceptions import RayError
 from hetsched.cores import available_cores
 from hetsched.domain.cluster import Worker
 from hetsched.domain.workload import Place, TrialId
-from hetsched.errors import InputError
+from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
 from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
@@ -63,7 +64,8 @@ class SegmentTrainable(tune.Trainable):
         try:
             self._trainer = make(self._plan.settings, self._plan.worker, threads)
         except ValueError as error:
-            self._obstacle = InputError(str(error))
+            refused = f"the trainer of {self._plan.settings.model!r} refused its settings{where(error)}"
+            self._obstacle = InputError(f"{refused}: {error}")
         except Exception as error:  # raised by the first step: of an actor that does not start, Ray keeps only a text
             self._obstacle = error
 
@@ -76,6 +78,15 @@ class SegmentTrainable(tune.Trainable):
         self._assignment = assignment
 
     def step(self) -> dict[str, Any]:
+        """One segment. What a trainer of a user's raises has a note that says where."""
+        try:
+            return self._segment()
+        except Exception as error:
+            if place := where(error):
+                error.add_note(place)
+            raise
+
+    def _segment(self) -> dict[str, Any]:
         """Restore if need be, train, evaluate, save; the result says how many seconds each took, and the hand-over of
         the state before this segment."""
         work, self._assignment = self._assignment, None
@@ -89,7 +100,7 @@ class SegmentTrainable(tune.Trainable):
         pace_s = None if self._plan.pace_s is None else self._plan.pace_s[work.batch_size]
         trainer.train(work.iterations, pace_s, work.batch_size)
         trained = perf_counter()
-        accuracy = trainer.evaluate()
+        accuracy = self._checked(trainer.evaluate())
         evaluated = perf_counter()
         self._keep(trainer, work.save)
         self._held = (work.trial, work.save)
@@ -109,6 +120,13 @@ class SegmentTrainable(tune.Trainable):
             "hyperparameters": dict(work.hyperparameters),
             "timesteps_total": work.total,  # where Tune's loggers put the result
         }
+
+    def _checked(self, score: object) -> float:
+        """Raises InputError, which ends the run, for what is no score: another attempt would come to the same."""
+        if isinstance(score, Real) and 0 <= float(score) <= 1:
+            return float(score)
+        model = self._plan.settings.model
+        raise InputError(f"the trainer of {model!r}: evaluate returned {score!r}, expected a score from 0 to 1")
 
     def _made(self) -> Trainer:
         """The trainer. Raises what kept it from being made."""

@@ -16,7 +16,7 @@ from hetsched.core.trial import Segment
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import Place, TrialId
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, counted
 from real.cluster.nodes import Nodes
 from real.tune.attendance import Attendance
 from real.tune.clock import Clock
@@ -159,7 +159,7 @@ class Driver:
             return
         if not state.workers:
             reasons = "; ".join(self._nodes.absences.values())
-            raise HetschedError(f"no worker is left and {len(state.ready)} trials are not done: {reasons}")
+            raise HetschedError(f"no worker is left, with {counted(len(state.ready), 'trial')} not done: {reasons}")
         self._dispatcher.check_stalled()
 
     def _started(self, trial: TrialId, fresh: bool) -> None:

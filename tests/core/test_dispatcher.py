@@ -78,7 +78,7 @@ def test_past_the_stop_iteration_is_refused(tmp_path: Path) -> None:
         trial = state.ready_trials[0]
         return [Dispatch(trial.id, next(iter(state.idle_workers)).id, 10)]
 
-    with pytest.raises(PolicyError, match="5 iterations remain"):
+    with pytest.raises(PolicyError, match="5 of the trial remain"):
         simulate_deciding(last, tmp_path, population=1, stop_iterations=15)
 
 
@@ -170,6 +170,9 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
         def __init__(self, rate: float) -> None:
             self.rate = rate
 
+        def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+            return []
+
     scheduling.register("needy")(Needy)
     with pytest.raises(PolicyError, match="'needy' cannot be made without arguments"):
         simulate(make_scenario(), Strategy("fusion", "needy"), 0, tmp_path)
@@ -178,7 +181,7 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
 
 
 def test_leaving_everything_idle_is_reported_as_stalled(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="stalled.*all 3 workers idle while 4 trials wait"):
+    with pytest.raises(PolicyError, match="stalled.*it left 3 workers idle and 4 trials waiting, and nothing runs"):
         simulate_deciding(lambda s: [], tmp_path)
 
 

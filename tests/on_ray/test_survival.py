@@ -151,7 +151,7 @@ def test_a_trial_queued_for_a_dead_node_is_taken_back_and_without_any_node_the_r
         return bool(lost) and bool(of(seen.events, SegmentEnded, trial=lost[0].trial)) and trains_on(B)(seen)
 
     second = Once(goes_on, lambda seen: kill_node("b"))
-    message = "no worker is left and 3 trials are not done: node a died; node b died"
+    message = "no worker is left, with 3 trials not done: node a died; node b died"
     with pytest.raises(HetschedError, match=message):
         carry_out(small_scenario(stop_iterations=ENDLESS), tmp_path, in_order(first, second))
     events = list(read_log(tmp_path / LOG_NAME))
@@ -295,7 +295,7 @@ def test_a_node_on_which_everything_fails_is_set_aside_and_without_a_node_that_w
 
     aside = Once(a_is_gone, repair)
     full = Once(lambda seen: trains_on(A)(seen) and trains_on(B)(seen), fill_all)
-    message = "no worker is left and 3 trials are not done: node . was set aside: 1 .* failed there, .*; node . was set"
+    message = "no worker is left, with 3 trials not done: node . was set aside: 1 .* failed there, .*; node . was set"
     with pytest.raises(HetschedError, match=message):
         carry_out(endless, tmp_path, in_order(aside, full))
     assert full.at is not None

@@ -108,7 +108,7 @@ def test_a_users_file_adds_models(tmp_path: Path) -> None:
         assert build("linear", 7)(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
     finally:
         del MODELS["linear"]
-    with pytest.raises(InputError, match="absent.py: not a Python file with a model"):
+    with pytest.raises(InputError, match="absent.py: no such file: expected a Python file with a model"):
         load_models(tmp_path / "absent.py")
 
 

@@ -80,7 +80,7 @@ def test_a_neighbour_ends_with_the_process_that_it_is_beside() -> None:
 
 def test_more_cores_than_there_are_is_an_error() -> None:
     many = (os.cpu_count() or 1) + 1
-    with pytest.raises(ValueError, match=f"{many} cores were asked for, but this machine offers"):
+    with pytest.raises(ValueError, match=f"--cores {many}: this machine offers"):
         measure(["resnet18"], [8], [1, many])
 
 

@@ -249,7 +249,11 @@ def test_models_are_dealt_by_gpu_hours(tmp_path: Path) -> None:
             (VGG,),
             r"csv:4: the profile has no step time of vgg on cifar10, batch 32 on 2 x v100, .*gangs = fals",
         ),
-        (HELIOS, (DealtModel("vg", None, 1, None),), r"trace_models.models.0: model: .* for 'vg': did you mean 'vgg'"),
+        (
+            HELIOS,
+            (DealtModel("vg", None, 1, None),),
+            r"trace_models.models \(the 1st of them\): model: .* for 'vg': did you mean 'vgg'",
+        ),
         (HELIOS.splitlines()[0] + "\n", (), "of 0 jobs that ran on GPUs, none is left"),
         ('[{"jobid": 3}]', (), r"not a Philly job log: .*\$\[0\].jobid"),
         ("[", (), "not a Philly job log"),

@@ -346,7 +346,9 @@ def test_faults_that_leave_nothing_to_run_on_are_an_error(
 ) -> None:
     """Whether the last node is there, under notice or in repair when it is taken for good."""
     scenario = faulty({"spot": {"mean_between_s": 30.0, "notice_s": notice_s}, **others}, stop_iterations=1000)
-    with pytest.raises(HetschedError, match="no worker is left for 6 trials .*, and none will return: .faults."):
+    with pytest.raises(
+        HetschedError, match="no worker is left, with 6 trials not done, and none will return: .faults."
+    ):
         simulate(scenario, Strategy("uniform", "fifo"), seed, tmp_path)
     assert any(isinstance(event, WorkerDraining) for event in read_log(tmp_path / LOG_NAME))  # the log is not lost
 

@@ -484,7 +484,7 @@ def test_a_file_that_fails_is_status_1_says_why_and_leaves_nothing_behind(tmp_pa
     command = [sys.executable, "-m", "hetsched.cli", "policies", "check", "--examples", "5", "bad.py", "fifo"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "hetsched: 1 of 2 policies do not conform (1 checks failed)"
+    assert done.stderr.splitlines()[-1] == "hetsched: 1 of 2 policies do not conform (1 check failed)"
     assert "policy 'half-hearted' fails the check 'always ends'" in done.stdout
     assert "waiting; nothing runs to wake it up" in done.stdout
     again = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=tmp_path)
@@ -501,7 +501,7 @@ def test_wrong_input_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "empty.py").write_text("")
     for target, message in {
         str(tmp_path / "empty.py"): "registers no policy",
-        str(tmp_path / "none.py"): "not a Python file",
+        str(tmp_path / "none.py"): "no such file",
         "fifi": "did you mean 'fifo'?",
     }.items():
         assert main(["policies", "check", target]) == 2
