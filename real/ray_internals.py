@@ -144,12 +144,12 @@ class TuneInternals:
         self._controller.stop_trial(trial)
 
     def end(self) -> None:
-        """End the experiment in this step; segments that run are broken off."""
+        """End the experiment in this step, whatever becomes of its actors; segments that run are broken off."""
+        self._controller.search_alg.release()
+        self._controller.request_stop_experiment()
         for trial in self._controller.get_trials():
             if trial.status == TuneTrial.RUNNING and (actor := trial.temporary_state.ray_actor) is not None:
                 ray.kill(actor)
-        self._controller.search_alg.release()
-        self._controller.request_stop_experiment()
 
     def _keep_error(self, trial: TuneTrial, exception: Exception) -> None:
         """Tune has the scheduler look for a trial's error in a file that is a pickle."""
