@@ -16,6 +16,10 @@ class PolicyError(HetschedError):
     """A policy raised, or took a decision that the dispatcher refuses."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. What handles Ctrl-C handles it, too."""
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The right spelling that is near to `word`, None if none is."""
     return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
