@@ -27,6 +27,10 @@ class PolicyError(HetschedError):
     """A policy raised, or took a decision that the dispatcher refuses."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. What handles Ctrl-C handles it, too."""
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The right spelling that is near to `word`, whatever the case of its letters; None if none is.
 

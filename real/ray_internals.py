@@ -5,11 +5,14 @@
 
 import os
 import random
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import ray
-from ray._private import ray_constants, worker
+from ray._private import ray_constants, services, utils, worker
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune import PlacementGroupFactory
 from ray.tune.experiment import Trial as TuneTrial
@@ -31,6 +34,7 @@ class PrivateName(NamedTuple):
 
 
 _WORKER, _CONSTANTS = "ray._private.worker", "ray._private.ray_constants"
+_SERVICES, _UTILS = "ray._private.services", "ray._private.utils"
 _CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
 _MANAGER = "ray.air.execution._internal:RayActorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
@@ -41,6 +45,8 @@ PRIVATE_NAMES = (
     PrivateName(_WORKER, "_worker_logs_enabled", "keep what Ray says about dead processes out of stdout"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTER", "bind Ray to 127.0.0.1 alone"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTERS_ENV_VAR", "bind Ray's other processes to 127.0.0.1 alone"),
+    PrivateName(_SERVICES, "canonicalize_bootstrap_address", "know which cluster the address auto is of"),
+    PrivateName(_UTILS, "set_sigterm_handler", "leave SIGTERM to whoever handles it"),
     PrivateName(_CONTROLLER, "_actor_cache", "keep one idle actor per worker", set_by_init=True),
     PrivateName(_CONTROLLER, "_actor_manager", "kill the actors of a worker that left", set_by_init=True),
     PrivateName(_CONTROLLER, "_trial_to_actor", "see whether a trial has an actor", set_by_init=True),
@@ -76,6 +82,31 @@ MOST_LETTERS = 300
 def keep_stdout_clean() -> None:
     """What Ray has to say about dead processes would go to stdout. Call it after `ray.init`."""
     worker._worker_logs_enabled = False
+
+
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """While Ray starts: whoever handles SIGTERM goes on to do so. Ray's own handlers, in Python and in C++, end this
+    process on the spot; they stay where nobody else handles it."""
+    before, replaced = signal.getsignal(signal.SIGTERM), utils.set_sigterm_handler
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = replaced
+        signal.signal(signal.SIGTERM, before)
+
+
+def running_cluster() -> str:
+    """The address, as host:port, of the cluster that `ray.init(address="auto")` would join. Raises ConnectionError if
+    there is none."""
+    address = services.canonicalize_bootstrap_address("auto")
+    if address is None:
+        raise ConnectionError("RAY_ADDRESS names no running cluster")
+    return str(address)
 
 
 def bind_to_loopback(only: bool) -> None:
@@ -144,12 +175,12 @@ class TuneInternals:
         self._controller.stop_trial(trial)
 
     def end(self) -> None:
-        """End the experiment in this step; segments that run are broken off."""
+        """End the experiment in this step, whatever becomes of its actors; segments that run are broken off."""
+        self._controller.search_alg.release()
+        self._controller.request_stop_experiment()
         for trial in self._controller.get_trials():
             if trial.status == TuneTrial.RUNNING and (actor := trial.temporary_state.ray_actor) is not None:
                 ray.kill(actor)
-        self._controller.search_alg.release()
-        self._controller.request_stop_experiment()
 
     def _keep_error(self, trial: TuneTrial, exception: Exception) -> None:
         """Tune has the scheduler look for a trial's error in a file that is a pickle."""

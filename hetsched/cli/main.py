@@ -1,6 +1,6 @@
 """The command line: arguments in, exit status out. Each command has a file of its own, which is imported when needed.
 
-Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by Ctrl-C.
+Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import argparse
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.document import stdout_for_the_document
-from hetsched.errors import HetschedError, InputError, closest, nearest
+from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.scenario.packaged import scenario_file
+from hetsched.signals import TERMINATED, sigterm_as_ctrl_c
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -31,7 +32,7 @@ examples:
   hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR
   hetsched run --resume results/cifar10-quick-run-20260101-120000
 
-exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted"""
+exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 143 terminated (SIGTERM)"""
 
 COMMANDS = {
     "compare": "simulate strategies under the same seeds and compare them",
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = parsed(words)
-        with stdout_for_the_document(options.json) as emit:
+        with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
                 options.scenario = scenario_file(options.scenario)
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(error, 1)
     except MemoryError:
         return fail("out of memory: is a count or a population in the scenario larger than was meant?", 1)
+    except Terminated:
+        return fail("terminated; what was finished is in the results folder", TERMINATED)
     except KeyboardInterrupt:
         return fail("interrupted; what was finished is in the results folder", 130)
     except BrokenPipeError:  # the reader of our output is gone, such as head

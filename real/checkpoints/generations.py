@@ -1,7 +1,7 @@
 """The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from glob import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,8 @@ class Checkpoints:
         self._folder = folder
         self._generations = generations
         self._kept: dict[TrialId, tuple[Generation, ...]] = {}
+        self._references: Counter[Path] = Counter()
+        self._newest_of: Counter[Path] = Counter()
         self._copies: dict[Path, Copy] = {}
         self._unwanted: set[Path] = set()
         self._falls: Counter[TrialId] = Counter()
@@ -87,7 +89,7 @@ class Checkpoints:
             self._set(event.trial, self._kept[event.trial][:-1])
             self._falls[event.trial] += 1
         elif isinstance(event, SegmentLost):
-            wanted = tuple(f".{path.name}." for path in self._wanted())  # and still being written in the background
+            wanted = tuple(f".{path.name}." for path in self._references)  # and still being written in the background
             for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):
                 if not path.name.startswith(wanted):
                     path.unlink(missing_ok=True)
@@ -100,7 +102,7 @@ class Checkpoints:
 
     def remove_leftovers(self) -> None:
         """Delete what another driver left behind: every file that no trial refers to. Nothing may be training."""
-        self._remove_all_but(self._wanted())
+        self._remove_all_but(self._references.keys())
         self._unwanted.clear()
 
     def keep_only(self, trial: TrialId) -> None:
@@ -111,9 +113,6 @@ class Checkpoints:
         for path in self._folder.iterdir():
             if path not in wanted and path.is_file():
                 path.unlink(missing_ok=True)
-
-    def _wanted(self) -> set[Path]:
-        return {generation.path for kept in self._kept.values() for generation in kept}
 
     def _newest(self) -> dict[TrialId, Path]:
         return {trial: kept[-1].path for trial, kept in self._kept.items() if kept}
@@ -126,12 +125,27 @@ class Checkpoints:
         self._set(trial, (*self._kept.get(trial, ()), generation)[-self._generations :])
 
     def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
+        """The trial refers to these states now, and no more to those that it referred to before."""
         before = self._kept.get(trial, ())
         self._kept[trial] = generations
-        self._unwanted |= {generation.path for generation in before}
-        self._unwanted -= self._wanted()
-        newest = set(self._newest().values())
-        self._copies = {path: copy for path, copy in self._copies.items() if path in newest}
+        now, then = ([generation.path for generation in each] for each in (generations, before))
+        self._references.update(now)
+        self._newest_of.update(now[-1:])
+        self._unwanted.difference_update(now)
+        self._unwanted.update(_released(self._references, then))
+        for path in _released(self._newest_of, then[-1:]):
+            self._copies.pop(path, None)
+
+
+def _released(references: Counter[Path], paths: Iterable[Path]) -> list[Path]:
+    """Count one reference less to each of these files. Return those to which none is left."""
+    released = []
+    for path in paths:
+        references[path] -= 1
+        if not references[path]:
+            del references[path]
+            released.append(path)
+    return released
 
 
 def damage(path: Path) -> str | None:

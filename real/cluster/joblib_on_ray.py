@@ -1,8 +1,5 @@
 """The cores of a Ray cluster for the simulations of a comparison, by joblib's Ray backend."""
 
-import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,10 +9,7 @@ from ray.exceptions import RayError
 from ray.util.joblib import register_ray
 
 from hetsched.errors import HetschedError, InputError
-from real.ray_internals import keep_stdout_clean
-
-ANSWER_S = 5.0
-"""A cluster that does not answer within so many seconds is not there; Ray itself would wait for a minute."""
+from real.cluster.ray_cluster import reach
 
 
 @contextmanager
@@ -40,23 +34,6 @@ def _connect(address: str) -> None:
     if ray.is_initialized():
         raise HetschedError("Ray is in use in this process already: call ray.shutdown() first")
     try:
-        if address != "auto":
-            _check_greeting(address)
-        ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--ray {address}: no Ray cluster there: {reason}; give auto, or host:port of its head (10.0.0.1:6379)"
-        ) from error
-    keep_stdout_clean()
-
-
-def _check_greeting(address: str) -> None:
-    """Raise OSError or ValueError unless a server there speaks HTTP/2, as the head of a cluster does: its first frame
-    is SETTINGS (RFC 9113, section 3.4). Under TLS it says nothing before the client does."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError("that is no address")
-    with socket.create_connection((host, int(port)), ANSWER_S) as connection:
-        if os.environ.get("RAY_USE_TLS", "0") == "0" and connection.recv(4)[3:] != b"\x04":
-            raise ConnectionError("what answers there is something else")
+        reach(address)
+    except InputError as error:
+        raise InputError(f"--ray {address}: {error}") from error

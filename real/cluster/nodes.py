@@ -66,15 +66,13 @@ class Nodes:
     def doubt(self, node: NodeId) -> None:
         """Something on the node is out of reach, though Ray has not missed the node yet: it is not there until it has
         carried out a task."""
-        ray_node = self.there.pop(node)
-        self._leave(node, f"node {node} does not answer")
+        ray_node = self._withdraw(node, "does not answer")
         self._in_doubt.add(ray_node)
         self._probe.ask(ray_node)
 
     def set_aside(self, node: NodeId, reason: str) -> None:
         """The node is not there any more, unless it is started anew."""
-        self._aside.add(self.there.pop(node))
-        self._leave(node, f"node {node} was set aside: {reason}")
+        self._aside.add(self._withdraw(node, f"was set aside: {reason}"))
 
     @property
     def may_return(self) -> bool:
@@ -84,6 +82,15 @@ class Nodes:
         present = self._probe.present(self._standing)
         aside = {node for node, ray_node in present.items() if ray_node in self._aside}
         return any(node.id not in self.there and node.id not in aside for node in self._cluster)
+
+    def _withdraw(self, node: NodeId, reason: str) -> RayNodeId:
+        """The Ray node of this node serves no more, and so do all other nodes that stand on it. Return the Ray node."""
+        ray_node = self.there[node]
+        self._leave(node, f"node {node} {reason}")
+        for other in [other for other, where in self.there.items() if where == ray_node and other != node]:
+            self._leave(other, f"node {other} is on one Ray node with {node}; node {node} {reason}")
+        self.there = {other: where for other, where in self.there.items() if where != ray_node}
+        return ray_node
 
     def _leave(self, node: NodeId, reason: str) -> None:
         self.absences[node] = reason

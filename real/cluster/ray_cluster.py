@@ -17,6 +17,7 @@ from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.domain.optional import importing
 from hetsched.errors import HetschedError, InputError, counted
 from real import ray_internals
+from real.cluster.greeting import check_greeting
 from real.cluster.matching import NODE_LABEL, RayNodeId, alive, match, match_all
 
 logger = logging.getLogger(__name__)
@@ -89,10 +90,28 @@ def join(address: str) -> None:
         return
     _leave()
     try:
-        _init(address)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise InputError(f"real.address: cannot join the Ray cluster at {address!r}: {error}") from error
+        reach(address)
+    except InputError as error:
+        raise InputError(f"real.address {address}: {error}") from error
     _session = _Session(address, (), None)
+
+
+def reach(address: str) -> None:
+    """Be a driver of the Ray cluster at that address. Raises InputError if none answers within seconds, or it refuses:
+    the message is one line, which does not have the address."""
+    try:
+        check_greeting(address)
+    except (OSError, ValueError) as error:
+        where = "give auto, or host:port of its head (10.0.0.1:6379)"
+        raise InputError(f"no Ray cluster there: {_first_line(error)}; {where}") from error
+    try:
+        _init(address)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        raise InputError(f"cannot join the Ray cluster: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _leave() -> None:
@@ -115,7 +134,8 @@ def close() -> None:
 
 
 def _init(address: str) -> None:
-    ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
+    with ray_internals.sigterm_kept():
+        ray.init(address=address, namespace="hetsched", log_to_driver=False, logging_level=logging.ERROR)
     ray_internals.keep_stdout_clean()
 
 
@@ -136,19 +156,25 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
         "include_dashboard": False,
     }
     try:
-        local.add_node(num_cpus=0, num_gpus=0, **common)
-        first_gpu = 0
-        for node in cluster:
-            with _visible_gpus(node, first_gpu, machine_gpus):
-                local.add_node(
-                    wait=False, num_cpus=node.cores, num_gpus=node.gpus, labels={NODE_LABEL: node.id}, **common
-                )
-            first_gpu += node.gpus
-        local.wait_for_nodes(READY_S)
+        with ray_internals.sigterm_kept():
+            _add_nodes(local, cluster, machine_gpus, common)
     except Exception as error:
         local.shutdown()
         raise HetschedError(f"Ray does not start on this machine: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        local.shutdown()
+        raise
     return local
+
+
+def _add_nodes(local: Cluster, cluster: ClusterSpec, machine_gpus: int, common: dict[str, Any]) -> None:
+    local.add_node(num_cpus=0, num_gpus=0, **common)
+    first_gpu = 0
+    for node in cluster:
+        with _visible_gpus(node, first_gpu, machine_gpus):
+            local.add_node(wait=False, num_cpus=node.cores, num_gpus=node.gpus, labels={NODE_LABEL: node.id}, **common)
+        first_gpu += node.gpus
+    local.wait_for_nodes(READY_S)
 
 
 def _object_store_bytes(nodes: int) -> int:

@@ -21,10 +21,17 @@ class RayProbe:
     def __init__(self, cluster: ClusterSpec) -> None:
         self._cluster = cluster
         self._asked: dict[RayNodeId, Any] = {}
+        self._hosts: dict[RayNodeId, str] = {}
 
     def present(self, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
         """Return the nodes that Ray has now and that are as large as they should be."""
         return match(self._cluster, alive(ray.nodes()), kept)
+
+    def host(self, ray_node: RayNodeId) -> str:
+        """The address of the host that the Ray node is on. Ray knows that of dead nodes, too."""
+        if ray_node not in self._hosts:
+            self._hosts = {RayNodeId(node["NodeID"]): node["NodeManagerAddress"] for node in ray.nodes()}
+        return self._hosts[ray_node]
 
     def ask(self, ray_node: RayNodeId) -> None:
         """Send a task that runs on this Ray node only."""

@@ -4,7 +4,7 @@
     python -m real.measuring.recorder --out FILE.csv --data-dir DIR --model resnet50 --dataset cifar100 --device cuda \
         --batch-sizes 512 --iterations 1000 --recordings 64 --jobs 4
 
-What is finished is in the file at once: Ctrl-C loses the recordings that are under way, no more. The simulator's
+What is finished is in the file at once: Ctrl-C or SIGTERM loses the recordings under way, no more. The simulator's
 learning-curve models are fitted to such files, or replay them; docs/learning.md describes the columns.
 """
 
@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from functools import lru_cache, partial
 from itertools import islice
 from math import exp, log
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -26,6 +26,7 @@ from torch import cuda
 
 from hetsched.argument_types import count
 from hetsched.errors import HetschedError, InputError
+from hetsched.signals import sigterm_as_ctrl_c
 from real.training import data
 from real.training.models import constructor
 from real.training.trainer import Settings
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _check(options)
-        with options.out.open("x", newline="") as file:
+        with sigterm_as_ctrl_c(), options.out.open("x", newline="") as file:
             finished = _write(file, options)
     except (HetschedError, ValueError, OSError, RuntimeError) as error:
         print(f"real.measuring.recorder: {error}", file=sys.stderr)
@@ -131,8 +132,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _write(file: TextIO, options: argparse.Namespace) -> int:
-    """Write recordings as they are finished, and return how many there are: not all after Ctrl-C. The file of none is
-    deleted."""
+    """Write recordings as they are finished, and return how many there are: not all after Ctrl-C or SIGTERM. The file
+    of none is deleted."""
     finished = 0
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -164,7 +165,8 @@ class Finished(NamedTuple):
 
 
 def _recordings(options: argparse.Namespace) -> Iterator[Finished]:
-    """As they are finished, so many at once. After Ctrl-C or an error no other one begins."""
+    """As they are finished, so many at once. After an error no other one begins; Ctrl-C and SIGTERM break off those
+    that are under way."""
     numbers = iter(range(options.recordings))
     record_one = partial(_recording, options)
     if options.jobs == 1:
@@ -174,11 +176,16 @@ def _recordings(options: argparse.Namespace) -> Iterator[Finished]:
     # been given, it does.
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         under_way = {pool.submit(record_one, number) for number in islice(numbers, options.jobs)}
-        while under_way:
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            under_way |= {pool.submit(record_one, number) for number in islice(numbers, len(done))}
-            for each in done:
-                yield each.result()
+        try:
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                under_way |= {pool.submit(record_one, number) for number in islice(numbers, len(done))}
+                for each in done:
+                    yield each.result()
+        except KeyboardInterrupt:
+            for process in active_children():  # a signal may have come to this process alone
+                process.terminate()
+            raise
 
 
 def _recording(options: argparse.Namespace, number: int) -> Finished:

@@ -31,16 +31,16 @@ logger = logging.getLogger(__name__)
 class Plan(msgspec.Struct, frozen=True):
     """What makes an actor the worker that it stands for.
 
-    `first_core` counts the cores of the host that workers before this one have taken. `pace_s` is how many seconds an
-    iteration takes at least, by batch size; None on a worker that runs as fast as it can. `place` is where checkpoints
-    are kept (see `hetsched.scenario.tables.CheckpointsTable`).
+    `pace_s` is how many seconds an iteration takes at least, by batch size; None on a worker that runs as fast as it
+    can. `place` is where checkpoints are kept (see `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the
+    first of the worker's cores on its host (see `real.cluster.host_cores`).
     """
 
     worker: Worker
     settings: Settings
-    first_core: int
     pace_s: dict[int, float] | None
     place: Place
+    first_core: int = 0
 
 
 class SegmentTrainable(tune.Trainable):

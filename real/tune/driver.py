@@ -68,6 +68,7 @@ class Driver:
         self._times = SegmentTimes()
         self._to_start: list[Segment] = []
         self._ask_policy = True
+        self._is_ended = False
         self._attempts = 0
         self._attempt_of: dict[TrialId, int] = {}
 
@@ -94,8 +95,13 @@ class Driver:
         self.guarded(lambda: self._failed(trial, failure), None)
 
     def guarded(self, act: Callable[[], T], otherwise: T) -> T:
-        """Whatever goes wrong in an act ends the run, and nothing is done after that. The first error is kept."""
+        """Whatever goes wrong in an act ends the run, and nothing is done after that.
+
+        The first error is kept. What else goes wrong while the run ends is a warning. If the run cannot be ended, the
+        first error is raised, here and by every later act.
+        """
         if self.error is not None:
+            self._end_for(self.error)
             return otherwise
         self._clock.tick()
         try:
@@ -106,8 +112,19 @@ class Driver:
             self._states.settle()
         except Exception as error:
             logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
-        self._actors.end()
+        self._end_for(self.error)
         return otherwise
+
+    def _end_for(self, first: Exception) -> None:
+        """Break off what runs, once. Raises the first error if that cannot be done: whoever asks would ask for ever."""
+        if self._is_ended:
+            return
+        try:
+            self._actors.end()
+        except Exception as error:
+            logger.warning("segments could not be broken off: %s: %s", type(error).__name__, error)
+            raise first from error
+        self._is_ended = True
 
     # A segment, from its start to its end.
 

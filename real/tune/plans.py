@@ -1,6 +1,5 @@
 """What a scenario asks of a real run: its one experiment, and a plan for every worker."""
 
-from collections import Counter
 from pathlib import Path
 
 from hetsched.domain.cluster import Worker, WorkerId
@@ -41,7 +40,7 @@ def only_experiment(setup: Setup) -> Experiment:
 
 
 def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
-    """Every worker's plan. Workers on one host take its cores in turn; without an address all share this host.
+    """Every worker's plan. Which cores of its host the worker has is decided when its node is there.
 
     Raises InputError for a paced worker whose step time the profile does not know.
     """
@@ -56,8 +55,6 @@ def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: 
         setup.scenario.real.augment,
         tuple(setup.scenario.real.speed_ups),
     )
-    hosts = {node.id: node.address or node.id for node in setup.cluster}
-    taken: Counter[str | None] = Counter()
     plans = {}
     for worker in workers:
         pace_s = None
@@ -66,9 +63,7 @@ def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: 
             if None in known.values():
                 profiled_workers(setup, strategy)
             pace_s = {kind.batch_size: seconds for kind, seconds in known.items() if seconds is not None}
-        host = None if setup.scenario.real.address is None else hosts[worker.node]
-        plans[worker.id] = Plan(worker, settings, taken[host], pace_s, setup.scenario.checkpoints.place)
-        taken[host] += max(worker.cores, 1)
+        plans[worker.id] = Plan(worker, settings, pace_s, setup.scenario.checkpoints.place)
     return plans
 
 

@@ -69,8 +69,9 @@ def run(
         ray_nodes = ray_cluster.connect(setup.cluster, setup.scenario.real.address, some_may_lack=bool(past))
         with LogWriter(path) as log:
             course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listen)
-            actors = TuneActors(plans)
-            nodes = Nodes(setup.cluster, ray_nodes, RayProbe(setup.cluster))
+            probe = RayProbe(setup.cluster)
+            actors = TuneActors(plans, probe.host)
+            nodes = Nodes(setup.cluster, ray_nodes, probe)
             place, pbt = setup.scenario.checkpoints.place, RayPBT(experiment, seed)
             driver = driver_of(course, place, seed, workers, nodes, actors, pbt, past)
             tensorboard = setup.scenario.real.tensorboard

@@ -34,11 +34,14 @@ class DispatchingScheduler(FIFOScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Tune has a new trial, or has queued one again that failed."""
+        self._driver.guarded(lambda: self._take_in(tune_controller, trial), None)
+
+    def _take_in(self, tune_controller: Any, trial: TuneTrial) -> None:
         if not self._known:
             self._actors.attach(tune_controller)
             self._driver.begin()
         if trial in self._known:
-            self._driver.guarded(lambda: self._actors.park(trial), None)
+            self._actors.park(trial)
             return
         self._known.add(trial)
         self._actors.add(_ours(trial), trial)
@@ -51,7 +54,9 @@ class DispatchingScheduler(FIFOScheduler):
 
     def on_started(self, trial: TuneTrial) -> None:
         """The actor of a queued trial is ready; it is told to train right after this."""
-        self._driver.started(_ours(trial), fresh=self._actors.is_fresh(_ours(trial)))
+        fresh = self._driver.guarded(lambda: self._actors.is_fresh(_ours(trial)), None)
+        if fresh is not None:
+            self._driver.started(_ours(trial), fresh=fresh)
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """The actor of the trial has finished a segment."""

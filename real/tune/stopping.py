@@ -9,9 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from hetsched.core.log import NO_SPACE, LogWriter
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, Terminated
 
-INTERRUPTED = "interrupted"
+INTERRUPTED, TERMINATED = "interrupted", "terminated"
+"""The reasons with which a run ends in order after Ctrl-C and after SIGTERM."""
 
 
 class Stopping:
@@ -28,7 +29,9 @@ class Stopping:
     @property
     def reason(self) -> str:
         """For the log."""
-        return INTERRUPTED if isinstance(self.error, KeyboardInterrupt) else f"failed: {self.error}"
+        if isinstance(self.error, KeyboardInterrupt):
+            return TERMINATED if isinstance(self.error, Terminated) else INTERRUPTED
+        return f"failed: {self.error}"
 
     def is_for(self, cause: Exception) -> bool:
         """Whether a segment that broke of this stops the run: the disk of its folder is full, for all nodes alike."""
@@ -41,19 +44,21 @@ class Stopping:
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
-        """While this lasts, the first Ctrl-C stops the run in order, and the second at once (KeyboardInterrupt)."""
+        """While this lasts, the first Ctrl-C or SIGTERM stops the run in order, and the second at once: it raises
+        KeyboardInterrupt, of which Terminated is a kind."""
         if threading.current_thread() is not threading.main_thread():  # only that may handle signals
             yield
             return
-        before = signal.signal(signal.SIGINT, self._interrupt)
+        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if isinstance(self._error, KeyboardInterrupt):
             raise self._error
-        self._error = KeyboardInterrupt()
+        self._error = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         # Not print: a signal may come in the middle of another one.
-        os.write(2, b"hetsched: finishing the segments that run; Ctrl-C again stops at once and loses them\n")
+        os.write(2, b"hetsched: finishing the segments that run; a second Ctrl-C or SIGTERM stops at once\n")

@@ -1,10 +1,11 @@
 """Tune's trials and Ray's actors, as the driver's orders move them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
+from msgspec.structs import replace
 from ray import tune
 from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
@@ -12,6 +13,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
+from real.cluster.host_cores import HostCores
 from real.cluster.matching import RayNodeId
 from real.ray_internals import TuneInternals
 from real.tune.actor import Plan
@@ -41,10 +43,15 @@ class WorkerPlacement(tune.PlacementGroupFactory):
 
 
 class TuneActors:
-    """See `real.tune.ports.Actors`. Tune has one trial per trial of ours; `add` tells which."""
+    """See `real.tune.ports.Actors`. Tune has one trial per trial of ours; `add` tells which.
 
-    def __init__(self, plans: Mapping[WorkerId, Plan]) -> None:
-        self._plans = plans
+    `host_of` names the host of a Ray node.
+    """
+
+    def __init__(self, plans: Mapping[WorkerId, Plan], host_of: Callable[[RayNodeId], str]) -> None:
+        self._plans = dict(plans)
+        self._host_of = host_of
+        self._cores = HostCores()
         self._trials: dict[TrialId, TuneTrial] = {}
         self._placements: dict[WorkerId, WorkerPlacement] = {}
         self._worker_of: dict[TrialId, WorkerId] = {}
@@ -74,12 +81,16 @@ class TuneActors:
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
         """See the protocol, as for all that follows."""
-        placement = self._placements[worker] = WorkerPlacement(self._plans[worker], ray_node)
+        plan = self._plans[worker]
+        first = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
+        self._plans[worker] = plan = replace(plan, first_core=first)
+        placement = self._placements[worker] = WorkerPlacement(plan, ray_node)
         self._tune.keep_warm(placement)
 
     def close(self, worker: WorkerId) -> None:
         self._tune.dismiss(self._placements.pop(worker))
         self._handles.pop(worker, None)
+        self._cores.release(worker)
 
     def start(self, trial: TrialId, worker: WorkerId) -> None:
         tuned = self._trials[trial]

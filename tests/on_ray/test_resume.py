@@ -34,7 +34,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
-from tests.on_ray.conftest import STOP, descendants, raylet, small_scenario, trained, wait_until
+from tests.on_ray.conftest import INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until
 
 POPULATION = 4
 
@@ -102,6 +102,10 @@ class Command:
 
     def ctrl_c(self) -> None:
         os.killpg(self.process.pid, signal.SIGINT)
+
+    def terminate(self) -> None:
+        """SIGTERM to the driver alone, as `kill`, Slurm and Kubernetes send it."""
+        self.process.send_signal(signal.SIGTERM)
 
     def wait_for(self, log: Path, kind: type[Event], number: int = 1) -> None:
         """Wait until the log has so many events of that kind."""
@@ -264,6 +268,35 @@ def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_
     assert "seed-1: complete already" in errors
     assert json.loads(output)["runs"][1]["state"] == state_of(events(second)).snapshot()
     assert (folder / "cut off" / "summary.json").read_bytes() == summary
+
+
+def test_sigterm_stops_a_run_in_order_and_twice_at_once(folder: Path) -> None:
+    """On a cluster of the driver's own, whose nodes and actors end with it: Ray's handlers of SIGTERM ended the driver
+    with a C++ stack, status 134 and "failed: SystemExit", and the segments that ran were lost."""
+    new = ["run", "scenario.toml", "--strategy", "one-core+least-progress", "--policy-file", "mine.py", "--out", "out"]
+    log, advice = folder / "out" / LOG_NAME, "go on with: hetsched run --resume out"
+    driver = Command(*new)
+    driver.wait_for(log, SegmentEnded)
+    driver.wait_for(log, SegmentStarted, 2)
+    started = {process for process in descendants(driver.process.pid) if of_ray(process)}
+    driver.terminate()
+    output, shown = driver.end(143)
+    assert output == "" and advice in shown and "terminated" in shown
+    assert state_of(events(log)).ended == "terminated"
+    assert not events(log, SegmentLost)
+    assert len(events(log, SegmentEnded)) == len(events(log, SegmentStarted)) < POPULATION * STOP // INTERVAL
+    wait_until(lambda: all(map(gone, started)))
+
+    driver = Command("run", "--resume", "out", "--policy-file", "mine.py")
+    driver.wait_for(log, SegmentStarted, len(events(log, SegmentStarted)) + 1)
+    driver.terminate()
+    driver.terminate()
+    _, shown = driver.end(143)
+    assert advice in shown
+
+    Command("run", "--resume", "out", "--policy-file", "mine.py").end()
+    check_complete(log)
+    assert events(log, RunResumed)[0].reason == "the run stopped: terminated"
 
 
 def test_full_disk(folder: Path, small_disk: Path, address: str) -> None:

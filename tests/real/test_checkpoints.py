@@ -1,5 +1,6 @@
 """Which files of a run are kept, which one a trial goes on from, and what is seen to be damaged."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hetsched.core.events import CheckpointLost, Event, Parts, SegmentEnded, SegmentLost, TrialExploited  # noqa: E402
-from real.checkpoints.generations import Checkpoints, Generation, damage  # noqa: E402
+from real.checkpoints.generations import GENERATIONS, Checkpoints, Generation, damage  # noqa: E402
+from real.checkpoints.snapshot import Copy  # noqa: E402
+from real.cluster.matching import RayNodeId  # noqa: E402
 
 NOTHING = Parts(0, 0, 0, 0, 0, 0)
+COPY = Copy("a reference", RayNodeId("r"))
 
 
 def ended(trial: Any, score: float = 0.5) -> Event:
@@ -104,6 +108,60 @@ def test_what_follows_from_a_log_is_the_same_again(run: Run) -> None:
     for trial in ("x", "y"):
         assert again.latest(trial) == run.checkpoints.latest(trial)  # type: ignore[arg-type]
         assert again.before(trial) == run.checkpoints.before(trial)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_files_and_copies_are_those_that_trials_refer_to_whatever_happens(seed: int, tmp_path: Path) -> None:
+    """Against a model that looks at every trial after every event."""
+    rng = random.Random(seed)
+    names = [f"t{number}" for number in range(rng.randint(1, 6))]
+    checkpoints = Checkpoints(tmp_path, generations := rng.choice([1, GENERATIONS]))
+    refers: dict[str, list[str]] = {name: [] for name in names}
+    iterations: dict[str, list[int]] = {name: [] for name in names}
+    for _ in range(200):
+        trial: Any = rng.choice(names)
+        others = [name for name in names if refers[name] and name != trial]
+        kind = rng.choice(["end", "end", "exploit", "lose"])
+        if kind == "end":
+            done = (iterations[trial] or [0])[-1] + 3
+            path = checkpoints.path(trial, done)
+            path.touch()
+            checkpoints.hold(path, COPY)
+            checkpoints.follow(ended(trial))
+            refers[trial], iterations[trial] = [*refers[trial], path.name], [*iterations[trial], done]
+        elif kind == "exploit" and others and refers[trial]:
+            source = rng.choice(others)
+            checkpoints.follow(exploited(trial, source))
+            refers[trial].append(refers[source][-1])
+            iterations[trial].append(iterations[trial][-1])
+        elif kind == "lose" and refers[trial]:
+            checkpoints.follow(lost(trial))
+            refers[trial].pop()
+            iterations[trial].pop()
+        refers = {name: paths[-generations:] for name, paths in refers.items()}
+        iterations = {name: counts[-generations:] for name, counts in iterations.items()}
+        checkpoints.discard()
+        wanted = {path for paths in refers.values() for path in paths}
+        assert {path.name for path in tmp_path.iterdir()} == wanted
+        newest = {paths[-1] for paths in refers.values() if paths}
+        assert {path for path in wanted if checkpoints.copy(tmp_path / path) is not None} <= newest
+        for name in (name for name in names if refers[name]):
+            assert checkpoints.latest(name) == tmp_path / refers[name][-1]  # type: ignore[arg-type]
+    checkpoints.remove_leftovers()
+    assert {path.name for path in tmp_path.iterdir()} == {path for paths in refers.values() for path in paths}
+
+
+def test_a_copy_is_kept_while_some_trial_goes_on_from_it(run: Run) -> None:
+    run.checkpoints.hold(run.folder / "source-3.pt", COPY)
+    run.follow(ended("source"), ended("x"), exploited("x", "source"))
+    run.checkpoints.hold(run.folder / "source-6.pt", COPY)
+    run.follow(ended("source"))
+    assert run.checkpoints.copy(run.folder / "source-3.pt") is COPY  # x goes on from there
+    assert run.checkpoints.copy(run.folder / "source-6.pt") is COPY
+    run.follow(ended("x"))
+    assert run.checkpoints.copy(run.folder / "source-3.pt") is None
+    run.follow(lost("source"))
+    assert run.checkpoints.copy(run.folder / "source-6.pt") is None
 
 
 def test_what_a_killed_process_left_half_written_goes(run: Run) -> None:

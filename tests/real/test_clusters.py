@@ -1,9 +1,14 @@
 """Any cluster: which Ray node stands for which node of the scenario."""
 
 import re
+import signal
 import subprocess
+import sys
+import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import pytest
@@ -18,7 +23,7 @@ from hetsched.cli.main import main  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
-from real.cluster import ray_cluster  # noqa: E402
+from real.cluster import greeting, ray_cluster  # noqa: E402
 from real.cluster.discovery import tables  # noqa: E402
 from real.cluster.matching import NODE_LABEL, RayNode, RayNodeId, alive, match, match_all  # noqa: E402
 from real.cluster.ray_cluster import HOST_HEALTH_CHECKS  # noqa: E402
@@ -165,11 +170,89 @@ def test_nodes_are_printed_as_a_scenario_lists_them(
 
 def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(address: str) -> None:
-        raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened")
+        raise AuthenticationError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened\nand more")
 
+    monkeypatch.setattr(ray_cluster, "check_greeting", lambda address: None)
     monkeypatch.setattr(ray_cluster, "_init", refuse)
-    with pytest.raises(InputError, match="real.address: cannot join the Ray cluster at 'h:1': RAY_AUTH_TOKEN_PATH"):
+    expected = "real.address h:1: cannot join the Ray cluster: RAY_AUTH_TOKEN_PATH is set but file cannot be opened$"
+    with pytest.raises(InputError, match=expected):
         ray_cluster.join("h:1")
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address that is taken, and where nobody listens."""
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """An address where somebody listens and says nothing, as a head that hangs."""
+    with socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+WITH_ADDRESS = {
+    "nodes": ("nodes", "--address", "{address}"),
+    "run": ("run", "demo", "--strategy", "fusion+fifo", "--address", "{address}"),
+    "discover": ("run", "{discover}", "--strategy", "fusion+fifo", "--address", "{address}"),
+    "validate": ("validate", "demo", "--strategies", "fusion+fifo", "--address", "{address}"),
+    "compare": ("compare", "demo", "--strategies", "fusion+fifo", "--seeds", "1", "--ray", "{address}"),
+}
+
+
+@pytest.mark.parametrize("command", WITH_ADDRESS)
+def test_a_head_that_is_not_there_is_said_at_once(
+    command: str, nobody: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray wrote its own lines, every five to thirty seconds, without an end."""
+    monkeypatch.chdir(tmp_path)
+    words = [word.format(address=nobody, discover=to_discover(tmp_path)) for word in WITH_ADDRESS[command]]
+    began = time.monotonic()
+    assert main(words) == 2
+    assert time.monotonic() - began < 20
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said.startswith("hetsched: ")
+    assert f"{nobody}: no Ray cluster there: [Errno " in said and "give auto, or host:port of its head" in said
+
+
+@pytest.mark.parametrize("wrong", ["nowhere", "127.0.0.1:", "ray://127.0.0.1:10001", "127.0.0.1:66000", ":6379"])
+def test_what_is_no_address_is_said_at_once(wrong: str) -> None:
+    with pytest.raises(InputError, match=f"real.address {wrong}: no Ray cluster there: "):
+        ray_cluster.join(wrong)
+
+
+def test_auto_is_the_cluster_that_ray_would_join(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", nobody)
+    with pytest.raises(InputError, match="real.address auto: no Ray cluster there: .*refused"):
+        ray_cluster.join("auto")
+
+
+def test_a_head_that_hangs_is_given_up(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greeting, "ANSWER_S", 0.2)
+    with pytest.raises(InputError, match="no Ray cluster there: timed out"):
+        ray_cluster.join(silent)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_wait_for_a_head_at_once(number: int, status: int, silent: str) -> None:
+    code = (
+        "import sys; from real.cluster import greeting; greeting.ANSWER_S = 60; "
+        "connect = greeting.socket.create_connection; "
+        "greeting.socket.create_connection = lambda *a: (print('waits', flush=True), connect(*a))[1]; "
+        f"from hetsched.cli.main import main; sys.exit(main(['nodes', '--address', '{silent}']))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "waits\n"
+    began = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=50)
+    assert time.monotonic() - began < 20
+    assert (process.returncode, "Traceback" in errors) == (status, False)
 
 
 EXAMPLES = DEMO.parent / "clusters"

@@ -4,6 +4,7 @@ workers, nodes and the driver, damages files and fills the disk. Whatever happen
 import logging
 import random
 import shutil
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -31,7 +32,7 @@ from hetsched.core.trial import Trial
 from hetsched.domain.cluster import NodeId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, Terminated
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
@@ -57,7 +58,7 @@ STRATEGIES = [
 ]
 PLACES = ["storage", "both", "object-store"]
 INTERVAL = 3
-FAULTS = ["worker", "node", "hang", "damage", "disk", "driver"]
+FAULTS = ["worker", "node", "hang", "damage", "disk", "driver", "signal"]
 """What may go wrong. Of each run some kinds, so that what one of them does is not hidden by the others."""
 DRIVERS_WITH_FAULTS, MOST_DRIVERS, MOST_STEPS = 6, 40, 20_000
 
@@ -115,7 +116,7 @@ class RunUnderTest:
         self.world = World(self.rng, {})
         for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
-        self.drivers = self.kills = self.steps = 0
+        self.drivers = self.kills = self.stops = self.steps = 0
         self.kinds = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
 
     def to_its_end(self) -> None:
@@ -142,7 +143,10 @@ class RunUnderTest:
                 except KilledError:
                     log.drop()
                     raise
-        except KilledError:
+        except KeyboardInterrupt as stop:
+            if not isinstance(stop, KilledError) and self._stopped_in_order(stop):
+                self.stops += 1
+                return
             self.kills += 1
             if self.rng.random() < 0.3:
                 with path.open("ab") as file:
@@ -150,6 +154,16 @@ class RunUnderTest:
         except (HetschedError, OSError) as error:
             if not self._may_end_with(str(error)):
                 raise
+
+    def _stopped_in_order(self, stop: KeyboardInterrupt) -> bool:
+        """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own. A second
+        one stops it where it is, and the log says nothing."""
+        state = state_of(read_log(self.folder / LOG_NAME))
+        reason = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        if state.ended != reason:
+            return False
+        assert not state.running, "segments run on after a stop in order"
+        return True
 
     def _may_end_with(self, error: str) -> bool:
         """Whether it is right that the driver gave up."""
@@ -233,6 +247,8 @@ class RunUnderTest:
         elif kind == "disk":
             self.world.disk_full = True
             self.world.filled += 1
+        elif kind == "signal":
+            signal.raise_signal(self.rng.choice([signal.SIGINT, signal.SIGTERM]))
         else:
             raise KilledError
 
@@ -345,6 +361,7 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     runs = put_through(range(300), tmp_path, heard)
     assert {run.place for run in runs} == set(PLACES)
     assert sum(run.kills for run in runs) > 100
+    assert sum(run.stops for run in runs) > 50
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
 
