@@ -93,9 +93,8 @@ def validate(
     runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
     does.
     """
-    setup = resolved(scenario)
-    setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
-    listed = chosen_seeds(setup, seeds)
+    setup = for_real(resolved(scenario))
+    chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:
         setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
