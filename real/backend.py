@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import SpeedUp
@@ -25,17 +25,17 @@ class RayBackend(Backend):
     name = "ray"
 
     def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
-        with _importing("run a scenario"):
+        with _needed_to("run a scenario"):
             from real.tune.run import run
         return run(setup, strategy, seed, folder, listen)
 
     def discover(self, address: str) -> list[dict[str, Any]]:
-        with _importing("discover the nodes of a cluster"):
+        with _needed_to("discover the nodes of a cluster"):
             from real.cluster.discovery import discover
         return discover(address)
 
     def executor(self, address: str, jobs: int | None = None) -> AbstractContextManager["Parallel"]:
-        with _importing("simulate on a cluster"):
+        with _needed_to("simulate on a cluster"):
             from real.cluster.joblib_on_ray import on_cluster
         return on_cluster(address, jobs)
 
@@ -51,7 +51,7 @@ class RayBackend(Backend):
         seconds_per_point: float = 10.0,
         on_row: Callable[[ProfileRow], None] | None = None,
     ) -> list[ProfileRow]:
-        with _importing("profile a machine"):
+        with _needed_to("profile a machine"):
             from real.measuring.profiler import measure
 
             return measure(  # which imports torch
@@ -66,5 +66,5 @@ class RayBackend(Backend):
             )
 
 
-def _importing(ability: str) -> AbstractContextManager[None]:
-    return importing(f"backend 'ray' cannot {ability} without", extra="real")
+def _needed_to(ability: str) -> AbstractContextManager[None]:
+    return needed_for(f"backend 'ray' cannot {ability}: it")

@@ -274,7 +274,7 @@ def test_without_pandas_the_frames_say_what_to_install(
 ) -> None:
     run = hetsched.simulate(scenario, "fusion+fifo")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(hetsched.InputError, match=r"data frames need pandas, .*pip install 'hetsched\[frames\]'"):
+    with pytest.raises(hetsched.InputError, match=r"a data frame needs pandas, .*pip install 'hetsched\[frames\]'"):
         run.to_frame()
 
 

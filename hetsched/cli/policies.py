@@ -12,7 +12,7 @@ from hetsched import allocation, scheduling
 from hetsched.argument_types import count
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import finish, say, show
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     """Put policies through the conformance suite: all that a FILE.py registers, or those of a NAME. For every check
     that a policy fails it prints the smallest example found. See docs/testing-policies.md."""
-    with importing("checking policies needs", extra="testing"):
+    with needed_for("checking policies", "testing"):
         from hypothesis.configuration import set_hypothesis_home_dir
 
         from hetsched import testing

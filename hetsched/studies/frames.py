@@ -7,7 +7,7 @@ import msgspec
 
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.log import read_log
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.workload import TrialId
 from hetsched.studies.one_run import RunResult
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def frame(rows: Iterable[dict[str, Any]]) -> "DataFrame":
     """Raises InputError, which says what to install, without pandas."""
-    with importing("data frames need", extra="frames"):
+    with needed_for("a data frame", "frames"):
         from pandas import DataFrame
     return DataFrame(list(rows))
 

@@ -14,7 +14,7 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.errors import HetschedError, InputError, counted
 from real import ray_internals
 from real.cluster.greeting import check_greeting
@@ -206,7 +206,7 @@ def _check_gpus(cluster: ClusterSpec) -> int:
     """How many GPUs this machine has. Raises InputError if nodes that are not paced need more."""
     if not any(node.gpus for node in cluster):
         return 0
-    with importing("a node with GPUs on this machine needs", extra="real"):
+    with needed_for("a node with GPUs on this machine"):
         from torch.cuda import device_count  # seconds to import, so only where it matters
 
     available = free = int(device_count())

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hetsched.cores import available_cores
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
@@ -77,7 +77,7 @@ def measure(
 
 def _check_names(datasets: Mapping[str, str], device: str) -> None:
     """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
-    with importing("profiling needs", extra="real"):
+    with needed_for("profiling"):
         from real.training.data import classes  # here, as it takes seconds: these import torch
         from real.training.models import constructor
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hetsched.domain.cluster import Worker
-from hetsched.domain.optional import importing
+from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
 from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
@@ -121,7 +121,7 @@ def check(experiment: Experiment, model_file: Path | None) -> None:
     _load(model_file)
     if experiment.model in trainers.names():
         return
-    with importing(f"training {experiment.model!r} needs", extra="real"):
+    with needed_for(f"training {experiment.model!r}"):
         from real.training.data import DATASETS  # torch, which takes seconds
         from real.training.models import MODELS
 

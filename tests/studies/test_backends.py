@@ -73,7 +73,7 @@ def test_without_its_packages_ray_refuses_in_words(ability: str, monkeypatch: py
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(
         InputError,
-        match=rf"^backend 'ray' cannot .* without {missing}, which is not installed: pip install 'hetsched\[real\]'$",
+        match=rf"^backend 'ray' cannot .*: it needs {missing}, which is not installed: pip install 'hetsched\[real\]'$",
     ):
         CALLS[ability](backend("ray"))
 
