@@ -77,7 +77,7 @@ def measure(
 
 def _check_names(datasets: Mapping[str, str], device: str) -> None:
     """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
-    with needed_for("profiling"):
+    with needed_for("backend 'ray' cannot profile a machine: it"):
         from real.training.data import classes  # here, as it takes seconds: these import torch
         from real.training.models import constructor
 
