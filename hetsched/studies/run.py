@@ -101,12 +101,15 @@ def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: W
 
 @contextmanager
 def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it; of one that could not begin, leave no folder."""
+    """If the run stops before its end, note how to go on with it, if anything was finished; of one that could not begin,
+    leave no folder."""
     try:
         yield
     except BaseException as error:
-        if plan.begun(folder):
+        if plan.segments_finished(folder):
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
-        elif new:
+        elif new and not plan.begun(folder):
             rmtree(folder)
+        elif new:
+            error.add_note(f"no segment was finished; start again with another --out; {folder} has what is known")
         raise
