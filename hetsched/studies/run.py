@@ -101,8 +101,8 @@ def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: W
 
 @contextmanager
 def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it, if anything was finished; of one that could not begin,
-    leave no folder."""
+    """If the run stops before its end, note how to go on with it, or that nothing was finished; of one that could not
+    begin, leave no folder."""
     try:
         yield
     except BaseException as error:
@@ -110,6 +110,6 @@ def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
         elif new and not plan.begun(folder):
             rmtree(folder)
-        elif new:
-            error.add_note(f"no segment was finished; start again with another --out; {folder} has what is known")
+        else:
+            error.add_note(f"no segment was finished, so start anew in another folder; {folder} says what happened")
         raise

@@ -54,10 +54,9 @@ def measure(
     `cores` are CPU cores and torch threads; on "cuda" there is one row per model and batch size, measured with the
     most cores. Rows are filed under `dataset` (None: the model's own in `DATASET_OF`). Iterations are timed for
     `seconds_per_point`, and at least `least_iterations` of them. Images are random, because what they show does not
-    change the time; a trainer of one's own has its own data. `model_file` registers models, or trainers, of one's own,
-    and is read by every measuring process, too. `on_row` is given each row as it is measured. In the rows that are
-    returned, costs that do not depend on the batch size are taken over all points of one model and core count
-    (`_pooled`).
+    change the time; a trainer of one's own has its own data. `model_file` registers models, or trainers, of one's own.
+    `on_row` is given each row as it is measured. In the rows that are returned, costs that do not depend on the batch
+    size are taken over all points of one model and core count (`_pooled`).
 
     Raises ValueError for an unknown model or data set, for more cores than this process may use, and for a number that
     is not positive. Raises ProfileError if a measuring process failed, for instance because the memory ran out.
@@ -72,9 +71,8 @@ def measure(
             of_this_model = []
             for size in batch_sizes:
                 beside = size == min(batch_sizes)  # neighbours are measured once
-                point = _point(model, filed[model], size, device, count, beside, speed_ups)
+                point = _point(model, filed[model], size, device, count, beside, speed_ups, model_file)
                 point = replace(point, seconds=seconds_per_point, least_iterations=least_iterations)
-                point = replace(point, model_file=None if model_file is None else str(model_file.resolve()))
                 of_this_model.append(_measured_row(point, on_row))
             rows += _pooled(of_this_model)
     return rows
@@ -106,7 +104,14 @@ def _check_counts(*, cores: Sequence[int], **others: Sequence[int]) -> None:
 
 
 def _point(
-    model: str, dataset: str, batch_size: int, device: str, count: int, beside: bool, speed_ups: Sequence[SpeedUp]
+    model: str,
+    dataset: str,
+    batch_size: int,
+    device: str,
+    count: int,
+    beside: bool,
+    speed_ups: Sequence[SpeedUp],
+    model_file: Path | None,
 ) -> Point:
     """The point with `count` cores of this machine. With `beside`, it is measured beside neighbours on the others, too.
 
@@ -125,6 +130,7 @@ def _point(
         least_iterations=1,
         started=0.0,
         speed_ups=list(speed_ups),
+        model_file=None if model_file is None else str(model_file.resolve()),
     )
 
 
