@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("ray")
 
 from hetsched.cli.main import main
-from real.tune import run
+from real.cluster import ray_cluster
 from tests.conftest import make_scenario, profile_row
 
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def start(*_: Any, **__: Any) -> None:
         pytest.fail("Ray was started")
 
-    monkeypatch.setattr(run.ray_cluster, "connect", start)
+    monkeypatch.setattr(ray_cluster, "connect", start)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "mine.py").write_text("def mlp(classes): ...\n")

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ while true; do sleep 0.1; done
 """
 
 
-def job(folder: Path, slurm: Mapping[str, str], joined: int, **more: str) -> "subprocess.Popen[str]":
+def job(folder: Path, slurm: dict[str, str], joined: int, **more: str) -> "subprocess.Popen[str]":
     """The script, of a job where so many hosts join. What it calls is in `calls`."""
     shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
     for name in ("srun", "ray"):
