@@ -302,16 +302,33 @@ def test_a_run_has_a_folder_to_go_on_from(scenario: hetsched.Scenario, capfd: py
 
 @pytest.mark.usefixtures("own_policies", "quick")
 def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None:
+    @hetsched.register_scheduling("fails-later")
+    class FailsLater:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            if any(trial.iterations for trial in state.ready_trials):
+                raise ValueError("no")
+            pairs = zip(state.idle_workers, list(state.ready_trials), strict=False)
+            return [hetsched.Dispatch(trial.id, worker.id, state.interval(trial)) for worker, trial in pairs]
+
+    with pytest.raises(hetsched.PolicyError) as raised:
+        hetsched.run(scenario, "fusion+fails-later", folder="r", policy_files=["mine.py"])
+    _, note = raised.value.__notes__
+    assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert Path("r/events.jsonl").stat().st_size
+
+
+@pytest.mark.usefixtures("own_policies", "quick")
+def test_a_run_that_finished_nothing_recommends_no_resume(scenario: hetsched.Scenario) -> None:
     @hetsched.register_scheduling("fails-at-once")
     class FailsAtOnce:
         def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
             raise ValueError("no")
 
     with pytest.raises(hetsched.PolicyError) as raised:
-        hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
+        hetsched.run(scenario, "fusion+fails-at-once", folder="r")
     seen, note = raised.value.__notes__
     assert seen == "what the policy saw: r/policy-error.json"
-    assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert note == "no segment was finished, so start anew in another folder; r says what happened"
     assert Path("r/events.jsonl").stat().st_size
 
 

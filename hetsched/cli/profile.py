@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="as in [real] of a scenario; for GPUs (default: none)",
     )
+    parser.add_argument(
+        "--model-file",
+        type=Path,
+        metavar="FILE.py",
+        help="a Python file that registers models, or trainers, of your own, as real.model_file of a scenario",
+    )
     parser.add_argument("--dataset", help="default: cifar10 for ResNet-18, cifar100 for ResNet-50")
     parser.add_argument("--seconds", type=seconds, default=10.0, help="time spent on each point (default: 10)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the profile to write; must be new")
@@ -71,6 +77,7 @@ def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
                 device=options.device,
                 speed_ups=options.speed_ups,
                 seconds_per_point=options.seconds,
+                model_file=options.model_file,
                 on_row=on_row,
             )
         except ValueError as error:

@@ -60,6 +60,10 @@ class Registry(Generic[P]):
         offered = {point.name for point in entry_points(group=self.group)}
         return sorted(self._factories.keys() | offered)
 
+    def registered(self) -> dict[str, Callable[..., P]]:
+        """What this process has registered or looked up so far, by name."""
+        return dict(self._factories)
+
     def create(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> P:
         """A new policy, made with these keyword arguments.
 

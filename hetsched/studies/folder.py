@@ -1,6 +1,7 @@
 """Results folders: one per study, never overwritten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
@@ -10,6 +11,7 @@ from typing import Any
 from weakref import finalize
 
 from hetsched.analysis.metrics import Metrics
+from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.policy_error import write_json
@@ -54,6 +56,17 @@ def new_folder(folder: Path, setup: Setup) -> Path:
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     return folder
+
+
+@contextmanager
+def nothing_stays_of_nothing(folder: Path) -> Iterator[None]:
+    """If it fails before any run has begun, remove the folder, so that its name can be used again."""
+    try:
+        yield
+    except BaseException:
+        if not any(log.stat().st_size for log in folder.rglob(LOG_NAME)):
+            rmtree(folder)
+        raise
 
 
 def default_folder(study: str, setup: Setup) -> Path:

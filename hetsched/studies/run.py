@@ -106,12 +106,15 @@ def _steps(setup: Setup, runs: Sequence[tuple[RunResult, State]]) -> list[Worker
 
 @contextmanager
 def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it; of one that could not begin, leave no folder."""
+    """If the run stops before its end, note how to go on with it, or that nothing was finished; of one that could not
+    begin, leave no folder."""
     try:
         yield
     except BaseException as error:
-        if plan.begun(folder):
+        if plan.segments_finished(folder):
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
-        elif new:
+        elif new and not plan.begun(folder):
             rmtree(folder)
+        else:
+            error.add_note(f"no segment was finished, so start anew in another folder; {folder} says what happened")
         raise

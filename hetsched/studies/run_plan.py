@@ -13,6 +13,9 @@ from hetsched.studies.resume import COMPLETED
 
 PLAN_NAME = "run.json"
 
+SEGMENT_ENDED = b'"segment-ended"'
+"""What is in every line of a log that tells of a finished segment."""
+
 
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
@@ -39,6 +42,11 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
         """Whether there is anything to go on from."""
         logs = (self.home(folder, seed) / LOG_NAME for seed in self.seeds)
         return any(log.exists() and log.stat().st_size for log in logs)
+
+    def segments_finished(self, folder: Path) -> bool:
+        """Whether a segment was finished, so that it is of use to go on."""
+        logs = (self.home(folder, seed) / LOG_NAME for seed in self.seeds)
+        return any(SEGMENT_ENDED in log.read_bytes() for log in logs if log.exists())
 
 
 def load_plan(folder: Path) -> RunPlan:

@@ -16,7 +16,13 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.fan_out import run_folder
-from hetsched.studies.folder import ResultsFolder, default_folder, write_running_results, write_summary
+from hetsched.studies.folder import (
+    ResultsFolder,
+    default_folder,
+    nothing_stays_of_nothing,
+    write_running_results,
+    write_summary,
+)
 from hetsched.studies.frames import frame
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.real_scenario import for_real
@@ -105,18 +111,27 @@ def validate(
         else:
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder(folder or default_folder("validate", setup), setup)
+    with nothing_stays_of_nothing(home.path):
+        predicted, measured, agreements = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
+    return _written(home, setup, listed, predicted, measured, agreements)
+
+
+def _carry_out_all(
+    setup: Setup, chosen: Sequence[Strategy], listed: Sequence[int], home: Path, probe: bool, watch: Watch
+) -> tuple[dict[Strategy, list[RunResult]], dict[Strategy, list[RunResult]], dict[str, Agreement]]:
+    """The predicted and the measured runs of each strategy, and how far they agree. `probe`: predict from what a short real run shows."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     for strategy in chosen:
-        if given is None and strategy.allocation not in probed:
-            probed[strategy.allocation] = _probe(setup, strategy.allocation, home.path, watch)
+        if probe and strategy.allocation not in probed:
+            probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
         predicting = probed.get(strategy.allocation, setup)
-        predicting.save(home.path / "predicted" / str(strategy))
-        setup.save(home.path / "measured" / str(strategy))  # for `hetsched replay`
-        predicted[strategy] = _predict(predicting, strategy, listed, home.path / "predicted")
-        measured[strategy] = _measure(setup, strategy, listed, home.path / "measured", watch)
+        predicting.save(home / "predicted" / str(strategy))
+        setup.save(home / "measured" / str(strategy))  # for `hetsched replay`
+        predicted[strategy] = _predict(predicting, strategy, listed, home / "predicted")
+        measured[strategy] = _measure(setup, strategy, listed, home / "measured", watch)
         agreements[str(strategy)] = _agreement(predicting, predicted[strategy], measured[strategy])
-    return _written(home, setup, listed, predicted, measured, agreements)
+    return predicted, measured, agreements
 
 
 def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:

@@ -21,10 +21,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
 from hetsched.domain.workload import SpeedUp
 
 if TYPE_CHECKING:
-    from real.training.training import Training
+    from real.training.trainer import Settings, Trainer
 
 Clock = Callable[[], float]
 _WARM_UP_ITERATIONS = 2
@@ -49,6 +50,7 @@ class Point(Struct, frozen=True):
     least_iterations: int
     started: float
     speed_ups: list[SpeedUp] = []
+    model_file: str | None = None
 
 
 class Timed(Struct, frozen=True):
@@ -103,7 +105,7 @@ def measure_here(point: Point) -> Measured:
 
     from real.training.training import EVALUATION_BATCH
 
-    training.train(_WARM_UP_ITERATIONS)
+    training.train(_WARM_UP_ITERATIONS, None, point.batch_size)
     steps = _iterations(point, training, point.seconds)
     training.evaluate()  # the first pass sets up buffers of its own
     evaluations = _timed(point, training.evaluate, _LEAST_EVALUATIONS, point.seconds / 5)
@@ -139,11 +141,11 @@ def _timed(
     return durations
 
 
-def _iterations(point: Point, training: "Training", seconds: float, clock: Clock = time.perf_counter) -> list[float]:
-    return _timed(point, lambda: training.train(1), point.least_iterations, seconds, clock)
+def _iterations(point: Point, training: "Trainer", seconds: float, clock: Clock = time.perf_counter) -> list[float]:
+    return _timed(point, lambda: training.train(1, None, point.batch_size), point.least_iterations, seconds, clock)
 
 
-def _file_times(point: Point, training: "Training") -> tuple[int, list[float], list[float]]:
+def _file_times(point: Point, training: "Trainer") -> tuple[int, list[float], list[float]]:
     """The bytes of a checkpoint's file, and the seconds of saving and of loading it."""
 
     def load() -> None:
@@ -151,25 +153,26 @@ def _file_times(point: Point, training: "Training") -> tuple[int, list[float], l
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "checkpoint"
-        size = training.save(file)
+        training.save(file)
+        size = file.stat().st_size
         saves = _timed(point, lambda: training.save(file), _LEAST_CHECKPOINTS, point.seconds / 10)
         return size, saves, _timed(point, load, _LEAST_CHECKPOINTS, point.seconds / 20)
 
 
-def _memory_times(point: Point, training: "Training") -> tuple[list[float], list[float]]:
+def _memory_times(point: Point, training: "Trainer") -> tuple[list[float], list[float]]:
     """The seconds of putting a checkpoint into memory, and of taking it from there.
 
     It is copied twice: by the worker, and by Ray into shared memory, which is not used here.
     """
-    from real.checkpoints.snapshot import copied, take
+    from real.checkpoints.snapshot import copied
 
-    saves = _timed(point, lambda: copied(take(training.state())), _LEAST_CHECKPOINTS, 0.0)
-    snapshot = take(training.state())
+    saves = _timed(point, lambda: copied(training.snapshot()), _LEAST_CHECKPOINTS, 0.0)
+    snapshot = training.snapshot()
     loads = _timed(point, lambda: training.take_up(snapshot, _HYPERPARAMETERS, seed=0), _LEAST_CHECKPOINTS, 0.0)
     return saves, loads
 
 
-def _sharing(point: Point, training: "Training") -> float:
+def _sharing(point: Point, training: "Trainer") -> float:
     """By which factor an iteration takes longer beside neighbours than before they came and after they went.
 
     It is taken of the process's CPU time: what else runs on its cores by chance is no part of it. A factor below 1 can
@@ -209,21 +212,27 @@ def _train_beside(point: Point) -> None:
     parent = os.getppid()
     training = _started(point)
     training.reset(_HYPERPARAMETERS, seed=0)
-    training.train(_WARM_UP_ITERATIONS)
+    training.train(_WARM_UP_ITERATIONS, None, point.batch_size)
     print("training", flush=True)
     while os.getppid() == parent:
-        training.train(1)
+        training.train(1, None, point.batch_size)
 
 
-def _started(point: Point) -> "Training":
-    """A training on the point's cores, with random images of the right shape."""
+def _started(point: Point) -> "Trainer":
+    """A training on the point's cores, with random images of the right shape; or a trainer of one's own."""
     if hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows has it
         os.sched_setaffinity(0, point.cores)  # before torch counts its threads
     import torch
 
     from real.training.data import Images, classes
-    from real.training.trainer import Settings
+    from real.training.trainer import load_model_file, trainers
     from real.training.training import EVALUATION_BATCH, Training
+
+    settings = _settings(point, EVALUATION_BATCH)
+    load_model_file(settings.model_file)
+    if settings.model in trainers.names():
+        worker = Worker(WorkerId("here/0"), NodeId("here"), point.device, len(point.cores), float(point.device != CPU))
+        return trainers.factory(settings.model)(settings, worker, len(point.cores))
 
     def random_images(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
@@ -231,10 +240,25 @@ def _started(point: Point) -> "Training":
 
     train, test = random_images(2 * point.batch_size), random_images(EVALUATION_BATCH)
     images = Images(point.dataset, *train, *test, classes=classes(point.dataset), synthetic=True)
-    settings = Settings(point.model, point.dataset, point.batch_size, speed_ups=tuple(point.speed_ups))
     training = Training(settings, device=point.device, threads=len(point.cores), images=images)
     _synchronise(point)
     return training
+
+
+def _settings(point: Point, images: int) -> "Settings":
+    """What is trained. A trainer of one's own evaluates so many images."""
+    from real.training.trainer import Settings
+
+    file = None if point.model_file is None else Path(point.model_file)
+    return Settings(
+        point.model,
+        point.dataset,
+        point.batch_size,
+        train_images=2 * point.batch_size,
+        evaluation_images=images,
+        model_file=file,
+        speed_ups=tuple(point.speed_ups),
+    )
 
 
 def _synchronise(point: Point) -> None:

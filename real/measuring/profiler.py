@@ -24,6 +24,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
 from real.measuring.one_point import Measured, Point, command, environment
+from real.training.trainer import load_model_file, trainers
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
 """The data set that a model's row is filed under unless the caller says otherwise, as in published profiles."""
@@ -46,6 +47,7 @@ def measure(
     speed_ups: Sequence[SpeedUp] = (),
     seconds_per_point: float = 10.0,
     least_iterations: int = 5,
+    model_file: Path | None = None,
     on_row: Callable[[ProfileRow], None] | None = None,
 ) -> list[ProfileRow]:
     """Measure every combination of model, batch size (images per iteration) and cores on this machine, in that order.
@@ -53,13 +55,15 @@ def measure(
     `cores` are CPU cores and torch threads; on "cuda" there is one row per model and batch size, measured with the
     most cores. Rows are filed under `dataset` (None: the model's own in `DATASET_OF`). Iterations are timed for
     `seconds_per_point`, and at least `least_iterations` of them. Images are random, because what they show does not
-    change the time. `on_row` is given each row as it is measured. In the rows that are returned, costs that do not
-    depend on the batch size are taken over all points of one model and core count (`_pooled`).
+    change the time; a trainer of one's own has its own data. `model_file` registers models, or trainers, of one's own.
+    `on_row` is given each row as it is measured. In the rows that are returned, costs that do not depend on the batch
+    size are taken over all points of one model and core count (`_pooled`).
 
     Raises ValueError for an unknown model or data set, for more cores than this process may use, and for a number that
     is not positive. Raises ProfileError if a measuring process failed, for instance because the memory ran out.
     """
     filed = {model: dataset or DATASET_OF.get(model, "cifar10") for model in models}
+    load_model_file(model_file)
     _check_names(filed, device)
     _check_counts(cores=cores, batch_sizes=batch_sizes, least_iterations=[least_iterations])
     rows: list[ProfileRow] = []
@@ -68,7 +72,7 @@ def measure(
             of_this_model = []
             for size in batch_sizes:
                 beside = size == min(batch_sizes)  # neighbours are measured once
-                point = _point(model, filed[model], size, device, count, beside, speed_ups)
+                point = _point(model, filed[model], size, device, count, beside, speed_ups, model_file)
                 point = replace(point, seconds=seconds_per_point, least_iterations=least_iterations)
                 of_this_model.append(_measured_row(point, on_row))
             rows += _pooled(of_this_model)
@@ -82,8 +86,9 @@ def _check_names(datasets: Mapping[str, str], device: str) -> None:
         from real.training.models import constructor
 
     for model, dataset in datasets.items():
-        constructor(model)
-        classes(dataset)
+        if model not in trainers.names():
+            constructor(model)
+            classes(dataset)
     if device == "cuda":
         from torch.cuda import is_available
 
@@ -101,7 +106,14 @@ def _check_counts(*, cores: Sequence[int], **others: Sequence[int]) -> None:
 
 
 def _point(
-    model: str, dataset: str, batch_size: int, device: str, count: int, beside: bool, speed_ups: Sequence[SpeedUp]
+    model: str,
+    dataset: str,
+    batch_size: int,
+    device: str,
+    count: int,
+    beside: bool,
+    speed_ups: Sequence[SpeedUp],
+    model_file: Path | None,
 ) -> Point:
     """The point with `count` cores of this machine. With `beside`, it is measured beside neighbours on the others, too.
 
@@ -120,6 +132,7 @@ def _point(
         least_iterations=1,
         started=0.0,
         speed_ups=list(speed_ups),
+        model_file=None if model_file is None else str(model_file.resolve()),
     )
 
 

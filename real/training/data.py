@@ -5,7 +5,8 @@ import functools
 import io
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +103,39 @@ def load(
     return _load(dataset, data_dir, train_images, test_images)
 
 
+def check_files(dataset: str, data_dir: Path | None) -> None:
+    """Raise DataError unless `load` would find files of the data set, by their names and columns, whatever they hold.
+
+    Without a folder nothing is checked: each host has its own cache, and may download into it.
+    """
+    if dataset == "synthetic" or (data_dir is None and dataset != PARQUET):
+        return
+    folder, is_parquet = _source(dataset, data_dir)
+    if not is_parquet:
+        _download_missing(dataset, folder)
+        return
+    for split in ("train", "test"):
+        _columns(dataset, folder, split)
+
+
 @functools.lru_cache(maxsize=4)
 def _load(dataset: str, data_dir: Path | None, train_images: int | None, test_images: int | None) -> Images:
     if dataset == "synthetic":
         train = _synthetic(train_images or 10_000, seed=1)
         test = _synthetic(test_images or 2_000, seed=2)
         return Images(dataset, *train, *test, classes=CLASSES[dataset], synthetic=True)
+    folder, is_parquet = _source(dataset, data_dir)
+    read = _parquet if is_parquet else _from_torchvision
+    train = read(dataset, folder, "train", train_images)
+    test = read(dataset, folder, "test", test_images)
+    known = CLASSES.get(dataset, 1 + max(int(labels.max()) for _, labels in (train, test)))
+    for _, labels in (train, test):
+        _check_labels(dataset, folder, labels, known)
+    return Images(dataset, *train, *test, classes=known, synthetic=False)
+
+
+def _source(dataset: str, data_dir: Path | None) -> tuple[Path, bool]:
+    """The folder of a data set, and whether it is to be read from parquet there, else from torchvision's files."""
     if dataset == PARQUET and data_dir is None:
         raise DataError("parquet: no folder was named; point --data-dir at one with train-*.parquet and test-*.parquet")
     if data_dir is not None and not data_dir.is_dir():
@@ -116,13 +144,7 @@ def _load(dataset: str, data_dir: Path | None, train_images: int | None, test_im
     if (folder / dataset).is_dir():
         folder = folder / dataset
     has_parquet = data_dir is not None and any(folder.rglob("*.parquet"))
-    read = _parquet if has_parquet or dataset == PARQUET else _from_torchvision
-    train = read(dataset, folder, "train", train_images)
-    test = read(dataset, folder, "test", test_images)
-    known = CLASSES.get(dataset, 1 + max(int(labels.max()) for _, labels in (train, test)))
-    for _, labels in (train, test):
-        _check_labels(dataset, folder, labels, known)
-    return Images(dataset, *train, *test, classes=known, synthetic=False)
+    return folder, has_parquet or dataset == PARQUET
 
 
 def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int | None) -> Tensor:
@@ -138,27 +160,11 @@ def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int 
 
 def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
     """Read one split of Hugging Face's layout: a column of {bytes, path} images and one of labels."""
-    files = sorted(folder.rglob(f"{split}-*.parquet"))
-    if not files:
-        raise DataError(f"{dataset}: no {split}-*.parquet under {folder}, though other parquet is; {_WAYS_OUT}")
-    image_names, label_names = _PARQUET_COLUMNS[dataset]
     tables = []
-    for file in files:
-        try:
-            present = pyarrow.parquet.read_schema(file).names
-            image_column = next((name for name in image_names if name in present), None)
-            label_column = next((name for name in label_names if name in present), None)
-            if image_column is None or label_column is None:
-                raise DataError(
-                    f"{dataset}: {file} has the columns {', '.join(present)}; expected {' or '.join(image_names)}, and "
-                    f"{' or '.join(label_names)}; is it another data set? Otherwise {_WAYS_OUT}"
-                )
-            table = pyarrow.parquet.read_table(file, columns=[image_column, label_column])
-            tables.append(table.select([image_column, label_column]).rename_columns(["image", "label"]))
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(
-                f"{dataset}: {file} cannot be read as parquet ({error}); copy it again, or {_WAYS_OUT}"
-            ) from error
+    for file, columns in _columns(dataset, folder, split).items():
+        with _readable(dataset, file):
+            table = pyarrow.parquet.read_table(file, columns=columns)
+            tables.append(table.select(columns).rename_columns(["image", "label"]))
     table = pyarrow.concat_tables(tables)
     if not table.num_rows:
         raise DataError(f"{dataset}: the {split}-*.parquet under {folder} hold no images; {_WAYS_OUT}")
@@ -173,6 +179,36 @@ def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tupl
             f"{{bytes, path}} of 32x32 PNG files and whole-number labels; copy the files again, or {_WAYS_OUT}"
         ) from error
     return images, labels
+
+
+def _columns(dataset: str, folder: Path, split: str) -> dict[Path, list[str]]:
+    """The parquet files of one split, and what the columns of images and of labels are called in each."""
+    files = sorted(folder.rglob(f"{split}-*.parquet"))
+    if not files:
+        raise DataError(f"{dataset}: no {split}-*.parquet under {folder}, though other parquet is; {_WAYS_OUT}")
+    wanted, found = _PARQUET_COLUMNS[dataset], {}
+    for file in files:
+        with _readable(dataset, file):
+            present = pyarrow.parquet.read_schema(file).names
+        found[file] = [name for names in wanted if (name := next((each for each in names if each in present), None))]
+        if len(found[file]) < len(wanted):
+            expected = ", and ".join(" or ".join(names) for names in wanted)
+            raise DataError(
+                f"{dataset}: {file} has the columns {', '.join(present)}; expected {expected}; is it another data set? "
+                f"Otherwise {_WAYS_OUT}"
+            )
+    return found
+
+
+@contextmanager
+def _readable(dataset: str, file: Path) -> Iterator[None]:
+    """What cannot be read in here is no parquet file."""
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(
+            f"{dataset}: {file} cannot be read as parquet ({error}); copy it again, or {_WAYS_OUT}"
+        ) from error
 
 
 def _decoded(encoded: bytes | None) -> Tensor:
@@ -199,19 +235,31 @@ def _check_labels(dataset: str, folder: Path, labels: Tensor, known: int) -> Non
 
 def _from_torchvision(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
     """Read one split of the files that torchvision downloads, and download them if they are missing."""
+    _download_missing(dataset, folder)
+    with _whole(dataset, folder):
+        stored = _TORCHVISION[dataset](root=str(folder), train=split == "train", download=False)
+    keep = _subset(dataset, folder, split, len(stored.data), wanted)
+    images = torch.from_numpy(stored.data)[keep].permute(0, 3, 1, 2).contiguous()
+    return images, torch.tensor(stored.targets, dtype=torch.int64)[keep]
+
+
+def _download_missing(dataset: str, folder: Path) -> None:
     make = _TORCHVISION[dataset]
-    try:
-        if not (folder / make.base_folder).is_dir():
+    if not (folder / make.base_folder).is_dir():
+        with _whole(dataset, folder):
             _download(make, folder)
-        stored = make(root=str(folder), train=split == "train", download=False)
-    except Exception as error:  # torchvision and urllib raise many kinds, none of which says what to do
+
+
+@contextmanager
+def _whole(dataset: str, folder: Path) -> Iterator[None]:
+    """What fails in here fails for torchvision's files. Many kinds are raised, none of which says what to do."""
+    try:
+        yield
+    except Exception as error:
         raise DataError(
             f"{dataset}: no parquet was given, and torchvision's files are neither whole in {folder} nor could they be "
             f"downloaded ({type(error).__name__}: {error}); {_WAYS_OUT}"
         ) from error
-    keep = _subset(dataset, folder, split, len(stored.data), wanted)
-    images = torch.from_numpy(stored.data)[keep].permute(0, 3, 1, 2).contiguous()
-    return images, torch.tensor(stored.targets, dtype=torch.int64)[keep]
 
 
 def _download(make: Callable[..., object], folder: Path) -> None:

@@ -5,13 +5,12 @@ and costs about 15 times the arithmetic, so their step times must never be mixed
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
 from torchvision.models import VisionTransformer, resnet18, resnet50
 
-from hetsched.domain.registry import check_name, load_file
+from hetsched.domain.registry import check_name
 from hetsched.errors import nearest
 
 C = TypeVar("C", bound=Callable[[int], nn.Module])
@@ -32,12 +31,6 @@ def register(name: str) -> Callable[[C], C]:
         return constructor
 
     return add
-
-
-def load_models(path: Path | None) -> None:
-    """Import a user's own file, whose `@register` lines add its models. Raises InputError if it cannot be had."""
-    if path is not None:
-        load_file(path, "model")
 
 
 @register("resnet18")

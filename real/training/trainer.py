@@ -10,6 +10,7 @@ whatever it likes: the file that a scenario names as `real.model_file` registers
 This module imports neither Ray nor torch, so that a worker imports what its trainer needs and no more.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
 
     Raises what making it raises, and InputError for a model file that cannot be had.
     """
-    _load(settings.model_file)
+    load_model_file(settings.model_file)
     if settings.model in trainers.names():
         return trainers.factory(settings.model)(settings, worker, threads)
     from real.training.training import on_worker  # torch, which takes seconds
@@ -113,16 +114,16 @@ def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
     return on_worker(settings, worker, threads)
 
 
-def check(experiment: Experiment, model_file: Path | None) -> None:
-    """Raise InputError if nobody here trains the experiment's model, or has its data set.
+def check(experiment: Experiment, model_file: Path | None, data_dir: Path | None) -> None:
+    """Raise InputError if nobody here trains the experiment's model, or has its data set in that folder.
 
     A trainer of one's own is taken to know the data set.
     """
-    _load(model_file)
+    load_model_file(model_file)
     if experiment.model in trainers.names():
         return
     with needed_for(f"training {experiment.model!r}"):
-        from real.training.data import DATASETS  # torch, which takes seconds
+        from real.training.data import DATASETS, check_files  # torch, which takes seconds
         from real.training.models import MODELS
 
     models = [*MODELS, *trainers.names()]
@@ -130,8 +131,33 @@ def check(experiment: Experiment, model_file: Path | None) -> None:
         if word not in known:
             key = f"workload.experiments.{experiment.id}.{field}"
             raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+    check_files(experiment.dataset, data_dir)
 
 
-def _load(model_file: Path | None) -> None:
-    if model_file is not None:
-        load_file(model_file, "model")
+MODELS_MODULE = "real.training.models"
+"""Where models register. It needs torch, so it is imported by whoever trains one."""
+
+_registering: set[Path] = set()
+"""The model files that have registered something. Read again, they may not: what they import is read once."""
+
+
+def load_model_file(path: Path | None) -> None:
+    """Run a user's own file, if there is one, whose `@register` lines add models and trainers.
+
+    Raises InputError, naming the file, if it cannot be had or registers nothing.
+    """
+    if path is None:
+        return
+    before = _registered()
+    load_file(path, "model")
+    if _registered() != before:
+        _registering.add(path)
+    elif path not in _registering:
+        raise InputError(f"{path}: registers no model; put @register(NAME) before the function or the class")
+
+
+def _registered() -> dict[str, object]:
+    """The models and trainers of users' own. A file that registers models has imported `real.training.models`."""
+    models = getattr(sys.modules.get(MODELS_MODULE), "MODELS", {})
+    own = {f"model {n}": model for n, model in models.items() if getattr(model, "__module__", "") != MODELS_MODULE}
+    return own | {f"trainer {name}": trainer for name, trainer in trainers.registered().items()}

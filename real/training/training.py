@@ -19,8 +19,8 @@ from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import copied, take, viewed
 from real.training import data
 from real.training.augmentation import augmented
-from real.training.models import build, load_models
-from real.training.trainer import CheckpointError, Settings, Snapshot
+from real.training.models import build
+from real.training.trainer import CheckpointError, Settings, Snapshot, load_model_file
 
 EVALUATION_BATCH = 500
 """Images in one forward pass of `Training.evaluate`."""
@@ -51,7 +51,7 @@ class Training:
             data.DataError: the images cannot be had.
         """
         torch.set_num_threads(threads)
-        load_models(settings.model_file)
+        load_model_file(settings.model_file)
         self.settings = settings
         self.iterations = 0
         self._device = torch.device(device)

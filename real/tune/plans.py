@@ -35,7 +35,7 @@ def only_experiment(setup: Setup) -> Experiment:
             f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
             f"{experiment.gang}; set gang = 1, or simulate"
         )
-    check(experiment, _path(setup.scenario.real.model_file))
+    check(experiment, _path(setup.scenario.real.model_file), _path(setup.scenario.real.data_dir))
     return experiment
 
 

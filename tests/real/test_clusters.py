@@ -215,6 +215,7 @@ def test_a_head_that_is_not_there_is_said_at_once(
     began = time.monotonic()
     assert main(words) == 2
     assert time.monotonic() - began < 20
+    assert not list(tmp_path.glob("results/*"))
     *_, said = capsys.readouterr().err.splitlines()
     assert said.startswith("hetsched: ")
     assert f"{nobody}: no Ray cluster there: [Errno " in said and "give auto, or host:port of its head" in said

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("torch")  # what keeps snapshots imports it
 pytest.importorskip("ray")
 
+import ray
+
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -152,8 +154,8 @@ def test_ray_is_asked_once_for_the_answers_of_all_actors(monkeypatch: pytest.Mon
     def wait(answers: list[Any], num_returns: int, timeout: float, fetch_local: bool) -> None:
         waits.append((num_returns, timeout))
 
-    monkeypatch.setattr("real.tune.tune_actors.ray.wait", wait)
-    monkeypatch.setattr("real.tune.tune_actors.ray.get", lambda answer, timeout: None)
+    monkeypatch.setattr(ray, "wait", wait)
+    monkeypatch.setattr(ray, "get", lambda answer, timeout: None)
     assert tune_actors.TuneActors({}, str).outcomes(list(range(5)), 30.0) == [None] * 5
     assert waits == [(5, 30.0)]
 

@@ -13,7 +13,8 @@ from PIL import Image  # noqa: E402
 
 from hetsched.errors import InputError  # noqa: E402
 from real.training import data  # noqa: E402
-from real.training.models import MODELS, build, load_models  # noqa: E402
+from real.training.models import MODELS, build  # noqa: E402
+from real.training.trainer import load_model_file, trainers  # noqa: E402
 
 
 def picture(value: int, side: int = 32, mode: str = "RGB") -> dict[str, object]:
@@ -103,13 +104,53 @@ def test_a_users_file_adds_models(tmp_path: Path) -> None:
         "@register('linear')\ndef linear(classes):\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
     )
-    load_models(file)
+    load_model_file(file)
     try:
         assert build("linear", 7)(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
     finally:
         del MODELS["linear"]
     with pytest.raises(InputError, match="absent.py: no such file: expected a Python file with a model"):
-        load_models(tmp_path / "absent.py")
+        load_model_file(tmp_path / "absent.py")
+
+
+def test_a_file_that_registers_nothing_is_refused_and_named(tmp_path: Path) -> None:
+    """It said "no model 'mlp' can be trained", without the file, or trained a model of hetsched's own instead."""
+    file = tmp_path / "mine.py"
+    file.write_text("from torch import nn\nfrom real.training.models import register\n\ndef mlp(classes): ...\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match="mine.py: registers no model; put @register"):
+            load_model_file(file)
+
+
+def test_a_file_may_import_the_file_that_registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read again, nothing new registers, as Python imports a module once."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "registering_trainer.py").write_text(
+        "from real.training.trainer import trainers\n\n@trainers.register('imported')\nclass Imported: ...\n"
+    )
+    (tmp_path / "mine.py").write_text("import registering_trainer\n")
+    try:
+        for _ in range(2):
+            load_model_file(tmp_path / "mine.py")
+        assert "imported" in trainers.names()
+    finally:
+        del trainers._factories["imported"]
+
+
+def test_a_folder_without_the_data_is_refused_by_its_names_alone(small_cifar10: Path, tmp_path: Path) -> None:
+    data.check_files("cifar10", small_cifar10)
+    data.check_files("synthetic", tmp_path / "absent")
+    data.check_files("cifar10", None)
+    for dataset, folder, expected in (
+        ("cifar10", tmp_path / "absent", "there is no folder .*absent"),
+        ("cifar100", small_cifar10, "has the columns img, label; expected img or image, and fine_label"),
+        ("parquet", None, "no folder was named"),
+    ):
+        with pytest.raises(data.DataError, match=expected):
+            data.check_files(dataset, folder)
+    next(small_cifar10.rglob("test-*.parquet")).unlink()
+    with pytest.raises(data.DataError, match="no test-.*parquet under"):
+        data.check_files("cifar10", small_cifar10)
 
 
 def test_a_folder_of_the_datasets_name_is_preferred(small_cifar10: Path) -> None:

@@ -10,11 +10,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+from hetsched.cli.main import main
 from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
 from hetsched.scenario.profile_files import read_profile, write_profile
 from real.measuring.one_point import Point, command, environment
 from real.measuring.profiler import ProfileError, _pooled, device_type, measure
+from real.training.models import MODELS
 from tests.conftest import profile_row
 
 
@@ -44,6 +46,38 @@ def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
     assert "1 of " in row.provenance
     write_profile(tmp_path / "profile.csv", rows)
     assert read_profile(tmp_path / "profile.csv") == rows
+
+
+def test_a_model_of_ones_own_is_measured(tmp_path: Path) -> None:
+    """The measuring process did not have the file."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nfrom real.training.models import register\n\n"
+        "@register('linear-here')\ndef linear(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
+    )
+    try:
+        (row,) = measure(["linear-here"], [8], [1], seconds_per_point=0.05, model_file=tmp_path / "mine.py")
+    finally:
+        MODELS.pop("linear-here", None)
+    assert (row.model, row.dataset) == ("linear-here", "cifar10")
+    assert 0 < row.seconds_per_iteration < 1
+    assert 2 * 3072 * 10 * 4 < (row.checkpoint_bytes or 0) < 3 * 3072 * 10 * 4  # weights and their momentum
+
+
+def test_a_trainer_of_ones_own_is_measured() -> None:
+    stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
+    (row,) = measure(["stand-in"], [8], [1], dataset="synthetic", seconds_per_point=0.05, model_file=stand_in)
+    assert (row.model, row.dataset) == ("stand-in", "synthetic")
+    assert 2**21 <= (row.checkpoint_bytes or 0) < 2**22
+
+
+def test_a_file_without_models_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text("def mine(classes): ...\n")
+    words = ["--models", "mine", "--model-file", str(tmp_path / "mine.py"), "--out", str(tmp_path / "new.csv")]
+    assert main(["profile", *words]) == 2
+    assert "mine.py: registers no model; put @register(NAME) before the function" in capsys.readouterr().err
 
 
 def a_row(**figures: Any) -> ProfileRow:

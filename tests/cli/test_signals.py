@@ -1,0 +1,81 @@
+"""Long commands that get Ctrl-C or SIGTERM: they end at once, with their own status, and without a traceback."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hetsched.errors import Terminated
+from hetsched.signals import sigterm_as_ctrl_c
+
+LONG_S = 60.0
+COMMANDS = {
+    "simulate": ("simulate", "demo", "--strategy", "fusion+hrfs", "--repeat", "100000", "--out", "out"),
+    "compare here": ("compare", "demo", "--seeds", "100000", "--jobs", "1", "--out", "out"),
+    "compare": ("compare", "demo", "--seeds", "100000", "--jobs", "2", "--out", "out"),
+}
+
+
+def started(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "hetsched.cli", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended_by(process: "subprocess.Popen[str]", number: int) -> str:
+    """What it wrote to stderr, after this signal. It ends long before its work would."""
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=LONG_S)
+    assert process.returncode == 128 + number, errors
+    assert "Traceback" not in errors
+    return errors
+
+
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_path: Path) -> None:
+    process = started(tmp_path, *COMMANDS[command])
+    began = time.monotonic()
+    while not list(tmp_path.glob("out/**/events.jsonl")):
+        assert process.poll() is None and time.monotonic() - began < LONG_S
+        time.sleep(0.05)
+    assert f"hetsched: {said}; what was finished is in the results folder" in ended_by(process, number)
+
+
+def test_sigterm_ends_profiling_and_the_process_that_measures(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    words = ("--models", "resnet18", "--batch-sizes", "8", "--seconds", "1000", "--out", "new.csv")
+    process = started(tmp_path, "profile", *words)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell the children of a process")
+    began = time.monotonic()
+    while not (measuring := children.read_text().split()):
+        assert process.poll() is None and time.monotonic() - began < LONG_S
+        time.sleep(0.05)
+    ended_by(process, signal.SIGTERM)
+    assert not [child for child in measuring if Path(f"/proc/{child}").exists()]
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_sigterm_is_handled_while_a_command_runs_and_no_longer() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Terminated), sigterm_as_ctrl_c():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_thread_leaves_signals_alone() -> None:
+    inside = []
+
+    def command() -> None:
+        with sigterm_as_ctrl_c():
+            inside.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=command)
+    thread.start()
+    thread.join()
+    assert inside == [signal.getsignal(signal.SIGTERM)]
