@@ -17,7 +17,7 @@ STAND_IN = (HERE / "stand_in.py").read_text()
             "start = time.perf_counter()",
             "self.nothing",
             HetschedError,
-            "failed 4 times, at last with: AttributeError in mine.py:{line}: 'StandIn' object has no attribute 'noth",
+            ": AttributeError in mine.py:{line}: 'StandIn' object has no attribute 'noth",
         ),
         (
             "return 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0",
@@ -39,5 +39,5 @@ def test_the_line_is_named(old: str, new: str, error: type[Exception], message: 
     line = next(number for number, text in enumerate(source.splitlines(), 1) if text.strip() == new)
     (tmp_path / "mine.py").write_text(source)
     with pytest.raises(error) as raised:
-        carry_out(small_scenario(real={"model_file": str(tmp_path / "mine.py")}), tmp_path / "run")
+        carry_out(small_scenario(real={"model_file": str(tmp_path / "mine.py")}), tmp_path)
     assert message.format(line=line) in str(raised.value)
