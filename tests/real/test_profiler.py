@@ -100,7 +100,7 @@ def test_unknown_names_are_refused_before_anything_is_measured() -> None:
 
 def test_a_failing_point_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(ProfileError, match="cannot measure resnet18 with batch size 8 on cpu with 1 cores: .*status 1"):
+    with pytest.raises(ProfileError, match="cannot measure resnet18 with batch size 8 on cpu with 1 core: .*status 1"):
         measure(["resnet18"], [8], [1])
 
 
