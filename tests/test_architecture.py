@@ -186,8 +186,16 @@ def loaded_by(code: str) -> set[str]:
             "from hetsched.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
             {"numpy", "pydantic", "scipy", "rich", "simpy"},
         ),
+        (
+            "from hetsched.cli.main import main\ntry: main(['compare', '--help'])\nexcept SystemExit: pass",
+            {"scipy.optimize", "scipy.sparse", "scipy.stats", "pandas", "simpy", "joblib", "hypothesis"},
+        ),
+        (
+            "from hetsched.cli.main import main\nmain(['policies'])",
+            {"scipy.optimize", "scipy.sparse", "scipy.stats", "pandas", "simpy", "joblib", "hypothesis"},
+        ),
     ],
-    ids=["hetsched", "the dispatcher", "a simulation", "hetsched --help"],
+    ids=["hetsched", "the dispatcher", "a simulation", "hetsched --help", "compare --help", "policies"],
 )
 def test_an_import_loads_no_more_than_it_needs(code: str, unwanted: set[str]) -> None:
     loaded = loaded_by(code)

@@ -11,6 +11,7 @@ import pytest
 
 import hetsched
 from hetsched.cli.main import main, parser
+from hetsched.report.legend import where_time_goes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,6 +63,8 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
         assert figures["verdict"] == "the baseline" or f"\n{name}: {figures['verdict']}\n" in DEMO
         assert figures["bound_ratio"] >= 1
         assert name == "uniform+fifo" or figures["speedup_vs_baseline"] > 1
+    logs = {name: tmp_path / "out" / name / "seed-0" / "events.jsonl" for name in strategies}
+    assert f"\n{where_time_goes(logs, Path('examples/demo.toml'))}\n" in DEMO
     assert strategies["fusion+lookahead"]["verdict"] in README.replace("\n", " ")
 
 

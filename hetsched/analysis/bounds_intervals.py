@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from hetsched.analysis.bounds_groups import Groups, Way, resource_parts
 from hetsched.analysis.linear_program import Array, minimise
@@ -163,6 +162,8 @@ class Program:
 
     def solve(self, least: float) -> Array:
         """The variables with the shortest last interval, which is no shorter than `least` units."""
+        from scipy.sparse import coo_array  # here, as it takes a quarter of a second
+
         self._put(np.array(self._open_ended), self._width, -1.0)
         rows, columns, values = (np.concatenate(parts) for parts in zip(*self._blocks, strict=True))
         return minimise(

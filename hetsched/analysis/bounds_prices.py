@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from hetsched.analysis.bounds_groups import Groups, Way, resource_parts
 from hetsched.analysis.linear_program import minimise
@@ -18,6 +17,8 @@ Work = tuple[tuple[tuple[Way, ...], float], ...]
 def dual_prices(work: Work) -> Mapping[str, float]:
     """Prices that add up to 1 and make the work (iterations of each kind of job) as costly as can be: the dual of the
     makespan's program without arrivals and without "one place at a time"."""
+    from scipy.sparse import coo_array  # here, as it takes a quarter of a second
+
     names = sorted({name for ways, _ in work for name, _ in resource_parts(ways)})
     resources = {name: column for column, name in enumerate(names)}
     # Columns: the price of each resource, then the cost of the work of each kind, in units of what it could be at most.

@@ -1,6 +1,9 @@
 """`hetsched compare`."""
 
 import argparse
+from pathlib import Path
+
+from rich.markup import escape
 
 from hetsched.argument_types import AUTO, count, count_or_auto
 from hetsched.cli.arguments import add_out, add_scenario, add_strategies
@@ -9,6 +12,7 @@ from hetsched.cli.shared import finish, print_heading, runs_progress, say, show
 from hetsched.cores import available_cores
 from hetsched.errors import counted
 from hetsched.report import tables
+from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.studies.compare import ComparisonResult, compare
@@ -32,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
     )
+    parser.add_argument("--explain", action="store_true", help="say under the table what its columns mean")
     parser.add_argument(
         "--ray",
         metavar="ADDR",
@@ -57,8 +62,19 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         ray_address=options.ray,
         progress=runs_progress,
     )
-    by_width = options.seeds == AUTO
-    finish(options, emit, result.document(), lambda: print_comparison(result, by_width), result.folder)
+
+    def table() -> None:
+        print_comparison(result, options.seeds == AUTO)
+        print_explanation(result, options.scenario, options.explain)
+
+    finish(options, emit, result.document(), table, result.folder)
+
+
+def print_explanation(result: ComparisonResult, scenario: Path, whole: bool) -> None:
+    logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
+    say(escape(legend()) if whole else "--explain says what the columns mean")
+    if (line := where_time_goes(logs, scenario)) is not None:
+        say(escape(line))
 
 
 def print_comparison(result: ComparisonResult, by_width: bool) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 
 from hetsched import scheduling
-from hetsched.analysis import bounds_makespan, linear_program
+from hetsched.analysis import bounds_makespan
 from hetsched.analysis.bounds import (
     cluster_devices,
     experiment_jct_bound,
@@ -589,7 +589,7 @@ def test_like_runs_are_solved_once(simulate_log: Simulate, monkeypatch: pytest.M
         solved.append(arguments)
         return linprog(*arguments, **options)
 
-    monkeypatch.setattr(linear_program, "linprog", count)
+    monkeypatch.setattr("scipy.optimize.linprog", count)
     scenario = make_scenario(overheads=NO_OVERHEADS, population=5, stop_iterations=37)
     figures = []
     for policy in ("fifo", "least-progress"):

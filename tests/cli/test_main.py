@@ -340,6 +340,31 @@ class Mine:
     assert error.startswith("hetsched: learning model 'mine' raised ") and message in error
 
 
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [
+        (
+            ["compare", "s.toml", "--strategies", "fusion+fifo", "--seeds", "1", "--jobs", "1"],
+            "small: 1 seed, simulated",
+        ),
+        (["simulate", "s.toml", "--strategy", "fusion+fifo", "--ablate"], "is made of (1 seed)"),
+        (["simulate", "s.toml", "--strategy", "fusion+fifo", "--ablate", "--repeat", "2"], "is made of (2 seeds)"),
+    ],
+)
+def test_one_is_no_plural(command: list[str], heading: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 0
+    assert heading in capsys.readouterr().out
+
+
+def test_what_a_command_takes_is_what_its_help_says(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, offered in (("policies", True), ("compare", True), ("nodes", False), ("profile", False)):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        printed = capsys.readouterr().out
+        assert ("--policy-file" in printed) == offered
+        assert command != "policies" or "[check]" in printed.partition("List the policies")[0]
+
+
 def test_a_damaged_log_is_not_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]) == 0
     log = folder / "out" / "events.jsonl"

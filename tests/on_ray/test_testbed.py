@@ -104,7 +104,7 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     one = Node(NodeId("one"), 1, 1, "v100")
     assert ray_cluster._check_gpus(ClusterSpec((one,))) == 1
-    with pytest.raises(InputError, match="'two' needs 1 v100 GPUs and this machine has 0 to give: set pace = true"):
+    with pytest.raises(InputError, match="'two' needs 1 v100 GPU and this machine has 0 to give: set pace = true"):
         ray_cluster._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 1, "v100"))))
     assert ray_cluster._check_gpus(ClusterSpec((one, Node(NodeId("two"), 1, 8, "v100", pace=1.0)))) == 1
 

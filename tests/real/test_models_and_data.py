@@ -97,6 +97,22 @@ def test_any_folder_like_theirs_has_the_classes_that_its_labels_say(tmp_path: Pa
         data.classes("parquet")
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("@register\ndef net(classes): ...", "TypeError in mine.py:2: @register(NAME) takes a name"),
+        ("@register('a b')\ndef net(classes): ...", "ValueError in mine.py:2: @register('a b'): a model's name is of"),
+        ("register('net')(5)", "TypeError in mine.py:2: @register('net') goes before a function or a class, not 5"),
+    ],
+)
+def test_what_is_no_model_is_not_registered(code: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"from real.training.models import register\n{code}\n")
+    with pytest.raises(InputError) as raised:
+        load_models(file)
+    assert f"mine.py: cannot be imported: {message}" in str(raised.value)
+
+
 def test_a_users_file_adds_models(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(

@@ -4,7 +4,6 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
@@ -59,6 +58,8 @@ class AlloX(Rounds):
 def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tuple[int, int]]:
     """Match all jobs to turns on the free workers of each type, at the least cost: who has the first turn on a worker,
     and the worker's type. `seconds` are what each job takes on each type, the oldest job first."""
+    from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
+
     jobs, workers = len(seconds), int(free.sum())
     if not jobs or not workers:
         return []

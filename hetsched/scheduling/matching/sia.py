@@ -7,8 +7,6 @@ from math import inf, isfinite
 from statistics import fmean
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
@@ -209,6 +207,9 @@ def cheapest(
     Row g of `costs` is what a trial of group g costs on each type; the group has sizes[g] trials that take gangs[g]
     workers each, and type c has capacity[c] workers.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
     counts = [[0] * len(capacity) for _ in costs]
     choices = [
         (g, c) for g, row in enumerate(costs) for c, cost in enumerate(row) if cost < 0 and gangs[g] <= capacity[c]

@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
-from scipy.sparse import coo_array
 
 Array = npt.NDArray[np.float64]
 
@@ -39,6 +37,9 @@ class FluidPlan(NamedTuple):
 def fluid_plan(speeds: Array, work: Sequence[float], trials: Sequence[int], workers: Sequence[int]) -> FluidPlan:
     """The plan for groups x types of `speeds` (iterations per second, 0: cannot run there), `work` (iterations left by
     group), `trials` (by group) and `workers` (by type). Every group must be able to run somewhere."""
+    from scipy.optimize import linprog  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
     groups, types = speeds.shape
     g, m = np.nonzero(speeds > 0)
     columns = np.arange(len(g))

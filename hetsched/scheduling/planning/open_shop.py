@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from hetsched.scheduling.planning.fluid_plan import Array
 
@@ -27,6 +26,8 @@ class Slot(NamedTuple):
 
 def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
     """The next slot for the `need` in seconds of trials x types, `workers` by type, and `left` seconds in all."""
+    from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
+
     columns = np.repeat(np.arange(len(workers)), workers)
     trial_load = need.sum(axis=1) / left
     worker_load = need.sum(axis=0) / left / np.maximum(1, workers)

@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array
 
 from hetsched.scheduling.shares.rounds import Array, Demand
 
@@ -57,6 +55,9 @@ def least_load(rates: Array, demand: Demand) -> Load:
 
 def _solve(rates: Array, speeds: Array, gangs: Array, sizes: Array, counts: Array) -> tuple[float, Array, Array]:
     """The program for groups of so many jobs: load, shares by group and type, prices by group."""
+    from scipy.optimize import linprog  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
     groups, types = speeds.shape
     i, j = np.nonzero(speeds > 0)
     pairs = np.arange(len(i))

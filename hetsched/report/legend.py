@@ -1,0 +1,53 @@
+"""What stands under the table of a comparison: what its columns say, and where the time of a strategy goes."""
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from shlex import join
+
+from hetsched.core.events import SegmentEnded
+from hetsched.core.log import read_log
+
+LEGEND = {
+    "strategy": "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)",
+    "makespan [s]": "when the last trial ended, the mean over the seeds",
+    "95% interval": "of the mean makespan",
+    "x own bound": "makespan / the least makespan of any schedule on the workers of this run",
+    "x bound": "makespan / the least makespan under any allocation of the cluster",
+    "speed-up": "the baseline's makespan / this makespan, seed by seed",
+    "mean JCT [s]": "job completion time: completion - arrival of a trial, the mean",
+    "x JCT bound": "mean JCT / the least mean JCT of any schedule on the workers of this run",
+    "best accuracy": "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
+    "utilisation": "time of the workers in segments / time that the workers are there",
+}
+"""What each column of the table says."""
+
+LARGE = 0.25
+"""So large a part of the time of segments is worth a word, if it does not go into training."""
+
+ENOUGH = 5000
+"""So many events of a log tell it well enough."""
+
+
+def legend() -> str:
+    """A line per column."""
+    width = max(map(len, LEGEND))
+    return "\n".join(f"{column:<{width}}  {says}" for column, says in LEGEND.items())
+
+
+def overhead(log: Path) -> float:
+    """The part of the time of its segments that a run does not train: start-up, restore, evaluation, checkpoints and
+    waiting for the driver. It is that of the first segments in the log, 0 if there are none."""
+    parts = [event.parts for event in islice(read_log(log), ENOUGH) if isinstance(event, SegmentEnded)]
+    total_s = sum(part.total_s for part in parts)
+    return 1 - sum(part.train_s for part in parts) / total_s if total_s else 0.0
+
+
+def where_time_goes(logs: Mapping[str, Path], scenario: Path) -> str | None:
+    """A line about the strategy with the most overhead, if that is large, given one log of each."""
+    shares = {strategy: overhead(log) for strategy, log in logs.items()}
+    worst = max(shares, key=lambda strategy: shares[strategy])
+    if shares[worst] < LARGE:
+        return None
+    command = join(["hetsched", "simulate", str(scenario), "--strategy", worst, "--ablate"])
+    return f"{worst}: {shares[worst]:.0%} of the time in segments is not training; what takes it: {command}"

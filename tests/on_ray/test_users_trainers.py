@@ -1,0 +1,43 @@
+"""What is said of a trainer of a user's that fails: which error, in which line of the user's file."""
+
+from pathlib import Path
+
+import pytest
+
+from hetsched.errors import HetschedError, InputError
+from tests.on_ray.conftest import HERE, carry_out, small_scenario
+
+STAND_IN = (HERE / "stand_in.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        (
+            "start = time.perf_counter()",
+            "self.nothing",
+            HetschedError,
+            ": AttributeError in mine.py:{line}: 'StandIn' object has no attribute 'noth",
+        ),
+        (
+            "return 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0",
+            "return None",
+            InputError,
+            "the trainer of 'stand-in': evaluate returned None, expected a score from 0 to 1",
+        ),
+        (
+            "self._iterations = 0\n        self._rate = 0.0",
+            "int('much')",
+            InputError,
+            "the trainer of 'stand-in' refused its settings in mine.py:{line}: invalid literal for int",
+        ),
+    ],
+)
+def test_the_line_is_named(old: str, new: str, error: type[Exception], message: str, tmp_path: Path) -> None:
+    assert STAND_IN.count(old) == 1
+    source = STAND_IN.replace(old, new)
+    line = next(number for number, text in enumerate(source.splitlines(), 1) if text.strip() == new)
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(error) as raised:
+        carry_out(small_scenario(real={"model_file": str(tmp_path / "mine.py")}), tmp_path)
+    assert message.format(line=line) in str(raised.value)
