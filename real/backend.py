@@ -50,6 +50,7 @@ class RayBackend(Backend):
         speed_ups: Sequence[SpeedUp] = (),
         seconds_per_point: float = 10.0,
         on_row: Callable[[ProfileRow], None] | None = None,
+        model_file: Path | None = None,
     ) -> list[ProfileRow]:
         with _needed_to("profile a machine"):
             from real.measuring.profiler import measure
@@ -63,6 +64,7 @@ class RayBackend(Backend):
                 speed_ups=speed_ups,
                 seconds_per_point=seconds_per_point,
                 on_row=on_row,
+                model_file=model_file,
             )
 
 

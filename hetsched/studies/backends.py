@@ -99,10 +99,12 @@ class Backend:
         speed_ups: Sequence[SpeedUp] = (),
         seconds_per_point: float = 10.0,
         on_row: Callable[[ProfileRow], None] | None = None,
+        model_file: Path | None = None,
     ) -> list[ProfileRow]:
         """Measure every combination of model, batch size (images per iteration) and cores on this machine.
 
         The rows are filed under `dataset` (None: each model's own). `on_row` is given each row as it is measured.
+        `model_file` registers models of one's own.
         Raises ValueError for a point that this machine cannot measure, HetschedError if measuring fails.
         """
         raise self._lacks("profile", "profile a machine")

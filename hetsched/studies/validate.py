@@ -119,7 +119,8 @@ def validate(
 def _carry_out_all(
     setup: Setup, chosen: Sequence[Strategy], listed: Sequence[int], home: Path, probe: bool, watch: Watch
 ) -> tuple[dict[Strategy, list[RunResult]], dict[Strategy, list[RunResult]], dict[str, Agreement]]:
-    """The predicted and the measured runs of each strategy, and how far they agree. `probe`: predict from what a short real run shows."""
+    """The predicted and the measured runs of each strategy, and how far they agree. `probe`: predict from what a short
+    real run shows."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     for strategy in chosen:
