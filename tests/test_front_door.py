@@ -304,6 +304,7 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
         def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
             raise ValueError("no")
 
+    Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-at-once", folder="r", policy_files=["mine.py"])
     [note] = raised.value.__notes__

@@ -48,8 +48,17 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
+    return carry_out(parsed(arguments))
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line, and the command that executes them."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = parser(words[:1]).parse_args(words)
+    return parser(words[:1]).parse_args(words)
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    """Execute the command and return its exit status."""
     try:
         with stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import finish, live_view, print_heading, real_scenario, say, seeds_of, show
+from hetsched.cli.shared import finish, live_view, print_heading, real_scenario, say, say_caveats, seeds_of, show
 from hetsched.report import tables
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
@@ -43,6 +43,7 @@ def print_agreements(result: ValidationResult) -> None:
     setup, mean_error, order = result.setup, result.mean_absolute_error_percent, result.order
     print_heading(f"{setup.scenario.name}: predicted against measured, {len(result.seeds)} runs a strategy", setup)
     show(tables.agreement_table(result.agreements))
+    say_caveats(result.assumptions)
     if mean_error is not None:
         say(f"mean absolute error of the makespan: {mean_error:.1f}%")
     if order.kendall_tau is not None:

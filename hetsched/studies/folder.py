@@ -1,6 +1,7 @@
 """Results folders: one per study, never overwritten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
@@ -24,17 +25,31 @@ class ResultsFolder:
     a name the folder is a temporary one, which is removed with this object or when Python ends.
     """
 
+    path: Path
+    temporary: bool
+
     def __init__(self, path: Path | str | None, setup: Setup) -> None:
+        self.temporary = path is None
         self.path = new_folder(Path(path), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
         if path is None:
             finalize(self, rmtree, self.path, ignore_errors=True)
             setup.save(self.path)
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What Ctrl-C stops within the block has a note where the folder is."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            if not self.temporary:
+                stop.add_note(f"what was finished is in {self.path}")
+            raise
+
     @classmethod
     def there(cls, path: Path) -> "ResultsFolder":
         """A folder that has results already."""
         folder = cls.__new__(cls)
-        folder.path = path
+        folder.path, folder.temporary = path, False
         return folder
 
 
@@ -63,8 +78,11 @@ def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
 
 
-def write_running_results(folder: Path, setup: Setup, backend: str, runs: Mapping[str, Sequence[Metrics]]) -> None:
-    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions."""
+def write_running_results(
+    folder: Path, setup: Setup, backend: str, runs: Mapping[str, Sequence[Metrics]], assumptions: Sequence[str] = ()
+) -> None:
+    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions, and what they
+    assume."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
         lines.append(f"trace = {setup.scenario.workload.trace}")
@@ -86,6 +104,7 @@ def write_running_results(folder: Path, setup: Setup, backend: str, runs: Mappin
             f"  Avg_total_runtime : {sum(m.makespan_s for m in of_strategy) / n:.3f} s",
             f"  Avg_accuracy : {sum(m.best_accuracy for m in of_strategy) / n:.4f}",
         ]
+    lines += ["", *(f"assumed = {line}" for line in assumptions)] if assumptions else []
     (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from hetsched.core.events import AnyEvent
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.entry_points import load_part
+from hetsched.domain.registry import load_file
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
@@ -54,8 +55,10 @@ class ReplayResult:
         return {**scenario_facts(self.setup), "log": str(self.log), **found, "error_percent": self.error_percent}
 
 
-def replay(run: Path | str) -> ReplayResult:
+def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> ReplayResult:
     """Replay the run in that folder, on the simulator's clock. See docs/replay.md.
+
+    `policy_files` take the place of files of their names that the run's scenario names.
 
     Raises InputError for a folder that has no log or no scenario, and for a log that is damaged.
     """
@@ -64,6 +67,8 @@ def replay(run: Path | str) -> ReplayResult:
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
     setup = load_setup(scenario_of(run))
+    for file in policy_files:
+        load_file(file)
     replayer: Replayer = load_part("hetsched.replays", "sim", "replaying")
     found = replayer(setup, list(read_log(log)))
     error = None

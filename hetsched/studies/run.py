@@ -40,7 +40,7 @@ def run(
     has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input, PolicyError if
     the policy fails, HetschedError if the run does. See docs/real-runs.md.
     """
-    setup = resolved(scenario)
+    setup = resolved(scenario).with_policy_files(policy_files)
     setup, chosen = for_real(setup), chosen_strategy(strategy)
     files = [str(Path(path).resolve()) for path in policy_files]
     plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)

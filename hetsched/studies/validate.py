@@ -13,6 +13,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.real_scenario import for_real
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import ResultsFolder, default_folder, write_running_results, write_summary
@@ -64,6 +65,7 @@ class ValidationResult(Results):
         return {
             **scenario_facts(self.setup),
             "seeds": self.seeds,
+            **self.caveats,
             "folder": str(self.folder),
             "mean_absolute_makespan_error_percent": self.mean_absolute_error_percent,
             "order": self.order,
@@ -110,7 +112,8 @@ def validate(
         setup.save(home.path / "measured" / str(strategy))  # for `hetsched replay`
         predicted[strategy] = _predict(predicting, strategy, listed, home.path / "predicted")
         measured[strategy] = _measure(setup, strategy, listed, home.path / "measured", watch)
-    return _written(home, setup, listed, predicted, measured)
+    assumed = [line for strategy in chosen for line in assumptions(probed.get(strategy.allocation, setup), [strategy])]
+    return _written(home, setup, listed, predicted, measured, list(dict.fromkeys(assumed)))
 
 
 def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
@@ -146,6 +149,7 @@ def _written(
     seeds: list[int],
     predicted: dict[Strategy, list[RunResult]],
     measured: dict[Strategy, list[RunResult]],
+    assumed: Sequence[str],
 ) -> ValidationResult:
     """The result, which is also in its folder."""
     result = ValidationResult(
@@ -154,6 +158,7 @@ def _written(
         predicted=tuple(run for runs in predicted.values() for run in runs),
         setup=setup,
         seeds=seeds,
+        assumptions=assumed,
         agreements={
             str(strategy): validation.agreement(*(_repetitions(runs[strategy]) for runs in (predicted, measured)))
             for strategy in measured
@@ -161,7 +166,7 @@ def _written(
     )
     write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in runs] for name, runs in result.by_strategy.items()}
-    write_running_results(home.path, setup, "ray", metrics)
+    write_running_results(home.path, setup, "ray", metrics, result.assumptions)
     return result
 
 

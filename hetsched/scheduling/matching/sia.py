@@ -53,6 +53,8 @@ class Sia:
     Raises ValueError for values that make no sense.
     """
 
+    periods = ("round_s",)
+
     def __init__(
         self, p: float = -0.5, lambda_n: float = 1.1, restart_s: float | None = None, round_s: float = 60.0
     ) -> None:

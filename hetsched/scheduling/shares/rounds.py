@@ -70,6 +70,8 @@ class Rounds(ABC):
     taken to be as fast as on its fastest type, and is tried for an interval.
     """
 
+    periods = ("round_s", "reallocation_s")
+
     fills_up = True
     """Whether jobs without a share run on workers that would be idle otherwise."""
 
