@@ -261,12 +261,12 @@ class Setup(Problem, frozen=True, kw_only=True):
 
         Raises InputError for a file that is not there.
         """
-        files = [Path(file) for file in files]
-        for file in files:
+        given = [Path(file).resolve() for file in files]
+        for file in given:
             if not file.is_file():
                 raise InputError(f"policy_files: {file}: no such file")
         known = {path.resolve() for path in self.policy_files}
-        more = [path for path in dict.fromkeys(file.resolve() for file in files) if path not in known]
+        more = [path for path in dict.fromkeys(given) if path not in known]
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:

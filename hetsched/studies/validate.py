@@ -85,9 +85,8 @@ def validate(
     """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
     compare.
 
-    Logs and figures go to `folder`, which must be new (default: a new one in `results`). `watch` is asked for the real
-    runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
-    does.
+    `folder` must be new (default: a new one in `results`). `watch` is asked for the real runs only. Raises InputError
+    for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
     setup = resolved(scenario)
     setup, chosen = for_real(setup), chosen_strategies(setup, strategies)
@@ -112,7 +111,7 @@ def validate(
         setup.save(home.path / "measured" / str(strategy))  # for `hetsched replay`
         predicted[strategy] = _predict(predicting, strategy, listed, home.path / "predicted")
         measured[strategy] = _measure(setup, strategy, listed, home.path / "measured", watch)
-    assumed = [line for strategy in chosen for line in assumptions(probed.get(strategy.allocation, setup), [strategy])]
+    assumed = [line for one in chosen for line in assumptions(probed.get(one.allocation, setup), [one])]
     return _written(home, setup, listed, predicted, measured, list(dict.fromkeys(assumed)))
 
 
