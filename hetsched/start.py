@@ -20,12 +20,12 @@ def start() -> int:
     options = parsed()
     try:
         signal.signal(signal.SIGINT, before)
-        return carry_out(options)
+        status = carry_out(options)
     except KeyboardInterrupt:  # one more, while the first was answered
-        return INTERRUPTED
-    finally:
-        if callable(before):
-            signal.signal(signal.SIGINT, _leave)  # as Python ends
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
+    return status
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from threading import current_thread, main_thread
 from types import FrameType
 
@@ -32,6 +33,7 @@ def one_interrupt() -> Iterator[None]:
 def children_without_interrupts() -> Iterator[None]:
     """Processes and threads that start within the block never hear of Ctrl-C, which a terminal sends to all processes
     of a command. One that comes meanwhile reaches this process at the end of the block."""
+    resource_tracker.ensure_running()  # where it starts later, with a child, it lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
