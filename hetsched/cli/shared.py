@@ -155,7 +155,7 @@ def saying_what_stays() -> Iterator[None]:
 
 
 def say(text: str, style: str | None = None) -> None:
-    Console(highlight=False, soft_wrap=True).print(text, style=style)
+    Console(highlight=False, soft_wrap=True, markup=False).print(text, style=style)
 
 
 def show(table: Table) -> None:

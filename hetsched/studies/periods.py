@@ -8,43 +8,43 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 
-MOST_OF_A_RUN = 1 / 20
-"""A policy that decides only once in a longer part of a run has too few decisions to be judged by."""
-
-FITTING = 1 / 60
-"""The part of a run that is suggested instead."""
+ROOM = 1.25
+"""By so much more often than it must a period fits that is suggested."""
 
 
 def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the run, in words.
 
-    `bounds_s` are lower bounds on the makespans, in seconds. A policy names its options that are periods in its class
-    attribute `periods`. Raises InputError for a name there that is no option.
+    `bounds_s` are lower bounds on the makespans, in seconds. A policy says in its class attribute `periods` how often
+    each of its options that are periods must at least fit into a run. Raises InputError for a name there that is no
+    option.
     """
     found = {}
     for strategy, bound_s in bounds_s.items():
-        periods = dict(_periods(setup, strategy))
-        if not bound_s or not any(seconds > bound_s * MOST_OF_A_RUN for seconds in periods.values()):
-            continue
-        is_now = ", ".join(f"{name} = {seconds:g}" for name, seconds in periods.items())
-        fits = ", ".join(f"{name} = {_rounded(bound_s * FITTING)}" for name in periods)
-        found[str(strategy)] = (
-            f"{is_now} is long for a run of {_rounded(bound_s)} s or more, so this figure is of the mismatch; "
-            f"set {fits} in [scheduling.{strategy.scheduling}]"
-        )
+        if bound_s and (long := dict(_too_long(setup, strategy, bound_s))):
+            are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
+            found[str(strategy)] = (
+                f"decides too seldom for a run whose bound is {_rounded(bound_s)} s, and its figures suffer: {are}; in "
+                f"[scheduling.{strategy.scheduling}] set {', '.join(f'{name} = {fits}' for name, fits in long.items())}"
+            )
     return found
 
 
-def _periods(setup: Setup, strategy: Strategy) -> Iterator[tuple[str, float]]:
-    factory = scheduling.policies.factory(strategy.scheduling)
-    given = setup.scenario.scheduling.get(strategy.scheduling, {})
-    options = signature(factory).parameters
-    for name in getattr(factory, "periods", ()):
-        if name not in options:
-            raise InputError(f"scheduling policy {strategy.scheduling!r}: periods: {name!r} is none of its options")
-        seconds = given.get(name, options[name].default)
-        if isinstance(seconds, (int, float)):
-            yield name, seconds
+def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, str]]:
+    """The periods that are too long, and what would fit."""
+    for name, times in getattr(scheduling.policies.factory(strategy.scheduling), "periods", {}).items():
+        seconds = _seconds_of(setup, strategy, name)
+        if seconds is not None and seconds * times > bound_s:
+            yield name, _rounded(bound_s / times / ROOM)
+
+
+def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
+    """The length of a period: the scenario's or the policy's own; None where the policy finds it itself."""
+    options = signature(scheduling.policies.factory(strategy.scheduling)).parameters
+    if name not in options:
+        raise InputError(f"scheduling policy {strategy.scheduling!r}: periods: {name!r} is none of its options")
+    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, options[name].default)
+    return seconds if isinstance(seconds, (int, float)) else None
 
 
 def _rounded(seconds: float) -> str:

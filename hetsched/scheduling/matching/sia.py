@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import inf, isfinite
 from statistics import fmean
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -53,7 +54,7 @@ class Sia:
     Raises ValueError for values that make no sense.
     """
 
-    periods = ("round_s",)
+    periods: ClassVar = {"round_s": 20}
 
     def __init__(
         self, p: float = -0.5, lambda_n: float = 1.1, restart_s: float | None = None, round_s: float = 60.0
