@@ -26,7 +26,7 @@ FIFO = [Strategy("fusion", "fifo")]
 
 
 def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: Any) -> ProfileRow:
-    device = {"device": "cpu", "cores": cores, "gpu_share": 0.0}
+    device: dict[str, Any] = {"device": "cpu", "cores": cores, "gpu_share": 0.0}
     return ProfileRow(
         model=model,
         dataset="cifar10",
