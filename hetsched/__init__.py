@@ -16,6 +16,7 @@ Scenarios
 Studies
 --------------------------------------------------------------------------------------------------------
 `compare`               simulate strategies under the same seeds and compare them
+`resume_comparison`     go on with a comparison that stopped
 `simulate`              simulate one strategy
 `ablate`                simulate one strategy without each part of the simulated world in turn
 `bound`                 what no schedule can beat
@@ -87,6 +88,7 @@ __all__ = [
     "register_scheduling",
     "replay",
     "resume",
+    "resume_comparison",
     "run",
     "simulate",
     "validate",
@@ -105,7 +107,7 @@ if TYPE_CHECKING:
     from hetsched.scheduling import register as register_scheduling
     from hetsched.studies.ablation import AblationResult, ablate
     from hetsched.studies.bound import BoundResult, bound
-    from hetsched.studies.compare import ComparisonResult, compare
+    from hetsched.studies.compare import ComparisonResult, compare, resume_comparison
     from hetsched.studies.real_scenario import load_scenario
     from hetsched.studies.replay import ReplayResult, replay
     from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
@@ -127,7 +129,7 @@ else:
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],
         "studies.bound": ["BoundResult", "bound"],
-        "studies.compare": ["ComparisonResult", "compare"],
+        "studies.compare": ["ComparisonResult", "compare", "resume_comparison"],
         "studies.real_scenario": ["load_scenario"],
         "studies.replay": ["ReplayResult", "replay"],
         "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],

@@ -324,6 +324,7 @@ def test_a_run_that_finished_nothing_recommends_no_resume(scenario: hetsched.Sce
         def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
             raise ValueError("no")
 
+    Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-at-once", folder="r")
     seen, note = raised.value.__notes__

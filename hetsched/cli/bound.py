@@ -4,10 +4,9 @@ import argparse
 
 from hetsched.cli.arguments import add_scenario
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import finish, print_heading, say, show
+from hetsched.cli.shared import finish, print_heading, say, say_caveats, show, simulated_scenario
 from hetsched.errors import InputError
 from hetsched.report import tables
-from hetsched.scenario.loading import load_setup
 from hetsched.studies.bound import bound
 
 
@@ -19,7 +18,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Print lower bounds on the makespan and on the mean job completion time (JCT). JCT is completion minus arrival,
     of trials and of experiments. Every trial trains to its stop iteration; trials that stop on accuracy may end sooner.
     One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count."""
-    setup = load_setup(options.scenario)
+    setup = simulated_scenario(options)
     try:
         result = bound(setup)
     except InputError as error:
@@ -30,5 +29,6 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
         show(tables.bound_table({"any": result.overall, **result.by_allocation}))
         say("Overheads and noise are left out." + " Trials that stop on accuracy may need fewer iterations." * early)
+        say_caveats(result.assumptions)
 
     finish(options, emit, result.document(), table, None)

@@ -3,27 +3,34 @@
 import argparse
 from pathlib import Path
 
-from rich.markup import escape
-
-from hetsched.argument_types import AUTO, count, count_or_auto
-from hetsched.cli.arguments import add_out, add_scenario, add_strategies
+from hetsched.argument_types import count, count_or_auto
+from hetsched.cli.arguments import SCENARIO, add_out, add_strategies
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import finish, print_heading, runs_progress, say, show
+from hetsched.cli.shared import (
+    finish,
+    print_heading,
+    runs_progress,
+    say,
+    say_caveats,
+    saying_what_stays,
+    show,
+    simulated_scenario,
+)
 from hetsched.cores import available_cores
-from hetsched.errors import counted
+from hetsched.errors import InputError, counted
 from hetsched.report import tables
-from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
-from hetsched.scenario.loading import load_setup
-from hetsched.studies.compare import ComparisonResult, compare
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.compare import MAX_SEEDS, ComparisonResult, Interrupted, compare, resume_comparison
 from hetsched.studies.comparison import NARROW
 from hetsched.studies.folder import default_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_scenario(parser)
+    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     add_out(parser)
     add_strategies(parser)
+    parser.add_argument("--baseline", metavar="A+S", help="what to compare with (default: the scenario's)")
     parser.add_argument(
         "--seeds",
         type=count_or_auto,
@@ -31,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how many seeds (default: the scenario's); auto: until the interval of every difference is under 1%%",
     )
     parser.add_argument(
-        "--max-seeds", type=count, default=100, metavar="N", help="the most that --seeds auto takes (default: 100)"
+        "--max-seeds", type=count, metavar="N", help=f"the most that --seeds auto takes (default: {MAX_SEEDS})"
     )
     parser.add_argument(
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
@@ -42,48 +49,84 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ADDR",
         help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
     )
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="instead of SCENARIO: go on with the comparison in this folder"
+    )
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate every strategy under the same seeds, print one table, and say of each whether a difference to the
-    baseline is shown. The baseline is always among them. See docs/statistics.md."""
-    setup = load_setup(options.scenario)
-    strategies = [parse_strategy(name, "--strategies") for name in options.strategies or setup.scenario.strategies]
-    for strategy in strategies:
-        check_profile_covers(options.scenario, setup, strategy)
-    result = compare(
-        setup,
-        strategies,
-        options.seeds,
-        options.out or default_folder("compare", setup),
-        max_seeds=options.max_seeds,
-        jobs=options.jobs,
-        policy_files=options.policy_file,
-        ray_address=options.ray,
-        progress=runs_progress,
-    )
+    """Simulate every strategy under the same seeds, seed by seed, print one table, and say of each strategy whether a
+    difference to the baseline is shown. The baseline is always among them. After Ctrl-C the table is that of the seeds
+    under which all strategies are finished; --resume goes on. See docs/statistics.md."""
+    try:
+        with saying_what_stays():
+            result = begun_comparison(options) if options.resume else new_comparison(options)
+    except Interrupted as stop:
+        if stop.result is not None and not options.json:
+            print_comparison(stop.result)
+        raise
 
     def table() -> None:
-        print_comparison(result, options.seeds == AUTO)
-        print_explanation(result, options.scenario, options.explain)
+        print_comparison(result)
+        print_explanation(result, options.scenario or result.folder / SCENARIO_NAME, options.explain)
 
     finish(options, emit, result.document(), table, result.folder)
 
 
+def new_comparison(options: argparse.Namespace) -> ComparisonResult:
+    """What the command line asks for, in a new folder."""
+    if options.scenario is None:
+        raise InputError("hetsched compare needs SCENARIO, or --resume DIR")
+    setup = simulated_scenario(options)
+    strategies = [parse_strategy(name, "--strategies") for name in options.strategies or setup.scenario.strategies]
+    baseline = options.baseline and parse_strategy(options.baseline, "--baseline")
+    for strategy in [*strategies, *([baseline] if baseline else [])]:
+        check_profile_covers(options.scenario, setup, strategy)
+    return compare(
+        setup,
+        strategies,
+        options.seeds,
+        options.out or default_folder("compare", setup),
+        baseline=baseline,
+        max_seeds=options.max_seeds or MAX_SEEDS,
+        jobs=options.jobs,
+        ray_address=options.ray,
+        progress=runs_progress,
+    )
+
+
+def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
+    """What an earlier command has begun in the folder of --resume."""
+    given = {
+        "SCENARIO": options.scenario,
+        "--out": options.out,
+        "--strategies": options.strategies,
+        "--baseline": options.baseline,
+        "--seeds": options.seeds,
+        "--max-seeds": options.max_seeds,
+        "--policy-file": options.policy_file or None,
+    }
+    if superfluous := [name for name, value in given.items() if value is not None]:
+        raise InputError(f"--resume: the folder says what to compare; leave out {', '.join(superfluous)}")
+    return resume_comparison(options.resume, jobs=options.jobs, ray_address=options.ray, progress=runs_progress)
+
+
 def print_explanation(result: ComparisonResult, scenario: Path, whole: bool) -> None:
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
-    say(escape(legend()) if whole else "--explain says what the columns mean")
+    say(legend() if whole else "--explain says what the columns mean")
     if (line := where_time_goes(logs, scenario)) is not None:
-        say(escape(line))
+        say(line)
 
 
-def print_comparison(result: ComparisonResult, by_width: bool) -> None:
+def print_comparison(result: ComparisonResult) -> None:
     seeds = len(result.seeds)
-    print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}, simulated", result.setup)
+    so_far = "" if result.complete else " (of more that were asked for)"
+    print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
     show(tables.comparison_table(result.comparisons, result.baseline))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
-    if by_width:
+    say_caveats(result.assumptions, result.warnings)
+    if result.by_width and result.complete:
         width = f"{NARROW:.0%} of the ratio of makespans"
         found = f"every interval is under {width}" if result.narrow else f"an interval is still {width} or wider"
         say(

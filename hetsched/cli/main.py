@@ -7,7 +7,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -51,11 +51,11 @@ WITHOUT_POLICIES = {"nodes", "profile"}
 """Commands that ask no policy."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
+    """Run a command and return its exit status. `ready` is called when all that the command needs is imported."""
     try:
-        options = parsed(words)
+        options = parsed(sys.argv[1:] if arguments is None else arguments)
+        ready()
         with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:

@@ -1,9 +1,11 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,15 +15,29 @@ from rich.table import Table
 from hetsched.cli.document import Emit
 from hetsched.core.events import Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
-from hetsched.domain.registry import Strategy
+from hetsched.domain.registry import Strategy, load_file
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Listener
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
+
+
+def simulated_scenario(options: argparse.Namespace) -> Setup:
+    """The scenario of the command line, with the policy files that it names beside the scenario's own."""
+    return _with_policies(options, load_setup(options.scenario))
+
+
+def _with_policies(options: argparse.Namespace, setup: Setup) -> Setup:
+    """With the policy files of the command line, which go before files of their names that the scenario has."""
+    if setup.policy_files:
+        for file in options.policy_file:
+            load_file(file)
+    return setup.with_policy_files(options.policy_file)
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Setup:
@@ -33,6 +49,7 @@ def real_scenario(options: argparse.Namespace, path: Path) -> Setup:
         setup = for_real(setup, options.data_dir, options.address)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    setup = _with_policies(options, setup)
     changes: dict[str, Any] = {}
     if options.report_interval is not None:
         changes["report_interval_s"] = options.report_interval
@@ -95,6 +112,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
         say_remarks(result.remarks)
+        say_caveats(result.assumptions, result.warnings)
 
     finish(options, emit, result.document(), table, result.folder)
 
@@ -124,8 +142,29 @@ def say_remarks(remarks: Iterable[str]) -> None:
         say(remark, style="bold yellow")
 
 
+def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Print which figures are not to be trusted, and what they rest on where nobody measured."""
+    for strategy, warning in warnings.items():
+        say(f"warning: {strategy}: {warning}")
+    if assumptions:
+        say("assumed, as nobody measured it:")
+    for line in assumptions:
+        say(f"  {line}")
+
+
+@contextmanager
+def saying_what_stays() -> Iterator[None]:
+    """Where the command is stopped, say what its error notes: where results are, and how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        for note in getattr(error, "__notes__", ()):
+            print(f"hetsched: {note}", file=sys.stderr)
+        raise
+
+
 def say(text: str, style: str | None = None) -> None:
-    Console(highlight=False, soft_wrap=True).print(text, style=style)
+    Console(highlight=False, soft_wrap=True, markup=False).print(text, style=style)
 
 
 def show(table: Table) -> None:

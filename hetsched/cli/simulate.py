@@ -8,15 +8,17 @@ from hetsched.cli.shared import (
     finish,
     print_heading,
     runs_progress,
+    say_caveats,
+    saying_what_stays,
     seeds_of,
     show,
     show_strategy,
+    simulated_scenario,
     trial_progress,
 )
 from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
-from hetsched.scenario.loading import load_setup
 from hetsched.studies.ablation import AblationResult, ablate
 from hetsched.studies.folder import default_folder
 from hetsched.studies.simulate import simulate
@@ -35,15 +37,19 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate one strategy; logs and figures go to the results folder. Repetitions use the seeds from --seed on. With
     --ablate, print instead what start-up, restore, evaluation, checkpoint, noise, sharing, dispatch and faults
     contribute to the makespan, each by leaving it out under the same seeds."""
-    setup = load_setup(options.scenario)
+    setup = simulated_scenario(options)
     strategy = parse_strategy(options.strategy)
     check_profile_covers(options.scenario, setup, strategy)
     seeds = seeds_of(options, setup)
     folder = options.out or default_folder("ablate" if options.ablate else "simulate", setup)
     if options.ablate:
-        show_ablation(options, emit, ablate(setup, strategy, seeds, folder, progress=runs_progress))
+        with saying_what_stays():
+            ablation = ablate(setup, strategy, seeds, folder, progress=runs_progress)
+        show_ablation(options, emit, ablation)
     else:
-        show_strategy(options, emit, simulate(setup, strategy, seeds, folder, watch=trial_progress), "simulated")
+        with saying_what_stays():
+            result = simulate(setup, strategy, seeds, folder, watch=trial_progress)
+        show_strategy(options, emit, result, "simulated")
 
 
 def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResult) -> None:
@@ -52,5 +58,6 @@ def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResul
     def table() -> None:
         print_heading(f"{name}: what the makespan of {strategy} is made of ({counted(seeds, 'seed')})", result.setup)
         show(tables.ablation_table(result.variants))
+        say_caveats(result.assumptions)
 
     finish(options, emit, result.document(), table, result.folder)

@@ -5,7 +5,17 @@ from pathlib import Path
 
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
 from hetsched.cli.document import Emit
-from hetsched.cli.shared import finish, live_view, print_heading, real_scenario, say, say_remarks, seeds_of, show
+from hetsched.cli.shared import (
+    finish,
+    live_view,
+    print_heading,
+    real_scenario,
+    say,
+    say_caveats,
+    say_remarks,
+    seeds_of,
+    show,
+)
 from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.scenario.checks import parse_strategy
@@ -47,6 +57,7 @@ def print_agreements(result: ValidationResult) -> None:
     show(tables.agreement_table(result.agreements))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
+    say_caveats(result.assumptions)
     if mean_error is not None:
         say(f"mean absolute error of the makespan: {mean_error:.1f}%")
     if order.kendall_tau is not None:

@@ -61,7 +61,9 @@ class SchedulingPolicy(Protocol):
     arrived. It returns what to start now. Returning nothing is allowed while anything runs, or with a `WakeAt`.
     The same views in the same order must lead to the same decisions.
 
-    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`).
+    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`), and a class attribute
+    `periods`: from the name of an option in seconds, such as the length of a round, to how often it must at least fit
+    into a run. Studies warn where it does not.
     """
 
     def dispatch(self, state: StateView) -> Iterable[Decision]: ...

@@ -1,6 +1,6 @@
 """The interface of learning-curve models: how a trial's accuracy answers to its hyperparameters in a simulation."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from hetsched.domain.registry import Registry
@@ -28,6 +28,15 @@ class LearningModel(Protocol):
 
     def score(self, weights: Weights, normal: float) -> float:
         """A measured accuracy in 0..1; `normal` is a standard normal draw."""
+        ...
+
+
+@runtime_checkable
+class SaysAssumptions(Protocol):
+    """A learning model that says where its scores are a guess: its studies say so beside their figures."""
+
+    def assumed(self, kinds: Collection[TrialKind]) -> Iterable[str]:
+        """What the model assumes of trials of these kinds, a line per assumption; nothing where it was fitted."""
         ...
 
 

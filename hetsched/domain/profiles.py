@@ -13,6 +13,7 @@ measured.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter
 from statistics import median
 from typing import Self
 
@@ -145,6 +146,14 @@ class StepTimes:
         if key not in self._costs:
             self._costs[key] = self._all_costs(kind, worker)
         return self._costs[key]
+
+    def knows_cost(self, kind: TrialKind, worker: WorkerType, cost: str) -> bool:
+        """Whether the cost (a field of `Costs`) was measured on this type of worker, or lies between measurements."""
+        return self._lookup(kind, worker, attrgetter(cost)) is not None
+
+    def was_measured(self, model: str, cost: str) -> bool:
+        """Whether the cost (a field of `Costs`) was measured for this model on any worker."""
+        return any(row.model == model and getattr(row, cost) is not None for row in self.rows)
 
     def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         seconds = self.seconds_per_iteration(kind, worker)

@@ -34,8 +34,9 @@ def load_setup(path: Path, discover: Discover | None = None) -> Setup:
     except InputError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
     try:
+        scenario.load_policies()
         _check_names(scenario)
-        return scenario.resolve()
+        return scenario.read()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -23,11 +23,12 @@ from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.learning import LearningModel
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.registry import Strategy
+from hetsched.domain.registry import Strategy, load_file
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
+from hetsched.scenario.policy_files import copy_policies
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.tables import (
     CheckpointsTable,
@@ -61,6 +62,7 @@ class Scenario(Table):
     baseline: str | None = None
     seeds: Count = 10
     first_seed: int = Field(default=0, ge=0)
+    policy_files: list[str] = Field(default=[])
     cluster: ClusterTable
     workload: WorkloadTable
     profile: ProfileTable
@@ -126,8 +128,22 @@ class Scenario(Table):
         """Where a file is that the scenario names."""
         return self._folder / name
 
+    def load_policies(self) -> None:
+        """Run the files of `policy_files`, which registers their policies. Raises InputError if one cannot be run."""
+        for name in self.policy_files:
+            try:
+                load_file(self.path(name))
+            except InputError as error:
+                raise InputError(f"policy_files: {error}") from error
+
     def resolve(self) -> "Setup":
-        """Read the profile and the trace, once. Raises InputError, naming the key, if one cannot be read."""
+        """Run the policy files, and read the profile and the trace, once. Raises InputError, naming the key, if one
+        cannot be read."""
+        self.load_policies()
+        return self.read()
+
+    def read(self) -> "Setup":
+        """The same, where the policies are known already."""
         try:
             times = StepTimes(read_sources(self.profile.sources, self._folder), extrapolate=self.profile.extrapolate)
         except InputError as error:
@@ -239,9 +255,27 @@ class Setup(Problem, frozen=True, kw_only=True):
         workload will change them."""
         return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
+    @property
+    def policy_files(self) -> list[Path]:
+        """The files of policies that the scenario names."""
+        return [self.scenario.path(name) for name in self.scenario.policy_files]
+
+    def with_policy_files(self, files: Iterable[Path | str]) -> "Setup":
+        """With these files of policies, which are loaded already, beside those that the scenario names.
+
+        Raises InputError for a file that is not there.
+        """
+        given = [Path(file).resolve() for file in files]
+        for file in given:
+            if not file.is_file():
+                raise InputError(f"policy_files: {file}: no such file")
+        known = {path.resolve() for path in self.policy_files}
+        more = [path for path in dict.fromkeys(given) if path not in known]
+        return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
+
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, `profile.csv` and a copy of the trace: all that another
-        run needs."""
+        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace and of the policy
+        files: all that another run needs."""
         folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
         scenario = self.scenario
@@ -253,6 +287,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
                 write_jobs(folder / "trace.csv", self.jobs)
             complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
+        complete = complete.replace(policy_files=copy_policies(self.policy_files, folder))
         (folder / SCENARIO_NAME).write_text(complete.to_toml())
 
 

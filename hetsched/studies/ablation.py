@@ -14,6 +14,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame
@@ -87,6 +88,7 @@ class AblationResult(Results):
             **scenario_facts(self.setup),
             "strategy": self.strategy,
             "seeds": self.seeds,
+            **self.caveats,
             "folder": str(self.folder),
             "variants": self.variants,
         }
@@ -100,11 +102,10 @@ def ablate(
     *,
     progress: Progress = silent,
 ) -> AblationResult:
-    """Simulate every variant of the scenario under every seed, with the same luck.
+    """Simulate every variant of the scenario under every seed, with the same luck. `folder` is as in `simulate`.
 
-    Logs and figures go to `folder`, which must be new; without one the logs are in a temporary folder, which goes with
-    the result. Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError if a
-    run trained nothing.
+    Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError if a run trained
+    nothing.
     """
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
@@ -112,7 +113,7 @@ def ablate(
     home = ResultsFolder(folder, setup)
     runs: dict[str, list[RunResult]] = {}
     parts = variants(setup)
-    with progress(len(parts) * len(listed)) as advance:
+    with home.kept(), progress(len(parts) * len(listed)) as advance:
         for name, variant in parts.items():
             place = home.path / name.replace(" ", "-")
             variant.save(place)  # for `hetsched replay`
@@ -127,6 +128,7 @@ def ablate(
         runs=tuple(run for of_variant in runs.values() for run in of_variant),
         setup=setup,
         strategy=str(chosen),
+        assumptions=assumptions(setup, [chosen]),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

@@ -1,10 +1,12 @@
 """What no schedule can beat on a scenario."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.assumptions import pairs_of, step_times
 from hetsched.studies.chosen import Strategies, chosen_strategies
 from hetsched.studies.frames import frame
 from hetsched.studies.results import scenario_facts
@@ -20,6 +22,7 @@ class BoundResult:
     setup: Setup = field(repr=False)
     overall: Bounds
     by_allocation: dict[str, Bounds]
+    assumptions: Sequence[str] = ()
 
     def to_frame(self) -> "DataFrame":
         """A row per allocation policy, after one for `any`. Raises InputError without pandas."""
@@ -32,6 +35,7 @@ class BoundResult:
         for figure, key in (("makespan_s", ""), ("trial_jct_s", "trial_jct_"), ("experiment_jct_s", "experiment_jct_")):
             document[f"{key}bound_s"] = getattr(self.overall, figure)
             document[f"{key}by_allocation_s"] = {n: getattr(own, figure) for n, own in self.by_allocation.items()}
+        document["assumptions"] = list(self.assumptions)
         return document
 
 
@@ -48,8 +52,12 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     workload, times = setup.workload, setup.times
     overall = workload_bounds(workload, cluster_devices(setup.cluster, times), times)
     by_allocation = {}
+    assumed: dict[str, None] = {}
     for strategy in chosen_strategies(setup, strategies):
-        own = workload_bounds(workload, worker_devices(setup.workers(strategy)), times)
+        workers = setup.workers(strategy)
+        own = workload_bounds(workload, worker_devices(workers), times)
+        types = dict.fromkeys(worker.type for worker in workers)
+        assumed |= dict.fromkeys(step_times(times, pairs_of(setup, types)))
         # What no schedule under any allocation can beat, none under this one can.
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
-    return BoundResult(setup=setup, overall=overall, by_allocation=by_allocation)
+    return BoundResult(setup=setup, overall=overall, by_allocation=by_allocation, assumptions=list(assumed))

@@ -9,26 +9,36 @@ import msgspec
 
 from hetsched.analysis.paired import RankAgreement
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
-from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies import comparison
-from hetsched.studies.chosen import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.assumptions import assumptions
+from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.comparison import NARROW, Comparison, Runs
-from hetsched.studies.fan_out import fan_out
+from hetsched.studies.comparison_plan import ComparisonPlan, finished, load_plan, resume_command
+from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.frames import frame
+from hetsched.studies.interrupts import one_interrupt
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+MAX_SEEDS = 100
+"""The most that "auto" takes, by default."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult(Results):
     """The figures of every strategy. `narrow` says whether the interval of every paired ratio of makespans is narrower
-    than 1% of it, `rank_agreement` whether strategies come in the same order under every seed."""
+    than 1% of it, `rank_agreement` whether strategies come in the same order under every seed, `complete` whether all
+    seeds that were asked for are in it, `by_width` whether their number was "auto"."""
 
     setup: Setup = field(repr=False)
     baseline: str
@@ -36,6 +46,8 @@ class ComparisonResult(Results):
     comparisons: dict[str, Comparison] = field(repr=False)
     narrow: bool
     rank_agreement: RankAgreement = field(repr=False)
+    complete: bool = True
+    by_width: bool = field(default=False, repr=False)
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -54,11 +66,21 @@ class ComparisonResult(Results):
             **scenario_facts(self.setup),
             "baseline": self.baseline,
             "seeds": self.seeds,
+            "complete": self.complete,
             "intervals_are_narrow": self.narrow,
             "rank_agreement": self.rank_agreement,
+            **self.caveats,
             "folder": str(self.folder),
             "strategies": self.comparisons,
         }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a comparison. `result` has the seeds under which all strategies were finished; None without any."""
+
+    def __init__(self, result: ComparisonResult | None) -> None:
+        super().__init__()
+        self.result = result
 
 
 def compare(
@@ -67,40 +89,93 @@ def compare(
     seeds: Seeds | Literal["auto"] | None = None,
     folder: Path | str | None = None,
     *,
-    max_seeds: int = 100,
+    baseline: str | Strategy | None = None,
+    max_seeds: int = MAX_SEEDS,
     jobs: int | None = 1,
     policy_files: Sequence[Path | str] = (),
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> ComparisonResult:
-    """Simulate every strategy under the same seeds. The baseline is always among the strategies.
+    """Simulate every strategy under the same seeds, seed by seed. The baseline is always among the strategies.
 
-    `strategies` and `seeds` are the scenario's by default; "auto" adds seeds, up to `max_seeds`, until the interval of
-    every difference is under 1%. Logs and figures go to `folder`, which must be new; without one the logs are in a
-    temporary folder, which goes with the result. `jobs` processes simulate (None: one per core), on the Ray cluster
-    at `ray_address` if there is one; more than one know only policies that are installed or come in `policy_files`.
+    `strategies`, `seeds` and `baseline` are the scenario's by default; "auto" adds seeds, up to `max_seeds`, until the
+    interval of every difference is under 1%. Logs and figures go to `folder`, which must be new; without one the logs
+    are in a temporary folder, which goes with the result. `jobs` processes simulate (None: one per core), on the Ray
+    cluster at `ray_address` if there is one; more than one know only policies that are installed, come in
+    `policy_files` or in the scenario's.
 
     Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run trained
-    nothing.
+    nothing. Ctrl-C raises Interrupted, which has what can be said so far; `resume_comparison` goes on.
     """
-    setup = resolved(scenario)
+    setup = resolved(scenario).with_policy_files(policy_files)
     _check_counts(max_seeds=max_seeds, jobs=jobs)
-    baseline, *_ = chosen = _with_baseline(setup, strategies)
+    chosen = _with_baseline(setup, strategies, baseline)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
-    with fan_out(setup, jobs and min(jobs, at_most), chosen_files(policy_files, there=True), ray_address) as simulating:
+    with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder(folder, setup)
+        plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
+        return _carried_out(home, setup, plan, simulating, progress, {})
 
-        def run_seeds(these: Sequence[int]) -> Runs:
-            with progress(len(chosen) * len(these)) as advance:
-                return comparison.run_all(chosen, these, home.path, simulating, advance)
 
-        if seeds == "auto":
+def resume_comparison(
+    folder: Path | str,
+    *,
+    jobs: int | None = 1,
+    ray_address: str | None = None,
+    progress: Progress = silent,
+) -> ComparisonResult:
+    """Go on with a comparison that was stopped, from the runs that its folder holds.
+
+    Of a run that was finished before, `decision_s` is unknown and left out of the mean. Raises InputError if the folder
+    is not that of a comparison, or its scenario has changed since; else as `compare` does.
+    """
+    folder = Path(folder)
+    plan = load_plan(folder)
+    plan.check(folder)
+    setup = load_setup(folder / SCENARIO_NAME)
+    chosen = chosen_strategies(setup, plan.strategies)
+    done = finished(folder, setup, chosen)
+    with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
+        return _carried_out(ResultsFolder.there(folder), setup, plan, simulating, progress, done)
+
+
+def _carried_out(
+    home: ResultsFolder,
+    setup: Setup,
+    plan: ComparisonPlan,
+    simulating: Simulate,
+    progress: Progress,
+    done: dict[Task, RunResult],
+) -> ComparisonResult:
+    """The runs that are not `done` yet, and the result of all."""
+    baseline, *_ = chosen = chosen_strategies(setup, plan.strategies)
+
+    def run_seeds(these: Sequence[int]) -> Runs:
+        return comparison.run_all(chosen, these, home.path, simulating, progress, done)
+
+    try:
+        if plan.seeds == "auto":
             first, at_least = setup.scenario.first_seed, setup.scenario.seeds
-            runs = comparison.run_until_narrow(run_seeds, baseline, first, at_least, max_seeds)
+            runs = comparison.run_until_narrow(run_seeds, baseline, first, at_least, plan.max_seeds)
         else:
-            runs = run_seeds(listed)
-    return _written(home, setup, baseline, runs)
+            runs = run_seeds(plan.seeds)
+    except KeyboardInterrupt as stop:
+        raise _interrupted(home, setup, plan, comparison.complete_seeds(chosen, done)) from stop
+    return _written(home, setup, plan, runs, complete=True)
+
+
+def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs) -> Interrupted:
+    """What can be said of the complete seeds, which is also in the folder, and how to go on."""
+    seeds = len(next(iter(runs.values())))
+    try:
+        stop = Interrupted(_written(home, setup, plan, runs, complete=False) if seeds else None)
+    except HetschedError:  # a run trained nothing: there is nothing to say
+        stop = Interrupted(None)
+    if not home.temporary:
+        complete = f"{seeds} seed{'s' * (seeds != 1)} complete in {home.path}"
+        stop.add_note(f"{complete}; go on with: {resume_command(home.path)}")
+    return stop
 
 
 def _check_counts(**counts: int | None) -> None:
@@ -110,12 +185,17 @@ def _check_counts(**counts: int | None) -> None:
             raise InputError(f"{name}: expected a whole number from 1, got {count!r}")
 
 
-def _with_baseline(setup: Setup, strategies: Strategies | None) -> list[Strategy]:
+def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | Strategy | None) -> list[Strategy]:
     """The baseline and the other strategies, each once. Raises InputError for a strategy that cannot be simulated."""
     scenario = setup.scenario
-    key, name = ("strategies", scenario.strategies[0]) if scenario.baseline is None else ("baseline", scenario.baseline)
-    baseline = parse_strategy(name, key)
-    chosen = list(dict.fromkeys([baseline, *chosen_strategies(setup, strategies)]))
+    if baseline is not None:
+        key, name = "baseline", str(baseline)
+    elif scenario.baseline is not None:
+        key, name = "baseline", scenario.baseline
+    else:
+        key, name = "strategies", scenario.strategies[0]
+    first = parse_strategy(name, key)
+    chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
     return chosen
@@ -131,21 +211,30 @@ def _first_seeds(setup: Setup, seeds: Seeds | str | None, strategies: Sequence[S
     return chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
 
 
-def _written(home: ResultsFolder, setup: Setup, baseline: Strategy, runs: Runs) -> ComparisonResult:
+def _written(
+    home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, *, complete: bool
+) -> ComparisonResult:
     """The result, which is also in its folder."""
+    baseline = next(iter(runs))
+    comparisons = comparison.compare(runs, baseline)
+    bounds_s = {strategy: comparisons[str(strategy)].workers_bound_s for strategy in runs}
     result = ComparisonResult(
         home=home,
         runs=tuple(run for of_strategy in runs.values() for run in of_strategy),
         setup=setup,
         baseline=str(baseline),
         seeds=[run.metrics.seed for run in runs[baseline]],
-        comparisons=comparison.compare(runs, baseline),
+        comparisons=comparisons,
+        complete=complete,
+        by_width=plan.seeds == "auto",
+        assumptions=assumptions(setup, runs),
+        warnings=too_long(setup, bounds_s),
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),
     )
     write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
-    write_running_results(home.path, setup, "simulation", figures)
+    write_running_results(home.path, setup, "simulation", figures, assumptions=result.assumptions)
     return result
 
 

@@ -1,6 +1,7 @@
 """Comparing strategies: every strategy under every seed, and what can be said of the difference."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from math import ceil
 from pathlib import Path
 from statistics import fmean
@@ -84,20 +85,29 @@ def run_all(
     seeds: Iterable[int],
     folder: Path,
     simulate: Simulate,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int], AbstractContextManager[Callable[[], None]]],
+    done: dict[Task, RunResult],
 ) -> Runs:
-    """Simulate every strategy under every seed, with the logs below the folder. `progress` is called after every
-    run."""
-    seeds = list(seeds)
-    tasks = [Task(strategy, seed) for strategy in strategies for seed in seeds]
-    done: dict[Task, RunResult] = {}
-    for task, run in simulate(tasks, folder):
-        done[task] = run
-        progress()
-    runs: Runs = {}
-    for task in tasks:
-        runs.setdefault(task.strategy, []).append(done[task])
-    return runs
+    """Simulate every strategy under every seed, seed by seed, with the logs below the folder.
+
+    `done` holds the runs that are finished: they are not simulated again, and those that finish now are added.
+    """
+    strategies, seeds = list(strategies), list(seeds)
+    missing = [task for seed in seeds for strategy in strategies if (task := Task(strategy, seed)) not in done]
+    if missing:
+        with progress(len(missing)) as advance:
+            for task, run in simulate(missing, folder):
+                done[task] = run
+                advance()
+    return {strategy: [done[Task(strategy, seed)] for seed in seeds] for strategy in strategies}
+
+
+def complete_seeds(strategies: Iterable[Strategy], done: Mapping[Task, RunResult]) -> Runs:
+    """The runs of the seeds, in ascending order, under which all strategies are finished."""
+    strategies = list(strategies)
+    seeds = sorted({task.seed for task in done})
+    whole = [seed for seed in seeds if all(Task(strategy, seed) in done for strategy in strategies)]
+    return {strategy: [done[Task(strategy, seed)] for seed in whole] for strategy in strategies}
 
 
 def run_until_narrow(

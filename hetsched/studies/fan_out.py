@@ -15,6 +15,7 @@ from hetsched.domain.registry import Strategy, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.backends import backend
+from hetsched.studies.interrupts import children_without_interrupts
 from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def fan_out(
 ) -> Iterator[Simulate]:
     """A way to simulate the scenario on `jobs` cores (None: all), of this machine or of the Ray cluster at an address.
 
-    `policy_files` are loaded in every process. Raises InputError if there is no such cluster,
-    and HetschedError if a process dies.
+    `policy_files`, and those of the scenario, are loaded in every process. Raises InputError if there is no such
+    cluster, and HetschedError if a process dies.
     """
     setup = resolved(scenario)
+    policy_files = [*setup.policy_files, *policy_files]
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
             yield _Away(parallel, setup, policy_files)
@@ -77,7 +79,9 @@ class _OnCores:
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         calls = (_call(_simulate_here, task, folder.resolve(), *self._common) for task in tasks)
-        for task, run in self._parallel(calls):
+        with children_without_interrupts():  # joblib starts its processes with the first calls
+            results = self._parallel(calls)
+        for task, run in results:
             yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
 
 

@@ -27,7 +27,11 @@ class ResultsFolder:
     a name the folder is a temporary one, which is removed with this object or when Python ends.
     """
 
+    path: Path
+    temporary: bool
+
     def __init__(self, path: Path | str | None, setup: Setup) -> None:
+        self.temporary = path is None
         self.path = (
             new_folder(path_of(path, "folder"), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
         )
@@ -35,11 +39,21 @@ class ResultsFolder:
             finalize(self, rmtree, self.path, ignore_errors=True)
             setup.save(self.path)
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What Ctrl-C stops within the block has a note where the folder is."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            if not self.temporary:
+                stop.add_note(f"what was finished is in {self.path}")
+            raise
+
     @classmethod
     def there(cls, path: Path) -> "ResultsFolder":
         """A folder that has results already."""
         folder = cls.__new__(cls)
-        folder.path = path
+        folder.path, folder.temporary = path, False
         return folder
 
 
@@ -85,9 +99,10 @@ def write_running_results(
     backend: str,
     runs: Mapping[str, Sequence[Metrics]],
     remarks: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    assumptions: Sequence[str] = (),
 ) -> None:
-    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions. `remarks` are on the
-    runs of each strategy."""
+    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions, and what they assume.
+    `remarks` are on the runs of each strategy."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
         lines.append(f"trace = {setup.scenario.workload.trace}")
@@ -110,6 +125,7 @@ def write_running_results(
             f"  Avg_accuracy : {sum(m.best_accuracy for m in of_strategy) / n:.4f}",
             *(f"  Note : {remark}" for remark in remarks.get(strategy, ())),
         ]
+    lines += ["", *(f"assumed = {line}" for line in assumptions)] if assumptions else []
     (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -1,5 +1,6 @@
 """A run's measured durations, fed to its policy again: the same policy must decide the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.registry import load_file
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
@@ -34,8 +36,10 @@ class ReplayResult:
         return {**scenario_facts(self.setup), "log": str(self.log), **found, "error_percent": self.error_percent}
 
 
-def replay(run: Path | str) -> ReplayResult:
+def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> ReplayResult:
     """Replay the run in that folder, on the simulator's clock. See docs/replay.md.
+
+    `policy_files` take the place of files of their names that the run's scenario names.
 
     Raises InputError for a folder that has no log or no scenario, and for a log that is damaged.
     """
@@ -44,6 +48,8 @@ def replay(run: Path | str) -> ReplayResult:
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
     setup = load_setup(scenario_of(run))
+    for file in policy_files:
+        load_file(file)
     found = backend("sim").replay(setup, list(read_log(log)))
     error = None
     if found.replayed_makespan_s is not None and found.makespan_s:

@@ -1,7 +1,7 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,10 @@ class Results:
 
     home: ResultsFolder = field(repr=False)
     runs: Sequence[RunResult] = field(repr=False)
+    assumptions: Sequence[str] = field(default=(), repr=False)
+    """What the simulations assumed where nobody measured, a line per assumption."""
+    warnings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By strategy, why its figures are not to be trusted, in words."""
 
     @property
     def folder(self) -> Path:
@@ -42,6 +46,11 @@ class Results:
         for run in self.runs:
             found.setdefault(run.metrics.strategy, []).append(run)
         return found
+
+    @property
+    def caveats(self) -> dict[str, Any]:
+        """What every document says beside its figures."""
+        return {"assumptions": list(self.assumptions), "warnings": dict(self.warnings)}
 
     def to_frame(self) -> "DataFrame":
         """A row per run, a column per figure. Raises InputError without pandas."""
@@ -73,6 +82,7 @@ class StrategyResult(Results):
         return {
             **scenario_facts(self.setup),
             "strategy": self.strategy,
+            **self.caveats,
             "folder": str(self.folder),
             "steps": self.steps,
             "runs": [

@@ -37,11 +37,11 @@ def run(
     """Run one strategy for real on Ray Tune's PBT, under every seed in turn.
 
     Logs, checkpoints and figures go to `folder`, which must be new (default: a new one in `results`): `resume` needs
-    them if the run stops. `policy_files` are named in the command that goes on with it. The error of a run that stopped
-    has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input, PolicyError if
-    the policy fails, HetschedError if the run does. See docs/real-runs.md.
+    them if the run stops. `policy_files` are copied there, and named in the command that goes on. The error of a run
+    that stopped has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input,
+    PolicyError if the policy fails, HetschedError if the run does. See docs/real-runs.md.
     """
-    setup = resolved(scenario)
+    setup = resolved(scenario).with_policy_files(policy_files)
     setup, chosen = for_real(setup), chosen_strategy(strategy)
     files = [str(path.resolve()) for path in chosen_files(policy_files)]
     plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)

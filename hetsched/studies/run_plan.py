@@ -19,8 +19,9 @@ SEGMENT_ENDED = b'"segment-ended"'
 
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
-    command line: as they are programs, they are only named here, and have to be given again.
-    `hetsched` is the version that began the run."""
+    command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
+    the version that began the run.
+    """
 
     strategy: str
     seeds: list[int]

@@ -8,9 +8,11 @@ from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.periods import too_long
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.watching import Watch, unwatched
 
@@ -33,11 +35,12 @@ def simulate(
     profiled_workers(setup, chosen)
     home = ResultsFolder(folder, setup)
     runs: list[tuple[RunResult, State]] = []
-    for seed in listed:
-        place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
-        with watch("simulating", setup, chosen, seed) as listen:
-            runs.append(carry_out("sim", setup, chosen, seed, place, listen))
-    result = strategy_result(home, setup, chosen, runs)
+    with home.kept():
+        for seed in listed:
+            place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
+            with watch("simulating", setup, chosen, seed) as listen:
+                runs.append(carry_out("sim", setup, chosen, seed, place, listen))
+    result = strategy_result(home, setup, chosen, runs, assumed=assumptions(setup, [chosen]))
     write_strategy(result, "simulate", "simulation")
     return result
 
@@ -48,7 +51,10 @@ def strategy_result(
     strategy: Strategy,
     runs: Sequence[tuple[RunResult, State]],
     steps: Sequence[WorkerSteps] = (),
+    assumed: Sequence[str] = (),
 ) -> StrategyResult:
+    """The result of runs, which are measured where nothing is `assumed`."""
+    bounds_s = [bound_s for run, _ in runs if (bound_s := run.metrics.workers_bound_s) is not None]
     return StrategyResult(
         home=home,
         setup=setup,
@@ -56,6 +62,8 @@ def strategy_result(
         runs=tuple(run for run, _ in runs),
         states=tuple(state for _, state in runs),
         steps=tuple(steps),
+        assumptions=assumed,
+        warnings=too_long(setup, {strategy: min(bounds_s, default=None)}),
     )
 
 
@@ -63,4 +71,6 @@ def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
     """Write the figures into the folder of the result."""
     write_summary(result.folder, study, result.document())
     metrics = {result.strategy: [run.metrics for run in result.runs]}
-    write_running_results(result.folder, result.setup, backend, metrics, {result.strategy: result.remarks})
+    write_running_results(
+        result.folder, result.setup, backend, metrics, {result.strategy: result.remarks}, result.assumptions
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.log import read_log
@@ -14,6 +14,7 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
+from hetsched.studies.assumptions import assumptions
 from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
@@ -76,6 +77,7 @@ class ValidationResult(Results):
         return {
             **scenario_facts(self.setup),
             "seeds": self.seeds,
+            **self.caveats,
             "folder": str(self.folder),
             "mean_absolute_makespan_error_percent": self.mean_absolute_error_percent,
             "order": self.order,
@@ -95,9 +97,8 @@ def validate(
     """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
     compare.
 
-    Logs and figures go to `folder`, which must be new (default: a new one in `results`). `watch` is asked for the real
-    runs only. Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run
-    does.
+    `folder` must be new (default: a new one in `results`). `watch` is asked for the real runs only. Raises InputError
+    for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
     setup = for_real(resolved(scenario))
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
@@ -112,17 +113,26 @@ def validate(
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder(folder or default_folder("validate", setup), setup)
     with nothing_stays_of_nothing(home.path):
-        predicted, measured, agreements = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
-    return _written(home, setup, listed, predicted, measured, agreements)
+        runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
+    return _written(home, setup, listed, runs)
+
+
+class _Runs(NamedTuple):
+    """The predicted and the measured runs of each strategy, how far they agree, and what was assumed."""
+
+    predicted: dict[Strategy, list[RunResult]]
+    measured: dict[Strategy, list[RunResult]]
+    agreements: dict[str, Agreement]
+    assumed: list[str]
 
 
 def _carry_out_all(
     setup: Setup, chosen: Sequence[Strategy], listed: Sequence[int], home: Path, probe: bool, watch: Watch
-) -> tuple[dict[Strategy, list[RunResult]], dict[Strategy, list[RunResult]], dict[str, Agreement]]:
-    """The predicted and the measured runs of each strategy, and how far they agree. `probe`: predict from what a short
-    real run shows."""
+) -> _Runs:
+    """`probe`: predict from what a short real run shows."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
+    assumed: dict[str, None] = {}
     for strategy in chosen:
         if probe and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
@@ -132,7 +142,8 @@ def _carry_out_all(
         predicted[strategy] = _predict(predicting, strategy, listed, home / "predicted")
         measured[strategy] = _measure(setup, strategy, listed, home / "measured", watch)
         agreements[str(strategy)] = _agreement(predicting, predicted[strategy], measured[strategy])
-    return predicted, measured, agreements
+        assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
+    return _Runs(predicted, measured, agreements, list(assumed))
 
 
 def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
@@ -162,26 +173,21 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     return validation.calibrated(setup, calibration)
 
 
-def _written(
-    home: ResultsFolder,
-    setup: Setup,
-    seeds: list[int],
-    predicted: dict[Strategy, list[RunResult]],
-    measured: dict[Strategy, list[RunResult]],
-    agreements: dict[str, Agreement],
-) -> ValidationResult:
+def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
     """The result, which is also in its folder."""
     result = ValidationResult(
         home=home,
-        runs=tuple(run for runs in measured.values() for run in runs),
-        predicted=tuple(run for runs in predicted.values() for run in runs),
+        runs=tuple(run for of_one in runs.measured.values() for run in of_one),
+        predicted=tuple(run for of_one in runs.predicted.values() for run in of_one),
         setup=setup,
         seeds=seeds,
-        agreements=agreements,
+        assumptions=runs.assumed,
+        agreements=runs.agreements,
     )
     write_summary(home.path, "validate", result.document())
-    metrics = {name: [run.metrics for run in runs] for name, runs in result.by_strategy.items()}
-    write_running_results(home.path, setup, "ray", metrics, {name: result.remarks(name) for name in agreements})
+    metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
+    remarks = {name: result.remarks(name) for name in runs.agreements}
+    write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
     return result
 
 

@@ -1,7 +1,7 @@
 """Replaying recordings: a simulated trial goes the way of the recorded one that is most like it."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import log
 from pathlib import Path
 
@@ -39,6 +39,12 @@ class Tabular:
         self._accuracies = [[line.accuracy for line in r.evaluations] for r in self._recordings]
         self._noise = noise
         self._nearest: dict[tuple[TrialKind, float, float], int] = {}
+
+    def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
+        """Where no trial of that batch size was recorded: that another batch size learns alike."""
+        recorded = {recording.kind for recording in self._recordings}
+        if missing := [str(kind) for kind in kinds if kind not in recorded]:
+            yield f"recordings of other batch sizes for {'; '.join(missing)}"
 
     def fresh(self, kind: TrialKind) -> RecordedWeights:
         """Raises InputError if nothing was recorded of the model on the data set."""

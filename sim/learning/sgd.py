@@ -13,7 +13,7 @@
 - A score is the accuracy with normal noise, in 0..1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import exp, log, pow
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ from msgspec import Struct
 from hetsched.domain.workload import TrialKind
 
 REFERENCE_BATCH = 32
+
+FITTED_TO = ("resnet18", "cifar10")
+"""The model and the data set whose recordings gave the constants."""
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -85,6 +88,19 @@ class SGDCurve(Struct, frozen=True):
             )
         if not 0 <= self.most_held <= 1:
             raise ValueError(f"most_held is {self.most_held}: expected 0 to 1")
+
+    def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
+        """With the constants of ResNet-18, every other network; with others, that all networks have the same."""
+        networks = list(dict.fromkeys((kind.model, kind.dataset) for kind in kinds))
+        fitted = SGDCurve()
+        if (self.scale, self.power) == (fitted.scale, fitted.power):
+            networks = [network for network in networks if network != FITTED_TO]
+            said = "ResNet-18's curve on CIFAR-10, not fitted to"
+        else:
+            networks = networks if len(networks) > 1 else []
+            said = "one curve, that of learning.options, for all of"
+        if networks:
+            yield f"{said} {', '.join(f'{model} on {dataset}' for model, dataset in networks)}"
 
     def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH

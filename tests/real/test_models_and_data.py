@@ -109,7 +109,7 @@ def test_what_is_no_model_is_not_registered(code: str, message: str, tmp_path: P
     file = tmp_path / "mine.py"
     file.write_text(f"from real.training.models import register\n{code}\n")
     with pytest.raises(InputError) as raised:
-        load_models(file)
+        load_model_file(file)
     assert f"mine.py: cannot be imported: {message}" in str(raised.value)
 
 

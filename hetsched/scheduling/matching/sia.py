@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import inf, isfinite
 from statistics import fmean
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,6 +51,8 @@ class Sia:
     any type is better; `restart_s`, S (None: the restore seconds by the profile, on type c); `round_s`, seconds.
     Raises ValueError for values that make no sense.
     """
+
+    periods: ClassVar = {"round_s": 20}
 
     def __init__(
         self, p: float = -0.5, lambda_n: float = 1.1, restart_s: float | None = None, round_s: float = 60.0

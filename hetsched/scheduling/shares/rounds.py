@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress, islice
 from math import isfinite, isnan, nan
 from random import Random
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,9 @@ class Rounds(ABC):
     Speeds are the profile's where it knows them, else what this run has measured. Where nothing is known, a job is
     taken to be as fast as on its fastest type, and is tried for an interval.
     """
+
+    periods: ClassVar = {"round_s": 20, "reallocation_s": 4}
+    """How often each must at least fit into a run, or its figures are those of the mismatch."""
 
     fills_up = True
     """Whether jobs without a share run on workers that would be idle otherwise."""

@@ -1,0 +1,37 @@
+"""Copies of policy files in a results folder: what was run can be run again, and can be told from what was not."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+POLICIES = "policies"
+"""The folder of the copies."""
+
+SUMS = "SHA256SUMS"
+"""The file of their sums in this folder, as `sha256sum --check` reads it."""
+
+
+def copy_policies(files: Iterable[Path], folder: Path) -> list[str]:
+    """Copy the files into `policies/` of the results folder and write their SHA-256 sums beside them. Returns where
+    they are, relative to the folder."""
+    names: list[str] = []
+    sums = []
+    for file in files:
+        source = file.read_bytes()
+        name = _unused(file.name, names)
+        copy = folder / POLICIES / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source)
+        names.append(name)
+        sums.append(f"{sha256(source).hexdigest()}  {name}\n")
+    if sums:
+        (folder / POLICIES / SUMS).write_text("".join(sums))
+    return [f"{POLICIES}/{name}" for name in names]
+
+
+def _unused(name: str, used: list[str]) -> str:
+    """The name, or of a second file of that name 2/NAME: a module is called after its file, so the name stays."""
+    candidate, number = name, 2
+    while candidate in used:
+        candidate, number = f"{number}/{name}", number + 1
+    return candidate

@@ -1,0 +1,36 @@
+"""Where the command `hetsched` starts. While modules are imported, Ctrl-C ends it at once: nothing was begun."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C."""
+
+
+def start() -> int:
+    """Run the command of the command line and return its exit status."""
+    before = signal.getsignal(signal.SIGINT)
+    if callable(before):
+        signal.signal(signal.SIGINT, _leave)
+    from hetsched.cli.main import main
+
+    try:
+        status = main(ready=lambda: signal.signal(signal.SIGINT, before))
+    except KeyboardInterrupt:  # one more, while the first was answered
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
+    return status
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End the process, without the traceback of an import."""
+    os.write(2, b"hetsched: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(start())

@@ -1,0 +1,154 @@
+"""What a simulation assumes where nobody measured: said beside its figures, a line per assumption.
+
+Only what a scenario leaves open is said. What it says itself, or by the default of a key, is in its `scenario.toml`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from hetsched.domain.cluster import CPU, WorkerType
+from hetsched.domain.learning import SaysAssumptions
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialKind
+from hetsched.scenario.scenario import Setup
+
+COSTS = {
+    "evaluation_s_per_image": "evaluation",
+    "start_up_s": "start-up",
+    "restore_s": "restore",
+    "checkpoint_s": "checkpoint",
+    "noise_cv": "noise",
+    "sharing": "sharing a node",
+    "checkpoint_bytes": "checkpoints that move between nodes",
+}
+"""The costs of a segment that a profile may lack, as a reader knows them."""
+
+NAMED = 3
+"""So many things of a kind are named; of more, their number is said."""
+
+Pair = tuple[TrialKind, WorkerType]
+
+
+def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
+    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and accuracies."""
+    pairs = _pairs(setup, strategies)
+    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *_jobs(setup), *_accuracies(setup)]
+    return list(dict.fromkeys(said))
+
+
+def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which step times were not measured."""
+    within = StepTimes(times.rows)
+    measured = {(row.kind, row.worker_type) for row in times.rows}
+    between: list[str] = []
+    beyond: list[str] = []
+    for kind, worker in pairs:
+        bare = worker._replace(pace=None)
+        if (kind, bare) not in measured:
+            (beyond if within.seconds_per_iteration(kind, bare) is None else between).append(f"{kind} on {bare}")
+    if between:
+        yield f"step times interpolated between measured batch sizes or cores: {_some(between)}"
+    if beyond:
+        yield f"step times extrapolated beyond all that was measured: {_some(beyond)}"
+
+
+def pairs_of(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
+    """The kinds of trial and the types of worker, or of a gang of workers, on which they may train."""
+    found: dict[Pair, None] = {}
+    for worker in workers:
+        for experiment in setup.workload.experiments:
+            if experiment.may_use(worker.device):
+                found.update(dict.fromkeys((kind, worker.gang(experiment.gang)) for kind in experiment.kinds))
+    return [pair for pair in found if setup.times.seconds_per_iteration(*pair) is not None]
+
+
+def _pairs(setup: Setup, strategies: Iterable[Strategy]) -> list[Pair]:
+    types = {worker.type: None for strategy in strategies for worker in setup.workers(strategy)}
+    return pairs_of(setup, types)
+
+
+def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which costs were not measured, as `StepTimes.costs` fills them in."""
+    elsewhere: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    nowhere: defaultdict[str, list[str]] = defaultdict(list)
+    for cost in _charged(setup):
+        for kind, worker in _in_question(setup, pairs, cost):
+            on = f"{kind.model} on {worker._replace(pace=None)}"
+            if cost == "evaluation_s_per_image":
+                elsewhere["a third of an iteration's time per image", COSTS[cost]].append(on)
+            elif setup.times.was_measured(kind.model, cost):
+                elsewhere["the median of other workers", COSTS[cost]].append(on)
+            else:
+                nowhere[COSTS[cost]].append(kind.model)
+    for (how, who), costs in _alike(elsewhere).items():
+        yield f"{', '.join(costs)}: {how}, for {who}"
+    for who, costs in _alike_names(nowhere).items():
+        yield f"{', '.join(costs)}: nothing, as the profile has none for {who}"
+
+
+def _charged(setup: Setup) -> list[str]:
+    """The costs that the scenario charges."""
+    left_out = set(setup.scenario.overheads.left_out)
+    if setup.scenario.checkpoints.place == "storage" or len(setup.cluster.nodes) == 1:
+        left_out.add("checkpoint_bytes")
+    return [cost for cost in COSTS if cost not in left_out]
+
+
+def _in_question(setup: Setup, pairs: Sequence[Pair], cost: str) -> Iterator[Pair]:
+    """The pairs for which the cost matters and was not measured."""
+    evaluated = {kind for e in setup.workload.experiments if e.evaluation_images for kind in e.kinds}
+    for kind, worker in pairs:
+        if cost == "evaluation_s_per_image" and kind not in evaluated:
+            continue
+        if cost == "sharing" and (worker.device != CPU or worker.pace is not None):
+            continue
+        if not setup.times.knows_cost(kind, worker, cost):
+            yield kind, worker
+
+
+def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:
+    """The costs by how they are filled in, and for whom."""
+    alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for (how, cost), who in found.items():
+        alike[how, _some(who)].append(cost)
+    return alike
+
+
+def _alike_names(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for cost, models in found.items():
+        alike[_some(models)].append(cost)
+    return alike
+
+
+def _jobs(setup: Setup) -> Iterator[str]:
+    """What the jobs of a trace do not say."""
+    dealt = setup.scenario.workload.trace_models
+    if dealt is not None:
+        yield (
+            f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
+            f"iterations by their durations on {dealt.device}"
+        )
+    if any(job.evaluation_images for job in setup.jobs):
+        yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"
+
+
+def _accuracies(setup: Setup) -> Iterator[str]:
+    """What the learning model assumes."""
+    model = setup.scenario.learning_model()
+    if not isinstance(model, SaysAssumptions):
+        return
+    evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
+    kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
+    rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
+    rest += ["stop_accuracy"] if any(e.stop_accuracy is not None for e in evaluated) else []
+    for line in model.assumed(kinds):
+        yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The names, each once; of many, the first ones and how many more there are."""
+    different = list(dict.fromkeys(names))
+    more = len(different) - NAMED
+    return "; ".join(different[:NAMED]) + (f"; and {more} more" if more > 0 else "")

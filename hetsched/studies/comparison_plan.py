@@ -1,0 +1,95 @@
+"""What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
+
+from hashlib import sha256
+from pathlib import Path
+from shlex import join
+from shutil import rmtree
+from typing import Literal, Self
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.core.log import LOG_NAME
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.fan_out import Task, run_folder
+from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.policy_error import write_json
+from hetsched.studies.run_plan import is_complete
+from hetsched.version import __version__
+
+PLAN_NAME = "compare.json"
+
+
+class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """Strategies, the baseline first, and their seeds, `max_seeds` at most if they are "auto".
+
+    `files` are the SHA-256 sums of the files beside the plan from which the runs follow: the scenario and all that it
+    names. `hetsched` is the version that began the comparison.
+    """
+
+    strategies: list[str]
+    seeds: list[int] | Literal["auto"]
+    max_seeds: int
+    files: dict[str, str]
+    hetsched: str
+
+    @classmethod
+    def begun(
+        cls, folder: Path, strategies: list[Strategy], seeds: list[int] | Literal["auto"], max_seeds: int
+    ) -> Self:
+        """The plan of a comparison, which is also in its folder; the scenario must be there already."""
+        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__)
+        write_json(folder / PLAN_NAME, msgspec.to_builtins(plan))
+        return plan
+
+    def check(self, folder: Path) -> None:
+        """Raises InputError, in words, if further runs would not be comparable with those that are there."""
+        begin = "begin a new comparison"
+        if self.hetsched != __version__:
+            raise InputError(f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; {begin}")
+        now = _sums(folder)
+        for name in sorted(self.files.keys() | now.keys()):
+            if self.files.get(name) != now.get(name):
+                what = "is gone" if name not in now else "is new" if name not in self.files else "has changed"
+                raise InputError(
+                    f"{folder / name}: {what} since the comparison began, so its runs are of another scenario; {begin}"
+                )
+
+
+def resume_command(folder: Path) -> str:
+    return join(["hetsched", "compare", "--resume", str(folder)])
+
+
+def load_plan(folder: Path) -> ComparisonPlan:
+    """Raises InputError, naming the folder, if `hetsched compare` did not make it."""
+    path = folder / PLAN_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ComparisonPlan)
+    except OSError as error:
+        raise InputError(
+            f"--resume {folder}: no comparison to go on with ({PLAN_NAME}: {error.strerror}); name the results folder "
+            "of a 'hetsched compare'"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}") from error
+
+
+def finished(folder: Path, setup: Setup, strategies: list[Strategy]) -> dict[Task, RunResult]:
+    """The runs of the comparison that came to their end. What is left of others is removed."""
+    done = {}
+    for strategy in strategies:
+        for home in sorted((folder / str(strategy)).glob("seed-*")):
+            task = Task(strategy, int(home.name.removeprefix("seed-")))
+            if is_complete(run_folder(folder, *task) / LOG_NAME):
+                done[task] = look_up(setup, home / LOG_NAME)[0]
+            else:
+                rmtree(home)
+    return done
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The sums of the scenario and all that it names, by path in the folder."""
+    files = [folder / SCENARIO_NAME, *folder.glob("*.csv"), *folder.glob("policies/**/*.py")]
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}

@@ -1,0 +1,41 @@
+"""Ctrl-C in a study that has something to put away: the first one interrupts, further ones wait."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from threading import current_thread, main_thread
+from types import FrameType
+
+
+@contextmanager
+def one_interrupt() -> Iterator[None]:
+    """Within the block the first Ctrl-C raises KeyboardInterrupt. What follows is put away undisturbed: further ones
+    are ignored until the block ends. Threads but the main one cannot be interrupted, and where Ctrl-C is ignored it
+    stays so."""
+    before = signal.getsignal(signal.SIGINT)
+    if current_thread() is not main_thread() or not callable(before):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def children_without_interrupts() -> Iterator[None]:
+    """Processes and threads that start within the block never hear of Ctrl-C, which a terminal sends to all processes
+    of a command. One that comes meanwhile reaches this process at the end of the block."""
+    resource_tracker.ensure_running()  # where it starts later, with a child, it lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

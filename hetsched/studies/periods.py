@@ -1,0 +1,56 @@
+"""Whether the periods of policies, such as the length of a round, fit a run as short as this one."""
+
+from collections.abc import Iterator, Mapping
+from inspect import signature
+
+from hetsched import scheduling
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import Setup
+
+ROOM = 1.25
+"""By so much more often than it must a period fits that is suggested."""
+
+
+def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
+    """A warning for each strategy whose scheduling policy has a period that is too long for the run, in words.
+
+    `bounds_s` are lower bounds on the makespans, in seconds. A policy says in its class attribute `periods` how often
+    each of its options that are periods must at least fit into a run. Raises InputError for a name there that is no
+    option.
+    """
+    found = {}
+    for strategy, bound_s in bounds_s.items():
+        if bound_s and (long := dict(_too_long(setup, strategy, bound_s))):
+            are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
+            found[str(strategy)] = (
+                f"decides too seldom for a run whose bound is {_rounded(bound_s)} s, and its figures suffer: {are}; in "
+                f"[scheduling.{strategy.scheduling}] set {', '.join(f'{name} = {fits}' for name, fits in long.items())}"
+            )
+    return found
+
+
+def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, str]]:
+    """The periods that are too long, and what would fit."""
+    for name, times in getattr(scheduling.policies.factory(strategy.scheduling), "periods", {}).items():
+        seconds = _seconds_of(setup, strategy, name)
+        if seconds is not None and seconds * times > bound_s:
+            yield name, _rounded(bound_s / times / ROOM)
+
+
+def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
+    """The length of a period: the scenario's or the policy's own; None where the policy finds it itself."""
+    options = signature(scheduling.policies.factory(strategy.scheduling)).parameters
+    if name not in options:
+        raise InputError(f"scheduling policy {strategy.scheduling!r}: periods: {name!r} is none of its options")
+    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, options[name].default)
+    return seconds if isinstance(seconds, (int, float)) else None
+
+
+def _rounded(seconds: float) -> str:
+    """To two digits.
+
+    >>> _rounded(523.4), _rounded(8.72), _rounded(0.0321)
+    ('520', '8.7', '0.032')
+    """
+    return f"{float(f'{seconds:.2g}'):g}"

@@ -1,0 +1,74 @@
+"""Ctrl-C in real processes, sent to the whole group as a terminal does: status 130, and no traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCENARIO = Path(__file__).parents[2] / "examples" / "demo.toml"
+
+
+def begin(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ctrl_c(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def wait_for(path: Path, pattern: str) -> None:
+    until = time.monotonic() + 60
+    while not list(path.glob(pattern)):
+        assert time.monotonic() < until, f"{pattern} does not appear"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("imported", ["argparse", "pydantic", "numpy", "hetsched.studies.compare"])
+def test_while_modules_are_imported(tmp_path: Path, imported: str) -> None:
+    process = begin(tmp_path, "-X", "importtime", "-m", "hetsched", "compare", str(SCENARIO), "--seeds", "40")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.split("|")[-1].strip() == imported:
+            break
+    ctrl_c(process)
+    rest = [line for line in process.stderr if not line.startswith("import time:")]
+    assert (process.wait(60), rest) == (130, ["hetsched: interrupted\n"])
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.02, 0.2])
+@pytest.mark.parametrize("begun", ["compare.json", "*/seed-0/events.jsonl", "*/seed-2/events.jsonl"])
+def test_twice_in_a_comparison(tmp_path: Path, begun: str, pause_s: float) -> None:
+    process = begin(
+        tmp_path, "-m", "hetsched", "compare", str(SCENARIO), "--seeds", "400", "--jobs", "2", "--out", "out"
+    )
+    wait_for(tmp_path / "out", begun)
+    ctrl_c(process)
+    time.sleep(pause_s)
+    ctrl_c(process)
+    _, printed = process.communicate(timeout=60)
+    said = [line for line in printed.splitlines() if not line.startswith("simulating: ")]
+    assert process.returncode == 130
+    assert said[-2].endswith("complete in out; go on with: hetsched compare --resume out")
+    assert said == [said[-2], "hetsched: interrupted; what was finished is in the results folder"]
+
+
+def test_a_simulation_says_where_its_folder_is(tmp_path: Path) -> None:
+    words = ["simulate", str(SCENARIO), "--strategy", "fusion+fifo", "--repeat", "400", "--out", "out"]
+    process = begin(tmp_path, "-m", "hetsched", *words)
+    wait_for(tmp_path / "out", "seed-1/events.jsonl")
+    ctrl_c(process)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "hetsched: what was finished is in out\n" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,149 @@
+"""What nobody measured is said beside the figures, and nothing else is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.assumptions import assumptions
+
+MEASURED: dict[str, Any] = {
+    "noise_cv": 0.01,
+    "evaluation_s_per_image": 1e-4,
+    "start_up_s": 1.0,
+    "restore_s": 0.1,
+    "checkpoint_s": 0.1,
+    "sharing": 1.1,
+    "checkpoint_bytes": 1000,
+}
+FIFO = [Strategy("fusion", "fifo")]
+
+
+def row(model: str = "resnet18", batch_size: int = 32, cores: int = 2, **costs: Any) -> ProfileRow:
+    device: dict[str, Any] = {"device": "cpu", "cores": cores, "gpu_share": 0.0}
+    return ProfileRow(
+        model=model,
+        dataset="cifar10",
+        batch_size=batch_size,
+        seconds_per_iteration=0.01 * batch_size / max(1, cores),
+        provenance="made up",
+        **(device | costs),
+    )
+
+
+def setup(
+    rows: list[ProfileRow], folder: Path, batch_size: int = 32, cores: int = 2, **tables: Any
+) -> hetsched.Scenario:
+    write_profile(folder / "p.csv", rows)
+    experiment = {
+        "name": "e",
+        "model": rows[0].model,
+        "batch_size": batch_size,
+        "population": 4,
+        "stop_iterations": 20,
+        "stop_accuracy": 0.5,
+        "pbt": {"perturbation_interval": 10},
+    }
+    return hetsched.Scenario.of(
+        {
+            "name": "assuming",
+            "strategies": ["fusion+fifo"],
+            "cluster": {"nodes": [{"name": "box", "cores": cores, "count": 2}]},
+            "workload": {"experiments": [experiment]},
+            "profile": {"sources": ["p.csv"], "extrapolate": True},
+        }
+        | tables,
+        folder,
+    )
+
+
+def test_where_all_is_measured_nothing_is_said(tmp_path: Path) -> None:
+    assert assumptions(setup([row(**MEASURED)], tmp_path).resolve(), FIFO) == []
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "cores", "said"),
+    [
+        (
+            64,
+            2,
+            "step times interpolated between measured batch sizes or cores: resnet18 on cifar10, batch 64 on 2 cpu",
+        ),
+        (256, 2, "step times extrapolated beyond all that was measured: resnet18 on cifar10, batch 256 on 2 cpu"),
+        (32, 8, "step times extrapolated beyond all that was measured: resnet18 on cifar10, batch 32 on 8 cpu"),
+    ],
+)
+def test_step_times_that_were_not_measured(tmp_path: Path, batch_size: int, cores: int, said: str) -> None:
+    rows = [row(batch_size=batch, cores=c, **MEASURED) for batch in (32, 128) for c in (1, 2)]
+    scenario = setup(rows, tmp_path, batch_size, cores)
+    assert assumptions(scenario.resolve(), FIFO) == [said]
+    assert hetsched.bound(scenario).assumptions == [said]
+
+
+@pytest.mark.parametrize("cost", MEASURED)
+def test_a_cost_that_the_profile_lacks(tmp_path: Path, cost: str) -> None:
+    [line] = assumptions(setup([row(**MEASURED | {cost: None})], tmp_path).resolve(), FIFO)
+    if cost == "evaluation_s_per_image":
+        assert line == "evaluation: a third of an iteration's time per image, for resnet18 on 2 cpu"
+    else:
+        assert line.endswith(": nothing, as the profile has none for resnet18")
+
+
+def test_a_cost_of_other_workers(tmp_path: Path) -> None:
+    gpu = row(device="v100", cores=0, gpu_share=1.0, evaluation_s_per_image=1e-4)
+    nodes = [{"name": "box", "cores": 2}, {"name": "server", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
+    scenario = setup([row(**MEASURED), gpu], tmp_path, cluster={"nodes": nodes})
+    assert (
+        "start-up, restore, checkpoint, noise, checkpoints that move between nodes: the median of other workers, "
+        in (assumptions(scenario.resolve(), FIFO)[0])
+    )
+
+
+def test_a_cost_that_is_left_out_is_not_assumed(tmp_path: Path) -> None:
+    off = dict.fromkeys(("start_up", "restore", "evaluation", "checkpoint", "noise", "sharing"), False)
+    assert assumptions(setup([row()], tmp_path, overheads=off).resolve(), FIFO) == []
+
+
+def test_accuracies_of_a_network_that_nobody_recorded(tmp_path: Path) -> None:
+    scenario = setup([row("mynet", **MEASURED)], tmp_path)
+    [line] = assumptions(scenario.resolve(), FIFO)
+    assert line.startswith("accuracy: ResNet-18's curve on CIFAR-10, not fitted to mynet on cifar10; exploits and stop")
+    own = setup([row("mynet", **MEASURED)], tmp_path, learning={"options": {"scale": 100.0, "power": 0.4}})
+    assert assumptions(own.resolve(), FIFO) == []
+
+
+def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
+    scenario = setup([row(batch_size=48, **MEASURED)], tmp_path, 48, learning={"model": "tabular"})
+    [line] = assumptions(scenario.resolve(), FIFO)
+    assert line.startswith("accuracy: recordings of other batch sizes for resnet18 on cifar10, batch 48")
+
+
+def test_jobs_of_a_clusters_trace_are_dealt() -> None:
+    scenario = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml")
+    lines = assumptions(scenario.resolve(), [])
+    assert any(line.startswith("what the jobs of the trace train: dealt by lot (seed 0)") for line in lines)
+
+
+def test_every_output_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "s.toml"
+    path.write_text(setup([row("mynet", **MEASURED)], tmp_path).to_toml())
+    line = (
+        "accuracy: ResNet-18's curve on CIFAR-10, not fitted to mynet on cifar10; exploits and stop_accuracy go by it"
+    )
+    for number, command in enumerate((["compare"], ["simulate", "--strategy", "fusion+fifo"])):
+        arguments = [command[0], str(path), *command[1:], "--out"]
+        assert main([*arguments, f"{number}"]) == 0
+        assert f"assumed, as nobody measured it:\n  {line}\n" in capfd.readouterr().out
+        assert main([*arguments, f"{number}j", "--json"]) == 0
+        assert json.loads(capfd.readouterr().out)["assumptions"] == [line]
+        assert json.loads(Path(f"{number}/summary.json").read_text())["assumptions"] == [line]
+        assert f"assumed = {line}\n" in Path(f"{number}/Running_Results.txt").read_text()

@@ -1,0 +1,172 @@
+"""A comparison goes seed by seed; what stops it leaves complete seeds, and it goes on from there."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.core.log import LOG_NAME
+from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.compare import Interrupted, resume_comparison
+from tests.conftest import ROWS
+from tests.test_front_door import TABLES
+
+STRATEGIES = ["uniform+fifo", "fusion+hrfs", "fusion+lookahead"]
+
+
+@pytest.fixture
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> hetsched.Scenario:
+    monkeypatch.chdir(tmp_path)
+    write_profile(tmp_path / "p.csv", ROWS)
+    return hetsched.Scenario(**TABLES)
+
+
+def ctrl_c_after(runs: int) -> Callable[[int], Any]:
+    """A progress that sends SIGINT after so many runs."""
+    done = 0
+
+    @contextmanager
+    def progress(total: int) -> Iterator[Callable[[], None]]:
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if done == runs:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)  # a second one changes nothing
+
+        yield advance
+
+    return progress
+
+
+def logs(folder: Path) -> dict[str, bytes]:
+    return {str(log.relative_to(folder)): log.read_bytes() for log in sorted(folder.rglob(LOG_NAME))}
+
+
+def figures(document: dict[str, Any]) -> dict[str, Any]:
+    """A document without its folder and what this host's clock says."""
+    of_strategies = {name: {**figures, "decision_s": 0} for name, figures in document["strategies"].items()}
+    return {**document, "folder": "", "strategies": of_strategies}
+
+
+def summary(folder: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(folder) / "summary.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("seeds", [4, [7, 3, 5, 1], "auto"])
+def test_what_ctrl_c_stops_goes_on_to_the_same_result(
+    scenario: hetsched.Scenario, seeds: int | list[int] | Literal["auto"]
+) -> None:
+    hetsched.compare(scenario, STRATEGIES, seeds, "whole", max_seeds=12)
+    with pytest.raises(Interrupted) as stopped:
+        hetsched.compare(scenario, STRATEGIES, seeds, "part", max_seeds=12, progress=ctrl_c_after(7))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    [note] = stopped.value.__notes__
+    assert note == "2 seeds complete in part; go on with: hetsched compare --resume part"
+    partial = stopped.value.result
+    assert partial is not None
+    first = sorted([7, 3] if isinstance(seeds, list) else [0, 1])
+    assert (partial.complete, partial.seeds) == (False, first)
+    assert (summary("part")["complete"], summary("part")["seeds"]) == (False, first)
+    result = resume_comparison("part")
+    assert result.complete
+    assert logs(Path("part")) == logs(Path("whole"))
+    assert figures(summary("part")) == figures(summary("whole"))
+
+
+def test_the_command_stops_and_goes_on(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.toml").write_text(scenario.to_toml())
+    with monkeypatch.context() as patch:
+        patch.setattr("hetsched.cli.compare.runs_progress", ctrl_c_after(5))
+        assert main(["compare", "s.toml", "--seeds", "3", "--jobs", "1", "--out", "out"]) == 130
+    printed = capsys.readouterr()
+    assert "small: 2 seeds (of more that were asked for), simulated" in printed.out
+    assert "2 seeds complete in out; go on with: hetsched compare --resume out" in printed.err
+    assert main(["compare", "--resume", "out", "--jobs", "1"]) == 0
+    assert "small: 3 seeds, simulated" in capsys.readouterr().out
+    before = logs(Path("out"))
+    assert main(["compare", "--resume", "out", "--jobs", "1"]) == 0  # what is complete is printed again
+    assert "small: 3 seeds, simulated" in capsys.readouterr().out
+    assert logs(Path("out")) == before
+
+
+def test_before_the_first_seed_is_complete_there_is_no_table(scenario: hetsched.Scenario) -> None:
+    with pytest.raises(Interrupted) as stopped:
+        hetsched.compare(scenario, STRATEGIES, 2, "out", progress=ctrl_c_after(2))
+    assert stopped.value.result is None
+    assert stopped.value.__notes__ == ["0 seeds complete in out; go on with: hetsched compare --resume out"]
+    assert not Path("out/summary.json").exists()
+
+
+def test_runs_go_seed_by_seed(scenario: hetsched.Scenario) -> None:
+    result = hetsched.compare(scenario, STRATEGIES, 3, "out")
+    ages = sorted((log.stat().st_mtime_ns, log) for log in Path("out").rglob(LOG_NAME))
+    assert [log.parent.name for _, log in ages] == [f"seed-{seed}" for seed in (0, 1, 2) for _ in STRATEGIES]
+    assert [run.metrics.strategy for run in result.runs] == [name for name in STRATEGIES for _ in (0, 1, 2)]
+
+
+def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
+    hetsched.compare(scenario, STRATEGIES, 2, "out")
+    before = logs(Path("out"))
+    log = Path("out/fusion+hrfs/seed-1") / LOG_NAME
+    log.write_bytes(log.read_bytes()[:-100])
+    resume_comparison("out")
+    assert logs(Path("out")) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda: Path("out/compare.json").unlink(), "no comparison to go on with"),
+        (lambda: Path("out/compare.json").write_text("{}"), "not what 'hetsched compare' wrote"),
+        (lambda: Path("out/p2.csv").write_text("x"), "p2.csv: is new since the comparison began"),
+        (lambda: Path("out/profile.csv").unlink(), "profile.csv: is gone since the comparison began"),
+        (lambda: _edit("out/scenario.toml", "population = 4", "population = 5"), "scenario.toml: has changed since"),
+        (lambda: _edit("out/compare.json", hetsched.__version__, "0.0.1"), "begun with hetsched 0.0.1, this is"),
+    ],
+)
+def test_what_is_no_longer_the_same_comparison_is_refused(
+    scenario: hetsched.Scenario, change: Callable[[], object], message: str
+) -> None:
+    hetsched.compare(scenario, STRATEGIES, 1, "out")
+    change()
+    with pytest.raises(hetsched.InputError, match=message):
+        resume_comparison("out")
+
+
+def _edit(file: str, old: str, new: str) -> None:
+    text = Path(file).read_text()
+    assert old in text
+    Path(file).write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "word", ["s.toml", "--strategies=fusion+fifo", "--seeds=3", "--out=x", "--baseline=fusion+fifo"]
+)
+def test_the_folder_says_what_to_compare(
+    scenario: hetsched.Scenario, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.toml").write_text(scenario.to_toml())
+    hetsched.compare(scenario, STRATEGIES, 1, "out")
+    assert main(["compare", "--resume", "out", word]) == 2
+    assert "--resume: the folder says what to compare; leave out" in capsys.readouterr().err
+
+
+def test_another_baseline(scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+    result = hetsched.compare(scenario, STRATEGIES, 3, baseline="fusion+lookahead")
+    assert result.baseline == "fusion+lookahead"
+    assert sorted(result.verdicts) == ["fusion+hrfs", "uniform+fifo"]
+    Path("s.toml").write_text(scenario.to_toml())
+    assert main(["compare", "s.toml", "--baseline", "fusion+lookahead", "--seeds", "1", "--jobs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["baseline"] == "fusion+lookahead"
+    assert main(["compare", "s.toml", "--baseline", "fusion+lokahead"]) == 2
+    assert "--baseline: 'fusion+lokahead'" in capsys.readouterr().err
