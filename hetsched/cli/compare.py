@@ -19,6 +19,7 @@ from hetsched.cli.shared import (
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
+from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.compare import MAX_SEEDS, ComparisonResult, Interrupted, compare, resume_comparison

@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from hetsched import allocation, scheduling
 from hetsched.argument_types import count
 from hetsched.cli.document import Emit
@@ -77,7 +75,7 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
         for kind, of_kind in found.items():
             show(testing.verdicts_table(kind, of_kind))
         for failure in failures:
-            say(escape(f"\n{failure}"))
+            say(f"\n{failure}")
 
     finish(options, emit, document, table, None)
     if failures:
