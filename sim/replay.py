@@ -12,7 +12,14 @@ from typing import Any
 
 import simpy
 
-from hetsched.core.asked_again import AskedAgain, PolicyCall, parts_by_driver, policy_calls
+from hetsched.core.asked_again import (
+    UNTOLD,
+    AskedAgain,
+    PolicyCall,
+    parts_by_driver,
+    policy_calls,
+    tells_when_asked,
+)
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.state import state_of
 from hetsched.domain.workload import TrialId
@@ -21,12 +28,14 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import set_up
 from hetsched.studies.replay import Replayed
+from hetsched.studies.resume import FAILED
 
 
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
-    Raises InputError for a log that has no beginning or is damaged, and for one whose policy was replaced on the way.
+    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose policy was replaced on
+    the way, and for one that has no decision.
     """
     return Replay(setup, events).run()
 
@@ -42,15 +51,18 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        state_of(events)  # what a damaged log lacks is said before anything is made of it
+        self._ended = state_of(events).ended  # what a damaged log lacks is said before anything is made of it
+        parts = [(first, events[first:end]) for first, end in pairwise(parts_by_driver(events))]
+        if not all(tells_when_asked(part) for _, part in parts):
+            raise InputError(f"{UNTOLD}: run it again, or replay it with the version of hetsched that wrote it")
+        self._calls = [call for first, part in parts for call in policy_calls(part, first)]
+        if not any(call.decided for call in self._calls):
+            raise InputError(_without_decisions(self._ended))
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = setup.charged_times if self._begun.backend == "sim" else setup.times
         self._again = AskedAgain(setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
         set_up(self._again.dispatcher, setup, strategy, self._begun.seed)
-        self._calls = [
-            call for first, end in pairwise(parts_by_driver(events)) for call in policy_calls(events[first:end], first)
-        ]
         self._started = _starts(events)
         self._ends = {end: number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
         self._env = simpy.Environment(Fraction(0))  # type: ignore[arg-type]
@@ -61,7 +73,7 @@ class Replay:
     def run(self) -> Replayed:
         for number, call in enumerate(self._calls):
             if _end(call) is None:
-                self._at(Fraction((call.decided or call.happened[-1:])[0].time), number)
+                self._at(Fraction(call.time), number)
         self._env.run()
         ended = [event.time for call in self._calls for event in call.happened if isinstance(event, SegmentEnded)]
         return Replayed(
@@ -72,6 +84,8 @@ class Replay:
             self._difference,
             max(ended, default=0.0),
             self._makespan_s if self._difference is None else None,
+            self._ended,
+            self._calls[-1].time,
         )
 
     def _at(self, time: Fraction, number: int) -> None:
@@ -115,6 +129,15 @@ def _key(started: SegmentStarted) -> tuple[TrialId, float]:
     return started.trial, started.time
 
 
+def _without_decisions(ended: str | None) -> str:
+    """Why there is nothing to replay in a log that ends so."""
+    if ended is None:
+        return "this log stops before the policy's first decision: there is nothing to replay"
+    if ended.startswith(FAILED):
+        return f"this run failed before its first decision: {ended.removeprefix(FAILED)}"
+    return f"this run ended before its first decision: {ended}"
+
+
 def _end(call: PolicyCall) -> SegmentEnded | None:
-    """The end of a segment, if it was for that that the policy was asked."""
+    """The end of the segment after which the policy was asked, if it was after one."""
     return next((event for event in call.happened if isinstance(event, SegmentEnded)), None)

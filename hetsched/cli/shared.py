@@ -1,7 +1,7 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hetsched.cli.document import Emit
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
@@ -20,7 +21,6 @@ from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.real_scenario import for_real, load_real_setup
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener
 from hetsched.studies.results import StrategyResult
 
 
@@ -47,18 +47,18 @@ def seeds_of(options: argparse.Namespace, setup: Setup) -> range:
 
 
 @contextmanager
-def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
+def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Sequence[Listener]]:
     """What a real run shows while it goes on."""
     interval_s = setup.scenario.real.report_interval_s
     with LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, interval_s) as view:
-        yield view.listen
+        yield [view]
 
 
 @contextmanager
-def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
+def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Sequence[Listener]]:
     """What a simulated run shows while it goes on."""
     with TrialProgress(f"{doing} seed {seed}", setup) as progress:
-        yield progress.listen
+        yield [progress.listen]
 
 
 @contextmanager

@@ -1,20 +1,18 @@
 """Backends: what carries a run out. They are found by entry point, as this package may import none of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, RunStarted, WorkerJoined
+from hetsched.core.dispatcher import Dispatcher, Listener
+from hetsched.core.events import LOG_VERSION, RunStarted, WorkerJoined
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker
 from hetsched.domain.entry_points import load_part
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-
-Listener = Callable[[State, Event], None]
 
 
 class Outcome(NamedTuple):
@@ -32,7 +30,7 @@ class Outcome(NamedTuple):
 class Backend(Protocol):
     """Runs a strategy on a scenario under a seed and writes the log `folder/events.jsonl`.
 
-    If the folder has a log already, `ray` goes on with the run that it is of; `sim` must not find one.
+    If the folder has a log already, `ray` goes on with the run that it is of; `sim` raises InputError.
 
     Raises PolicyError if the policy fails, HetschedError if the run does; the log keeps what happened.
     """
@@ -43,7 +41,7 @@ class Backend(Protocol):
         strategy: Strategy,
         seed: int,
         folder: Path,
-        listen: Listener | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> Outcome: ...
 
 
@@ -51,7 +49,11 @@ def begin(
     dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
     """Record how a run starts, on every backend: what it is, and its workers. Set the policy up for it."""
-    dispatcher.record(RunStarted(0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic))
+    dispatcher.record(
+        RunStarted(
+            0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic, log_version=LOG_VERSION
+        )
+    )
     for worker in workers:
         dispatcher.record(WorkerJoined(0.0, worker))
     set_up(dispatcher, setup, strategy, seed)

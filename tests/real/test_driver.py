@@ -174,7 +174,7 @@ class RunUnderTest:
             workers,
             there,
             log,
-            self._killing_listener(),
+            [self._killing_listener()],
         )
         clock = Clock(course.clock.now(), self.world.time, fake.sleep)
         course = course._replace(clock=clock)

@@ -56,7 +56,7 @@ class Watched:
     def tell(self, event: Event) -> None:
         self.now = event.time
         self._state.apply(event)
-        self.view.listen(self._state, event)
+        self.view(self._state, event)
 
     def start(self, time: float, trial: str, worker: Worker) -> None:
         self.tell(SegmentStarted(time, TrialId(trial), worker.id, 10))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hetsched import scheduling
 from hetsched.core.events import AnyEvent, RunStarted, SegmentStarted, TrialAdded
@@ -71,7 +72,7 @@ def test_another_policy_decides_otherwise(simulate_log: Simulate) -> None:
     log: list[AnyEvent] = list(simulate_log(scenario, "fusion+fifo"))
     begun = log[0]
     assert isinstance(begun, RunStarted)
-    log[0] = RunStarted(0.0, begun.scenario, "fusion+lpt", begun.backend, begun.seed, begun.paced, begun.synthetic)
+    log[0] = replace(begun, strategy="fusion+lpt")
     assert replay(scenario, log).difference is not None
 
 

@@ -42,7 +42,7 @@ def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulat
         assert remembered.decisions > 0
         # And once more when the run has gone on from there, with the policy that remembers.
         policy, added = remembered.policy, log[:cut]
-        resumed = Dispatcher(State(), policy, name, scenario.times, listen=partial(note, added))
+        resumed = Dispatcher(State(), policy, name, scenario.times, listeners=[partial(note, added)])
         resumed.remember(log[:cut])
         del added[cut:]
         take_up(resumed, workers_of(log), None)
