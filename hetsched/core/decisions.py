@@ -50,7 +50,8 @@ class SchedulingPolicy(Protocol):
 
     `dispatch` is called when something changed (a segment ended or was lost, a worker came or went, an experiment
     arrived) or a `WakeAt` is due, but only if a worker is idle and a trial ready. It returns what to start now.
-    Returning nothing is allowed while anything runs, or with a `WakeAt`. The same views in the same order must lead to the same decisions.
+    Returning nothing is allowed while anything runs, or with a `WakeAt`. The same views in the same order must lead to
+    the same decisions.
 
     A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`).
     """

@@ -30,7 +30,7 @@ from hetsched.core.state import State  # noqa: E402
 from hetsched.core.trial import Trial  # noqa: E402
 from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker  # noqa: E402
-from hetsched.domain.registry import Registry, Strategy  # noqa: E402
+from hetsched.domain.registry import Strategy  # noqa: E402
 from hetsched.domain.workload import Place  # noqa: E402
 from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
@@ -164,17 +164,6 @@ def registered() -> Iterator[None]:
         del scheduling.policies._factories[name]
     del allocation.policies._factories["test-core-per-node"]
     ray_cluster.close()
-
-
-@pytest.fixture(autouse=True)
-def no_policy_stays() -> Iterator[None]:
-    """Policies from the files of a test are unknown to the next one."""
-    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies)
-    before = [dict(registry._factories) for registry in registries]
-    yield
-    for registry, factories in zip(registries, before, strict=True):
-        registry._factories.clear()
-        registry._factories.update(factories)
 
 
 @pytest.fixture

@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hetsched import scheduling
 from hetsched.cli.main import main, parser
 from hetsched.cli.shared import real_scenario
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, RunEnded, RunResumed, SegmentEnded, TrialCompleted
+from hetsched.core.events import (
+    LOG_VERSION,
+    Event,
+    PolicyAsked,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SegmentEnded,
+    SegmentStarted,
+    TrialCompleted,
+)
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State
 from hetsched.errors import InputError
@@ -78,8 +89,31 @@ def test_changed_policy_starts_anew(simulate_log: Simulate, caplog: pytest.LogCa
     assert f"line {first + 1} of the log: policy 'least-progress' decided" in remembered.forgot
     assert remembered.forgot in caplog.text
     # From a resume that says so, nothing is asked about what was before it.
-    resumed = RunResumed(log[-1].time, "the driver died", remembered.forgot)
+    resumed = RunResumed(log[-1].time, "the driver died", remembered.forgot, LOG_VERSION)
     assert remember(scenario, parse_strategy("fusion+least-progress"), 0, [*log[:-1], resumed]).forgot is None
+
+
+def old(log: list[Any]) -> list[Any]:
+    """The log as format 1 has it."""
+    events = [event for event in log if not isinstance(event, PolicyAsked)]
+    return [replace(event, log_version=1) if isinstance(event, RunStarted) else event for event in events]
+
+
+def test_run_of_an_old_log_goes_on_without_memory(simulate_log: Simulate, caplog: pytest.LogCaptureFixture) -> None:
+    scenario, strategy = make_scenario(population=7, stop_iterations=40), parse_strategy("fusion+fifo")
+    log = old(simulate_log(scenario, strategy))
+    remembered = remember(scenario, strategy, 0, log[:-5])
+    assert remembered.forgot == "the log is of format 1, which does not say when the policy was asked"
+    assert "without memory" in caplog.text
+    # What is recorded from then on says it.
+    added = log[:-5]
+    dispatcher = Dispatcher(State(), remembered.policy, "fifo", scenario.times, listeners=[partial(note, added)])
+    dispatcher.remember(log[:-5])
+    del added[len(log) - 5 :]
+    take_up(dispatcher, workers_of(log), remembered.forgot)
+    dispatcher.dispatch(dispatcher.state.now)
+    again = remember(scenario, strategy, 0, added)
+    assert (again.forgot, again.decisions) == (None, 1)
 
 
 @pytest.mark.parametrize("cut", [1, 20])
@@ -98,6 +132,18 @@ def test_altered_log_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(log.read_bytes() + b'{"event":"segment-lost","time":1.0,"trial":"x","worker":"y","reason":"z"}\n')
     with pytest.raises(InputError, match=r"events.jsonl: its events do not follow from each other \(KeyError: 'x'\)"):
+        take_log(log)
+
+
+def test_log_that_completes_a_running_trial_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
+    events = simulate_log(make_scenario())
+    started = next(number for number, event in enumerate(events) if isinstance(event, SegmentStarted))
+    log = tmp_path / LOG_NAME
+    with LogWriter(log) as writer:
+        for event in events[: started + 1]:
+            writer.write(event)
+        writer.write(TrialCompleted(0.0, events[started].trial, "20 iterations"))
+    with pytest.raises(InputError, match="LookupError: trial 'e-0' is not ready with 0 iterations"):
         take_log(log)
 
 
