@@ -7,6 +7,7 @@ happens when it did. PBT's exploits are Ray's own in a real run and taken from t
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -55,16 +56,21 @@ class Replay:
         parts = [(first, events[first:end]) for first, end in pairwise(parts_by_driver(events))]
         if not all(tells_when_asked(part) for _, part in parts):
             raise InputError(f"{UNTOLD}: run it again, or replay it with the version of hetsched that wrote it")
-        self._calls = [call for first, part in parts for call in policy_calls(part, first)]
+        self._calls: list[PolicyCall] = []
+        self._pasts: dict[int, Sequence[Event]] = {}  # by the first call of each driver
+        for first, part in parts:
+            self._pasts[len(self._calls)] = events[:first]
+            self._calls += policy_calls(part, first)
         if not any(call.decided for call in self._calls):
             raise InputError(_without_decisions(self._ended))
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = setup.charged_times if self._begun.backend == "sim" else setup.times
-        self._again = AskedAgain(setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        self._ask_anew = partial(AskedAgain, setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        self._again = self._ask_anew()
         set_up(self._again.dispatcher, setup, strategy, self._begun.seed)
         self._started = _starts(events)
-        self._ends = {end: number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
+        self._ends = {id(end): number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
         self._env = simpy.Environment(Fraction(0))  # type: ignore[arg-type]
         self._alike = 0
         self._difference: str | None = None
@@ -99,6 +105,8 @@ class Replay:
         if self._difference is not None:
             return
         call = self._calls[event._value]
+        if past := self._pasts.get(event._value):  # a driver may have died before the log had all that it decided
+            self._again = self._ask_anew(past)
         if _end(call) is not None:
             self._makespan_s = float(self._env.now)
         self._difference = self._again.difference(call)
@@ -106,13 +114,13 @@ class Replay:
             return
         self._alike += len(call.decided)
         for decision in call.decided:
-            if isinstance(decision, SegmentStarted) and (end := self._started.get(_key(decision))) is not None:
+            if isinstance(decision, SegmentStarted) and (end := self._started.get(id(decision))) is not None:
                 duration_s = Fraction(end.time) - Fraction(decision.time)
-                self._at(Fraction(decision.time) + duration_s, self._ends[end])
+                self._at(Fraction(decision.time) + duration_s, self._ends[id(end)])
 
 
-def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded]:
-    """How every segment ended that did, by its trial and when it started."""
+def _starts(events: Sequence[Event]) -> dict[int, SegmentEnded]:
+    """How every segment ended that did, by the identity of its start: of two drivers, each may start it at one time."""
     running: dict[TrialId, SegmentStarted] = {}
     found = {}
     for event in events:
@@ -121,12 +129,8 @@ def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded
         elif isinstance(event, SegmentLost):
             running.pop(event.trial, None)
         elif isinstance(event, SegmentEnded):
-            found[_key(running.pop(event.trial))] = event
+            found[id(running.pop(event.trial))] = event
     return found
-
-
-def _key(started: SegmentStarted) -> tuple[TrialId, float]:
-    return started.trial, started.time
 
 
 def _without_decisions(ended: str | None) -> str:

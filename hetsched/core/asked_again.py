@@ -99,11 +99,12 @@ def _phrase(decision: Event) -> str:
 
 
 class AskedAgain:
-    """A policy that is asked again, call by call of a run."""
+    """A policy that is asked again, call by call of one driver's part of a log. `past` is the log before that part."""
 
-    def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes) -> None:
+    def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes, past: Iterable[Event] = ()) -> None:
         self._made: list[Event] = []
         self.dispatcher = Dispatcher(State(), policy, name, times, listeners=[self._listen])
+        self.dispatcher.remember(past)
 
     def _listen(self, state: State, event: Event) -> None:
         if is_decision(event):

@@ -196,9 +196,7 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
     policy, decisions, decision_s = _set_up(setup, strategy, seed), 0, 0.0
     for first, end in pairwise(parts_by_driver(events, begin)):
-        again = AskedAgain(policy, strategy.scheduling, setup.times)
-        again.dispatcher.remember(events[:first])
-        part = events[first:end]
+        again, part = AskedAgain(policy, strategy.scheduling, setup.times, events[:first]), events[first:end]
         differences = (again.difference(call) for call in policy_calls(part, first))
         forgot = next(filter(None, differences), None) if tells_when_asked(part) else UNTOLD
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
