@@ -215,6 +215,14 @@ class OneByOne:
         return [whole(state, state.ready_trials[0].id, next(iter(state.idle_workers)).id)]
 
 
+@pytest.mark.parametrize("policy", ["fifo", "pbt-sync", "gavel-las", "lookahead"])
+def test_the_log_has_every_call(policy: str, tmp_path: Path) -> None:
+    outcome = simulate(make_scenario(population=7, stop_iterations=40), Strategy("fusion", policy), 0, tmp_path)
+    calls = [call for call in policy_calls(list(read_log(tmp_path / LOG_NAME))) if call.asked]
+    assert outcome.decisions == len(calls)
+    assert policy == "fifo" or not all(call.decided for call in calls)
+
+
 def test_a_second_simulation_into_a_folder_is_refused(tmp_path: Path) -> None:
     strategy, log = Strategy("fusion", "fifo"), tmp_path / LOG_NAME
     simulate(make_scenario(), strategy, 0, tmp_path)
