@@ -1,7 +1,7 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,18 +47,18 @@ def seeds_of(options: argparse.Namespace, setup: Setup) -> range:
 
 
 @contextmanager
-def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Sequence[Listener]]:
+def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
     """What a real run shows while it goes on."""
     interval_s = setup.scenario.real.report_interval_s
     with LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, interval_s) as view:
-        yield [view]
+        yield view
 
 
 @contextmanager
-def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Sequence[Listener]]:
+def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
     """What a simulated run shows while it goes on."""
     with TrialProgress(f"{doing} seed {seed}", setup) as progress:
-        yield [progress.listen]
+        yield progress.listen
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from msgspec import Struct
 
-from hetsched.core.decisions import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
+from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
@@ -174,19 +174,7 @@ class Dispatcher:
         if not state.idle or not state.ready:
             self.commit()
             return decided
-        self.wake_at = None
-        started = perf_counter()
-        try:
-            decisions = self._policy.dispatch(self._view)
-            if type(decisions) is not list:
-                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
-                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
-        except (Exception, SystemExit) as error:
-            raise PolicyError(
-                f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
-            ) from error
-        self.decision_s += perf_counter() - started
-        self.decisions += 1
+        decisions = self._ask(time)
         starts, tells = decided.starts, self._unanswered
         if not tells:  # what it decides would look like the answer to the call before
             self.record(PolicyAsked(time))
@@ -207,6 +195,23 @@ class Dispatcher:
         self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
         self.commit()
         return decided
+
+    def _ask(self, time: float) -> list[Decision]:
+        """The policy's answer, not yet looked at. It replaces `wake_at`."""
+        state, started = self.state, perf_counter()
+        self.wake_at = None
+        try:
+            decisions = self._policy.dispatch(self._view)
+            if type(decisions) is not list:
+                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
+                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
+        except (Exception, SystemExit) as error:
+            raise PolicyError(
+                f"policy {self.policy_name!r} raised {type(error).__name__} at {time:.3f} s: {error}"
+            ) from error
+        self.decision_s += perf_counter() - started
+        self.decisions += 1
+        return decisions
 
     def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
         if isinstance(decision, Stop):

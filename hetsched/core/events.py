@@ -15,7 +15,7 @@ from hetsched.domain.workload import Experiment, ExperimentId, Hyperparameters, 
 LOG_VERSION = 2
 """The format in which this hetsched writes logs, and the newest that it reads.
 
-1: up to version 0.1, without a number. 2: `PolicyAsked` is recorded.
+1: without a number. 2: `PolicyAsked` is recorded.
 """
 
 UNNUMBERED = 1

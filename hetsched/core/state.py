@@ -259,9 +259,9 @@ def state_of(events: Iterable[Event]) -> State:
         try:
             state.apply(event)
         except (AssertionError, LookupError, ValueError) as error:
-            why = f"no {error}" if isinstance(error, KeyError) else str(error)
+            subject = getattr(event, "trial", None) or getattr(event, "worker", None)
+            what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
             raise InputError(
-                f"line {line} of the log: {type(event).__name__} does not follow from the lines before"
-                f"{f' ({why})' if why else ''}: was it altered?"
+                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
             ) from error
     return state

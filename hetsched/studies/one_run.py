@@ -1,6 +1,5 @@
 """One run: carried out by a backend, and measured on the way."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +28,7 @@ def carry_out(
     strategy: Strategy,
     seed: int,
     folder: Path,
-    listeners: Sequence[Listener] = (),
+    listen: Listener | None = None,
 ) -> tuple[RunResult, State]:
     """Run a strategy on the backend of that name, and return also the state that it ended in.
 
@@ -38,7 +37,8 @@ def carry_out(
     folder.mkdir(parents=True, exist_ok=True)
     setup = resolved(scenario)
     measurement = Measurement(setup)
-    outcome = backend(name)(setup, strategy, seed, folder, [measurement, *listeners])
+    listeners: list[Listener] = [measurement] if listen is None else [measurement, listen]
+    outcome = backend(name)(setup, strategy, seed, folder, listeners)
     metrics = measurement.metrics(outcome.state)
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 

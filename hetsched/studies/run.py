@@ -95,8 +95,8 @@ def resume(
 
 
 def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: Watch) -> tuple[RunResult, State]:
-    with watch("running", setup, strategy, seed) as listeners:
-        return carry_out("ray", setup, strategy, seed, home, listeners)
+    with watch("running", setup, strategy, seed) as listen:
+        return carry_out("ray", setup, strategy, seed, home, listen)
 
 
 @contextmanager

@@ -34,8 +34,8 @@ def simulate(
     runs: list[tuple[RunResult, State]] = []
     for seed in listed:
         place = home.path if len(listed) == 1 else home.path / f"seed-{seed}"
-        with watch("simulating", setup, chosen, seed) as listeners:
-            runs.append(carry_out("sim", setup, chosen, seed, place, listeners))
+        with watch("simulating", setup, chosen, seed) as listen:
+            runs.append(carry_out("sim", setup, chosen, seed, place, listen))
     result = strategy_result(home, setup, chosen, runs)
     write_strategy(result, "simulate", "simulation")
     return result

@@ -120,8 +120,8 @@ def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Pat
 def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path, watch: Watch) -> list[RunResult]:
     runs = []
     for seed in seeds:
-        with watch("running", setup, strategy, seed) as listeners:
-            run, _ = carry_out("ray", setup, strategy, seed, run_folder(folder, strategy, seed), listeners)
+        with watch("running", setup, strategy, seed) as listen:
+            run, _ = carry_out("ray", setup, strategy, seed, run_folder(folder, strategy, seed), listen)
             runs.append(run)
     return runs
 
@@ -132,8 +132,8 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     workers = setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     home = folder / "probe" / allocation
-    with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listeners:
-        run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listeners)
+    with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listen:
+        run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listen)
     calibration = validation.calibrate(read_log(run.log), f"measured by the probe run in {home}")
     calibration = validation.completed(calibration, setup, workers)
     write_profile(home / "profile.csv", calibration.rows)

@@ -1,6 +1,6 @@
 """How somebody watches a study: the command line shows bars and tables, a notebook nothing unless it asks for it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from hetsched.core.dispatcher import Listener
@@ -10,9 +10,9 @@ from hetsched.scenario.scenario import Setup
 Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """From the number of runs that are to come to a context, in which its value is called after each run."""
 
-Watch = Callable[[str, Setup, Strategy, int], AbstractContextManager[Sequence[Listener]]]
-"""From what is done ("simulating", "running", "profiling with"), the scenario, the strategy and the seed to a context.
-Its value are the listeners of the run, which are told of every event after it was applied to the state."""
+Watch = Callable[[str, Setup, Strategy, int], AbstractContextManager[Listener | None]]
+"""From what is done ("simulating", "running", "profiling with"), the scenario, the strategy and the seed to a context,
+in which its value hears of every event of the run, after it was applied to the state."""
 
 
 @contextmanager
@@ -22,6 +22,6 @@ def silent(runs: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def unwatched(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Sequence[Listener]]:
+def unwatched(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener | None]:
     """Listens to no run."""
-    yield ()
+    yield None

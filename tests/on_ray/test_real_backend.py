@@ -248,7 +248,7 @@ def test_an_actor_killed_between_segments_costs_one_only(tmp_path: Path) -> None
 def test_policy_errors_surface(tmp_path: Path, policy: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         carry_out(small_scenario(), tmp_path, strategy=strategy(policy))
-    assert list(read_log(tmp_path / LOG_NAME))[-1].reason == "failed: PolicyError"  # type: ignore[union-attr]
+    assert list(read_log(tmp_path / LOG_NAME))[-1].reason.startswith("failed: PolicyError: policy ")  # type: ignore[union-attr]
 
 
 def test_impossible_settings_end_the_run_at_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from hetsched import scheduling
-from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.dispatcher import Dispatcher, Listener
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
@@ -163,7 +163,7 @@ def test_what_happened_under_an_earlier_driver_is_no_news(capsys: pytest.Capture
     state, setup = State(), scenario()
     view = LiveView("running", setup, parse_strategy("fusion+fifo"), every_s=100.0, clock=lambda: 0.0)
     policy = scheduling.policies.create("fifo")
-    listeners = [lambda _, event: heard.append(event), view]
+    listeners: list[Listener] = [lambda _, event: heard.append(event), view]
     dispatcher = Dispatcher(state, policy, "fifo", setup.times, listeners=listeners)
     past = [*run.told, WorkerLeft(100.0, A.id, "node a died")]
     with view:
