@@ -146,7 +146,9 @@ class Dispatcher:
         The order is fixed here so that every backend, and a replay, takes the same decisions.
         """
         state, name = self.state, ended.trial
-        self.record(ended)
+        self._apply(ended)
+        self._tell(ended)
+        self._unanswered = True
         trial = state.trials[name]
         reason = state.stop_reason(trial)
         if reason is not None:
