@@ -3,16 +3,18 @@
 python examples/own_backend.py
 """
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import hetsched
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import Parts, SegmentEnded, SegmentStarted
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Backend, Listener, Outcome
+from hetsched.studies.backends import Backend, Outcome
 from hetsched.studies.beginning import begin
 
 
@@ -21,10 +23,12 @@ class ClockBackend(Backend):
 
     name = "clock"
 
-    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+    def run(
+        self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> Outcome:
         state, policy = hetsched.State(), setup.scenario.scheduling_policy(strategy)
         with LogWriter(folder / LOG_NAME) as log:
-            dispatcher = hetsched.Dispatcher(state, policy, strategy.scheduling, setup.times, log, listen)
+            dispatcher = hetsched.Dispatcher(state, policy, strategy.scheduling, setup.times, log, listeners)
             begin(dispatcher, self.name, setup, strategy, seed, setup.workers(strategy))
             for experiment in setup.workload.experiments:
                 dispatcher.arrive(0.0, experiment, seed)

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hetsched.core.dispatcher import Listener
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import SpeedUp
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Backend, Listener, Outcome
+from hetsched.studies.backends import Backend, Outcome
 
 if TYPE_CHECKING:
     from joblib import Parallel
@@ -24,10 +25,12 @@ class RayBackend(Backend):
 
     name = "ray"
 
-    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+    def run(
+        self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> Outcome:
         with _needed_to("run a scenario"):
             from real.tune.run import run
-        return run(setup, strategy, seed, folder, listen)
+        return run(setup, strategy, seed, folder, listeners)
 
     def discover(self, address: str) -> list[dict[str, Any]]:
         with _needed_to("discover the nodes of a cluster"):

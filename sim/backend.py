@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import AnyEvent
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Backend, Listener, Outcome, Replayed
+from hetsched.studies.backends import Backend, Outcome, Replayed
 
 
 class SimBackend(Backend):
@@ -14,10 +15,12 @@ class SimBackend(Backend):
 
     name = "sim"
 
-    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+    def run(
+        self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> Outcome:
         from sim.engine import simulate
 
-        return simulate(setup, strategy, seed, folder, listen)
+        return simulate(setup, strategy, seed, folder, listeners)
 
     def replay(self, setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
         from sim.replay import replay

@@ -1,12 +1,13 @@
 """A simulation in which segments on their way can be slowed down or lost: by neighbours, and by faults."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import Any
 
 import msgspec
 import simpy
 from msgspec.structs import replace
 
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
 from hetsched.core.log import LogWriter
 from hetsched.core.trial import Segment, Trial
@@ -16,7 +17,6 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
-from hetsched.studies.backends import Listener
 from sim.checkpoint_copies import CheckpointCopies
 from sim.durations import Durations
 from sim.faults import Faults
@@ -75,9 +75,9 @@ class DisturbedSimulation(Simulation):
         seed: int,
         workers: Collection[Worker],
         log_writer: LogWriter | None,
-        listen: Listener | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
-        super().__init__(setup, strategy, seed, workers, log_writer, listen)
+        super().__init__(setup, strategy, seed, workers, log_writer, listeners)
         kept, times = setup.scenario.checkpoints, setup.charged_times
         self._homes = None  # nodes may fail, so every copy is followed
         self._checkpoints = None if kept.place == "storage" else CheckpointCopies(behind=kept.place == "both")

@@ -1,16 +1,19 @@
 """The engine: carries a whole run out in simulated time."""
 
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.registry import Strategy
 from hetsched.errors import PolicyError
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.backends import Outcome
 from hetsched.studies.policy_error import write_policy_error
+from hetsched.studies.resume import failed
 from sim.disturbed import DisturbedSimulation, disturbs
 from sim.simulation import Simulation
 
@@ -20,14 +23,14 @@ def simulate(
     strategy: Strategy,
     seed: int,
     folder: Path,
-    listen: Listener | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> Outcome:
     """Simulate a strategy on a scenario; see `hetsched.studies.backends.Backend.run`."""
     workers = profiled_workers(setup, strategy)
     kind = DisturbedSimulation if disturbs(setup, workers) else Simulation
     # A simulation can be had again: its log need not outlive a crash to the last event.
     with LogWriter(folder / LOG_NAME, durable=False) as log_writer:
-        simulation = kind(setup, strategy, seed, workers, log_writer, listen)
+        simulation = kind(setup, strategy, seed, workers, log_writer, listeners)
         collects = gc.isenabled()
         gc.disable()  # a run makes no cyclic garbage, but so many objects that looking for it takes a tenth of the time
         try:
@@ -35,7 +38,7 @@ def simulate(
         except BaseException as error:
             if isinstance(error, PolicyError):
                 write_policy_error(folder, simulation.dispatcher, error)
-            simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
+            simulation.dispatcher.record(RunEnded(simulation.env.now, failed(error)))
             raise
         finally:
             if collects:

@@ -7,12 +7,20 @@ happens when it did. PBT's exploits are Ray's own in a real run and taken from t
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import simpy
 
-from hetsched.core.asked_again import AskedAgain, PolicyCall, parts_by_driver, policy_calls
+from hetsched.core.asked_again import (
+    UNTOLD,
+    AskedAgain,
+    PolicyCall,
+    parts_by_driver,
+    policy_calls,
+    tells_when_asked,
+)
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.state import state_of
 from hetsched.domain.workload import TrialId
@@ -21,12 +29,14 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed
 from hetsched.studies.beginning import set_up
+from hetsched.studies.resume import FAILED
 
 
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
-    Raises InputError for a log that has no beginning or is damaged, and for one whose policy was replaced on the way.
+    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose policy was replaced on
+    the way, and for one that has no decision.
     """
     return Replay(setup, events).run()
 
@@ -42,17 +52,25 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        state_of(events)  # what a damaged log lacks is said before anything is made of it
+        self._ended = state_of(events).ended  # what a damaged log lacks is said before anything is made of it
+        parts = [(first, events[first:end]) for first, end in pairwise(parts_by_driver(events))]
+        if not all(tells_when_asked(part) for _, part in parts):
+            raise InputError(f"{UNTOLD}: run it again, or replay it with the version of hetsched that wrote it")
+        self._calls: list[PolicyCall] = []
+        self._pasts: dict[int, Sequence[Event]] = {}  # by the first call of each driver
+        for first, part in parts:
+            self._pasts[len(self._calls)] = events[:first]
+            self._calls += policy_calls(part, first)
+        if not any(call.decided for call in self._calls):
+            raise InputError(_without_decisions(self._ended))
         self._begun = events[0]
         strategy = parse_strategy(self._begun.strategy, "the run's strategy")
         times = setup.charged_times if self._begun.backend == "sim" else setup.times
-        self._again = AskedAgain(setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        self._ask_anew = partial(AskedAgain, setup.scenario.scheduling_policy(strategy), strategy.scheduling, times)
+        self._again = self._ask_anew()
         set_up(self._again.dispatcher, setup, strategy, self._begun.seed)
-        self._calls = [
-            call for first, end in pairwise(parts_by_driver(events)) for call in policy_calls(events[first:end], first)
-        ]
         self._started = _starts(events)
-        self._ends = {end: number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
+        self._ends = {id(end): number for number, call in enumerate(self._calls) if (end := _end(call)) is not None}
         self._env = simpy.Environment(Fraction(0))  # type: ignore[arg-type]
         self._alike = 0
         self._difference: str | None = None
@@ -61,7 +79,7 @@ class Replay:
     def run(self) -> Replayed:
         for number, call in enumerate(self._calls):
             if _end(call) is None:
-                self._at(Fraction((call.decided or call.happened[-1:])[0].time), number)
+                self._at(Fraction(call.time), number)
         self._env.run()
         ended = [event.time for call in self._calls for event in call.happened if isinstance(event, SegmentEnded)]
         return Replayed(
@@ -72,6 +90,8 @@ class Replay:
             self._difference,
             max(ended, default=0.0),
             self._makespan_s if self._difference is None else None,
+            self._ended,
+            self._calls[-1].time,
         )
 
     def _at(self, time: Fraction, number: int) -> None:
@@ -85,6 +105,8 @@ class Replay:
         if self._difference is not None:
             return
         call = self._calls[event._value]
+        if past := self._pasts.get(event._value):  # a driver may have died before the log had all that it decided
+            self._again = self._ask_anew(past)
         if _end(call) is not None:
             self._makespan_s = float(self._env.now)
         self._difference = self._again.difference(call)
@@ -92,13 +114,13 @@ class Replay:
             return
         self._alike += len(call.decided)
         for decision in call.decided:
-            if isinstance(decision, SegmentStarted) and (end := self._started.get(_key(decision))) is not None:
+            if isinstance(decision, SegmentStarted) and (end := self._started.get(id(decision))) is not None:
                 duration_s = Fraction(end.time) - Fraction(decision.time)
-                self._at(Fraction(decision.time) + duration_s, self._ends[end])
+                self._at(Fraction(decision.time) + duration_s, self._ends[id(end)])
 
 
-def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded]:
-    """How every segment ended that did, by its trial and when it started."""
+def _starts(events: Sequence[Event]) -> dict[int, SegmentEnded]:
+    """How every segment ended that did, by the identity of its start: of two drivers, each may start it at one time."""
     running: dict[TrialId, SegmentStarted] = {}
     found = {}
     for event in events:
@@ -107,14 +129,19 @@ def _starts(events: Sequence[Event]) -> dict[tuple[TrialId, float], SegmentEnded
         elif isinstance(event, SegmentLost):
             running.pop(event.trial, None)
         elif isinstance(event, SegmentEnded):
-            found[_key(running.pop(event.trial))] = event
+            found[id(running.pop(event.trial))] = event
     return found
 
 
-def _key(started: SegmentStarted) -> tuple[TrialId, float]:
-    return started.trial, started.time
+def _without_decisions(ended: str | None) -> str:
+    """Why there is nothing to replay in a log that ends so."""
+    if ended is None:
+        return "this log stops before the policy's first decision: there is nothing to replay"
+    if ended.startswith(FAILED):
+        return f"this run failed before its first decision: {ended.removeprefix(FAILED)}"
+    return f"this run ended before its first decision: {ended}"
 
 
 def _end(call: PolicyCall) -> SegmentEnded | None:
-    """The end of a segment, if it was for that that the policy was asked."""
+    """The end of the segment after which the policy was asked, if it was after one."""
     return next((event for event in call.happened if isinstance(event, SegmentEnded)), None)

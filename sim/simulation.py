@@ -1,6 +1,6 @@
 """A simulation: a dispatcher driven on the SimPy clock."""
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from itertools import groupby
 from numbers import Real
 from random import Random
@@ -10,7 +10,7 @@ import simpy
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.dispatcher import Decided, Dispatcher, Listener
 from hetsched.core.events import Parts, RunEnded, SegmentEnded
 from hetsched.core.log import LogWriter
 from hetsched.core.state import State
@@ -22,7 +22,6 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener
 from hetsched.studies.beginning import begin
 from sim.checkpoint_copies import Homes
 from sim.draws import Draws
@@ -53,13 +52,13 @@ class Simulation:
         seed: int,
         workers: Collection[Worker],
         log_writer: LogWriter | None,
-        listen: Listener | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times
         policy = scenario.scheduling_policy(strategy)
-        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, times, log_writer, listen)
+        self.dispatcher = Dispatcher(self.state, policy, strategy.scheduling, times, log_writer, listeners)
         self._setup = setup
         self._overheads = scenario.overheads
         self._strategy = strategy
@@ -77,6 +76,7 @@ class Simulation:
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
         self._to_arrive = 0
+        self._timer: float | None = None
         self._over = self.env.event()
 
     def run(self) -> None:
@@ -189,8 +189,10 @@ class Simulation:
         for stopped in decided.stops:
             self._forget(state.trials[stopped])
         wake_at = self.dispatcher.wake_at
-        if wake_at is not None:
-            self.env.timeout(wake_at - now, wake_at).callbacks.append(self._wake)
+        if wake_at != self._timer:
+            self._timer = wake_at
+            if wake_at is not None:
+                self.env.timeout(wake_at - now, wake_at).callbacks.append(self._wake)
         self._look_for_end()
 
     def _look_for_end(self) -> None:

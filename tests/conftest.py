@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.registry import Strategy
+from hetsched.domain.registry import Registry, Strategy
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_scenario, profile_row
@@ -20,6 +21,17 @@ from sim.engine import simulate
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make test-all` sets it
+
+
+@pytest.fixture(autouse=True)
+def no_policy_stays() -> Iterator[None]:
+    """Policies that a test registers are unknown to the next one."""
+    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies)
+    before = [dict(registry._factories) for registry in registries]
+    yield
+    for registry, factories in zip(registries, before, strict=True):
+        registry._factories.clear()
+        registry._factories.update(factories)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         print_heading(f"{name}: {found.strategy}, seed {found.seed}, replayed", result.setup)
         say(f"decisions: {found.alike} of {found.decisions} taken again")
+        if found.cut_short is not None:
+            say(found.cut_short)
         if found.replayed_makespan_s is not None:
             percent = "" if result.error_percent is None else f" ({result.error_percent:+.2f}%)"
             say(f"makespan: {found.makespan_s:,.3f} s measured, {found.replayed_makespan_s:,.3f} s replayed{percent}")

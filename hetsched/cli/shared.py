@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hetsched.cli.document import Emit
+from hetsched.core.dispatcher import Listener
 from hetsched.core.events import Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy, load_file
@@ -22,7 +23,6 @@ from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 
@@ -68,7 +68,7 @@ def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterat
     """What a real run shows while it goes on."""
     interval_s = setup.scenario.real.report_interval_s
     with LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, interval_s) as view:
-        yield view.listen
+        yield view
 
 
 @contextmanager

@@ -7,33 +7,39 @@ from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import STOPPED_BY, Dispatcher
 from hetsched.core.events import (
     Event,
-    PolicyWoken,
+    PolicyAsked,
     RunEnded,
     RunResumed,
+    RunStarted,
     SegmentEnded,
     SegmentStarted,
     TrialCompleted,
-    TrialExploited,
-    WorkerDraining,
-    WorkerSlowed,
 )
 from hetsched.core.state import State
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import PolicyError
 
-UNASKED = (WorkerSlowed, WorkerDraining)
-"""After these alone a policy is not asked."""
+TELLS_SINCE = 2
+"""The format since which a log tells when the policy was asked: `PolicyAsked` is recorded."""
+
+UNTOLD = "the log is of format 1, which does not say when the policy was asked"
+"""Why the policy of an old run cannot be asked again."""
 
 
 class PolicyCall(NamedTuple):
-    """One call of a policy: what had happened since the call before, and what the policy decided.
+    """A piece of a log: what happened, and then at most one call of the policy.
 
-    `line` is the line of the log at which the decisions begin. If the call is the `last` one, the driver may have died
-    before it could write down all of the decisions.
+    Its time is that of the call, in seconds since the start of the run, and `line` the line of the log at which the
+    answer begins. A call at which the policy decided nothing has no decisions. Without a call (`asked` is False) the
+    piece ends before the end of another segment, or with the log.
+
+    If the piece is the `last` one, the driver may have died before it could write down all of the decisions.
     """
 
     happened: list[Event]
+    asked: bool
     decided: list[Event]
+    time: float
     line: int
     last: bool
 
@@ -44,42 +50,40 @@ def parts_by_driver(events: Sequence[Event], begin: int = 0) -> list[int]:
     return [begin, *starts, len(events)]
 
 
+def tells_when_asked(part: Sequence[Event]) -> bool:
+    """Whether the driver of this part of a log recorded when its policy was asked."""
+    begun = part[0] if part else None
+    return isinstance(begun, RunStarted | RunResumed) and begun.log_version >= TELLS_SINCE
+
+
 def policy_calls(events: Sequence[Event], first: int = 0) -> Iterator[PolicyCall]:
     """The calls of the policy in one driver's part of a log. The part begins at the event number `first` of the log."""
-    happened: list[Event] = []
-    decided: list[Event] = []
-    line = first
-    before: Event | None = None
+    call = PolicyCall([], False, [], 0.0, first, last=False)
     for number, event in enumerate(events, start=first + 1):
         if isinstance(event, RunEnded):
             continue
-        asked = any(not isinstance(e, UNASKED) for e in happened)
-        if asked and before is not None and _asks_between(before, event, decided):
-            yield PolicyCall(happened, decided, line, False)
-            happened, decided = [], []
-        if not decided:
-            line = number
-        (decided if is_decision(event) else happened).append(event)
-        before = event
-    if happened:
-        yield PolicyCall(happened, decided, line, True)
+        decides = is_decision(event)
+        answered = call.asked and not decides
+        if answered or (call.happened and isinstance(event, SegmentEnded)):
+            yield call
+            call = PolicyCall([], False, [], event.time, number, last=False)
+        if decides or isinstance(event, PolicyAsked):
+            line = call.line if call.asked else number
+            call = call._replace(asked=True, time=event.time, line=line)
+        else:
+            call = call._replace(time=event.time)
+        if decides:
+            call.decided.append(event)
+        elif not isinstance(event, PolicyAsked):
+            call.happened.append(event)
+    if call.happened or call.asked:
+        yield call._replace(last=True)
 
 
 def is_decision(event: Event) -> bool:
     """Whether the event is what a policy decided."""
     of_policy = isinstance(event, TrialCompleted) and event.reason.startswith(STOPPED_BY)
     return of_policy or isinstance(event, SegmentStarted)
-
-
-def _asks_between(before: Event, event: Event, decided: list[Event]) -> bool:
-    """Whether the policy was asked between the two events, of which the second is not yet its answer: it is asked at
-    the end of every segment, at every wake-up, and when the backend has recorded all else that happened at one time."""
-    if is_decision(event):
-        return False
-    if decided or isinstance(event, SegmentEnded | PolicyWoken) or event.time != before.time:
-        return True
-    of_segment = SegmentEnded | TrialExploited | TrialCompleted | PolicyWoken
-    return isinstance(before, of_segment) and not isinstance(event, TrialExploited | TrialCompleted)
 
 
 def in_words(decisions: Iterable[Event]) -> str:
@@ -95,39 +99,36 @@ def _phrase(decision: Event) -> str:
 
 
 class AskedAgain:
-    """A policy that is asked again, call by call of a run."""
+    """A policy that is asked again, call by call of one driver's part of a log. `past` is the log before that part."""
 
-    def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes) -> None:
+    def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes, past: Iterable[Event] = ()) -> None:
         self._made: list[Event] = []
-        self.dispatcher = Dispatcher(State(), policy, name, times, listen=self._listen)
+        self.dispatcher = Dispatcher(State(), policy, name, times, listeners=[self._listen])
+        self.dispatcher.remember(past)
 
     def _listen(self, state: State, event: Event) -> None:
-        self._made.append(event)
+        if is_decision(event):
+            self._made.append(event)
 
     def difference(self, call: PolicyCall) -> str | None:
         """Ask the policy as the next call did; how what it decides differs from the log, None if it does not."""
-        asked, made = self.dispatcher, self._made
+        asked, told = self.dispatcher, call.decided
         for event in call.happened:
             asked.record(event)
-        due, where = call.decided, f"line {call.line} of the log"
-        while due or not call.last:
-            made.clear()
-            failure = None
-            try:
-                asked.dispatch(due[0].time if due else asked.state.now)
-            except PolicyError as error:
-                failure = f"{where}: {error}"
-            matched, due = due[: len(made)], due[len(made) :]
-            if call.last and not due and made[: len(matched)] == matched:
-                return None
-            if failure is not None:
-                return failure
-            if made != matched or (due and not made):
-                return (
-                    f"{where}: policy {asked.policy_name!r} decided {in_words(call.decided)} "
-                    f"at {asked.state.now:.3f} s, and asked again it decides {in_words(made)}: "
-                    f"it was changed, or does not follow from what it sees"
-                )
-            if not due:
-                return None
-        return None
+        if not call.asked:
+            return None
+        self._made.clear()
+        failure = None
+        try:
+            asked.dispatch(call.time)
+        except PolicyError as error:
+            failure = str(error)
+        made = self._made[: len(told)] if call.last else self._made
+        if made == told and (call.last or failure is None):
+            return None
+        return f"line {call.line} of the log: " + (
+            failure
+            or f"policy {asked.policy_name!r} decided {in_words(told)} "
+            f"at {asked.state.now:.3f} s, and asked again it decides {in_words(self._made)}: "
+            f"it was changed, or does not follow from what it sees"
+        )

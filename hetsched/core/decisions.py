@@ -34,7 +34,8 @@ class Stop(Struct, frozen=True):
 class WakeAt(Struct, frozen=True):
     """A decision: ask again at `time` (seconds since the start of the run), or earlier if something changes.
 
-    The answer to the next call replaces it: a policy that still wants to be woken says so again.
+    It holds until `time`, or until the next call, whose answer replaces it: a policy that still wants to be woken says
+    so again. At `time` the policy is asked only if a worker is idle and a trial ready.
     """
 
     time: float
@@ -57,9 +58,10 @@ def no_decisions(returned: object) -> str:
 class SchedulingPolicy(Protocol):
     """Which ready trial runs a segment of what length on which idle worker.
 
-    `dispatch` is called whenever something changed: a segment ended, a worker came or went, an experiment
-    arrived. It returns what to start now. Returning nothing is allowed while anything runs, or with a `WakeAt`.
-    The same views in the same order must lead to the same decisions.
+    `dispatch` is called when something changed (a segment ended or was lost, a worker came or went, an experiment
+    arrived) or a `WakeAt` is due, but only if a worker is idle and a trial ready. It returns what to start now.
+    Returning nothing is allowed while anything runs, or with a `WakeAt`. The same views in the same order must lead to
+    the same decisions.
 
     A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`), and a class attribute
     `periods`: from the name of an option in seconds, such as the length of a round, to how often it must at least fit

@@ -3,19 +3,21 @@
 A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from math import isfinite
 from time import perf_counter
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from msgspec import Struct
 
-from hetsched.core.decisions import Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt, no_decisions
+from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt, no_decisions
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
+    PolicyAsked,
     PolicyWoken,
     SegmentEnded,
     SegmentLost,
@@ -35,6 +37,16 @@ from hetsched.errors import PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
+
+Listener = Callable[[State, Event], None]
+"""Is told of every event, after the event was applied to the state."""
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A listener that is told in another way of what happened under earlier drivers of the run: by `recall`."""
+
+    def recall(self, state: State, event: Event) -> None: ...
 
 
 SOONEST_WAKE_S = 0.001
@@ -67,8 +79,8 @@ class Dispatcher:
 
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
     this host (seconds, calls); neither is part of the run's time. `wake_at` is when the policy wants to be asked
-    again at the latest (seconds since the start of the run), None if it did not say. `listen` is told of every
-    event, after it was applied (progress bars).
+    again at the latest (seconds since the start of the run), None if it did not say. `listeners` are told of every
+    event, in their order (see `Listener` and `Recalls`).
     """
 
     def __init__(
@@ -78,7 +90,7 @@ class Dispatcher:
         policy_name: str,
         times: StepTimes,
         log: LogWriter | None = None,
-        listen: Callable[[State, Event], None] | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self.state = state
         self.policy_name = policy_name
@@ -86,14 +98,15 @@ class Dispatcher:
         self.decision_s = 0.0
         self.wake_at: float | None = None
         self._fruitless = 0
+        self._unanswered = True  # something was recorded since the policy decided
         self._policy = policy
         self._times = times
         self.commit = log.commit if log is not None else _nothing
         """What was recorded so far belongs together: see `LogWriter`."""
         self._apply = state.apply
-        self._listeners: list[Callable[[Event], None]] = [] if listen is None else [partial(listen, state)]
-        followers = self._listeners if log is None else [log.write, *self._listeners]
-        self._tell = followers[0] if len(followers) == 1 else partial(_tell_all, followers)
+        self._recall = _one_of_all([partial(_recalling(listener), state) for listener in listeners])
+        told: list[Callable[[Event], None]] = [] if log is None else [log.write]
+        self._tell = _one_of_all([*told, *(partial(listener, state) for listener in listeners)])
         self._view = StateView(state, times)
 
     def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
@@ -109,12 +122,13 @@ class Dispatcher:
         """Something happened: apply it to the state and append it to the log."""
         self._apply(event)
         self._tell(event)
+        self._unanswered = True
 
     def remember(self, events: Iterable[Event]) -> None:
         """This happened before, and is in the log already."""
         for event in events:
             self._apply(event)
-            _tell_all(self._listeners, event)
+            self._recall(event)
 
     def arrive(self, time: float, experiment: Experiment, seed: int) -> None:
         """An experiment arrived, with the starting population of `seed`."""
@@ -132,6 +146,7 @@ class Dispatcher:
         state, name = self.state, ended.trial
         self._apply(ended)
         self._tell(ended)
+        self._unanswered = True
         trial = state.trials[name]
         reason = state.stop_reason(trial)
         if reason is not None:
@@ -149,29 +164,20 @@ class Dispatcher:
         self.commit()
 
     def dispatch(self, time: float) -> Decided:
-        """The policy's decisions for this moment, validated and recorded.
+        """The policy's decisions for this moment, validated and recorded. The policy is asked if a worker is idle and a
+        trial ready; else nothing is decided, and `wake_at` stays.
 
         Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
         policy itself raises.
         """
         state, decided = self.state, Decided([], [])
-        self.wake_at = None
         if not state.idle or not state.ready:
             self.commit()
             return decided
-        started = perf_counter()
-        try:
-            decisions = self._policy.dispatch(self._view)
-            if type(decisions) is not list and isinstance(decisions, Iterable):
-                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
-                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
-        except (Exception, SystemExit) as error:
-            raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
-        if type(decisions) is not list:
-            raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
-        self.decision_s += perf_counter() - started
-        self.decisions += 1
-        starts = decided.starts
+        decisions = self._ask(time)
+        starts, tells = decided.starts, self._unanswered
+        if not tells:  # what it decides would look like the answer to the call before
+            self.record(PolicyAsked(time))
         for decision in decisions:
             if isinstance(decision, Dispatch):
                 refusal = self._refusal_to_start(decision)
@@ -183,9 +189,29 @@ class Dispatcher:
                 starts.append(start)
             else:
                 self._decide_otherwise(time, decision, decided)
+        if tells and not starts and not decided.stops:
+            self.record(PolicyAsked(time))
+        self._unanswered = False
         self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
         self.commit()
         return decided
+
+    def _ask(self, time: float) -> list[Decision]:
+        """The policy's answer, not yet looked at. It replaces `wake_at`."""
+        state, started = self.state, perf_counter()
+        self.wake_at = None
+        try:
+            decisions = self._policy.dispatch(self._view)
+            if type(decisions) is not list and isinstance(decisions, Iterable):
+                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
+                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
+        except (Exception, SystemExit) as error:
+            raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
+        if type(decisions) is not list:
+            raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
+        self.decision_s += perf_counter() - started
+        self.decisions += 1
+        return decisions
 
     def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
         if isinstance(decision, Stop):
@@ -214,6 +240,7 @@ class Dispatcher:
 
     def wake(self, time: float) -> Decided:
         """It is `wake_at`: ask the policy again."""
+        self.wake_at = None
         self.record(PolicyWoken(time))
         return self.dispatch(time)
 
@@ -291,6 +318,17 @@ def _nothing() -> None:
     """There is no log to commit to."""
 
 
-def _tell_all(followers: Iterable[Callable[[Event], None]], event: Event) -> None:
-    for follow in followers:
-        follow(event)
+def _recalling(listener: Listener) -> Listener:
+    return listener.recall if isinstance(listener, Recalls) else listener
+
+
+def _one_of_all(followers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
+    """Tells all of them; of one alone nothing is made, as it is called for every event."""
+    if len(followers) == 1:
+        return followers[0]
+
+    def tell_all(event: Event) -> None:
+        for follow in followers:
+            follow(event)
+
+    return tell_all

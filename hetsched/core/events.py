@@ -2,12 +2,24 @@
 
 A log is a text file of JSON lines, one event a line, in the order of time. State, metrics and reports are
 functions of it, whichever backend wrote it. Times are seconds since the start of the run.
+
+A log has a part for each driver that carried the run out. The first event of a part, `RunStarted` or `RunResumed`, says
+in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md says when the number of the format rises.
 """
 
 from msgspec import Struct
 
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, Hyperparameters, TrialId
+
+LOG_VERSION = 2
+"""The format in which this hetsched writes logs, and the newest that it reads.
+
+1: without a number. 2: `PolicyAsked` is recorded.
+"""
+
+UNNUMBERED = 1
+"""The format of a part of a log that has no number."""
 
 
 class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
@@ -23,6 +35,7 @@ class RunStarted(Event, frozen=True, tag="run-started"):
     seed: int
     paced: bool
     synthetic: bool
+    log_version: int = UNNUMBERED
 
 
 class WorkerJoined(Event, frozen=True, tag="worker-joined"):
@@ -138,6 +151,11 @@ class PolicyWoken(Event, frozen=True, tag="policy-woken"):
     """The policy is asked again because it wanted to be at this time."""
 
 
+class PolicyAsked(Event, frozen=True, tag="policy-asked"):
+    """The policy was asked. The event is left out where decisions tell it: those that follow anything else than a
+    decision."""
+
+
 class RunEnded(Event, frozen=True, tag="run-ended"):
     reason: str
 
@@ -148,6 +166,7 @@ class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
 
     reason: str
     forgot: str | None = None
+    log_version: int = UNNUMBERED
 
 
 AnyEvent = (
@@ -165,6 +184,7 @@ AnyEvent = (
     | TrialExploited
     | TrialCompleted
     | PolicyWoken
+    | PolicyAsked
     | RunEnded
     | RunResumed
 )

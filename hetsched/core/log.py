@@ -10,7 +10,7 @@ from typing import IO
 
 import msgspec
 
-from hetsched.core.events import AnyEvent, Event
+from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -19,12 +19,23 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
+class _Numbered(msgspec.Struct):
+    """The format that an event of any hetsched names, whatever else is in it."""
+
+    log_version: int = UNNUMBERED
+
+
+_number_decoder = msgspec.json.Decoder(_Numbered)
+
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The errors of a full disk and of a used-up quota."""
 
 
 class LogWriter:
-    """Appends events to a log. After `flush` the operating system has them: they outlive this process.
+    """Writes events to a log. After `flush` the operating system has them: they outlive this process.
+
+    The log is new: InputError is raised if the file is there. With `appends` a log that is there goes on.
 
     A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
     real work; any other is encoded and written many events at a time, which is several times faster.
@@ -39,14 +50,17 @@ class LogWriter:
     EVENTS_AT_ONCE = 1000
     RESERVE_BYTES = 2**17  # some 400 events
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    def __init__(self, path: Path, *, durable: bool = True, appends: bool = False) -> None:
         self.path = path
         self.full: OSError | None = None
         self._durable = durable
         self._reserve = path.with_name(f".{path.name}.reserve")
+        try:
+            self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
+        except FileExistsError as error:
+            raise InputError(f"{path}: is there already, and a log is never overwritten; name a new folder") from error
         if durable:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
-        self._file: IO[bytes] = path.open("ab", buffering=0)
         self._waiting: list[Event] = []
         self._written = 0
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
@@ -125,7 +139,8 @@ class LogWriter:
 def read_log(path: Path) -> Iterator[AnyEvent]:
     """The events of a log. A last line that was cut off (the writer died) is left out.
 
-    Raises InputError naming file and line for anything else that is not an event.
+    Raises InputError naming file and line for anything else that is not an event, and for a log that a newer hetsched
+    wrote.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -133,9 +148,25 @@ def read_log(path: Path) -> Iterator[AnyEvent]:
         raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            yield _decoder.decode(line)
+            event = _decoder.decode(line)
         except msgspec.DecodeError as error:
+            _check_format(line, f"{path}:{number}")
             raise InputError(f"{path}:{number}: not an event of a hetsched log: {error}") from error
+        if isinstance(event, RunStarted | RunResumed) and event.log_version > LOG_VERSION:
+            _check_format(line, f"{path}:{number}")
+        yield event
+
+
+def _check_format(line: bytes, where: str) -> None:
+    """Raise InputError if the line names a format that this hetsched does not know."""
+    try:
+        named = _number_decoder.decode(line).log_version
+    except msgspec.DecodeError:
+        return  # it names none
+    if named > LOG_VERSION:
+        raise InputError(
+            f"{where}: written by a newer hetsched (format {named}, this one reads up to {LOG_VERSION}): upgrade"
+        )
 
 
 LOG_NAME = "events.jsonl"

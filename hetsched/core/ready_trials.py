@@ -46,8 +46,8 @@ class ReadyTrials(Sequence["Trial"]):
             self._by_index[trial.index] = trial
 
     def take(self, trial: "Trial") -> None:
-        """The trial is ready no more."""
-        if self._trials[self._taken] is not trial:
+        """The trial is ready no more. Raises LookupError if it was not ready."""
+        if not self or self._trials[self._taken] is not trial:
             at = self._find(trial)
             del self._places[at], self._trials[at]
         elif self._taken < MOST_TAKEN:
@@ -59,13 +59,17 @@ class ReadyTrials(Sequence["Trial"]):
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
 
     def replace(self, trial: "Trial") -> None:
-        """The trial has changed, but for its progress."""
+        """The trial has changed, but for its progress. Raises LookupError if it is not ready."""
         self._trials[self._find(trial)] = trial
         if self._indices is not None:
             self._by_index[trial.index] = trial
 
     def _find(self, trial: "Trial") -> int:
-        return bisect_left(self._places, (trial.iterations << 32) + trial.index, self._taken)
+        place = (trial.iterations << 32) + trial.index
+        at = bisect_left(self._places, place, self._taken)
+        if at == len(self._places) or self._places[at] != place:
+            raise LookupError(f"trial {trial.id!r} is not ready with {trial.iterations} iterations")
+        return at
 
     def __len__(self) -> int:
         return len(self._trials) - self._taken

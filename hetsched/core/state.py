@@ -13,6 +13,7 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
+    PolicyAsked,
     PolicyWoken,
     RunEnded,
     RunResumed,
@@ -114,6 +115,9 @@ class State:
 
     def _policy_woken(self, event: PolicyWoken) -> None:
         """Only time has passed."""
+
+    def _policy_asked(self, event: PolicyAsked) -> None:
+        """Nothing came of it."""
 
     def _worker_joined(self, event: WorkerJoined) -> None:
         worker = event.worker
@@ -223,6 +227,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     RunEnded: State._run_ended,
     RunResumed: State._run_resumed,
     PolicyWoken: State._policy_woken,
+    PolicyAsked: State._policy_asked,
     WorkerJoined: State._worker_joined,
     WorkerLeft: State._worker_left,
     WorkerDraining: State._worker_draining,
@@ -254,7 +259,8 @@ def state_of(events: Iterable[Event]) -> State:
         try:
             state.apply(event)
         except (AssertionError, LookupError, ValueError) as error:
-            what = f"{type(event).__name__} of {error.args[0]!r}" if error.args else type(event).__name__
+            subject = getattr(event, "trial", None) or getattr(event, "worker", None)
+            what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
             raise InputError(
                 f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
             ) from error

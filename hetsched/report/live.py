@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from threading import Event as Signal
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -22,6 +22,7 @@ from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     CheckpointLost,
     Event,
+    ExperimentArrived,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -34,7 +35,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial, status_of
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
 
@@ -54,11 +55,12 @@ class WorkerStanding(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A run as it was at its last event, in values that do not change: another thread draws them. `done` and `total`
-    are iterations, `start_up_s` is what workers took to start up in the mean, `late` are workers that could not hold
-    their pace."""
+    """A run as it was at its last event, in values that do not change: another thread draws them. The event was at
+    `now` and was `seen` at that reading of the view's clock. `done` and `total` are iterations, `start_up_s` is what
+    workers took to start up in the mean, `late` are workers that could not hold their pace."""
 
     now: float
+    seen: float
     trials: Sequence[Trial]
     running: Mapping[TrialId, Segment]
     workers: Mapping[WorkerId, WorkerStanding]
@@ -92,7 +94,8 @@ class Forecast(NamedTuple):
 
 
 class LiveView:
-    """Shows one real run, from `with` to its end; `listen` takes its events.
+    """Shows one real run, from `with` to its end. The view is a listener, and is told of the events in one thread; an
+    event costs the same however large the run is. Another thread draws what they add up to, a few times per second.
 
     Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at
     once, too. `clock` counts seconds.
@@ -115,8 +118,13 @@ class LiveView:
         self._clock = clock
         self._began = clock()
         self._activity = "starting Ray"
-        self._standing: Standing | None = None
-        self._seen = 0.0
+        self._lock = Lock()  # of what follows up to the news
+        self._seen: float | None = None
+        self._now = 0.0
+        self._ended = False
+        self._trials: dict[TrialId, Trial] = {}
+        self._running: dict[TrialId, Segment] = {}
+        self._stops: dict[ExperimentId, int] = {}
         self._occupancy = Occupancy()
         self._start_ups_s: list[float] = []
         self._away: dict[WorkerId, str] = {}
@@ -148,31 +156,32 @@ class LiveView:
 
     # What happens.
 
-    def listen(self, state: State, event: Event) -> None:
+    def __call__(self, state: State, event: Event) -> None:
         """Take in an event that the state has taken in."""
-        self._follow(event)
-        if (news := self._lateness(event) or _news(state, event)) is not None:
-            self._news.append(f"{event.time:,.0f} s: {news}")
-            if self._live is None and not isinstance(event, TrialExploited):
-                self._print(f"{self._what}: {self._news[-1]}")
-        trials = tuple(state.trials.values())
-        stops = {name: experiment.stop_iterations for name, experiment in state.experiments.items()}
-        self._standing = Standing(
-            state.now,
-            trials,
-            dict(state.running),
-            {worker: self._worker(worker, event.time) for worker in self._occupancy.workers},
-            tuple(self._news),
-            sum(trial.iterations for trial in trials),
-            sum(t.iterations if t.completed is not None else stops[t.experiment] for t in trials),
-            fmean(self._start_ups_s) if self._start_ups_s else 0.0,
-            state.ended is not None,
-            tuple(self._late),
-        )
-        self._seen = self._clock()
+        with self._lock:
+            self._follow(state, event)
+            if (news := self._lateness(event) or _news(event)) is not None:
+                self._news.append(f"{event.time:,.0f} s: {news}")
+        if news is not None and self._live is None and not isinstance(event, TrialExploited):
+            self._print(f"{self._what}: {event.time:,.0f} s: {news}")
 
-    def _follow(self, event: Event) -> None:
+    def recall(self, state: State, event: Event) -> None:
+        """Take in an event of an earlier driver: it is no news."""
+        with self._lock:
+            self._follow(state, event)
+
+    def _follow(self, state: State, event: Event) -> None:
+        self._seen, self._now, self._ended = self._clock(), state.now, state.ended is not None
+        name: TrialId | None = getattr(event, "trial", None)
+        if name is not None:
+            self._trials[name] = state.trials[name]
+            if name in state.running:
+                self._running[name] = state.running[name]
+            else:
+                self._running.pop(name, None)
         match event:
+            case ExperimentArrived():
+                self._stops[event.experiment.id] = event.experiment.stop_iterations
             case WorkerJoined():
                 self._occupancy.join(event)
                 self._away.pop(event.worker.id, None)
@@ -203,6 +212,26 @@ class LiveView:
             there.busy_s[worker], there.present_s(worker, now), there.segments[worker], self._away.get(worker)
         )
 
+    def _standing(self) -> Standing | None:
+        """The run as it is now; None before its first event."""
+        with self._lock:
+            if self._seen is None:
+                return None
+            trials = tuple(self._trials.values())
+            return Standing(
+                self._now,
+                self._seen,
+                trials,
+                dict(self._running),
+                {worker: self._worker(worker, self._now) for worker in self._occupancy.workers},
+                tuple(self._news),
+                sum(trial.iterations for trial in trials),
+                sum(t.iterations if t.completed is not None else self._stops[t.experiment] for t in trials),
+                fmean(self._start_ups_s) if self._start_ups_s else 0.0,
+                self._ended,
+                tuple(self._late),
+            )
+
     # How it is shown.
 
     def _print(self, line: str) -> None:
@@ -214,7 +243,7 @@ class LiveView:
 
     def line(self) -> str:
         """The run in a line."""
-        standing = self._standing
+        standing = self._standing()
         if standing is None:
             return f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s"
         completed = sum(trial.completed is not None for trial in standing.trials)
@@ -227,7 +256,7 @@ class LiveView:
 
     def drawing(self) -> RenderableType:
         """The run as tables that fit the terminal."""
-        standing = self._standing
+        standing = self._standing()
         if standing is None:
             return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
         below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
@@ -242,7 +271,7 @@ class LiveView:
 
     def _late_s(self, standing: Standing) -> float:
         """Seconds since the last event."""
-        return 0.0 if standing.ended else self._clock() - self._seen
+        return 0.0 if standing.ended else self._clock() - standing.seen
 
     def _progress(self, standing: Standing) -> str:
         elapsed_s = standing.now + self._late_s(standing)
@@ -272,7 +301,7 @@ def _best(trials: Sequence[Trial]) -> str:
     return f"{max(scores):.3f}" if scores else "unknown"
 
 
-def _news(state: State, event: Event) -> str | None:
+def _news(event: Event) -> str | None:
     """What a reader should hear of at once."""
     match event:
         case TrialExploited(trial=trial, source=source, hyperparameters=hyperparameters):

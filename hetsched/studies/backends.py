@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
-from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import AnyEvent, Event
+from hetsched.core.dispatcher import Dispatcher, Listener
+from hetsched.core.events import AnyEvent
 from hetsched.core.state import State
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.resume import COMPLETED
 
 if TYPE_CHECKING:
     from joblib import Parallel
 
 GROUP = "hetsched.backends"
 """The entry-point group in which packages offer backends: classes that are made without arguments."""
-
-Listener = Callable[[State, Event], None]
 
 
 class Outcome(NamedTuple):
@@ -44,7 +43,11 @@ class Outcome(NamedTuple):
 
 class Replayed(Struct, frozen=True):
     """What came of a replay: how many decisions the log has, how many of them were taken again before the first
-    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference)."""
+    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference).
+
+    `ended` is the reason with which the run ended (None: the log stops before), `until_s` the time of the last event
+    before.
+    """
 
     strategy: str
     seed: int
@@ -53,6 +56,17 @@ class Replayed(Struct, frozen=True):
     difference: str | None
     makespan_s: float
     replayed_makespan_s: float | None
+    ended: str | None
+    until_s: float
+
+    @property
+    def cut_short(self) -> str | None:
+        """In words, that the log has not the whole run; None if it has."""
+        if self.ended == COMPLETED:
+            return None
+        if self.ended is None:
+            return f"this log stops at {self.until_s:,.3f} s, before the run ended"
+        return f"this run ended at {self.until_s:,.3f} s, before all trials were completed: {self.ended}"
 
 
 class Backend:
@@ -64,7 +78,9 @@ class Backend:
     name: str
     """What logs and errors call the backend."""
 
-    def run(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None) -> Outcome:
+    def run(
+        self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> Outcome:
         """Run a strategy on a scenario under a seed, and write the log `folder/events.jsonl`.
 
         If the folder has a log already, `ray` goes on with the run of that log; `sim` must not find one.

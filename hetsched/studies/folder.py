@@ -13,7 +13,7 @@ from weakref import finalize
 from hetsched.analysis.metrics import Metrics
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.policy_error import write_json
 from hetsched.version import __version__
 
@@ -58,15 +58,19 @@ class ResultsFolder:
 
 
 def new_folder(folder: Path, setup: Setup) -> Path:
-    """Make the folder, with the scenario as resolved in it.
+    """Make the folder, with the scenario as resolved in it. Of several processes that want it at once, one gets it.
 
     Raises InputError if the folder is there already and not empty, or cannot be made.
     """
+    taken = InputError(f"{folder}: is not empty, and results are never overwritten; name a new folder")
     try:
-        if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder}: is not empty, and results are never overwritten; name a new folder")
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise taken
+        (folder / SCENARIO_NAME).open("x").close()
         setup.save(folder)
+    except FileExistsError as error:
+        raise taken if folder.is_dir() else InputError(f"{folder}: is a file; name a new folder") from error
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     return folder

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.analysis.metrics import Measurement, Metrics
-from hetsched.core.events import Event
+from hetsched.core.dispatcher import Listener
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.backends import Listener, backend
+from hetsched.studies.backends import backend
 
 
 class RunResult(NamedTuple):
@@ -23,7 +23,12 @@ class RunResult(NamedTuple):
 
 
 def carry_out(
-    name: str, scenario: Scenario | Setup, strategy: Strategy, seed: int, folder: Path, listen: Listener | None = None
+    name: str,
+    scenario: Scenario | Setup,
+    strategy: Strategy,
+    seed: int,
+    folder: Path,
+    listen: Listener | None = None,
 ) -> tuple[RunResult, State]:
     """Run a strategy on the backend of that name, and return also the state that it ended in.
 
@@ -32,8 +37,8 @@ def carry_out(
     folder.mkdir(parents=True, exist_ok=True)
     setup = resolved(scenario)
     measurement = Measurement(setup)
-    follow = measurement if listen is None else _both(measurement, listen)
-    outcome = backend(name).run(setup, strategy, seed, folder, follow)
+    listeners: list[Listener] = [measurement] if listen is None else [measurement, listen]
+    outcome = backend(name).run(setup, strategy, seed, folder, listeners)
     metrics = measurement.metrics(outcome.state)
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 
@@ -45,11 +50,3 @@ def look_up(setup: Setup, log: Path) -> tuple[RunResult, State]:
         state.apply(event)
         measurement(state, event)
     return RunResult(measurement.metrics(state), log, 0.0, 0), state
-
-
-def _both(first: Listener, second: Listener) -> Listener:
-    def listen(state: State, event: Event) -> None:
-        first(state, event)
-        second(state, event)
-
-    return listen

@@ -33,7 +33,13 @@ class ReplayResult:
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
         found = msgspec.to_builtins(self.found)
-        return {**scenario_facts(self.setup), "log": str(self.log), **found, "error_percent": self.error_percent}
+        return {
+            **scenario_facts(self.setup),
+            "log": str(self.log),
+            **found,
+            "cut_short": self.found.cut_short,
+            "error_percent": self.error_percent,
+        }
 
 
 def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> ReplayResult:
@@ -41,7 +47,8 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
 
     `policy_files` take the place of files of their names that the run's scenario names.
 
-    Raises InputError for a folder that has no log or no scenario, and for a log that is damaged.
+    Raises InputError for a folder that has no log or no scenario, for a log that is damaged, and for a run without a
+    decision.
     """
     run = path_of(run, "run")
     log = run / LOG_NAME
@@ -50,8 +57,12 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     setup = load_setup(scenario_of(run))
     for file in policy_files:
         load_file(file)
-    found = backend("sim").replay(setup, list(read_log(log)))
-    error = None
+    events = list(read_log(log))
+    try:
+        found = backend("sim").replay(setup, events)
+    except InputError as error:
+        raise InputError(f"{log}: {error}") from error
+    error_percent = None
     if found.replayed_makespan_s is not None and found.makespan_s:
-        error = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
-    return ReplayResult(setup=setup, log=log, found=found, error_percent=error)
+        error_percent = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
+    return ReplayResult(setup=setup, log=log, found=found, error_percent=error_percent)

@@ -9,10 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.core.asked_again import AskedAgain, parts_by_driver, policy_calls
+from hetsched.core.asked_again import UNTOLD, AskedAgain, parts_by_driver, policy_calls, tells_when_asked
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
+    LOG_VERSION,
     AnyEvent,
     CheckpointLost,
     Event,
@@ -29,7 +30,8 @@ from hetsched.core.events import (
     WorkerLeft,
 )
 from hetsched.core.log import read_log
-from hetsched.core.state import State, state_of
+from hetsched.core.log_check import check_log
+from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
@@ -43,6 +45,14 @@ logger = logging.getLogger(__name__)
 DIED = "the driver died"
 COMPLETED = "completed"
 """The reason with which a run ends that has nothing left to do."""
+
+FAILED = "failed: "
+"""How the reason begins with which a run ends that failed."""
+
+
+def failed(error: BaseException) -> str:
+    """The reason with which a run ends that failed of this error."""
+    return f"{FAILED}{type(error).__name__}: {error}"
 
 
 def take_log(path: Path) -> list[AnyEvent]:
@@ -64,10 +74,9 @@ def take_log(path: Path) -> list[AnyEvent]:
             file.truncate(0)
             return []
     try:
-        state_of(events)
-    except InputError as error:
-        reason = f"{type(error.__cause__).__name__}: {error.__cause__}"
-        raise InputError(f"{path}: its events do not follow from each other ({reason}): it was altered") from error
+        check_log(events)
+    except AssertionError as error:
+        raise InputError(f"{path}: its events do not follow from each other ({error}): was it altered?") from error
     return events
 
 
@@ -108,7 +117,7 @@ def take_up(dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | Non
     """
     state = dispatcher.state
     now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
-    dispatcher.record(RunResumed(now, reason, forgot))
+    dispatcher.record(RunResumed(now, reason, forgot, log_version=LOG_VERSION))
     for segment in list(state.running.values()):
         dispatcher.record(SegmentLost(now, segment.trial, segment.worker, reason))
     for worker in list(state.workers):
@@ -181,15 +190,15 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
     """A policy as it was at the end of the log: it is asked again wherever the run asked it.
 
     If it decides anything that the log does not say, it is another one than that of the run (it was mended), or does
-    not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning.
+    not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning; and so it does if
+    the log is too old to say when the policy was asked.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
     policy, decisions, decision_s = _set_up(setup, strategy, seed), 0, 0.0
     for first, end in pairwise(parts_by_driver(events, begin)):
-        again = AskedAgain(policy, strategy.scheduling, setup.times)
-        again.dispatcher.remember(events[:first])
-        differences = (again.difference(call) for call in policy_calls(events[first:end], first))
-        forgot = next(filter(None, differences), None)
+        again, part = AskedAgain(policy, strategy.scheduling, setup.times, events[:first]), events[first:end]
+        differences = (again.difference(call) for call in policy_calls(part, first))
+        forgot = next(filter(None, differences), None) if tells_when_asked(part) else UNTOLD
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from hetsched.core.dispatcher import Listener
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener
 
 Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """From the number of runs that are to come to a context, in which its value is called after each run."""

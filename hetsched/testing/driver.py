@@ -35,11 +35,12 @@ class Driver:
         self.events: list[Event] = []
         self.profile = situation.profile()
         self.dispatcher = Dispatcher(
-            self.state, policy, name, self.profile, listen=lambda _, event: self.events.append(event)
+            self.state, policy, name, self.profile, listeners=[lambda _, event: self.events.append(event)]
         )
         self._times = situation.true_times()
         self._random = Random(situation.seed)
         self._fruitless = 0
+        self._timer: float | None = None
         self._number = count()
         self._coming: list[tuple[float, int, Callable[[], Decided | None]]] = []
 
@@ -86,10 +87,12 @@ class Driver:
             self._fruitless = 0
         wake_at = self.dispatcher.wake_at
         if wake_at is not None:
-            self._at(wake_at, partial(self._wake, wake_at))
+            if wake_at != self._timer:
+                self._at(wake_at, partial(self._wake, wake_at))
         elif not self.state.running and self._could_start():
             idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise StalledError(f"at {self.now:g} s it left {idle} idle and {ready} waiting; nothing runs to wake it up")
+        self._timer = wake_at
 
     def _could_start(self) -> bool:
         """Whether some idle worker may run some ready trial."""

@@ -7,12 +7,12 @@ from statistics import median
 from hetsched import scheduling
 from hetsched.core.dispatcher import STOPPED_BY
 from hetsched.core.events import SegmentStarted, TrialCompleted
+from hetsched.core.log_check import check_log
 from hetsched.domain.cluster import CPU, ClusterSpec
 from hetsched.domain.workload import Workload
 from hetsched.errors import PolicyError
 from hetsched.testing.course import Call, Course, Limited, MakePolicy, drive
 from hetsched.testing.driver import Driver, StalledError
-from hetsched.testing.log_check import check_log
 from hetsched.testing.situations import SAME_NAMES, Names, Situation, cut, make_experiment, make_node
 from hetsched.testing.verdict import (
     EXAMPLES,

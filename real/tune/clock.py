@@ -7,8 +7,8 @@ from collections.abc import Callable
 class Clock:
     """Seconds of the run: `before` it starts, those that an earlier driver has had.
 
-    It stands still between ticks, so that what the driver records in one go has one time: a replay then knows after
-    which events the policy was asked. `read` gives seconds, `sleep` waits for some.
+    It stands still between ticks, so that what the driver records in one go has one time. `read` gives seconds, `sleep`
+    waits for some.
     """
 
     def __init__(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import AnyEvent, Event, RunEnded
+from hetsched.core.dispatcher import Dispatcher, Listener
+from hetsched.core.events import AnyEvent, RunEnded
 from hetsched.core.log import LogWriter
 from hetsched.core.state import State
 from hetsched.domain.cluster import NodeId, Worker
@@ -14,10 +14,10 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import PolicyError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.backends import Outcome
 from hetsched.studies.beginning import begin
 from hetsched.studies.policy_error import write_policy_error
-from hetsched.studies.resume import COMPLETED, Remembered, remember, take_up
+from hetsched.studies.resume import COMPLETED, Remembered, failed, remember, take_up
 from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.tune.clock import Clock
 from real.tune.stopping import Stopping
@@ -52,7 +52,7 @@ def begin_or_go_on(
     workers: Sequence[Worker],
     nodes: Container[NodeId],
     log: LogWriter,
-    listen: Listener | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> Course:
     """Record that the run begins or, if it has a past, that it goes on, with the workers whose `nodes` are there."""
     if past:
@@ -63,12 +63,8 @@ def begin_or_go_on(
     generations = 1 if setup.scenario.checkpoints.place == "object-store" else GENERATIONS
     checkpoints = Checkpoints(log.path.parent.resolve() / "checkpoints", generations)
 
-    def follow(state: State, event: Event) -> None:
-        checkpoints.follow(event)
-        if listen is not None:
-            listen(state, event)
-
-    dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, setup.times, log, follow)
+    followers = [lambda _, event: checkpoints.follow(event), *listeners]
+    dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, setup.times, log, followers)
     if past:
         dispatcher.remember(past)
         checkpoints.remove_leftovers()
@@ -98,7 +94,7 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
     except BaseException as error:
         if isinstance(error, PolicyError):
             write_policy_error(folder, dispatcher, error)
-        dispatcher.record(RunEnded(course.clock.tick(), f"failed: {type(error).__name__}"))
+        dispatcher.record(RunEnded(course.clock.tick(), failed(error)))
         raise
     if dispatcher.state.finished:
         dispatcher.record(RunEnded(dispatcher.state.now, COMPLETED))

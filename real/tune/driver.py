@@ -147,8 +147,7 @@ class Driver:
             self._actors.end()
 
     def _decide(self) -> None:
-        """Ask the policy, if it is to be asked now. What has happened is answered before anything else is recorded: a
-        replay takes it to be so."""
+        """Ask the policy, if it is to be asked now. What has happened is answered before anything else is recorded."""
         now, wake_at = self._clock.now(), self._dispatcher.wake_at
         if self._stops_in_order():
             return
@@ -263,7 +262,6 @@ class Driver:
         self._dispatcher.lose_segment(self._clock.now(), trial, failure.reason)
         self._states.expect_no_file(segment.worker)
         self._failures.failed(segment, failure)
-        self._stops_in_order()  # in the same go, as a replay takes the policy to be asked in between
 
     def _forget(self, worker: WorkerId) -> None:
         """The worker is gone: nothing starts there any more."""

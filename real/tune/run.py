@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from ray.tune.error import TuneError
 
+from hetsched.core.dispatcher import Listener
 from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Listener, Outcome
+from hetsched.studies.backends import Outcome
 from hetsched.studies.resume import check_resumable, take_log, workers_of
 from real.cluster import ray_cluster
 from real.cluster.nodes import Nodes
@@ -44,7 +45,7 @@ def run(
     strategy: Strategy,
     seed: int,
     folder: Path,
-    listen: Listener | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> Outcome:
     """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend.run`.
 
@@ -67,8 +68,8 @@ def run(
         plans = plans_of(setup, strategy, experiment, workers)
         os.environ.update(ENVIRONMENT)
         ray_nodes = ray_cluster.connect(setup.cluster, setup.scenario.real.address, some_may_lack=bool(past))
-        with LogWriter(path) as log:
-            course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listen)
+        with LogWriter(path, appends=True) as log:
+            course = begin_or_go_on(setup, strategy, seed, experiment, past, workers, ray_nodes, log, listeners)
             probe = RayProbe(setup.cluster)
             actors = TuneActors(plans, probe.host)
             nodes = Nodes(setup.cluster, ray_nodes, probe)

@@ -376,6 +376,32 @@ def test_a_damaged_log_is_not_replayed(folder: Path, capsys: pytest.CaptureFixtu
     assert "of the log: SegmentEnded of 'e-0' does not follow from" in capsys.readouterr().err
 
 
+def test_a_log_that_stops_early_is_replayed_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo", "--out", "out"]) == 0
+    log = folder / "out" / "events.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    capsys.readouterr()
+    assert main(["replay", "out"]) == 0
+    assert "stops" not in capsys.readouterr().out
+    log.write_text("".join(lines[:-10]))
+    assert main(["replay", "out"]) == 0
+    said = capsys.readouterr().out
+    assert "taken again\nthis log stops at " in said and "s, before the run ended" in said
+    log.write_text("".join(line for line in lines[:-1] if "segment-" not in line and "trial-c" not in line))
+    assert main(["replay", "out"]) == 2
+    assert "out/events.jsonl: this log stops before the policy's first decision" in capsys.readouterr().err
+
+
+def test_a_run_that_failed_at_once_is_not_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine.py").write_text(POLICY.replace("waiting = ", "raise KeyError('gone'); waiting = "))
+    strategy = ["--strategy", "fusion+newest-first", "--policy-file", "mine.py"]
+    assert main(["simulate", "s.toml", *strategy, "--out", "out"]) == 1
+    capsys.readouterr()
+    assert main(["replay", "out", "--policy-file", "mine.py"]) == 2
+    expected = "this run failed before its first decision: PolicyError: policy 'newest-first' raised KeyError"
+    assert f"out/events.jsonl: {expected}" in capsys.readouterr().err
+
+
 def test_a_process_that_dies_is_status_1_and_says_so(folder: Path) -> None:
     (folder / "mine.py").write_text(POLICY.replace("waiting = ", "import os; os._exit(9); waiting = "))
     arguments = ["compare", "s.toml", "--strategies", "fusion+newest-first", "--policy-file", "mine.py", "--jobs", "2"]

@@ -11,20 +11,35 @@ import pytest
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation
-from hetsched.core.events import PolicyWoken, RunEnded, SegmentStarted, TrialCompleted
+from hetsched.core.asked_again import AskedAgain, policy_calls
+from hetsched.core.dispatcher import Dispatcher
+from hetsched.core.events import (
+    Event,
+    Parts,
+    PolicyAsked,
+    PolicyWoken,
+    RunEnded,
+    SegmentEnded,
+    SegmentStarted,
+    TrialCompleted,
+    WorkerJoined,
+    WorkerLeft,
+    WorkerSlowed,
+)
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.core.state import state_of
+from hetsched.core.state import State, state_of
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Workload
+from hetsched.domain.workload import TrialId, Workload
 from hetsched.errors import InputError, PolicyError
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.scheduling.queueing.in_order import serve
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
 
+NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 Decide = Callable[[StateView], Iterable[Decision]]
 
 
@@ -113,8 +128,108 @@ def test_a_policy_is_woken_when_it_asked_to_be(tmp_path: Path) -> None:
 def test_a_policy_that_only_ever_wakes_is_stalled(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="'under-test' is stalled"):
         simulate_deciding(lambda state: [WakeAt(state.now + 1)], tmp_path)
+
+
+def test_a_policy_is_woken_at_a_number_of_seconds(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="must be a number of seconds"):
         simulate_deciding(lambda state: [WakeAt(float("nan"))], tmp_path)
+
+
+class Once:
+    """Starts one trial, wants to be woken at 10 s, and decides nothing after that."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self.calls += 1
+        return [whole(state, worker="a/cpu0"), WakeAt(10.0)] if self.calls == 1 else []
+
+
+def once() -> tuple[Dispatcher, Once, list[Event]]:
+    """The policy, at work on workers `a/cpu0` and `b/cpu0`, and the events since."""
+    scenario, policy, events = make_scenario(), Once(), list[Event]()
+    dispatcher = Dispatcher(State(), policy, "once", scenario.times, listeners=[lambda _, event: events.append(event)])
+    for worker in scenario.workers(Strategy("fusion", "fifo")):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.arrive(0.0, scenario.workload.experiments[0], seed=0)
+    assert [start.worker for start in dispatcher.dispatch(0.0).starts] == ["a/cpu0"]
+    events.clear()
+    return dispatcher, policy, events
+
+
+def test_a_wake_up_holds_until_the_policy_is_asked() -> None:
+    dispatcher, policy, events = once()
+    dispatcher.record(WorkerLeft(5.0, WorkerId("b/cpu0"), "a test"))
+    dispatcher.dispatch(5.0)  # nobody is idle, so the policy is not asked
+    assert (dispatcher.wake_at, policy.calls) == (10.0, 1)
+    dispatcher.wake(10.0)
+    assert (dispatcher.wake_at, policy.calls) == (None, 1), "it is due once, whether the policy could be asked or not"
+    assert [type(event) for event in events] == [WorkerLeft, PolicyWoken]
+
+
+def test_an_answer_replaces_the_wake_up() -> None:
+    dispatcher, policy, _ = once()
+    dispatcher.dispatch(5.0)
+    assert (dispatcher.wake_at, policy.calls) == (None, 2)
+
+
+def test_a_call_is_in_the_log_unless_decisions_tell_it() -> None:
+    dispatcher, policy, events = once()
+    assert policy.calls == 1 and not events
+    dispatcher.dispatch(5.0)  # nothing has happened since, and it decides nothing
+    dispatcher.record(WorkerSlowed(6.0, WorkerId("a/cpu0"), 2.0))
+    dispatcher.dispatch(6.0)
+    assert [(type(event), event.time) for event in events] == [
+        (PolicyAsked, 5.0),
+        (WorkerSlowed, 6.0),
+        (PolicyAsked, 6.0),
+    ]
+    events.clear()
+    policy.calls = 0
+    dispatcher.end_segment(SegmentEnded(7.0, TrialId("e-0"), WorkerId("a/cpu0"), 10, 0.5, NO_PARTS), lambda trial: None)
+    dispatcher.dispatch(7.0)
+    assert [type(event) for event in events] == [SegmentEnded, SegmentStarted]
+
+
+def test_answers_to_two_calls_in_a_row_can_be_told_apart() -> None:
+    """A backend may ask again at once: the second answer begins where the log says that the policy was asked."""
+    scenario, events = make_scenario(), list[Event]()
+    policy = OneByOne()
+    dispatcher = Dispatcher(
+        State(), policy, "one-by-one", scenario.times, listeners=[lambda _, event: events.append(event)]
+    )
+    for worker in scenario.workers(Strategy("fusion", "fifo")):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.arrive(0.0, scenario.workload.experiments[0], seed=0)
+    assert len(dispatcher.dispatch(0.0).starts) == len(dispatcher.dispatch(0.0).starts) == 1
+    assert [len(call.decided) for call in policy_calls(events)] == [1, 1]
+    again = AskedAgain(OneByOne(), "one-by-one", scenario.times)
+    assert [again.difference(call) for call in policy_calls(events)] == [None, None]
+
+
+class OneByOne:
+    """Starts one trial per call."""
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        return [whole(state, state.ready_trials[0].id, next(iter(state.idle_workers)).id)]
+
+
+@pytest.mark.parametrize("policy", ["fifo", "pbt-sync", "gavel-las", "lookahead"])
+def test_the_log_has_every_call(policy: str, tmp_path: Path) -> None:
+    outcome = simulate(make_scenario(population=7, stop_iterations=40), Strategy("fusion", policy), 0, tmp_path)
+    calls = [call for call in policy_calls(list(read_log(tmp_path / LOG_NAME))) if call.asked]
+    assert outcome.decisions == len(calls)
+    assert policy == "fifo" or not all(call.decided for call in calls)
+
+
+def test_a_second_simulation_into_a_folder_is_refused(tmp_path: Path) -> None:
+    strategy, log = Strategy("fusion", "fifo"), tmp_path / LOG_NAME
+    simulate(make_scenario(), strategy, 0, tmp_path)
+    before = log.read_bytes()
+    with pytest.raises(InputError, match="events.jsonl: is there already, and a log is never overwritten"):
+        simulate(make_scenario(), strategy, 0, tmp_path)
+    assert log.read_bytes() == before
 
 
 def test_setup_shows_the_experiments_that_are_there_and_a_stream_of_the_seed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The ready trials are in both orders whatever is added, taken and replaced, and whenever somebody asks."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -9,6 +10,32 @@ from hetsched.core.trial import Trial
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 
 KIND = TrialKind("m", "d", 1)
+
+
+def trial_of(index: int, iterations: int = 0) -> Trial:
+    return Trial(TrialId(f"t-{index}"), index, ExperimentId("e"), KIND, {}, arrived=0.0, iterations=iterations)
+
+
+@pytest.mark.parametrize("there", [[], [(0, 0)], [(2, 0)], [(1, 5)], [(0, 0), (1, 5), (2, 9)]])
+def test_a_trial_that_is_not_ready_is_not_taken_for_another(there: list[tuple[int, int]]) -> None:
+    ready, stranger = ReadyTrials(), trial_of(1)
+    for index, iterations in there:
+        ready.add(trial_of(index, iterations))
+    before = list(ready)
+    for change in (ready.take, ready.replace):
+        with pytest.raises(LookupError, match="trial 't-1' is not ready with 0 iterations"):
+            change(stranger)
+    assert list(ready) == before
+
+
+def test_a_trial_is_not_taken_twice() -> None:
+    ready, trials = ReadyTrials(), [trial_of(index) for index in range(3)]
+    for trial in trials:
+        ready.add(trial)
+    ready.take(trials[0])
+    with pytest.raises(LookupError, match="'t-0' is not ready"):
+        ready.take(trials[0])
+    assert list(ready) == trials[1:]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.sampled_from(["move", "change", "ask"]))))

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +23,18 @@ from ray._private import ray_constants  # noqa: E402
 
 from hetsched import allocation, scheduling  # noqa: E402
 from hetsched.core.decisions import Dispatch, Stop  # noqa: E402
+from hetsched.core.dispatcher import Listener  # noqa: E402
 from hetsched.core.events import Event, SegmentEnded  # noqa: E402
 from hetsched.core.log import LOG_NAME, read_log  # noqa: E402
 from hetsched.core.state import State  # noqa: E402
 from hetsched.core.trial import Trial  # noqa: E402
 from hetsched.core.view import StateView  # noqa: E402
 from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker  # noqa: E402
-from hetsched.domain.registry import Registry, Strategy  # noqa: E402
+from hetsched.domain.registry import Strategy  # noqa: E402
 from hetsched.domain.workload import Place  # noqa: E402
 from hetsched.scenario.scenario import Setup  # noqa: E402
 from hetsched.scenario.tables import CheckpointsTable  # noqa: E402
-from hetsched.studies.backends import Listener, Outcome  # noqa: E402
+from hetsched.studies.backends import Outcome  # noqa: E402
 from real.cluster import ray_cluster  # noqa: E402
 from real.cluster.matching import NODE_LABEL, alive  # noqa: E402
 from real.tune import scheduler  # noqa: E402
@@ -165,17 +166,6 @@ def registered() -> Iterator[None]:
     ray_cluster.close()
 
 
-@pytest.fixture(autouse=True)
-def no_policy_stays() -> Iterator[None]:
-    """Policies from the files of a test are unknown to the next one."""
-    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies)
-    before = [dict(registry._factories) for registry in registries]
-    yield
-    for registry, factories in zip(registries, before, strict=True):
-        registry._factories.clear()
-        registry._factories.update(factories)
-
-
 @pytest.fixture
 def cluster() -> Iterator[None]:
     """The shared cluster, for tests that break it: afterwards it has whole nodes again."""
@@ -232,7 +222,7 @@ Watch = Callable[[Seen], object]
 
 
 def carry_out(
-    scenario: Setup, folder: Path, watch: Watch = id, strategy: Strategy = IN_TURN, listen: Listener | None = None
+    scenario: Setup, folder: Path, watch: Watch = id, strategy: Strategy = IN_TURN, listeners: Sequence[Listener] = ()
 ) -> Seen:
     """A run to its end. `watch` is called in every step of Tune, and when a segment's result has been dealt with."""
     seen, began = Seen(folder), monotonic()
@@ -252,16 +242,11 @@ def carry_out(
         watch(seen)
         return action
 
-    def follow(state: State, event: Event) -> None:
-        seen.hear(state, event)
-        if listen is not None:
-            listen(state, event)
-
     InTurn.enough = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks, "choose_trial_to_run", spy_choose)
         patch.setattr(hooks, "on_trial_result", spy_result)
-        seen.outcome = run(scenario, strategy, 1, folder, follow)
+        seen.outcome = run(scenario, strategy, 1, folder, [seen.hear, *listeners])
     seen.events = list(read_log(folder / LOG_NAME))
     return seen
 

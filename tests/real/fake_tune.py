@@ -80,7 +80,7 @@ class FullableLog(LogWriter):
     """A log on the disk of the world."""
 
     def __init__(self, path: Path, world: World) -> None:
-        super().__init__(path)
+        super().__init__(path, appends=True)
         self._world = world
 
     def _append(self, lines: bytes) -> None:

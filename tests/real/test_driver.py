@@ -6,7 +6,7 @@ import random
 import shutil
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from re import search
@@ -18,18 +18,23 @@ from msgspec.structs import replace
 
 pytest.importorskip("torch")  # what keeps snapshots imports it
 
+from hetsched import scheduling
+from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.events import (
     AnyEvent,
     CheckpointLost,
     Event,
+    PolicyWoken,
     RunResumed,
     SegmentEnded,
     SegmentLost,
     TrialExploited,
+    WorkerLeft,
 )
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
 from hetsched.domain.cluster import NodeId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
@@ -46,6 +51,7 @@ from real.tune.driver import driver_of
 from real.tune.ports import Exploit
 from real.tune.recall import recall
 from sim.pbt import PopulationBasedTraining
+from sim.replay import replay
 from tests.conftest import make_scenario
 from tests.real.fake_tune import LATE_S, FakeTune, FullableLog, KilledError, Node, World, start_node
 
@@ -108,10 +114,10 @@ def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
 class RunUnderTest:
     """A run, from its first driver to the one that completes it."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, of: tuple[Setup, Strategy] | None = None) -> None:
         self.rng = random.Random(seed)
         self.seed, self.folder = seed, folder
-        self.scenario, self.strategy = some_scenario(self.rng)
+        self.scenario, self.strategy = some_scenario(self.rng) if of is None else of
         self.place = self.scenario.scenario.checkpoints.place
         [self.experiment] = self.scenario.workload.experiments
         self.world = World(self.rng, {})
@@ -189,7 +195,7 @@ class RunUnderTest:
             workers,
             there,
             log,
-            self._killing_listener(),
+            [self._killing_listener()],
         )
         clock = Clock(course.clock.now(), self.world.time, fake.sleep)
         course = course._replace(clock=clock)
@@ -273,6 +279,8 @@ def check(run: RunUnderTest) -> None:
         "a worker that was not late is told of"
     )
     check_waste(run, events)
+    replayed = replay(run.scenario, events)
+    assert (replayed.difference, replayed.alike) == (None, replayed.decisions)
     assert recall(events, SimulatedPBT(run.experiment, run.seed)) is None, "an exploit is missing"
     lost = sum(isinstance(event, CheckpointLost) for event in events)
     if run.place == "storage":
@@ -339,13 +347,15 @@ def heard() -> Iterator[Heard]:
         logger.propagate = True
 
 
-def put_through(seeds: range, folder: Path, heard: Heard) -> list[RunUnderTest]:
+def put_through(
+    seeds: range, folder: Path, heard: Heard, of: tuple[Setup, Strategy] | None = None
+) -> list[RunUnderTest]:
     runs = []
     for seed in seeds:
         heard.messages.clear()
         place = folder / str(seed)
         place.mkdir()
-        run = RunUnderTest(seed, place)
+        run = RunUnderTest(seed, place, of)
         try:
             run.to_its_end()
             check(run)
@@ -367,6 +377,68 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     assert sum(run.stops for run in runs) > 50
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
+
+
+class RoundRobin:
+    """Begins each call one trial further on: what it decides depends on how often it was asked."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self.turn += 1
+        ready = list(state.ready_trials)
+        if self.turn % 3 or not state.running:  # now and then it wants nothing, which no decision tells
+            for place, worker in zip(range(len(ready)), state.idle_workers, strict=False):
+                trial = ready[(self.turn + place) % len(ready)]
+                yield Dispatch(trial.id, worker.id, state.interval(trial))
+
+
+def test_a_policy_that_counts_how_often_it_is_asked_remembers_it(tmp_path: Path, heard: Heard) -> None:
+    scheduling.register("test-round-robin")(RoundRobin)
+    nodes = [{"name": f"n{number}", "cores": 2} for number in range(3)]
+    scenario = make_scenario(nodes, population=5, stop_iterations=12, pbt={"perturbation_interval": INTERVAL})
+    runs = put_through(range(40), tmp_path, heard, (scenario, Strategy("sliced", "test-round-robin")))
+    assert sum(run.kills for run in runs) > 10
+
+
+class Waker:
+    """Starts one trial, wants to be woken at 10 s, and then does what is usual."""
+
+    def __init__(self) -> None:
+        self.asked_at: list[float] = []
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self.asked_at.append(state.now)
+        pairs = list(zip(state.ready_trials, state.idle_workers, strict=False))
+        starts: list[Decision] = [Dispatch(trial.id, worker.id, state.interval(trial)) for trial, worker in pairs]
+        return [starts[0], WakeAt(10.0)] if len(self.asked_at) == 1 else starts
+
+
+class LosesANode(RunUnderTest):
+    """A run whose node without work is gone after 5 s, for good."""
+
+    def _faults(self, fake: FakeTune) -> None:
+        if self.world.now >= 5.0:
+            self.world.nodes[NodeId("n1")].alive = self.world.nodes[NodeId("n1")].seen = False
+
+
+def test_a_wake_up_holds_although_an_idle_worker_leaves(tmp_path: Path) -> None:
+    waker = Waker()
+    scheduling.register("test-waker")(lambda: waker)
+    nodes = [{"name": "n0", "cores": 1}, {"name": "n1", "cores": 1}]
+    scenario = make_scenario(nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200})
+    run = LosesANode(1, tmp_path, (scenario, Strategy("fusion", "test-waker")))
+    run.world.faults = False
+    run._one_driver()
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert state_of(events).ended == "completed"
+    left = [event.time for event in events if isinstance(event, WorkerLeft)]
+    woken = [event.time for event in events if isinstance(event, PolicyWoken)]
+    ends = [event.time for event in events if isinstance(event, SegmentEnded)]
+    assert len(left) == len(woken) == 1, "it is due once, although the policy could not be asked"
+    assert left[0] < 10.0 <= woken[0] < 11.0 < ends[0]
+    assert [time for time in waker.asked_at if 0.0 < time < ends[0]] == [], "nobody was idle"
 
 
 @pytest.mark.exhaustive

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hetsched import scheduling
+from hetsched.core.dispatcher import Dispatcher, Listener
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
@@ -45,7 +47,7 @@ class Watched:
         self.view = LiveView(
             "running", scenario, strategy, every_s=0.01, console=console, clock=lambda: 1000.0 + self.now
         )
-        self._state = State()
+        self.state, self.told = State(), list[Event]()
         for worker in (A, B):
             self.tell(WorkerJoined(0.0, worker))
         [experiment] = scenario.workload.experiments
@@ -55,8 +57,9 @@ class Watched:
 
     def tell(self, event: Event) -> None:
         self.now = event.time
-        self._state.apply(event)
-        self.view.listen(self._state, event)
+        self.told.append(event)
+        self.state.apply(event)
+        self.view(self.state, event)
 
     def start(self, time: float, trial: str, worker: Worker) -> None:
         self.tell(SegmentStarted(time, TrialId(trial), worker.id, 10))
@@ -176,6 +179,44 @@ def test_without_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[
         while expected not in said:
             said += capsys.readouterr().err
     assert "running: 10 s: b/cpu0 left: node b died\n" in said
+
+
+def test_what_happened_under_an_earlier_driver_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    run, heard = Watched(scenario(), height=None), list[Event]()
+    state, setup = State(), scenario()
+    view = LiveView("running", setup, parse_strategy("fusion+fifo"), every_s=100.0, clock=lambda: 0.0)
+    policy = scheduling.policies.create("fifo")
+    listeners: list[Listener] = [lambda _, event: heard.append(event), view]
+    dispatcher = Dispatcher(state, policy, "fifo", setup.times, listeners=listeners)
+    past = [*run.told, WorkerLeft(100.0, A.id, "node a died")]
+    with view:
+        dispatcher.remember(past)
+        assert heard == past, "a listener that does not tell them apart hears of all"
+        assert "node a died" not in capsys.readouterr().err
+        dispatcher.record(WorkerLeft(110.0, B.id, "node b died"))
+        assert capsys.readouterr().err == "running: 110 s: b/cpu0 left: node b died\n"
+    assert "0 of 40 iterations in 110 s" in view.line()
+
+
+class NotWalked(dict[Any, Any]):
+    """May be asked for one, and not for all."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("an event must cost the same however many there are")
+
+    values = keys = items = __iter__
+
+
+def test_an_event_costs_the_same_however_large_the_run_is() -> None:
+    run = Watched(scenario(population=5))
+    run.state.trials = NotWalked(run.state.trials)
+    run.state.running = NotWalked(run.state.running)
+    run.start(0.0, "e-0", A)
+    run.end(10.0, "e-0", A, 0.25)
+    run.tell(SegmentStarted(10.0, TrialId("e-1"), A.id, 10))
+    run.tell(SegmentLost(20.0, TrialId("e-1"), A.id, "a test"))
+    assert "10 of 100 iterations in 20 s" in run.shown()[0]
+    assert "e-1 ready 0 0.1 0" in run.shown()
 
 
 def test_a_terminal_is_drawn_on_and_left_as_it_was() -> None:

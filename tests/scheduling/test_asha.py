@@ -43,7 +43,7 @@ class OneWorker:
     def new_policy(self) -> None:
         policy = scheduling.policies.create("asha", self._options)
         listen = lambda _, event: self.events.append(event)  # noqa: E731
-        self._dispatcher = Dispatcher(self.state, policy, "asha", self._times, listen=listen)
+        self._dispatcher = Dispatcher(self.state, policy, "asha", self._times, listeners=[listen])
 
     def run(self, segments: int = 1000) -> None:
         for _ in range(segments):

@@ -8,14 +8,18 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
-from hetsched.core.events import SegmentEnded, SegmentStarted
+from hetsched.core.events import PolicyWoken, SegmentEnded, SegmentStarted
 from hetsched.core.state import State
+from hetsched.domain.cluster import CPU, ClusterSpec, cpu_worker
+from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.tables import OverheadsTable
 from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
+from hetsched.testing.driver import Driver
+from hetsched.testing.situations import Situation, make_experiment, make_node
 from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "benchmarks" / "scenarios").glob("*.toml"))
@@ -43,6 +47,29 @@ def test_the_plan_gives_each_kind_the_worker_that_suits_it() -> None:
     plan = fluid_plan(np.array([[4.0, 1.0], [2.0, 2.0]]), work=[8.0, 4.0], trials=[1, 1], workers=[1, 1])
     assert plan.length == pytest.approx(2.0)
     assert plan.seconds == pytest.approx(np.array([[2.0, 0.0], [0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("pbt", [True, False])
+@pytest.mark.parametrize(("population", "cores"), [(2, 30), (3, 10), (3, 3), (5, 3)])
+def test_it_is_not_woken_for_nothing_on_a_cluster_without_a_profile(population: int, cores: int, pbt: bool) -> None:
+    """Nobody knows of steps of 1 ms nor of 5 s of start-up, so segments are overdue by more than the plan lasts.
+    Up to 9,000 wake-ups came of that, and up to 1,000 in a row."""
+    nodes = (make_node(0, cores), make_node(1, 1), make_node(2, 1))
+    situation = Situation(
+        nodes,
+        tuple(cpu_worker(node, 0, node.cores) for node in nodes),
+        (make_experiment(population=population, stop_iterations=100, pbt=pbt),),
+        {CPU: 0.001 * cores},
+        unprofiled=(CPU,),
+        costs=True,
+    )
+    driver = Driver(scheduling.policies.create("lookahead"), "lookahead", situation)
+    driver.begin(ClusterSpec(nodes), Workload(situation.experiments))
+    while driver.step():
+        pass
+    assert driver.state.finished
+    woken = sum(isinstance(event, PolicyWoken) for event in driver.events)
+    assert woken <= 3 * driver.state.segments
 
 
 def test_a_slot_has_every_trial_and_worker_without_slack() -> None:

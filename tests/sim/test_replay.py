@@ -1,16 +1,22 @@
 """Replays: a policy that sees again what it saw decides again what it decided."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hetsched import scheduling
-from hetsched.core.events import AnyEvent, RunStarted, SegmentStarted, TrialAdded
+from hetsched.core.decisions import Decision, Dispatch
+from hetsched.core.events import AnyEvent, PolicyAsked, RunEnded, RunStarted, SegmentStarted, TrialAdded
 from hetsched.core.log import read_log
-from hetsched.errors import InputError
+from hetsched.core.view import StateView
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
+from hetsched.studies.resume import failed, remember
 from sim.replay import replay
 from tests.conftest import Simulate, make_scenario
 
@@ -71,8 +77,82 @@ def test_another_policy_decides_otherwise(simulate_log: Simulate) -> None:
     log: list[AnyEvent] = list(simulate_log(scenario, "fusion+fifo"))
     begun = log[0]
     assert isinstance(begun, RunStarted)
-    log[0] = RunStarted(0.0, begun.scenario, "fusion+lpt", begun.backend, begun.seed, begun.paced, begun.synthetic)
+    log[0] = replace(begun, strategy="fusion+lpt")
     assert replay(scenario, log).difference is not None
+
+
+class RoundRobin:
+    """Begins each call one trial further on: what it decides depends on how often it was asked."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        self.turn += 1
+        ready, idle = list(state.ready_trials), list(state.idle_workers)
+        for place in range(len(ready)):
+            trial = ready[(self.turn + place) % len(ready)]
+            fitting = [worker for worker in idle if state.usable(trial, worker)]
+            if fitting:
+                idle.remove(fitting[0])
+                yield Dispatch(trial.id, fitting[0].id, state.interval(trial))
+
+
+@pytest.mark.parametrize("late", [["b", "c", "g"], ["b", "c"]])
+@pytest.mark.parametrize("faults", [{}, FAULTS])
+def test_a_policy_that_counts_how_often_it_is_asked_is_not_accused(
+    late: list[str], faults: dict[str, Any], simulate_log: Simulate
+) -> None:
+    """Nodes join at one time, and nothing may run on most: the log says after which of them the policy was asked."""
+    scheduling.register("test-round-robin")(RoundRobin)
+    scenario = make_scenario(NODES, devices=["v100"], population=5, stop_iterations=60)
+    scenario = scenario.replace(faults=FaultsTable.model_validate({**faults, "late": dict.fromkeys(late, 15.0)}))
+    log = simulate_log(scenario, "fusion+test-round-robin")
+    found = replay(scenario, log)
+    assert (found.difference, found.alike) == (None, found.decisions)
+    assert any(isinstance(event, PolicyAsked) for event in log)
+    for cut in range(len(log) // 4, len(log), 5):
+        assert remember(scenario, Strategy("fusion", "test-round-robin"), 0, log[:cut]).forgot is None
+    without = [event for event in log if not isinstance(event, PolicyAsked)]
+    assert replay(scenario, without).difference is not None, "this course says nothing of when the policy was asked"
+
+
+def test_a_log_that_does_not_say_when_the_policy_was_asked_is_refused(simulate_log: Simulate) -> None:
+    scenario = make_scenario()
+    log: list[AnyEvent] = list(simulate_log(scenario))
+    begun = log[0]
+    assert isinstance(begun, RunStarted)
+    with pytest.raises(InputError, match="format 1, which does not say when the policy was asked: run it again"):
+        replay(scenario, [replace(begun, log_version=1), *log[1:]])
+
+
+def test_a_log_that_stops_early_is_replayed_and_says_so(simulate_log: Simulate) -> None:
+    scenario = make_scenario()
+    log: list[AnyEvent] = list(simulate_log(scenario))
+    assert replay(scenario, log).cut_short is None
+    ended = log[-1].time
+    assert replay(scenario, log[:-1]).cut_short == f"this log stops at {ended:,.3f} s, before the run ended"
+    stopped = replay(scenario, [*log[:-5], RunEnded(ended, "interrupted")]).cut_short
+    assert stopped is not None and stopped.endswith("before all trials were completed: interrupted")
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        ([], "this log stops before the policy's first decision"),
+        (
+            [RunEnded(0.0, failed(PolicyError("policy 'x' raised KeyError")))],
+            "this run failed before its first decision: PolicyError: policy 'x' raised KeyError",
+        ),
+        ([RunEnded(0.0, "interrupted")], "this run ended before its first decision: interrupted"),
+    ],
+)
+def test_a_run_without_a_decision_is_refused(ends: list[AnyEvent], message: str, simulate_log: Simulate) -> None:
+    scenario = make_scenario()
+    log: list[AnyEvent] = list(simulate_log(scenario))
+    first = next(number for number, event in enumerate(log) if isinstance(event, SegmentStarted))
+    with pytest.raises(InputError, match=message):
+        replay(scenario, [*log[:first], *ends])
 
 
 def test_a_log_without_a_beginning_is_refused(simulate_log: Simulate) -> None:

@@ -22,7 +22,7 @@ Groups = dict[GroupKey, dict[TrialId, float]]
 
 
 class GroupPlan(NamedTuple):
-    """The fluid plan for the time until `end`, and which group each trial is in.
+    """The fluid plan made at `made_at` for the time until `end`, and which group each trial is in.
 
     `pace` is that of the group. `rank` is by type of worker: those whose seconds are worth most choose first, of equals
     the fastest. `last_segment` is, by group, the seconds of the shortest worthwhile segment on the best worker. `need`
@@ -30,6 +30,7 @@ class GroupPlan(NamedTuple):
     """
 
     fluid: FluidPlan
+    made_at: float
     end: float
     renew_at: float
     trials_seen: int
@@ -44,6 +45,12 @@ class GroupPlan(NamedTuple):
     def is_outdated(self, state: StateView) -> bool:
         changed = self.trials_seen != len(state.trials) or self.workers_seen != tuple(state.workers)
         return changed or state.now >= self.renew_at
+
+    def changes_with_time(self, state: StateView) -> bool:
+        """Whether the next plan may differ although nothing happens: some running segment was due after this plan was
+        made. One that is overdue, or due at an unknown time, tells nothing before it ends."""
+        ends = map(state.expected_end, state.running.values())
+        return any(end is not None and end > self.made_at for end in ends)
 
 
 class SegmentSpeeds(NamedTuple):
@@ -79,6 +86,7 @@ def make_group_plan(state: StateView) -> GroupPlan:
     relative = speeds / speeds.max(axis=1, keepdims=True) if len(speeds) else speeds.sum(axis=0, keepdims=True)
     return GroupPlan(
         fluid=fluid,
+        made_at=state.now,
         end=state.now + fluid.length,
         renew_at=state.now + max(0.05 * fluid.length, min(shortest, 1e9)),
         trials_seen=len(state.trials),
@@ -121,7 +129,7 @@ def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> S
         for m, worker in enumerate(workers):
             if not state.usable(trial, worker):
                 continue
-            step = state.seconds_per_iteration(trial, worker) or 1.0  # while unknown, any worker is as good
+            step = step_seconds(state, trial, worker)
             costs = fixed_seconds(state, trial, worker)
             restore = state.costs(trial, worker).restore_s if crowded else 0.0
             speeds[g, m] = 1 / (step + (costs + restore) / interval)
@@ -161,6 +169,16 @@ def iterations_left(state: StateView, trial: Trial) -> float:
     if segment is not None and end is not None and end > segment.time:
         left -= segment.iterations * min(1.0, (state.now - segment.time) / (end - segment.time))
     return max(left, 1e-6)
+
+
+def step_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
+    """Seconds per iteration of the trial on the worker. While they are unknown the worker may be as good as any: they
+    are those of the fastest worker that is known, and 1 s while none is."""
+    seconds = state.seconds_per_iteration(trial, worker)
+    if seconds is not None:
+        return seconds
+    others = (state.seconds_per_iteration(trial, each) for each in state.workers.values() if state.usable(trial, each))
+    return min((known for known in others if known is not None), default=1.0)
 
 
 def fixed_seconds(state: StateView, trial: Trial, worker: Worker) -> float:

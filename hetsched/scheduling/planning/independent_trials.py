@@ -7,7 +7,7 @@ import numpy as np
 from hetsched.core.decisions import Dispatch
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker
-from hetsched.scheduling.planning.group_plan import GroupPlan, worthwhile
+from hetsched.scheduling.planning.group_plan import GroupPlan, step_seconds, worthwhile
 from hetsched.scheduling.planning.open_shop import next_slot
 
 
@@ -36,7 +36,7 @@ def fill_slot(state: StateView, plan: GroupPlan, patience: float) -> list[Dispat
     decisions = []
     for row, kind in places:
         trial, worker = trials[row], workers[kind].pop(0)
-        step = state.seconds_per_iteration(trial, worker) or 1.0
+        step = step_seconds(state, trial, worker)
         costs = state.segment_seconds(trial, worker, 0) or 0.0
         most = state.longest_segment(trial)
         limit = seconds if costs else min(seconds, patience * left)

@@ -56,7 +56,8 @@ class Lookahead:
             decisions += PopulationDispatch(state, plan, self._patience).decisions()
         if not decisions and not state.running:
             decisions += soonest(state)
-        if len(decisions) < min(len(state.ready_trials), len(state.idle_workers)):
+        waits = len(decisions) < min(len(state.ready_trials), len(state.idle_workers))
+        if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
 
