@@ -99,7 +99,7 @@ def test_a_mismatch_says_what_lacks() -> None:
     message = str(raised.value)
     assert "'a' needs" not in message
     assert "'b' needs 4 CPUs and 2 t4 GPUs, and no Ray node that is free is as large and of that type" in message
-    assert "'c' needs 1 CPUs, and no Ray node has the label hetsched-node=c or the address 10.0.0.9" in message
+    assert "'c' needs 1 CPU, and no Ray node has the label hetsched-node=c or the address 10.0.0.9" in message
     assert "Ray nodes found: 10.0.0.1 (0 CPUs), 10.0.0.3 (8 CPUs, 1 A100)" in message
 
 
