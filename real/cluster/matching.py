@@ -34,7 +34,7 @@ class RayNode(NamedTuple):
     def __str__(self) -> str:
         gpus = f", {self.gpus} {self.gpu_type or 'GPU of unknown type'}" if self.gpus else ""
         label = f", label {self.label}" if self.label else ""
-        return f"{self.address} ({self.cores} CPUs{gpus}{label})"
+        return f"{self.address} ({counted(self.cores, 'CPU')}{gpus}{label})"
 
     def holds(self, cores: int, gpus: int) -> bool:
         """Whether it is large enough: a worker that does not fit would be waited for without end."""

@@ -96,7 +96,7 @@ def test_run_that_goes_on_does_without_nodes_that_are_gone(
 
 
 def test_node_that_is_too_small_is_named(ray_nodes: dict[NodeId, RayNodeId]) -> None:
-    with pytest.raises(InputError, match=r"'b' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPUs, "):
+    with pytest.raises(InputError, match=r"'b' needs 8 CPUs, its Ray node 127.0.0.1 \(1 CPU, "):
         match_all(ClusterSpec((Node(NodeId("b"), 8),)), alive(ray.nodes()))
 
 
