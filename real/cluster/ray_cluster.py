@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,13 @@ def join(address: str) -> None:
     _session = _Session(address, (), None)
 
 
+def _end(cluster: Cluster) -> None:
+    """Kill its nodes, which SIGTERM does not reach: to ask first would take a second for each process."""
+    for node in [*cluster.worker_nodes, *([cluster.head_node] if cluster.head_node is not None else [])]:
+        cluster.remove_node(node, allow_graceful=False)
+    cluster.shutdown()
+
+
 def reach(address: str) -> None:
     """Be a driver of the Ray cluster at that address. Raises InputError if none answers within seconds, or it refuses:
     the message is one line, which does not have the address."""
@@ -129,7 +137,7 @@ def close() -> None:
     session, _session = _session, None
     ray.shutdown()
     if session.cluster is not None:
-        session.cluster.shutdown()
+        _end(session.cluster)
         ray_internals.bind_to_loopback(False)
 
 
@@ -156,15 +164,26 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
         "include_dashboard": False,
     }
     try:
-        with ray_internals.sigterm_kept():
+        with ray_internals.sigterm_kept(), _out_of_reach_of_sigterm():
             _add_nodes(local, cluster, machine_gpus, common)
     except Exception as error:
-        local.shutdown()
+        _end(local)
         raise HetschedError(f"Ray does not start on this machine: {type(error).__name__}: {error}") from error
     except KeyboardInterrupt:
-        local.shutdown()
+        _end(local)
         raise
     return local
+
+
+@contextmanager
+def _out_of_reach_of_sigterm() -> Iterator[None]:
+    """Processes that start in here get no SIGTERM. Slurm, systemd and others send it to all processes at once, but the
+    driver needs Ray to finish the segments that run. This process gets the signal at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _add_nodes(local: Cluster, cluster: ClusterSpec, machine_gpus: int, common: dict[str, Any]) -> None:

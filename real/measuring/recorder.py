@@ -25,8 +25,8 @@ import numpy as np
 from torch import cuda
 
 from hetsched.argument_types import count
-from hetsched.errors import HetschedError, InputError
-from hetsched.signals import sigterm_as_ctrl_c
+from hetsched.errors import HetschedError, InputError, Terminated
+from hetsched.signals import TERMINATED, sigterm_as_ctrl_c
 from real.training import data
 from real.training.models import constructor
 from real.training.trainer import Settings
@@ -108,14 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check(options)
         with sigterm_as_ctrl_c(), options.out.open("x", newline="") as file:
-            finished = _write(file, options)
+            finished, status = _write(file, options)
     except (HetschedError, ValueError, OSError, RuntimeError) as error:
         print(f"real.measuring.recorder: {error}", file=sys.stderr)
         return 2 if isinstance(error, (InputError, ValueError)) else 1
-    if finished < options.recordings:
+    if status:
         print(f"real.measuring.recorder: interrupted; {finished} recordings were finished", file=sys.stderr)
-        return 130
-    return 0
+    return status
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -131,10 +130,10 @@ def _check(options: argparse.Namespace) -> None:
     constructor(options.model)
 
 
-def _write(file: TextIO, options: argparse.Namespace) -> int:
-    """Write recordings as they are finished, and return how many there are: not all after Ctrl-C or SIGTERM. The file
-    of none is deleted."""
-    finished = 0
+def _write(file: TextIO, options: argparse.Namespace) -> tuple[int, int]:
+    """Write recordings as they are finished. Return how many there are, and the exit status: not 0 after Ctrl-C or
+    SIGTERM. The file of no recording is deleted."""
+    finished = status = 0
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     try:
@@ -144,12 +143,12 @@ def _write(file: TextIO, options: argparse.Namespace) -> int:
             finished += 1
             chosen = _configuration(options, number)
             print(f"{number}: {chosen}: accuracy {lines[-1]['accuracy']}, {seconds:.0f} s", file=sys.stderr)
-    except KeyboardInterrupt:
-        pass
+    except KeyboardInterrupt as stop:
+        status = TERMINATED if isinstance(stop, Terminated) else 130
     finally:
         if not finished:
             options.out.unlink()
-    return finished
+    return finished, status
 
 
 def _configuration(options: argparse.Namespace, number: int) -> Configuration:

@@ -104,8 +104,8 @@ class Command:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def terminate(self) -> None:
-        """SIGTERM to the driver alone, as `kill`, Slurm and Kubernetes send it."""
-        self.process.send_signal(signal.SIGTERM)
+        """SIGTERM to the driver and to Ray's processes, as Slurm, systemd and `timeout` send it."""
+        os.killpg(self.process.pid, signal.SIGTERM)
 
     def wait_for(self, log: Path, kind: type[Event], number: int = 1) -> None:
         """Wait until the log has so many events of that kind."""

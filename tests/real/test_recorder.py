@@ -1,5 +1,8 @@
 """The recorder's command line."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,17 @@ def test_wrong_input_is_one_line_and_leaves_no_file(
     assert message in said
     assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_sigterm_keeps_what_is_finished_and_ends_the_processes_that_record(jobs: str, tmp_path: Path) -> None:
+    out = tmp_path / "r.csv"
+    many = [*TINY, "--recordings", "100000", "--out", str(out), "--jobs", jobs]
+    command = [sys.executable, "-m", "real.measuring.recorder", *many]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None and process.stderr.readline().startswith(("0: ", "1: "))
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)  # until all who may write there have ended
+    assert (process.returncode, "Traceback" in errors) == (143, False), errors
+    assert "recordings were finished" in errors
+    assert read_recordings(out)
