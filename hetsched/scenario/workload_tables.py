@@ -111,8 +111,8 @@ class PBTTable(Table):
 
 
 class SearchSpaceTable(Table):
-    """The hyperparameters of SGD that are searched. Momentum and weight decay are 0 if they are left out, as in PyTorch;
-    the learning rate is needed."""
+    """The hyperparameters of SGD that are searched. The learning rate is needed; what else is left out is 0, as in
+    PyTorch."""
 
     lr: RangeTable
     momentum: RangeTable | None = None
