@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from hetsched.core.events import CheckpointLost, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
 from hetsched.core.log import LogWriter
+from hetsched.core.lost_work import LostWork
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.registry import Strategy
@@ -22,9 +23,6 @@ from sim.durations import Durations
 from sim.faults import Faults
 from sim.neighbours import Neighbours
 from sim.simulation import Simulation
-
-MOST_LOSSES = 100
-"""A trial that loses its segment so often in a row will never end it."""
 
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
@@ -90,7 +88,7 @@ class DisturbedSimulation(Simulation):
         self._slow: dict[WorkerId, float] = {}
         self._on: dict[WorkerId, Running] = {}
         self._running: dict[TrialId, Running] = {}
-        self._losses: dict[TrialId, int] = {}
+        self._lost_work = LostWork()
 
     def _present(self) -> Collection[Worker]:
         return [worker for worker in self._workers if worker.id not in self._faults.late]
@@ -107,6 +105,8 @@ class DisturbedSimulation(Simulation):
                 self._orphans.add(orphan)
                 self._forget(self.state.trials[orphan])  # nobody can take over what is gone
         fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
+        for trial in fallen:
+            self._lost_work.lost(trial, reason)
         there = [worker for worker in workers if worker in self.state.workers]
         for running in [
             running for running in self._running.values() if not set(there).isdisjoint(running.segment.workers)
@@ -187,7 +187,7 @@ class DisturbedSimulation(Simulation):
         trial = running.segment.trial
         del self._running[trial]
         self._leave_workers(running)
-        self._losses.pop(trial, None)
+        self._lost_work.trained(trial, self.state.trials[trial].iterations + running.segment.iterations)
         self._orphans.discard(trial)  # it has a checkpoint again
         self._report(running.segment, parts, self.env.now)
 
@@ -215,12 +215,7 @@ class DisturbedSimulation(Simulation):
         running.end = None
         self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._fall_back(trial, reason)
-        self._losses[trial] = losses = self._losses.get(trial, 0) + 1
-        if losses == MOST_LOSSES:
-            raise HetschedError(
-                f"trial {trial} lost its segment {losses} times in a row, at last because {reason}: [faults] are too "
-                "frequent for segments of this length; make them rarer or the segments shorter"
-            )
+        self._lost_work.lost(trial, reason)
 
     def _pace(self, workers: Iterable[WorkerId]) -> None:
         """The slowness of these workers may have changed: so may the ends of their segments."""

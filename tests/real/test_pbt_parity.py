@@ -29,7 +29,7 @@ from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 
-SPACE = {
+SPACE: dict[str, dict[str, Any]] = {
     "lr": {"low": 0.0001, "high": 1.0, "scale": "log"},
     "momentum": {"low": 0.0, "high": 0.99},
     "weight_decay": {"low": 0.0005, "high": 0.0005},
@@ -101,7 +101,7 @@ def drawing_from(rng: random.Random) -> Iterator[None]:
 
 def kept_in_ranges(config: dict[str, Any]) -> dict[str, Any]:
     for key in ("lr", "momentum"):
-        low, high = float(SPACE[key]["low"]), float(SPACE[key]["high"])
+        low, high = SPACE[key]["low"], SPACE[key]["high"]
         config[key] = low if config[key] < low else high if config[key] > high else config[key]
     return config
 

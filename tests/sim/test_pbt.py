@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ from tests.conftest import Simulate, make_scenario
 
 
 def population(
-    size: int, seed: int = 0, space: Mapping[str, object] | None = None, **pbt: object
+    size: int, seed: int = 0, space: Mapping[str, object] | None = None, **pbt: Any
 ) -> tuple[State, PopulationBasedTraining]:
     settings = {"perturbation_interval": 10, **pbt}
-    searched = {} if space is None else {"search_space": dict(space)}
+    searched: dict[str, Any] = {} if space is None else {"search_space": dict(space)}
     experiment = make_scenario(population=size, pbt=settings, **searched).workload.experiments[0]
     state = State()
     state.experiments[experiment.id] = experiment
@@ -94,7 +95,7 @@ def test_exploring_resamples_or_multiplies() -> None:
 def test_a_factor_does_not_lead_out_of_the_range_unless_rays_rule_is_asked_for() -> None:
     space = {"lr": {"low": 0.1, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.3, "high": 0.9}}
 
-    def explored(**pbt: object) -> dict[str, set[float]]:
+    def explored(**pbt: Any) -> dict[str, set[float]]:
         _, one = population(2, space=space, resample_probability=0.0, **pbt)
         new = [one.explore({"lr": 1.0, "momentum": 0.3}) for _ in range(50)]
         return {key: {round(values[key], 9) for values in new} for key in space}
