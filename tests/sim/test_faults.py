@@ -1,6 +1,7 @@
 """What goes wrong in simulations: workers, nodes and trials fail, slow down, leave and come late."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def faulty(faults: dict[str, object], place: str = "storage", **experiment: Any)
     return scenario.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
 
 
-def counts(events: list[Event]) -> Counter[type[Event]]:
+def counts(events: Iterable[Event]) -> Counter[type[Event]]:
     return Counter(type(event) for event in events)
 
 
