@@ -27,7 +27,8 @@ from sim.simulation import Simulation
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
     """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
-    shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times)
+    models = {experiment.model for experiment in setup.workload.experiments}
+    shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times, models)
     return shared or setup.scenario.faults != FaultsTable()
 
 
