@@ -1,6 +1,5 @@
 """The engine: carries a whole run out in simulated time."""
 
-import gc
 from pathlib import Path
 
 from hetsched.core.events import RunEnded
@@ -26,14 +25,9 @@ def simulate(
     # A simulation can be had again: its log need not outlive a crash to the last event.
     with LogWriter(folder / LOG_NAME, durable=False) as log_writer:
         simulation = kind(setup, strategy, seed, workers, log_writer, listen)
-        collects = gc.isenabled()
-        gc.disable()  # a run makes no cyclic garbage, but so many objects that looking for it takes a tenth of the time
         try:
             simulation.run()
         except BaseException as error:
             simulation.dispatcher.record(RunEnded(simulation.env.now, f"failed: {type(error).__name__}"))
             raise
-        finally:
-            if collects:
-                gc.enable()
     return Outcome.of(simulation.dispatcher)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import entry_points
 from math import isfinite
 from pathlib import Path
@@ -45,7 +46,8 @@ class Registry(Generic[P]):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
             before = self._factories.get(name, factory)
             if before.__module__ != factory.__module__:
-                raise ValueError(f"{before.__module__} has a {self.kind} {name!r} already: choose another name")
+                home = _FILES.get(before.__module__, before.__module__)
+                raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
             self._factories[name] = factory
             return factory
 
@@ -128,13 +130,21 @@ class Strategy(NamedTuple):
         return f"{self.allocation}+{self.scheduling}"
 
 
-def load_file(path: Path | str, what: str = "policy") -> None:
+_FILES: dict[str, Path] = {}
+"""The files that were loaded, by the names of their modules."""
+
+
+def load_file(path: Path | str, what: str = "policy", origin: Path | None = None) -> None:
     """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
 
-    Raises InputError if the file is missing or raises.
+    Loaded again, it takes the place of what it was. `origin` is where the file comes from, if it is a copy. Raises
+    InputError if the file is missing or raises, as it does for the name of a policy that another file has.
     """
     path = Path(path)
-    name = f"hetsched_{what}_file_{path.stem}"
+    origin = (origin or path).resolve()
+    digest = blake2b(str(origin).encode(), digest_size=8).hexdigest()  # two files may have one name
+    name = f"hetsched_{what}_file_{path.stem}_{digest}"
+    _FILES[name] = origin
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise InputError(f"{path}: not a Python file with a {what}")

@@ -25,6 +25,7 @@ class ResultsFolder:
     """
 
     def __init__(self, path: Path | str | None, setup: Setup) -> None:
+        self._was_there = path is not None and Path(path).exists()
         self.path = new_folder(Path(path), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
         if path is None:
             finalize(self, rmtree, self.path, ignore_errors=True)
@@ -34,8 +35,19 @@ class ResultsFolder:
     def there(cls, path: Path) -> "ResultsFolder":
         """A folder that has results already."""
         folder = cls.__new__(cls)
-        folder.path = path
+        folder.path, folder._was_there = path, True
         return folder
+
+    def undo(self) -> None:
+        """Leave no results, as of a study that could not begin: the folder is as it was before."""
+        if not self._was_there:
+            rmtree(self.path)
+            return
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def new_folder(folder: Path, setup: Setup) -> Path:

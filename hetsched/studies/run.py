@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 
 from msgspec.structs import replace
 
@@ -49,7 +48,7 @@ def run(
     plan.save(home.path)
     runs = []
     for seed in plan.seeds:
-        with _what_stays(plan, home.path, new=True):
+        with _what_stays(plan, home):
             runs.append(_carry_out(setup, chosen, seed, plan.home(home.path, seed), watch))
     result = strategy_result(home, setup, chosen, runs)
     write_strategy(result, "run", "ray")
@@ -86,7 +85,7 @@ def resume(
             complete(home)
             continue
         nothing_left = False
-        with _what_stays(plan, folder, new=False):
+        with _what_stays(plan, ResultsFolder.there(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
     result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs)
     if not (nothing_left and (folder / SUMMARY_NAME).exists()):
@@ -100,13 +99,13 @@ def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: W
 
 
 @contextmanager
-def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it; of one that could not begin, leave no folder."""
+def _what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Iterator[None]:
+    """If the run stops before its end, note how to go on with it; of a new one that could not begin, leave nothing."""
     try:
         yield
     except BaseException as error:
-        if plan.begun(folder):
-            error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
+        if plan.begun(home.path):
+            error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
         elif new:
-            rmtree(folder)
+            home.undo()
         raise
