@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.registry import Strategy
+from hetsched.domain.registry import Strategy, forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_scenario, profile_row
@@ -20,6 +20,13 @@ from sim.engine import simulate
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make test-all` sets it
+
+
+@pytest.fixture(autouse=True)
+def own_files() -> Iterator[None]:
+    """What a test loads from a file goes with the test: the next one may load the same name from another file."""
+    yield
+    forget_files()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import entry_points
@@ -22,6 +22,9 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What policies, nodes, experiments and jobs may be called: names are parts of ids and of folders."""
 
 
+_REGISTRIES: "list[Registry[Any]]" = []
+
+
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
     entry-point group in which packages offer theirs."""
@@ -30,6 +33,7 @@ class Registry(Generic[P]):
         self.kind = kind
         self.group = group
         self._factories: dict[str, Callable[..., P]] = {}
+        _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios.
@@ -52,6 +56,12 @@ class Registry(Generic[P]):
             return factory
 
         return add
+
+    def forget(self, modules: Collection[str]) -> None:
+        """What these modules registered is not known any more."""
+        self._factories = {
+            name: one for name, one in self._factories.items() if getattr(one, "__module__", None) not in modules
+        }
 
     def names(self) -> list[str]:
         offered = {point.name for point in entry_points(group=self.group)}
@@ -154,3 +164,10 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise InputError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def forget_files() -> None:
+    """Nothing is known any more of what users' files registered: others may be loaded in their place."""
+    for registry in _REGISTRIES:
+        registry.forget(_FILES)
+    _FILES.clear()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.entry_points import load_part
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy, forget_files, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.one_run import RunResult, carry_out
@@ -158,13 +158,15 @@ def _unpacked(setup: bytes) -> Setup:
 
 @lru_cache(maxsize=1)
 def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
-    """Each file as it was changed last: joblib keeps its processes for the next comparison."""
+    """Each file as it was changed last, and no others: joblib keeps its processes for the next comparison."""
+    forget_files()
     for path, _ in policy_files:
         load_file(path)
 
 
 @lru_cache(maxsize=1)
 def _load_sources(sources: tuple[tuple[Path, bytes], ...]) -> None:
+    forget_files()
     with TemporaryDirectory() as folder:
         for number, (origin, source) in enumerate(sources):
             path = Path(folder) / str(number) / origin.name

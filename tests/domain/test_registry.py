@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from hetsched import scheduling
-from hetsched.domain.registry import load_file
+from hetsched.domain.registry import forget_files, load_file
 from hetsched.errors import InputError
 
 CODE = """
@@ -41,3 +41,12 @@ def test_a_file_that_was_changed_can_be_loaded_again_from_wherever_it_is_copied_
     assert scheduling.policies.summary("loaded-again") == "as it is now"
     load_file(policy_file(tmp_path / "b", "loaded-again", "a copy"), origin=home)
     assert scheduling.policies.summary("loaded-again") == "a copy"
+
+
+def test_what_was_forgotten_may_come_from_another_file(tmp_path: Path) -> None:
+    load_file(policy_file(tmp_path / "a", "forgotten", "the first"))
+    forget_files()
+    assert "forgotten" not in scheduling.policies.names()
+    assert "fifo" in scheduling.policies.names()
+    load_file(policy_file(tmp_path / "b", "forgotten", "the second"))
+    assert scheduling.policies.summary("forgotten") == "the second"
