@@ -19,7 +19,6 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.backends import Listener
 from sim.checkpoint_copies import CheckpointCopies
-from sim.durations import Durations
 from sim.faults import Faults
 from sim.neighbours import Neighbours
 from sim.simulation import Simulation
@@ -76,13 +75,9 @@ class DisturbedSimulation(Simulation):
         log_writer: LogWriter | None,
         listen: Listener | None = None,
     ) -> None:
-        super().__init__(setup, strategy, seed, workers, log_writer, listen)
-        kept, times = setup.scenario.checkpoints, setup.charged_times
-        self._homes = None  # nodes may fail, so every copy is followed
-        self._checkpoints = None if kept.place == "storage" else CheckpointCopies(behind=kept.place == "both")
-        self._durations = Durations(
-            times, self.state, self._draws, self._checkpoints, kept.network_bytes_per_s, self._overheads.latency_s
-        )
+        place = setup.scenario.checkpoints.place
+        self._checkpoints = None if place == "storage" else CheckpointCopies(behind=place == "both")
+        super().__init__(setup, strategy, seed, workers, log_writer, listen, self._checkpoints)
         self._orphans: set[TrialId] = set()
         self._neighbours = Neighbours(setup.cluster, workers)
         self._faults = Faults(setup.scenario.faults, workers, seed, self)
@@ -246,16 +241,11 @@ class DisturbedSimulation(Simulation):
     # Checkpoints in the memory of nodes.
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
-        if self._checkpoints is None:
-            return super()._perturb(trial)
-        if trial.at is not None:
+        if self._checkpoints is not None and trial.at is not None:
             worker = self.state.workers[trial.at]
             write_s = self._durations.write_s(trial, worker)
             self._checkpoints.save(trial, worker.node, self.env.now, write_s, self._members[trial.id].weights)
-        exploit = super()._perturb(trial)
-        if exploit is not None:
-            self._checkpoints.exploit(trial, exploit[0])
-        return exploit
+        return super()._perturb(trial)
 
     def _fall_back(self, trial: TrialId, reason: str) -> bool:
         """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it, and
