@@ -34,7 +34,7 @@ def unequal_nodes(workers: int) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.benchmark(group="simulated segments")
+@pytest.mark.benchmark(group="simulated segments", disable_gc=True)
 def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
     trials, workers = SIZES[size]
     segments = benchmark.pedantic(run_pool, (trials, workers, SEGMENTS_PER_TRIAL), rounds=5, warmup_rounds=1)
@@ -45,7 +45,7 @@ def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
 
 @pytest.mark.parametrize("policy", ["fifo", "least-progress", "hrfs"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.benchmark(group="simulated segments")
+@pytest.mark.benchmark(group="simulated segments", disable_gc=True)
 def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
     trials, workers = SIZES[size]
     scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)

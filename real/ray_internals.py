@@ -63,7 +63,6 @@ PRIVATE_NAMES = (
     PrivateName(_CACHE, "has_cached_object", "see whether an idle actor is kept"),
     PrivateName(_CACHE, "pop_cached_object", "let go of an idle actor"),
     PrivateName(_PBT, "_trial_state", "forget the score of a state that is lost", set_by_init=True),
-    PrivateName(_PBT, "_hyperparam_mutations", "tell hyperparameters from other configuration", set_by_init=True),
     PrivateName(_PBT, "_get_new_config", "explore as Ray does"),
     PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
     PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
@@ -217,7 +216,8 @@ def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
 class OwnIterationsPBT(PopulationBasedTraining):
     """Ray's PBT without its checkpoints. A trial that takes over weights goes on counting its own iterations.
 
-    `exploit` is what the last result led to: the trial that reported, the source, and the new hyperparameters.
+    The configuration of its trials is their hyperparameters. `exploit` is what the last result led to: the trial that
+    reported, the source, and the new hyperparameters.
     """
 
     exploit: tuple[TuneTrial, TuneTrial, dict[str, Any]] | None = None
@@ -235,6 +235,6 @@ class OwnIterationsPBT(PopulationBasedTraining):
             self._exploit(tune_controller, trial, random.choice(upper_quantile))
 
     def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
-        """As in Ray, without the source's own keys and times."""
+        """As in Ray, without the source's times."""
         config, _ = self._get_new_config(trial, trial_to_clone)
-        self.exploit = trial, trial_to_clone, {key: config[key] for key in self._hyperparam_mutations}
+        self.exploit = trial, trial_to_clone, config

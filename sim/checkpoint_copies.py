@@ -35,9 +35,9 @@ class Homes:
         at = self._state.trials[trial].at
         return self._exploited[trial] if at is None else self._state.workers[at].node
 
-    def exploit(self, target: TrialId, source: TrialId) -> None:
+    def exploit(self, target: Trial, source: TrialId) -> None:
         """The target goes on from the source's newest state; to be called before the state says so."""
-        self._exploited[target] = self.node(source)
+        self._exploited[target.id] = self.node(source)
 
 
 class CheckpointCopies:

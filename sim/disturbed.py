@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Parts, WorkerDraining, WorkerJoined, WorkerLeft, WorkerSlowed
 from hetsched.core.log import LogWriter
+from hetsched.core.lost_work import LostWork
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.registry import Strategy
@@ -18,18 +19,15 @@ from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
 from sim.checkpoint_copies import CheckpointCopies
-from sim.durations import Durations
 from sim.faults import Faults
 from sim.neighbours import Neighbours
 from sim.simulation import Simulation
 
-MOST_LOSSES = 100
-"""A trial that loses its segment so often in a row will never end it."""
-
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
     """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
-    shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times)
+    models = {experiment.model for experiment in setup.workload.experiments}
+    shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times, models)
     return shared or setup.scenario.faults != FaultsTable()
 
 
@@ -77,20 +75,16 @@ class DisturbedSimulation(Simulation):
         log_writer: LogWriter | None,
         listeners: Sequence[Listener] = (),
     ) -> None:
-        super().__init__(setup, strategy, seed, workers, log_writer, listeners)
-        kept, times = setup.scenario.checkpoints, setup.charged_times
-        self._homes = None  # nodes may fail, so every copy is followed
-        self._checkpoints = None if kept.place == "storage" else CheckpointCopies(behind=kept.place == "both")
-        self._durations = Durations(
-            times, self.state, self._draws, self._checkpoints, kept.network_bytes_per_s, self._overheads.latency_s
-        )
+        place = setup.scenario.checkpoints.place
+        self._checkpoints = None if place == "storage" else CheckpointCopies(behind=place == "both")
+        super().__init__(setup, strategy, seed, workers, log_writer, listeners, self._checkpoints)
         self._orphans: set[TrialId] = set()
         self._neighbours = Neighbours(setup.cluster, workers)
         self._faults = Faults(setup.scenario.faults, workers, seed, self)
         self._slow: dict[WorkerId, float] = {}
         self._on: dict[WorkerId, Running] = {}
         self._running: dict[TrialId, Running] = {}
-        self._losses: dict[TrialId, int] = {}
+        self._lost_work = LostWork()
 
     def _present(self) -> Collection[Worker]:
         return [worker for worker in self._workers if worker.id not in self._faults.late]
@@ -107,6 +101,8 @@ class DisturbedSimulation(Simulation):
                 self._orphans.add(orphan)
                 self._forget(self.state.trials[orphan])  # nobody can take over what is gone
         fallen = [trial for trial in sorted(self._orphans) if self._fall_back(trial, reason)]
+        for trial in fallen:
+            self._lost_work.lost(trial, reason)
         there = [worker for worker in workers if worker in self.state.workers]
         for running in [
             running for running in self._running.values() if not set(there).isdisjoint(running.segment.workers)
@@ -187,7 +183,7 @@ class DisturbedSimulation(Simulation):
         trial = running.segment.trial
         del self._running[trial]
         self._leave_workers(running)
-        self._losses.pop(trial, None)
+        self._lost_work.trained(trial, self.state.trials[trial].iterations + running.segment.iterations)
         self._orphans.discard(trial)  # it has a checkpoint again
         self._report(running.segment, parts, self.env.now)
 
@@ -215,12 +211,7 @@ class DisturbedSimulation(Simulation):
         running.end = None
         self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._fall_back(trial, reason)
-        self._losses[trial] = losses = self._losses.get(trial, 0) + 1
-        if losses == MOST_LOSSES:
-            raise HetschedError(
-                f"trial {trial} lost its segment {losses} times in a row, at last because {reason}: [faults] are too "
-                "frequent for segments of this length; make them rarer or the segments shorter"
-            )
+        self._lost_work.lost(trial, reason)
 
     def _pace(self, workers: Iterable[WorkerId]) -> None:
         """The slowness of these workers may have changed: so may the ends of their segments."""
@@ -251,16 +242,11 @@ class DisturbedSimulation(Simulation):
     # Checkpoints in the memory of nodes.
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
-        if self._checkpoints is None:
-            return super()._perturb(trial)
-        if trial.at is not None:
+        if self._checkpoints is not None and trial.at is not None:
             worker = self.state.workers[trial.at]
             write_s = self._durations.write_s(trial, worker)
             self._checkpoints.save(trial, worker.node, self.env.now, write_s, self._members[trial.id].weights)
-        exploit = super()._perturb(trial)
-        if exploit is not None:
-            self._checkpoints.exploit(trial, exploit[0])
-        return exploit
+        return super()._perturb(trial)
 
     def _fall_back(self, trial: TrialId, reason: str) -> bool:
         """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it, and

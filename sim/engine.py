@@ -1,6 +1,5 @@
 """The engine: carries a whole run out in simulated time."""
 
-import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,8 +30,6 @@ def simulate(
     # A simulation can be had again: its log need not outlive a crash to the last event.
     with LogWriter(folder / LOG_NAME, durable=False) as log_writer:
         simulation = kind(setup, strategy, seed, workers, log_writer, listeners)
-        collects = gc.isenabled()
-        gc.disable()  # a run makes no cyclic garbage, but so many objects that looking for it takes a tenth of the time
         try:
             simulation.run()
         except BaseException as error:
@@ -40,7 +37,4 @@ def simulate(
                 write_policy_error(folder, simulation.dispatcher, error)
             simulation.dispatcher.record(RunEnded(simulation.env.now, failed(error)))
             raise
-        finally:
-            if collects:
-                gc.enable()
     return Outcome.of(simulation.dispatcher)

@@ -1,7 +1,7 @@
 """Neighbours: trials on the cores of one node slow each other down."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from hetsched.domain.cluster import ClusterSpec, NodeId, Worker, WorkerId
 from hetsched.domain.profiles import StepTimes
@@ -23,10 +23,10 @@ class Neighbours:
             self._on_node[worker.node].append(worker.id)
         self._busy: defaultdict[NodeId, int] = defaultdict(int)
 
-    def matter(self, times: StepTimes) -> bool:
-        """Whether there are any, and the profile says of some trial that they slow it down."""
+    def matter(self, times: StepTimes, models: Collection[str]) -> bool:
+        """Whether there are any, and the profile says of one of these models that they slow it down."""
         shared = any(len(workers) > 1 for workers in self._on_node.values())
-        return shared and any(row.sharing is not None and row.sharing > 1 for row in times.rows)
+        return shared and any(row.sharing is not None and row.sharing > 1 and row.model in models for row in times.rows)
 
     def start(self, workers: Iterable[WorkerId]) -> None:
         for worker in workers:

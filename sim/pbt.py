@@ -7,7 +7,9 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 - its score is ranked among the last such scores of all trials that are not finished (ties in the order in
   which the trials were added); quantiles hold ceil(n x fraction) trials, at most floor(n / 2);
 - a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
-  resampled with the resample probability, else multiplied by one of the two factors.
+  resampled with the resample probability, else multiplied by one of the two factors. What a factor takes out of its
+  range is set to the nearest value of the range, unless `pbt.bounds` is "ray": then it leaves the range, as in Ray.
+  A hyperparameter whose range is a single value is not explored.
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
 (`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint, and
@@ -34,7 +36,8 @@ class PopulationBasedTraining:
         self._interval = settings.perturbation_interval
         self._settings = settings
         self._sizes = [quantile_size(n, settings.quantile_fraction) for n in range(experiment.population + 1)]
-        self._space = experiment.search_space
+        self._searched = experiment.searched
+        self._leaves_ranges = settings.bounds == "ray"
         self._state = state
         self._rng = rng
         self._scores = array("d")  # those that are ranked, worst first, and whose they are
@@ -91,13 +94,14 @@ class PopulationBasedTraining:
         return names[:size], names[len(names) - size :]
 
     def explore(self, hyperparameters: Mapping[str, float]) -> Hyperparameters:
-        """Perturbed hyperparameters. As in Ray, factors may lead out of the search space."""
+        """Perturbed hyperparameters."""
         new = dict(hyperparameters)
-        for key, span in self._space.items():
+        for key, span in self._searched.items():
             if self._rng.random() < self._settings.resample_probability:
-                new[key] = span.at(self._rng.random())
+                value = span.at(self._rng.random())
             else:
-                new[key] = hyperparameters[key] * self._rng.choice(self._settings.perturbation_factors)
+                value = hyperparameters[key] * self._rng.choice(self._settings.perturbation_factors)
+            new[key] = value if self._leaves_ranges else span.nearest(value)
         return new
 
 

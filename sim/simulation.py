@@ -23,7 +23,7 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
-from sim.checkpoint_copies import Homes
+from sim.checkpoint_copies import CheckpointCopies, Homes
 from sim.draws import Draws
 from sim.durations import Durations
 from sim.pbt import PopulationBasedTraining
@@ -53,7 +53,9 @@ class Simulation:
         workers: Collection[Worker],
         log_writer: LogWriter | None,
         listeners: Sequence[Listener] = (),
+        checkpoints: CheckpointCopies | None = None,
     ) -> None:
+        """Where nodes may fail, `checkpoints` follow every copy that their memory holds. Else the newest is enough."""
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times
@@ -66,9 +68,9 @@ class Simulation:
         self._workers = workers
         self._draws = Draws(seed)
         kept = scenario.checkpoints
-        self._homes = None if kept.place == "storage" else Homes(self.state, kept.place == "both")
+        self._copies = None if kept.place == "storage" else checkpoints or Homes(self.state, kept.place == "both")
         self._durations = Durations(
-            times, self.state, self._draws, self._homes, kept.network_bytes_per_s, self._overheads.latency_s
+            times, self.state, self._draws, self._copies, kept.network_bytes_per_s, self._overheads.latency_s
         )
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
         self._model = scenario.learning_model()
@@ -139,8 +141,8 @@ class Simulation:
         exploit = pbt.perturb(trial)
         if exploit is not None:
             self._members[trial.id].weights = self._members[exploit[0]].weights
-            if self._homes is not None:
-                self._homes.exploit(trial.id, exploit[0])
+            if self._copies is not None:
+                self._copies.exploit(trial, exploit[0])
         return exploit
 
     # What happens.

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
-from hetsched.domain.registry import Registry, Strategy
+from hetsched.domain.registry import Registry, Strategy, forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_scenario, profile_row
@@ -25,10 +25,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make 
 
 @pytest.fixture(autouse=True)
 def no_policy_stays() -> Iterator[None]:
-    """Policies that a test registers are unknown to the next one."""
+    """Policies that a test registers, or loads from a file, are unknown to the next one."""
     registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies)
     before = [dict(registry._factories) for registry in registries]
     yield
+    forget_files()
     for registry, factories in zip(registries, before, strict=True):
         registry._factories.clear()
         registry._factories.update(factories)

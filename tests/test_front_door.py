@@ -310,6 +310,7 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
             pairs = zip(state.idle_workers, list(state.ready_trials), strict=False)
             return [hetsched.Dispatch(trial.id, worker.id, state.interval(trial)) for worker, trial in pairs]
 
+    Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-later", folder="r", policy_files=["mine.py"])
     _, note = raised.value.__notes__

@@ -65,7 +65,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     except Interrupted as stop:
         if stop.result is not None and not options.json:
             print_comparison(stop.result)
-        raise
+        raise stop.__cause__ or stop from None  # SIGTERM and Ctrl-C end with statuses of their own
 
     def table() -> None:
         print_comparison(result)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,10 @@ from rich.table import Table
 
 from hetsched.cli.document import Emit
 from hetsched.core.dispatcher import Listener
-from hetsched.core.events import Event, SegmentEnded, TrialCompleted
+from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
@@ -86,20 +88,22 @@ def runs_progress(runs: int) -> Iterator[Callable[[], None]]:
 
 
 class TrialProgress(ProgressLine):
-    """Progress of one simulated run, by the iterations that its trials have done."""
+    """Progress of one simulated run, by the iterations that its trials have done: less after a lost checkpoint."""
 
     def __init__(self, what: str, setup: Setup) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
+        self._of_trial: Counter[TrialId] = Counter()
 
     def listen(self, state: State, event: Event) -> None:
-        if isinstance(event, SegmentEnded):
-            best = max(state.best_score.values())
-            self.advance(
-                event.iterations, f"({counted(len(state.running), 'segment')} running, best accuracy {best:.3f})"
-            )
-        elif isinstance(event, TrialCompleted):  # one that stopped on accuracy does not need the rest
-            trial = state.trials[event.trial]
-            self.advance(state.experiments[trial.experiment].stop_iterations - trial.iterations)
+        if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
+            return
+        trial = state.trials[event.trial]
+        completed = isinstance(event, TrialCompleted)  # one that stopped on accuracy does not need the rest
+        done = state.experiments[trial.experiment].stop_iterations if completed else trial.iterations
+        best = max(state.best_score.values())
+        note = f"({counted(len(state.running), 'segment')} running, best accuracy {best:.3f})"
+        self.advance(done - self._of_trial[trial.id], note)
+        self._of_trial[trial.id] = done
 
 
 def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResult, how: str) -> None:

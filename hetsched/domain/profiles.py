@@ -12,10 +12,9 @@ measured.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Mapping
 from statistics import median
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec import Struct
@@ -99,20 +98,57 @@ NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
 """A world in which only training takes time."""
 
 
+class Curve(NamedTuple):
+    """Measured points: `ys` at `xs`, which ascend."""
+
+    xs: list[float]
+    ys: list[float]
+
+    @classmethod
+    def through(cls, points: Mapping[float, float]) -> Self:
+        xs = sorted(points)
+        return cls(xs, [points[x] for x in xs])
+
+    def at(self, x: float, extrapolate: bool) -> float | None:
+        """The piecewise linear function through the points at `x`; None where it is not known."""
+        xs, ys = self
+        place = bisect_left(xs, x)
+        if place < len(xs) and xs[place] == x:
+            return ys[place]
+        between = 0 < place < len(xs)
+        if not between:
+            if not extrapolate or len(xs) < 2:
+                return None
+            place = min(max(place, 1), len(xs) - 1)
+        (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
+        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        return y if between or y > 0 else None
+
+
+Network = tuple[str, str]
+"""A model and a data set."""
+
+
 class StepTimes:
     """Seconds per iteration and costs by kind of trial and type of worker.
 
     Between measured batch sizes an iteration's time is linear in the batch size; between measured core
     counts it is linear in 1/cores (Amdahl's law). Outside the measured range it is unknown, unless
     `extrapolate` allows the nearest two measurements to be continued.
+
+    What is made of the rows is kept: a profile with twice the rows takes twice the time, however many kinds are asked.
     """
 
     def __init__(self, rows: Iterable[ProfileRow] = (), *, extrapolate: bool = False) -> None:
         self.rows = list(rows)
         self.extrapolate = extrapolate
         self._groups: dict[tuple[str, str, str, float], list[ProfileRow]] = defaultdict(list)
+        self._of_model: dict[str, list[ProfileRow]] = defaultdict(list)
         for row in self.rows:
             self._groups[row.model, row.dataset, row.device, row.gpu_share].append(row)
+            self._of_model[row.model].append(row)
+        self._by_batch: dict[tuple[Network, WorkerType, str], Curve] = {}
+        self._medians: dict[tuple[str, str], float | None] = {}
         self._seconds: dict[tuple[TrialKind, WorkerType], float | None] = {}
         self._costs: dict[tuple[TrialKind, WorkerType], Costs] = {}
 
@@ -127,7 +163,7 @@ class StepTimes:
         """
         key = (kind, worker)
         if key not in self._seconds:
-            seconds = self._lookup(kind, worker, lambda row: row.seconds_per_iteration)
+            seconds = self._lookup(kind, worker, "seconds_per_iteration")
             paced = seconds is not None and worker.pace is not None
             self._seconds[key] = seconds * worker.pace if paced else seconds  # type: ignore[operator]
         return self._seconds[key]
@@ -149,7 +185,7 @@ class StepTimes:
 
     def knows_cost(self, kind: TrialKind, worker: WorkerType, cost: str) -> bool:
         """Whether the cost (a field of `Costs`) was measured on this type of worker, or lies between measurements."""
-        return self._lookup(kind, worker, attrgetter(cost)) is not None
+        return self._lookup(kind, worker, cost) is not None
 
     def was_measured(self, model: str, cost: str) -> bool:
         """Whether the cost (a field of `Costs`) was measured for this model on any worker."""
@@ -157,7 +193,7 @@ class StepTimes:
 
     def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         seconds = self.seconds_per_iteration(kind, worker)
-        evaluation = self._lookup(kind, worker, lambda row: row.evaluation_s_per_image)
+        evaluation = self._lookup(kind, worker, "evaluation_s_per_image")
         if evaluation is None:
             evaluation = 0.0 if seconds is None else seconds / kind.batch_size / 3
         others = {
@@ -167,50 +203,40 @@ class StepTimes:
         }
         sharing = self._cost(kind, worker, "sharing") if worker.device == CPU else 0.0
         for place, storage in (("object_store_save_s", "checkpoint_s"), ("object_store_restore_s", "restore_s")):
-            if all(getattr(row, place) is None for row in self.rows if row.model == kind.model):
+            if self._median(kind.model, place) is None:
                 others[place] = others[storage]
         return Costs(evaluation_s_per_image=evaluation, sharing=max(1.0, sharing), **others)
 
     def _cost(self, kind: TrialKind, worker: WorkerType, name: str) -> float:
-        def value(row: ProfileRow) -> float | None:
-            measured: float | None = getattr(row, name)
-            return measured
+        here = self._lookup(kind, worker, name)
+        return here if here is not None else self._median(kind.model, name) or 0.0
 
-        here = self._lookup(kind, worker, value)
-        if here is not None:
-            return here
-        elsewhere = [v for row in self.rows if row.model == kind.model if (v := value(row)) is not None]
-        return median(elsewhere) if elsewhere else 0.0
+    def _median(self, model: str, name: str) -> float | None:
+        """The median of a column over all rows of the model; None where it was measured nowhere."""
+        key = (model, name)
+        if key not in self._medians:
+            measured = [v for row in self._of_model.get(model, ()) if (v := getattr(row, name)) is not None]
+            self._medians[key] = median(measured) if measured else None
+        return self._medians[key]
 
-    def _lookup(self, kind: TrialKind, worker: WorkerType, value: Callable[[ProfileRow], float | None]) -> float | None:
+    def _lookup(self, kind: TrialKind, worker: WorkerType, name: str) -> float | None:
+        """A column for this kind on this type of worker; None where the profile does not say."""
+        network = (kind.model, kind.dataset)
+        key = (network, worker, name)
+        if key not in self._by_batch:
+            self._by_batch[key] = self._curve(network, worker, name)
+        return self._by_batch[key].at(kind.batch_size, self.extrapolate)
+
+    def _curve(self, network: Network, worker: WorkerType, name: str) -> Curve:
+        """A column by batch size, on this type of worker."""
         by_batch: dict[int, dict[float, float]] = defaultdict(dict)
-        for row in self._groups.get((kind.model, kind.dataset, worker.device, worker.gpu_share), ()):
-            found = value(row)
+        for row in self._groups.get((*network, worker.device, worker.gpu_share), ()):
+            found = getattr(row, name)
             if found is not None:
                 by_batch[row.batch_size][1 / row.cores if row.device == CPU else 0.0] = found
         x = 1 / worker.cores if worker.device == CPU else 0.0
-        points = {
-            batch: at_cores
-            for batch, by_cores in by_batch.items()
-            if (at_cores := self._interpolate(by_cores, x)) is not None
-        }
-        return self._interpolate(points, kind.batch_size)
-
-    def _interpolate(self, points: dict[int, float] | dict[float, float], x: float) -> float | None:
-        """The piecewise linear function through `points` at `x`; None where it is not known."""
-        xs: Sequence[float] = sorted(points)
-        ys = [points[at] for at in xs]  # type: ignore[index]
-        place = bisect_left(xs, x)
-        if place < len(xs) and xs[place] == x:
-            return ys[place]
-        between = 0 < place < len(xs)
-        if not between:
-            if not self.extrapolate or len(xs) < 2:
-                return None
-            place = min(max(place, 1), len(xs) - 1)
-        (x0, x1), (y0, y1) = xs[place - 1 : place + 1], ys[place - 1 : place + 1]
-        y = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-        return y if between or y > 0 else None
+        at_cores = {batch: Curve.through(points).at(x, self.extrapolate) for batch, points in by_batch.items()}
+        return Curve.through({batch: value for batch, value in at_cores.items() if value is not None})
 
 
 class _WithoutCosts(StepTimes):

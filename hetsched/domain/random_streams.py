@@ -11,7 +11,7 @@ import numpy as np
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
-    """The generator of the stream called `name` under the root `seed`.
+    """The generator of the stream called `name` under the root `seed`. Different names have different streams.
 
     >>> bool(stream(1, "noise", "t0").random() == stream(1, "noise", "t0").random())
     True
@@ -19,5 +19,27 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
     False
     """
     # A digest long enough that no two of all the names in a run ever meet, and as fast as a checksum.
-    key = unpack("<4I", blake2b("/".join(map(str, name)).encode(), digest_size=16).digest())
+    key = unpack("<4I", blake2b(_spelt(name).encode(), digest_size=16).digest())
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def _spelt(name: tuple[str | int, ...]) -> str:
+    """A text that no other name has: the parts joined by slashes, where these can be told from slashes in a part.
+
+    >>> _spelt(("train", "cifar", 3)), _spelt(("stragglers", "box0/cpu0"))
+    ('train/cifar/3', 'stragglers/box0/cpu0')
+    >>> _spelt(("stragglers", "box0", "cpu0")) == _spelt(("stragglers", "box0/cpu0"))
+    False
+    """
+    joined = "/".join(map(str, name))
+    return joined if name == _as_read(joined) and "\0" not in joined else f"\0{name!r}"
+
+
+def _as_read(joined: str) -> tuple[str | int, ...]:
+    """The name that the joined parts are taken for: a source and a number of something, or a source and an id, which
+    may have slashes."""
+    *before, last = joined.split("/")
+    if len(before) > 1 and last.isdecimal():
+        return (*before, int(last))
+    source, slash, identifier = joined.partition("/")
+    return (source, identifier) if slash else (source,)

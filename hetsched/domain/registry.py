@@ -4,8 +4,9 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import entry_points
 from math import isfinite
 from pathlib import Path
@@ -25,6 +26,9 @@ OWN = (
 )
 
 
+_REGISTRIES: "list[Registry[Any]]" = []
+
+
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
     entry-point group in which packages offer theirs, `methods` are those that every part must have."""
@@ -34,6 +38,7 @@ class Registry(Generic[P]):
         self.group = group
         self.methods = methods
         self._factories: dict[str, Callable[..., P]] = {}
+        _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios.
@@ -48,13 +53,20 @@ class Registry(Generic[P]):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
             before = self._factories.get(name, factory)
             if before.__module__ != factory.__module__:
-                raise ValueError(f"{before.__module__} has a {self.kind} {name!r} already: choose another name")
+                home = _FILES.get(before.__module__, before.__module__)
+                raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
             if isinstance(factory, type) and (lacking := self._lacking(factory)):
                 raise TypeError(f"@register({name!r}) before class {factory.__name__}: {lacking}")
             self._factories[name] = factory
             return factory
 
         return add
+
+    def forget(self, modules: Collection[str]) -> None:
+        """What these modules registered is not known any more."""
+        self._factories = {
+            name: one for name, one in self._factories.items() if getattr(one, "__module__", None) not in modules
+        }
 
     def names(self) -> list[str]:
         offered = {point.name for point in entry_points(group=self.group)}
@@ -159,13 +171,21 @@ class Strategy(NamedTuple):
         return f"{self.allocation}+{self.scheduling}"
 
 
-def load_file(path: Path | str, what: str = "policy") -> None:
+_FILES: dict[str, Path] = {}
+"""The files that were loaded, by the names of their modules."""
+
+
+def load_file(path: Path | str, what: str = "policy", origin: Path | None = None) -> None:
     """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
 
-    Raises InputError if the file is missing or raises.
+    Loaded again, it takes the place of what it was. `origin` is where the file comes from, if it is a copy. Raises
+    InputError if the file is missing or raises, as it does for the name of a policy that another file has.
     """
     path = path_of(path, f"the file of a {what}")
-    name = f"hetsched_{what}_file_{path.stem}"
+    origin = (origin or path).resolve()
+    digest = blake2b(str(origin).encode(), digest_size=8).hexdigest()  # two files may have one name
+    name = f"hetsched_{what}_file_{path.stem}_{digest}"
+    _FILES[name] = origin
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         expected = f"expected a Python file with a {what}, such as mine.py"
@@ -176,3 +196,10 @@ def load_file(path: Path | str, what: str = "policy") -> None:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
+
+
+def forget_files() -> None:
+    """Nothing is known any more of what users' files registered: others may be loaded in their place."""
+    for registry in _REGISTRIES:
+        registry.forget(_FILES)
+    _FILES.clear()

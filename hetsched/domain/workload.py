@@ -37,17 +37,32 @@ class Range(Struct, frozen=True):
             return float(self.low * (self.high / self.low) ** u)
         return self.low + (self.high - self.low) * u
 
+    def nearest(self, value: float) -> float:
+        """The value of the range that is nearest to `value`."""
+        return min(max(value, self.low), self.high)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the range is a single value, so that there is nothing to search."""
+        return self.low == self.high
+
+
+Bounds = Literal["range", "ray"]
+"""What PBT does with a hyperparameter that a factor takes out of its range: `range` takes the nearest value of the
+range, `ray` lets it leave the range, as Ray Tune does on its own."""
+
 
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations.
+    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`.
     """
 
     perturbation_interval: int = 50
     quantile_fraction: float = 0.25
     resample_probability: float = 0.25
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
+    bounds: Bounds = "range"
 
 
 class Experiment(Struct, frozen=True, dict=True):
@@ -88,6 +103,11 @@ class Experiment(Struct, frozen=True, dict=True):
     def kind(self, number: int) -> TrialKind:
         """The kind of the trial of that number, from 0."""
         return TrialKind(self.model, self.dataset, self.batch_sizes[number % len(self.batch_sizes)])
+
+    @cached_property
+    def searched(self) -> dict[str, Range]:
+        """The hyperparameters that PBT explores: the search space less its constants."""
+        return {key: span for key, span in self.search_space.items() if not span.is_constant}
 
     @cached_property
     def interval(self) -> int:

@@ -26,6 +26,11 @@ class ProgressLine:
     def __enter__(self) -> Self:
         return self
 
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1."""
+        return self._done / self._total if self._total else 1.0
+
     def note(self, text: str) -> None:
         """Say at once what is going on, before something that takes long."""
         if self._terminal:
@@ -43,8 +48,7 @@ class ProgressLine:
             self._draw(note)
         elif now - self._last_line >= PLAIN_LINE_EVERY_S or self._last_line == self._began:
             self._last_line = now
-            share = self._done / self._total if self._total else 1.0
-            print(f"{self._what}: {share:.0%} after {now - self._began:.0f} s {note}".rstrip(), file=sys.stderr)
+            print(f"{self._what}: {self.share:.0%} after {now - self._began:.0f} s {note}".rstrip(), file=sys.stderr)
 
     def _draw(self, note: str) -> None:
         if self._bar is None:

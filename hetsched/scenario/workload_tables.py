@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, Range, Workload
+from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Range, Workload
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
@@ -95,7 +95,8 @@ class RangeTable(Table):
 class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
-    Unless `enabled`, the trials of the experiment are independent of each other.
+    Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
+    take a value out of its range.
     """
 
     enabled: bool = True
@@ -103,21 +104,27 @@ class PBTTable(Table):
     quantile_fraction: float = Field(default=0.25, ge=0, le=0.5)
     resample_probability: Fraction = 0.25
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
+    bounds: Bounds = "range"
 
     def settings(self) -> PBT | None:
         return PBT(**self.model_dump(exclude={"enabled"})) if self.enabled else None
 
 
 class SearchSpaceTable(Table):
-    """The hyperparameters of SGD. What is left out is 0; the learning rate is needed."""
+    """The hyperparameters of SGD that are searched. The learning rate is needed; what else is left out is 0, as in
+    PyTorch."""
 
-    lr: RangeTable = RangeTable(low=0.0001, high=1.0)
-    momentum: RangeTable | None = RangeTable(low=0.0001, high=1.0)
+    lr: RangeTable
+    momentum: RangeTable | None = None
     weight_decay: RangeTable | None = None
 
     def ranges(self) -> dict[str, Range]:
         tables = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
         return {key: Range(span.low, span.high, span.scale) for key, span in tables.items() if span is not None}
+
+
+HRFS_SEARCH_SPACE = SearchSpaceTable(lr=RangeTable(low=0.0001, high=1.0), momentum=RangeTable(low=0.0001, high=1.0))
+"""What is searched where nothing is said: the ranges of HRFS."""
 
 
 class ExperimentTable(Table):
@@ -135,7 +142,7 @@ class ExperimentTable(Table):
     gang: Count = 1
     checkpoint_interval: Count | None = None
     pbt: PBTTable = PBTTable()
-    search_space: SearchSpaceTable = SearchSpaceTable()
+    search_space: SearchSpaceTable = HRFS_SEARCH_SPACE
     count: Count = 1
 
     @model_validator(mode="after")
@@ -303,7 +310,7 @@ class WorkloadTable(Table):
         if trace_format == "hetsched":
             if models is not None:
                 raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
-            return read_jobs(path, times, SearchSpaceTable().ranges())
+            return read_jobs(path, times, HRFS_SEARCH_SPACE.ranges())
         if models is None:
             raise InputError(f"{path}: a {trace_format} trace: say in workload.trace_models what its jobs train")
         return read_cluster_trace(path, trace_format, models.dealing(), times)

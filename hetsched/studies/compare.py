@@ -15,7 +15,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies import comparison
 from hetsched.studies.assumptions import assumptions
-from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
+from hetsched.studies.chosen import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -107,7 +107,7 @@ def compare(
     Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run trained
     nothing. Ctrl-C raises Interrupted, which has what can be said so far; `resume_comparison` goes on.
     """
-    setup = resolved(scenario).with_policy_files(policy_files)
+    setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
     _check_counts(max_seeds=max_seeds, jobs=jobs)
     chosen = _with_baseline(setup, strategies, baseline)
     listed = _first_seeds(setup, seeds, chosen)

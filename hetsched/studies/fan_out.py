@@ -1,6 +1,7 @@
 """Fan-out: the runs of a comparison on one core after the other, on the cores of this machine, or on a Ray cluster. The
 results and the logs are the same."""
 
+import gc
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -11,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.core.log import LOG_NAME
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Strategy, forget_files, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.backends import backend
@@ -90,7 +91,7 @@ class _Away:
 
     def __init__(self, parallel: "Parallel", setup: Setup, policy_files: Sequence[Path]) -> None:
         self._parallel = parallel
-        self._common = (pickle.dumps(setup), tuple((path.name, path.read_bytes()) for path in policy_files))
+        self._common = (pickle.dumps(setup), tuple((path.resolve(), path.read_bytes()) for path in policy_files))
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
@@ -115,14 +116,31 @@ def _simulate_here(
     task: Task, folder: Path, setup: bytes, policy_files: tuple[tuple[Path, int], ...]
 ) -> tuple[Task, RunResult]:
     _load(policy_files)
-    return task, _simulate(_unpacked(setup), task, folder)
+    with _without_collection():
+        return task, _simulate(_unpacked(setup), task, folder)
 
 
-def _simulate_away(task: Task, setup: bytes, sources: tuple[tuple[str, bytes], ...]) -> tuple[Task, RunResult, bytes]:
+def _simulate_away(task: Task, setup: bytes, sources: tuple[tuple[Path, bytes], ...]) -> tuple[Task, RunResult, bytes]:
     _load_sources(sources)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _without_collection():
         run = _simulate(_unpacked(setup), task, Path(folder))
         return task, run, run.log.read_bytes()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """While this lasts, Python looks for no cyclic garbage in this process.
+
+    A run makes none, but so many objects that looking for it takes a tenth of the time. It is for processes that do
+    nothing but simulate: a notebook's own garbage is its own affair.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _simulate(setup: Setup, task: Task, folder: Path) -> RunResult:
@@ -139,16 +157,18 @@ def _unpacked(setup: bytes) -> Setup:
 
 @lru_cache(maxsize=1)
 def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
-    """Each file as it was changed last: joblib keeps its processes for the next comparison."""
+    """Each file as it was changed last, and no others: joblib keeps its processes for the next comparison."""
+    forget_files()
     for path, _ in policy_files:
         load_file(path)
 
 
 @lru_cache(maxsize=1)
-def _load_sources(sources: tuple[tuple[str, bytes], ...]) -> None:
+def _load_sources(sources: tuple[tuple[Path, bytes], ...]) -> None:
+    forget_files()
     with TemporaryDirectory() as folder:
-        for number, (name, source) in enumerate(sources):
-            path = Path(folder) / str(number) / name
+        for number, (origin, source) in enumerate(sources):
+            path = Path(folder) / str(number) / origin.name
             path.parent.mkdir()
             path.write_bytes(source)
-            load_file(path)
+            load_file(path, origin=origin)

@@ -32,9 +32,9 @@ class ResultsFolder:
 
     def __init__(self, path: Path | str | None, setup: Setup) -> None:
         self.temporary = path is None
-        self.path = (
-            new_folder(path_of(path, "folder"), setup) if path is not None else Path(mkdtemp(prefix="hetsched-"))
-        )
+        given = None if path is None else path_of(path, "folder")
+        self._was_there = given is not None and given.exists()
+        self.path = new_folder(given, setup) if given is not None else Path(mkdtemp(prefix="hetsched-"))
         if path is None:
             finalize(self, rmtree, self.path, ignore_errors=True)
             setup.save(self.path)
@@ -53,8 +53,29 @@ class ResultsFolder:
     def there(cls, path: Path) -> "ResultsFolder":
         """A folder that has results already."""
         folder = cls.__new__(cls)
-        folder.path, folder.temporary = path, False
+        folder.path, folder.temporary, folder._was_there = path, False, True
         return folder
+
+    @contextmanager
+    def nothing_of_nothing(self) -> Iterator[None]:
+        """If it fails before any run has begun, leave no results, so that the folder's name can be used again."""
+        try:
+            yield
+        except BaseException:
+            if not any(log.stat().st_size for log in self.path.rglob(LOG_NAME)):
+                self.undo()
+            raise
+
+    def undo(self) -> None:
+        """Leave no results, as of a study that could not begin: the folder is as it was before."""
+        if not self._was_there:
+            rmtree(self.path)
+            return
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def new_folder(folder: Path, setup: Setup) -> Path:
@@ -74,17 +95,6 @@ def new_folder(folder: Path, setup: Setup) -> Path:
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     return folder
-
-
-@contextmanager
-def nothing_stays_of_nothing(folder: Path) -> Iterator[None]:
-    """If it fails before any run has begun, remove the folder, so that its name can be used again."""
-    try:
-        yield
-    except BaseException:
-        if not any(log.stat().st_size for log in folder.rglob(LOG_NAME)):
-            rmtree(folder)
-        raise
 
 
 def default_folder(study: str, setup: Setup) -> Path:

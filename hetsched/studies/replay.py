@@ -13,6 +13,7 @@ from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
+from hetsched.studies.chosen import chosen_files
 from hetsched.studies.results import scenario_facts, scenario_of
 
 
@@ -55,7 +56,7 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     if not log.is_file():
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
     setup = load_setup(scenario_of(run))
-    for file in policy_files:
+    for file in chosen_files(policy_files):
         load_file(file)
     events = list(read_log(log))
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 
 from msgspec.structs import replace
 
@@ -41,16 +40,17 @@ def run(
     that stopped has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input,
     PolicyError if the policy fails, HetschedError if the run does. See docs/real-runs.md.
     """
-    setup = resolved(scenario).with_policy_files(policy_files)
+    given = chosen_files(policy_files, there=True)
+    setup = resolved(scenario).with_policy_files(given)
     setup, chosen = for_real(setup), chosen_strategy(strategy)
-    files = [str(path.resolve()) for path in chosen_files(policy_files)]
+    files = [str(path.resolve()) for path in given]
     plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)
     setup.workers(chosen)
     home = ResultsFolder(folder or default_folder("run", setup), setup)
     plan.save(home.path)
     runs = []
     for seed in plan.seeds:
-        with _what_stays(plan, home.path, new=True):
+        with _what_stays(plan, home):
             runs.append(_carry_out(setup, chosen, seed, plan.home(home.path, seed), watch))
     result = strategy_result(home, setup, chosen, runs, _steps(setup, runs))
     write_strategy(result, "run", "ray")
@@ -87,7 +87,7 @@ def resume(
             complete(home)
             continue
         nothing_left = False
-        with _what_stays(plan, folder, new=False):
+        with _what_stays(plan, ResultsFolder.there(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
     result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs, _steps(setup, runs))
     if not (nothing_left and (folder / SUMMARY_NAME).exists()):
@@ -105,16 +105,16 @@ def _steps(setup: Setup, runs: Sequence[tuple[RunResult, State]]) -> list[Worker
 
 
 @contextmanager
-def _what_stays(plan: RunPlan, folder: Path, *, new: bool) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it, or that nothing was finished; of one that could not
-    begin, leave no folder."""
+def _what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Iterator[None]:
+    """If the run stops before its end, note how to go on with it, or that nothing was finished; of a new one that could
+    not begin, leave nothing."""
     try:
         yield
     except BaseException as error:
-        if plan.segments_finished(folder):
-            error.add_note(f"what was finished is kept; go on with: {plan.resume_command(folder)}")
-        elif new and not plan.begun(folder):
-            rmtree(folder)
+        if plan.segments_finished(home.path):
+            error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
+        elif new and not plan.begun(home.path):
+            home.undo()
         else:
-            error.add_note(f"no segment was finished, so start anew in another folder; {folder} says what happened")
+            error.add_note(f"no segment was finished, so start anew in another folder; {home.path} says what happened")
         raise

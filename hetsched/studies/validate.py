@@ -20,7 +20,6 @@ from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     ResultsFolder,
     default_folder,
-    nothing_stays_of_nothing,
     write_running_results,
     write_summary,
 )
@@ -112,7 +111,7 @@ def validate(
         else:
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder(folder or default_folder("validate", setup), setup)
-    with nothing_stays_of_nothing(home.path):
+    with home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
     return _written(home, setup, listed, runs)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from hetsched.core.lost_work import LostWork
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
@@ -32,16 +33,18 @@ class Failures:
         self._states = states
         self._stopping = stopping
         self._counts = Blame()
+        self._lost_work = LostWork()
 
     def succeeded(self, segment: Segment, trial: Trial) -> None:
         """The segment of this trial was finished."""
         self._counts.succeeded(trial.id, self._workers[segment.worker].node, trial.iterations)
+        self._lost_work.trained(trial.id, trial.iterations)
 
     def failed(self, segment: Segment, failure: Failure) -> None:
         """The segment failed and is lost already.
 
         Raises InputError for a failure that every other attempt would repeat, HetschedError for a trial that failed too
-        often.
+        often, or whose nodes did.
         """
         trial, node = segment.trial, self._workers[segment.worker].node
         if self._stopping.is_for(failure.cause):
@@ -52,6 +55,7 @@ class Failures:
             self._states.fall_back(trial, lost)
             self._counts.lost_checkpoint(trial)
         elif self._lost_with_node(segment.worker, failure):
+            self._lost_work.lost(trial, failure.reason)
             return
         else:
             self._counts.failed(trial, node)

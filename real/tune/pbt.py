@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from ray import tune
 
 from hetsched.core.trial import Trial
 from hetsched.domain.random_streams import stream
-from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.domain.workload import PBT, Experiment, Hyperparameters, Range, TrialId
 from real.ray_internals import OwnIterationsPBT
 from real.tune.ports import Exploit
 
@@ -71,6 +72,7 @@ class RayPBT:
             mode="max",
             perturbation_interval=settings.perturbation_interval,
             hyperparam_mutations=_mutations(experiment),
+            custom_explore_fn=_as_it_is if settings.bounds == "ray" else partial(_within, experiment.searched),
             quantile_fraction=settings.quantile_fraction,
             resample_probability=settings.resample_probability,
             perturbation_factors=settings.perturbation_factors,
@@ -117,6 +119,16 @@ def _as_tunes(member: Member) -> Any:
 
 
 def _mutations(experiment: Experiment) -> dict[str, Any]:
-    """The search space in Ray's terms."""
+    """The search space in Ray's terms. What is constant is no mutation: Ray copies it from the source."""
     domains = {"linear": tune.uniform, "log": tune.loguniform}
-    return {key: domains[span.scale](span.low, span.high) for key, span in experiment.search_space.items()}
+    return {key: domains[span.scale](span.low, span.high) for key, span in experiment.searched.items()}
+
+
+def _within(spans: Mapping[str, Range], config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration that Ray has explored, each value in its range."""
+    return {**config, **{key: span.nearest(config[key]) for key, span in spans.items()}}
+
+
+def _as_it_is(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration that Ray has explored. Ray wants such a function where nothing is mutated."""
+    return config

@@ -30,11 +30,17 @@ class Tabular:
     if it never was, keeping its accuracy). Recordings whose hyperparameters change on the way are left out.
     """
 
-    def __init__(self, file: str = "", noise: float = 0.02) -> None:
-        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones."""
+    def __init__(self, file: str = "", noise: float = 0.02, chance: float | None = None) -> None:
+        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
+        after iteration 0 start from `chance`, the accuracy of an untrained network.
+
+        Raises InputError for what is no such file, and without `chance` for such recordings.
+        """
+        if chance is not None and not 0 <= chance <= 1:
+            raise ValueError(f"chance is {chance}: expected an accuracy, from 0 to 1")
         self._file = file
         paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
-        self._recordings = [r for path in paths for r in read_recordings(path) if not r.has_schedule]
+        self._recordings = [r for path in paths for r in read_recordings(path, chance) if not r.has_schedule]
         self._steps = [[line.iteration for line in r.evaluations] for r in self._recordings]
         self._accuracies = [[line.accuracy for line in r.evaluations] for r in self._recordings]
         self._noise = noise

@@ -69,8 +69,12 @@ class Recording(NamedTuple):
         return self.evaluations[-1].accuracy
 
 
-def read_recordings(path: Path) -> list[Recording]:
-    """The recordings of a file. Raises InputError, naming file and line, for what is not one."""
+def read_recordings(path: Path, chance: float | None = None) -> list[Recording]:
+    """The recordings of a file. One that begins later than the untrained network starts from `chance`, an accuracy in
+    0..1, at iteration 0.
+
+    Raises InputError, naming file and line, for what is no recording, and without `chance` for one that begins later.
+    """
     needed = tuple(name for name, field in Evaluation.model_fields.items() if field.is_required())
     lines = [line for _, line in read_rows(path, Evaluation, "recording file", needed)]
     recordings = []
@@ -80,12 +84,25 @@ def read_recordings(path: Path) -> list[Recording]:
             raise InputError(f"{path}: recording {name!r} is of several kinds of trial; a recording is one trial's")
         if any(later.iteration <= line.iteration for line, later in pairwise(evaluations)):
             raise InputError(f"{path}: recording {name!r}: its lines must be in the order of iterations")
-        recordings.append(Recording(name, evaluations[0].kind, evaluations))
+        recordings.append(Recording(name, evaluations[0].kind, (*_start(path, evaluations[0], chance), *evaluations)))
     if len({recording.name for recording in recordings}) < len(recordings):
         raise InputError(f"{path}: the lines of a recording must stand together, and their names differ")
     if not recordings:
         raise InputError(f"{path}: the file has no recordings")
     return recordings
+
+
+def _start(path: Path, first: Evaluation, chance: float | None) -> tuple[Evaluation, ...]:
+    """The line of the untrained network, where a recording that begins with `first` lacks it."""
+    if first.iteration == 0:
+        return ()
+    if chance is None:
+        raise InputError(
+            f"{path}: recording {first.recording!r} begins at iteration {first.iteration}, and nothing says what came "
+            "before: add a line of iteration 0 (the untrained network), or give the 'tabular' model the accuracy of "
+            "guessing, such as learning.options.chance = 0.1 for ten classes"
+        )
+    return (first.model_copy(update={"iteration": 0, "accuracy": chance, "loss": None}),)
 
 
 def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording], list[Recording]]:

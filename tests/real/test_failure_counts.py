@@ -1,8 +1,18 @@
 """Whose fault failures are held to be."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from hetsched.core.events import SegmentStarted
+from hetsched.core.lost_work import BROKEN_IN_A_ROW
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
+from hetsched.errors import HetschedError
 from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
+from real.tune.failures import Failures
+from real.tune.messages import Failure, What
 
 
 def fail(blame: Blame, *failures: tuple[str, str]) -> None:
@@ -56,3 +66,17 @@ def test_a_trial_that_fails_everywhere_takes_down_one_node_at_most() -> None:
         blame.failed("y", "b")
         blame.succeeded("z", "b", 3)
         assert blame.strikes("b") == 0
+
+
+def test_a_trial_whose_nodes_die_under_it_again_and_again_ends_the_run() -> None:
+    """No node or trial is to blame, but the run would never end."""
+    worker = Worker(WorkerId("n/cpu"), NodeId("n"), "cpu", 1)
+    nobody: Any = SimpleNamespace(there={}, watch=lambda at_once: None, is_for=lambda cause: False)
+    nobody.checkpoints = SimpleNamespace(latest=lambda trial: None)
+    failures = Failures({worker.id: worker}, nobody, nobody, nobody, nobody)
+    segment = SegmentStarted(0.0, TrialId("t"), worker.id, 10)
+    failure = Failure(What.ACTOR, RuntimeError(), "node n died")
+    for _ in range(BROKEN_IN_A_ROW - 1):
+        failures.failed(segment, failure)
+    with pytest.raises(HetschedError, match="trial t lost its segment 100 times in a row, .* node n died"):
+        failures.failed(segment, failure)

@@ -2,7 +2,9 @@
 
 Ray's class has two rules that docs/design.md says we do not take over: it passes over sources that have no checkpoint,
 and gives the target the time of the source's last perturbation. So it is driven three times: as it is, on courses on
-which neither shows; with just these two taken out, on any course; and as the subclass that real runs use.
+which neither shows; with just these two taken out, on any course; and as the subclass that real runs use. All of it
+holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where Ray's own hook
+(`custom_explore_fn`) keeps them in.
 """
 
 import random
@@ -22,12 +24,16 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
-from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.domain.workload import PBT, Bounds, Experiment, Hyperparameters, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_scenario
 
-SPACE = {"lr": {"low": 0.0001, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.0, "high": 0.99}}
+SPACE: dict[str, dict[str, Any]] = {
+    "lr": {"low": 0.0001, "high": 1.0, "scale": "log"},
+    "momentum": {"low": 0.0, "high": 0.99},
+    "weight_decay": {"low": 0.0005, "high": 0.0005},
+}
 
 Exploit = tuple[TrialId, Hyperparameters]
 
@@ -93,6 +99,13 @@ def drawing_from(rng: random.Random) -> Iterator[None]:
         modules.uniform = uniform
 
 
+def kept_in_ranges(config: dict[str, Any]) -> dict[str, Any]:
+    for key in ("lr", "momentum"):
+        low, high = SPACE[key]["low"], SPACE[key]["high"]
+        config[key] = low if config[key] < low else high if config[key] > high else config[key]
+    return config
+
+
 class RayAsItIs:
     """Ray's class. It resamples from our ranges, so that configurations are the same to the last digit."""
 
@@ -108,8 +121,11 @@ class RayAsItIs:
             mode="max",
             perturbation_interval=pbt.perturbation_interval,
             hyperparam_mutations={
-                key: lambda span=span: span.at(random.random()) for key, span in experiment.search_space.items()
+                key: lambda span=span: span.at(random.random())
+                for key, span in experiment.search_space.items()
+                if key != "weight_decay"  # a constant
             },
+            custom_explore_fn=None if pbt.bounds == "ray" else kept_in_ranges,
             quantile_fraction=pbt.quantile_fraction,
             resample_probability=pbt.resample_probability,
             perturbation_factors=pbt.perturbation_factors,
@@ -176,9 +192,21 @@ class Twins:
     """A scheduler of Ray's and our class, over one population, with the same reports and the same random numbers."""
 
     def __init__(
-        self, kind: type[RayAsItIs | RealRuns], size: int, interval: int, fraction: float, resample: float, seed: int
+        self,
+        kind: type[RayAsItIs | RealRuns],
+        size: int,
+        interval: int,
+        fraction: float,
+        resample: float,
+        seed: int,
+        bounds: Bounds,
     ) -> None:
-        pbt = {"perturbation_interval": interval, "quantile_fraction": fraction, "resample_probability": resample}
+        pbt: dict[str, Any] = {
+            "perturbation_interval": interval,
+            "quantile_fraction": fraction,
+            "resample_probability": resample,
+            "bounds": bounds,
+        }
         experiment = make_scenario(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
         assert experiment.pbt is not None
         rng = random.Random(seed)
@@ -225,6 +253,7 @@ POPULATIONS = {
     "fraction": st.sampled_from([0.0, 0.1, 0.25, 0.33, 0.5]),
     "resample": st.sampled_from([0.0, 0.25, 1.0]),
     "seed": st.integers(0, 2**32),
+    "bounds": st.sampled_from(["range", "ray"]),
 }
 
 
@@ -237,11 +266,12 @@ def test_every_exploit_configuration_and_quantile_is_rays(
     fraction: float,
     resample: float,
     seed: int,
+    bounds: Bounds,
     digits: int,
     finishing: float,
 ) -> None:
     """Trials report in any order, before their interval is over and long after, with scores that tie; some finish."""
-    twins, luck = Twins(kind, size, interval, fraction, resample, seed), random.Random(seed + 1)
+    twins, luck = Twins(kind, size, interval, fraction, resample, seed, bounds), random.Random(seed + 1)
     done = [0] * size
     for _ in range(100):
         index = luck.randrange(size)
@@ -256,11 +286,11 @@ def test_every_exploit_configuration_and_quantile_is_rays(
 
 @given(**POPULATIONS)
 def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoint(
-    size: int, interval: int, fraction: float, resample: float, seed: int
+    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds
 ) -> None:
     """Trials report in rounds of an interval, and are all better than in the round before. From the second round on the
     best report first: whoever is in the upper quantile was so at its own last report, when Ray saved it."""
-    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed), random.Random(seed + 1)
+    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds), random.Random(seed + 1)
     rounds, exploits = 8, 0
     for number in range(rounds):
         order = luck.sample(range(size), size)
@@ -272,16 +302,37 @@ def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoin
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])
 @pytest.mark.parametrize("size", [2, 3, 30])
-def test_on_long_courses_both_stay_at_the_same_random_numbers(kind: type[RayCorrected | RealRuns], size: int) -> None:
+@pytest.mark.parametrize("bounds", ["range", "ray"])
+def test_on_long_courses_both_stay_at_the_same_random_numbers(
+    kind: type[RayCorrected | RealRuns], size: int, bounds: Bounds
+) -> None:
     """A number more or less drawn by either would show in the exploits that follow, so many must agree."""
-    twins, scores = Twins(kind, size, 1, 0.5, 0.5, 3), random.Random(5)
+    twins, scores = Twins(kind, size, 1, 0.5, 0.5, 3, bounds), random.Random(5)
     assert sum(twins.report(step % size, 1 + step // size, scores.random()) for step in range(1500)) > 400
+    values = [trial.hyperparameters for trial in twins.state.trials.values()]
+    assert {one["weight_decay"] for one in values} == {0.0005}
+    if bounds == "range":
+        assert all(0.0001 <= one["lr"] <= 1.0 and 0.0 <= one["momentum"] <= 0.99 for one in values)
 
 
 def test_a_score_that_is_no_number_is_not_ranked() -> None:
-    twins = Twins(RayCorrected, 4, 10, 0.25, 0.25, 0)
+    twins = Twins(RayCorrected, 4, 10, 0.25, 0.25, 0, "range")
     reports = [(0, 0.5), (1, 0.6), (2, 0.7), (3, float("nan"))]
     assert not any(twins.report(index, 10, score) for index, score in reports)
     assert twins.ours.quantiles() == (["e-0"], ["e-2"])
     assert twins.report(2, 20, float("nan")) is False
     assert twins.ours.quantiles() == (["e-0"], ["e-1"])
+
+
+@pytest.mark.parametrize("bounds", ["range", "ray"])
+def test_where_all_hyperparameters_are_constant_weights_are_copied_all_the_same(bounds: Bounds) -> None:
+    space = {"lr": {"low": 0.1, "high": 0.1}, "momentum": {"low": 0.9, "high": 0.9}}
+    pbt: dict[str, Any] = {"perturbation_interval": 10, "bounds": bounds}
+    experiment = make_scenario(population=2, pbt=pbt, search_space=space).workload.experiments[0]
+    rays = RayPBT(experiment, seed=0)
+    for name, values, score, expected in (
+        ("e-0", {"lr": 0.1, "momentum": 0.9}, 0.9, None),
+        ("e-1", {"lr": 0.1, "momentum": 0.9}, 0.1, ("e-0", {"lr": 0.1, "momentum": 0.9})),
+    ):
+        trial = Trial(TrialId(name), 0, experiment.id, experiment.kind(0), values, 0.0, 10, score)
+        assert rays.report(trial) == expected

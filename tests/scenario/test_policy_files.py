@@ -105,4 +105,6 @@ def test_python_takes_them_too(scenario: Path) -> None:
 def test_a_file_that_is_none_is_wrong_input(scenario: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     scenario.write_text(scenario.read_text().replace("mine.py", name))
     assert main(["compare", str(scenario)]) == 2
-    assert f"policy_files: {scenario.parent / name}: not a Python file with a policy" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"policy_files: {scenario.parent / name}: no" in said
+    assert "expected a Python file with a policy" in said

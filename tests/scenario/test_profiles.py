@@ -7,13 +7,15 @@ import msgspec
 import pytest
 
 from hetsched.domain.cluster import WorkerType
-from hetsched.domain.profiles import NOTHING, Costs, StepTimes
+from hetsched.domain.profiles import NOTHING, Costs, ProfileRow, StepTimes
+from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario
-from tests.conftest import profile_row
+from sim.engine import simulate
+from tests.conftest import make_scenario, profile_row
 
 ONE, TWO = WorkerType("cpu", 1, 0.0), WorkerType("cpu", 2, 0.0)
 V100 = WorkerType("v100", 0, 1.0)
@@ -188,3 +190,35 @@ def test_shipped_cpu_figures_are_plausible() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
 def test_every_example_loads(path: Path) -> None:
     assert isinstance(load(path), Scenario)
+
+
+class WatchedRow:
+    """A row that counts how often one of its columns is read."""
+
+    reads = 0
+
+    def __init__(self, row: ProfileRow) -> None:
+        self._row = row
+
+    def __getattr__(self, column: str) -> Any:
+        WatchedRow.reads += 1
+        return getattr(self._row, column)
+
+
+def reads_of_a_run(batch_sizes: int, folder: Path) -> int:
+    """How often a simulation reads rows: one trial of each batch size, and rows of all for two types of worker."""
+    batches = [8 * number for number in range(1, batch_sizes + 1)]
+    rows = [profile_row(cores=cores, batch_size=batch, sharing=1.5) for batch in batches for cores in (1, 2)]
+    nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2}]
+    setup = make_scenario(nodes, batch_size=batches, population=batch_sizes, stop_iterations=10)
+    watched: Any = [WatchedRow(row) for row in rows]
+    WatchedRow.reads = 0
+    folder.mkdir()
+    simulate(setup.replace_times(StepTimes(watched)), Strategy("fusion", "srtf"), 0, folder)
+    return WatchedRow.reads
+
+
+def test_a_profile_of_twice_the_rows_takes_twice_the_time(tmp_path: Path) -> None:
+    """With twice the kinds of trial as well: each is looked up by bisection."""
+    some, twice = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100))
+    assert 0 < some < twice < 2.2 * some

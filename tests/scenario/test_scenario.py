@@ -88,6 +88,12 @@ MISTAKES = [
         "pbt.perturbation_factors = [0.0, 1.2]",
         r"perturbation_factors .*; the 1st of .*perturbation_factors\): .*greater than or equal to",
     ),
+    (
+        "batch_size = 32",
+        "search_space.momentum = {low = 0.1, high = 0.9}",
+        r"search_space.lr .*: missing|search_space.lr: missing",
+    ),
+    ("batch_size = 32", 'pbt.bounds = "rays"', r"pbt.bounds.*: .*'range' or 'ray', got 'rays'"),
     ("batch_size = 32", 'devices = ["cpi"]', r"experiments.e.devices: the cluster has no 'cpi': did you mean 'cpu'"),
     ("[profile]", "[real]\ntime_scale = inf\n[profile]", r"real.time_scale: .*finite"),
     ("[profile]", "[learning.options]\nbest_rate = 1.0\n[profile]", r"'sgd' has no option 'best_rate'"),
@@ -186,3 +192,18 @@ def test_a_setup_travels_to_another_process(scenario_file: Path) -> None:
     assert (copy.scenario, copy.cluster, copy.workload) == (setup.scenario, setup.cluster, setup.workload)
     assert copy.frozen_workers == setup.frozen_workers
     assert copy.times.rows == setup.times.rows
+
+
+def test_what_a_search_space_leaves_out_is_not_searched(scenario_file: Path) -> None:
+    def searched(line: str) -> set[str]:
+        scenario_file.write_text(GOOD.replace("batch_size = 32", f"batch_size = 32\n{line}"))
+        setup = load_setup(scenario_file)
+        setup.save(scenario_file.parent / "saved")
+        [experiment] = setup.workload.experiments
+        assert load_setup(scenario_file.parent / "saved" / "scenario.toml").workload.experiments == (experiment,)
+        return set(experiment.searched)
+
+    assert searched("") == {"lr", "momentum"}  # as HRFS
+    assert searched("search_space.lr = {low = 0.1, high = 1.0}") == {"lr"}
+    constant = "search_space = {lr = {low = 0.1, high = 1.0}, momentum = {low = 0.9, high = 0.9}}"
+    assert searched(constant) == {"lr"}

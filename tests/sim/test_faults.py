@@ -1,7 +1,7 @@
 """What goes wrong in simulations: workers, nodes and trials fail, slow down, leave and come late."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetsched.cli.shared import TrialProgress
 from hetsched.core.events import (
     CheckpointLost,
     Event,
+    RunEnded,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -50,7 +52,7 @@ def faulty(faults: dict[str, object], place: str = "storage", **experiment: Any)
     return scenario.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
 
 
-def counts(events: list[Event]) -> Counter[type[Event]]:
+def counts(events: Iterable[Event]) -> Counter[type[Event]]:
     return Counter(type(event) for event in events)
 
 
@@ -354,8 +356,33 @@ def test_faults_that_leave_nothing_to_run_on_are_an_error(
 
 
 def test_segments_that_can_never_end_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(HetschedError, match="100 times in a row.*crashed"):
+    with pytest.raises(HetschedError, match="100 times in a row.*crashed.*cannot end"):
         simulate(faulty({"trials": {"mean_between_s": 0.1}}), Strategy("uniform", "fifo"), 0, tmp_path)
+
+
+def test_a_run_whose_checkpoints_are_always_lost_is_an_error(tmp_path: Path) -> None:
+    """Segments end all the time, and trials get on, but never as far as they have to."""
+    scenario = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=1000)
+    with pytest.raises(HetschedError, match="trial e-. lost its work 1000 times.*node . failed.*cannot end"):
+        simulate(scenario, Strategy("uniform", "least-progress"), 0, tmp_path)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert counts(events)[SegmentEnded] > 1000 and len(events) < 100_000
+    assert isinstance(events[-1], RunEnded) and events[-1].reason == "failed: HetschedError"
+
+
+def test_progress_goes_back_with_a_lost_checkpoint_and_never_beyond_all_work(tmp_path: Path) -> None:
+    scenario = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=30)
+    progress = TrialProgress("simulating", scenario)
+    shares: list[float] = []
+
+    def listen(state: State, event: Event) -> None:
+        progress.listen(state, event)
+        shares.append(progress.share)
+
+    simulate(scenario, Strategy("uniform", "least-progress"), 0, tmp_path, [listen])
+    trained = sum(event.iterations for event in read_log(tmp_path / LOG_NAME) if isinstance(event, SegmentEnded))
+    assert trained > 6 * 30  # more than all work: some was lost
+    assert max(shares) == shares[-1] == 1.0
 
 
 @given(
@@ -371,12 +398,13 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     faults: dict[str, object] = {}
     for kind in kinds:
         faults |= KINDS[kind]
-    scenario = faulty(faults, place)
+    iterations = 20 if place == "object-store" else 60  # where everything can be lost, long trials hardly ever end
+    scenario = faulty(faults, place, stop_iterations=iterations)
     scenario = scenario.replace(overheads=scenario.scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
     folder = tmp_path_factory.mktemp("run")
     outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))
     final = check_log(events)
     assert final.snapshot() == outcome.state.snapshot()
-    assert {trial.iterations for trial in final.trials.values()} == {60}
+    assert {trial.iterations for trial in final.trials.values()} == {iterations}
     assert all(trial.completed is not None for trial in final.trials.values())

@@ -148,6 +148,22 @@ def test_a_replayed_trial_goes_on_from_where_it_is_when_its_hyperparameters_chan
     assert before < model.score(better, 0.0) < before + 0.2
 
 
+def test_a_recording_that_begins_late_is_replayed_from_chance_not_from_its_first_line(tmp_path: Path) -> None:
+    columns = "recording,model,dataset,batch_size,seed,iteration,lr,momentum,accuracy"
+    lines = [f"1,{KIND.model},{KIND.dataset},32,0,{after},0.1,0.9,{accuracy}" for after, accuracy in LATE.items()]
+    (tmp_path / "late.csv").write_text("\n".join([columns, *lines, ""]))
+    model = Tabular(str(tmp_path / "late.csv"), noise=0.0, chance=0.1)
+    weights = model.fresh(KIND)
+    assert weights.accuracy == 0.1
+    for after, expected in ((39, 0.135), (390, 0.45), (780, 0.60), (5000, 0.60)):
+        one = model.train(weights, KIND, {"lr": 0.1, "momentum": 0.9}, after)
+        assert one.accuracy == pytest.approx(expected)
+
+
+LATE = {390: 0.45, 780: 0.60}
+"""Iterations and accuracies of a recording that begins after an epoch."""
+
+
 def test_what_was_not_recorded_cannot_be_replayed() -> None:
     with pytest.raises(
         InputError, match="no recording of resnet50 on cifar100.*resnet18 on cifar10.*resnet50 on cifar10"
@@ -163,6 +179,10 @@ def test_what_was_not_recorded_cannot_be_replayed() -> None:
             "recording,model,dataset,batch_size,seed,iteration,lr,momentum,accuracy\n1,m,d,8,0,25,0.1,0,0.2\n"
             "1,m,d,8,0,0,0.1,0,0.1\n",
             "recording '1': its lines must be in the order of iterations",
+        ),
+        (
+            "recording,model,dataset,batch_size,seed,iteration,lr,momentum,accuracy\n1,m,d,8,0,390,0.1,0,0.45\n",
+            "recording '1' begins at iteration 390, .*: add a line of iteration 0 .* learning.options.chance = 0.1",
         ),
     ],
 )
@@ -181,6 +201,7 @@ def test_a_bad_recording_file_is_one_line_that_says_why(text: str, message: str,
         ("noise = -0.1", "'sgd': noise is -0.1: expected at least 0"),
         ("best_accuracy = 93.0", "'sgd': chance is 0.1 and best_accuracy 93.0: expected 0 to 1, in this order"),
         ("most_held = 1.5", "'sgd': most_held is 1.5: expected 0 to 1"),
+        ('chance = 10.0\n[learning]\nmodel = "tabular"', "chance is 10.0: expected an accuracy, from 0 to 1"),
         ('file = "none.csv"\n[learning]\nmodel = "tabular"', "none.csv: cannot read the recording file"),
     ],
 )

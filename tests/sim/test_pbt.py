@@ -1,19 +1,25 @@
 """The simulator's PBT: its rules, one by one. tests/real/test_pbt_parity.py compares it with Ray's."""
 
+from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import pytest
 
+from hetsched.core.events import TrialAdded, TrialExploited
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import TrialId
 from sim.pbt import PopulationBasedTraining, quantile_size
-from tests.conftest import make_scenario
+from tests.conftest import Simulate, make_scenario
 
 
-def population(size: int, seed: int = 0, **pbt: float) -> tuple[State, PopulationBasedTraining]:
+def population(
+    size: int, seed: int = 0, space: Mapping[str, object] | None = None, **pbt: Any
+) -> tuple[State, PopulationBasedTraining]:
     settings = {"perturbation_interval": 10, **pbt}
-    experiment = make_scenario(population=size, pbt=settings).workload.experiments[0]
+    searched: dict[str, Any] = {} if space is None else {"search_space": dict(space)}
+    experiment = make_scenario(population=size, pbt=settings, **searched).workload.experiments[0]
     state = State()
     state.experiments[experiment.id] = experiment
     for index in range(size):
@@ -79,8 +85,46 @@ def test_a_trial_that_starts_again_is_ranked_when_it_has_done_an_interval_anew()
 
 
 def test_exploring_resamples_or_multiplies() -> None:
-    _, always = population(2, resample_probability=1.0)
+    _, always = population(2, resample_probability=1.0, bounds="ray")
     assert all(0.0001 <= v <= 1 for _ in range(50) for v in always.explore({"lr": 50.0, "momentum": 50.0}).values())
-    _, never = population(2, resample_probability=0.0)
+    _, never = population(2, resample_probability=0.0, bounds="ray")
     seen = {round(never.explore({"lr": 1.0, "momentum": 1.0})["lr"], 9) for _ in range(50)}
     assert seen == {0.8, 1.2}
+
+
+def test_a_factor_does_not_lead_out_of_the_range_unless_rays_rule_is_asked_for() -> None:
+    space = {"lr": {"low": 0.1, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.3, "high": 0.9}}
+
+    def explored(**pbt: Any) -> dict[str, set[float]]:
+        _, one = population(2, space=space, resample_probability=0.0, **pbt)
+        new = [one.explore({"lr": 1.0, "momentum": 0.3}) for _ in range(50)]
+        return {key: {round(values[key], 9) for values in new} for key in space}
+
+    assert explored() == {"lr": {0.8, 1.0}, "momentum": {0.3, 0.36}}
+    assert explored(bounds="ray") == {"lr": {0.8, 1.2}, "momentum": {0.24, 0.36}}
+
+
+@pytest.mark.parametrize("bounds", ["range", "ray"])
+def test_a_range_of_one_value_is_a_constant_and_takes_no_random_numbers(bounds: str) -> None:
+    lr = {"low": 0.001, "high": 1.0, "scale": "log"}
+    _, alone = population(2, seed=3, space={"lr": lr}, bounds=bounds)
+    _, beside = population(2, seed=3, space={"momentum": {"low": 0.9, "high": 0.9}, "lr": lr}, bounds=bounds)
+    for _ in range(50):
+        assert beside.explore({"momentum": 0.9, "lr": 0.5}) == {"momentum": 0.9, **alone.explore({"lr": 0.5})}
+
+
+CONSTANT = {"lr": {"low": 0.001, "high": 0.01, "scale": "log"}, "momentum": {"low": 0.9, "high": 0.9}}
+
+
+@pytest.mark.parametrize("bounds", ["range", "ray"])
+@pytest.mark.parametrize(("space", "momenta"), [(CONSTANT, {0.9}), ({"lr": CONSTANT["lr"]}, {None})])
+def test_a_run_searches_what_the_scenario_says_and_nothing_else(
+    bounds: str, space: dict[str, object], momenta: set[float | None], simulate_log: Simulate
+) -> None:
+    pbt = {"perturbation_interval": 10, "bounds": bounds}
+    events = simulate_log(make_scenario(population=8, stop_iterations=400, search_space=space, pbt=pbt))
+    tried = [event.hyperparameters for event in events if isinstance(event, TrialAdded | TrialExploited)]
+    assert len(tried) > 50
+    assert {values.get("momentum") for values in tried} == momenta
+    left = [values["lr"] for values in tried if not 0.001 <= values["lr"] <= 0.01]
+    assert bool(left) == (bounds == "ray")

@@ -1,14 +1,16 @@
-"""Results folders are never shared, nor written to twice."""
+"""Results folders: they are never shared nor written to twice; a run that could not begin leaves nothing behind."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies import run as study
 from hetsched.studies.folder import new_folder
 from tests.conftest import make_scenario
 
@@ -50,3 +52,25 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     )
     assert "cannot be made" in str(taken(lambda: new_folder(tmp_path / "results" / "x", make_scenario())))
     assert (tmp_path / "results").read_text() == "kept"
+
+
+@pytest.mark.parametrize("error", [InputError("there is no cluster"), KeyboardInterrupt()])
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("there", ["made", "not made"])
+def test_a_run_that_could_not_begin_leaves_the_folder_as_it_was(
+    there: str, seeds: int, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(backend: str, setup: Any, strategy: Any, seed: int, home: Path, listen: Any) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "events.jsonl").touch()
+        assert (tmp_path / "out" / "scenario.toml").exists()
+        raise error
+
+    monkeypatch.setattr(study, "carry_out", refuse)
+    folder = tmp_path / "out"
+    if there == "made":
+        folder.mkdir()
+    with pytest.raises(type(error)):
+        study.run(make_scenario(), "fusion+fifo", seeds, folder)
+    assert folder.exists() == (there == "made")
+    assert not folder.exists() or not list(folder.iterdir())

@@ -1,0 +1,49 @@
+"""Lost work: when so much of it is lost that a run cannot end."""
+
+from collections import Counter
+
+from hetsched.domain.workload import TrialId
+from hetsched.errors import HetschedError
+
+BROKEN_IN_A_ROW = 100
+"""A trial that finishes no segment in so many attempts will finish none."""
+
+FRUITLESS_LOSSES = 1000
+"""A trial that lost its work so often since it last got further than ever will not end."""
+
+
+class LostWork:
+    """Counts for each trial how often its work was lost: in a row, and since it last got further than ever.
+
+    Work is lost when a segment breaks, and when a checkpoint is gone from which the trial was to go on. Where
+    checkpoints can be lost, a trial may finish segments all the time and get nowhere.
+    """
+
+    def __init__(self) -> None:
+        self._furthest: Counter[TrialId] = Counter()
+        self._in_a_row: Counter[TrialId] = Counter()
+        self._fruitless: Counter[TrialId] = Counter()
+
+    def trained(self, trial: TrialId, iterations: int) -> None:
+        """The trial finished a segment, and has done so many iterations."""
+        self._in_a_row.pop(trial, None)
+        if iterations > self._furthest[trial]:
+            self._furthest[trial] = iterations
+            self._fruitless.pop(trial, None)
+
+    def lost(self, trial: TrialId, reason: str) -> None:
+        """The trial lost a segment, its checkpoint or both. Raises HetschedError if that is so often that the trial
+        cannot end."""
+        self._in_a_row[trial] += 1
+        self._fruitless[trial] += 1
+        if self._in_a_row[trial] >= BROKEN_IN_A_ROW:
+            raise HetschedError(
+                f"trial {trial} lost its segment {BROKEN_IN_A_ROW} times in a row, at last because {reason}: the run "
+                "cannot end. Let less fail, or make segments shorter"
+            )
+        if self._fruitless[trial] >= FRUITLESS_LOSSES:
+            raise HetschedError(
+                f"trial {trial} lost its work {FRUITLESS_LOSSES} times and never got beyond {self._furthest[trial]} "
+                f"iterations, at last because {reason}: the run cannot end. Let less fail, or keep checkpoints where "
+                "they outlive a node ([checkpoints] place)"
+            )
