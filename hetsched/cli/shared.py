@@ -38,7 +38,7 @@ def _with_policies(options: argparse.Namespace, setup: Setup) -> Setup:
     """With the policy files of the command line, which go before files of their names that the scenario has."""
     if setup.policy_files:
         for file in options.policy_file:
-            load_file(file)
+            load_file(file, replaces=True)
     return setup.with_policy_files(options.policy_file)
 
 

@@ -52,7 +52,7 @@ class Registry(Generic[P]):
             if not callable(factory):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
             before = self._factories.get(name, factory)
-            if before.__module__ != factory.__module__:
+            if before.__module__ != factory.__module__ and not (_replacing and before.__module__ in _FILES):
                 home = _FILES.get(before.__module__, before.__module__)
                 raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
             if isinstance(factory, type) and (lacking := self._lacking(factory)):
@@ -174,12 +174,16 @@ class Strategy(NamedTuple):
 _FILES: dict[str, Path] = {}
 """The files that were loaded, by the names of their modules."""
 
+_replacing = False
+"""Whether the file that is being loaded may take the names of policies that another file has."""
 
-def load_file(path: Path | str, what: str = "policy", origin: Path | None = None) -> None:
+
+def load_file(path: Path | str, what: str = "policy", origin: Path | None = None, *, replaces: bool = False) -> None:
     """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
 
-    Loaded again, it takes the place of what it was. `origin` is where the file comes from, if it is a copy. Raises
-    InputError if the file is missing or raises, as it does for the name of a policy that another file has.
+    Loaded again, it takes the place of what it was; with `replaces`, also the place of other files' policies of its
+    names. `origin` is where the file comes from, if it is a copy. Raises InputError if the file is missing or raises,
+    as it does for a name that is taken.
     """
     path = path_of(path, f"the file of a {what}")
     origin = (origin or path).resolve()
@@ -192,10 +196,14 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
         raise InputError(f"{path}: {'no such file' if not path.exists() else 'not a Python file'}: {expected}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    global _replacing
+    before, _replacing = _replacing, replaces
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
+    finally:
+        _replacing = before
 
 
 def forget_files() -> None:

@@ -129,10 +129,11 @@ class Scenario(Table):
         return self._folder / name
 
     def load_policies(self) -> None:
-        """Run the files of `policy_files`, which registers their policies. Raises InputError if one cannot be run."""
+        """Run the files of `policy_files`, which registers their policies, in the place of those of their names that
+        other files have: results folders have copies. Raises InputError if one cannot be run."""
         for name in self.policy_files:
             try:
-                load_file(self.path(name))
+                load_file(self.path(name), replaces=True)
             except InputError as error:
                 raise InputError(f"policy_files: {error}") from error
 

@@ -1,6 +1,7 @@
 """Strategies in simulation under the same seeds, and what can be said of their differences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ import msgspec
 
 from hetsched.analysis.paired import RankAgreement
 from hetsched.domain.registry import Strategy
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError, InputError, counted, path_of
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
@@ -17,7 +18,7 @@ from hetsched.studies import comparison
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.chosen import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.comparison import NARROW, Comparison, Runs
-from hetsched.studies.comparison_plan import ComparisonPlan, finished, load_plan, resume_command
+from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.frames import frame
@@ -114,8 +115,9 @@ def compare(
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder(folder, setup)
-        plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
-        return _carried_out(home, setup, plan, simulating, progress, {})
+        with _going_on(home):
+            plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
+            return _carried_out(home, setup, plan, simulating, progress, {})
 
 
 def resume_comparison(
@@ -130,14 +132,16 @@ def resume_comparison(
     Of a run that was finished before, `decision_s` is unknown and left out of the mean. Raises InputError if the folder
     is not that of a comparison, or its scenario has changed since; else as `compare` does.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     plan = load_plan(folder)
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
     done = finished(folder, setup, chosen)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-        return _carried_out(ResultsFolder.there(folder), setup, plan, simulating, progress, done)
+        home = ResultsFolder.there(folder)
+        with _going_on(home):
+            return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def _carried_out(
@@ -172,9 +176,25 @@ def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: 
         stop = Interrupted(_written(home, setup, plan, runs, complete=False) if seeds else None)
     except HetschedError:  # a run trained nothing: there is nothing to say
         stop = Interrupted(None)
+    return _with_note(stop, home, seeds)
+
+
+@contextmanager
+def _going_on(home: ResultsFolder) -> Iterator[None]:
+    """Ctrl-C says how to go on as soon as there is something to go on with, also before the first run."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as stop:
+        if not (home.path / PLAN_NAME).exists():
+            raise
+        raise _with_note(Interrupted(None), home, 0) from stop
+
+
+def _with_note(stop: Interrupted, home: ResultsFolder, seeds: int) -> Interrupted:
     if not home.temporary:
-        complete = f"{seeds} seed{'s' * (seeds != 1)} complete in {home.path}"
-        stop.add_note(f"{complete}; go on with: {resume_command(home.path)}")
+        stop.add_note(f"{counted(seeds, 'seed')} complete in {home.path}; go on with: {resume_command(home.path)}")
     return stop
 
 

@@ -160,7 +160,7 @@ def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
     """Each file as it was changed last, and no others: joblib keeps its processes for the next comparison."""
     forget_files()
     for path, _ in policy_files:
-        load_file(path)
+        load_file(path, replaces=True)
 
 
 @lru_cache(maxsize=1)
@@ -171,4 +171,4 @@ def _load_sources(sources: tuple[tuple[Path, bytes], ...]) -> None:
             path = Path(folder) / str(number) / origin.name
             path.parent.mkdir()
             path.write_bytes(source)
-            load_file(path, origin=origin)
+            load_file(path, origin=origin, replaces=True)

@@ -57,7 +57,7 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
         raise InputError(f"{run}: has no {LOG_NAME}; name the folder of one run, such as results/X/seed-0")
     setup = load_setup(scenario_of(run))
     for file in chosen_files(policy_files):
-        load_file(file)
+        load_file(file, replaces=True)
     events = list(read_log(log))
     try:
         found = backend("sim").replay(setup, events)

@@ -9,6 +9,7 @@ import hetsched
 from hetsched import allocation, scheduling
 from hetsched.cli.main import main
 from hetsched.core.log import LOG_NAME
+from hetsched.domain.registry import forget_files
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
@@ -45,8 +46,7 @@ def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def forget() -> None:
     """What a new process does not know."""
-    scheduling.policies._factories.pop("of-the-lab", None)
-    scheduling.policies._factories.pop("given", None)
+    forget_files()
 
 
 def check_sums(folder: Path) -> int:
@@ -85,10 +85,14 @@ def test_the_file_of_the_command_line_goes_first(scenario: Path) -> None:
     Path("mine.py").write_text(POLICY.format(name="of-the-lab", sign=""))  # the first, not the last
     words = ["simulate", str(scenario), "--strategy", "fusion+of-the-lab"]
     assert main([*words, "--out", "last"]) == 0
+    forget()
     assert main([*words, "--out", "first", "--policy-file", "mine.py"]) == 0
     assert Path("first", LOG_NAME).read_bytes() != Path("last", LOG_NAME).read_bytes()
+    forget()
     assert main(["replay", "last"]) == 0
+    forget()
     assert main(["replay", "last", "--policy-file", "mine.py"]) == 1  # it decides otherwise
+    forget()
     assert main(["replay", "first"]) == 0
 
 
