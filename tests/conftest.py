@@ -1,6 +1,7 @@
 """Small scenarios that every test can make, and a way to simulate them."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_scenario, profile_row
 from sim.engine import simulate
+
+# A shell ignores Ctrl-C for what it runs in the background, as `make test` does, and what that starts inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=300)
