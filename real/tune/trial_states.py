@@ -103,6 +103,15 @@ class TrialStates:
         self.discard()
         self._pbt.forget_score(trial)
 
+    def fall_back_all(self, file: Path, reason: str) -> None:
+        """The file is of no use: every trial that waits to go on from there goes on from the one before.
+
+        If one trial alone fell back, PBT would send that trial to the file again, as the source would keep its score.
+        """
+        for trial in [trial.id for trial in self._dispatcher.state.ready]:
+            if self.checkpoints.latest(trial) == file:
+                self.fall_back(trial, reason)
+
     def fall_back_from_memory(self) -> None:
         """States that were in memory only are gone with the process that went on with the run before."""
         unfinished = {trial.id for trial in self._dispatcher.state.ready}

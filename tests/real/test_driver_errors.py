@@ -13,7 +13,7 @@ pytest.importorskip("ray")
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import Place, TrialId
 from hetsched.scenario.tables import CheckpointsTable
 from real.cluster.nodes import Nodes
 from real.tune import tune_actors
@@ -25,8 +25,6 @@ from real.tune.trial_states import SETTLE_S
 from tests.conftest import make_scenario
 from tests.real.fake_tune import FakeTune, FullableLog, Node, World
 from tests.real.test_driver import SimulatedPBT
-
-NODES = [{"name": f"n{number}", "cores": 1} for number in range(5)]
 
 
 class Faulty(FakeTune):
@@ -71,28 +69,30 @@ class Faulty(FakeTune):
 
 
 @contextmanager
-def driver(folder: Path, **faults: Exception) -> Iterator[tuple[Driver, Faulty]]:
-    """A driver that has begun, and its fake."""
+def driver(
+    folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", **faults: Exception
+) -> Iterator[tuple[Driver, Faulty]]:
+    """A driver that has begun, and its fake. Each of so many workers is alone on its node."""
     setup = make_scenario(
-        NODES,
+        [{"name": f"n{number}", "cores": 1} for number in range(workers)],
         population=5,
         stop_iterations=30,
         search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
         pbt={"perturbation_interval": 3},
-    ).replace(checkpoints=CheckpointsTable(place="both"))
-    strategy = Strategy("fusion", "fifo")
+    ).replace(checkpoints=CheckpointsTable(place=place))
+    strategy = Strategy("fusion", policy)
     [experiment] = setup.workload.experiments
     world = World(random.Random(0), {}, faults=False)
     for node in setup.cluster:
         world.nodes[node.id] = Node(node.id, world.ray_node(node.id))
-    workers = setup.workers(strategy)
-    fake = Faulty(world, workers, "both", experiment.trial_ids(), faults=faults)
+    joining = setup.workers(strategy)
+    fake = Faulty(world, joining, place, experiment.trial_ids(), faults=faults)
     there = {node.id: node.ray_node for node in world.nodes.values()}
     with FullableLog(folder / LOG_NAME, world) as log:
-        course = begin_or_go_on(setup, strategy, 0, experiment, [], workers, there, log)
+        course = begin_or_go_on(setup, strategy, 0, experiment, [], joining, there, log)
         course = course._replace(clock=Clock(0.0, world.time, fake.sleep))
         nodes = Nodes(setup.cluster, there, fake, world.time)
-        made = driver_of(course, "both", 0, workers, nodes, fake, SimulatedPBT(experiment, 0), [])
+        made = driver_of(course, place, 0, joining, nodes, fake, SimulatedPBT(experiment, 0), [])
         yield made, fake
 
 
