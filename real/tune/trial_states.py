@@ -1,6 +1,7 @@
 """Where the states of trials are: held in memory, written behind, fallen back from, and saved when the run ends."""
 
 import logging
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,14 @@ class TrialStates:
         busy = {segment.worker for segment in self._dispatcher.state.running.values()}
         idle = [worker for worker in self._with_actor if worker not in busy]
         able = self._await([(worker, self._actors.flush(worker)) for worker in idle])
-        self._await(self._write_what_is_missing(able or list(self._with_actor)))
+        self._write_what_is_missing(able or list(self._with_actor), self._actors.write)
+        self._write_what_is_missing(list(self._dispatcher.state.workers), self._actors.write_without_actor)
         for _ in range(round(SETTLE_S / LOOK_S)):
             if not self._log.holds():  # files of workers that train meanwhile
                 break
             self._clock.sleep(LOOK_S)
+        for path in dict.fromkeys(self._wanted().values()):
+            logger.warning("checkpoint %s was in memory only, and nobody could write it", path)
 
     def _await(self, written: list[tuple[WorkerId, Any]]) -> list[WorkerId]:
         """Wait for workers that write, all together. Returns those that could."""
@@ -150,19 +154,21 @@ class TrialStates:
                 logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
         return able
 
-    def _write_what_is_missing(self, workers: list[WorkerId]) -> list[tuple[WorkerId, Any]]:
-        """Have these workers write what is in memory only: at the end of the run the weights that score best, else
-        every trial's. Returns who will answer."""
+    def _write_what_is_missing(self, workers: list[WorkerId], write: Callable[[WorkerId, Copy, Path], Any]) -> None:
+        """Have these workers write what is in memory only. States outlive their actors, so an actor is not needed."""
+        answers = []
+        for path, worker in zip(dict.fromkeys(self._wanted().values()), cycle(workers), strict=False):
+            if (copy := self.checkpoints.copy(path)) is not None:
+                answers.append((worker, write(worker, copy, path)))
+        self._await(answers)
+
+    def _wanted(self) -> dict[TrialId, Path]:
+        """What is in memory only and should not be, by trial: at the end of the run the weights that score best, else
+        every trial's."""
         state, expected = self._dispatcher.state, set(self._writing.values())
         wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
-        if state.finished:
-            best = best_trial(state).id
-            wanted = {trial: path for trial, path in wanted.items() if trial == best}
-        answers = []
-        for path, worker in zip(dict.fromkeys(wanted.values()), cycle(workers), strict=False):
-            if (copy := self.checkpoints.copy(path)) is not None:
-                answers.append((worker, self._actors.write(worker, copy, path)))
-        return answers
+        best = best_trial(state).id
+        return {trial: path for trial, path in wanted.items() if trial == best or not state.finished}
 
 
 def best_trial(state: State) -> Trial:

@@ -72,7 +72,7 @@ class Faulty(FakeTune):
 def driver(
     folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", **faults: Exception
 ) -> Iterator[tuple[Driver, Faulty]]:
-    """A driver that has begun, and its fake. Each of so many workers is alone on its node."""
+    """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone on its node."""
     setup = make_scenario(
         [{"name": f"n{number}", "cores": 1} for number in range(workers)],
         population=5,
@@ -93,7 +93,8 @@ def driver(
         course = course._replace(clock=Clock(0.0, world.time, fake.sleep))
         nodes = Nodes(setup.cluster, there, fake, world.time)
         made = driver_of(course, place, 0, joining, nodes, fake, SimulatedPBT(experiment, 0), [])
-        yield made, fake
+        with course.stopping.on_interrupt():
+            yield made, fake
 
 
 def break_near_the_end(under_test: Driver, fake: Faulty, error: Exception) -> None:
@@ -138,11 +139,12 @@ def test_a_run_that_cannot_be_ended_raises_its_first_error_now_and_later(tmp_pat
 
 
 def test_the_driver_waits_for_all_actors_together(tmp_path: Path) -> None:
-    """And not for one after the other, half a minute each."""
+    """And not for one after the other, half a minute each: for what is being written, for what actors write then, and
+    for what other processes write in the end."""
     with driver(tmp_path) as (under_test, fake):
         break_near_the_end(under_test, fake, KeyError("plan"))
     assert fake.ended
-    assert [timeout for _, timeout in fake.waits] == [SETTLE_S] * 2  # for what is being written, then for the rest
+    assert [timeout for _, timeout in fake.waits] == [SETTLE_S] * 3
     assert fake.waits[0][0] >= 2
 
 
