@@ -38,6 +38,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
 from hetsched.studies.resume import check_resumable, take_log, workers_of
 from hetsched.testing import check_log
+from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on, carry_out
@@ -116,7 +117,7 @@ class RunUnderTest:
         self.world = World(self.rng, {})
         for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
-        self.drivers = self.kills = self.stops = self.steps = 0
+        self.drivers = self.kills = self.stops = self.whole_stops = self.steps = 0
         self.kinds = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
 
     def to_its_end(self) -> None:
@@ -133,6 +134,7 @@ class RunUnderTest:
 
     def _one_driver(self) -> None:
         self.world.store.clear()  # it belongs to the driver
+        self.gone, self.losses_before = self._not_on_disk(), self.world.stores_lost
         path = self.folder / LOG_NAME
         try:
             past = take_log(path)
@@ -156,14 +158,27 @@ class RunUnderTest:
                 raise
 
     def _stopped_in_order(self, stop: KeyboardInterrupt) -> bool:
-        """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own. A second
-        one stops it where it is, and the log says nothing."""
+        """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own, and all
+        states are on the disk that were to be had. A second one stops it where it is, and the log says nothing."""
         state = state_of(read_log(self.folder / LOG_NAME))
         reason = "terminated" if isinstance(stop, Terminated) else "interrupted"
         if state.ended != reason:
             return False
         assert not state.running, "segments run on after a stop in order"
+        if state.workers and not self.world.disk_full and self.world.stores_lost == self.losses_before:
+            assert self._not_on_disk() <= self.gone, "a stop in order left states in memory only"
+            self.whole_stops += 1
         return True
+
+    def _not_on_disk(self) -> set[Path]:
+        """The files of trials' latest states that are not there."""
+        path = self.folder / LOG_NAME
+        checkpoints = Checkpoints(
+            self.folder.resolve() / "checkpoints", 1 if self.place == "object-store" else GENERATIONS
+        )
+        for event in read_log(path) if path.exists() else []:
+            checkpoints.follow(event)
+        return set(checkpoints.missing().values())
 
     def _may_end_with(self, error: str) -> bool:
         """Whether it is right that the driver gave up."""
@@ -359,7 +374,7 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     runs = put_through(range(300), tmp_path, heard)
     assert {run.place for run in runs} == set(PLACES)
     assert sum(run.kills for run in runs) > 100
-    assert sum(run.stops for run in runs) > 50
+    assert sum(run.whole_stops for run in runs if run.place == "object-store") > 15
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
 
