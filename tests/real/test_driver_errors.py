@@ -70,7 +70,7 @@ class Faulty(FakeTune):
 
 @contextmanager
 def driver(
-    folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", **faults: Exception
+    folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", /, **faults: Exception
 ) -> Iterator[tuple[Driver, Faulty]]:
     """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone on its node."""
     setup = make_scenario(

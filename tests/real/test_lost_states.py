@@ -30,7 +30,7 @@ def test_a_damaged_file_is_lost_for_every_trial_that_waits_to_go_on_from_it(tmp_
                 damaged.add(file.name)
                 file.write_bytes(b"")
 
-    with driver(tmp_path, "storage", workers=1, policy="least-progress") as (under_test, fake):
+    with driver(tmp_path, "storage", 1, "least-progress") as (under_test, fake):
         fake.run(under_test, damage_all_files)
         assert under_test.error is None
         assert fake.completed == 5
@@ -54,7 +54,7 @@ def test_a_run_that_stops_in_order_writes_states_whose_actors_are_gone(tmp_path:
             fake.kill_worker(WorkerId("n0/cpu0"))
             signal.raise_signal(signal.SIGTERM)
 
-    with driver(tmp_path, "object-store", workers=1, policy="least-progress") as (under_test, fake):
+    with driver(tmp_path, "object-store", 1, "least-progress") as (under_test, fake):
         fake.run(under_test, kill_the_actor_and_stop)
         assert under_test.error is None
     ended = Counter(event.trial for event in read_log(tmp_path / LOG_NAME) if isinstance(event, SegmentEnded))
