@@ -133,11 +133,12 @@ class TrialStates:
         idle = [worker for worker in self._with_actor if worker not in busy]
         able = self._await([(worker, self._actors.flush(worker)) for worker in idle])
         self._write_what_is_missing(able or list(self._with_actor), self._actors.write)
-        self._write_what_is_missing(list(self._dispatcher.state.workers), self._actors.write_without_actor)
         for _ in range(round(SETTLE_S / LOOK_S)):
             if not self._log.holds():  # files of workers that train meanwhile
                 break
             self._clock.sleep(LOOK_S)
+        self._writing.clear()  # what is not there by now is not to be expected
+        self._write_what_is_missing(list(self._dispatcher.state.workers), self._actors.write_without_actor)
         for path in dict.fromkeys(self._wanted().values()):
             logger.warning("checkpoint %s was in memory only, and nobody could write it", path)
 

@@ -117,7 +117,7 @@ class RunUnderTest:
         self.world = World(self.rng, {})
         for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
-        self.drivers = self.kills = self.stops = self.whole_stops = self.steps = 0
+        self.drivers = self.kills = self.stops = self.whole_ends = self.steps = 0
         self.kinds = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
 
     def to_its_end(self) -> None:
@@ -134,7 +134,8 @@ class RunUnderTest:
 
     def _one_driver(self) -> None:
         self.world.store.clear()  # it belongs to the driver
-        self.gone, self.losses_before = self._not_on_disk(), self.world.stores_lost
+        self.gone, self.losses_before, self.signals = self._not_on_disk(), self.world.stores_lost, 0
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         path = self.folder / LOG_NAME
         try:
             past = take_log(path)
@@ -148,14 +149,19 @@ class RunUnderTest:
         except KeyboardInterrupt as stop:
             if not isinstance(stop, KilledError) and self._stopped_in_order(stop):
                 self.stops += 1
-                return
-            self.kills += 1
-            if self.rng.random() < 0.3:
-                with path.open("ab") as file:
-                    file.write(b'{"event":"segment-')
+            else:
+                self.kills += 1
+                self._may_cut_the_last_line(path)
         except (HetschedError, OSError) as error:
             if not self._may_end_with(str(error)):
                 raise
+            self._check_what_is_on_disk(state_of(read_log(path)))
+        assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def _may_cut_the_last_line(self, path: Path) -> None:
+        if self.rng.random() < 0.3:
+            with path.open("ab") as file:
+                file.write(b'{"event":"segment-')
 
     def _stopped_in_order(self, stop: KeyboardInterrupt) -> bool:
         """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own, and all
@@ -165,10 +171,15 @@ class RunUnderTest:
         if state.ended != reason:
             return False
         assert not state.running, "segments run on after a stop in order"
-        if state.workers and not self.world.disk_full and self.world.stores_lost == self.losses_before:
-            assert self._not_on_disk() <= self.gone, "a stop in order left states in memory only"
-            self.whole_stops += 1
+        assert self.signals == 1, "a second signal did not stop it at once"
+        self._check_what_is_on_disk(state)
         return True
+
+    def _check_what_is_on_disk(self, state: State) -> None:
+        """A driver that ended by itself left nothing in memory that it could have written."""
+        if state.workers and not self.world.disk_full and self.world.stores_lost == self.losses_before:
+            assert self._not_on_disk() <= self.gone, "states were left in memory only"
+            self.whole_ends += 1
 
     def _not_on_disk(self) -> set[Path]:
         """The files of trials' latest states that are not there."""
@@ -263,6 +274,7 @@ class RunUnderTest:
             self.world.disk_full = True
             self.world.filled += 1
         elif kind == "signal":
+            self.signals += 1
             signal.raise_signal(self.rng.choice([signal.SIGINT, signal.SIGTERM]))
         else:
             raise KilledError
@@ -374,7 +386,8 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     runs = put_through(range(300), tmp_path, heard)
     assert {run.place for run in runs} == set(PLACES)
     assert sum(run.kills for run in runs) > 100
-    assert sum(run.whole_stops for run in runs if run.place == "object-store") > 15
+    assert sum(run.stops for run in runs) > 50
+    assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
 

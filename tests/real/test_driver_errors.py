@@ -119,6 +119,7 @@ def test_what_goes_wrong_with_checkpoints_does_not_hide_the_first_error(
         break_near_the_end(under_test, fake, first)
         assert fake.ended
         assert under_test.error is first
+        assert under_test.guarded(lambda: "done", "not done") == "not done"
     assert "checkpoints could not be completed: RuntimeError: no actor" in caplog.text
 
 
