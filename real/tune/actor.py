@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 import ray
+from msgspec.structs import replace
 from ray import tune
 from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
-from hetsched.domain.cluster import Worker
+from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
@@ -189,6 +190,11 @@ class SegmentTrainable(tune.Trainable):
             logger.warning("the snapshot of %s cannot be had from the object store: %s", file, error)
             return None
         return snapshot
+
+
+def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
+    """Write a snapshot to storage as the worker's actor would, in this process, which needs no GPU for that."""
+    make(plan.settings, replace(plan.worker, device=CPU), 1).write(snapshot, path)
 
 
 def pin(first: int, count: int) -> set[int]:

@@ -1,6 +1,7 @@
 """What a failed segment means: for its trial, for the node on which it ran, and for the run."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from hetsched.core.lost_work import LostWork
 from hetsched.core.trial import Segment, Trial
@@ -51,8 +52,9 @@ class Failures:
             return
         if isinstance(failure.cause, InputError):
             raise failure.cause
-        if (lost := self._lost_checkpoint(trial, failure)) is not None:
-            self._states.fall_back(trial, lost)
+        if (damaged := self._damaged_checkpoint(trial, failure)) is not None:
+            file, wrong = damaged
+            self._states.fall_back_all(file, f"checkpoint {file}: {wrong}")
             self._counts.lost_checkpoint(trial)
         elif self._lost_with_node(segment.worker, failure):
             self._lost_work.lost(trial, failure.reason)
@@ -64,12 +66,12 @@ class Failures:
         if self._counts.strikes(node) >= STRIKES:
             self._set_aside(node, f"{STRIKES} segments in a row failed there, the last of {trial}: {failure.reason}")
 
-    def _lost_checkpoint(self, trial: TrialId, failure: Failure) -> str | None:
-        """What is wrong with the file that the trial goes on from; None if nothing is."""
+    def _damaged_checkpoint(self, trial: TrialId, failure: Failure) -> tuple[Path, str] | None:
+        """The file that the trial goes on from, and what is wrong with it; None if nothing is."""
         file = self._states.checkpoints.latest(trial)
         if failure.what is not What.CHECKPOINT or file is None or (wrong := damage(file)) is None:
             return None
-        return f"checkpoint {file}: {wrong}"
+        return file, wrong
 
     def _lost_with_node(self, worker: WorkerId, failure: Failure) -> bool:
         """Whether the worker's actor is lost with its node, rather than for a reason of its own.

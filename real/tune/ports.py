@@ -49,6 +49,9 @@ class Actors(Protocol):
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
         """Have the worker's actor write a state to a file. Return what `outcomes` takes."""
 
+    def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
+        """The same in a process of its own on the worker's node, whether the worker has an actor or not."""
+
     def flush(self, worker: WorkerId) -> Any:
         """Have the worker's actor complete the file that it writes. Return what `outcomes` takes."""
 

@@ -1,6 +1,7 @@
 """Where the states of trials are: held in memory, written behind, fallen back from, and saved when the run ends."""
 
 import logging
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,15 @@ class TrialStates:
         self.discard()
         self._pbt.forget_score(trial)
 
+    def fall_back_all(self, file: Path, reason: str) -> None:
+        """The file is of no use: every trial that waits to go on from there goes on from the one before.
+
+        If one trial alone fell back, PBT would send that trial to the file again, as the source would keep its score.
+        """
+        for trial in [trial.id for trial in self._dispatcher.state.ready]:
+            if self.checkpoints.latest(trial) == file:
+                self.fall_back(trial, reason)
+
     def fall_back_from_memory(self) -> None:
         """States that were in memory only are gone with the process that went on with the run before."""
         unfinished = {trial.id for trial in self._dispatcher.state.ready}
@@ -122,11 +132,15 @@ class TrialStates:
         busy = {segment.worker for segment in self._dispatcher.state.running.values()}
         idle = [worker for worker in self._with_actor if worker not in busy]
         able = self._await([(worker, self._actors.flush(worker)) for worker in idle])
-        self._await(self._write_what_is_missing(able or list(self._with_actor)))
+        self._write_what_is_missing(able or list(self._with_actor), self._actors.write)
         for _ in range(round(SETTLE_S / LOOK_S)):
             if not self._log.holds():  # files of workers that train meanwhile
                 break
             self._clock.sleep(LOOK_S)
+        self._writing.clear()  # what is not there by now is not to be expected
+        self._write_what_is_missing(list(self._dispatcher.state.workers), self._actors.write_without_actor)
+        for path in dict.fromkeys(self._wanted().values()):
+            logger.warning("checkpoint %s was in memory only, and nobody could write it", path)
 
     def _await(self, written: list[tuple[WorkerId, Any]]) -> list[WorkerId]:
         """Wait for workers that write, all together. Returns those that could."""
@@ -141,19 +155,21 @@ class TrialStates:
                 logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
         return able
 
-    def _write_what_is_missing(self, workers: list[WorkerId]) -> list[tuple[WorkerId, Any]]:
-        """Have these workers write what is in memory only: at the end of the run the weights that score best, else
-        every trial's. Returns who will answer."""
+    def _write_what_is_missing(self, workers: list[WorkerId], write: Callable[[WorkerId, Copy, Path], Any]) -> None:
+        """Have these workers write what is in memory only. States outlive their actors, so an actor is not needed."""
+        answers = []
+        for path, worker in zip(dict.fromkeys(self._wanted().values()), cycle(workers), strict=False):
+            if (copy := self.checkpoints.copy(path)) is not None:
+                answers.append((worker, write(worker, copy, path)))
+        self._await(answers)
+
+    def _wanted(self) -> dict[TrialId, Path]:
+        """What is in memory only and should not be, by trial: at the end of the run the weights that score best, else
+        every trial's."""
         state, expected = self._dispatcher.state, set(self._writing.values())
         wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
-        if state.finished:
-            best = best_trial(state).id
-            wanted = {trial: path for trial, path in wanted.items() if trial == best}
-        answers = []
-        for path, worker in zip(dict.fromkeys(wanted.values()), cycle(workers), strict=False):
-            if (copy := self.checkpoints.copy(path)) is not None:
-                answers.append((worker, self._actors.write(worker, copy, path)))
-        return answers
+        best = best_trial(state).id
+        return {trial: path for trial, path in wanted.items() if trial == best or not state.finished}
 
 
 def best_trial(state: State) -> Trial:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ray import tune
 from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId
@@ -16,7 +17,7 @@ from real.checkpoints.snapshot import Copy
 from real.cluster.host_cores import HostCores
 from real.cluster.matching import RayNodeId
 from real.ray_internals import TuneInternals
-from real.tune.actor import Plan
+from real.tune.actor import Plan, write_apart
 from real.tune.messages import Assignment
 
 
@@ -29,6 +30,7 @@ class WorkerPlacement(tune.PlacementGroupFactory):
 
     def __init__(self, plan: Plan, ray_node: RayNodeId) -> None:
         worker = plan.worker
+        self.ray_node = ray_node
         self._key = worker.id, ray_node
         super().__init__(
             [{"CPU": worker.cores, "GPU": worker.gpu_share}],
@@ -118,6 +120,12 @@ class TuneActors:
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
         return self._handles[worker].write.remote(copy, path)
+
+    def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
+        there_only = NodeAffinitySchedulingStrategy(self._placements[worker].ray_node, soft=False)
+        task: Any = ray.remote(write_apart)
+        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there_only}
+        return task.options(**options).remote(self._plans[worker], copy.reference, path)
 
     def flush(self, worker: WorkerId) -> Any:
         return self._handles[worker].flush.remote()

@@ -252,6 +252,22 @@ def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
     assert file.name.startswith(f"{best}-{STOP}.")  # a trial that fell back numbers its files anew
 
 
+def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(tmp_path: Path) -> None:
+    """The object store of a node outlives the actors there."""
+
+    def kill_all(seen: Seen) -> None:
+        for worker in (A, B):
+            kill_actor(worker)(seen)
+        see_no_more(seen)
+
+    killed = Once(lambda seen: len(seen.saved) >= 4 and {A, B} <= seen.pids.keys(), kill_all)
+    events = carry_out(without_pbt(population=2, place="object-store"), tmp_path, killed).events
+    assert killed.done and of(events, SegmentLost)
+    best = max(state_of(events).trials.values(), key=lambda trial: trial.score or 0.0)
+    [file] = (tmp_path / "checkpoints").iterdir()
+    assert file.name.startswith(f"{best.id}-{best.iterations}.")
+
+
 def test_weights_that_are_no_numbers_score_lowest_and_are_replaced(tmp_path: Path) -> None:
     """The first population has learning rates with which weights overflow in a segment, and others.
 

@@ -8,7 +8,7 @@ import heapq
 import io
 import random
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from errno import ENOSPC
 from functools import partial
@@ -100,6 +100,18 @@ class Actor:
     assigned: Assignment | None = None
     writing: Path | None = None
     snapshot: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call leads to that `needs` these Ray nodes."""
+
+    needs: set[RayNodeId]
+    act: Callable[[], Exception | None]
+
+    def given(self, there: Set[RayNodeId]) -> Exception | None:
+        """What the call failed of, None if it did not, when these Ray nodes answer."""
+        return self.act() if self.needs <= there else ConnectionError("a node does not answer")
 
 
 @dataclass(order=True)
@@ -232,9 +244,17 @@ class FakeTune:
         return self._actors[self._on[trial]].snapshot
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
+        if worker not in self._actors:
+            return ConnectionError(f"{path}: the actor is gone")
+        return Answer({copy.ray_node}, partial(self._write, copy, path))
+
+    def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
+        return Answer({copy.ray_node, self._places[worker]}, partial(self._write, copy, path))
+
+    def _write(self, copy: Copy, path: Path) -> Exception | None:
         content = self._world.store.get(copy.reference)
-        if content is None or worker not in self._actors:
-            return ConnectionError(f"{path}: its copy, or the actor, is gone")
+        if content is None:
+            return ConnectionError(f"{path}: its copy is gone")
         return self._try(lambda: self._save(path, content[1]))
 
     def flush(self, worker: WorkerId) -> Any:
@@ -250,7 +270,13 @@ class FakeTune:
         return None
 
     def outcomes(self, answers: Sequence[Any], timeout_s: float) -> list[Exception | None]:
-        return list(answers)
+        """Nodes that hang may answer in time. Everything else is answered at once."""
+        known = {node.ray_node: node for node in self._world.nodes.values() if node.alive}
+        needed = {ray_node for answer in answers if isinstance(answer, Answer) for ray_node in answer.needs}
+        due = max((known[ray_node].hung_until for ray_node in needed & known.keys()), default=0.0)
+        self._world.now = max(self._world.now, min(due, self._world.now + timeout_s))
+        there = {ray_node for ray_node, node in known.items() if node.hung_until <= self._world.now}
+        return [answer.given(there) if isinstance(answer, Answer) else answer for answer in answers]
 
     def end(self) -> None:
         self.ended = True

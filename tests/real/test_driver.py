@@ -44,6 +44,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
 from hetsched.studies.resume import check_resumable, take_log, workers_of
 from hetsched.testing import check_log
+from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on, carry_out
@@ -123,7 +124,7 @@ class RunUnderTest:
         self.world = World(self.rng, {})
         for node in self.scenario.cluster:
             self.world.nodes[node.id] = Node(node.id, self.world.ray_node(node.id))
-        self.drivers = self.kills = self.stops = self.steps = 0
+        self.drivers = self.kills = self.stops = self.whole_ends = self.steps = 0
         self.kinds = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
 
     def to_its_end(self) -> None:
@@ -140,6 +141,8 @@ class RunUnderTest:
 
     def _one_driver(self) -> None:
         self.world.store.clear()  # it belongs to the driver
+        self.gone, self.losses_before, self.signals = self._not_on_disk(), self.world.stores_lost, 0
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         path = self.folder / LOG_NAME
         try:
             past = take_log(path)
@@ -153,24 +156,47 @@ class RunUnderTest:
         except KeyboardInterrupt as stop:
             if not isinstance(stop, KilledError) and self._stopped_in_order(stop):
                 self.stops += 1
-                return
-            self.kills += 1
-            if self.rng.random() < 0.3:
-                with path.open("ab") as file:
-                    file.write(b'{"event":"segment-')
+            else:
+                self.kills += 1
+                self._may_cut_the_last_line(path)
         except (HetschedError, OSError) as error:
             if not self._may_end_with(str(error)):
                 raise
+            self._check_what_is_on_disk(state_of(read_log(path)))
+        assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def _may_cut_the_last_line(self, path: Path) -> None:
+        if self.rng.random() < 0.3:
+            with path.open("ab") as file:
+                file.write(b'{"event":"segment-')
 
     def _stopped_in_order(self, stop: KeyboardInterrupt) -> bool:
-        """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own. A second
-        one stops it where it is, and the log says nothing."""
+        """Whether the first signal stopped the driver: what ran was finished, or lost for a reason of its own, and all
+        states are on the disk that were to be had. A second one stops it where it is, and the log says nothing."""
         state = state_of(read_log(self.folder / LOG_NAME))
         reason = "terminated" if isinstance(stop, Terminated) else "interrupted"
         if state.ended != reason:
             return False
         assert not state.running, "segments run on after a stop in order"
+        assert self.signals == 1, "a second signal did not stop it at once"
+        self._check_what_is_on_disk(state)
         return True
+
+    def _check_what_is_on_disk(self, state: State) -> None:
+        """A driver that ended by itself left nothing in memory that it could have written."""
+        if state.workers and not self.world.disk_full and self.world.stores_lost == self.losses_before:
+            assert self._not_on_disk() <= self.gone, "states were left in memory only"
+            self.whole_ends += 1
+
+    def _not_on_disk(self) -> set[Path]:
+        """The files of trials' latest states that are not there."""
+        path = self.folder / LOG_NAME
+        checkpoints = Checkpoints(
+            self.folder.resolve() / "checkpoints", 1 if self.place == "object-store" else GENERATIONS
+        )
+        for event in read_log(path) if path.exists() else []:
+            checkpoints.follow(event)
+        return set(checkpoints.missing().values())
 
     def _may_end_with(self, error: str) -> bool:
         """Whether it is right that the driver gave up."""
@@ -255,6 +281,7 @@ class RunUnderTest:
             self.world.disk_full = True
             self.world.filled += 1
         elif kind == "signal":
+            self.signals += 1
             signal.raise_signal(self.rng.choice([signal.SIGINT, signal.SIGTERM]))
         else:
             raise KilledError
@@ -375,6 +402,7 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     assert {run.place for run in runs} == set(PLACES)
     assert sum(run.kills for run in runs) > 100
     assert sum(run.stops for run in runs) > 50
+    assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
 

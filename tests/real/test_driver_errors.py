@@ -15,7 +15,7 @@ import ray
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import Place, TrialId
 from hetsched.scenario.tables import CheckpointsTable
 from real.cluster.nodes import Nodes
 from real.tune import tune_actors
@@ -27,8 +27,6 @@ from real.tune.trial_states import SETTLE_S
 from tests.conftest import make_scenario
 from tests.real.fake_tune import FakeTune, FullableLog, Node, World
 from tests.real.test_driver import SimulatedPBT
-
-NODES = [{"name": f"n{number}", "cores": 1} for number in range(5)]
 
 
 class Faulty(FakeTune):
@@ -73,29 +71,32 @@ class Faulty(FakeTune):
 
 
 @contextmanager
-def driver(folder: Path, **faults: Exception) -> Iterator[tuple[Driver, Faulty]]:
-    """A driver that has begun, and its fake."""
+def driver(
+    folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", /, **faults: Exception
+) -> Iterator[tuple[Driver, Faulty]]:
+    """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone on its node."""
     setup = make_scenario(
-        NODES,
+        [{"name": f"n{number}", "cores": 1} for number in range(workers)],
         population=5,
         stop_iterations=30,
         search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
         pbt={"perturbation_interval": 3},
-    ).replace(checkpoints=CheckpointsTable(place="both"))
-    strategy = Strategy("fusion", "fifo")
+    ).replace(checkpoints=CheckpointsTable(place=place))
+    strategy = Strategy("fusion", policy)
     [experiment] = setup.workload.experiments
     world = World(random.Random(0), {}, faults=False)
     for node in setup.cluster:
         world.nodes[node.id] = Node(node.id, world.ray_node(node.id))
-    workers = setup.workers(strategy)
-    fake = Faulty(world, workers, "both", experiment.trial_ids(), faults=faults)
+    joining = setup.workers(strategy)
+    fake = Faulty(world, joining, place, experiment.trial_ids(), faults=faults)
     there = {node.id: node.ray_node for node in world.nodes.values()}
     with FullableLog(folder / LOG_NAME, world) as log:
-        course = begin_or_go_on(setup, strategy, 0, experiment, [], workers, there, log)
+        course = begin_or_go_on(setup, strategy, 0, experiment, [], joining, there, log)
         course = course._replace(clock=Clock(0.0, world.time, fake.sleep))
         nodes = Nodes(setup.cluster, there, fake, world.time)
-        made = driver_of(course, "both", 0, workers, nodes, fake, SimulatedPBT(experiment, 0), [])
-        yield made, fake
+        made = driver_of(course, place, 0, joining, nodes, fake, SimulatedPBT(experiment, 0), [])
+        with course.stopping.on_interrupt():
+            yield made, fake
 
 
 def break_near_the_end(under_test: Driver, fake: Faulty, error: Exception) -> None:
@@ -120,6 +121,7 @@ def test_what_goes_wrong_with_checkpoints_does_not_hide_the_first_error(
         break_near_the_end(under_test, fake, first)
         assert fake.ended
         assert under_test.error is first
+        assert under_test.guarded(lambda: "done", "not done") == "not done"
     assert "checkpoints could not be completed: RuntimeError: no actor" in caplog.text
 
 
@@ -140,11 +142,12 @@ def test_a_run_that_cannot_be_ended_raises_its_first_error_now_and_later(tmp_pat
 
 
 def test_the_driver_waits_for_all_actors_together(tmp_path: Path) -> None:
-    """And not for one after the other, half a minute each."""
+    """And not for one after the other, half a minute each: for what is being written, for what actors write then, and
+    for what other processes write in the end."""
     with driver(tmp_path) as (under_test, fake):
         break_near_the_end(under_test, fake, KeyError("plan"))
     assert fake.ended
-    assert [timeout for _, timeout in fake.waits] == [SETTLE_S] * 2  # for what is being written, then for the rest
+    assert [timeout for _, timeout in fake.waits] == [SETTLE_S] * 3
     assert fake.waits[0][0] >= 2
 
 
