@@ -15,6 +15,9 @@ from hetsched.scheduling import register
 @register({name!r})
 class Policy:
     {doc!r}
+
+    def dispatch(self, state):
+        return []
 """
 
 

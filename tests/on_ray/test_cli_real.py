@@ -169,7 +169,7 @@ def tfrecords(path: Path) -> Iterator[Any]:
 def test_what_cannot_run_here_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small_scenario([{"name": "b", "cores": 1, "gpus": 1, "gpu_type": "v100"}]).save(folder)
     done = hetsched("run", "scenario.toml", "--strategy", "fusion+hrfs", "--out", "out", status=2)
-    assert "'b' needs 1 v100 GPUs" in done.stderr
+    assert "'b' needs 1 v100 GPU" in done.stderr
     assert not (folder / "out").exists()
     small_scenario(model="resnet18", dataset="cifar11").save(folder)
     assert main(["run", "scenario.toml", "--strategy", "fusion+hrfs"]) == 2
