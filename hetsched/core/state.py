@@ -30,7 +30,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import Segment, Timing, Trained, Trial
+from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -42,8 +42,8 @@ class State:
     `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
     worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
-    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial,
-    evaluation and the like left out.
+    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial
+    in gangs of which size, evaluation and the like left out. All workers of a gang finish its segment.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
-        self.trained: defaultdict[WorkerId, defaultdict[TrialKind, Trained]] = defaultdict(_none_trained)
+        self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.segments = 0
 
     @property
@@ -165,26 +165,27 @@ class State:
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
         old, segment = self.trials[name], self.running.pop(name)
-        best, experiment, kind = old.best_score, old.experiment, old.kind
+        best, experiment = old.best_score, old.experiment
         progress = old.iterations + event.iterations
         if best is None or score > best:
             best = score
         self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
         self.ready.add(trial)
+        work = old.kind, self.experiments[experiment].gang
         for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
             self.in_memory[used] = name
+            if used not in self.first_segments:
+                self.first_segments[used] = Timing(event.iterations, event.time - segment.time)
+            trained = self.trained[used][work]
+            trained.iterations += event.iterations
+            trained.seconds += event.parts.train_s
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
         if score > self.best_score[experiment]:
             self.best_score[experiment] = score
-        if worker not in self.first_segments:
-            self.first_segments[worker] = Timing(event.iterations, event.time - segment.time)
-        trained = self.trained[worker][kind]
-        trained.iterations += event.iterations
-        trained.seconds += event.parts.train_s
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
@@ -243,7 +244,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
 }
 
 
-def _none_trained() -> defaultdict[TrialKind, Trained]:
+def _none_trained() -> defaultdict[Work, Trained]:
     return defaultdict(Trained)
 
 
