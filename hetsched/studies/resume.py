@@ -178,7 +178,7 @@ def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
 
 class Remembered(NamedTuple):
     """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
-    to ask it: calls, and seconds inside it."""
+    to ask it: calls, and seconds inside it, its `setup` included."""
 
     policy: SchedulingPolicy
     forgot: str | None
@@ -194,7 +194,7 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
     the log is too old to say when the policy was asked.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    policy, decisions, decision_s = _set_up(setup, strategy, seed), 0, 0.0
+    (policy, decision_s), decisions = _set_up(setup, strategy, seed), 0
     for first, end in pairwise(parts_by_driver(events, begin)):
         again, part = AskedAgain(policy, strategy.scheduling, setup.times, events[:first]), events[first:end]
         differences = (again.difference(call) for call in policy_calls(part, first))
@@ -202,11 +202,14 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
-            return Remembered(_set_up(setup, strategy, seed), forgot, decisions, decision_s)
+            fresh, set_up_s = _set_up(setup, strategy, seed)
+            return Remembered(fresh, forgot, decisions, decision_s + set_up_s)
     return Remembered(policy, None, decisions, decision_s)
 
 
-def _set_up(setup: Setup, strategy: Strategy, seed: int) -> SchedulingPolicy:
+def _set_up(setup: Setup, strategy: Strategy, seed: int) -> tuple[SchedulingPolicy, float]:
+    """A policy that was set up for the run, and the seconds that this took."""
     policy = setup.scenario.scheduling_policy(strategy)
-    set_up(Dispatcher(State(), policy, strategy.scheduling, setup.times), setup, strategy, seed)
-    return policy
+    dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times)
+    set_up(dispatcher, setup, strategy, seed)
+    return policy, dispatcher.decision_s
