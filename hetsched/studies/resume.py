@@ -55,29 +55,39 @@ def failed(error: BaseException) -> str:
     return f"{FAILED}{type(error).__name__}: {error}"
 
 
-def take_log(path: Path) -> list[AnyEvent]:
+def take_log(path: Path, strategy: Strategy, seed: int, experiment: Experiment) -> list[AnyEvent]:
     """The events of the log of a run that is to go on; none if there is no log, or nothing had begun.
 
-    What a driver that died left half written at its end is cut off, with a warning. Only the process that goes on with
-    the run may call this.
+    What a driver that died left half written at its end is cut off, and the log of a run that had not begun is emptied,
+    each with a warning. Only the process that goes on with the run may call this. Raises InputError, naming the log,
+    for one that `check_resumable` refuses or that was altered: that log stays as it is.
     """
     if not path.exists():
         return []
+    events = list(read_log(path))
+    begun = _has_begun(events)
+    if begun:
+        try:
+            check_log(events)
+        except AssertionError as error:
+            raise InputError(f"{path}: its events do not follow from each other ({error}): was it altered?") from error
+    check_resumable(path, events, strategy, seed, experiment)
+    if not begun:
+        if ended := next((event.reason for event in reversed(events) if isinstance(event, RunEnded)), None):
+            logger.warning("%s: this run had not begun (%s); started over", path, ended)
+        path.write_bytes(b"")
+        return []
+    _drop_half_line(path)
+    return events
+
+
+def _drop_half_line(path: Path) -> None:
     with path.open("r+b") as file:
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             logger.warning("%s: the last line was cut off after %d bytes; dropped", path, len(content) - whole)
             file.truncate(whole)
-        events = list(read_log(path))
-        if not _has_begun(events):
-            file.truncate(0)
-            return []
-    try:
-        check_log(events)
-    except AssertionError as error:
-        raise InputError(f"{path}: its events do not follow from each other ({error}): was it altered?") from error
-    return events
 
 
 def _has_begun(events: Iterable[Event]) -> bool:
