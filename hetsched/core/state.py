@@ -1,13 +1,13 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from hetsched.core.events import (
     CheckpointLost,
@@ -92,14 +92,29 @@ class State:
         return None
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as plain data: equal snapshots mean equal states."""
+        """The state as plain data: equal snapshots mean equal states. What has an order is a list in this order."""
         return {
+            "run": None if self.run is None else _plain(self.run),
             "now": self.now,
             "ended": self.ended,
             "segments": self.segments,
-            "workers": _plain(self.workers),
-            "trials": _plain(self.trials),
-            "running": _plain(self.running),
+            "workers": _plain([*self.workers.values()]),
+            "serving": [*self.serving],
+            "idle": [*self.idle],
+            "in_memory": dict(self.in_memory),
+            "first_segments": [{"worker": worker, **asdict(first)} for worker, first in self.first_segments.items()],
+            "trained": [
+                {"worker": worker, **kind._asdict(), "gang": gang, **asdict(trained)}
+                for worker, of_worker in self.trained.items()
+                for (kind, gang), trained in of_worker.items()
+            ],
+            "experiments": _plain([*self.experiments.values()]),
+            "unfinished": dict(self.unfinished),
+            "lead": dict(self.lead),
+            "best_score": dict(self.best_score),
+            "trials": _plain([*self.trials.values()]),
+            "ready": [trial.id for trial in self.ready],
+            "running": _plain([*self.running.values()]),
         }
 
     # One method an event type.
@@ -248,8 +263,8 @@ def _none_trained() -> defaultdict[Work, Trained]:
     return defaultdict(Trained)
 
 
-def _plain(structs: Mapping[Any, Struct]) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(list(structs.values()), enc_hook=dict))
+def _plain(structs: Struct | Sequence[Struct]) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(structs, enc_hook=dict))
 
 
 def state_of(events: Iterable[Event]) -> State:
