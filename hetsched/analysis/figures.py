@@ -103,7 +103,8 @@ def finish_time_fairness(jct_s: float, fair_s: float) -> float:
 
 
 def decision_time(decision_s: float, decisions: int) -> float:
-    """Mean seconds that a policy took for a call on this host; they are no part of a simulated run's time.
+    """Mean seconds that a policy took for a call on this host, its `setup` spread over the calls; they are no part of
+    a simulated run's time.
 
     >>> decision_time(decision_s=0.5, decisions=200)
     0.0025

@@ -47,14 +47,19 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
+WITH_RESULTS = {"compare", "simulate", "run", "validate"}
+"""Commands that keep what was finished in a results folder."""
+
 WITHOUT_POLICIES = {"nodes", "profile"}
 """Commands that ask no policy."""
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
     """Run a command and return its exit status. `ready` is called when all that the command needs is imported."""
+    words = sys.argv[1:] if arguments is None else arguments
+    kept = "; what was finished is in the results folder" if words and words[0] in WITH_RESULTS else ""
     try:
-        options = parsed(sys.argv[1:] if arguments is None else arguments)
+        options = parsed(words)
         ready()
         with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
@@ -68,9 +73,9 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except MemoryError:
         return fail("out of memory: is a count or a population in the scenario larger than was meant?", 1)
     except Terminated:
-        return fail("terminated; what was finished is in the results folder", TERMINATED)
+        return fail(f"terminated{kept}", TERMINATED)
     except KeyboardInterrupt:
-        return fail("interrupted; what was finished is in the results folder", 130)
+        return fail(f"interrupted{kept}", 130)
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -78,9 +78,9 @@ class Dispatcher:
     - call `check_stalled()` when nothing is left to happen; it is over when the state is `finished`
 
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
-    this host (seconds, calls); neither is part of the run's time. `wake_at` is when the policy wants to be asked
-    again at the latest (seconds since the start of the run), None if it did not say. `listeners` are told of every
-    event, in their order (see `Listener` and `Recalls`).
+    this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of the run's time. `wake_at` is
+    when the policy wants to be asked again at the latest (seconds since the start of the run), None if it did not say.
+    `listeners` are told of every event, in their order (see `Listener` and `Recalls`).
     """
 
     def __init__(
@@ -113,10 +113,12 @@ class Dispatcher:
         """Tell a policy that wants to know what it will work with. Raises PolicyError if the policy raises."""
         if isinstance(self._policy, SetUp):
             present = Workload(tuple(e for e in workload.experiments if e.arrival_s == 0))
+            started = perf_counter()
             try:
                 self._policy.setup(cluster, present, self._times, rng)
             except (Exception, SystemExit) as error:
                 raise PolicyError(f"{self._raised(error)} in setup{where(error)}: {error}") from error
+            self.decision_s += perf_counter() - started
 
     def record(self, event: Event) -> None:
         """Something happened: apply it to the state and append it to the log."""

@@ -1,13 +1,13 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from hetsched.core.events import (
     CheckpointLost,
@@ -30,7 +30,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import Segment, Timing, Trained, Trial
+from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -42,8 +42,8 @@ class State:
     `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
     worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
-    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial,
-    evaluation and the like left out.
+    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial
+    in gangs of which size, evaluation and the like left out. All workers of a gang finish its segment.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
-        self.trained: defaultdict[WorkerId, defaultdict[TrialKind, Trained]] = defaultdict(_none_trained)
+        self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.segments = 0
 
     @property
@@ -92,14 +92,29 @@ class State:
         return None
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as plain data: equal snapshots mean equal states."""
+        """The state as plain data: equal snapshots mean equal states. What has an order is a list in this order."""
         return {
+            "run": None if self.run is None else _plain(self.run),
             "now": self.now,
             "ended": self.ended,
             "segments": self.segments,
-            "workers": _plain(self.workers),
-            "trials": _plain(self.trials),
-            "running": _plain(self.running),
+            "workers": _plain([*self.workers.values()]),
+            "serving": [*self.serving],
+            "idle": [*self.idle],
+            "in_memory": dict(self.in_memory),
+            "first_segments": [{"worker": worker, **asdict(first)} for worker, first in self.first_segments.items()],
+            "trained": [
+                {"worker": worker, **kind._asdict(), "gang": gang, **asdict(trained)}
+                for worker, of_worker in self.trained.items()
+                for (kind, gang), trained in of_worker.items()
+            ],
+            "experiments": _plain([*self.experiments.values()]),
+            "unfinished": dict(self.unfinished),
+            "lead": dict(self.lead),
+            "best_score": dict(self.best_score),
+            "trials": _plain([*self.trials.values()]),
+            "ready": [trial.id for trial in self.ready],
+            "running": _plain([*self.running.values()]),
         }
 
     # One method an event type.
@@ -165,26 +180,27 @@ class State:
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
         old, segment = self.trials[name], self.running.pop(name)
-        best, experiment, kind = old.best_score, old.experiment, old.kind
+        best, experiment = old.best_score, old.experiment
         progress = old.iterations + event.iterations
         if best is None or score > best:
             best = score
         self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
         self.ready.add(trial)
+        work = old.kind, self.experiments[experiment].gang
         for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
             self.in_memory[used] = name
+            if used not in self.first_segments:
+                self.first_segments[used] = Timing(event.iterations, event.time - segment.time)
+            trained = self.trained[used][work]
+            trained.iterations += event.iterations
+            trained.seconds += event.parts.train_s
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
         if score > self.best_score[experiment]:
             self.best_score[experiment] = score
-        if worker not in self.first_segments:
-            self.first_segments[worker] = Timing(event.iterations, event.time - segment.time)
-        trained = self.trained[worker][kind]
-        trained.iterations += event.iterations
-        trained.seconds += event.parts.train_s
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
@@ -243,12 +259,12 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
 }
 
 
-def _none_trained() -> defaultdict[TrialKind, Trained]:
+def _none_trained() -> defaultdict[Work, Trained]:
     return defaultdict(Trained)
 
 
-def _plain(structs: Mapping[Any, Struct]) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(list(structs.values()), enc_hook=dict))
+def _plain(structs: Struct | Sequence[Struct]) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(structs, enc_hook=dict))
 
 
 def state_of(events: Iterable[Event]) -> State:

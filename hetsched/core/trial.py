@@ -56,6 +56,10 @@ class Timing(Struct, frozen=True, gc=False):
     seconds: float
 
 
+Work = tuple[TrialKind, int]
+"""A kind of trial, and how many workers train one together: what decides the step time on workers of one type."""
+
+
 class Trained(Struct, gc=False):
     """How many iterations were trained so far, and the seconds that they took."""
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from hetsched.core.state import State
-from hetsched.core.trial import Segment, Timing, Trained, Trial
+from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
-from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 
 class ReadOnly(Sequence[Trial]):
@@ -117,21 +117,23 @@ class StateView:
         return self.experiment(trial).stop_iterations - trial.iterations
 
     def seconds_per_iteration(self, trial: Trial, worker: Worker) -> float | None:
-        """Seconds an iteration of the trial takes on the worker, or None while nothing is known of it.
+        """Seconds an iteration of the trial takes on the worker (a gang: on it and others of its type together), or
+        None while nothing is known of it.
 
-        What this run has measured on this worker comes first, for the trial's own kind; next the profile, corrected
-        by how the other kinds measured on the worker compare with their profiles; next the profile alone.
+        What this run has measured on this worker comes first, for the trial's own kind and gang size; next the profile,
+        corrected by how the other kinds and gangs measured on the worker compare with their profiles; next the profile
+        alone.
         """
-        trained: Mapping[TrialKind, Trained] = self._state.trained.get(worker.id, {})
-        done = trained.get(trial.kind)
+        trained: Mapping[Work, Trained] = self._state.trained.get(worker.id, {})
+        done = trained.get((trial.kind, self._state.experiments[trial.experiment].gang)) if trained else None
         if done is not None:
             return done.seconds / done.iterations
         profiled = self.profiled_seconds(trial, worker.type)
         if profiled is None:
             return None
         measured = expected = 0.0
-        for other, done in trained.items():
-            reference = self._times.seconds_per_iteration(other, worker.type)
+        for (kind, gang), done in trained.items():
+            reference = self._times.seconds_per_iteration(kind, worker.type.gang(gang))
             if reference is not None:
                 measured += done.seconds
                 expected += reference * done.iterations

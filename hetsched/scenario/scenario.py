@@ -171,8 +171,12 @@ class Scenario(Table):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def replace(self, **changes: Any) -> "Scenario":
-        """A copy with some top-level values changed (already validated ones)."""
-        return self.model_copy(update=changes)
+        """A copy with some top-level values changed: tables, or dictionaries that say all of a table.
+
+        Raises InputError, a line a problem, for what no scenario says.
+        """
+        kept = {key: getattr(self, key) for key in self.model_fields_set - changes.keys()}
+        return self.of(kept | changes, self._folder)
 
 
 class Setup(Problem, frozen=True, kw_only=True):
@@ -241,11 +245,21 @@ class Setup(Problem, frozen=True, kw_only=True):
         return workers
 
     def replace(self, **changes: Any) -> "Setup":
-        """With some top-level values of the scenario changed (already validated ones).
+        """With some top-level values of the scenario changed: see `Scenario.replace`.
 
-        Profile and trace stay as they were read: to read others, change the scenario and resolve that.
+        Profile and trace stay as they were read. Raises InputError for a change that asks for others.
         """
-        return Setup.of(self.scenario.replace(**changes), self.times, self.jobs, self.frozen_workers)
+        scenario = self.scenario.replace(**changes)
+        for key, before, after in (
+            ("profile", self.scenario.profile, scenario.profile),
+            ("workload.trace", self.scenario.workload.of_trace, scenario.workload.of_trace),
+        ):
+            if after != before:
+                raise InputError(
+                    f"{key}: was read already and stays as it was read: change the scenario and resolve that, such as "
+                    "setup.scenario.replace(...).resolve()"
+                )
+        return Setup.of(scenario, self.times, self.jobs, self.frozen_workers)
 
     def replace_times(self, times: StepTimes) -> "Setup":
         """With `times` in place of the profile. The jobs of the trace stay as they were dealt."""

@@ -277,6 +277,11 @@ class WorkloadTable(Table):
                 raise ValueError(f"{name} is for a trace, and there is none: name its file in 'trace'")
         return self
 
+    @property
+    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None]:
+        """What decides which jobs are read."""
+        return self.trace, self.trace_format, self.trace_models
+
     def workload(self, jobs: Iterable[Experiment]) -> Workload:
         """The listed experiments and the jobs of the trace, in the order of their arrival.
 

@@ -110,7 +110,7 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
-    home = ResultsFolder(folder, setup)
+    home = ResultsFolder.new(folder, setup)
     runs: dict[str, list[RunResult]] = {}
     parts = variants(setup)
     with home.kept(), progress(len(parts) * len(listed)) as advance:

@@ -30,7 +30,8 @@ GROUP = "hetsched.backends"
 
 
 class Outcome(NamedTuple):
-    """The state that a run ended in, and what its policy cost on this host: calls, and seconds inside it."""
+    """The state that a run ended in, and what its policy cost on this host: calls, and seconds inside it, its `setup`
+    included."""
 
     state: State
     decisions: int

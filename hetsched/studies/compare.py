@@ -114,7 +114,7 @@ def compare(
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
-        home = ResultsFolder(folder, setup)
+        home = ResultsFolder.new(folder, setup)
         with _going_on(home):
             plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
@@ -139,7 +139,7 @@ def resume_comparison(
     chosen = chosen_strategies(setup, plan.strategies)
     done = finished(folder, setup, chosen)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-        home = ResultsFolder.there(folder)
+        home = ResultsFolder(folder)
         with _going_on(home):
             return _carried_out(home, setup, plan, simulating, progress, done)
 

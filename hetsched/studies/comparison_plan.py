@@ -14,8 +14,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.fan_out import Task, run_folder
+from hetsched.studies.json_file import write_json
 from hetsched.studies.one_run import RunResult, look_up
-from hetsched.studies.policy_error import write_json
 from hetsched.studies.run_plan import is_complete
 from hetsched.version import __version__
 

@@ -14,30 +14,35 @@ from hetsched.analysis.metrics import Metrics
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.policy_error import write_json
+from hetsched.studies.json_file import write_json
 from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
 
 
 class ResultsFolder:
-    """The folder of a study's results, with the scenario as resolved in it.
+    """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`
+    one.
 
-    A named folder is new: it raises InputError if the folder is there already and not empty, or cannot be made. Without
-    a name the folder is a temporary one, which is removed with this object or when Python ends.
+    A new folder with a name raises InputError if it is there already and not empty, or cannot be made. Without a name
+    the folder is a temporary one, which is removed with this object or when Python ends.
     """
 
-    path: Path
-    temporary: bool
+    def __init__(self, path: Path, *, temporary: bool = False, was_there: bool = True) -> None:
+        self.path, self.temporary, self._was_there = path, temporary, was_there
+        if temporary:
+            finalize(self, rmtree, path, ignore_errors=True)
 
-    def __init__(self, path: Path | str | None, setup: Setup) -> None:
-        self.temporary = path is None
-        given = None if path is None else path_of(path, "folder")
-        self._was_there = given is not None and given.exists()
-        self.path = new_folder(given, setup) if given is not None else Path(mkdtemp(prefix="hetsched-"))
+    @classmethod
+    def new(cls, path: Path | str | None, setup: Setup) -> "ResultsFolder":
+        """A new folder for results, with the scenario in it."""
         if path is None:
-            finalize(self, rmtree, self.path, ignore_errors=True)
-            setup.save(self.path)
+            home = cls(Path(mkdtemp(prefix="hetsched-")), temporary=True, was_there=False)
+            setup.save(home.path)
+            return home
+        given = path_of(path, "folder")
+        was_there = given.exists()
+        return cls(new_folder(given, setup), was_there=was_there)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -48,13 +53,6 @@ class ResultsFolder:
             if not self.temporary:
                 stop.add_note(f"what was finished is in {self.path}")
             raise
-
-    @classmethod
-    def there(cls, path: Path) -> "ResultsFolder":
-        """A folder that has results already."""
-        folder = cls.__new__(cls)
-        folder.path, folder.temporary, folder._was_there = path, False, True
-        return folder
 
     @contextmanager
     def nothing_of_nothing(self) -> Iterator[None]:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 from traceback import format_exception
-from typing import Any
-
-import msgspec
 
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.errors import PolicyError
+from hetsched.studies.json_file import write_json
 
 POLICY_ERROR_NAME = "policy-error.json"
 
@@ -30,7 +28,3 @@ def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError)
     }
     write_json(folder / POLICY_ERROR_NAME, document)
     error.add_note(f"what the policy saw: {folder / POLICY_ERROR_NAME}")
-
-
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

@@ -131,7 +131,7 @@ def load_results(folder: Path | str) -> LoadedResults:
         if path not in scenarios:
             scenarios[path] = load_setup(path)
         runs.append(look_up(scenarios[path], log)[0])
-    return LoadedResults(home=ResultsFolder.there(folder), runs=tuple(runs))
+    return LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
 
 
 def scenario_of(run: Path) -> Path:

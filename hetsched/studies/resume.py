@@ -55,29 +55,39 @@ def failed(error: BaseException) -> str:
     return f"{FAILED}{type(error).__name__}: {error}"
 
 
-def take_log(path: Path) -> list[AnyEvent]:
+def take_log(path: Path, strategy: Strategy, seed: int, experiment: Experiment) -> list[AnyEvent]:
     """The events of the log of a run that is to go on; none if there is no log, or nothing had begun.
 
-    What a driver that died left half written at its end is cut off, with a warning. Only the process that goes on with
-    the run may call this.
+    What a driver that died left half written at its end is cut off, and the log of a run that had not begun is emptied,
+    each with a warning. Only the process that goes on with the run may call this. Raises InputError, naming the log,
+    for one that `check_resumable` refuses or that was altered: that log stays as it is.
     """
     if not path.exists():
         return []
+    events = list(read_log(path))
+    begun = _has_begun(events)
+    if begun:
+        try:
+            check_log(events)
+        except AssertionError as error:
+            raise InputError(f"{path}: its events do not follow from each other ({error}): was it altered?") from error
+    check_resumable(path, events, strategy, seed, experiment)
+    if not begun:
+        if ended := next((event.reason for event in reversed(events) if isinstance(event, RunEnded)), None):
+            logger.warning("%s: this run had not begun (%s); started over", path, ended)
+        path.write_bytes(b"")
+        return []
+    _drop_half_line(path)
+    return events
+
+
+def _drop_half_line(path: Path) -> None:
     with path.open("r+b") as file:
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             logger.warning("%s: the last line was cut off after %d bytes; dropped", path, len(content) - whole)
             file.truncate(whole)
-        events = list(read_log(path))
-        if not _has_begun(events):
-            file.truncate(0)
-            return []
-    try:
-        check_log(events)
-    except AssertionError as error:
-        raise InputError(f"{path}: its events do not follow from each other ({error}): was it altered?") from error
-    return events
 
 
 def _has_begun(events: Iterable[Event]) -> bool:
@@ -178,7 +188,7 @@ def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
 
 class Remembered(NamedTuple):
     """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
-    to ask it: calls, and seconds inside it."""
+    to ask it: calls, and seconds inside it, its `setup` included."""
 
     policy: SchedulingPolicy
     forgot: str | None
@@ -194,7 +204,7 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
     the log is too old to say when the policy was asked.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
-    policy, decisions, decision_s = _set_up(setup, strategy, seed), 0, 0.0
+    (policy, decision_s), decisions = _set_up(setup, strategy, seed), 0
     for first, end in pairwise(parts_by_driver(events, begin)):
         again, part = AskedAgain(policy, strategy.scheduling, setup.times, events[:first]), events[first:end]
         differences = (again.difference(call) for call in policy_calls(part, first))
@@ -202,11 +212,14 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
-            return Remembered(_set_up(setup, strategy, seed), forgot, decisions, decision_s)
+            fresh, set_up_s = _set_up(setup, strategy, seed)
+            return Remembered(fresh, forgot, decisions, decision_s + set_up_s)
     return Remembered(policy, None, decisions, decision_s)
 
 
-def _set_up(setup: Setup, strategy: Strategy, seed: int) -> SchedulingPolicy:
+def _set_up(setup: Setup, strategy: Strategy, seed: int) -> tuple[SchedulingPolicy, float]:
+    """A policy that was set up for the run, and the seconds that this took."""
     policy = setup.scenario.scheduling_policy(strategy)
-    set_up(Dispatcher(State(), policy, strategy.scheduling, setup.times), setup, strategy, seed)
-    return policy
+    dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times)
+    set_up(dispatcher, setup, strategy, seed)
+    return policy, dispatcher.decision_s

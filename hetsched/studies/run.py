@@ -46,7 +46,7 @@ def run(
     files = [str(path.resolve()) for path in given]
     plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)
     setup.workers(chosen)
-    home = ResultsFolder(folder or default_folder("run", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("run", setup), setup)
     plan.save(home.path)
     runs = []
     for seed in plan.seeds:
@@ -87,9 +87,9 @@ def resume(
             complete(home)
             continue
         nothing_left = False
-        with _what_stays(plan, ResultsFolder.there(folder), new=False):
+        with _what_stays(plan, ResultsFolder(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
-    result = strategy_result(ResultsFolder.there(folder), setup, chosen, runs, _steps(setup, runs))
+    result = strategy_result(ResultsFolder(folder), setup, chosen, runs, _steps(setup, runs))
     if not (nothing_left and (folder / SUMMARY_NAME).exists()):
         write_strategy(result, "run", "ray")
     return result

@@ -110,7 +110,7 @@ def validate(
             check_profile_covers(given, setup, strategy)
         else:
             validation.check_pace(setup.workers(strategy))
-    home = ResultsFolder(folder or default_folder("validate", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("validate", setup), setup)
     with home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
     return _written(home, setup, listed, runs)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.analysis.intervals import interval, spread
-from hetsched.analysis.metrics import Metrics
+from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
@@ -28,6 +28,9 @@ Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
 
 PROBE = "least-progress"
 """The scheduling policy of a calibration run: it moves trials between workers, so that restores are seen."""
+
+NEVER_THERE = WorkerMetrics(busy_s=0.0, utilisation=0.0, segments=0)
+"""The figures of a worker in a run that never had it."""
 
 
 class Error(Struct, frozen=True):
@@ -248,17 +251,20 @@ def decisions(events: Iterable[Event]) -> Decisions:
 def agreement(
     predicted: Sequence[Repetition], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
 ) -> Agreement:
-    """Compare repetitions under the same seeds in turn. `steps` are those of the measured runs."""
+    """Compare repetitions under the same seeds in turn. `steps` are those of the measured runs.
+
+    A worker that a run never had did nothing in it.
+    """
 
     def compare(figure: Callable[[Metrics], float]) -> Error:
         return error([figure(run.metrics) for run in predicted], [figure(run.metrics) for run in measured])
 
     workers = {
         worker: WorkerAgreement(
-            compare(lambda m, worker=worker: m.workers[worker].utilisation),  # type: ignore[misc]
-            compare(lambda m, worker=worker: m.workers[worker].segments),  # type: ignore[misc]
+            compare(lambda m, worker=worker: m.workers.get(worker, NEVER_THERE).utilisation),  # type: ignore[misc]
+            compare(lambda m, worker=worker: m.workers.get(worker, NEVER_THERE).segments),  # type: ignore[misc]
         )
-        for worker in measured[0].metrics.workers
+        for worker in dict.fromkeys(worker for run in (*measured, *predicted) for worker in run.metrics.workers)
     }
     shares = [
         len(p.decisions.items() & m.decisions.items()) / max(len(p.decisions), len(m.decisions), 1)

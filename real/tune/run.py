@@ -17,7 +17,7 @@ from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Outcome
-from hetsched.studies.resume import check_resumable, take_log, workers_of
+from hetsched.studies.resume import take_log, workers_of
 from real.cluster import ray_cluster
 from real.cluster.nodes import Nodes
 from real.cluster.ray_probe import RayProbe
@@ -61,8 +61,7 @@ def run(
     experiment = only_experiment(setup)
     path = folder / LOG_NAME
     with _sole_driver(path):
-        past = take_log(path)
-        check_resumable(path, past, strategy, seed, experiment)
+        past = take_log(path, strategy, seed, experiment)
         known = {node.id for node in setup.cluster}
         workers = [worker for worker in workers_of(past) if worker.node in known] or setup.workers(strategy)
         plans = plans_of(setup, strategy, experiment, workers)

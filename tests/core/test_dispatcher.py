@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ from hetsched.domain.workload import TrialId, Workload
 from hetsched.errors import InputError, PolicyError
 from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.scheduling.queueing.in_order import serve
+from hetsched.studies.resume import remember
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
 
@@ -110,6 +112,24 @@ def test_a_stopped_trial_is_completed_with_the_policys_reason_and_never_trains_a
     reasons: dict[str, str] = {event.trial: event.reason for event in log if isinstance(event, TrialCompleted)}
     assert reasons["e-1"] == reasons["e-2"] == "stopped by under-test: one is enough"
     assert {event.trial for event in log if isinstance(event, SegmentStarted)} == {"e-0"}
+
+
+class PlansAhead:
+    """Takes 50 ms to be set up, and next to nothing for a call."""
+
+    def setup(self, *_: object) -> None:
+        sleep(0.05)
+
+    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+        return serve(state, state.ready_trials)
+
+
+def test_planning_in_setup_is_part_of_what_a_policy_costs(tmp_path: Path) -> None:
+    scheduling.register("plans-ahead")(PlansAhead)
+    scenario, strategy = make_scenario(), Strategy("fusion", "plans-ahead")
+    outcome = simulate(scenario, strategy, 0, tmp_path)
+    assert 0.05 <= outcome.decision_s < 1
+    assert remember(scenario, strategy, 0, list(read_log(tmp_path / LOG_NAME))).decision_s >= 0.05
 
 
 def test_a_policy_is_woken_when_it_asked_to_be(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from hetsched.errors import HetschedError, Terminated
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable
-from hetsched.studies.resume import check_resumable, take_log, workers_of
+from hetsched.studies.resume import take_log, workers_of
 from hetsched.testing import check_log
 from real.checkpoints.generations import GENERATIONS, Checkpoints
 from real.cluster.nodes import Nodes
@@ -145,7 +145,7 @@ class RunUnderTest:
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         path = self.folder / LOG_NAME
         try:
-            past = take_log(path)
+            past = take_log(path, self.strategy, self.seed, self.experiment)
             log = FullableLog(path, self.world)
             with log:
                 try:
@@ -207,7 +207,6 @@ class RunUnderTest:
         return self.world.faults and "no worker is left" in error
 
     def _drive(self, past: Sequence[AnyEvent], log: FullableLog) -> None:
-        check_resumable(log.path, past, self.strategy, self.seed, self.experiment)
         workers = workers_of(past) or self.scenario.workers(self.strategy)
         fake = FakeTune(self.world, workers, self.place, self.experiment.trial_ids())
         there = self._nodes_there(fake, bool(past))

@@ -3,6 +3,7 @@
 import pickle
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
-from hetsched.scenario.tables import OverheadsTable
+from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from tests.conftest import ROWS
 
 GOOD = """
@@ -177,6 +178,39 @@ def test_files_are_read_once(scenario_file: Path) -> None:
     assert [cost.restore_s for cost in costs] == [0.5, 0.5]
     with pytest.raises(InputError, match=r"profile.sources: 'p.csv' is neither"):
         changed.scenario.resolve()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": -3}, "seeds: .*, got -3"),
+        ({"sedes": 3}, "sedes: unknown key: did you mean 'seeds'"),
+        ({"overheads": {"start_up": "no"}}, "overheads.start_up: .*, got 'no'"),
+        ({"faults": FaultsTable(late={"z": 1.0})}, "faults.late: the cluster has no node 'z'"),
+    ],
+)
+def test_a_replaced_value_is_checked(change: dict[str, Any], message: str, scenario_file: Path) -> None:
+    setup = load(scenario_file).resolve()
+    for replace in (setup.scenario.replace, setup.replace):
+        with pytest.raises(InputError, match=message):
+            replace(**change)
+
+
+def test_a_replaced_scenario_says_all_else_as_before(scenario_file: Path) -> None:
+    scenario = load(scenario_file)
+    changed = scenario.replace(seeds=3)
+    assert changed.seeds == 3
+    assert changed.replace(seeds=scenario.seeds) == scenario
+    assert changed.path("p.csv") == scenario.path("p.csv")
+    assert scenario.replace(overheads={"noise": False}).overheads == OverheadsTable(noise=False)
+
+
+def test_a_profile_or_a_trace_that_was_read_is_not_replaced_without_a_word(scenario_file: Path) -> None:
+    setup = load(scenario_file).resolve()
+    with pytest.raises(InputError, match="profile: was read already.*change the scenario and resolve that"):
+        setup.replace(profile={"sources": ["cpu-epyc"]})
+    with pytest.raises(InputError, match="workload.trace: was read already"):
+        setup.replace(workload=setup.scenario.workload.model_copy(update={"trace": "jobs.csv"}))
 
 
 def test_a_scenario_made_in_python_finds_its_files_in_the_folder_that_it_is_given(scenario_file: Path) -> None:

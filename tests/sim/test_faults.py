@@ -367,7 +367,7 @@ def test_a_run_whose_checkpoints_are_always_lost_is_an_error(tmp_path: Path) -> 
         simulate(scenario, Strategy("uniform", "least-progress"), 0, tmp_path)
     events = list(read_log(tmp_path / LOG_NAME))
     assert counts(events)[SegmentEnded] > 1000 and len(events) < 100_000
-    assert isinstance(events[-1], RunEnded) and events[-1].reason.startswith("failed: HetschedError: trial")
+    assert isinstance(events[-1], RunEnded) and events[-1].reason.startswith("failed: HetschedError: trial e-")
 
 
 def test_progress_goes_back_with_a_lost_checkpoint_and_never_beyond_all_work(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hetsched.cli.shared import real_scenario
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     LOG_VERSION,
+    AnyEvent,
     CheckpointLost,
     Event,
     Parts,
@@ -39,6 +40,12 @@ from hetsched.studies.resume import remember, take_log, take_up, workers_of
 from tests.conftest import Simulate, make_scenario
 
 NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def take(log: Path, strategy: str = "fusion+fifo", seed: int = 0) -> list[AnyEvent]:
+    """The log of that run of the scenario that every test can make."""
+    [experiment] = make_scenario().workload.experiments
+    return take_log(log, parse_strategy(strategy), seed, experiment)
 
 
 def note(events: list[Any], state: State, event: Event) -> None:
@@ -131,7 +138,7 @@ def test_cut_off_line_is_dropped(cut: int, simulate_log: Simulate, tmp_path: Pat
     log = tmp_path / "run-1" / LOG_NAME
     content = log.read_bytes()
     log.write_bytes(content[:-cut])
-    assert take_log(log) == whole[:-1]
+    assert take(log) == whole[:-1]
     assert content.startswith(log.read_bytes())
     assert log.read_bytes().endswith(b"\n")
 
@@ -141,7 +148,7 @@ def test_altered_log_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(log.read_bytes() + b'{"event":"segment-lost","time":1.0,"trial":"x","worker":"y","reason":"z"}\n')
     with pytest.raises(InputError, match="events.jsonl: its events do not follow from each other .*the run has ended"):
-        take_log(log)
+        take(log)
 
 
 ALTERED: dict[str, tuple[Callable[[SegmentStarted], Event], str]] = {
@@ -176,15 +183,42 @@ def test_log_whose_events_do_not_follow_is_refused(how: str, simulate_log: Simul
         for event in [*events[: started + 1], alter(events[started])]:
             writer.write(event)
     with pytest.raises(InputError, match=f"line {started + 2} of the log: {message}"):
-        take_log(log)
+        take(log)
 
 
 def test_log_of_a_run_that_had_not_begun_is_started_over(simulate_log: Simulate, tmp_path: Path) -> None:
     simulate_log(make_scenario())
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:5]))
-    assert take_log(log) == []
+    assert take(log) == []
     assert log.read_bytes() == b""
+
+
+@pytest.mark.parametrize("other", [("uniform+fifo", 0), ("fusion+fifo", 1)])
+@pytest.mark.parametrize("lines", [5, 30])
+def test_the_log_of_another_run_stays_as_it_is(
+    lines: int, other: tuple[str, int], simulate_log: Simulate, tmp_path: Path
+) -> None:
+    """Whether or not that run had begun: its log was emptied, or cut, before it was looked at whose it is."""
+    simulate_log(make_scenario())
+    log = tmp_path / "run-1" / LOG_NAME
+    content = b"".join(log.read_bytes().splitlines(keepends=True)[:lines])[:-20]
+    log.write_bytes(content)
+    with pytest.raises(InputError, match=r"is the log of fusion\+fifo with seed 0, not of "):
+        take(log, *other)
+    assert log.read_bytes() == content
+
+
+def test_why_a_start_failed_is_said_before_its_log_goes(
+    simulate_log: Simulate, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = simulate_log(make_scenario())[:3]
+    log = tmp_path / LOG_NAME
+    with LogWriter(log) as writer:
+        for event in [*events, RunEnded(0.0, "failed: PolicyError: it raised in setup")]:
+            writer.write(event)
+    assert take(log) == []
+    assert "this run had not begun (failed: PolicyError: it raised in setup); started over" in caplog.text
 
 
 def test_full_log_keeps_whole_lines(tmp_path: Path) -> None:

@@ -126,6 +126,21 @@ def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
     assert same.decisions == 1
 
 
+def test_a_worker_that_only_one_side_ever_had_did_nothing_on_the_other(simulate_log: Simulate) -> None:
+    """As where the scenario's `faults.late` have it join after the end."""
+    all_there = make_scenario(NODES, population=6)
+    one_less = make_scenario(NODES[:2], population=6)
+    predicted, measured = repetition(simulate_log, one_less), repetition(simulate_log, all_there)
+    for found, less, more in (
+        (agreement([predicted], [measured]), "predicted", "measured"),
+        (agreement([measured], [predicted]), "measured", "predicted"),
+    ):
+        assert set(found.workers) == {"g/gpu0", "a/cpu0", "b/cpu0"}
+        late = found.workers[WorkerId("b/cpu0")]
+        assert (getattr(late.segments, less), getattr(late.utilisation, less)) == (0.0, 0.0)
+        assert getattr(late.segments, more) > 0
+
+
 def started(trial: str, worker: str, iterations: int = 10) -> SegmentStarted:
     return SegmentStarted(0.0, TrialId(trial), WorkerId(worker), iterations)
 

@@ -1,0 +1,51 @@
+"""The step times that a run has measured, as policies see them."""
+
+import pytest
+
+from hetsched.core.events import ExperimentArrived, Parts, SegmentEnded, SegmentStarted, TrialAdded, WorkerJoined
+from hetsched.core.state import State
+from hetsched.core.trial import Timing
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId, gpu_workers
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import ExperimentId, TrialId
+from tests.conftest import make_scenario, profile_row
+
+BY_PROFILE = {1: 8.0, 2: 4.0, 4: 2.0}
+"""Seconds per iteration by gang size."""
+
+
+@pytest.fixture
+def after_a_gang_of_four() -> tuple[State, StateView, list[Worker]]:
+    """Ten iterations of a gang of 4 took 3 s each, and not 2 s as by the profile."""
+    node = {"name": "g", "cores": 4, "gpus": 4, "gpu_type": "v100"}
+    gangs = [{"name": f"of-{gang}", "gang": gang, "population": 1} for gang in BY_PROFILE]
+    rows = [profile_row("v100", seconds=seconds, gpu_share=float(gang)) for gang, seconds in BY_PROFILE.items()]
+    setup = make_scenario([node], rows, experiments=gangs)
+    state, workers = State(), gpu_workers(setup.cluster.nodes[0])
+    for worker in workers:
+        state.apply(WorkerJoined(0.0, worker))
+    for experiment in setup.workload.experiments:
+        state.apply(ExperimentArrived(0.0, experiment))
+        state.apply(TrialAdded(0.0, TrialId(f"{experiment.id}-0"), ExperimentId(experiment.id), 32, {}))
+    first, *others = (worker.id for worker in workers)
+    state.apply(SegmentStarted(0.0, TrialId("of-4-0"), first, 10, tuple(others)))
+    state.apply(SegmentEnded(30.0, TrialId("of-4-0"), first, 10, 0.5, Parts(0.0, 0.0, 30.0, 0.0, 0.0, 0.0)))
+    return state, StateView(state, StepTimes(rows)), workers
+
+
+Seen = tuple[State, StateView, list[Worker]]
+
+
+def test_a_gangs_step_time_is_not_taken_for_that_of_a_single_trial(after_a_gang_of_four: Seen) -> None:
+    state, view, workers = after_a_gang_of_four
+    for worker in workers:
+        found = {gang: view.seconds_per_iteration(state.trials[TrialId(f"of-{gang}-0")], worker) for gang in BY_PROFILE}
+        # What was measured, and the others by their profile, corrected by the same ratio: 1.5.
+        assert found == pytest.approx({1: 12.0, 2: 6.0, 4: 3.0})
+
+
+def test_all_workers_of_a_gang_have_finished_its_segment(after_a_gang_of_four: Seen) -> None:
+    _, view, workers = after_a_gang_of_four
+    expected: dict[WorkerId, Timing] = {worker.id: Timing(10, 30.0) for worker in workers}
+    assert dict(view.first_segments) == expected
