@@ -42,7 +42,7 @@ def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_
     while not list(tmp_path.glob("out/**/events.jsonl")):
         assert process.poll() is None and time.monotonic() - began < LONG_S
         time.sleep(0.05)
-    assert f"hetsched: {said}; what was finished is in the results folder" in ended_by(process, number)
+    assert f"hetsched: {said}\n" in ended_by(process, number)
 
 
 def test_sigterm_ends_profiling_and_the_process_that_measures(tmp_path: Path) -> None:
