@@ -6,11 +6,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hetsched.errors import Terminated
-from hetsched.signals import sigterm_as_ctrl_c
+from hetsched.signals import signals_held, sigterm_as_ctrl_c
 
 LONG_S = 60.0
 COMMANDS = {
@@ -79,3 +80,40 @@ def test_a_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert inside == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_signals_that_are_held_come_at_the_end(number: int, raised: type[BaseException]) -> None:
+    done = []
+
+    def hold() -> None:
+        with signals_held():
+            signal.raise_signal(number)
+            done.append("the rest")
+
+    with sigterm_as_ctrl_c():
+        before = signal.getsignal(number)
+        with pytest.raises(raised):
+            hold()
+        assert signal.getsignal(number) is before
+    assert done == ["the rest"]
+
+
+def test_a_measuring_process_ends_with_a_signal_that_comes_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = pytest.importorskip("real.measuring.profiler")
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*_: object, **options: object) -> "subprocess.Popen[str]":
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], text=True)
+        started.append(process)
+        signal.raise_signal(signal.SIGTERM)  # before anybody knows of the process
+        return process
+
+    fake = SimpleNamespace(Popen=start, PIPE=subprocess.PIPE, CompletedProcess=subprocess.CompletedProcess)
+    monkeypatch.setattr(profiler, "subprocess", fake)
+    monkeypatch.setattr(profiler, "command", lambda *_: [])
+    monkeypatch.setattr(profiler, "environment", lambda _: {})
+    with pytest.raises(Terminated), sigterm_as_ctrl_c():
+        profiler._ended(None)
+    [process] = started
+    assert process.poll() == -signal.SIGKILL
