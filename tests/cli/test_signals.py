@@ -12,6 +12,7 @@ import pytest
 
 from hetsched.errors import Terminated
 from hetsched.signals import signals_held, sigterm_as_ctrl_c
+from hetsched.studies.interrupts import one_interrupt
 
 LONG_S = 60.0
 COMMANDS = {
@@ -117,3 +118,27 @@ def test_a_measuring_process_ends_with_a_signal_that_comes_while_it_starts(monke
         profiler._ended(None)
     [process] = started
     assert process.poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("first", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_second_signal_of_either_kind_leaves_what_is_put_away(
+    first: int, second: int, raised: type[BaseException]
+) -> None:
+    put_away = []
+
+    def study() -> None:
+        with one_interrupt():
+            try:
+                signal.raise_signal(first)
+            finally:
+                signal.raise_signal(second)
+                put_away.append("all")
+
+    with sigterm_as_ctrl_c():
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            study()
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert type(stopped.value) is raised
+    assert put_away == ["all"]
