@@ -12,7 +12,6 @@ from hetsched.cli.shared import (
     runs_progress,
     say,
     say_caveats,
-    saying_what_stays,
     show,
     simulated_scenario,
 )
@@ -60,12 +59,13 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     difference to the baseline is shown. The baseline is always among them. After Ctrl-C the table is that of the seeds
     under which all strategies are finished; --resume goes on. See docs/statistics.md."""
     try:
-        with saying_what_stays():
-            result = begun_comparison(options) if options.resume else new_comparison(options)
+        result = begun_comparison(options) if options.resume else new_comparison(options)
     except Interrupted as stop:
         if stop.result is not None and not options.json:
             print_comparison(stop.result)
-        raise stop.__cause__ or stop from None  # SIGTERM and Ctrl-C end with statuses of their own
+        cause = stop.__cause__ or stop  # SIGTERM and Ctrl-C end with statuses of their own
+        cause.__notes__ = getattr(stop, "__notes__", [])
+        raise cause from None
 
     def table() -> None:
         print_comparison(result)

@@ -47,19 +47,14 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITH_RESULTS = {"compare", "simulate", "run", "validate"}
-"""Commands that keep what was finished in a results folder."""
-
 WITHOUT_POLICIES = {"nodes", "profile"}
 """Commands that ask no policy."""
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
     """Run a command and return its exit status. `ready` is called when all that the command needs is imported."""
-    words = sys.argv[1:] if arguments is None else arguments
-    kept = "; what was finished is in the results folder" if words and words[0] in WITH_RESULTS else ""
     try:
-        options = parsed(words)
+        options = parsed(sys.argv[1:] if arguments is None else arguments)
         ready()
         with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
@@ -70,17 +65,17 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
         return fail(error, 2)
     except HetschedError as error:
         return fail(error, 1)
-    except MemoryError:
-        return fail("out of memory: is a count or a population in the scenario larger than was meant?", 1)
-    except Terminated:
-        return fail(f"terminated{kept}", TERMINATED)
-    except KeyboardInterrupt:
-        return fail(f"interrupted{kept}", 130)
+    except MemoryError as error:
+        return fail(error, 1, "out of memory: is a count or a population in the scenario larger than was meant?")
+    except Terminated as stop:
+        return fail(stop, TERMINATED, "terminated")
+    except KeyboardInterrupt as stop:
+        return fail(stop, 130, "interrupted")
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a folder without permission
-        return fail(f"{error.filename or 'cannot write'}: {error.strerror or error}", 1)
+        return fail(error, 1, f"{error.filename or 'cannot write'}: {error.strerror or error}")
     return 0
 
 
@@ -96,8 +91,9 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def fail(message: object, status: int) -> int:
-    for line in (message, *getattr(message, "__notes__", ())):
+def fail(error: BaseException, status: int, message: str | None = None) -> int:
+    """Print the message, by default the error's own, and what the error notes: where results are, and how to go on."""
+    for line in (error if message is None else message, *getattr(error, "__notes__", ())):
         print(f"hetsched: {line}", file=sys.stderr)
     return status
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
 from hetsched.cli.document import Emit
 from hetsched.cli.shared import live_view, real_scenario, seeds_of, show_strategy
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run import resume, run
@@ -32,14 +32,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on. After Ctrl-C the segments
     that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a run that stopped, for
     whatever reason, from what its folder holds. See docs/real-runs.md."""
-    try:
-        result = begun_run(options) if options.resume else new_run(options)
-    except HetschedError:  # it is printed with its notes
-        raise
-    except BaseException as error:
-        for note in getattr(error, "__notes__", ()):  # how to go on
-            print(f"hetsched: {note}", file=sys.stderr)
-        raise
+    result = begun_run(options) if options.resume else new_run(options)
     show_strategy(options, emit, result, "run on Ray Tune")
 
 

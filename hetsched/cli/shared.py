@@ -1,7 +1,6 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -154,17 +153,6 @@ def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = Mappin
         say("assumed, as nobody measured it:")
     for line in assumptions:
         say(f"  {line}")
-
-
-@contextmanager
-def saying_what_stays() -> Iterator[None]:
-    """Where the command is stopped, say what its error notes: where results are, and how to go on."""
-    try:
-        yield
-    except BaseException as error:
-        for note in getattr(error, "__notes__", ()):
-            print(f"hetsched: {note}", file=sys.stderr)
-        raise
 
 
 def say(text: str, style: str | None = None) -> None:

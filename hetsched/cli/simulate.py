@@ -9,7 +9,6 @@ from hetsched.cli.shared import (
     print_heading,
     runs_progress,
     say_caveats,
-    saying_what_stays,
     seeds_of,
     show,
     show_strategy,
@@ -43,12 +42,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     seeds = seeds_of(options, setup)
     folder = options.out or default_folder("ablate" if options.ablate else "simulate", setup)
     if options.ablate:
-        with saying_what_stays():
-            ablation = ablate(setup, strategy, seeds, folder, progress=runs_progress)
-        show_ablation(options, emit, ablation)
+        show_ablation(options, emit, ablate(setup, strategy, seeds, folder, progress=runs_progress))
     else:
-        with saying_what_stays():
-            result = simulate(setup, strategy, seeds, folder, watch=trial_progress)
+        result = simulate(setup, strategy, seeds, folder, watch=trial_progress)
         show_strategy(options, emit, result, "simulated")
 
 

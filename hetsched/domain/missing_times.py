@@ -39,9 +39,9 @@ def _no_line(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
         cores.setdefault(row.batch_size, set()).add(row.cores)
     known = [b for b in cores if times.seconds_per_iteration(kind._replace(batch_size=b), worker) is not None]
     if not known and max(map(len, cores.values())) == 1:
-        return f"two core counts are needed, and the profile has only {_listed(set().union(*cores.values()))}"
+        return f"two core counts are needed, and the profile has only one: {_listed(set().union(*cores.values()))}"
     if len(known) == 1:
-        return f"two batch sizes are needed, and the profile has only {known[0]} for this worker"
+        return f"two batch sizes are needed, and the profile has only one for this worker: {known[0]}"
     return "a line through the nearest two measurements comes to 0 s or less there"
 
 

@@ -26,19 +26,33 @@ def load_setup(path: Path, discover: Discover | None = None) -> Setup:
 
     Raises InputError, a line a problem, for whatever is wrong in it.
     """
-    document = _read(path)
-    if isinstance(said := document.get("cluster"), str):
-        document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
-    try:
-        scenario = Scenario.of(document, path.parent)
-    except InputError as error:
-        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+    scenario = _parsed(path, discover)
     try:
         scenario.load_policies()
         _check_names(scenario)
         return scenario.read()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def load_setup_of_logs(path: Path) -> Setup:
+    """Read the scenario of runs that are over, to measure their logs. Nothing that it names is executed, and so the
+    names of policies and of learning models are not checked. Raises InputError, a line a problem."""
+    scenario = _parsed(path, None)
+    try:
+        return scenario.read()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _parsed(path: Path, discover: Discover | None) -> Scenario:
+    document = _read(path)
+    if isinstance(said := document.get("cluster"), str):
+        document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
+    try:
+        return Scenario.of(document, path.parent)
+    except InputError as error:
+        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

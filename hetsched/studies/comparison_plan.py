@@ -81,7 +81,10 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy]) -> dict[Tas
     done = {}
     for strategy in strategies:
         for home in sorted((folder / str(strategy)).glob("seed-*")):
-            task = Task(strategy, int(home.name.removeprefix("seed-")))
+            seed = home.name.removeprefix("seed-")
+            if not (seed.isascii() and seed.isdecimal()):  # somebody else's, such as a copy
+                continue
+            task = Task(strategy, int(seed))
             if is_complete(run_folder(folder, *task) / LOG_NAME):
                 done[task] = look_up(setup, home / LOG_NAME)[0]
             else:

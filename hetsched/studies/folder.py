@@ -46,11 +46,11 @@ class ResultsFolder:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """What Ctrl-C stops within the block has a note where the folder is."""
+        """What Ctrl-C stops within the block has a note where the folder is, if that is left."""
         try:
             yield
         except KeyboardInterrupt as stop:
-            if not self.temporary:
+            if not self.temporary and self.path.is_dir():
                 stop.add_note(f"what was finished is in {self.path}")
             raise
 

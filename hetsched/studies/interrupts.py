@@ -1,4 +1,4 @@
-"""Ctrl-C in a study that has something to put away: the first one interrupts, further ones wait."""
+"""Ctrl-C and SIGTERM in a study that has something to put away: the first interrupts, further ones are ignored."""
 
 import signal
 from collections.abc import Iterator
@@ -10,23 +10,27 @@ from types import FrameType
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """Within the block the first Ctrl-C raises KeyboardInterrupt. What follows is put away undisturbed: further ones
-    are ignored until the block ends. Threads but the main one cannot be interrupted, and where Ctrl-C is ignored it
-    stays so."""
-    before = signal.getsignal(signal.SIGINT)
-    if current_thread() is not main_thread() or not callable(before):
+    """Within the block the first Ctrl-C, or the first SIGTERM where that raises anything, raises what it does outside.
+    What follows is put away undisturbed: further ones are ignored until the block ends. Threads but the main one cannot
+    be interrupted, and where Ctrl-C is ignored it stays so."""
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    if current_thread() is not main_thread() or not before:
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
+        before[signal.Signals(number)](number, frame)
 
-    signal.signal(signal.SIGINT, interrupt)
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_rema
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
 from hetsched.errors import InputError, path_of
-from hetsched.scenario.loading import load_setup
+from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.frames import runs_frame, segments_frame
@@ -116,7 +116,8 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 
 
 def load_results(folder: Path | str) -> LoadedResults:
-    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log.
+    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log. Policy
+    files are not run.
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
@@ -129,7 +130,7 @@ def load_results(folder: Path | str) -> LoadedResults:
     for log in logs:
         path = scenario_of(log.parent)
         if path not in scenarios:
-            scenarios[path] = load_setup(path)
+            scenarios[path] = load_setup_of_logs(path)
         runs.append(look_up(scenarios[path], log)[0])
     return LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
 

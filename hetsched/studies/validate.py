@@ -111,7 +111,7 @@ def validate(
         else:
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder.new(folder or default_folder("validate", setup), setup)
-    with home.nothing_of_nothing():
+    with home.kept(), home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
     return _written(home, setup, listed, runs)
 

@@ -23,6 +23,7 @@ from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
+from hetsched.signals import signals_held
 from real.measuring.one_point import Measured, Point, command, environment
 from real.training.trainer import load_model_file, trainers
 
@@ -221,11 +222,29 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def _ended(point: Point) -> subprocess.CompletedProcess[str]:
+    """The measuring process, which ended. It is killed if this one is stopped, also while it starts."""
+    process = None
+    try:
+        with signals_held():
+            process = subprocess.Popen(
+                command("measure", point),
+                env=environment(point),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        printed, errors = process.communicate()
+    finally:
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+    return subprocess.CompletedProcess(process.args, process.returncode, printed, errors)
+
+
 def _measured_apart(point: Point) -> Measured:
     """Measure one point in a fresh process."""
-    process = subprocess.run(
-        command("measure", point), env=environment(point), capture_output=True, text=True, check=False
-    )
+    process = _ended(point)
     if process.returncode != 0:
         why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
         if process.returncode < 0:

@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hetsched.errors import Terminated
-from hetsched.signals import sigterm_as_ctrl_c
+from hetsched.signals import signals_held, sigterm_as_ctrl_c
+from hetsched.studies.interrupts import one_interrupt
 
 LONG_S = 60.0
 COMMANDS = {
@@ -42,7 +44,7 @@ def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_
     while not list(tmp_path.glob("out/**/events.jsonl")):
         assert process.poll() is None and time.monotonic() - began < LONG_S
         time.sleep(0.05)
-    assert f"hetsched: {said}; what was finished is in the results folder" in ended_by(process, number)
+    assert f"hetsched: {said}\n" in ended_by(process, number)
 
 
 def test_sigterm_ends_profiling_and_the_process_that_measures(tmp_path: Path) -> None:
@@ -79,3 +81,64 @@ def test_a_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert inside == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_signals_that_are_held_come_at_the_end(number: int, raised: type[BaseException]) -> None:
+    done = []
+
+    def hold() -> None:
+        with signals_held():
+            signal.raise_signal(number)
+            done.append("the rest")
+
+    with sigterm_as_ctrl_c():
+        before = signal.getsignal(number)
+        with pytest.raises(raised):
+            hold()
+        assert signal.getsignal(number) is before
+    assert done == ["the rest"]
+
+
+def test_a_measuring_process_ends_with_a_signal_that_comes_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = pytest.importorskip("real.measuring.profiler")
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*_: object, **options: object) -> "subprocess.Popen[str]":
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], text=True)
+        started.append(process)
+        signal.raise_signal(signal.SIGTERM)  # before anybody knows of the process
+        return process
+
+    fake = SimpleNamespace(Popen=start, PIPE=subprocess.PIPE, CompletedProcess=subprocess.CompletedProcess)
+    monkeypatch.setattr(profiler, "subprocess", fake)
+    monkeypatch.setattr(profiler, "command", lambda *_: [])
+    monkeypatch.setattr(profiler, "environment", lambda _: {})
+    with pytest.raises(Terminated), sigterm_as_ctrl_c():
+        profiler._ended(None)
+    [process] = started
+    assert process.poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("first", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_second_signal_of_either_kind_leaves_what_is_put_away(
+    first: int, second: int, raised: type[BaseException]
+) -> None:
+    put_away = []
+
+    def study() -> None:
+        with one_interrupt():
+            try:
+                signal.raise_signal(first)
+            finally:
+                signal.raise_signal(second)
+                put_away.append("all")
+
+    with sigterm_as_ctrl_c():
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            study()
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert type(stopped.value) is raised
+    assert put_away == ["all"]

@@ -32,6 +32,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
+from hetsched.domain.registry import forget_files
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
 from tests.on_ray.conftest import INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until
@@ -347,6 +348,7 @@ def test_policy_that_raises(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert f"--policy-file {folder}/mine.py" in errors
     (folder / "mended").mkdir()
     (folder / "mended" / "mine.py").write_text(POLICIES.format(fault="pass"))
+    forget_files()  # a new process knows none
     assert main(["run", "--resume", "out", "--policy-file", "mended/mine.py"]) == 0
     check_complete(log)
     assert [event.forgot for event in events(log, RunResumed)] == [None, None]

@@ -26,12 +26,12 @@ def gpu(device: str = "a100", share: float = 1.0, batch_size: int = 32, seconds:
 
 SIXTY = WorkerType(CPU, 60, 0.0)
 CASES: dict[str, tuple[list[ProfileRow], TrialKind, WorkerType, str]] = {
-    "one core count": ([cpu(32)], KIND, SIXTY, "two core counts are needed, and the profile has only 32"),
+    "one core count": ([cpu(32)], KIND, SIXTY, "two core counts are needed, and the profile has only one: 32"),
     "one core count at each of two batch sizes": (
         [cpu(32), cpu(32, batch_size=64)],
         KIND,
         SIXTY,
-        "two core counts are needed, and the profile has only 32",
+        "two core counts are needed, and the profile has only one: 32",
     ),
     "two core counts": ([cpu(1, 4.0), cpu(2, 2.5)], KIND, SIXTY, EXTRAPOLATE),
     "a line that ends below 0": ([cpu(1, 4.0), cpu(2, 1.0)], KIND, SIXTY, "comes to 0 s or less there"),
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[list[ProfileRow], TrialKind, WorkerType, str]] = {
         [gpu()],
         KIND._replace(batch_size=48),
         WorkerType("a100", 0, 1.0),
-        "two batch sizes are needed, and the profile has only 32",
+        "two batch sizes are needed, and the profile has only one for this worker: 32",
     ),
     "two batch sizes": (
         [gpu(), gpu(batch_size=64, seconds=1.5)],

@@ -112,3 +112,20 @@ def test_a_file_that_is_none_is_wrong_input(scenario: Path, name: str, capsys: p
     said = capsys.readouterr().err
     assert f"policy_files: {scenario.parent / name}: no" in said
     assert "expected a Python file with a policy" in said
+
+
+def test_who_only_measures_runs_no_policy(scenario: Path) -> None:
+    hetsched.simulate(hetsched.load_scenario(scenario), "fusion+of-the-lab", folder="out")
+    before = scheduling.policies.registered()
+    ran = Path("ran").resolve()
+    resolved = Path("out/scenario.toml")
+    for place in ("out/policies/mine.py", "elsewhere.py"):
+        Path(place).write_text(f"from pathlib import Path\nPath({str(ran)!r}).touch()\n")
+        named = "policies/mine.py" if place.startswith("out") else "../elsewhere.py"
+        resolved.write_text(resolved.read_text().replace("policies/mine.py", named))
+        [run] = hetsched.load_results("out").runs
+        assert run.metrics.strategy == "fusion+of-the-lab"
+        assert not ran.exists()
+    assert scheduling.policies.registered() == before  # an old copy takes no policy's place
+    hetsched.load_scenario(resolved)
+    assert ran.exists()

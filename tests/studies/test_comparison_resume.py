@@ -123,6 +123,15 @@ def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
     assert logs(Path("out")) == before
 
 
+def test_what_somebody_else_put_beside_the_runs_stays(scenario: hetsched.Scenario) -> None:
+    with pytest.raises(Interrupted):
+        hetsched.compare(scenario, STRATEGIES, 2, "c", progress=ctrl_c_after(4))
+    mine = Path("c/fusion+hrfs/seed-0.old")
+    mine.mkdir()
+    assert len(resume_comparison("c").runs) == 6
+    assert mine.is_dir()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
