@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.test_simulation import SEGMENTS_PER_TRIAL, unequal_nodes
 from hetsched.domain.registry import Strategy
-from hetsched.testing.scenarios import make_scenario
+from hetsched.testing.scenarios import make_setup
 from sim.engine import simulate
 
 TRIALS = (20, 64, 256, 1024, 4096)
@@ -46,12 +46,12 @@ class Point(NamedTuple):
 
 def measure(axis: str, policy: str, trials: int, workers: int, repetitions: int) -> Point:
     """The best of several runs."""
-    scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
+    setup = make_setup(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
     seconds, segments = [], 0
     for _ in range(repetitions):
         with tempfile.TemporaryDirectory() as folder:
             started = process_time()
-            outcome = simulate(scenario, Strategy("fusion", policy), 0, Path(folder))
+            outcome = simulate(setup, Strategy("fusion", policy), 0, Path(folder))
             seconds.append(process_time() - started)
             segments = outcome.state.segments
     return Point(axis, policy, trials, workers, 1e6 * min(seconds) / segments, segments)

@@ -10,7 +10,7 @@ from hetsched.core.events import Parts, SegmentEnded, WorkerJoined
 from hetsched.core.state import State
 from hetsched.core.view import StateView
 from hetsched.domain.registry import Strategy
-from hetsched.testing.scenarios import make_scenario
+from hetsched.testing.scenarios import make_setup
 
 SIZES = {"20 trials, 8 workers": (20, 8), "1000 trials, 100 workers": (1000, 100)}
 PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -19,12 +19,12 @@ PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
     """A state in the middle of a run: every worker has been measured, one of them is idle."""
     nodes = [{"name": f"n{number}", "cores": (1, 2, 4)[number % 3]} for number in range(workers)]
-    scenario = make_scenario(nodes, population=trials, stop_iterations=200)
+    setup = make_setup(nodes, population=trials, stop_iterations=200)
     state = State()
-    dispatcher = Dispatcher(state, scheduling.policies.create("least-progress"), "least-progress", scenario.times)
-    for worker in scenario.workers(Strategy("fusion", "least-progress")):
+    dispatcher = Dispatcher(state, scheduling.policies.create("least-progress"), "least-progress", setup.times)
+    for worker in setup.workers(Strategy("fusion", "least-progress")):
         dispatcher.record(WorkerJoined(0.0, worker))
-    dispatcher.arrive(0.0, scenario.workload.experiments[0], 0)
+    dispatcher.arrive(0.0, setup.workload.experiments[0], 0)
     first = dispatcher.dispatch(0.0).starts
     for number, (trial, worker_id, iterations) in enumerate((d.trial, d.worker, d.iterations) for d in first):
         time = 1.0 + number
@@ -32,7 +32,7 @@ def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
         if number < len(first) - 1:
             dispatcher.dispatch(time)
     assert len(state.idle) == 1
-    return StateView(state, scenario.times)
+    return StateView(state, setup.times)
 
 
 IN_ROUNDS = {"allox", *(name for name in scheduling.policies.names() if name.startswith("gavel-"))}

@@ -26,7 +26,7 @@ imports, which are not in the figures measured here."""
 @pytest.mark.parametrize("policy", GAVEL_CPU_S)
 @pytest.mark.benchmark(group="960 jobs on 108 GPUs")
 def test_960_jobs(benchmark: BenchmarkFixture, tmp_path: Path, policy: str) -> None:
-    scenario = gavel_scenario(RUNS[policy])
+    setup = gavel_scenario(RUNS[policy])
     folder = tmp_path / "run"
     cpu_s: list[float] = []
 
@@ -36,7 +36,7 @@ def test_960_jobs(benchmark: BenchmarkFixture, tmp_path: Path, policy: str) -> N
 
     def run() -> float:
         started = process_time()
-        outcome = simulate(scenario, Strategy("gpu-only", NAMES[policy]), 0, folder)
+        outcome = simulate(setup, Strategy("gpu-only", NAMES[policy]), 0, folder)
         cpu_s.append(process_time() - started)
         return max(trial.completed or 0.0 for trial in outcome.state.trials.values())
 

@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.testing.scenarios import make_scenario, profile_row
+from hetsched.testing.scenarios import make_setup, profile_row
 from sim.engine import simulate
 
 GPUS = ("t4", "rtx", "a100", "quad")
@@ -31,7 +31,7 @@ def large_profile(times: int, kinds: int) -> Setup:
         for batch in batches
     ]
     node = {"name": "n", "cores": 8, "gpus": 4, "gpu_type": "t4"}
-    return make_scenario([node], rows, batch_size=batches[:kinds], population=kinds, stop_iterations=10)
+    return make_setup([node], rows, batch_size=batches[:kinds], population=kinds, stop_iterations=10)
 
 
 def run(setup: Setup) -> None:

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bare_pool import run_pool
 from hetsched.domain.registry import Strategy
-from hetsched.testing.scenarios import make_scenario
+from hetsched.testing.scenarios import make_setup
 from sim.engine import simulate
 
 SEGMENTS_PER_TRIAL = 20
@@ -48,7 +48,7 @@ def test_bare_pool(benchmark: BenchmarkFixture, size: str) -> None:
 @pytest.mark.benchmark(group="simulated segments", disable_gc=True)
 def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy: str) -> None:
     trials, workers = SIZES[size]
-    scenario = make_scenario(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
+    setup = make_setup(unequal_nodes(workers), population=trials, stop_iterations=SEGMENTS_PER_TRIAL * 10)
     folder = tmp_path / "run"
 
     def fresh_folder() -> None:
@@ -56,7 +56,7 @@ def test_simulate(benchmark: BenchmarkFixture, tmp_path: Path, size: str, policy
         folder.mkdir()
 
     decisions = benchmark.pedantic(
-        lambda: simulate(scenario, Strategy("fusion", policy), 0, folder), setup=fresh_folder, rounds=5, warmup_rounds=1
+        lambda: simulate(setup, Strategy("fusion", policy), 0, folder), setup=fresh_folder, rounds=5, warmup_rounds=1
     )
     segments = (folder / "events.jsonl").read_text().count('"segment-ended"')
     assert benchmark.stats is not None

@@ -18,7 +18,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
-from hetsched.testing.scenarios import make_scenario
+from hetsched.testing.scenarios import make_setup
 from real.tune.run import run
 
 WORKERS = 8
@@ -58,7 +58,7 @@ def test_switch_of_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
         seconds_per_iteration=SECONDS_PER_ITERATION,
         provenance="declared",
     )
-    scenario = make_scenario(
+    setup = make_setup(
         nodes,
         [row],
         dataset="synthetic",
@@ -71,7 +71,7 @@ def test_switch_of_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     strategy = Strategy("fusion", "least-progress")
-    benchmark.pedantic(lambda: run(scenario, strategy, 0, folder), rounds=1)
+    benchmark.pedantic(lambda: run(setup, strategy, 0, folder), rounds=1)
     switched, stayed, starts = dispatch_seconds(folder / "events.jsonl")
     assert starts == WORKERS, "one actor a worker for the whole run"
     benchmark.extra_info["switches"] = len(switched)

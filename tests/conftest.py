@@ -16,7 +16,7 @@ from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.registry import Registry, Strategy, forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_scenario, profile_row
+from hetsched.testing.scenarios import NO_OVERHEADS, ROWS, make_setup, profile_row
 from sim.engine import simulate
 
 # A shell ignores Ctrl-C for what it runs in the background, as `make test` does, and what that starts inherits it.
@@ -60,7 +60,7 @@ def cifar10() -> Path:
     return Path(folder)
 
 
-__all__ = ["NO_OVERHEADS", "ROWS", "Simulate", "make_scenario", "profile_row"]
+__all__ = ["NO_OVERHEADS", "ROWS", "Simulate", "make_setup", "profile_row"]
 
 Simulate = Callable[..., list[Any]]
 

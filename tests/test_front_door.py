@@ -24,7 +24,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome
 from sim.backend import SimBackend
-from tests.conftest import NO_OVERHEADS, ROWS, make_scenario
+from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 
 ROOT = Path(__file__).parent.parent
 TABLES: dict[str, Any] = {
@@ -513,7 +513,7 @@ def test_the_backend_of_ones_own_is_beaten_by_no_bound(tmp_path: Path) -> None:
         own: Backend = importlib.import_module("own_backend").ClockBackend()
     finally:
         sys.path.remove(str(ROOT / "examples"))
-    setup = make_scenario(overheads=NO_OVERHEADS)
+    setup = make_setup(overheads=NO_OVERHEADS)
 
     def makespan_s(scheduling: str) -> float:
         (folder := tmp_path / scheduling).mkdir()

@@ -3,7 +3,7 @@
 import argparse
 
 from hetsched.cli.arguments import add_scenario
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, say, say_caveats, show, simulated_scenario
 from hetsched.errors import InputError
 from hetsched.report import tables

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hetsched.argument_types import count, count_or_auto
 from hetsched.cli.arguments import SCENARIO, add_out, add_strategies
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
     print_heading,

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from hetsched.cli.arguments import add_output, add_policy_files
-from hetsched.cli.document import stdout_for_the_document
+from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import TERMINATED, sigterm_as_ctrl_c

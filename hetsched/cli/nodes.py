@@ -4,7 +4,7 @@ import argparse
 
 import tomli_w
 
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish
 from hetsched.studies.real_scenario import discovered
 

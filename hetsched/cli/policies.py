@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hetsched import allocation, scheduling
 from hetsched.argument_types import count
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from hetsched.argument_types import count, seconds
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, show
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp

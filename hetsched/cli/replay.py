@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, say
 from hetsched.errors import HetschedError
 from hetsched.studies.replay import replay

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import live_view, real_scenario, seeds_of, show_strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy

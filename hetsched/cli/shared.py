@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State

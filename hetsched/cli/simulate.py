@@ -3,7 +3,7 @@
 import argparse
 
 from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
     print_heading,

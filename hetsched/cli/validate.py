@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
-from hetsched.cli.document import Emit
+from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
     live_view,

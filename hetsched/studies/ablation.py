@@ -15,9 +15,9 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumptions import assumptions
-from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame
+from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.watching import Progress, silent

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import pairs_of, step_times
-from hetsched.studies.chosen import Strategies, chosen_strategies
 from hetsched.studies.frames import frame
+from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
 
 if TYPE_CHECKING:

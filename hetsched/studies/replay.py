@@ -13,7 +13,7 @@ from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
-from hetsched.studies.chosen import chosen_files
+from hetsched.studies.inputs import chosen_files
 from hetsched.studies.results import scenario_facts, scenario_of
 
 

@@ -13,8 +13,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.chosen import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder
+from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult

@@ -9,8 +9,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import assumptions
-from hetsched.studies.chosen import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
+from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long
 from hetsched.studies.results import StrategyResult

@@ -15,7 +15,6 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions
-from hetsched.studies.chosen import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     ResultsFolder,
@@ -24,6 +23,7 @@ from hetsched.studies.folder import (
     write_summary,
 )
 from hetsched.studies.frames import frame
+from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts

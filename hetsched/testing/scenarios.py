@@ -42,7 +42,7 @@ ROWS = [
 """Step times by which a core trains at 1/4 iteration a second, a K80 at 2, a V100 at 10."""
 
 
-def make_scenario(
+def make_setup(
     nodes: Iterable[dict[str, Any]] = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}),
     rows: Iterable[ProfileRow] = ROWS,
     overheads: dict[str, Any] | None = None,

@@ -12,7 +12,7 @@ STRIKES = 3
 """After so many failed segments in a row a node is set aside."""
 
 
-class Blame:
+class FailureCounts:
     """Failures of nodes and of trials, both counted in a row.
 
     - Every failure is a strike against its node; a segment that is finished there clears them.

@@ -11,7 +11,7 @@ from hetsched.errors import HetschedError, InputError
 from real.checkpoints.generations import damage
 from real.cluster.nodes import Nodes
 from real.tune.attendance import Attendance
-from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
+from real.tune.failure_counts import MAX_FAILURES, STRIKES, FailureCounts
 from real.tune.messages import Failure, What
 from real.tune.stopping import Stopping
 from real.tune.trial_states import TrialStates
@@ -33,7 +33,7 @@ class Failures:
         self._attendance = attendance
         self._states = states
         self._stopping = stopping
-        self._counts = Blame()
+        self._counts = FailureCounts()
         self._lost_work = LostWork()
 
     def succeeded(self, segment: Segment, trial: Trial) -> None:

@@ -12,7 +12,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 V100 = {"name": "g", "cores": 4, "gpus": 2, "gpu_type": "v100"}
 
@@ -25,11 +25,11 @@ AMDAHL = [
 """More cores gain ever less. Between 2 and 4, 3 cores take 2 + 0.5 x (1/3 - 1/4) / (1/2 - 1/4) = 2 1/6 s."""
 
 
-def workers_of(scenario: Setup, name: str, **options: int) -> list[Worker]:
+def workers_of(setup: Setup, name: str, **options: int) -> list[Worker]:
     """The workers that a policy makes, which fit their nodes."""
-    scenario = scenario.replace(allocation={name: options})
-    workers = scenario.workers(Strategy(name, "fifo"))
-    check_allocation(name, scenario.cluster, workers)
+    setup = setup.replace(allocation={name: options})
+    workers = setup.workers(Strategy(name, "fifo"))
+    check_allocation(name, setup.cluster, workers)
     return workers
 
 
@@ -42,7 +42,7 @@ def cuts(workers: list[Worker]) -> dict[str, list[int]]:
 
 
 def test_gpu_only_leaves_the_cores_idle() -> None:
-    workers = workers_of(make_scenario([V100, {"name": "a", "cores": 8}]), "gpu-only")
+    workers = workers_of(make_setup([V100, {"name": "a", "cores": 8}]), "gpu-only")
     assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [
         ("g/gpu0", "v100", 1, 1.0),
         ("g/gpu1", "v100", 1, 1.0),
@@ -51,11 +51,11 @@ def test_gpu_only_leaves_the_cores_idle() -> None:
 
 def test_gpu_only_without_a_gpu_is_an_error_of_the_input() -> None:
     with pytest.raises(InputError, match="gpu-only needs a GPU"):
-        workers_of(make_scenario([{"name": "a", "cores": 8}]), "gpu-only")
+        workers_of(make_setup([{"name": "a", "cores": 8}]), "gpu-only")
 
 
 def test_cpu_only_leaves_the_gpus_idle() -> None:
-    workers = workers_of(make_scenario([V100, {"name": "a", "cores": 8}]), "cpu-only")
+    workers = workers_of(make_setup([V100, {"name": "a", "cores": 8}]), "cpu-only")
     assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [
         ("g/cpu0", "cpu", 4, 0.0),
         ("a/cpu0", "cpu", 8, 0.0),
@@ -72,50 +72,50 @@ def test_cpu_only_leaves_the_gpus_idle() -> None:
 
 @pytest.mark.parametrize(("trials", "cut"), [(1, [4]), (2, [2, 2]), (3, [2, 1, 1]), (4, [1, 1, 1, 1]), (9, [1] * 4)])
 def test_a_node_is_cut_for_the_trials_that_there_are(trials: int, cut: list[int]) -> None:
-    scenario = make_scenario([{"name": "a", "cores": 4}], AMDAHL, population=trials)
-    assert cuts(workers_of(scenario, "sliced")) == {"a": cut}
+    setup = make_setup([{"name": "a", "cores": 4}], AMDAHL, population=trials)
+    assert cuts(workers_of(setup, "sliced")) == {"a": cut}
 
 
 def test_cuts_are_chosen_jointly() -> None:
     # Two nodes, 5 trials: 0.9 + 0.8 (3 and 2 workers) beats 1.0 + 0.5 (4 and 1).
-    scenario = make_scenario([{"name": "a", "cores": 4}, {"name": "b", "cores": 4}], AMDAHL, population=5)
-    assert cuts(workers_of(scenario, "sliced")) == {"a": [2, 1, 1], "b": [2, 2]}
+    setup = make_setup([{"name": "a", "cores": 4}, {"name": "b", "cores": 4}], AMDAHL, population=5)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [2, 1, 1], "b": [2, 2]}
 
 
 def test_a_trial_on_a_gpu_needs_no_cores() -> None:
     # Three trials: a V100 (10 iterations a second) takes one, the 4 cores that it leaves on its node the other two.
     nodes = [{"name": "g", "cores": 5, "gpus": 1, "gpu_type": "v100"}]
-    workers = workers_of(make_scenario(nodes, AMDAHL, population=3), "sliced")
+    workers = workers_of(make_setup(nodes, AMDAHL, population=3), "sliced")
     assert [(w.id, w.cores) for w in workers] == [("g/gpu0", 1), ("g/cpu0", 2), ("g/cpu1", 2)]
 
 
 def test_a_node_that_no_trial_needs_is_not_cut() -> None:
-    scenario = make_scenario([{"name": n, "cores": 4} for n in "abc"], AMDAHL, population=1)
-    assert cuts(workers_of(scenario, "sliced")) == {"a": [4], "b": [4], "c": [4]}
+    setup = make_setup([{"name": n, "cores": 4} for n in "abc"], AMDAHL, population=1)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [4], "b": [4], "c": [4]}
 
 
 def test_cuts_that_gain_nothing_are_not_made() -> None:
     # ROWS scale linearly up to 4 cores: one worker of 4 trains as much as 4 of 1.
-    scenario = make_scenario([{"name": "a", "cores": 4}], ROWS, population=9)
-    assert cuts(workers_of(scenario, "sliced")) == {"a": [4]}
+    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [4]}
 
 
 def test_the_number_of_trials_may_be_given() -> None:
-    scenario = make_scenario([{"name": "a", "cores": 4}], AMDAHL, population=9)
-    assert cuts(workers_of(scenario, "sliced", trials=2)) == {"a": [2, 2]}
+    setup = make_setup([{"name": "a", "cores": 4}], AMDAHL, population=9)
+    assert cuts(workers_of(setup, "sliced", trials=2)) == {"a": [2, 2]}
     with pytest.raises(InputError, match="trials: expected a whole number, at least 1"):
-        workers_of(scenario, "sliced", trials=0)
+        workers_of(setup, "sliced", trials=0)
 
 
 def test_core_counts_that_the_profile_does_not_know_are_not_considered() -> None:
     # Of 8 cores, only workers of 1 to 4 are known: 2 to 8 workers. For one trial, a worker of 4 is the fastest.
-    scenario = make_scenario([{"name": "a", "cores": 8}], AMDAHL, population=1)
-    assert cuts(workers_of(scenario, "sliced")) == {"a": [4, 4]}
+    setup = make_setup([{"name": "a", "cores": 8}], AMDAHL, population=1)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [4, 4]}
     # Extrapolated, 8 cores take 2 + 0.5 x (1/8 - 1/4) / (1/2 - 1/4) = 1.75 s, which is faster.
-    further = scenario.replace_times(StepTimes(AMDAHL, extrapolate=True))
+    further = setup.replace_times(StepTimes(AMDAHL, extrapolate=True))
     assert cuts(workers_of(further, "sliced")) == {"a": [8]}
     # Where nothing is known, a node is one worker, as in fusion.
-    unknown = scenario.replace_times(StepTimes([]))
+    unknown = setup.replace_times(StepTimes([]))
     assert cuts(workers_of(unknown, "sliced")) == {"a": [8]}
 
 
@@ -130,8 +130,8 @@ def test_kinds_count_by_their_trials() -> None:
         profile_row(cores=2, seconds=1 / 0.6, batch_size=64),
     ]
     for batch_sizes, cut in ([32, 32, 32, 64], [2]), ([32, 64, 64, 64], [1, 1]):
-        scenario = make_scenario([{"name": "a", "cores": 2}], rows, batch_size=batch_sizes)
-        assert cuts(workers_of(scenario, "sliced")) == {"a": cut}
+        setup = make_setup([{"name": "a", "cores": 2}], rows, batch_size=batch_sizes)
+        assert cuts(workers_of(setup, "sliced")) == {"a": cut}
 
 
 def test_the_cuts_are_the_best_that_there_are() -> None:
@@ -146,7 +146,7 @@ def test_the_cuts_are_the_best_that_there_are() -> None:
     for sizes, trials in product([(3, 4, 5), (6, 6), (2, 6, 1)], range(1, 10)):
         nodes = [{"name": f"n{place}", "cores": cores} for place, cores in enumerate(sizes)]
         nodes.append({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
-        workers = workers_of(make_scenario(nodes, rows, population=trials), "sliced")
+        workers = workers_of(make_setup(nodes, rows, population=trials), "sliced")
         made = [speed[cores] for cut in cuts(workers).values() for cores in cut] + [0.5]
         best = max(
             sum(sorted([0.5, *(speed[cores] for cut in choice for cores in cut)], reverse=True)[:trials])
@@ -161,15 +161,15 @@ def shares(**seconds_by_share: float) -> list[ProfileRow]:
 
 def test_a_gpu_is_shared_by_as_many_as_train_most() -> None:
     # A V100 trains 10 iterations a second alone, 2 x 6.25 = 12.5 for two, 3 x 3.33 = 10 for three.
-    scenario = make_scenario([V100], shares(k2=0.16, k3=0.3))
-    workers = workers_of(scenario, "shared-gpu")
+    setup = make_setup([V100], shares(k2=0.16, k3=0.3))
+    workers = workers_of(setup, "shared-gpu")
     assert [(w.id, w.cores, w.gpu_share) for w in workers] == [
         ("g/gpu0.0", 1, 0.5),
         ("g/gpu0.1", 1, 0.5),
         ("g/gpu1.0", 1, 0.5),
         ("g/gpu1.1", 1, 0.5),
     ]
-    assert [w.id for w in workers_of(make_scenario([V100], shares(k2=0.21)), "shared-gpu")] == [
+    assert [w.id for w in workers_of(make_setup([V100], shares(k2=0.21)), "shared-gpu")] == [
         "g/gpu0",
         "g/gpu1",
         "g/cpu0",
@@ -179,7 +179,7 @@ def test_a_gpu_is_shared_by_as_many_as_train_most() -> None:
 def test_gpus_of_each_type_are_shared_by_their_own_number() -> None:
     rows = [*shares(k2=0.16), profile_row("k80", seconds=0.5), profile_row("k80", seconds=1.1, gpu_share=0.5)]
     nodes = [V100, {"name": "h", "cores": 2, "gpus": 1, "gpu_type": "k80"}]
-    workers = workers_of(make_scenario(nodes, rows), "shared-gpu")
+    workers = workers_of(make_setup(nodes, rows), "shared-gpu")
     assert [(w.id, w.cores) for w in workers if w.node == "h"] == [("h/gpu0", 1), ("h/cpu0", 1)]
     assert sum(w.node == "g" for w in workers) == 4
 
@@ -188,32 +188,32 @@ def test_a_given_number_of_workers_uses_the_share_as_the_profile_writes_it(tmp_p
     # Every worker keeps a core as far as there are cores: 4 of 6 have one.
     write_profile(tmp_path / "profile.csv", shares(k3=0.3))
     rows = read_profile(tmp_path / "profile.csv")
-    assert [w.cores for w in workers_of(make_scenario([V100], rows), "shared-gpu", k=3)] == [1, 1, 1, 1, 0, 0]
+    assert [w.cores for w in workers_of(make_setup([V100], rows), "shared-gpu", k=3)] == [1, 1, 1, 1, 0, 0]
     rounded = [*AMDAHL, profile_row("v100", seconds=0.3, gpu_share=0.33)]
-    workers = workers_of(make_scenario([V100], rounded), "shared-gpu", k=3)
+    workers = workers_of(make_setup([V100], rounded), "shared-gpu", k=3)
     assert {w.gpu_share for w in workers} == {0.33}
     assert len({w.id for w in workers}) == 6
 
 
 def test_a_share_without_a_row_is_an_error_of_the_input() -> None:
-    scenario = make_scenario([V100], shares(k2=0.16))
+    setup = make_setup([V100], shares(k2=0.16))
     with pytest.raises(InputError, match="no row for resnet18 on cifar10, batch 32 on a v100 with a gpu_share of 1/4"):
-        workers_of(scenario, "shared-gpu", k=4)
+        workers_of(setup, "shared-gpu", k=4)
     with pytest.raises(InputError, match="k: expected a whole number of workers, at least 1, got 0"):
-        workers_of(scenario, "shared-gpu", k=0)
+        workers_of(setup, "shared-gpu", k=0)
     # A share that was not measured for all of the workload is not taken either.
-    mixed = make_scenario([V100], shares(k2=0.01), batch_size=[32, 64])
+    mixed = make_setup([V100], shares(k2=0.01), batch_size=[32, 64])
     assert [w.id for w in workers_of(mixed, "shared-gpu")] == ["g/gpu0", "g/gpu1", "g/cpu0"]
 
 
 def test_a_gpu_that_nobody_may_use_needs_no_row() -> None:
-    scenario = make_scenario([V100], AMDAHL, devices=["cpu"])
-    assert len(workers_of(scenario, "shared-gpu", k=2)) == 4
+    setup = make_setup([V100], AMDAHL, devices=["cpu"])
+    assert len(workers_of(setup, "shared-gpu", k=2)) == 4
 
 
 def test_trials_share_a_gpu_at_the_speed_of_the_profile(simulate_log: Simulate) -> None:
     # 4 trials of 20 iterations at 0.16 s, all at once on two V100: 3.2 s. Alone on a GPU, two at a time: 2 x 2 = 4 s.
     nodes = [{"name": "g", "cores": 2, "gpus": 2, "gpu_type": "v100"}]
-    scenario = make_scenario(nodes, shares(k2=0.16), overheads=NO_OVERHEADS)
-    assert simulate_log(scenario, "shared-gpu+fifo")[-1].time == pytest.approx(3.2)
-    assert simulate_log(scenario, "gpu-only+fifo")[-1].time == pytest.approx(4.0)
+    setup = make_setup(nodes, shares(k2=0.16), overheads=NO_OVERHEADS)
+    assert simulate_log(setup, "shared-gpu+fifo")[-1].time == pytest.approx(3.2)
+    assert simulate_log(setup, "gpu-only+fifo")[-1].time == pytest.approx(4.0)

@@ -46,7 +46,7 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKin
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from sim.engine import simulate
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 ALMOST = 1 - 1e-6
 """The accuracy of the linear program's solver, generously."""
@@ -111,9 +111,9 @@ def instances(jobs: int, workers: int, iterations: int, kinds: int = 2) -> st.Se
 
 class TestMakespanByHand:
     def test_one_machine_takes_all_its_work(self) -> None:
-        scenario = make_scenario(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
-        devices = cluster_devices(scenario.cluster, scenario.times)
-        found = makespan_bound(full_jobs(scenario.workload), devices, scenario.times)
+        setup = make_setup(({"name": "a", "cores": 1},), population=4, stop_iterations=20)
+        devices = cluster_devices(setup.cluster, setup.times)
+        found = makespan_bound(full_jobs(setup.workload), devices, setup.times)
         assert found == pytest.approx(4 * 20 * 4.0)
 
     def test_a_trial_is_in_one_place_at_a_time(self) -> None:
@@ -145,9 +145,9 @@ class TestMakespanByHand:
         # Two halves of a V100, each at 0.15 s an iteration, train faster than the whole at 0.1 s.
         halves = [*ROWS, profile_row("v100", seconds=0.15, gpu_share=0.5)]
         nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},)
-        scenario = make_scenario(nodes, rows=halves, devices=["v100"], population=4, stop_iterations=30)
-        devices = cluster_devices(scenario.cluster, scenario.times)
-        found = makespan_bound(full_jobs(scenario.workload), devices, scenario.times)
+        setup = make_setup(nodes, rows=halves, devices=["v100"], population=4, stop_iterations=30)
+        devices = cluster_devices(setup.cluster, setup.times)
+        found = makespan_bound(full_jobs(setup.workload), devices, setup.times)
         assert found == pytest.approx(4 * 30 * 0.075)
 
     def test_nothing_to_do_takes_no_time(self) -> None:
@@ -230,11 +230,11 @@ class TestMeanJctByHand:
     def test_an_experiment_completes_with_its_last_trial(self) -> None:
         # Two experiments of two trials of 4 s on one worker: at best the experiments complete at 8 and 16 s, the trials
         # at 4, 8, 12 and 16 s.
-        scenario = make_scenario(
+        setup = make_setup(
             ({"name": "a", "cores": 4},), experiments=[{"name": n, "population": 2, "stop_iterations": 4} for n in "pq"]
         )
-        devices = worker_devices(scenario.workers(parse_strategy("fusion+fifo")))
-        found = workload_bounds(scenario.workload, devices, scenario.times)
+        devices = worker_devices(setup.workers(parse_strategy("fusion+fifo")))
+        found = workload_bounds(setup.workload, devices, setup.times)
         assert found == pytest.approx((16.0, 10.0, 12.0))
 
     def test_an_experiment_alone_takes_its_makespan(self) -> None:
@@ -498,10 +498,10 @@ def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, po
         )
     )
     tables = [{"name": f"e{number}", **table} for number, table in enumerate(experiments)]
-    scenario = make_scenario(NODES, overheads=NO_OVERHEADS, experiments=tables)
+    setup = make_setup(NODES, overheads=NO_OVERHEADS, experiments=tables)
     folder = tmp_path_factory.mktemp("run")
-    simulate(scenario, Strategy("fusion", policy), 0, folder)
-    check_ratios(measure(read_log(folder / LOG_NAME), scenario))
+    simulate(setup, Strategy("fusion", policy), 0, folder)
+    check_ratios(measure(read_log(folder / LOG_NAME), setup))
 
 
 @pytest.mark.parametrize("strategy", ["uniform+least-progress", "fusion+fifo"])
@@ -512,15 +512,15 @@ def test_no_gang_beats_the_bounds(simulate_log: Simulate, strategy: str) -> None
         {"name": "pairs", "gang": 2, "pbt": {"enabled": False}, "devices": ["k80"]},
         {"name": "late", "arrival_s": 5.0, "devices": ["k80"]},
     ]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS, experiments=tables)
-    check_ratios(measure(simulate_log(scenario, strategy), scenario))
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=tables)
+    check_ratios(measure(simulate_log(setup, strategy), setup))
 
 
 def test_the_workers_bound_is_that_of_the_runs_own_workers(simulate_log: Simulate) -> None:
     # 4 trials of 20 iterations. fusion: a core at 1/4 and two at 1/2 iteration a second: 80 iterations take 320/3 s.
     # Of any allocation the same: three cores. The k80 beside them, which uniform leaves idle, would do 2 a second.
-    scenario = make_scenario(overheads=NO_OVERHEADS)
-    found = measure(simulate_log(scenario, "fusion+fifo"), scenario)
+    setup = make_setup(overheads=NO_OVERHEADS)
+    found = measure(simulate_log(setup, "fusion+fifo"), setup)
     assert found.workers_bound_s == pytest.approx(320 / 3)
     assert found.bound_s == pytest.approx(320 / 3)
 
@@ -528,8 +528,8 @@ def test_the_workers_bound_is_that_of_the_runs_own_workers(simulate_log: Simulat
 def test_idle_devices_count_for_any_allocation_only(simulate_log: Simulate) -> None:
     # One trial of 20 iterations: on the core 80 s, on the V100 that uniform leaves idle 2 s.
     nodes = ({"name": "g", "cores": 64, "gpus": 1, "gpu_type": "k80"},)
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=64)
-    found = measure(simulate_log(scenario, "uniform+least-progress"), scenario)
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=64)
+    found = measure(simulate_log(setup, "uniform+least-progress"), setup)
     assert found.gpus_used == 0
     assert found.workers_bound_s == pytest.approx(80.0)  # 64 cores for 64 trials
     assert found.bound_s == pytest.approx(64 * 20 / (64 / 4 + 2))  # 16 iterations a second and the GPU's 2
@@ -558,7 +558,7 @@ def log_of_a_gang() -> list[Event]:
 
 
 def test_all_workers_of_a_gang_are_busy() -> None:
-    found = measure(log_of_a_gang(), make_scenario().replace_times(TestGangs.TIMES))
+    found = measure(log_of_a_gang(), make_setup().replace_times(TestGangs.TIMES))
     assert [(w.busy_s, w.segments) for w in found.workers.values()] == [(12.0, 1), (12.0, 1), (0.0, 0)]
     assert found.utilisation == pytest.approx(24 / (3 * 15))
     assert found.lost_segments == 1
@@ -566,7 +566,7 @@ def test_all_workers_of_a_gang_are_busy() -> None:
 
 def test_mean_jct_counts_a_stopped_trial_when_it_is_stopped() -> None:
     nodes = ({"name": "n", "cores": 3, "gpus": 3, "gpu_type": "v100"},)
-    found = measure(log_of_a_gang(), make_scenario(nodes).replace_times(TestGangs.TIMES))
+    found = measure(log_of_a_gang(), make_setup(nodes).replace_times(TestGangs.TIMES))
     assert found.completed == 2
     assert found.mean_jct_s == pytest.approx(((15 - 3) + (4 - 3)) / 2)
     # At best 10 s for the one and nothing for the other; the makespan at best 3 + 10 s.
@@ -575,8 +575,8 @@ def test_mean_jct_counts_a_stopped_trial_when_it_is_stopped() -> None:
 
 
 def test_a_run_without_a_profile_has_no_bounds(simulate_log: Simulate) -> None:
-    scenario = make_scenario(overheads=NO_OVERHEADS)
-    found = measure(simulate_log(scenario), scenario.replace_times(StepTimes()))
+    setup = make_setup(overheads=NO_OVERHEADS)
+    found = measure(simulate_log(setup), setup.replace_times(StepTimes()))
     assert found.mean_jct_s is not None
     assert found.bound_s is found.bound_ratio is found.workers_bound_s is found.workers_bound_ratio is None
     assert found.jct_bound_s is found.jct_bound_ratio is None
@@ -590,14 +590,14 @@ def test_like_runs_are_solved_once(simulate_log: Simulate, monkeypatch: pytest.M
         return linprog(*arguments, **options)
 
     monkeypatch.setattr("scipy.optimize.linprog", count)
-    scenario = make_scenario(overheads=NO_OVERHEADS, population=5, stop_iterations=37)
+    setup = make_setup(overheads=NO_OVERHEADS, population=5, stop_iterations=37)
     figures = []
     for policy in ("fifo", "least-progress"):
-        again = make_scenario(overheads=NO_OVERHEADS, population=5, stop_iterations=37)  # as in another process
+        again = make_setup(overheads=NO_OVERHEADS, population=5, stop_iterations=37)  # as in another process
         figures.append(measure(simulate_log(again, f"fusion+{policy}", 1), again))
         if len(figures) == 1:
             first = len(solved)
     assert first > 0
     assert len(solved) == first
     assert figures[0].bound_s == figures[1].bound_s
-    assert scenario.times is not again.times
+    assert setup.times is not again.times

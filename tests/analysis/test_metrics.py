@@ -33,7 +33,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, MetricsTable
 from hetsched.studies.one_run import carry_out
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 SLOW, FAST = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("slow", 1), ("fast", 2)))
 W, V = SLOW.id, FAST.id
@@ -43,11 +43,11 @@ NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 class Log:
     """A log in the making: trials are called e-0, e-1, ... in the order of the scenario's experiments."""
 
-    def __init__(self, scenario: Setup, *workers: Worker) -> None:
-        self.scenario = scenario
+    def __init__(self, setup: Setup, *workers: Worker) -> None:
+        self.scenario = setup
         self.events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
         self._on: dict[str, WorkerId] = {}
-        for experiment in scenario.workload.experiments:
+        for experiment in setup.workload.experiments:
             self.events.append(ExperimentArrived(experiment.arrival_s, experiment))
             for number, trial in enumerate(experiment.trial_ids()):
                 batch_size = experiment.kind(number).batch_size
@@ -75,7 +75,7 @@ class Log:
 
 
 def two_trials(**changes: Any) -> Setup:
-    return make_scenario(population=2, stop_iterations=20, **changes)
+    return make_setup(population=2, stop_iterations=20, **changes)
 
 
 def test_two_trials_take_turns_on_a_worker() -> None:
@@ -113,7 +113,7 @@ def test_a_target_of_ones_own_and_one_that_is_never_reached() -> None:
 
 def test_of_several_targets_the_last_one_reached_counts_and_who_is_not_evaluated_has_none() -> None:
     experiments: list[dict[str, Any]] = [{"name": "e0"}, {"name": "e1"}, {"name": "e2", "evaluation_images": 0}]
-    log = Log(make_scenario(experiments=experiments).replace(metrics=MetricsTable(target_accuracy=0.5)), SLOW)
+    log = Log(make_setup(experiments=experiments).replace(metrics=MetricsTable(target_accuracy=0.5)), SLOW)
     log.run("e0-0", W, 0, 10, 0.6)
     log.run("e2-0", W, 10, 20)
     assert log.measure().time_to_target_s is None
@@ -175,7 +175,7 @@ def test_who_goes_on_elsewhere_at_the_same_moment_was_not_preempted() -> None:
 
 
 def test_who_left_its_worker_long_ago_is_not_preempted_there() -> None:
-    log = Log(make_scenario(population=3), SLOW, FAST)
+    log = Log(make_setup(population=3), SLOW, FAST)
     log.run("e-0", W, 0, 10)
     log.run("e-0", V, 10, 20)  # its worker is the fast one now
     log.run("e-1", W, 20, 30)
@@ -185,7 +185,7 @@ def test_who_left_its_worker_long_ago_is_not_preempted_there() -> None:
 
 
 def test_a_gang_is_busy_on_all_its_workers() -> None:
-    log = Log(make_scenario(population=2, gang=2), SLOW, FAST)
+    log = Log(make_setup(population=2, gang=2), SLOW, FAST)
     log.start(0, "e-0", W, V)
     log.end(10, "e-0")
     log.start(10, "e-1", V, W)
@@ -200,7 +200,7 @@ def test_a_gang_is_busy_on_all_its_workers() -> None:
 
 def independent(count: int, iterations: int = 12) -> Setup:
     job = {"population": 1, "pbt": {"enabled": False}, "stop_iterations": iterations}
-    return make_scenario(experiments=[{"name": f"e{number}", **job} for number in range(count)])
+    return make_setup(experiments=[{"name": f"e{number}", **job} for number in range(count)])
 
 
 def test_fairness_is_by_the_time_alone_with_an_equal_part_of_the_workers() -> None:
@@ -220,7 +220,7 @@ def test_fairness_is_by_the_time_alone_with_an_equal_part_of_the_workers() -> No
 def test_a_job_with_a_part_of_every_worker_uses_the_fastest_first(share: float, iterations_per_s: float) -> None:
     # The workers do 1/4 and 1/2 iterations a second; the job can be on one of them at a time.
     job = Job(TrialKind("resnet18", "cifar10", 32), 12)
-    found = makespan_bound({job: 1}, worker_devices([SLOW, FAST]), make_scenario().times, share)
+    found = makespan_bound({job: 1}, worker_devices([SLOW, FAST]), make_setup().times, share)
     assert found == pytest.approx(12 / iterations_per_s)
 
 
@@ -235,7 +235,7 @@ def test_on_workers_the_bound_of_like_jobs_is_the_optimum_of_the_linear_program(
     kind = TrialKind("resnet18", "cifar10", 32)
     devices = worker_devices([SLOW] * workers[0] + [FAST] * workers[1])
     counts = {Job(kind, iterations): count for iterations, count in jobs.items()}
-    found = makespan_bound(counts, devices, make_scenario().times, share)
+    found = makespan_bound(counts, devices, make_setup().times, share)
 
     sizes = [iterations for iterations, count in jobs.items() for _ in range(count)]
     n = len(sizes)  # columns: seconds of each job on slow workers, on fast ones, and at last the makespan
@@ -260,7 +260,7 @@ FAULTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("faults", FAULTS)
 def test_a_run_is_measured_as_its_log_is(tmp_path: Path, faults: dict[str, Any]) -> None:
-    scenario = make_scenario(population=5, stop_iterations=40).replace(faults=FaultsTable.model_validate(faults))
+    scenario = make_setup(population=5, stop_iterations=40).replace(faults=FaultsTable.model_validate(faults))
     run, state = carry_out("sim", scenario, parse_strategy("fusion+least-progress"), 3, tmp_path)
     assert measure_log(run.log, scenario) == run.metrics
     assert run.metrics.seed == 3
@@ -271,10 +271,8 @@ def test_a_run_is_measured_as_its_log_is(tmp_path: Path, faults: dict[str, Any])
 
 
 def test_first_come_first_served_preempts_nobody_and_turns_preempt_everybody(simulate_log: Simulate) -> None:
-    scenario = make_scenario(population=4, stop_iterations=40, overheads={"noise": False})
-    in_order, in_turn = (
-        measure(simulate_log(scenario, f"fusion+{name}"), scenario) for name in ("fifo", "least-progress")
-    )
+    setup = make_setup(population=4, stop_iterations=40, overheads={"noise": False})
+    in_order, in_turn = (measure(simulate_log(setup, f"fusion+{name}"), setup) for name in ("fifo", "least-progress"))
     assert in_order.preemptions == 0 < in_turn.preemptions
     assert in_order.staleness is not None and in_turn.staleness is not None
     assert in_turn.staleness < in_order.staleness

@@ -16,7 +16,7 @@ from hetsched.core.events import (
 )
 from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
-from tests.conftest import make_scenario, profile_row
+from tests.conftest import make_setup, profile_row
 
 PACED = cpu_worker(Node(NodeId("p"), 1, pace=3.0), 0, 1)
 ALONE = cpu_worker(Node(NodeId("a"), 1), 0, 1)
@@ -31,7 +31,7 @@ def log(
 ) -> list[Event]:
     """The log of one trial that goes through segments: worker, seconds of training, seconds late. By the profile they
     start up in 5 s and evaluate in 0.1 s."""
-    [experiment] = make_scenario(population=1, stop_iterations=1000).workload.experiments
+    [experiment] = make_setup(population=1, stop_iterations=1000).workload.experiments
     [trial] = experiment.trial_ids()
     events: list[Event] = [WorkerJoined(0.0, worker) for worker in workers]
     events += [ExperimentArrived(0.0, experiment), TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1})]

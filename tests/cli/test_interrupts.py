@@ -5,13 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from hetsched.cli.main import main
-from hetsched.errors import Terminated
 
 SCENARIO = Path(__file__).parents[2] / "examples" / "demo.toml"
 
@@ -86,31 +82,3 @@ def test_a_simulation_says_where_its_folder_is(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert printed.endswith("hetsched: interrupted\nhetsched: what was finished is in out\n")
     assert "Traceback" not in printed
-
-
-@pytest.mark.parametrize(
-    ("words", "kept"),
-    [
-        (["bound", str(SCENARIO)], ""),
-        (["policies", "check", "fifo"], ""),
-        (["profile", "--models", "resnet18", "--batch-sizes", "8", "--out", "new.csv"], ""),
-        (["simulate", str(SCENARIO), "--strategy", "fusion+fifo"], "; what was finished is in the results folder"),
-    ],
-)
-@pytest.mark.parametrize(("signal_error", "said"), [(KeyboardInterrupt, "interrupted"), (Terminated, "terminated")])
-def test_a_results_folder_is_promised_where_there_is_one(
-    words: list[str],
-    kept: str,
-    signal_error: type[BaseException],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def stopped(*_: object) -> None:
-        """Stops."""
-        raise signal_error
-
-    carries_out = "check_policies" if "check" in words else "execute"
-    monkeypatch.setattr(import_module(f"hetsched.cli.{words[0]}"), carries_out, stopped)
-    assert main(words) == (130 if signal_error is KeyboardInterrupt else 143)
-    assert capsys.readouterr().err == f"hetsched: {said}{kept}\n"

@@ -39,7 +39,7 @@ from hetsched.scheduling import Decision, Dispatch, Stop, WakeAt
 from hetsched.scheduling.queueing.in_order import serve
 from hetsched.studies.resume import remember
 from sim.engine import simulate
-from tests.conftest import NO_OVERHEADS, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, make_setup, profile_row
 
 NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 Decide = Callable[[StateView], Iterable[Decision]]
@@ -54,7 +54,7 @@ def simulate_deciding(decide: Decide, folder: Path, **experiment: Any) -> None:
 
     scheduling.register("under-test")(Policy)
     nodes = ({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"}, {"name": "a", "cores": 1})
-    simulate(make_scenario(nodes, **experiment), Strategy("fusion", "under-test"), 0, folder)
+    simulate(make_setup(nodes, **experiment), Strategy("fusion", "under-test"), 0, folder)
 
 
 def whole(state: StateView, trial: str = "e-0", worker: str = "a/cpu0", iterations: int = 10) -> Dispatch:
@@ -126,7 +126,7 @@ class PlansAhead:
 
 def test_planning_in_setup_is_part_of_what_a_policy_costs(tmp_path: Path) -> None:
     scheduling.register("plans-ahead")(PlansAhead)
-    scenario, strategy = make_scenario(), Strategy("fusion", "plans-ahead")
+    scenario, strategy = make_setup(), Strategy("fusion", "plans-ahead")
     outcome = simulate(scenario, strategy, 0, tmp_path)
     assert 0.05 <= outcome.decision_s < 1
     assert remember(scenario, strategy, 0, list(read_log(tmp_path / LOG_NAME))).decision_s >= 0.05
@@ -168,7 +168,7 @@ class Once:
 
 def once() -> tuple[Dispatcher, Once, list[Event]]:
     """The policy, at work on workers `a/cpu0` and `b/cpu0`, and the events since."""
-    scenario, policy, events = make_scenario(), Once(), list[Event]()
+    scenario, policy, events = make_setup(), Once(), list[Event]()
     dispatcher = Dispatcher(State(), policy, "once", scenario.times, listeners=[lambda _, event: events.append(event)])
     for worker in scenario.workers(Strategy("fusion", "fifo")):
         dispatcher.record(WorkerJoined(0.0, worker))
@@ -214,7 +214,7 @@ def test_a_call_is_in_the_log_unless_decisions_tell_it() -> None:
 
 def test_answers_to_two_calls_in_a_row_can_be_told_apart() -> None:
     """A backend may ask again at once: the second answer begins where the log says that the policy was asked."""
-    scenario, events = make_scenario(), list[Event]()
+    scenario, events = make_setup(), list[Event]()
     policy = OneByOne()
     dispatcher = Dispatcher(
         State(), policy, "one-by-one", scenario.times, listeners=[lambda _, event: events.append(event)]
@@ -237,7 +237,7 @@ class OneByOne:
 
 @pytest.mark.parametrize("policy", ["fifo", "pbt-sync", "gavel-las", "lookahead"])
 def test_the_log_has_every_call(policy: str, tmp_path: Path) -> None:
-    outcome = simulate(make_scenario(population=7, stop_iterations=40), Strategy("fusion", policy), 0, tmp_path)
+    outcome = simulate(make_setup(population=7, stop_iterations=40), Strategy("fusion", policy), 0, tmp_path)
     calls = [call for call in policy_calls(list(read_log(tmp_path / LOG_NAME))) if call.asked]
     assert outcome.decisions == len(calls)
     assert policy == "fifo" or not all(call.decided for call in calls)
@@ -245,10 +245,10 @@ def test_the_log_has_every_call(policy: str, tmp_path: Path) -> None:
 
 def test_a_second_simulation_into_a_folder_is_refused(tmp_path: Path) -> None:
     strategy, log = Strategy("fusion", "fifo"), tmp_path / LOG_NAME
-    simulate(make_scenario(), strategy, 0, tmp_path)
+    simulate(make_setup(), strategy, 0, tmp_path)
     before = log.read_bytes()
     with pytest.raises(InputError, match="events.jsonl: is there already, and a log is never overwritten"):
-        simulate(make_scenario(), strategy, 0, tmp_path)
+        simulate(make_setup(), strategy, 0, tmp_path)
     assert log.read_bytes() == before
 
 
@@ -263,10 +263,10 @@ def test_setup_shows_the_experiments_that_are_there_and_a_stream_of_the_seed(tmp
             return serve(state, state.ready_trials)
 
     scheduling.register("prepared")(Prepared)
-    scenario = make_scenario(experiments=[{"name": "now"}, {"name": "later", "arrival_s": 10.0}])
+    setup = make_setup(experiments=[{"name": "now"}, {"name": "later", "arrival_s": 10.0}])
     for number, seed in enumerate((3, 3, 4)):
         (tmp_path / str(number)).mkdir()
-        simulate(scenario, Strategy("fusion", "prepared"), seed, tmp_path / str(number))
+        simulate(setup, Strategy("fusion", "prepared"), seed, tmp_path / str(number))
     assert seen[0][:2] == (["a", "b"], ["now"])
     assert seen[0] == seen[1] != seen[2]
 
@@ -274,8 +274,8 @@ def test_setup_shows_the_experiments_that_are_there_and_a_stream_of_the_seed(tmp
 def test_a_gang_takes_its_workers_at_once(tmp_path: Path) -> None:
     nodes = [{"name": "g", "cores": 4, "gpus": 4, "gpu_type": "k80"}]
     rows = [profile_row("k80", seconds=1.0), profile_row("k80", seconds=0.6, gpu_share=2.0)]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS, population=3, gang=2)
-    simulate(scenario, Strategy("fusion", "fifo"), 0, tmp_path)
+    setup = make_setup(nodes, rows, NO_OVERHEADS, population=3, gang=2)
+    simulate(setup, Strategy("fusion", "fifo"), 0, tmp_path)
     log = list(read_log(tmp_path / LOG_NAME))
     started = [event for event in log if isinstance(event, SegmentStarted)]
     assert all(len(event.others) == 1 for event in started)
@@ -310,7 +310,7 @@ def test_a_policy_that_needs_arguments_is_named(tmp_path: Path) -> None:
 
     scheduling.register("needy")(Needy)
     with pytest.raises(PolicyError, match="'needy' cannot be made without arguments"):
-        simulate(make_scenario(), Strategy("fusion", "needy"), 0, tmp_path)
+        simulate(make_setup(), Strategy("fusion", "needy"), 0, tmp_path)
     with pytest.raises(TypeError, match="goes before a class"):
         scheduling.register("five")(5)  # type: ignore[type-var]
 
@@ -353,13 +353,13 @@ def test_the_view_cannot_be_written_to(tmp_path: Path) -> None:
 
 
 def test_workers_that_overlap_are_refused() -> None:
-    scenario = make_scenario(({"name": "a", "cores": 3},))
-    node = scenario.cluster.nodes[0]
+    setup = make_setup(({"name": "a", "cores": 3},))
+    node = setup.cluster.nodes[0]
 
     with pytest.raises(PolicyError, match="'mine'.* need 4 cores"):
-        check_allocation("mine", scenario.cluster, [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
+        check_allocation("mine", setup.cluster, [cpu_worker(node, 0, 2), cpu_worker(node, 1, 2)])
     with pytest.raises(PolicyError, match="made no workers"):
-        check_allocation("mine", scenario.cluster, [])
+        check_allocation("mine", setup.cluster, [])
     cheats: dict[str, dict[str, float]] = {
         "has a pace": {"pace": 0.001},
         "has -1 cores": {"cores": -1},
@@ -368,7 +368,7 @@ def test_workers_that_overlap_are_refused() -> None:
     for reason, change in cheats.items():
         worker = msgspec.structs.replace(cpu_worker(node, 0, 1), **change)
         with pytest.raises(PolicyError, match=reason):
-            check_allocation("mine", scenario.cluster, [worker])
+            check_allocation("mine", setup.cluster, [worker])
 
 
 def test_an_allocation_policy_that_raises_is_named() -> None:
@@ -378,11 +378,11 @@ def test_an_allocation_policy_that_raises_is_named() -> None:
             raise KeyError("gone")
 
     with pytest.raises(PolicyError, match="allocation policy 'broken' raised KeyError"):
-        make_scenario().workers(Strategy("broken", "fifo"))
+        make_setup().workers(Strategy("broken", "fifo"))
 
 
 def test_trials_that_no_worker_may_run_are_an_error_of_the_input(tmp_path: Path) -> None:
     nodes = ({"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"},)
-    both = make_scenario(nodes, experiments=[{"name": "c", "devices": ["cpu"]}, {"name": "g", "devices": ["v100"]}])
+    both = make_setup(nodes, experiments=[{"name": "c", "devices": ["cpu"]}, {"name": "g", "devices": ["v100"]}])
     with pytest.raises(InputError, match=r"c.devices: uniform\+fifo has no worker of \('cpu',\); it has v100"):
         simulate(both, Strategy("uniform", "fifo"), 0, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from hetsched.core.events import LOG_VERSION, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.errors import InputError
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 STARTED: dict[str, Any] = {
     "event": "run-started",
@@ -62,6 +62,6 @@ def test_a_log_without_a_number_is_of_the_first_format(tmp_path: Path) -> None:
 
 
 def test_a_run_names_the_format_of_its_log(simulate_log: Simulate, tmp_path: Path) -> None:
-    simulate_log(make_scenario())
+    simulate_log(make_setup())
     begun = json.loads((tmp_path / "run-1" / LOG_NAME).read_text().splitlines()[0])
     assert begun["log_version"] == LOG_VERSION

@@ -18,7 +18,7 @@ from hetsched.core.events import (
 )
 from hetsched.domain.cluster import WorkerId
 from hetsched.testing import check_log
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 Damage = Callable[[list[Event]], None]
 
@@ -26,7 +26,7 @@ Damage = Callable[[list[Event]], None]
 @pytest.fixture
 def log(simulate_log: Simulate) -> list[Event]:
     """Six trials on two workers, with exploits."""
-    return simulate_log(make_scenario(population=6), "fusion+least-progress", 1)
+    return simulate_log(make_setup(population=6), "fusion+least-progress", 1)
 
 
 def first(events: list[Event], kind: type[Event]) -> int:

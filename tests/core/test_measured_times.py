@@ -9,7 +9,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import ExperimentId, TrialId
-from tests.conftest import make_scenario, profile_row
+from tests.conftest import make_setup, profile_row
 
 BY_PROFILE = {1: 8.0, 2: 4.0, 4: 2.0}
 """Seconds per iteration by gang size."""
@@ -21,7 +21,7 @@ def after_a_gang_of_four() -> tuple[State, StateView, list[Worker]]:
     node = {"name": "g", "cores": 4, "gpus": 4, "gpu_type": "v100"}
     gangs = [{"name": f"of-{gang}", "gang": gang, "population": 1} for gang in BY_PROFILE]
     rows = [profile_row("v100", seconds=seconds, gpu_share=float(gang)) for gang, seconds in BY_PROFILE.items()]
-    setup = make_scenario([node], rows, experiments=gangs)
+    setup = make_setup([node], rows, experiments=gangs)
     state, workers = State(), gpu_workers(setup.cluster.nodes[0])
     for worker in workers:
         state.apply(WorkerJoined(0.0, worker))

@@ -3,14 +3,14 @@
 from hetsched.core.events import SegmentEnded, WorkerJoined
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 DERIVED = {"has_gangs", "restricted"}
 """What the experiments of a snapshot say."""
 
 
 def test_a_snapshot_has_all_that_a_state_has(simulate_log: Simulate) -> None:
-    events = simulate_log(make_scenario())
+    events = simulate_log(make_setup())
     ended = next(number for number, event in enumerate(events) if isinstance(event, SegmentEnded))
     state = state_of(events[: ended + 1])  # a worker is idle, a trial ready, and another runs
     snapshot = state.snapshot()

@@ -39,7 +39,7 @@ from real.cluster import ray_cluster  # noqa: E402
 from real.cluster.matching import NODE_LABEL, alive  # noqa: E402
 from real.tune import scheduler  # noqa: E402
 from real.tune.run import run  # noqa: E402
-from tests.conftest import make_scenario, profile_row  # noqa: E402
+from tests.conftest import make_setup, profile_row  # noqa: E402
 
 collect_ignore = ["stand_in.py"]  # loaded as a scenario's model file, under a name of its own
 
@@ -90,7 +90,7 @@ def small_scenario(
         for device, seconds in PACE_S.items()
         for size in (sizes if isinstance(sizes, list) else [sizes])
     ]
-    made = make_scenario(nodes, rows, **experiment)
+    made = make_setup(nodes, rows, **experiment)
     table = made.scenario.real.model_copy(update={"model_file": str(HERE / "stand_in.py"), **(real or {})})
     return made.replace(real=table, checkpoints=CheckpointsTable(place=place)).replace_times(made.times)
 
@@ -222,7 +222,7 @@ Watch = Callable[[Seen], object]
 
 
 def carry_out(
-    scenario: Setup, folder: Path, watch: Watch = id, strategy: Strategy = IN_TURN, listeners: Sequence[Listener] = ()
+    setup: Setup, folder: Path, watch: Watch = id, strategy: Strategy = IN_TURN, listeners: Sequence[Listener] = ()
 ) -> Seen:
     """A run to its end. `watch` is called in every step of Tune, and when a segment's result has been dealt with."""
     seen, began = Seen(folder), monotonic()
@@ -246,7 +246,7 @@ def carry_out(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks, "choose_trial_to_run", spy_choose)
         patch.setattr(hooks, "on_trial_result", spy_result)
-        seen.outcome = run(scenario, strategy, 1, folder, [seen.hear, *listeners])
+        seen.outcome = run(setup, strategy, 1, folder, [seen.hear, *listeners])
     seen.events = list(read_log(folder / LOG_NAME))
     return seen
 

@@ -206,8 +206,8 @@ def test_a_trial_that_stays_is_not_restored(tmp_path: Path) -> None:
                 file.unlink()
                 removed += 1
 
-    scenario = small_scenario(population=2, pbt={"enabled": False}, checkpoint_interval=INTERVAL)
-    events = carry_out(scenario, tmp_path, remove, STAYING).events
+    setup = small_scenario(population=2, pbt={"enabled": False}, checkpoint_interval=INTERVAL)
+    events = carry_out(setup, tmp_path, remove, STAYING).events
     assert removed
     assert trained(events) == {"e-0": STOP, "e-1": STOP}
     assert not of(events, SegmentLost)
@@ -215,9 +215,9 @@ def test_a_trial_that_stays_is_not_restored(tmp_path: Path) -> None:
 
 def test_successive_halving_stops_trials_for_real(tmp_path: Path) -> None:
     """Without PBT and with two batch sizes: of 9 trials 3 and then 1 go on."""
-    scenario = small_scenario(population=9, batch_size=[4, 8], pbt={"enabled": False})
-    options = scenario.scenario.scheduling | {"asha": {"grace_iterations": 1}}
-    events = carry_out(scenario.replace(scheduling=options), tmp_path, strategy=strategy("asha")).events
+    setup = small_scenario(population=9, batch_size=[4, 8], pbt={"enabled": False})
+    options = setup.scenario.scheduling | {"asha": {"grace_iterations": 1}}
+    events = carry_out(setup.replace(scheduling=options), tmp_path, strategy=strategy("asha")).events
     reasons = [event.reason for event in of(events, TrialCompleted)]
     assert len(reasons) == 9
     assert sum(reason.startswith("stopped by asha") for reason in reasons) >= 6
@@ -257,12 +257,12 @@ def test_impossible_settings_end_the_run_at_once(tmp_path: Path) -> None:
 
 
 def test_only_one_experiment(tmp_path: Path) -> None:
-    scenario = small_scenario()
-    [experiment] = scenario.scenario.workload.experiments
+    setup = small_scenario()
+    [experiment] = setup.scenario.workload.experiments
     second = experiment.model_copy(update={"name": "f"})
-    two = scenario.scenario.workload.model_copy(update={"experiments": [experiment, second]})
+    two = setup.scenario.workload.model_copy(update={"experiments": [experiment, second]})
     with pytest.raises(InputError, match=r"workload.experiments: .* one experiment, the scenario has 2: e, f"):
-        run_on_ray(scenario.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
+        run_on_ray(setup.replace(workload=two), Strategy("fusion", "fifo"), 0, tmp_path)
 
 
 @pytest.mark.parametrize(

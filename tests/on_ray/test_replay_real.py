@@ -59,11 +59,11 @@ def test_a_policy_takes_the_decisions_of_its_real_run_again(
     """Two workers, one half as fast, and three trials of four intervals."""
     a, b = NODES
     stop = 200 if "deadline_s" in options else 12
-    scenario = small_scenario([a, b | {"pace": 2.0}], stop_iterations=stop, real={"time_scale": 0.5})
-    scenario = scenario.replace(scheduling={policy: options} if options else {})
-    run(scenario, Strategy("test-core-per-node", policy), 0, tmp_path)
+    setup = small_scenario([a, b | {"pace": 2.0}], stop_iterations=stop, real={"time_scale": 0.5})
+    setup = setup.replace(scheduling={policy: options} if options else {})
+    run(setup, Strategy("test-core-per-node", policy), 0, tmp_path)
     events = list(read_log(tmp_path / "events.jsonl"))
-    found = replay(scenario, events)
+    found = replay(setup, events)
     assert found.difference is None
     assert found.alike == found.decisions >= 3
     assert found.replayed_makespan_s == pytest.approx(found.makespan_s, rel=0.01)

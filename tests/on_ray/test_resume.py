@@ -67,8 +67,8 @@ class Mine:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where commands run: `scenario.toml`, and in `mine.py` policies of one's own."""
-    scenario = small_scenario(place="both", population=POPULATION)
-    scenario.save(tmp_path)
+    setup = small_scenario(place="both", population=POPULATION)
+    setup.save(tmp_path)
     (tmp_path / "mine.py").write_text(POLICIES.format(fault="pass"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -141,10 +141,10 @@ def to_discover(folder: Path, said: str = "discover") -> Path:
 
 def test_a_scenario_takes_the_nodes_that_are_there(tmp_path: Path) -> None:
     nodes = tables(alive([HEAD, ray_node(2, 4, 1, "K80"), ray_node(3, 2)]))
-    scenario = load_setup(to_discover(tmp_path), lambda address: nodes)
-    assert [node.id for node in scenario.cluster] == ["host2", "host3"]
-    scenario.save(tmp_path / "saved")
-    assert load_setup(tmp_path / "saved" / "scenario.toml").cluster == scenario.cluster
+    setup = load_setup(to_discover(tmp_path), lambda address: nodes)
+    assert [node.id for node in setup.cluster] == ["host2", "host3"]
+    setup.save(tmp_path / "saved")
+    assert load_setup(tmp_path / "saved" / "scenario.toml").cluster == setup.cluster
 
 
 def test_only_real_runs_discover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

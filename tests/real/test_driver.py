@@ -53,7 +53,7 @@ from real.tune.ports import Exploit
 from real.tune.recall import recall
 from sim.pbt import PopulationBasedTraining
 from sim.replay import replay
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 from tests.real.fake_tune import LATE_S, FakeTune, FullableLog, KilledError, Node, World, start_node
 
 STRATEGIES = [
@@ -101,7 +101,7 @@ class SimulatedPBT:
 
 def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
     nodes = [{"name": f"n{number}", "cores": rng.randint(1, 2)} for number in range(rng.randint(1, 3))]
-    scenario = make_scenario(
+    setup = make_setup(
         nodes,
         population=rng.randint(2, 5),
         stop_iterations=rng.choice([6, 10, 12]),
@@ -109,7 +109,7 @@ def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
         pbt={"perturbation_interval": INTERVAL, "quantile_fraction": rng.choice([0.25, 0.5])},
     )
     place: Any = rng.choice(PLACES)
-    return scenario.replace(checkpoints=CheckpointsTable(place=place)), parse_strategy(rng.choice(STRATEGIES))
+    return setup.replace(checkpoints=CheckpointsTable(place=place)), parse_strategy(rng.choice(STRATEGIES))
 
 
 class RunUnderTest:
@@ -424,8 +424,8 @@ class RoundRobin:
 def test_a_policy_that_counts_how_often_it_is_asked_remembers_it(tmp_path: Path, heard: Heard) -> None:
     scheduling.register("test-round-robin")(RoundRobin)
     nodes = [{"name": f"n{number}", "cores": 2} for number in range(3)]
-    scenario = make_scenario(nodes, population=5, stop_iterations=12, pbt={"perturbation_interval": INTERVAL})
-    runs = put_through(range(40), tmp_path, heard, (scenario, Strategy("sliced", "test-round-robin")))
+    setup = make_setup(nodes, population=5, stop_iterations=12, pbt={"perturbation_interval": INTERVAL})
+    runs = put_through(range(40), tmp_path, heard, (setup, Strategy("sliced", "test-round-robin")))
     assert sum(run.kills for run in runs) > 10
 
 
@@ -454,8 +454,8 @@ def test_a_wake_up_holds_although_an_idle_worker_leaves(tmp_path: Path) -> None:
     waker = Waker()
     scheduling.register("test-waker")(lambda: waker)
     nodes = [{"name": "n0", "cores": 1}, {"name": "n1", "cores": 1}]
-    scenario = make_scenario(nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200})
-    run = LosesANode(1, tmp_path, (scenario, Strategy("fusion", "test-waker")))
+    setup = make_setup(nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200})
+    run = LosesANode(1, tmp_path, (setup, Strategy("fusion", "test-waker")))
     run.world.faults = False
     run._one_driver()
     events = list(read_log(tmp_path / LOG_NAME))

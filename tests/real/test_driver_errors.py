@@ -24,7 +24,7 @@ from real.tune.course import begin_or_go_on
 from real.tune.driver import Driver, driver_of
 from real.tune.scheduler import DispatchingScheduler
 from real.tune.trial_states import SETTLE_S
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 from tests.real.fake_tune import FakeTune, FullableLog, Node, World
 from tests.real.test_driver import SimulatedPBT
 
@@ -75,7 +75,7 @@ def driver(
     folder: Path, place: Place = "both", workers: int = 5, policy: str = "fifo", /, **faults: Exception
 ) -> Iterator[tuple[Driver, Faulty]]:
     """A driver that has begun and that signals stop, and its fake. Each of so many workers is alone on its node."""
-    setup = make_scenario(
+    setup = make_setup(
         [{"name": f"n{number}", "cores": 1} for number in range(workers)],
         population=5,
         stop_iterations=30,

@@ -10,62 +10,62 @@ from hetsched.core.lost_work import BROKEN_IN_A_ROW
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
-from real.tune.failure_counts import MAX_FAILURES, STRIKES, Blame
+from real.tune.failure_counts import MAX_FAILURES, STRIKES, FailureCounts
 from real.tune.failures import Failures
 from real.tune.messages import Failure, What
 
 
-def fail(blame: Blame, *failures: tuple[str, str]) -> None:
+def fail(counts: FailureCounts, *failures: tuple[str, str]) -> None:
     pairs: Any = failures
     for trial, node in pairs:
-        blame.failed(trial, node)
+        counts.failed(trial, node)
 
 
 def test_a_node_on_which_several_trials_fail_is_to_blame() -> None:
-    blame: Any = Blame()
-    fail(blame, ("x", "bad"), ("y", "bad"), ("x", "bad"))
-    assert blame.strikes("bad") == STRIKES
-    assert blame.failures("x") == 1  # only before another had failed there
-    assert blame.failures("y") == 0
+    counts: Any = FailureCounts()
+    fail(counts, ("x", "bad"), ("y", "bad"), ("x", "bad"))
+    assert counts.strikes("bad") == STRIKES
+    assert counts.failures("x") == 1  # only before another had failed there
+    assert counts.failures("y") == 0
 
 
 def test_a_success_clears_its_node_and_what_counts_against_its_trial() -> None:
-    blame: Any = Blame()
-    fail(blame, ("x", "a"), ("x", "a"), ("y", "b"))
-    blame.succeeded("z", "a", 3)
-    assert (blame.strikes("a"), blame.strikes("b")) == (0, 1)
-    assert blame.failures("x") == 2
-    blame.succeeded("x", "b", 3)
-    assert blame.strikes("b") == 0
-    assert blame.failures("x") == 0
+    counts: Any = FailureCounts()
+    fail(counts, ("x", "a"), ("x", "a"), ("y", "b"))
+    counts.succeeded("z", "a", 3)
+    assert (counts.strikes("a"), counts.strikes("b")) == (0, 1)
+    assert counts.failures("x") == 2
+    counts.succeeded("x", "b", 3)
+    assert counts.strikes("b") == 0
+    assert counts.failures("x") == 0
 
 
 def test_a_trial_that_gets_no_further_goes_on_failing() -> None:
     """Its checkpoint is lost again and again: that it trains the same segment once more is no progress."""
-    blame: Any = Blame()
+    counts: Any = FailureCounts()
     for _ in range(MAX_FAILURES + 1):
-        blame.succeeded("x", "a", 3)
-        blame.lost_checkpoint("x")
-    assert blame.failures("x") == MAX_FAILURES + 1
-    assert blame.strikes("a") == 0
+        counts.succeeded("x", "a", 3)
+        counts.lost_checkpoint("x")
+    assert counts.failures("x") == MAX_FAILURES + 1
+    assert counts.strikes("a") == 0
 
 
 def test_a_trial_that_fails_everywhere_takes_down_one_node_at_most() -> None:
     """On nodes that have nothing else to do; where others succeed in between, it takes down none."""
-    blame: Any = Blame()
+    counts: Any = FailureCounts()
     nodes = ["a", "b", "c"]
     gone = []
-    while blame.failures("x") <= MAX_FAILURES:
+    while counts.failures("x") <= MAX_FAILURES:
         node = nodes[0]
-        blame.failed("x", node)
-        if blame.strikes(node) >= STRIKES:
-            blame.forgive(node)
+        counts.failed("x", node)
+        if counts.strikes(node) >= STRIKES:
+            counts.forgive(node)
             gone.append(nodes.pop(0))
     assert gone == ["a"]
-    while blame.failures("y") <= MAX_FAILURES:
-        blame.failed("y", "b")
-        blame.succeeded("z", "b", 3)
-        assert blame.strikes("b") == 0
+    while counts.failures("y") <= MAX_FAILURES:
+        counts.failed("y", "b")
+        counts.succeeded("z", "b", 3)
+        assert counts.strikes("b") == 0
 
 
 def test_a_trial_whose_nodes_die_under_it_again_and_again_ends_the_run() -> None:

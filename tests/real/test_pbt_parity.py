@@ -27,7 +27,7 @@ from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT, Bounds, Experiment, Hyperparameters, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 SPACE: dict[str, dict[str, Any]] = {
     "lr": {"low": 0.0001, "high": 1.0, "scale": "log"},
@@ -207,7 +207,7 @@ class Twins:
             "resample_probability": resample,
             "bounds": bounds,
         }
-        experiment = make_scenario(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
+        experiment = make_setup(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
         assert experiment.pbt is not None
         rng = random.Random(seed)
         start = experiment.initial_hyperparameters(seed=0)
@@ -328,7 +328,7 @@ def test_a_score_that_is_no_number_is_not_ranked() -> None:
 def test_where_all_hyperparameters_are_constant_weights_are_copied_all_the_same(bounds: Bounds) -> None:
     space = {"lr": {"low": 0.1, "high": 0.1}, "momentum": {"low": 0.9, "high": 0.9}}
     pbt: dict[str, Any] = {"perturbation_interval": 10, "bounds": bounds}
-    experiment = make_scenario(population=2, pbt=pbt, search_space=space).workload.experiments[0]
+    experiment = make_setup(population=2, pbt=pbt, search_space=space).workload.experiments[0]
     rays = RayPBT(experiment, seed=0)
     for name, values, score, expected in (
         ("e-0", {"lr": 0.1, "momentum": 0.9}, 0.9, None),

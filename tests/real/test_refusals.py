@@ -10,7 +10,7 @@ pytest.importorskip("ray")
 
 from hetsched.cli.main import main
 from real.cluster import ray_cluster
-from tests.conftest import make_scenario, profile_row
+from tests.conftest import make_setup, profile_row
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def scenario(model: str = "resnet18", dataset: str = "parquet", **real: Any) -> None:
     rows = [profile_row("cpu", seconds=0.1, model=model, dataset=dataset, batch_size=8)]
-    made = make_scenario([{"name": "a", "cores": 1}], rows, model=model, dataset=dataset, batch_size=8)
+    made = make_setup([{"name": "a", "cores": 1}], rows, model=model, dataset=dataset, batch_size=8)
     made.replace(real=made.scenario.real.model_copy(update=real)).save(Path("given"))
 
 

@@ -17,7 +17,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import PBT
 from real.ray_internals import TuneInternals
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 from tests.real.test_pbt_parity import SPACE, FakeController, FakeTrial, RayAsItIs, RealRuns
 
 PBT_SETTINGS = {"perturbation_interval": 1, "quantile_fraction": 0.5}
@@ -25,7 +25,7 @@ PBT_SETTINGS = {"perturbation_interval": 1, "quantile_fraction": 0.5}
 
 def population(kind: type[RayAsItIs | RealRuns]) -> tuple[Any, list[FakeTrial], list[Trial]]:
     """A scheduler, its trials and ours. Each trial has a plan of its own in Tune's configuration."""
-    experiment = make_scenario(population=4, pbt=PBT_SETTINGS, search_space=SPACE).workload.experiments[0]
+    experiment = make_setup(population=4, pbt=PBT_SETTINGS, search_space=SPACE).workload.experiments[0]
     start = experiment.initial_hyperparameters(seed=0)
     trials = [FakeTrial(name, values) for name, values in start.items()]
     for trial in trials:

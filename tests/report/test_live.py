@@ -28,7 +28,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.report.live import LiveView
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a", 1), ("b", 2)))
 
@@ -37,20 +37,18 @@ class Watched:
     """A run of trials e-0, e-1, ... on workers `a/cpu0` and `b/cpu0`, and a view of it on a terminal of that height
     (None: on no terminal)."""
 
-    def __init__(self, scenario: Setup, height: int | None = 50) -> None:
+    def __init__(self, setup: Setup, height: int | None = 50) -> None:
         self.now = 0.0
         self.screen = StringIO()
         console = Console(
             file=self.screen, force_terminal=height is not None, width=150, height=height, legacy_windows=False
         )
         strategy = parse_strategy("fusion+fifo")
-        self.view = LiveView(
-            "running", scenario, strategy, every_s=0.01, console=console, clock=lambda: 1000.0 + self.now
-        )
+        self.view = LiveView("running", setup, strategy, every_s=0.01, console=console, clock=lambda: 1000.0 + self.now)
         self.state, self.told = State(), list[Event]()
         for worker in (A, B):
             self.tell(WorkerJoined(0.0, worker))
-        [experiment] = scenario.workload.experiments
+        [experiment] = setup.workload.experiments
         self.tell(ExperimentArrived(0.0, experiment))
         for trial in experiment.trial_ids():
             self.tell(TrialAdded(0.0, trial, experiment.id, 32, {"lr": 0.1}))
@@ -86,7 +84,7 @@ class Watched:
 
 
 def scenario(**experiment: Any) -> Setup:
-    return make_scenario(**{"population": 2, "stop_iterations": 20, **experiment})
+    return make_setup(**{"population": 2, "stop_iterations": 20, **experiment})
 
 
 def test_the_time_to_go_is_told_beside_the_bound() -> None:

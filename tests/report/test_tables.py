@@ -10,14 +10,14 @@ import hetsched
 from hetsched.analysis.intervals import spread
 from hetsched.report.tables import comparison_table, print_table
 from hetsched.studies.comparison import Comparison
-from hetsched.testing.scenarios import make_scenario
+from hetsched.testing.scenarios import make_setup
 
 
 @pytest.fixture(scope="module")
 def alike() -> hetsched.ComparisonResult:
     """Two strategies without noise, under three seeds."""
     quiet = {"noise": False}
-    setup = make_scenario(population=3, pbt={"enabled": False}, overheads=quiet, strategies=["fusion+fifo"])
+    setup = make_setup(population=3, pbt={"enabled": False}, overheads=quiet, strategies=["fusion+fifo"])
     return hetsched.compare(setup, ["fusion+fifo", "uniform+fifo"], seeds=3)
 
 

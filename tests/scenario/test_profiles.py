@@ -15,7 +15,7 @@ from hetsched.scenario.loading import load
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario
 from sim.engine import simulate
-from tests.conftest import make_scenario, profile_row
+from tests.conftest import make_setup, profile_row
 
 ONE, TWO = WorkerType("cpu", 1, 0.0), WorkerType("cpu", 2, 0.0)
 V100 = WorkerType("v100", 0, 1.0)
@@ -210,7 +210,7 @@ def reads_of_a_run(batch_sizes: int, folder: Path) -> int:
     batches = [8 * number for number in range(1, batch_sizes + 1)]
     rows = [profile_row(cores=cores, batch_size=batch, sharing=1.5) for batch in batches for cores in (1, 2)]
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2}]
-    setup = make_scenario(nodes, batch_size=batches, population=batch_sizes, stop_iterations=10)
+    setup = make_setup(nodes, batch_size=batches, population=batch_sizes, stop_iterations=10)
     watched: Any = [WatchedRow(row) for row in rows]
     WatchedRow.reads = 0
     folder.mkdir()

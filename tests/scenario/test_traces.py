@@ -17,7 +17,7 @@ from hetsched.scenario.job_traces import read_jobs
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.workload_tables import HRFS_SEARCH_SPACE
-from tests.conftest import ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import ROWS, Simulate, make_setup, profile_row
 
 SPACE = HRFS_SEARCH_SPACE.ranges()
 
@@ -94,7 +94,7 @@ def test_a_model_on_two_data_sets_must_say_which(tmp_path: Path) -> None:
 
 
 def listed(number: int) -> tuple[Experiment, ...]:
-    return make_scenario(experiments=[{"name": f"e{n}"} for n in range(number)]).workload.experiments
+    return make_setup(experiments=[{"name": f"e{n}"} for n in range(number)]).workload.experiments
 
 
 def test_random_arrivals_start_at_0_in_order_with_the_mean_gap() -> None:
@@ -303,7 +303,7 @@ def test_a_trace_of_experiments_is_simulated(tmp_path: Path, simulate_log: Simul
 
 
 def test_bursts_in_a_scenario() -> None:
-    workload = make_scenario(experiments=[{"name": "e", "count": 4}]).scenario.workload
+    workload = make_setup(experiments=[{"name": "e", "count": 4}]).scenario.workload
     burst = type(workload).model_validate(
         workload.model_dump() | {"bursts": {"size": 2, "gap_s": 60.0, "gaps": "fixed"}}
     )
@@ -341,6 +341,6 @@ def test_the_example_of_a_clusters_trace_is_simulated(tmp_path: Path, simulate_l
     examples = Path(__file__).parents[2] / "examples"
     for name in ("helios.toml", "helios-made-up.csv"):
         shutil.copy(examples / name, tmp_path / name)
-    scenario = load_setup(tmp_path / "helios.toml")
-    arrived = [e for e in simulate_log(scenario, scenario.scenario.strategies[0]) if isinstance(e, ExperimentArrived)]
+    setup = load_setup(tmp_path / "helios.toml")
+    arrived = [e for e in simulate_log(setup, setup.scenario.strategies[0]) if isinstance(e, ExperimentArrived)]
     assert len(arrived) == 16

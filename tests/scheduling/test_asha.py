@@ -14,7 +14,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId
 from hetsched.errors import InputError
 from hetsched.scheduling.stopping.asha import rungs_of
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
 
 PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 Scores = Callable[[int, int], float]
@@ -186,8 +186,8 @@ def test_a_policy_that_takes_over_a_run_goes_on_from_there(segments: int) -> Non
 def test_an_experiment_that_arrives_later_has_rungs_of_its_own(simulate_log: Simulate) -> None:
     basic = {"pbt": {"enabled": False}, "stop_iterations": 90, "population": 9, "checkpoint_interval": 10}
     late = {"name": "late", "arrival_s": 500.0, **basic}
-    scenario = make_scenario(overheads=NO_OVERHEADS, experiments=[{"name": "early", **basic}, late])
-    events = simulate_log(scenario, "fusion+asha")
+    setup = make_setup(overheads=NO_OVERHEADS, experiments=[{"name": "early", **basic}, late])
+    events = simulate_log(setup, "fusion+asha")
     for name in ("early", "late"):
         reasons = [e.reason for e in events if isinstance(e, TrialCompleted) and e.trial.startswith(name)]
         assert len(reasons) == 9
@@ -195,8 +195,8 @@ def test_an_experiment_that_arrives_later_has_rungs_of_its_own(simulate_log: Sim
 
 
 def test_populations_under_pbt_are_halved_too(simulate_log: Simulate) -> None:
-    scenario = make_scenario(population=9, stop_iterations=90)
-    completed = [e for e in simulate_log(scenario, "fusion+asha") if isinstance(e, TrialCompleted)]
+    setup = make_setup(population=9, stop_iterations=90)
+    completed = [e for e in simulate_log(setup, "fusion+asha") if isinstance(e, TrialCompleted)]
     stopped = [e for e in completed if e.reason.startswith("stopped by asha")]
     assert len(completed) == 9
     assert 1 <= len(completed) - len(stopped) < 9

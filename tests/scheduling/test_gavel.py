@@ -37,7 +37,7 @@ from hetsched.scheduling.shares.gavel_las import GavelLas, GavelLasBlind
 from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
 from hetsched.scheduling.shares.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
 from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 from tests.gavel_runs import CLOSE, EXAMPLE, NAMES, TYPES, gavel_scenario, rows
 
 V100 = {"name": "v", "cores": 1, "gpus": 1, "gpu_type": "v100"}
@@ -50,13 +50,13 @@ def job(name: str, iterations: int = 1000, **more: Any) -> dict[str, Any]:
     return {"name": name, "population": 1, "stop_iterations": iterations, "pbt": {"enabled": False}, **more}
 
 
-def with_options(scenario: Setup, policy: str, **options: float) -> Setup:
-    return scenario.replace(scheduling={policy: options})
+def with_options(setup: Setup, policy: str, **options: float) -> Setup:
+    return setup.replace(scheduling={policy: options})
 
 
 def jobs_on(nodes: list[dict[str, Any]], *jobs: dict[str, Any], policy: str, **options: float) -> Setup:
-    scenario = make_scenario(nodes, experiments=jobs, overheads=NO_OVERHEADS, evaluation_images=0)
-    return with_options(scenario, policy, **options)
+    setup = make_setup(nodes, experiments=jobs, overheads=NO_OVERHEADS, evaluation_images=0)
+    return with_options(setup, policy, **options)
 
 
 def segments(events: list[Event]) -> list[tuple[float, str, str, int]]:
@@ -93,8 +93,8 @@ def test_each_round_runs_the_jobs_that_are_furthest_behind_their_share(
     # A round of 10 s is 100 iterations on the V100, 20 on the K80.
     shares = {"x-0": [0.5, 0.0], "y-0": [0.5, 0.5], "z-0": [0.0, 0.5]}
     monkeypatch.setitem(scheduling.policies._factories, "fixed", lambda: Fixed(shares, round_s=10.0))
-    scenario = make_scenario([V100, K80], experiments=[job("x"), job("y"), job("z")], overheads=NO_OVERHEADS)
-    found = segments(simulate_log(scenario, "fusion+fixed"))
+    setup = make_setup([V100, K80], experiments=[job("x"), job("y"), job("z")], overheads=NO_OVERHEADS)
+    found = segments(simulate_log(setup, "fusion+fixed"))
     assert found[:6] == [
         (0.0, "x-0", "v/gpu0", 100),
         (0.0, "y-0", "k/gpu0", 20),
@@ -107,7 +107,7 @@ def test_each_round_runs_the_jobs_that_are_furthest_behind_their_share(
 
 def test_a_round_ends_with_its_last_segment(simulate_log: Simulate) -> None:
     # a needs 40 iterations, 4 s; b's round lasts 10 s, and c waits for its end although a's worker is idle.
-    scenario = jobs_on(
+    setup = jobs_on(
         [{**V100, "cores": 2, "gpus": 2}],
         job("a", 40),
         job("b", 150),
@@ -115,7 +115,7 @@ def test_a_round_ends_with_its_last_segment(simulate_log: Simulate) -> None:
         policy="gavel-las",
         round_s=10.0,
     )
-    events = simulate_log(scenario, "fusion+gavel-las")
+    events = simulate_log(setup, "fusion+gavel-las")
     assert sorted(segments(events)) == [
         (0.0, "a-0", "v/gpu0", 40),
         (0.0, "b-0", "v/gpu1", 100),
@@ -128,7 +128,7 @@ def test_an_arrival_waits_for_a_reallocation(simulate_log: Simulate) -> None:
     # Boundaries are every 10 s. b is there at 10 s and gets its share at once: the reallocation before was at 0. c is
     # there at 20 s; the next reallocation may be at 10 + 25 s, and the first boundary after that is at 40 s. A worker
     # idles.
-    scenario = jobs_on(
+    setup = jobs_on(
         [{**V100, "cores": 3, "gpus": 3}],
         job("a"),
         job("b", arrival_s=5.0),
@@ -137,7 +137,7 @@ def test_an_arrival_waits_for_a_reallocation(simulate_log: Simulate) -> None:
         round_s=10.0,
         reallocation_s=25.0,
     )
-    started = segments(simulate_log(scenario, "fusion+gavel-las"))
+    started = segments(simulate_log(setup, "fusion+gavel-las"))
     assert [min(time for time, trial, _, _ in started if trial == name) for name in ("b-0", "c-0")] == [10.0, 40.0]
 
 
@@ -145,17 +145,17 @@ def test_an_arrival_waits_for_a_reallocation(simulate_log: Simulate) -> None:
 def test_with_nothing_running_an_arrival_starts_at_once(simulate_log: Simulate, policy: str) -> None:
     # The last reallocation was at 12 s, 13 s ago, when c arrives at 25 s.
     jobs = [job("a", 20), job("b", 20, arrival_s=12.0), job("c", 20, arrival_s=25.0)]
-    scenario = jobs_on([V100], *jobs, policy=policy, round_s=10.0)
-    started = segments(simulate_log(scenario, f"fusion+{policy}"))
+    setup = jobs_on([V100], *jobs, policy=policy, round_s=10.0)
+    started = segments(simulate_log(setup, f"fusion+{policy}"))
     assert [time for time, *_ in started] == [0.0, 12.0, 25.0]
 
 
 def test_under_pbt_a_trial_keeps_its_worker_for_the_round(simulate_log: Simulate) -> None:
     # 10 s are 100 iterations on the V100: segments of 30, 30, 30 and 10, then it is the other trial's turn.
     pbt = {"perturbation_interval": 30}
-    scenario = make_scenario([V100], population=2, stop_iterations=130, pbt=pbt, overheads=NO_OVERHEADS)
-    scenario = with_options(scenario, "gavel-las", round_s=10.0)
-    found = [(trial, iterations) for _, trial, _, iterations in segments(simulate_log(scenario, "fusion+gavel-las"))]
+    setup = make_setup([V100], population=2, stop_iterations=130, pbt=pbt, overheads=NO_OVERHEADS)
+    setup = with_options(setup, "gavel-las", round_s=10.0)
+    found = [(trial, iterations) for _, trial, _, iterations in segments(simulate_log(setup, "fusion+gavel-las"))]
     first = [("e-0", 30), ("e-0", 30), ("e-0", 30), ("e-0", 10)]
     second = [("e-1", 30), ("e-1", 30), ("e-1", 30), ("e-1", 10)]
     assert found == [*first, *second, ("e-0", 30), ("e-1", 30)]
@@ -163,7 +163,7 @@ def test_under_pbt_a_trial_keeps_its_worker_for_the_round(simulate_log: Simulate
 
 def test_a_lease_takes_the_time_that_evaluation_leaves(simulate_log: Simulate) -> None:
     # A segment of 30 iterations takes 3 s and its evaluation of 100 images 2 s: two of them are a round of 10 s.
-    scenario = make_scenario(
+    setup = make_setup(
         [V100],
         rows=[profile_row("v100", seconds=0.1, evaluation_s_per_image=0.02)],
         population=2,
@@ -171,24 +171,24 @@ def test_a_lease_takes_the_time_that_evaluation_leaves(simulate_log: Simulate) -
         pbt={"perturbation_interval": 30},
         overheads={**NO_OVERHEADS, "evaluation": True},
     )
-    scenario = with_options(scenario, "gavel-las", round_s=10.0)
-    found = segments(simulate_log(scenario, "fusion+gavel-las"))
+    setup = with_options(setup, "gavel-las", round_s=10.0)
+    found = segments(simulate_log(setup, "fusion+gavel-las"))
     assert [(time, trial) for time, trial, _, _ in found] == [(0.0, "e-0"), (5.0, "e-0"), (10.0, "e-1"), (15.0, "e-1")]
 
 
 def test_on_a_slow_worker_a_round_is_at_least_one_iteration(simulate_log: Simulate) -> None:
     slow = [profile_row("v100", seconds=25.0)]
-    scenario = make_scenario([V100], rows=slow, experiments=[job("a", 2)], overheads=NO_OVERHEADS)
-    found = segments(simulate_log(with_options(scenario, "gavel-las", round_s=10.0), "fusion+gavel-las"))
+    setup = make_setup([V100], rows=slow, experiments=[job("a", 2)], overheads=NO_OVERHEADS)
+    found = segments(simulate_log(with_options(setup, "gavel-las", round_s=10.0), "fusion+gavel-las"))
     assert found == [(0.0, "a-0", "v/gpu0", 1), (25.0, "a-0", "v/gpu0", 1)]
 
 
 def test_jobs_stay_on_their_workers(simulate_log: Simulate) -> None:
-    scenario = jobs_on(
+    setup = jobs_on(
         [{**V100, "cores": 3, "gpus": 3}], job("a"), job("b"), job("c", 300), policy="gavel-isolated", round_s=10.0
     )
     workers: dict[str, set[str]] = {}
-    for _, trial, worker, _ in segments(simulate_log(scenario, "fusion+gavel-isolated")):
+    for _, trial, worker, _ in segments(simulate_log(setup, "fusion+gavel-isolated")):
         workers.setdefault(trial, set()).add(worker)
     assert workers == {"a-0": {"v/gpu0"}, "b-0": {"v/gpu1"}, "c-0": {"v/gpu2"}}
 
@@ -203,11 +203,11 @@ GANG_ROWS = [
 def test_a_gang_runs_on_workers_of_one_type_that_the_profile_knows_for_it(simulate_log: Simulate) -> None:
     # The pair trains 12.5 iterations a second on two V100s, and the profile has no such entry for K80s.
     nodes = [{**K80, "cores": 2, "gpus": 2}, {**V100, "cores": 3, "gpus": 3}]
-    scenario = make_scenario(
+    setup = make_setup(
         nodes, rows=GANG_ROWS, experiments=[job("pair", 250, gang=2), job("one", 100)], overheads=NO_OVERHEADS
     )
     for policy in NAMES.values():
-        events = simulate_log(scenario, f"fusion+{policy}")
+        events = simulate_log(setup, f"fusion+{policy}")
         (gang,) = [e for e in events if isinstance(e, SegmentStarted) and e.trial == "pair-0"]
         assert (gang.worker, gang.others, gang.iterations) == ("v/gpu0", ("v/gpu1",), 250)
         assert ends(events)["pair-0"] == pytest.approx(20.0)
@@ -222,20 +222,20 @@ def test_a_gang_needs_workers_enough_and_an_entry_for_some_type_and_a_policy_tha
         (two, "gavel-las", "no entry for resnet18 on cifar10, batch 32 on a worker of 2 k80"),
         (two, "hrfs", "'hrfs' puts a trial on one worker, this one takes 2"),
     ):
-        scenario = make_scenario([node], rows=GANG_ROWS, experiments=[job("pair", gang=2)], overheads=NO_OVERHEADS)
+        setup = make_setup([node], rows=GANG_ROWS, experiments=[job("pair", gang=2)], overheads=NO_OVERHEADS)
         with pytest.raises(InputError, match=message):
-            simulate_log(scenario, f"fusion+{policy}")
+            simulate_log(setup, f"fusion+{policy}")
 
 
 def test_an_unknown_speed_is_tried_for_an_interval_and_then_taken_as_measured() -> None:
     """The profile knows the K80 alone."""
-    scenario = make_scenario([V100, K80], population=2, stop_iterations=10_000, pbt={"perturbation_interval": 50})
+    setup = make_setup([V100, K80], population=2, stop_iterations=10_000, pbt={"perturbation_interval": 50})
     state = State()
     times = StepTimes([profile_row("k80", seconds=0.5)])
     dispatcher = Dispatcher(state, GavelLas(round_s=60.0), "gavel-las", times)
-    for worker in scenario.workers(Strategy("fusion", "gavel-las")):
+    for worker in setup.workers(Strategy("fusion", "gavel-las")):
         dispatcher.record(WorkerJoined(0.0, worker))
-    dispatcher.arrive(0.0, scenario.workload.experiments[0], 0)
+    dispatcher.arrive(0.0, setup.workload.experiments[0], 0)
     on_v100, on_k80 = dispatcher.dispatch(0.0).starts
     assert (on_v100.worker, on_v100.iterations, on_k80.iterations) == ("v/gpu0", 50, 50)
 
@@ -275,8 +275,8 @@ def test_blind_policies_take_the_types_in_an_order_that_the_seed_decides(simulat
     """One job has the same share of both types: the type whose turn is first has it."""
     orders = set()
     for seed in range(8):
-        scenario = jobs_on([V100, K80], job("a", 2000), policy="gavel-isolated", round_s=10.0, seed=seed)
-        orders.add(tuple(worker for _, _, worker, _ in segments(simulate_log(scenario, "fusion+gavel-isolated")))[:4])
+        setup = jobs_on([V100, K80], job("a", 2000), policy="gavel-isolated", round_s=10.0, seed=seed)
+        orders.add(tuple(worker for _, _, worker, _ in segments(simulate_log(setup, "fusion+gavel-isolated")))[:4])
     assert len(orders) > 3
 
 

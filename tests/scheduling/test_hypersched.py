@@ -13,7 +13,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
 ONE_WORKER = [{"name": "a", "cores": 4}]  # 1 s an iteration, 10 s a segment
 FOUR_WORKERS = [
@@ -38,14 +38,14 @@ def ends(events: list[Event]) -> dict[str, tuple[float, str]]:
 class Run:
     """A run whose segments end when, and with the score that, a test says."""
 
-    def __init__(self, scenario: Setup, **options: Any) -> None:
+    def __init__(self, setup: Setup, **options: Any) -> None:
         self.state = State()
         policy = scheduling.policies.create("hypersched", options)
-        self.times = scenario.charged_times
+        self.times = setup.charged_times
         self.dispatcher = Dispatcher(self.state, policy, "hypersched", self.times)
         strategy = Strategy("fusion", "hypersched")
-        begin(self.dispatcher, "test", scenario, strategy, 0, scenario.workers(strategy))
-        for experiment in scenario.workload.experiments:
+        begin(self.dispatcher, "test", setup, strategy, 0, setup.workers(strategy))
+        for experiment in setup.workload.experiments:
             self.dispatcher.arrive(0.0, experiment, 0)
         self.dispatcher.dispatch(0.0)
 
@@ -71,13 +71,13 @@ class Run:
         return sorted(trial.id for trial in self.state.trials.values() if trial.completed is not None)
 
 
-def with_options(scenario: Setup, **options: Any) -> Setup:
-    return scenario.replace(scheduling={"hypersched": options})
+def with_options(setup: Setup, **options: Any) -> Setup:
+    return setup.replace(scheduling={"hypersched": options})
 
 
 def test_without_a_deadline_trials_keep_their_workers_to_the_end(simulate_log: Simulate) -> None:
-    scenario = make_scenario(ONE_WORKER, overheads=NO_OVERHEADS, population=2)
-    events = simulate_log(scenario, "fusion+hypersched")
+    setup = make_setup(ONE_WORKER, overheads=NO_OVERHEADS, population=2)
+    events = simulate_log(setup, "fusion+hypersched")
     assert starts(events) == [
         (0.0, "e-0", "a/cpu0", 10),
         (10.0, "e-0", "a/cpu0", 10),
@@ -90,8 +90,8 @@ def test_without_a_deadline_trials_keep_their_workers_to_the_end(simulate_log: S
 def test_no_trial_starts_that_could_not_be_trained_to_the_end(simulate_log: Simulate) -> None:
     # A trial takes 20 iterations x 1 s, and eta x 20 s is more. At 20 s, 30 s are left: enough. At 40 s, 10 s are left:
     # not enough, and trials that have not started are stopped.
-    scenario = make_scenario(ONE_WORKER, overheads=NO_OVERHEADS, population=4)
-    events = simulate_log(with_options(scenario, deadline_s=50.0), "fusion+hypersched")
+    setup = make_setup(ONE_WORKER, overheads=NO_OVERHEADS, population=4)
+    events = simulate_log(with_options(setup, deadline_s=50.0), "fusion+hypersched")
     assert [(time, trial) for time, trial, _, _ in starts(events)] == [
         (0.0, "e-0"),
         (10.0, "e-0"),
@@ -107,15 +107,15 @@ def test_a_new_trial_needs_eta_times_what_the_longest_has_trained(deadline_s: fl
     # A trial takes 100 x 1 s. The first reaches its accuracy at 15 s, of which 5 s were start-up: 4 x 10 s are needed,
     # and 40 s or 39 s are left.
     overheads = NO_OVERHEADS | {"start_up": True}
-    scenario = make_scenario(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_accuracy=0.9)
-    run = Run(scenario, deadline_s=deadline_s)
+    setup = make_setup(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_accuracy=0.9)
+    run = Run(setup, deadline_s=deadline_s)
     run.end(15.0, "e-0", 0.95)
     assert run.completed == completed
 
 
 def test_the_last_segment_ends_at_the_deadline(simulate_log: Simulate) -> None:
-    scenario = make_scenario(ONE_WORKER, overheads=NO_OVERHEADS, population=1)
-    events = simulate_log(with_options(scenario, deadline_s=15.0), "fusion+hypersched")
+    setup = make_setup(ONE_WORKER, overheads=NO_OVERHEADS, population=1)
+    events = simulate_log(with_options(setup, deadline_s=15.0), "fusion+hypersched")
     assert starts(events) == [(0.0, "e-0", "a/cpu0", 10), (10.0, "e-0", "a/cpu0", 5)]
     assert ends(events) == {"e-0": (15.0, "stopped by hypersched: the deadline of 15 s has come")}
 
@@ -123,8 +123,8 @@ def test_the_last_segment_ends_at_the_deadline(simulate_log: Simulate) -> None:
 def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simulate) -> None:
     # A segment's checkpoint takes 0.25 s. At 10.25 s, 1.2 s are left: too little for an iteration and a checkpoint.
     overheads = NO_OVERHEADS | {"checkpoint": True}
-    scenario = make_scenario(ONE_WORKER, overheads=overheads, population=1)
-    events = simulate_log(with_options(scenario, deadline_s=11.45), "fusion+hypersched")
+    setup = make_setup(ONE_WORKER, overheads=overheads, population=1)
+    events = simulate_log(with_options(setup, deadline_s=11.45), "fusion+hypersched")
     assert len(starts(events)) == 1
     [(time, _)] = ends(events).values()
     assert time == pytest.approx(11.45)
@@ -134,7 +134,7 @@ def halving(population: int = 4) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
     independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
-    return make_scenario(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
+    return make_setup(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
 
 
 def test_trials_below_the_cutoff_of_a_milestone_make_room() -> None:
@@ -173,7 +173,7 @@ def test_paused_trials_are_stopped_when_no_new_one_may_start() -> None:
 
 
 def test_under_pbt_nothing_is_paused() -> None:
-    run = Run(make_scenario([{"name": "a", "cores": 4}, {"name": "b", "cores": 4}], population=3), eta=2.0)
+    run = Run(make_setup([{"name": "a", "cores": 4}, {"name": "b", "cores": 4}], population=3), eta=2.0)
     run.end(10.0, "e-0", 0.5)
     run.end(10.1, "e-1", 0.3)
     assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
@@ -182,7 +182,7 @@ def test_under_pbt_nothing_is_paused() -> None:
 def four_workers(population: int, **changes: Any) -> Setup:
     overheads = NO_OVERHEADS | {"restore": True, "start_up": True}
     experiment = {"population": population, "stop_iterations": 1000, "stop_accuracy": 0.9} | changes
-    return make_scenario(FOUR_WORKERS, FOUR_ROWS, overheads, **experiment)
+    return make_setup(FOUR_WORKERS, FOUR_ROWS, overheads, **experiment)
 
 
 def test_new_trials_leave_the_slowest_workers_idle() -> None:
@@ -231,7 +231,7 @@ def core_and_k80(restore_s: float, stop_iterations: int) -> Setup:
     nodes = [{"name": "a", "cores": 1}, {"name": "k", "cores": 1, "gpus": 1, "gpu_type": "k80"}]
     rows = [profile_row(seconds=5.0, restore_s=restore_s), profile_row("k80", seconds=4.0, restore_s=restore_s)]
     overheads = NO_OVERHEADS | {"restore": True}
-    return make_scenario(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_accuracy=0.9)
+    return make_setup(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_accuracy=0.9)
 
 
 @pytest.mark.parametrize(("deadline_s", "place"), [(56.7, "k/gpu0"), (56.6, "a/cpu0")])

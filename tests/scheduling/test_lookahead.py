@@ -20,7 +20,7 @@ from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
 from hetsched.testing.driver import Driver
 from hetsched.testing.situations import Situation, make_experiment, make_node
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "benchmarks" / "scenarios").glob("*.toml"))
 
@@ -86,17 +86,17 @@ def test_a_slow_worker_idles_when_the_fast_one_ends_sooner(simulate_log: Simulat
     # 2 x 20 iterations at 0.1 s take the GPU 4 s; the CPU would need that long for its first iteration. A policy that
     # gives it an interval (40 s) anyway has 1 s of that trial left for the GPU.
     nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 1}]
-    log = simulate_log(make_scenario(nodes, overheads=NO_OVERHEADS, population=2), "fusion+lookahead")
+    log = simulate_log(make_setup(nodes, overheads=NO_OVERHEADS, population=2), "fusion+lookahead")
     assert {event.worker for event in log if isinstance(event, SegmentStarted)} == {"g/gpu0"}
     assert log[-1].time == pytest.approx(4.0)
-    slow = simulate_log(make_scenario(nodes, overheads=NO_OVERHEADS, population=2), "fusion+least-progress")
+    slow = simulate_log(make_setup(nodes, overheads=NO_OVERHEADS, population=2), "fusion+least-progress")
     assert slow[-1].time == pytest.approx(41.0)
 
 
 def test_the_last_segments_end_together(simulate_log: Simulate) -> None:
     nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "c", "cores": 4}]
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=3, stop_iterations=100)
-    log = simulate_log(scenario, "fusion+lookahead")
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=3, stop_iterations=100)
+    log = simulate_log(setup, "fusion+lookahead")
     last = {event.worker: event.time for event in log if isinstance(event, SegmentEnded)}
     assert log[-1].time == pytest.approx(100.0, rel=0.02)  # 300 iterations at 2 + 1 a second
     assert max(last.values()) - min(last.values()) <= 2.0  # two iterations on the slower worker
@@ -105,8 +105,8 @@ def test_the_last_segments_end_together(simulate_log: Simulate) -> None:
 def test_segments_are_not_cut_where_their_costs_outweigh_it(simulate_log: Simulate) -> None:
     # An evaluation takes as long as an interval on the GPU.
     nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "c", "cores": 4}]
-    scenario = make_scenario(nodes, population=3, stop_iterations=100, evaluation_images=5000)
-    log = simulate_log(scenario, "fusion+lookahead")
+    setup = make_setup(nodes, population=3, stop_iterations=100, evaluation_images=5000)
+    log = simulate_log(setup, "fusion+lookahead")
     assert {event.iterations for event in log if isinstance(event, SegmentStarted)} == {10}
 
 

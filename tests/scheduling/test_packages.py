@@ -13,7 +13,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scheduling.packages.era import Era
 from hetsched.scheduling.packages.eta import Eta
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
 
 A, B = cpu_worker(Node(NodeId("a"), 1), 0, 1), cpu_worker(Node(NodeId("b"), 4), 0, 4)
 
@@ -25,8 +25,8 @@ def starts(events: list[Event]) -> list[tuple[float, str, str]]:
 def test_eta_packages_last_as_long_as_one_trial_on_the_slowest_worker(simulate_log: Simulate) -> None:
     # Segments of 10 iterations take 40 s on a, 20 s on b, 10 s on c: packages of 1, 2 and 4 trials, all 40 s.
     nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4})
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=10)
-    events = simulate_log(scenario, "fusion+eta")
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=10)
+    events = simulate_log(setup, "fusion+eta")
     assert starts(events) == [
         (0.0, "e-0", "a/cpu0"),
         (0.0, "e-1", "b/cpu0"),
@@ -36,15 +36,15 @@ def test_eta_packages_last_as_long_as_one_trial_on_the_slowest_worker(simulate_l
         (20.0, "e-5", "c/cpu0"),
         (30.0, "e-6", "c/cpu0"),
     ]
-    assert measure(events, scenario).makespan_s == 40.0
+    assert measure(events, setup).makespan_s == 40.0
 
 
 def test_a_worker_without_a_package_goes_on_to_the_next_stage(simulate_log: Simulate) -> None:
     # a takes e-0 for 40 s. b, four times as fast, takes the two trials that are left of the first interval and at 20 s,
     # while e-0 is under way, the same two for the second.
     nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=3)
-    assert starts(simulate_log(scenario, "fusion+eta")) == [
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=3)
+    assert starts(simulate_log(setup, "fusion+eta")) == [
         (0.0, "e-0", "a/cpu0"),
         (0.0, "e-1", "b/cpu0"),
         (10.0, "e-2", "b/cpu0"),
@@ -59,8 +59,8 @@ def test_era_packages_follow_speed_and_shrink(simulate_log: Simulate) -> None:
     # b takes ceil(6 x 2/3) = 4. At 80 s it takes, of two, round(ceil(2 x 2/3) x 0.5) = 1, at 100 s the last one, and
     # ends with a, whose three segments take 120 s.
     nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=9, stop_iterations=10)
-    events = simulate_log(scenario.replace(scheduling={"era": {"shrink": 0.5}}), "fusion+era")
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=9, stop_iterations=10)
+    events = simulate_log(setup.replace(scheduling={"era": {"shrink": 0.5}}), "fusion+era")
     assert [(time, trial) for time, trial, worker in starts(events) if worker == "a/cpu0"] == [
         (0.0, "e-0"),
         (40.0, "e-1"),
@@ -74,7 +74,7 @@ def test_era_packages_follow_speed_and_shrink(simulate_log: Simulate) -> None:
         (80.0, "e-7"),
         (100.0, "e-8"),
     ]
-    assert measure(events, scenario).makespan_s == 120.0
+    assert measure(events, setup).makespan_s == 120.0
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ class Run:
         self._dispatcher = Dispatcher(self.state, scheduling.policies.create(policy), policy, times)
         for worker in (A, B):
             self._dispatcher.record(WorkerJoined(0.0, worker))
-        experiment = make_scenario(population=population, stop_iterations=10).workload.experiments[0]
+        experiment = make_setup(population=population, stop_iterations=10).workload.experiments[0]
         self._dispatcher.arrive(0.0, experiment, seed=0)
         self._dispatcher.dispatch(0.0)
 

@@ -12,7 +12,7 @@ from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 ONE_CORE = ({"name": "a", "cores": 1},)
 TWICE_ONE_CORE = ({"name": "a", "cores": 1}, {"name": "b", "cores": 1})
@@ -27,7 +27,7 @@ def starts(events: list[Event]) -> list[tuple[float, str, str]]:
 def jobs(nodes: Any, *tables: dict[str, Any], **options: Any) -> Setup:
     """Experiments of one trial, unless they say otherwise, with checkpoints every 10 iterations."""
     experiments = [{"population": 1, **INDEPENDENT, **table} for table in tables]
-    return make_scenario(nodes, overheads=NO_OVERHEADS, experiments=experiments).replace(scheduling=options)
+    return make_setup(nodes, overheads=NO_OVERHEADS, experiments=experiments).replace(scheduling=options)
 
 
 LONG, SHORT, MIDDLE = (
@@ -59,10 +59,10 @@ def test_lpt_serves_the_longest_remaining_time_on_the_fastest_free_worker(simula
 
 
 def test_a_population_is_worked_off_by_srtf_and_kept_together_by_lpt(simulate_log: Simulate) -> None:
-    scenario = make_scenario(ONE_CORE, overheads=NO_OVERHEADS, population=2)
+    setup = make_setup(ONE_CORE, overheads=NO_OVERHEADS, population=2)
     # Least remaining first is most advanced first, and the other way round.
-    assert [trial for _, trial, _ in starts(simulate_log(scenario, "fusion+srtf"))] == ["e-0", "e-0", "e-1", "e-1"]
-    assert [trial for _, trial, _ in starts(simulate_log(scenario, "fusion+lpt"))] == ["e-0", "e-1", "e-0", "e-1"]
+    assert [trial for _, trial, _ in starts(simulate_log(setup, "fusion+srtf"))] == ["e-0", "e-0", "e-1", "e-1"]
+    assert [trial for _, trial, _ in starts(simulate_log(setup, "fusion+lpt"))] == ["e-0", "e-1", "e-0", "e-1"]
 
 
 @pytest.mark.parametrize("policy", ["srtf", "lpt"])
@@ -70,8 +70,8 @@ def test_each_kind_of_trial_goes_to_the_worker_that_is_fastest_for_it(simulate_l
     # Batch 32 is faster on the K80 (0.5 s to 1 s), batch 64 on the four cores of b (1 s to 8 s).
     nodes = ({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"}, {"name": "b", "cores": 4})
     rows = [*ROWS, profile_row("k80", 1, 8.0, batch_size=64), profile_row(cores=4, seconds=1.0, batch_size=64)]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS, batch_size=[64, 32], population=2, stop_iterations=10)
-    assert sorted(starts(simulate_log(scenario, f"fusion+{policy}"))) == [
+    setup = make_setup(nodes, rows, NO_OVERHEADS, batch_size=[64, 32], population=2, stop_iterations=10)
+    assert sorted(starts(simulate_log(setup, f"fusion+{policy}"))) == [
         (0.0, "e-0", "b/cpu0"),
         (0.0, "e-1", "g/gpu0"),
     ]
@@ -83,7 +83,7 @@ def test_a_worker_of_unknown_speed_is_tried_first(policy: str) -> None:
     state = State()
     dispatcher = Dispatcher(state, scheduling.policies.create(policy), policy, StepTimes())
     dispatcher.record(WorkerJoined(0.0, a))
-    dispatcher.arrive(0.0, make_scenario(population=1).workload.experiments[0], seed=0)
+    dispatcher.arrive(0.0, make_setup(population=1).workload.experiments[0], seed=0)
     (first,) = dispatcher.dispatch(0.0).starts
     parts = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
     dispatcher.end_segment(SegmentEnded(1.0, first.trial, a.id, 10, 0.5, parts), lambda trial: None)
@@ -94,9 +94,9 @@ def test_a_worker_of_unknown_speed_is_tried_first(policy: str) -> None:
 
 def test_las_demotes_what_has_had_its_share(simulate_log: Simulate) -> None:
     # One worker, 40 s a segment, three of them a trial; a trial is demoted when it has had 50 s.
-    scenario = make_scenario(ONE_CORE, overheads=NO_OVERHEADS, population=2, stop_iterations=30)
-    scenario = scenario.replace(scheduling={"las": {"thresholds_s": 50}})
-    assert starts(simulate_log(scenario, "fusion+las")) == [
+    setup = make_setup(ONE_CORE, overheads=NO_OVERHEADS, population=2, stop_iterations=30)
+    setup = setup.replace(scheduling={"las": {"thresholds_s": 50}})
+    assert starts(simulate_log(setup, "fusion+las")) == [
         (0.0, "e-0", "a/cpu0"),
         (40.0, "e-0", "a/cpu0"),  # 40 s: still in the highest queue, and first in it
         (80.0, "e-1", "a/cpu0"),  # 80 s: demoted
@@ -108,12 +108,12 @@ def test_las_demotes_what_has_had_its_share(simulate_log: Simulate) -> None:
 
 def test_las_has_as_many_queues_as_thresholds_and_one(simulate_log: Simulate) -> None:
     # After one segment (40 s) a trial is in queue 1, after two (80 s) in queue 2.
-    scenario = make_scenario(ONE_CORE, overheads=NO_OVERHEADS, population=2, stop_iterations=30)
-    scenario = scenario.replace(scheduling={"las": {"thresholds_s": "40, 80"}})
-    trials = [trial for _, trial, _ in starts(simulate_log(scenario, "fusion+las"))]
+    setup = make_setup(ONE_CORE, overheads=NO_OVERHEADS, population=2, stop_iterations=30)
+    setup = setup.replace(scheduling={"las": {"thresholds_s": "40, 80"}})
+    trials = [trial for _, trial, _ in starts(simulate_log(setup, "fusion+las"))]
     # Both have a segment, then e-0 (in queue 1 before e-1) another and e-1 another; then the same in queue 2.
     assert trials == ["e-0", "e-1", "e-0", "e-1", "e-0", "e-1"]
-    one_queue = scenario.replace(scheduling={"las": {"thresholds_s": "1000"}})
+    one_queue = setup.replace(scheduling={"las": {"thresholds_s": "1000"}})
     trials = [trial for _, trial, _ in starts(simulate_log(one_queue, "fusion+las"))]
     assert trials == ["e-0", "e-0", "e-0", "e-1", "e-1", "e-1"]
 
@@ -122,14 +122,14 @@ def test_las_has_as_many_queues_as_thresholds_and_one(simulate_log: Simulate) ->
 def test_las_promotes_the_starved(simulate_log: Simulate, knob: int, at_120: str, at_160: str) -> None:
     # A trial is demoted after one segment of 40 s. At 80 s old-0 has waited 40 s, as long as it was executed: with a
     # knob of 1 it enters the highest queue again, behind first-0 (since 60 s) and before second-0 (since 100 s).
-    scenario = jobs(
+    setup = jobs(
         ONE_CORE,
         {"name": "old", "population": 2},
         {"name": "first", "arrival_s": 60.0, "stop_iterations": 10},
         {"name": "second", "arrival_s": 100.0, "stop_iterations": 10},
         las={"thresholds_s": 30, "promote_knob": knob},
     )
-    assert [(time, trial) for time, trial, _ in starts(simulate_log(scenario, "fusion+las"))] == [
+    assert [(time, trial) for time, trial, _ in starts(simulate_log(setup, "fusion+las"))] == [
         (0.0, "old-0"),
         (40.0, "old-1"),
         (80.0, "first-0"),
@@ -141,13 +141,13 @@ def test_las_promotes_the_starved(simulate_log: Simulate, knob: int, at_120: str
 
 def test_las_counts_every_worker_of_a_gang(simulate_log: Simulate) -> None:
     # The pair trains at 2 s an iteration: 20 s, but 40 worker-seconds a segment, which is above 30.
-    scenario = jobs(
+    setup = jobs(
         TWICE_ONE_CORE,
         {"name": "pair", "gang": 2},
         {"name": "single", "population": 2, "stop_iterations": 10},
         las={"thresholds_s": 30},
     )
-    assert starts(simulate_log(scenario, "fusion+las")) == [
+    assert starts(simulate_log(setup, "fusion+las")) == [
         (0.0, "pair-0", "a/cpu0"),
         (20.0, "single-0", "a/cpu0"),
         (20.0, "single-1", "b/cpu0"),
@@ -174,8 +174,8 @@ def test_wrong_options_of_las_are_named(options: dict[str, Any]) -> None:
 
 def test_pbt_sync_waits_for_the_slowest_trial_at_every_interval(simulate_log: Simulate) -> None:
     # b has done its interval at 20 s and waits until a has at 40 s; then b, which is idle longer, is served first.
-    scenario = make_scenario(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=2)
-    assert starts(simulate_log(scenario, "fusion+pbt-sync")) == [
+    setup = make_setup(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=2)
+    assert starts(simulate_log(setup, "fusion+pbt-sync")) == [
         (0.0, "e-0", "a/cpu0"),
         (0.0, "e-1", "b/cpu0"),
         (40.0, "e-0", "b/cpu0"),
@@ -185,8 +185,8 @@ def test_pbt_sync_waits_for_the_slowest_trial_at_every_interval(simulate_log: Si
 
 def test_pbt_sync_serves_the_rest_of_an_interval_before_the_barrier(simulate_log: Simulate) -> None:
     # Three trials: b takes the third one at 20 s, and at 40 s all have done an interval.
-    scenario = make_scenario(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=3)
-    assert starts(simulate_log(scenario, "fusion+pbt-sync")) == [
+    setup = make_setup(ONE_CORE_AND_TWO, overheads=NO_OVERHEADS, population=3)
+    assert starts(simulate_log(setup, "fusion+pbt-sync")) == [
         (0.0, "e-0", "a/cpu0"),
         (0.0, "e-1", "b/cpu0"),
         (20.0, "e-2", "b/cpu0"),
@@ -198,12 +198,12 @@ def test_pbt_sync_serves_the_rest_of_an_interval_before_the_barrier(simulate_log
 
 def test_pbt_sync_has_a_barrier_for_each_population(simulate_log: Simulate) -> None:
     # "e" waits at its barrier from 20 s on; b then takes the other population's trial.
-    scenario = make_scenario(
+    setup = make_setup(
         ONE_CORE_AND_TWO,
         overheads=NO_OVERHEADS,
         experiments=[{"name": "e", "population": 2}, {"name": "f", "population": 1, "arrival_s": 1.0}],
     )
-    assert starts(simulate_log(scenario, "fusion+pbt-sync"))[:4] == [
+    assert starts(simulate_log(setup, "fusion+pbt-sync"))[:4] == [
         (0.0, "e-0", "a/cpu0"),
         (0.0, "e-1", "b/cpu0"),
         (20.0, "f-0", "b/cpu0"),
@@ -212,19 +212,19 @@ def test_pbt_sync_has_a_barrier_for_each_population(simulate_log: Simulate) -> N
 
 
 def test_pbt_sync_without_pbt_is_least_progress(simulate_log: Simulate) -> None:
-    scenario = jobs(ONE_CORE_AND_TWO, {"name": "e", "population": 5, "stop_iterations": 40})
-    assert starts(simulate_log(scenario, "fusion+pbt-sync")) == starts(simulate_log(scenario, "fusion+least-progress"))
+    setup = jobs(ONE_CORE_AND_TWO, {"name": "e", "population": 5, "stop_iterations": 40})
+    assert starts(simulate_log(setup, "fusion+pbt-sync")) == starts(simulate_log(setup, "fusion+least-progress"))
 
 
 def test_a_gang_keeps_the_workers_that_it_waits_for(simulate_log: Simulate) -> None:
     # First in, first out. The pair is second: b waits with it while "one" runs on a, and "more" does not overtake.
-    scenario = jobs(
+    setup = jobs(
         TWICE_ONE_CORE,
         {"name": "one", "stop_iterations": 10},
         {"name": "pair", "gang": 2, "stop_iterations": 10},
         {"name": "more", "stop_iterations": 10},
     )
-    events = simulate_log(scenario, "fusion+fifo")
+    events = simulate_log(setup, "fusion+fifo")
     assert starts(events) == [(0.0, "one-0", "a/cpu0"), (40.0, "pair-0", "b/cpu0"), (60.0, "more-0", "b/cpu0")]
     gang = next(e for e in events if isinstance(e, SegmentStarted) and e.trial == "pair-0")
     assert gang.others == ("a/cpu0",)
@@ -233,15 +233,15 @@ def test_a_gang_keeps_the_workers_that_it_waits_for(simulate_log: Simulate) -> N
 def test_a_gang_waits_for_no_workers_that_are_not_there(simulate_log: Simulate) -> None:
     # There is one worker of two cores: the pair must have the two of one core, and the other trial that of two.
     nodes = ({"name": "c", "cores": 2}, *TWICE_ONE_CORE)
-    scenario = jobs(nodes, {"name": "pair", "gang": 2}, {"name": "other"})
-    assert starts(simulate_log(scenario, "fusion+fifo"))[:2] == [(0.0, "other-0", "c/cpu0"), (0.0, "pair-0", "a/cpu0")]
+    setup = jobs(nodes, {"name": "pair", "gang": 2}, {"name": "other"})
+    assert starts(simulate_log(setup, "fusion+fifo"))[:2] == [(0.0, "other-0", "c/cpu0"), (0.0, "pair-0", "a/cpu0")]
 
 
 @pytest.mark.parametrize("policy", ["fifo", "least-progress", "srtf", "lpt", "las", "pbt-sync", "asha", "era", "eta"])
 def test_gangs_of_all_sizes_are_trained(simulate_log: Simulate, policy: str) -> None:
     nodes = [{"name": "n", "cores": 1, "count": 3}, {"name": "c", "cores": 4}]
     rows = [profile_row(cores=cores, seconds=8.0 / cores) for cores in range(1, 13)]
-    scenario = make_scenario(
+    setup = make_setup(
         nodes,
         rows,
         NO_OVERHEADS,
@@ -251,7 +251,7 @@ def test_gangs_of_all_sizes_are_trained(simulate_log: Simulate, policy: str) -> 
             {"name": "three", "population": 3, "gang": 3, **INDEPENDENT, "arrival_s": 30.0},
         ],
     )
-    events = simulate_log(scenario, f"fusion+{policy}")
+    events = simulate_log(setup, f"fusion+{policy}")
     assert all(trial.completed is not None for trial in state_of(events).trials.values())
     sizes = {e.trial.split("-")[0]: 1 + len(e.others) for e in events if isinstance(e, SegmentStarted)}
     assert sizes == {"one": 1, "two": 2, "three": 3}

@@ -12,11 +12,11 @@ from hetsched.core.events import Event, SegmentStarted
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.matching.sia import cheapest
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 
-def with_options(scenario: Setup, **options: Any) -> Setup:
-    return scenario.replace(scheduling={"sia": options})
+def with_options(setup: Setup, **options: Any) -> Setup:
+    return setup.replace(scheduling={"sia": options})
 
 
 def starts(events: list[Event]) -> list[tuple[float, str, str]]:
@@ -31,8 +31,8 @@ def test_the_fast_worker_goes_to_the_trial_that_gains_most(simulate_log: Simulat
     nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"})
     resnet50 = [profile_row(seconds=2.0, model="resnet50"), profile_row("v100", seconds=1.0, model="resnet50")]
     tables = [{"name": "small", "population": 1}, {"name": "big", "model": "resnet50", "population": 1}]
-    scenario = make_scenario(nodes, [*ROWS, *resnet50], NO_OVERHEADS, experiments=tables)
-    events = simulate_log(with_options(scenario, p=p), "fusion+sia")
+    setup = make_setup(nodes, [*ROWS, *resnet50], NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(setup, p=p), "fusion+sia")
     assert starts(events)[:2] == [(0.0, "small-0", "g/gpu0"), (0.0, "big-0", "a/cpu0")]
 
 
@@ -53,8 +53,8 @@ def test_a_trial_moves_at_the_end_of_a_round_if_that_pays(
     nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
     rows = [profile_row(seconds=1.5), profile_row("k80", seconds=1.0)]
     tables = [{"name": "long", "population": 1, "stop_iterations": 40}, {"name": "short", "population": 1}]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS, experiments=tables)
-    events = simulate_log(with_options(scenario, restart_s=restart_s, round_s=round_s), "fusion+sia")
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(setup, restart_s=restart_s, round_s=round_s), "fusion+sia")
     assert starts(events)[:2] == [(0.0, "long-0", "a/cpu0"), (0.0, "short-0", "g/gpu0")]
     on_k80 = [time for time, trial, worker in starts(events) if (trial, worker) == ("long-0", "g/gpu0")]
     assert on_k80[:1] == ([] if moves is None else [moves])
@@ -65,8 +65,8 @@ def test_what_a_restart_costs_comes_from_the_profile(simulate_log: Simulate) -> 
     nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
     rows = [profile_row(seconds=1.5, restore_s=20.0), profile_row("k80", seconds=1.0, restore_s=20.0)]
     tables = [{"name": "long", "population": 1, "stop_iterations": 40}, {"name": "short", "population": 1}]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS | {"restore": True}, experiments=tables)
-    events = simulate_log(with_options(scenario, round_s=30.0), "fusion+sia")
+    setup = make_setup(nodes, rows, NO_OVERHEADS | {"restore": True}, experiments=tables)
+    events = simulate_log(with_options(setup, round_s=30.0), "fusion+sia")
     assert {worker for _, trial, worker in starts(events) if trial == "long-0"} == {"a/cpu0"}
 
 
@@ -76,8 +76,8 @@ def test_those_that_train_go_on_and_a_free_worker_does_not_wait_for_a_round(
 ) -> None:
     # One worker, 10 s a segment, trials of two segments: they are worked off one after the other, whether a new round
     # comes before each decision or only at 60 s.
-    scenario = make_scenario([{"name": "a", "cores": 4}], overheads=NO_OVERHEADS, population=3)
-    events = simulate_log(with_options(scenario, round_s=round_s), "fusion+sia")
+    setup = make_setup([{"name": "a", "cores": 4}], overheads=NO_OVERHEADS, population=3)
+    events = simulate_log(with_options(setup, round_s=round_s), "fusion+sia")
     assert [(time, trial) for time, trial, _ in starts(events)] == [
         (0.0, "e-0"),
         (10.0, "e-0"),
@@ -91,15 +91,15 @@ def test_those_that_train_go_on_and_a_free_worker_does_not_wait_for_a_round(
 def test_a_trial_goes_on_on_its_own_worker(simulate_log: Simulate) -> None:
     # Both workers are of one type, and their segments of 20 s end together.
     nodes = [{"name": "a", "cores": 2}, {"name": "b", "cores": 2}]
-    scenario = make_scenario(nodes, overheads=NO_OVERHEADS, population=2, stop_iterations=60)
-    places = {(trial, worker) for _, trial, worker in starts(simulate_log(scenario, "fusion+sia"))}
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=2, stop_iterations=60)
+    places = {(trial, worker) for _, trial, worker in starts(simulate_log(setup, "fusion+sia"))}
     assert places == {("e-0", "a/cpu0"), ("e-1", "b/cpu0")}
 
 
 def test_what_arrives_within_a_round_starts_at_once(simulate_log: Simulate) -> None:
     tables = [{"name": "early", "population": 1}, {"name": "late", "population": 1, "arrival_s": 5.0}]
-    scenario = make_scenario(overheads=NO_OVERHEADS, experiments=tables)
-    assert (5.0, "late-0") in [(time, trial) for time, trial, _ in starts(simulate_log(scenario, "fusion+sia"))]
+    setup = make_setup(overheads=NO_OVERHEADS, experiments=tables)
+    assert (5.0, "late-0") in [(time, trial) for time, trial, _ in starts(simulate_log(setup, "fusion+sia"))]
 
 
 def test_a_gang_waits_for_enough_workers_of_a_type(simulate_log: Simulate) -> None:
@@ -116,8 +116,8 @@ def test_a_gang_waits_for_enough_workers_of_a_type(simulate_log: Simulate) -> No
         {"name": "single", "population": 2, "batch_size": [32, 64], "stop_iterations": 40},
         {"name": "pair", "population": 1, "gang": 2, "arrival_s": 1.0},
     ]
-    scenario = make_scenario(nodes, rows, NO_OVERHEADS, experiments=tables)
-    events = simulate_log(with_options(scenario, round_s=10.0), "fusion+sia")
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=tables)
+    events = simulate_log(with_options(setup, round_s=10.0), "fusion+sia")
     after = [e for e in events if isinstance(e, SegmentStarted) and e.time >= 10]
     assert [(e.time, e.trial, {e.worker, *e.others}) for e in after[:2]] == [
         (14.0, "pair-0", {"g/gpu0", "g/gpu1"}),

@@ -37,7 +37,7 @@ from hetsched.scheduling.shares.rounds import Ledger, Pick
 from hetsched.testing import check_log
 from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 
 NODES = [{"name": "a", "cores": 2}, {"name": "b", "cores": 4}]
 PLACES = [("storage", 1.0, 2.0, 2.0), ("object-store", 0.25, 0.5, 1.5), ("both", 0.25, 0.5, 2.0)]
@@ -47,9 +47,9 @@ PLACES = [("storage", 1.0, 2.0, 2.0), ("object-store", 0.25, 0.5, 1.5), ("both",
 def faulty(faults: dict[str, object], place: str = "storage", **experiment: Any) -> Setup:
     """Six trials of 60 iterations on the cores of two nodes, one a core, without overheads."""
     base: dict[str, Any] = {"population": 6, "stop_iterations": 60, **experiment}
-    scenario = make_scenario(NODES, overheads=NO_OVERHEADS, **base)
+    setup = make_setup(NODES, overheads=NO_OVERHEADS, **base)
     checkpoints = CheckpointsTable.model_validate({"place": place})
-    return scenario.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
+    return setup.replace(faults=FaultsTable.model_validate(faults), checkpoints=checkpoints)
 
 
 def counts(events: Iterable[Event]) -> Counter[type[Event]]:
@@ -144,12 +144,12 @@ def test_a_late_node_joins_on_time_and_a_spot_node_gets_its_notice(simulate_log:
 
 def test_a_straggler_stretches_the_segment_that_it_is_in(simulate_log: Simulate) -> None:
     """One trial, one worker of 1 s an iteration, which takes 3 s while it is slow; nothing else changes."""
-    scenario = make_scenario(
+    setup = make_setup(
         [{"name": "n", "cores": 4}], overheads=NO_OVERHEADS, population=1, stop_iterations=1000,
         pbt={"perturbation_interval": 500},
     )  # fmt: skip
     table = {"stragglers": {"mean_between_s": 300.0, "mean_duration_s": 100.0, "factor": 3.0}}
-    events = simulate_log(scenario.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
+    events = simulate_log(setup.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
     slow, since, makespan = 0.0, None, 0.0
     for event in events:
         if isinstance(event, WorkerSlowed):
@@ -168,9 +168,9 @@ def test_a_straggler_stretches_the_segment_that_it_is_in(simulate_log: Simulate)
 
 
 def test_what_crashes_is_lost_and_the_next_start_is_cold(simulate_log: Simulate) -> None:
-    scenario = make_scenario([{"name": "n", "cores": 4}], population=1, stop_iterations=400)
+    setup = make_setup([{"name": "n", "cores": 4}], population=1, stop_iterations=400)
     table = {"trials": {"mean_between_s": 60.0}}
-    events = simulate_log(scenario.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
+    events = simulate_log(setup.replace(faults=FaultsTable.model_validate(table)), "fusion+fifo")
     lost = [number for number, event in enumerate(events) if isinstance(event, SegmentLost)]
     assert len(lost) > 2
     for number in lost:
@@ -205,11 +205,11 @@ def test_a_trial_crashes_when_its_own_time_has_come_whatever_else_fails(simulate
 def test_what_was_in_memory_alone_is_gone_with_its_node_and_is_not_taken_over(simulate_log: Simulate) -> None:
     """PBT takes over no state that no node holds any more, not even that of a trial that goes on elsewhere."""
     faults: dict[str, object] = {"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}
-    scenario = faulty(faults, "object-store", population=12, stop_iterations=30)  # longer, and it hardly ever ends
+    setup = faulty(faults, "object-store", population=12, stop_iterations=30)  # longer, and it hardly ever ends
     exploits = 0
     for seed in range(5):
         home: dict[str, str] = {}
-        for event in simulate_log(scenario, "uniform+least-progress", seed):
+        for event in simulate_log(setup, "uniform+least-progress", seed):
             if isinstance(event, SegmentEnded):
                 home[event.trial] = event.worker.split("/")[0]
             elif isinstance(event, CheckpointLost):
@@ -286,7 +286,7 @@ def test_restoring_costs_what_the_place_of_the_copy_says(
 ) -> None:
     """And as much where nothing ever fails as where something might, though other code follows the copies."""
     costs = {"checkpoint_s": 1.0, "restore_s": 2.0, "object_store_save_s": 0.25, "object_store_restore_s": 0.5}
-    base = make_scenario(NODES, overheads={"noise": False}, population=6, stop_iterations=60, evaluation_images=100)
+    base = make_setup(NODES, overheads={"noise": False}, population=6, stop_iterations=60, evaluation_images=100)
     rows = [row.model_copy(update={**costs, "checkpoint_bytes": 125_000_000}) for row in base.times.rows]
     checkpoints = CheckpointsTable.model_validate({"place": place})
     scenario = base.replace(checkpoints=checkpoints).replace_times(type(base.times)(rows))
@@ -310,7 +310,7 @@ def test_restoring_costs_what_the_place_of_the_copy_says(
 
 def test_write_behind_falls_back_to_the_copy_before(simulate_log: Simulate) -> None:
     """Writing takes longer than a segment, so that a failing node always loses its newest copies, and no older ones."""
-    base = make_scenario(NODES, population=6, stop_iterations=100)
+    base = make_setup(NODES, population=6, stop_iterations=100)
     rows = [row.model_copy(update={"checkpoint_s": 60.0, "object_store_save_s": 0.1}) for row in base.times.rows]
     scenario = base.replace(
         faults=FaultsTable.model_validate({"nodes": {"mean_between_s": 200.0, "mean_repair_s": 10.0}}),
@@ -347,11 +347,11 @@ def test_faults_that_leave_nothing_to_run_on_are_an_error(
     notice_s: float, others: dict[str, object], seed: int, tmp_path: Path
 ) -> None:
     """Whether the last node is there, under notice or in repair when it is taken for good."""
-    scenario = faulty({"spot": {"mean_between_s": 30.0, "notice_s": notice_s}, **others}, stop_iterations=1000)
+    setup = faulty({"spot": {"mean_between_s": 30.0, "notice_s": notice_s}, **others}, stop_iterations=1000)
     with pytest.raises(
         HetschedError, match="no worker is left, with 6 trials not done, and none will return: .faults."
     ):
-        simulate(scenario, Strategy("uniform", "fifo"), seed, tmp_path)
+        simulate(setup, Strategy("uniform", "fifo"), seed, tmp_path)
     assert any(isinstance(event, WorkerDraining) for event in read_log(tmp_path / LOG_NAME))  # the log is not lost
 
 
@@ -362,24 +362,24 @@ def test_segments_that_can_never_end_are_an_error(tmp_path: Path) -> None:
 
 def test_a_run_whose_checkpoints_are_always_lost_is_an_error(tmp_path: Path) -> None:
     """Segments end all the time, and trials get on, but never as far as they have to."""
-    scenario = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=1000)
+    setup = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=1000)
     with pytest.raises(HetschedError, match="trial e-. lost its work 1000 times.*node . failed.*cannot end"):
-        simulate(scenario, Strategy("uniform", "least-progress"), 0, tmp_path)
+        simulate(setup, Strategy("uniform", "least-progress"), 0, tmp_path)
     events = list(read_log(tmp_path / LOG_NAME))
     assert counts(events)[SegmentEnded] > 1000 and len(events) < 100_000
     assert isinstance(events[-1], RunEnded) and events[-1].reason.startswith("failed: HetschedError: trial e-")
 
 
 def test_progress_goes_back_with_a_lost_checkpoint_and_never_beyond_all_work(tmp_path: Path) -> None:
-    scenario = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=30)
-    progress = TrialProgress("simulating", scenario)
+    setup = faulty({"nodes": {"mean_between_s": 60.0, "mean_repair_s": 20.0}}, "object-store", stop_iterations=30)
+    progress = TrialProgress("simulating", setup)
     shares: list[float] = []
 
     def listen(state: State, event: Event) -> None:
         progress.listen(state, event)
         shares.append(progress.share)
 
-    simulate(scenario, Strategy("uniform", "least-progress"), 0, tmp_path, [listen])
+    simulate(setup, Strategy("uniform", "least-progress"), 0, tmp_path, [listen])
     trained = sum(event.iterations for event in read_log(tmp_path / LOG_NAME) if isinstance(event, SegmentEnded))
     assert trained > 6 * 30  # more than all work: some was lost
     assert max(shares) == shares[-1] == 1.0
@@ -399,10 +399,10 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     for kind in kinds:
         faults |= KINDS[kind]
     iterations = 20 if place == "object-store" else 60  # where everything can be lost, long trials hardly ever end
-    scenario = faulty(faults, place, stop_iterations=iterations)
-    scenario = scenario.replace(overheads=scenario.scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
+    setup = faulty(faults, place, stop_iterations=iterations)
+    setup = setup.replace(overheads=setup.scenario.overheads.model_copy(update={"dispatch_s": dispatch_s}))
     folder = tmp_path_factory.mktemp("run")
-    outcome = simulate(scenario, Strategy("uniform", policy), seed, folder)
+    outcome = simulate(setup, Strategy("uniform", policy), seed, folder)
     events = list(read_log(folder / LOG_NAME))
     final = check_log(events)
     assert final.snapshot() == outcome.state.snapshot()

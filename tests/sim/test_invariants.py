@@ -15,14 +15,14 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.testing import check_log
 from sim.engine import simulate
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 node = st.fixed_dictionaries(
     {"cores": st.integers(1, 8), "gpus": st.integers(0, 2), "gpu_type": st.sampled_from(["k80", "v100"])}
 ).map(lambda n: n if n["gpus"] else {"cores": n["cores"]})
 
 scenarios = st.builds(
-    lambda nodes, population, stop, interval, target: make_scenario(
+    lambda nodes, population, stop, interval, target: make_setup(
         [{"name": f"n{i}", **n} for i, n in enumerate(nodes)],
         population=population,
         stop_iterations=stop,
@@ -37,10 +37,10 @@ scenarios = st.builds(
 )
 
 
-def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
+def log_of(setup: Setup, strategy: Strategy, seed: int) -> list[Event]:
     """The log of a run, which adds up to the state that the run really ended in."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = simulate(scenario, strategy, seed, Path(folder))
+        outcome = simulate(setup, strategy, seed, Path(folder))
         events: list[Event] = list(read_log(Path(folder) / LOG_NAME))
     assert check_log(events).snapshot() == outcome.state.snapshot()
     return events
@@ -48,9 +48,9 @@ def log_of(scenario: Setup, strategy: Strategy, seed: int) -> list[Event]:
 
 @given(scenario=scenarios, seed=st.integers(0, 3), data=st.data())
 def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
-    scenario: Setup, seed: int, data: st.DataObject
+    setup: Setup, seed: int, data: st.DataObject
 ) -> None:
-    events = log_of(scenario, Strategy("fusion", "hrfs"), seed)
+    events = log_of(setup, Strategy("fusion", "hrfs"), seed)
     assert [event.time for event in events] == sorted(event.time for event in events)
     cut = data.draw(st.integers(0, len(events)))
     state = state_of(events[:cut])
@@ -63,11 +63,11 @@ def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
 
 
 @given(scenario=scenarios, seed=st.integers(0, 3))
-def test_no_iteration_is_lost_or_trained_twice(scenario: Setup, seed: int) -> None:
-    (experiment,) = scenario.workload.experiments
+def test_no_iteration_is_lost_or_trained_twice(setup: Setup, seed: int) -> None:
+    (experiment,) = setup.workload.experiments
     done: defaultdict[str, int] = defaultdict(int)
     reasons: dict[str, str] = {}
-    for event in log_of(scenario, Strategy("fusion", "hrfs"), seed):
+    for event in log_of(setup, Strategy("fusion", "hrfs"), seed):
         if isinstance(event, SegmentEnded):
             assert event.trial not in reasons
             done[event.trial] += event.iterations
@@ -81,8 +81,8 @@ def test_no_iteration_is_lost_or_trained_twice(scenario: Setup, seed: int) -> No
 
 
 def test_exploits_copy_better_trials_and_explore_around_them() -> None:
-    scenario = make_scenario(population=8, stop_iterations=200)
-    events = log_of(scenario, Strategy("fusion", "least-progress"), 1)
+    setup = make_setup(population=8, stop_iterations=200)
+    events = log_of(setup, Strategy("fusion", "least-progress"), 1)
     current: dict[str, dict[str, float]] = {}
     scores: dict[str, float] = {}
     exploits, factors, drawn = 0, list[float](), 0

@@ -4,14 +4,14 @@ import pytest
 
 from hetsched.core.events import Parts, SegmentEnded
 from hetsched.scenario.scenario import Setup
-from tests.conftest import NO_OVERHEADS, Simulate, make_scenario, profile_row
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
 
 def two_trials(cores: int, dispatch_s: float = 0.0) -> Setup:
     """One trial of 10 and one of 100 iterations of 4 s, each on a core of its own; they take twice as long when all
     other cores are busy."""
     independent = {"population": 1, "pbt": {"enabled": False}}
-    return make_scenario(
+    return make_setup(
         [{"name": "n", "cores": cores}],
         [profile_row(seconds=4.0, sharing=2.0)],
         overheads=NO_OVERHEADS | {"dispatch_s": dispatch_s},
@@ -22,8 +22,8 @@ def two_trials(cores: int, dispatch_s: float = 0.0) -> Setup:
     )
 
 
-def ends(scenario: Setup, simulate_log: Simulate) -> dict[str, tuple[float, Parts]]:
-    log = simulate_log(scenario, "uniform+fifo")
+def ends(setup: Setup, simulate_log: Simulate) -> dict[str, tuple[float, Parts]]:
+    log = simulate_log(setup, "uniform+fifo")
     return {event.trial: (event.time, event.parts) for event in log if isinstance(event, SegmentEnded)}
 
 

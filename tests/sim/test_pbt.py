@@ -11,7 +11,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import TrialId
 from sim.pbt import PopulationBasedTraining, quantile_size
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 
 def population(
@@ -19,7 +19,7 @@ def population(
 ) -> tuple[State, PopulationBasedTraining]:
     settings = {"perturbation_interval": 10, **pbt}
     searched: dict[str, Any] = {} if space is None else {"search_space": dict(space)}
-    experiment = make_scenario(population=size, pbt=settings, **searched).workload.experiments[0]
+    experiment = make_setup(population=size, pbt=settings, **searched).workload.experiments[0]
     state = State()
     state.experiments[experiment.id] = experiment
     for index in range(size):
@@ -122,7 +122,7 @@ def test_a_run_searches_what_the_scenario_says_and_nothing_else(
     bounds: str, space: dict[str, object], momenta: set[float | None], simulate_log: Simulate
 ) -> None:
     pbt = {"perturbation_interval": 10, "bounds": bounds}
-    events = simulate_log(make_scenario(population=8, stop_iterations=400, search_space=space, pbt=pbt))
+    events = simulate_log(make_setup(population=8, stop_iterations=400, search_space=space, pbt=pbt))
     tried = [event.hyperparameters for event in events if isinstance(event, TrialAdded | TrialExploited)]
     assert len(tried) > 50
     assert {values.get("momentum") for values in tried} == momenta

@@ -18,7 +18,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.resume import failed, remember
 from sim.replay import replay
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 NODES = (
     {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},
@@ -34,14 +34,14 @@ FAULTS: dict[str, Any] = {
 }
 
 
-def faulty(scenario: Setup) -> Setup:
-    return scenario.replace(faults=FaultsTable.model_validate(FAULTS))
+def faulty(setup: Setup) -> Setup:
+    return setup.replace(faults=FaultsTable.model_validate(FAULTS))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_takes_the_decisions_of_its_simulated_log_again(policy: str, simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, population=7, stop_iterations=60)
-    found = replay(scenario, simulate_log(scenario, f"fusion+{policy}"))
+    setup = make_setup(NODES, population=7, stop_iterations=60)
+    found = replay(setup, simulate_log(setup, f"fusion+{policy}"))
     assert found.difference is None
     assert found.alike == found.decisions > 0
     assert found.replayed_makespan_s == found.makespan_s
@@ -50,22 +50,22 @@ def test_every_policy_takes_the_decisions_of_its_simulated_log_again(policy: str
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("policy", ["least-progress", "hrfs", "asha", "gavel-las", "srtf"])
 def test_so_it_does_when_workers_come_and_go(policy: str, seed: int, simulate_log: Simulate) -> None:
-    scenario = faulty(make_scenario(NODES, population=7, stop_iterations=60))
-    log = simulate_log(scenario, f"fusion+{policy}", seed)
-    found = replay(scenario, log)
+    setup = faulty(make_setup(NODES, population=7, stop_iterations=60))
+    log = simulate_log(setup, f"fusion+{policy}", seed)
+    found = replay(setup, log)
     assert found.difference is None
     assert (found.alike, found.replayed_makespan_s) == (found.decisions, found.makespan_s)
 
 
 def test_a_decision_that_is_not_the_policys_is_found(simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, population=7, stop_iterations=60)
-    log: list[AnyEvent] = list(simulate_log(scenario, "fusion+least-progress"))
+    setup = make_setup(NODES, population=7, stop_iterations=60)
+    log: list[AnyEvent] = list(simulate_log(setup, "fusion+least-progress"))
     started = [number for number, event in enumerate(log) if isinstance(event, SegmentStarted)]
     place = started[3]
     told = log[place]
     assert isinstance(told, SegmentStarted)
     log[place] = SegmentStarted(told.time, told.trial, told.worker, told.iterations - 1)
-    found = replay(scenario, log)
+    found = replay(setup, log)
     assert found.difference is not None
     assert f"{told.iterations - 1} iterations of {told.trial}" in found.difference
     assert found.alike < found.decisions
@@ -73,12 +73,12 @@ def test_a_decision_that_is_not_the_policys_is_found(simulate_log: Simulate) -> 
 
 
 def test_another_policy_decides_otherwise(simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, population=7, stop_iterations=60)
-    log: list[AnyEvent] = list(simulate_log(scenario, "fusion+fifo"))
+    setup = make_setup(NODES, population=7, stop_iterations=60)
+    log: list[AnyEvent] = list(simulate_log(setup, "fusion+fifo"))
     begun = log[0]
     assert isinstance(begun, RunStarted)
     log[0] = replace(begun, strategy="fusion+lpt")
-    assert replay(scenario, log).difference is not None
+    assert replay(setup, log).difference is not None
 
 
 class RoundRobin:
@@ -105,34 +105,34 @@ def test_a_policy_that_counts_how_often_it_is_asked_is_not_accused(
 ) -> None:
     """Nodes join at one time, and nothing may run on most: the log says after which of them the policy was asked."""
     scheduling.register("test-round-robin")(RoundRobin)
-    scenario = make_scenario(NODES, devices=["v100"], population=5, stop_iterations=60)
-    scenario = scenario.replace(faults=FaultsTable.model_validate({**faults, "late": dict.fromkeys(late, 15.0)}))
-    log = simulate_log(scenario, "fusion+test-round-robin")
-    found = replay(scenario, log)
+    setup = make_setup(NODES, devices=["v100"], population=5, stop_iterations=60)
+    setup = setup.replace(faults=FaultsTable.model_validate({**faults, "late": dict.fromkeys(late, 15.0)}))
+    log = simulate_log(setup, "fusion+test-round-robin")
+    found = replay(setup, log)
     assert (found.difference, found.alike) == (None, found.decisions)
     assert any(isinstance(event, PolicyAsked) for event in log)
     for cut in range(len(log) // 4, len(log), 5):
-        assert remember(scenario, Strategy("fusion", "test-round-robin"), 0, log[:cut]).forgot is None
+        assert remember(setup, Strategy("fusion", "test-round-robin"), 0, log[:cut]).forgot is None
     without = [event for event in log if not isinstance(event, PolicyAsked)]
-    assert replay(scenario, without).difference is not None, "this course says nothing of when the policy was asked"
+    assert replay(setup, without).difference is not None, "this course says nothing of when the policy was asked"
 
 
 def test_a_log_that_does_not_say_when_the_policy_was_asked_is_refused(simulate_log: Simulate) -> None:
-    scenario = make_scenario()
-    log: list[AnyEvent] = list(simulate_log(scenario))
+    setup = make_setup()
+    log: list[AnyEvent] = list(simulate_log(setup))
     begun = log[0]
     assert isinstance(begun, RunStarted)
     with pytest.raises(InputError, match="format 1, which does not say when the policy was asked: run it again"):
-        replay(scenario, [replace(begun, log_version=1), *log[1:]])
+        replay(setup, [replace(begun, log_version=1), *log[1:]])
 
 
 def test_a_log_that_stops_early_is_replayed_and_says_so(simulate_log: Simulate) -> None:
-    scenario = make_scenario()
-    log: list[AnyEvent] = list(simulate_log(scenario))
-    assert replay(scenario, log).cut_short is None
+    setup = make_setup()
+    log: list[AnyEvent] = list(simulate_log(setup))
+    assert replay(setup, log).cut_short is None
     ended = log[-1].time
-    assert replay(scenario, log[:-1]).cut_short == f"this log stops at {ended:,.3f} s, before the run ended"
-    stopped = replay(scenario, [*log[:-5], RunEnded(ended, "interrupted")]).cut_short
+    assert replay(setup, log[:-1]).cut_short == f"this log stops at {ended:,.3f} s, before the run ended"
+    stopped = replay(setup, [*log[:-5], RunEnded(ended, "interrupted")]).cut_short
     assert stopped is not None and stopped.endswith("before all trials were completed: interrupted")
 
 
@@ -148,26 +148,26 @@ def test_a_log_that_stops_early_is_replayed_and_says_so(simulate_log: Simulate) 
     ],
 )
 def test_a_run_without_a_decision_is_refused(ends: list[AnyEvent], message: str, simulate_log: Simulate) -> None:
-    scenario = make_scenario()
-    log: list[AnyEvent] = list(simulate_log(scenario))
+    setup = make_setup()
+    log: list[AnyEvent] = list(simulate_log(setup))
     first = next(number for number, event in enumerate(log) if isinstance(event, SegmentStarted))
     with pytest.raises(InputError, match=message):
-        replay(scenario, [*log[:first], *ends])
+        replay(setup, [*log[:first], *ends])
 
 
 def test_a_log_without_a_beginning_is_refused(simulate_log: Simulate) -> None:
-    scenario = make_scenario()
-    log: list[AnyEvent] = list(simulate_log(scenario))
+    setup = make_setup()
+    log: list[AnyEvent] = list(simulate_log(setup))
     with pytest.raises(InputError, match="does not begin"):
-        replay(scenario, log[1:])
+        replay(setup, log[1:])
     assert any(isinstance(event, TrialAdded) for event in log)
 
 
 def test_a_run_is_replayed_as_far_as_it_went(tmp_path: Path, simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, population=7, stop_iterations=60)
-    whole: list[AnyEvent] = list(simulate_log(scenario, "fusion+hrfs"))
+    setup = make_setup(NODES, population=7, stop_iterations=60)
+    whole: list[AnyEvent] = list(simulate_log(setup, "fusion+hrfs"))
     for cut in range(len(whole) // 3, len(whole), 7):
-        found = replay(scenario, whole[:cut])
+        found = replay(setup, whole[:cut])
         assert found.difference is None
         assert found.alike == found.decisions
     assert list(read_log(tmp_path / "run-1" / "events.jsonl")) == whole

@@ -13,7 +13,7 @@ from hetsched.domain.cluster import NodeId, WorkerId
 from hetsched.domain.registry import Strategy
 from sim.disturbed import DisturbedSimulation
 from sim.simulation import Simulation
-from tests.conftest import NO_OVERHEADS, make_scenario
+from tests.conftest import NO_OVERHEADS, make_setup
 
 STRATEGY = Strategy("fusion", "test-waker")
 WAKE_AT_S = 10.0
@@ -43,7 +43,7 @@ def waker() -> Waker:
 
 
 def simulated(kind: type[Simulation], **experiment: Any) -> tuple[Any, list[Any]]:
-    scenario, events = make_scenario(overheads=NO_OVERHEADS, **experiment), list[Any]()
+    scenario, events = make_setup(overheads=NO_OVERHEADS, **experiment), list[Any]()
     workers = scenario.workers(STRATEGY)
     return kind(scenario, STRATEGY, 0, workers, None, [lambda _, event: events.append(event)]), events
 

@@ -15,7 +15,7 @@ from hetsched.studies import backends
 from hetsched.studies.backends import GROUP, Backend, backend
 from hetsched.studies.one_run import carry_out
 from sim.backend import SimBackend
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 NOTHING: Any = None
 CALLS: dict[str, Callable[[Backend], object]] = {
@@ -86,7 +86,7 @@ def test_a_backend_that_is_not_there_is_refused_with_the_nearest_name() -> None:
 def test_a_package_offers_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = EntryPoints([EntryPoint("clock", f"{__name__}:Clock", GROUP)])
     monkeypatch.setattr(backends, "entry_points", offered.select)
-    setup, strategy = make_scenario(), Strategy("fusion", "fifo")
+    setup, strategy = make_setup(), Strategy("fusion", "fifo")
     run, state = carry_out("clock", setup, strategy, 0, tmp_path / "own")
     simulated, _ = carry_out("sim", setup, strategy, 0, tmp_path / "sim")
     assert state.finished and run.metrics == simulated.metrics

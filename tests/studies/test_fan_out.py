@@ -10,14 +10,14 @@ import pytest
 from hetsched.domain.registry import Strategy
 from hetsched.studies import fan_out
 from hetsched.studies.one_run import carry_out
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 FIFO = Strategy("fusion", "fifo")
 
 
 def test_a_simulation_leaves_pythons_garbage_collection_alone(tmp_path: Path) -> None:
     seen: set[bool] = set()
-    carry_out("sim", make_scenario(), FIFO, 0, tmp_path, lambda state, event: seen.add(gc.isenabled()))
+    carry_out("sim", make_setup(), FIFO, 0, tmp_path, lambda state, event: seen.add(gc.isenabled()))
     assert seen == {True}
 
 
@@ -31,7 +31,7 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
         return carry_out(*run)
 
     monkeypatch.setattr(fan_out, "carry_out", watched)
-    setup, task = pickle.dumps(make_scenario()), fan_out.Task(FIFO, 0)
+    setup, task = pickle.dumps(make_setup()), fan_out.Task(FIFO, 0)
     fan_out._simulate_here(task, tmp_path, setup, ())
     fan_out._simulate_away(task, setup, ())
     assert seen == [False, False]

@@ -12,7 +12,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies import run as study
 from hetsched.studies.folder import new_folder
-from tests.conftest import make_scenario
+from tests.conftest import make_setup
 
 AT_ONCE = 8
 
@@ -28,7 +28,7 @@ def taken(make: Callable[[], object]) -> str | None:
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_of_several_that_want_a_folder_at_once_one_gets_it(is_there: bool, tmp_path: Path) -> None:
-    setup, start = make_scenario(), Barrier(AT_ONCE)
+    setup, start = make_setup(), Barrier(AT_ONCE)
     for attempt in range(20):
         folder = tmp_path / str(attempt)
         if is_there:
@@ -47,10 +47,10 @@ def test_of_several_that_want_a_folder_at_once_one_gets_it(is_there: bool, tmp_p
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("kept")
-    assert taken(lambda: new_folder(tmp_path / "results", make_scenario())) == (
+    assert taken(lambda: new_folder(tmp_path / "results", make_setup())) == (
         f"{tmp_path / 'results'}: is a file; name a new folder"
     )
-    assert "cannot be made" in str(taken(lambda: new_folder(tmp_path / "results" / "x", make_scenario())))
+    assert "cannot be made" in str(taken(lambda: new_folder(tmp_path / "results" / "x", make_setup())))
     assert (tmp_path / "results").read_text() == "kept"
 
 
@@ -71,6 +71,6 @@ def test_a_run_that_could_not_begin_leaves_the_folder_as_it_was(
     if there == "made":
         folder.mkdir()
     with pytest.raises(type(error)):
-        study.run(make_scenario(), "fusion+fifo", seeds, folder)
+        study.run(make_setup(), "fusion+fifo", seeds, folder)
     assert folder.exists() == (there == "made")
     assert not folder.exists() or not list(folder.iterdir())

@@ -9,7 +9,7 @@ import hetsched
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.periods import too_long
-from tests.conftest import NO_OVERHEADS, make_scenario
+from tests.conftest import NO_OVERHEADS, make_setup
 
 GAVEL = Strategy("fusion", "gavel-makespan")
 
@@ -21,7 +21,7 @@ def with_options(setup: Setup, policy: str, **options: float) -> Setup:
 @pytest.mark.parametrize("policy", ["gavel-makespan", "gavel-las", "gavel-ftf", "allox", "sia"])
 def test_rounds_that_are_too_long_are_named_and_the_advice_is_enough(policy: str) -> None:
     strategy = Strategy("fusion", policy)
-    setup = make_scenario()
+    setup = make_setup()
     [warning] = too_long(setup, {strategy: 100.0}).values()
     assert "round_s = 60" in warning or "round_s = 360 and reallocation_s = 1920" in warning
     [advice] = re.findall(r"in \[scheduling\.[a-z-]+\] set (.*)", warning)
@@ -30,7 +30,7 @@ def test_rounds_that_are_too_long_are_named_and_the_advice_is_enough(policy: str
 
 
 def test_nothing_is_said_of_what_fits() -> None:
-    setup = make_scenario()
+    setup = make_setup()
     assert not too_long(setup, {GAVEL: 1920.0 * 4 + 1})
     assert not too_long(setup, {GAVEL: None, Strategy("fusion", "fifo"): 1.0})
     assert too_long(with_options(setup, "gavel-makespan", round_s=6.0, reallocation_s=20.0), {GAVEL: 100.0})
@@ -38,7 +38,7 @@ def test_nothing_is_said_of_what_fits() -> None:
 
 
 def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
-    setup = make_scenario(overheads=NO_OVERHEADS)
+    setup = make_setup(overheads=NO_OVERHEADS)
     before = hetsched.simulate(setup, GAVEL)
     warning = before.warnings["fusion+gavel-makespan"]
     assert before.document()["warnings"] == {"fusion+gavel-makespan": warning}
@@ -52,4 +52,4 @@ def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
 def test_a_period_that_is_no_option_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hetsched.scheduling.queueing.fifo.Fifo.periods", {"round": 20}, raising=False)
     with pytest.raises(hetsched.InputError, match="'fifo': periods: 'round' is none of its options"):
-        too_long(make_scenario(), {Strategy("fusion", "fifo"): 1.0})
+        too_long(make_setup(), {Strategy("fusion", "fifo"): 1.0})

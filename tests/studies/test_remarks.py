@@ -11,7 +11,7 @@ from hetsched.analysis.step_times import WorkerSteps
 from hetsched.report.tables import agreement_table, print_table
 from hetsched.studies.simulate import simulate, write_strategy
 from hetsched.studies.validation import Repetition, agreement, decisions
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 LATE = WorkerSteps("1 cpu, paced x3", True, 0.2, 0.2, 0.3, 40, 30, 12.5, 1.5, 100.0, 10.0, 10.0)
 HELD = WorkerSteps("2 cpu, paced x3", True, 0.1, 0.1, 0.1, 40, 0, 0.0, 1.0, 100.0, 10.0, 10.0)
@@ -19,7 +19,7 @@ SLOW = WorkerSteps("4 cpu", False, 0.1, 0.125, 0.25, 40, 0, 0.0, 2.0, 100.0, 10.
 
 
 def test_the_folder_of_a_run_says_who_was_late_and_that_of_a_simulation_nothing() -> None:
-    simulated = simulate(make_scenario(), "fusion+fifo")
+    simulated = simulate(make_setup(), "fusion+fifo")
     averages = simulated.folder / "Running_Results.txt"
     assert simulated.remarks == [] and "Note" not in averages.read_text()
     assert json.loads((simulated.folder / "summary.json").read_text())["steps"] == []
@@ -41,9 +41,9 @@ def test_the_folder_of_a_run_says_who_was_late_and_that_of_a_simulation_nothing(
 
 
 def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate_log: Simulate) -> None:
-    scenario = make_scenario()
-    log = simulate_log(scenario)
-    [run] = [Repetition(measure(log, scenario), decisions(log))]
+    setup = make_setup()
+    log = simulate_log(setup)
+    [run] = [Repetition(measure(log, setup), decisions(log))]
     screen = StringIO()
     print_table(
         agreement_table({"fusion+fifo": agreement([run], [run], [LATE, HELD, SLOW])}), Console(file=screen, width=140)

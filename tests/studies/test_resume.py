@@ -37,14 +37,14 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
-from tests.conftest import Simulate, make_scenario
+from tests.conftest import Simulate, make_setup
 
 NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def take(log: Path, strategy: str = "fusion+fifo", seed: int = 0) -> list[AnyEvent]:
     """The log of that run of the scenario that every test can make."""
-    [experiment] = make_scenario().workload.experiments
+    [experiment] = make_setup().workload.experiments
     return take_log(log, parse_strategy(strategy), seed, experiment)
 
 
@@ -57,34 +57,34 @@ def note(events: list[Any], state: State, event: Event) -> None:
 def test_policies_remember(name: str, pbt: dict[str, Any], simulate_log: Simulate) -> None:
     """Every policy, asked again wherever it was asked, decides the same, wherever the log ends."""
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4}]
-    scenario = make_scenario(nodes, population=7, stop_iterations=40, pbt=pbt)
+    setup = make_setup(nodes, population=7, stop_iterations=40, pbt=pbt)
     strategy = parse_strategy(f"fusion+{name}")
     try:
-        log: list[Any] = simulate_log(scenario, strategy, 3)
+        log: list[Any] = simulate_log(setup, strategy, 3)
     except InputError as error:
         pytest.skip(str(error))
     for cut in (len(log), *range(len(log) // 2, len(log), 7)):
-        remembered = remember(scenario, strategy, 3, log[:cut])
+        remembered = remember(setup, strategy, 3, log[:cut])
         assert remembered.forgot is None
         assert remembered.decisions > 0
         # And once more when the run has gone on from there, with the policy that remembers.
         policy, added = remembered.policy, log[:cut]
-        resumed = Dispatcher(State(), policy, name, scenario.times, listeners=[partial(note, added)])
+        resumed = Dispatcher(State(), policy, name, setup.times, listeners=[partial(note, added)])
         resumed.remember(log[:cut])
         del added[cut:]
         take_up(resumed, workers_of(log), None)
         resumed.dispatch(resumed.state.now)
         assert len(added) > cut
-        assert remember(scenario, strategy, 3, added).forgot is None
+        assert remember(setup, strategy, 3, added).forgot is None
 
 
 def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log: Simulate) -> None:
     """The log ends between the last segment of a trial and the event that says that it is complete."""
-    scenario = make_scenario()
-    log = simulate_log(scenario)
+    setup = make_setup()
+    log = simulate_log(setup)
     cut = next(number for number, event in enumerate(log) if isinstance(event, TrialCompleted))
-    policy = scenario.scenario.scheduling_policy(parse_strategy("fusion+fifo"))
-    dispatcher = Dispatcher(State(), policy, "fifo", scenario.times)
+    policy = setup.scenario.scheduling_policy(parse_strategy("fusion+fifo"))
+    dispatcher = Dispatcher(State(), policy, "fifo", setup.times)
     dispatcher.remember(log[:cut])
     running = len(dispatcher.state.running)
     take_up(dispatcher, workers_of(log), None)
@@ -97,16 +97,16 @@ def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log
 
 
 def test_changed_policy_starts_anew(simulate_log: Simulate, caplog: pytest.LogCaptureFixture) -> None:
-    scenario = make_scenario(population=7, stop_iterations=40)
-    log: list[Any] = simulate_log(scenario, "fusion+fifo")
-    remembered = remember(scenario, parse_strategy("fusion+least-progress"), 0, log)
+    setup = make_setup(population=7, stop_iterations=40)
+    log: list[Any] = simulate_log(setup, "fusion+fifo")
+    remembered = remember(setup, parse_strategy("fusion+least-progress"), 0, log)
     assert remembered.forgot is not None
     first = next(number for number, event in enumerate(log, start=1) if isinstance(event, SegmentEnded))
     assert f"line {first + 1} of the log: policy 'least-progress' decided" in remembered.forgot
     assert remembered.forgot in caplog.text
     # From a resume that says so, nothing is asked about what was before it.
     resumed = RunResumed(log[-1].time, "the driver died", remembered.forgot, LOG_VERSION)
-    assert remember(scenario, parse_strategy("fusion+least-progress"), 0, [*log[:-1], resumed]).forgot is None
+    assert remember(setup, parse_strategy("fusion+least-progress"), 0, [*log[:-1], resumed]).forgot is None
 
 
 def old(log: list[Any]) -> list[Any]:
@@ -116,7 +116,7 @@ def old(log: list[Any]) -> list[Any]:
 
 
 def test_run_of_an_old_log_goes_on_without_memory(simulate_log: Simulate, caplog: pytest.LogCaptureFixture) -> None:
-    scenario, strategy = make_scenario(population=7, stop_iterations=40), parse_strategy("fusion+fifo")
+    scenario, strategy = make_setup(population=7, stop_iterations=40), parse_strategy("fusion+fifo")
     log = old(simulate_log(scenario, strategy))
     remembered = remember(scenario, strategy, 0, log[:-5])
     assert remembered.forgot == "the log is of format 1, which does not say when the policy was asked"
@@ -134,7 +134,7 @@ def test_run_of_an_old_log_goes_on_without_memory(simulate_log: Simulate, caplog
 
 @pytest.mark.parametrize("cut", [1, 20])
 def test_cut_off_line_is_dropped(cut: int, simulate_log: Simulate, tmp_path: Path) -> None:
-    whole = simulate_log(make_scenario())
+    whole = simulate_log(make_setup())
     log = tmp_path / "run-1" / LOG_NAME
     content = log.read_bytes()
     log.write_bytes(content[:-cut])
@@ -144,7 +144,7 @@ def test_cut_off_line_is_dropped(cut: int, simulate_log: Simulate, tmp_path: Pat
 
 
 def test_altered_log_is_refused(simulate_log: Simulate, tmp_path: Path) -> None:
-    simulate_log(make_scenario())
+    simulate_log(make_setup())
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(log.read_bytes() + b'{"event":"segment-lost","time":1.0,"trial":"x","worker":"y","reason":"z"}\n')
     with pytest.raises(InputError, match="events.jsonl: its events do not follow from each other .*the run has ended"):
@@ -175,7 +175,7 @@ ALTERED: dict[str, tuple[Callable[[SegmentStarted], Event], str]] = {
 
 @pytest.mark.parametrize("how", ALTERED)
 def test_log_whose_events_do_not_follow_is_refused(how: str, simulate_log: Simulate, tmp_path: Path) -> None:
-    events = simulate_log(make_scenario())
+    events = simulate_log(make_setup())
     started = next(number for number, event in enumerate(events) if isinstance(event, SegmentStarted))
     alter, message = ALTERED[how]
     log = tmp_path / LOG_NAME
@@ -187,7 +187,7 @@ def test_log_whose_events_do_not_follow_is_refused(how: str, simulate_log: Simul
 
 
 def test_log_of_a_run_that_had_not_begun_is_started_over(simulate_log: Simulate, tmp_path: Path) -> None:
-    simulate_log(make_scenario())
+    simulate_log(make_setup())
     log = tmp_path / "run-1" / LOG_NAME
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:5]))
     assert take(log) == []
@@ -200,7 +200,7 @@ def test_the_log_of_another_run_stays_as_it_is(
     lines: int, other: tuple[str, int], simulate_log: Simulate, tmp_path: Path
 ) -> None:
     """Whether or not that run had begun: its log was emptied, or cut, before it was looked at whose it is."""
-    simulate_log(make_scenario())
+    simulate_log(make_setup())
     log = tmp_path / "run-1" / LOG_NAME
     content = b"".join(log.read_bytes().splitlines(keepends=True)[:lines])[:-20]
     log.write_bytes(content)
@@ -212,7 +212,7 @@ def test_the_log_of_another_run_stays_as_it_is(
 def test_why_a_start_failed_is_said_before_its_log_goes(
     simulate_log: Simulate, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events = simulate_log(make_scenario())[:3]
+    events = simulate_log(make_setup())[:3]
     log = tmp_path / LOG_NAME
     with LogWriter(log) as writer:
         for event in [*events, RunEnded(0.0, "failed: PolicyError: it raised in setup")]:
@@ -283,7 +283,7 @@ def test_full_disk_leaves_room_for_the_end_of_the_log(small_disk: Path) -> None:
 def test_the_file_of_models_is_found_again(tmp_path: Path) -> None:
     models = tmp_path / "models.py"
     models.write_text("")
-    setup = make_scenario()
+    setup = make_setup()
     setup.replace(real=setup.scenario.real.model_copy(update={"model_file": str(models)})).save(tmp_path)
     options = parser().parse_args(["run", "--resume", str(tmp_path)])
     assert real_scenario(options, tmp_path / "scenario.toml").scenario.real.model_file == str(models)

@@ -29,7 +29,7 @@ from hetsched.studies.validation import (
     order_agreement,
     probe_scenario,
 )
-from tests.conftest import Simulate, make_scenario, profile_row
+from tests.conftest import Simulate, make_setup, profile_row
 
 NODES = (
     {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"},
@@ -40,31 +40,29 @@ QUIET = {"noise": False, "latency_s": 0.25}
 
 
 def test_a_probe_run_gives_back_the_profile_that_it_ran_on(simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, overheads=QUIET, population=9, stop_iterations=100)
-    probe = probe_scenario(scenario, workers=3)
+    setup = make_setup(NODES, overheads=QUIET, population=9, stop_iterations=100)
+    probe = probe_scenario(setup, workers=3)
     found = calibrate(simulate_log(probe, "fusion+least-progress"), "a test")
     assert found.latency_s == pytest.approx(0.25)
-    again = calibrated(scenario, found)
+    again = calibrated(setup, found)
     kind = TrialKind("resnet18", "cifar10", 32)
-    for worker in scenario.workers(parse_strategy("fusion+fifo")):
+    for worker in setup.workers(parse_strategy("fusion+fifo")):
         assert again.times.seconds_per_iteration(kind, worker.type) == pytest.approx(
-            scenario.times.seconds_per_iteration(kind, worker.type)
+            setup.times.seconds_per_iteration(kind, worker.type)
         )
-        costs, expected = again.times.costs(kind, worker.type), scenario.times.costs(kind, worker.type)
+        costs, expected = again.times.costs(kind, worker.type), setup.times.costs(kind, worker.type)
         assert costs.evaluation_s_per_image == pytest.approx(expected.evaluation_s_per_image)
         assert costs.start_up_s == pytest.approx(expected.start_up_s)
         assert costs.restore_s == pytest.approx(expected.restore_s)
         assert costs.checkpoint_s == pytest.approx(expected.checkpoint_s)
-    measured = measure(simulate_log(scenario, "fusion+hrfs"), scenario)
+    measured = measure(simulate_log(setup, "fusion+hrfs"), setup)
     predicted = measure(simulate_log(again, "fusion+hrfs"), again)
     assert predicted.makespan_s == pytest.approx(measured.makespan_s)
 
 
 def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> None:
-    scenario = make_scenario(NODES, population=9, stop_iterations=100)
-    ended = [
-        e for e in simulate_log(probe_scenario(scenario, 3), "fusion+least-progress") if isinstance(e, SegmentEnded)
-    ]
+    setup = make_setup(NODES, population=9, stop_iterations=100)
+    ended = [e for e in simulate_log(probe_scenario(setup, 3), "fusion+least-progress") if isinstance(e, SegmentEnded)]
     for worker in ("g/gpu0", "a/cpu0", "b/cpu0"):
         here = [event.parts for event in ended if event.worker == worker]
         assert any(parts.start_up_s > 0 for parts in here)
@@ -73,48 +71,48 @@ def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> No
 
 
 def test_the_probe_is_no_longer_than_a_run() -> None:
-    scenario = make_scenario(NODES, stop_iterations=100, pbt={"enabled": False})
-    [experiment] = probe_scenario(scenario, 3).workload.experiments
+    setup = make_setup(NODES, stop_iterations=100, pbt={"enabled": False})
+    [experiment] = probe_scenario(setup, 3).workload.experiments
     assert experiment.stop_iterations <= 100
 
 
 def test_what_the_probe_did_not_meet_is_the_profiles_at_the_speed_that_it_found() -> None:
     rows = [profile_row(batch_size=32, seconds=1.0), profile_row(batch_size=64, seconds=1.5)]
-    scenario = make_scenario([{"name": "a", "cores": 1}], rows, batch_size=[32, 64])
-    workers = scenario.workers(parse_strategy("fusion+fifo"))
-    found = completed(Calibration([profile_row(batch_size=32, seconds=3.0)], 0.0), scenario, workers)
+    setup = make_setup([{"name": "a", "cores": 1}], rows, batch_size=[32, 64])
+    workers = setup.workers(parse_strategy("fusion+fifo"))
+    found = completed(Calibration([profile_row(batch_size=32, seconds=3.0)], 0.0), setup, workers)
     assert {row.batch_size: row.seconds_per_iteration for row in found.rows} == {32: 3.0, 64: 4.5}
     with pytest.raises(InputError, match="the probe saw no trial of resnet18 on cifar10, batch 32 on "):
-        completed(Calibration([], 0.0), scenario, workers)
+        completed(Calibration([], 0.0), setup, workers)
 
 
 def test_workers_are_the_same_whatever_else_is_learned_of_the_machine() -> None:
     """`sliced` cuts nodes by the number of trials and by step times, both of which the probe changes."""
     rows = [profile_row(cores=1, seconds=2.0), profile_row(cores=2, seconds=1.2)]
-    scenario = make_scenario([{"name": "a", "cores": 5}], rows, population=4)
+    setup = make_setup([{"name": "a", "cores": 5}], rows, population=4)
     strategy = parse_strategy("sliced+fifo")
-    kept = scenario.freeze_workers([strategy])
+    kept = setup.freeze_workers([strategy])
     workers = kept.workers(strategy)
     probe = probe_scenario(kept, len(workers))
     assert probe.workers(strategy) == workers
     assert calibrated(kept, Calibration([profile_row(cores=1)], 0.0)).workers(strategy) == workers
-    assert probe_scenario(scenario, len(workers)).workers(strategy) != workers
+    assert probe_scenario(setup, len(workers)).workers(strategy) != workers
 
 
 def test_a_pace_for_only_some_workers_of_a_type_is_refused() -> None:
     nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 1, "pace": 2.0}]
     with pytest.raises(InputError, match="workers a/cpu0 and b/cpu0 are of one type, and only one has a pace"):
-        check_pace(make_scenario(nodes).workers(parse_strategy("fusion+fifo")))
+        check_pace(make_setup(nodes).workers(parse_strategy("fusion+fifo")))
 
 
-def repetition(simulate_log: Simulate, scenario: Setup, seed: int = 0) -> Repetition:
-    log = simulate_log(scenario, seed=seed)
-    return Repetition(measure(log, scenario), decisions(log))
+def repetition(simulate_log: Simulate, setup: Setup, seed: int = 0) -> Repetition:
+    log = simulate_log(setup, seed=seed)
+    return Repetition(measure(log, setup), decisions(log))
 
 
 def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
-    fast = make_scenario(NODES, overheads={"noise": False}, population=6)
-    slow = make_scenario(NODES, overheads={"noise": False, "dispatch_s": 10.0}, population=6)
+    fast = make_setup(NODES, overheads={"noise": False}, population=6)
+    slow = make_setup(NODES, overheads={"noise": False, "dispatch_s": 10.0}, population=6)
     predicted, measured = [repetition(simulate_log, fast)], [repetition(simulate_log, slow)]
     found = agreement(predicted, measured)
     assert found.makespan_s.error_percent is not None and found.makespan_s.error_percent < 0
@@ -128,8 +126,8 @@ def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
 
 def test_a_worker_that_only_one_side_ever_had_did_nothing_on_the_other(simulate_log: Simulate) -> None:
     """As where the scenario's `faults.late` have it join after the end."""
-    all_there = make_scenario(NODES, population=6)
-    one_less = make_scenario(NODES[:2], population=6)
+    all_there = make_setup(NODES, population=6)
+    one_less = make_setup(NODES[:2], population=6)
     predicted, measured = repetition(simulate_log, one_less), repetition(simulate_log, all_there)
     for found, less, more in (
         (agreement([predicted], [measured]), "predicted", "measured"),
@@ -179,7 +177,7 @@ def test_the_interval_of_an_error_is_paired_by_seed() -> None:
 
 
 def test_a_log_that_was_cut_off_is_read_up_to_there(tmp_path: Path, simulate_log: Simulate) -> None:
-    whole = simulate_log(make_scenario())
+    whole = simulate_log(make_setup())
     path = tmp_path / "run-1" / "events.jsonl"
     path.write_bytes(path.read_bytes()[:-7])
     assert list(read_log(path)) == whole[:-1]
