@@ -69,7 +69,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         print_comparison(result)
-        print_explanation(result, options.scenario or result.folder / SCENARIO_NAME, options.explain)
+        whole = options.resume or options.policy_file  # the folder's scenario names the copies of policy files
+        print_explanation(result, result.folder / SCENARIO_NAME if whole else options.named, options.explain)
 
     finish(options, emit, result.document(), table, result.folder)
 

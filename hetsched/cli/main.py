@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
         with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
-                options.scenario = scenario_file(options.scenario)
+                options.named, options.scenario = options.scenario, scenario_file(options.scenario)
             options.execute(options, emit)
     except InputError as error:
         return fail(error, 2)

@@ -93,7 +93,7 @@ def join(address: str) -> None:
     try:
         reach(address)
     except InputError as error:
-        raise InputError(f"real.address {address}: {error}") from error
+        raise InputError(f"--address (real.address) {address}: {error}") from error
     _session = _Session(address, (), None)
 
 

@@ -174,7 +174,7 @@ def test_a_token_that_is_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(ray_cluster, "check_greeting", lambda address: None)
     monkeypatch.setattr(ray_cluster, "_init", refuse)
-    expected = "real.address h:1: cannot join the Ray cluster: RAY_AUTH_TOKEN_PATH is set but file cannot be opened$"
+    expected = r"real.address\) h:1: cannot join the Ray cluster: RAY_AUTH_TOKEN_PATH is set but file cannot be opened$"
     with pytest.raises(InputError, match=expected):
         ray_cluster.join("h:1")
 
@@ -223,13 +223,13 @@ def test_a_head_that_is_not_there_is_said_at_once(
 
 @pytest.mark.parametrize("wrong", ["nowhere", "127.0.0.1:", "ray://127.0.0.1:10001", "127.0.0.1:66000", ":6379"])
 def test_what_is_no_address_is_said_at_once(wrong: str) -> None:
-    with pytest.raises(InputError, match=f"real.address {wrong}: no Ray cluster there: "):
+    with pytest.raises(InputError, match=rf"real.address\) {wrong}: no Ray cluster there: "):
         ray_cluster.join(wrong)
 
 
 def test_auto_is_the_cluster_that_ray_would_join(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", nobody)
-    with pytest.raises(InputError, match="real.address auto: no Ray cluster there: .*refused"):
+    with pytest.raises(InputError, match=r"real.address\) auto: no Ray cluster there: .*refused"):
         ray_cluster.join("auto")
 
 
