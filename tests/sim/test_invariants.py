@@ -46,7 +46,7 @@ def log_of(setup: Setup, strategy: Strategy, seed: int) -> list[Event]:
     return events
 
 
-@given(scenario=scenarios, seed=st.integers(0, 3), data=st.data())
+@given(setup=scenarios, seed=st.integers(0, 3), data=st.data())
 def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
     setup: Setup, seed: int, data: st.DataObject
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_log_is_in_order_and_replays_to_the_same_state_from_any_point(
     assert len(state.idle) == len(state.workers)
 
 
-@given(scenario=scenarios, seed=st.integers(0, 3))
+@given(setup=scenarios, seed=st.integers(0, 3))
 def test_no_iteration_is_lost_or_trained_twice(setup: Setup, seed: int) -> None:
     (experiment,) = setup.workload.experiments
     done: defaultdict[str, int] = defaultdict(int)
