@@ -151,8 +151,9 @@ class TrialStates:
                 able.append(worker)
                 continue
             path = self._writing.pop(worker, None)
-            if not self._stopping.is_for(cause) and path is not None:
-                logger.warning("worker %s did not write checkpoint %s: %s", worker, path, cause)
+            if not self._stopping.is_for(cause):
+                what = "what is in memory only" if path is None else f"checkpoint {path}"
+                logger.warning("worker %s did not write %s: %s", worker, what, cause)
         return able
 
     def _write_what_is_missing(self, workers: list[WorkerId], write: Callable[[WorkerId, Copy, Path], Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from hetsched.core.events import (
     CheckpointLost,
@@ -21,11 +22,13 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
+from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
 from hetsched.testing import check_log
 from real.cluster import nodes, ray_cluster
 from real.tune import failures
+from real.tune.tune_actors import TuneActors
 from tests.on_ray.conftest import (
     INTERVAL,
     MOVING,
@@ -252,10 +255,22 @@ def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
     assert file.name.startswith(f"{best}-{STOP}.")  # a trial that fell back numbers its files anew
 
 
-def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(tmp_path: Path) -> None:
-    """The object store of a node outlives the actors there."""
+def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object store of a node outlives the actors there. What an actor had not handed over is gone with it."""
+    handed_over: list[Any] = []
+    snapshot = TuneActors.snapshot
+
+    def noted(actors: TuneActors, trial: TrialId) -> Any:
+        handed_over.append(snapshot(actors, trial))
+        return handed_over[-1]
+
+    monkeypatch.setattr(TuneActors, "snapshot", noted)
 
     def kill_all(seen: Seen) -> None:
+        there, _ = ray.wait(handed_over, num_returns=len(handed_over), timeout=60)
+        assert len(there) == len(handed_over)
         for worker in (A, B):
             kill_actor(worker)(seen)
         see_no_more(seen)
