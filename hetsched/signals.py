@@ -1,48 +1,93 @@
-"""SIGTERM, by which Slurm, Kubernetes and spot instances say stop: it stops what Ctrl-C stops, in the same way."""
+"""Ctrl-C and SIGTERM, by which Slurm, Kubernetes and spot instances say stop: both stop a command in the same way."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
 from hetsched.errors import Terminated
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended: 130."""
+
 TERMINATED = 128 + signal.SIGTERM
 """The exit status of a command that SIGTERM ended, 143, as a shell has it of a process that SIGTERM killed."""
+
+Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """While this lasts, SIGTERM raises Terminated where Ctrl-C would raise KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():  # only that may handle signals
+    """Within the block SIGTERM raises Terminated where Ctrl-C would raise KeyboardInterrupt."""
+    with _handled_by({signal.SIGTERM: _raise} if _is_main_thread() else {}):
         yield
-        return
-    before = signal.signal(signal.SIGTERM, _raise)
-    try:
+
+
+@contextmanager
+def one_interrupt() -> Iterator[None]:
+    """Within the block the first Ctrl-C, or the first SIGTERM where that raises anything, raises what it does outside.
+    What follows is put away undisturbed: further ones are ignored until the block ends. Threads but the main one cannot
+    be interrupted, and where Ctrl-C is ignored it stays so."""
+    raising = _raising()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in raising:
+            signal.signal(one, signal.SIG_IGN)
+        raising[number](number, frame)
+
+    with _handled_by(dict.fromkeys(raising, interrupt)):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """While this lasts, Ctrl-C and SIGTERM wait, if they raise anything at all: they raise it at its end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """Within the block Ctrl-C and SIGTERM wait, if they raise anything at all: they raise it at its end."""
     held: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in raising:
-        signal.signal(number, lambda number, frame: held.append(number))
+    try:
+        with _handled_by(dict.fromkeys(_raising(), lambda number, frame: held.append(number))):
+            yield
+    finally:
+        if held:
+            signal.raise_signal(held[0])
+
+
+@contextmanager
+def children_without_interrupts() -> Iterator[None]:
+    """Processes and threads that start within the block never hear of Ctrl-C, which a terminal sends to all processes
+    of a command. One that comes meanwhile reaches this process at the end of the block."""
+    from multiprocessing import resource_tracker  # here, as each command imports this module
+
+    resource_tracker.ensure_running()  # where it starts later, with a child, it lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        for number, handler in raising.items():
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _is_main_thread() -> bool:
+    """Whether this thread may handle signals."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _raising() -> dict[int, Handler]:
+    """The handlers of Ctrl-C and SIGTERM, where they raise something in this thread."""
+    if not _is_main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return {number: handler for number, handler in handlers.items() if callable(handler)}
+
+
+@contextmanager
+def _handled_by(handlers: Mapping[int, Handler]) -> Iterator[None]:
+    """Within the block these handle the signals."""
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -6,9 +6,6 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED = 130
-"""The exit status after Ctrl-C."""
-
 
 def start() -> int:
     """Run the command of the command line and return its exit status."""
@@ -16,6 +13,7 @@ def start() -> int:
     if callable(before):
         signal.signal(signal.SIGINT, _leave)
     from hetsched.cli.main import main
+    from hetsched.signals import INTERRUPTED
 
     try:
         status = main(ready=lambda: signal.signal(signal.SIGINT, before))
@@ -29,7 +27,7 @@ def start() -> int:
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     """End the process, without the traceback of an import."""
     os.write(2, b"hetsched: interrupted\n")
-    os._exit(INTERRUPTED)
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 The methods need the packages of `hetsched[real]`, and import them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hetsched.core.dispatcher import Listener
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import SpeedUp
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.backends import Backend, Outcome
+from hetsched.studies.backends import Backend, Outcome, Profiling
 
 if TYPE_CHECKING:
     from joblib import Parallel
@@ -47,28 +46,12 @@ class RayBackend(Backend):
         models: Sequence[str],
         batch_sizes: Sequence[int],
         cores: Sequence[int],
-        *,
-        dataset: str | None = None,
-        device: str = "cpu",
-        speed_ups: Sequence[SpeedUp] = (),
-        seconds_per_point: float = 10.0,
-        on_row: Callable[[ProfileRow], None] | None = None,
-        model_file: Path | None = None,
+        **options: Unpack[Profiling],
     ) -> list[ProfileRow]:
         with _needed_to("profile a machine"):
             from real.measuring.profiler import measure
 
-            return measure(  # which imports torch
-                models,
-                batch_sizes,
-                cores,
-                dataset=dataset,
-                device=device,
-                speed_ups=speed_ups,
-                seconds_per_point=seconds_per_point,
-                on_row=on_row,
-                model_file=model_file,
-            )
+            return measure(models, batch_sizes, cores, **options)  # which imports torch
 
 
 def _needed_to(ability: str) -> AbstractContextManager[None]:

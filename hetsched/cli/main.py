@@ -15,7 +15,7 @@ from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.scenario.packaged import scenario_file
-from hetsched.signals import TERMINATED, sigterm_as_ctrl_c
+from hetsched.signals import INTERRUPTED, TERMINATED, sigterm_as_ctrl_c
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except Terminated as stop:
         return fail(stop, TERMINATED, "terminated")
     except KeyboardInterrupt as stop:
-        return fail(stop, 130, "interrupted")
+        return fail(stop, INTERRUPTED, "interrupted")
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

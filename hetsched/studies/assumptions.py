@@ -69,22 +69,20 @@ def _pairs(setup: Setup, strategies: Iterable[Strategy]) -> list[Pair]:
 
 
 def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which costs were not measured, as `StepTimes.costs` fills them in."""
-    elsewhere: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    nowhere: defaultdict[str, list[str]] = defaultdict(list)
+    """Which costs were not measured, as `StepTimes.costs` fills them in. Those that count as nothing come last."""
+    filled: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for cost in _charged(setup):
         for kind, worker in _in_question(setup, pairs, cost):
             on = f"{kind.model} on {worker._replace(pace=None)}"
             if cost == "evaluation_s_per_image":
-                elsewhere["a third of an iteration's time per image", COSTS[cost]].append(on)
+                filled["a third of an iteration's time per image, for", COSTS[cost]].append(on)
             elif setup.times.was_measured(kind.model, cost):
-                elsewhere["the median of other workers", COSTS[cost]].append(on)
+                filled["the median of other workers, for", COSTS[cost]].append(on)
             else:
-                nowhere[COSTS[cost]].append(kind.model)
-    for (how, who), costs in _alike(elsewhere).items():
-        yield f"{', '.join(costs)}: {how}, for {who}"
-    for who, costs in _alike_names(nowhere).items():
-        yield f"{', '.join(costs)}: nothing, as the profile has none for {who}"
+                left_out["nothing, as the profile has none for", COSTS[cost]].append(kind.model)
+    for (how, who), costs in [*_alike(filled).items(), *_alike(left_out).items()]:
+        yield f"{', '.join(costs)}: {how} {who}"
 
 
 def _charged(setup: Setup) -> list[str]:
@@ -112,13 +110,6 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
     alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (how, cost), who in found.items():
         alike[how, _some(who)].append(cost)
-    return alike
-
-
-def _alike_names(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for cost, models in found.items():
-        alike[_some(models)].append(cost)
     return alike
 
 

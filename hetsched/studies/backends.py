@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from msgspec import Struct
 
@@ -70,6 +70,21 @@ class Replayed(Struct, frozen=True):
         return f"this run ended at {self.until_s:,.3f} s, before all trials were completed: {self.ended}"
 
 
+class Profiling(TypedDict, total=False):
+    """How a machine is profiled: on the CPU, ten seconds per point, unless something else is said.
+
+    The rows are filed under `dataset` (None: each model's own). `on_row` is given each row as it is measured.
+    `model_file` registers models of one's own.
+    """
+
+    dataset: str | None
+    device: str
+    speed_ups: Sequence[SpeedUp]
+    seconds_per_point: float
+    on_row: Callable[[ProfileRow], None] | None
+    model_file: Path | None
+
+
 class Backend:
     """What a backend can do. A backend defines the methods that it has; those that it lacks raise InputError.
 
@@ -110,18 +125,10 @@ class Backend:
         models: Sequence[str],
         batch_sizes: Sequence[int],
         cores: Sequence[int],
-        *,
-        dataset: str | None = None,
-        device: str = "cpu",
-        speed_ups: Sequence[SpeedUp] = (),
-        seconds_per_point: float = 10.0,
-        on_row: Callable[[ProfileRow], None] | None = None,
-        model_file: Path | None = None,
+        **options: Unpack[Profiling],
     ) -> list[ProfileRow]:
         """Measure every combination of model, batch size (images per iteration) and cores on this machine.
 
-        The rows are filed under `dataset` (None: each model's own). `on_row` is given each row as it is measured.
-        `model_file` registers models of one's own.
         Raises ValueError for a point that this machine cannot measure, HetschedError if measuring fails.
         """
         raise self._lacks("profile", "profile a machine")

@@ -14,6 +14,7 @@ from hetsched.errors import HetschedError, InputError, counted, path_of
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.comparison import NARROW, Comparison, Runs
@@ -22,7 +23,6 @@ from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
-from hetsched.studies.interrupts import one_interrupt
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts

@@ -41,7 +41,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     ) -> Self:
         """The plan of a comparison, which is also in its folder; the scenario must be there already."""
         plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__)
-        write_json(folder / PLAN_NAME, msgspec.to_builtins(plan))
+        write_json(folder / PLAN_NAME, plan)
         return plan
 
     def check(self, folder: Path) -> None:

@@ -15,8 +15,8 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy, forget_files, load_file
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
+from hetsched.signals import children_without_interrupts
 from hetsched.studies.backends import backend
-from hetsched.studies.interrupts import children_without_interrupts
 from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.errors import InputError
+from hetsched.studies.json_file import write_json
 from hetsched.studies.resume import COMPLETED
 
 PLAN_NAME = "run.json"
@@ -29,7 +30,7 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     hetsched: str
 
     def save(self, folder: Path) -> None:
-        (folder / PLAN_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        write_json(folder / PLAN_NAME, self)
 
     def home(self, folder: Path, seed: int) -> Path:
         """Where the run of a seed has its log."""

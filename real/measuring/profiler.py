@@ -19,7 +19,6 @@ import msgspec
 from msgspec.structs import replace
 
 from hetsched.cores import available_cores
-from hetsched.domain.entry_points import needed_for
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
@@ -82,9 +81,8 @@ def measure(
 
 def _check_names(datasets: Mapping[str, str], device: str) -> None:
     """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
-    with needed_for("backend 'ray' cannot profile a machine: it"):
-        from real.training.data import classes  # here, as it takes seconds: these import torch
-        from real.training.models import constructor
+    from real.training.data import classes  # here, as it takes seconds: these import torch
+    from real.training.models import constructor
 
     for model, dataset in datasets.items():
         if model not in trainers.names():

@@ -11,8 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from hetsched.errors import Terminated
-from hetsched.signals import signals_held, sigterm_as_ctrl_c
-from hetsched.studies.interrupts import one_interrupt
+from hetsched.signals import one_interrupt, signals_held, sigterm_as_ctrl_c
 
 LONG_S = 60.0
 COMMANDS = {
