@@ -37,7 +37,8 @@ class Error(Struct, frozen=True):
     """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
 
     `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
-    95% interval (Student's t), paired by seed, None with one repetition and where the error is the same in all.
+    95% interval (Student's t), paired by seed, None with one repetition and where the error in percent is the same in
+    all.
     """
 
     predicted: float
@@ -313,6 +314,9 @@ def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     """Of figures under the same seeds in turn.
 
+    The error is that of a ratio of two means, and so is its interval: both vary. It is the one of what the predictions
+    differ by from the same ratio under every seed (Cochran, "Sampling Techniques", 1977, chapter 6).
+
     >>> found = error([9.0, 9.0], [10.0, 8.0])
     >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]
     (0.0, [-141.2, 141.2])
@@ -322,5 +326,6 @@ def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     p, m = fmean(predicted), fmean(measured)
     if not m:
         return Error(p, m, None)
-    signed = [100 * (one - other) / m for one, other in zip(predicted, measured, strict=True)]
-    return Error(p, m, 100 * (p - m) / m, interval(signed, size=100.0))
+    found = 100 * (p - m) / m
+    signed = [found + 100 * (one - p / m * other) / m for one, other in zip(predicted, measured, strict=True)]
+    return Error(p, m, found, interval(signed, size=100.0 * max(1.0, abs(p / m))))
