@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.analysis.intervals import interval, spread
+from hetsched.analysis.intervals import interval, level, spread
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
@@ -287,9 +287,9 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
     order less those in the other one, as a part of all."""
     signs, distinct = [], []
     for one, other in combinations(agreements, 2):
-        predicted = one.makespan_s.predicted - other.makespan_s.predicted
-        measured = one.makespan_s.measured - other.makespan_s.measured
-        sign = (predicted * measured > 0) - (predicted * measured < 0)
+        predicted = _order(one.makespan_s.predicted, other.makespan_s.predicted)
+        measured = _order(one.makespan_s.measured, other.makespan_s.measured)
+        sign = predicted * measured
         signs.append(sign)
         if _apart(spread(one.measured_makespans_s).ci95, spread(other.measured_makespans_s).ci95):
             distinct.append(sign)
@@ -298,6 +298,12 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
         fmean(distinct) if distinct else None,
         len(distinct),
     )
+
+
+def _order(one: float, other: float) -> int:
+    """1 if the first is larger, -1 if the other is, 0 if they differ by no more than rounding."""
+    first, second = level([one, other])
+    return (first > second) - (first < second)
 
 
 def _apart(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:

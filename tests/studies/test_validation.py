@@ -166,6 +166,11 @@ def test_the_order_counts_pairs_in_the_same_order_and_those_apart_on_their_own()
     assert order_agreement([fast]) == OrderAgreement(None, None, 0)
 
 
+def test_predictions_that_differ_by_rounding_are_in_no_order() -> None:
+    pair = [strategy_with(0.1 + 0.2, [10.0, 10.1]), strategy_with(0.3, [20.0, 20.1])]
+    assert order_agreement(pair) == OrderAgreement(0.0, 0.0, 1)
+
+
 def test_the_interval_of_an_error_is_paired_by_seed() -> None:
     found = error([11.0, 22.5, 33.0], [10.0, 20.0, 30.0])
     ratio = 66.5 / 60.0
