@@ -13,13 +13,13 @@ from hetsched.studies.backends import backend
 
 
 class RunResult(NamedTuple):
-    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls (none if the
-    run was only looked up)."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls. Both are
+    None if the run was only looked up: a log does not tell them."""
 
     metrics: Metrics
     log: Path
-    decision_s: float
-    decisions: int
+    decision_s: float | None
+    decisions: int | None
 
 
 def carry_out(
@@ -49,4 +49,4 @@ def look_up(setup: Setup, log: Path) -> tuple[RunResult, State]:
     for event in read_log(log):
         state.apply(event)
         measurement(state, event)
-    return RunResult(measurement.metrics(state), log, 0.0, 0), state
+    return RunResult(measurement.metrics(state), log, None, None), state

@@ -100,7 +100,8 @@ class StrategyResult(Results):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedResults(Results):
-    """The runs of a results folder. `decision_s` and `decisions` of a run are 0: its log does not tell them."""
+    """The runs of a results folder. `decision_s` and `decisions` of a run are None: its log does not tell
+    them."""
 
     @cached_property
     def summary(self) -> dict[str, Any]:

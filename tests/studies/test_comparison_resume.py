@@ -114,6 +114,15 @@ def test_runs_go_seed_by_seed(scenario: hetsched.Scenario) -> None:
     assert [run.metrics.strategy for run in result.runs] == [name for name in STRATEGIES for _ in (0, 1, 2)]
 
 
+def test_what_a_policy_cost_is_unknown_where_nobody_measured_it(scenario: hetsched.Scenario) -> None:
+    """It was 0 s per call, and `summary.json` said so in the place of what was measured."""
+    measured = hetsched.compare(scenario, STRATEGIES, 1, "out").comparisons["fusion+hrfs"].decision_s
+    assert measured is not None and measured > 0
+    assert resume_comparison("out").comparisons["fusion+hrfs"].decision_s is None
+    assert summary("out")["strategies"]["fusion+hrfs"]["decision_s"] is None
+    assert {run.decision_s for run in hetsched.load_results("out").runs} == {None}
+
+
 def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
     hetsched.compare(scenario, STRATEGIES, 2, "out")
     before = logs(Path("out"))
