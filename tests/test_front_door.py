@@ -211,6 +211,19 @@ def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    """A policy that conforms was accused, and figures were taken by another profile."""
+    run = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run").folder
+    saved = run / "scenario.toml"
+    saved.write_text(saved.read_text().replace("population = 4", "population = 5"))
+    with pytest.raises(hetsched.InputError, match="its experiment 'e' is not that of the scenario.toml"):
+        hetsched.replay(run)
+    saved.write_text(saved.read_text().replace('name = "small"', 'name = "other"'))
+    for read in (hetsched.replay, hetsched.load_results):
+        with pytest.raises(hetsched.InputError, match="events.jsonl: is the log of a run of the scenario 'small'"):
+            read(run)
+
+
 def test_lost_segments_are_in_the_frame(scenario: hetsched.Scenario) -> None:
     faulty = hetsched.Scenario(**TABLES | {"faults": {"trials": {"mean_between_s": 20.0}}})
     run = hetsched.simulate(faulty, "fusion+fifo")

@@ -137,7 +137,8 @@ def resume_comparison(
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
-    done = finished(folder, setup, chosen)
+    first = setup.scenario.first_seed
+    done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
         home = ResultsFolder(folder)
         with _going_on(home):

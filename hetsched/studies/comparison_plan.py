@@ -1,5 +1,6 @@
 """What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
 
+from collections.abc import Container
 from hashlib import sha256
 from pathlib import Path
 from shlex import join
@@ -76,17 +77,20 @@ def load_plan(folder: Path) -> ComparisonPlan:
         raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}") from error
 
 
-def finished(folder: Path, setup: Setup, strategies: list[Strategy]) -> dict[Task, RunResult]:
-    """The runs of the comparison that came to their end. What is left of others is removed."""
+def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:
+    """The runs of the comparison, under some of these seeds, that came to their end. What is left of others is removed.
+
+    Raises InputError for a log of another strategy or seed.
+    """
     done = {}
     for strategy in strategies:
         for home in sorted((folder / str(strategy)).glob("seed-*")):
             seed = home.name.removeprefix("seed-")
-            if not (seed.isascii() and seed.isdecimal()):  # somebody else's, such as a copy
-                continue
-            task = Task(strategy, int(seed))
-            if is_complete(run_folder(folder, *task) / LOG_NAME):
-                done[task] = look_up(setup, home / LOG_NAME)[0]
+            task = Task(strategy, int(seed)) if seed.isascii() and seed.isdecimal() else None
+            if task is None or task.seed not in seeds or home != run_folder(folder, *task) or not home.is_dir():
+                continue  # somebody else's, such as a copy
+            if is_complete(home / LOG_NAME):
+                done[task] = look_up(setup, home / LOG_NAME, task)[0]
             else:
                 rmtree(home)
     return done

@@ -164,6 +164,7 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     workers = setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     home = folder / "probe" / allocation
+    probing.save(home)  # for `hetsched replay`
     with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listen:
         run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listen)
     calibration = validation.calibrate(read_log(run.log), f"measured by the probe run in {home}")

@@ -1,6 +1,7 @@
 """A comparison goes seed by seed; what stops it leaves complete seeds, and it goes on from there."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,10 +136,20 @@ def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
 def test_what_somebody_else_put_beside_the_runs_stays(scenario: hetsched.Scenario) -> None:
     with pytest.raises(Interrupted):
         hetsched.compare(scenario, STRATEGIES, 2, "c", progress=ctrl_c_after(4))
-    mine = Path("c/fusion+hrfs/seed-0.old")
-    mine.mkdir()
+    mine = [Path("c/fusion+hrfs") / name for name in ("seed-0.old", "seed-000", "seed-7")]
+    for folder in mine:
+        folder.mkdir()
+    Path("c/fusion+hrfs/seed-8").write_text("a note")
     assert len(resume_comparison("c").runs) == 6
-    assert mine.is_dir()
+    assert all(folder.is_dir() for folder in mine)
+    assert Path("c/fusion+hrfs/seed-8").is_file()
+
+
+def test_a_log_of_another_seed_is_not_taken_for_the_one_that_is_missing(scenario: hetsched.Scenario) -> None:
+    hetsched.compare(scenario, STRATEGIES, 2, "c")
+    shutil.copy(Path("c/fusion+hrfs/seed-0") / LOG_NAME, Path("c/fusion+hrfs/seed-1"))
+    with pytest.raises(hetsched.InputError, match="seed-1/.* is the log of fusion.hrfs with seed 0, where"):
+        resume_comparison("c")
 
 
 @pytest.mark.parametrize(
