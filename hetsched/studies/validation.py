@@ -223,7 +223,15 @@ def calibrated(setup: Setup, calibration: Calibration) -> Setup:
     """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
     scenario = setup.scenario
     overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
-    times = StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
+    rows = calibration.rows
+    if scenario.checkpoints.place != "storage":  # what the probe took for checkpoints was that of memory
+        rows = [
+            row.model_copy(
+                update={"object_store_save_s": row.checkpoint_s, "object_store_restore_s": row.restore_s},
+            )
+            for row in rows
+        ]
+    times = StepTimes(rows, extrapolate=scenario.profile.extrapolate)
     return setup.replace(overheads=overheads).replace_times(times)
 
 
