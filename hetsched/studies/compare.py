@@ -116,7 +116,7 @@ def compare(
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup)
         with _going_on(home):
-            plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
+            plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
 
 
@@ -248,7 +248,7 @@ def _written(
         comparisons=comparisons,
         complete=complete,
         by_width=plan.seeds == "auto",
-        assumptions=assumptions(setup, runs),
+        assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
         warnings=too_long(setup, bounds_s),
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),

@@ -14,6 +14,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import write_json
 from hetsched.studies.one_run import RunResult, look_up
@@ -27,7 +28,8 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Strategies, the baseline first, and their seeds, `max_seeds` at most if they are "auto".
 
     `files` are the SHA-256 sums of the files beside the plan from which the runs follow: the scenario and all that it
-    names. `hetsched` is the version that began the comparison.
+    names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder does not
+    tell any more: that the jobs in its trace were dealt.
     """
 
     strategies: list[str]
@@ -35,13 +37,19 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     max_seeds: int
     files: dict[str, str]
     hetsched: str
+    assumed: list[str] = []
 
     @classmethod
     def begun(
-        cls, folder: Path, strategies: list[Strategy], seeds: list[int] | Literal["auto"], max_seeds: int
+        cls,
+        folder: Path,
+        setup: Setup,
+        strategies: list[Strategy],
+        seeds: list[int] | Literal["auto"],
+        max_seeds: int,
     ) -> Self:
         """The plan of a comparison, which is also in its folder; the scenario must be there already."""
-        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__)
+        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__, list(dealt_jobs(setup)))
         write_json(folder / PLAN_NAME, plan)
         return plan
 

@@ -124,6 +124,14 @@ def test_what_a_policy_cost_is_unknown_where_nobody_measured_it(scenario: hetsch
     assert {run.decision_s for run in hetsched.load_results("out").runs} == {None}
 
 
+def test_that_jobs_were_dealt_is_still_said(tmp_path: Path) -> None:
+    """The folder has the jobs as they were dealt, and not that they were."""
+    helios = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml")
+    said = hetsched.compare(helios, ["gpu-only+las"], 1, tmp_path / "out").assumptions
+    assert any("dealt by lot" in line for line in said)
+    assert sorted(resume_comparison(tmp_path / "out").assumptions) == sorted(said)
+
+
 def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
     hetsched.compare(scenario, STRATEGIES, 2, "out")
     before = logs(Path("out"))
