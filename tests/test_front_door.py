@@ -313,6 +313,15 @@ def test_a_run_has_a_folder_to_go_on_from(scenario: hetsched.Scenario, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_plan_of_a_newer_version_says_so(scenario: hetsched.Scenario) -> None:
+    plan = hetsched.run(scenario, "fusion+fifo").folder / "run.json"
+    newer = json.loads(plan.read_text()) | {"hetsched": "99.0", "more": 1}
+    plan.write_text(json.dumps(newer))
+    with pytest.raises(hetsched.InputError, match="unknown field `more` .written by hetsched 99.0, this is"):
+        hetsched.resume(plan.parent)
+
+
 @pytest.mark.usefixtures("own_policies", "quick")
 def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None:
     @hetsched.register_scheduling("fails-later")

@@ -16,7 +16,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
-from hetsched.studies.json_file import write_json
+from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.run_plan import is_complete
 from hetsched.version import __version__
@@ -82,7 +82,7 @@ def load_plan(folder: Path) -> ComparisonPlan:
             "of a 'hetsched compare'"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}") from error
+        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}{other_version(path)}") from error
 
 
 def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:

@@ -165,6 +165,10 @@ def test_a_log_of_another_seed_is_not_taken_for_the_one_that_is_missing(scenario
     [
         (lambda: Path("out/compare.json").unlink(), "no comparison to go on with"),
         (lambda: Path("out/compare.json").write_text("{}"), "not what 'hetsched compare' wrote"),
+        (
+            lambda: _edit("out/compare.json", f'"hetsched": "{hetsched.__version__}"', '"hetsched": "99.0", "more": 1'),
+            "unknown field `more` .written by hetsched 99.0, this is",
+        ),
         (lambda: Path("out/p2.csv").write_text("x"), "p2.csv: is new since the comparison began"),
         (lambda: Path("out/profile.csv").unlink(), "profile.csv: is gone since the comparison began"),
         (lambda: _edit("out/scenario.toml", "population = 4", "population = 5"), "scenario.toml: has changed since"),
