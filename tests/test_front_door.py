@@ -391,6 +391,16 @@ def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
     assert all(row.provenance.startswith("measured by the probe run in") for row in measured)
     error = result.agreements["fusion+fifo"].makespan_s.error_percent
     assert error is not None and abs(error) < 20
+    assert not result.warnings
+    assert hetsched.replay("v/probe/fusion").same
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate_warns_of_rounds_that_are_too_long(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, ["fusion+gavel-makespan", "fusion+fifo"], folder="v", profile="p.csv")
+    warning = result.warnings["fusion+gavel-makespan"]
+    assert list(result.warnings) == ["fusion+gavel-makespan"] and "decides too seldom" in warning
+    assert f"  Note : {warning}\n" in Path("v/Running_Results.txt").read_text()
 
 
 # Wrong inputs.

@@ -57,7 +57,7 @@ def print_agreements(result: ValidationResult) -> None:
     show(tables.agreement_table(result.agreements))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
-    say_caveats(result.assumptions)
+    say_caveats(result.assumptions, result.warnings)
     if mean_error is not None:
         say(f"mean absolute error of the makespan: {mean_error:.1f}%")
     if order.kendall_tau is not None:

@@ -19,6 +19,7 @@ from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.watching import Progress, silent
 
@@ -111,24 +112,25 @@ def ablate(
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
     home = ResultsFolder.new(folder, setup)
-    runs: dict[str, list[RunResult]] = {}
     parts = variants(setup)
+    runs: dict[str, list[RunResult]] = {name: [] for name in parts}
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         for name, variant in parts.items():
             place = home.path / name.replace(" ", "-")
             variant.save(place)  # for `hetsched replay`
-            runs[name] = []
             for seed in listed:
                 run, _ = carry_out("sim", variant, chosen, seed, place / f"seed-{seed}")
                 check_trained(chosen, run.metrics, "ablate")
                 runs[name].append(run)
                 advance()
+    every = tuple(run for of_variant in runs.values() for run in of_variant)
     result = AblationResult(
         home=home,
-        runs=tuple(run for of_variant in runs.values() for run in of_variant),
+        runs=every,
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
+        warnings=too_long_for(setup, {chosen: every}),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

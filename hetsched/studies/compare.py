@@ -255,7 +255,8 @@ def _written(
     )
     write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
-    write_running_results(home.path, setup, "simulation", figures, assumptions=result.assumptions)
+    remarks = {name: result.warned(name) for name in figures}
+    write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     return result
 
 

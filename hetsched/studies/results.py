@@ -52,6 +52,10 @@ class Results:
         """What every document says beside its figures."""
         return {"assumptions": list(self.assumptions), "warnings": dict(self.warnings)}
 
+    def warned(self, strategy: str) -> list[str]:
+        """The warning about the figures of a strategy, if there is one."""
+        return [self.warnings[strategy]] if strategy in self.warnings else []
+
     def to_frame(self) -> "DataFrame":
         """A row per run, a column per figure. Raises InputError without pandas."""
         return runs_frame(self.runs)

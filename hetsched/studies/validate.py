@@ -25,6 +25,7 @@ from hetsched.studies.folder import (
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.periods import too_long_for
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
@@ -182,11 +183,14 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
+        warnings=too_long_for(
+            setup, {name: [*of_one, *runs.predicted[name]] for name, of_one in runs.measured.items()}
+        ),
         agreements=runs.agreements,
     )
     write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
-    remarks = {name: result.remarks(name) for name in runs.agreements}
+    remarks = {name: [*result.remarks(name), *result.warned(name)] for name in runs.agreements}
     write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
     return result
 
