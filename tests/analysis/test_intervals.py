@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from math import inf, log
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from benchmarks.suite import OURS, Result, by_policy, slower_than_ours, takes_pa
 from hetsched.analysis.intervals import interval, spread
 from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
+from hetsched.studies.ablation import WHOLE, _contributions
 from hetsched.studies.validation import error
 
 POLICIES = Path(__file__).parents[2] / "docs" / "policies"
@@ -82,6 +85,17 @@ def test_how_much_is_rounding_depends_on_the_size_of_the_figures() -> None:
     assert interval([0.0, 1e-8]) is not None
     assert interval([0.0, 1e-8], size=100.0) is None
     assert spread([1e-12, 2e-12]).ci95 is not None
+
+
+@pytest.mark.parametrize("makespans", [(0.3, 0.1 + 0.2), (0.1 + 0.2, 0.3)])
+def test_a_part_that_changes_nothing_contributes_nothing(makespans: Sequence[float]) -> None:
+    """An ablation said that it contributes -0.0 s, and so many percent in its document."""
+    runs: Any = {
+        name: [SimpleNamespace(makespan_s=makespan, best_accuracy=0.5, iterations=1)]
+        for name, makespan in zip((WHOLE, "without sharing"), makespans, strict=True)
+    }
+    without = _contributions(runs)["without sharing"]
+    assert (str(without.contribution_s), without.contribution_percent) == ("0.0", 0.0)
 
 
 def recorded() -> list[Result]:
