@@ -211,6 +211,22 @@ def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+def test_loaded_results_say_what_their_figures_rest_on(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    """Figures of half a run, and of assumptions, came without a word."""
+    of = hetsched.compare(scenario, ["fusion+gavel-makespan", "fusion+fifo"], 2, tmp_path / "c")
+    loaded = hetsched.load_results(of.folder)
+    assert list(loaded.assumptions) == list(of.assumptions) != []
+    assert loaded.warnings == of.warnings != {}
+    for strategy in ("fusion+gavel-makespan", "fusion+fifo"):
+        log = of.folder / strategy / "seed-1" / "events.jsonl"
+        log.write_bytes(log.read_bytes()[:-200])
+    loaded = hetsched.load_results(of.folder)
+    partly = "1 of 2 runs did not come to the end: figures are of a part"
+    assert loaded.warnings["fusion+fifo"] == partly
+    rounds = of.warnings["fusion+gavel-makespan"]
+    assert loaded.warnings["fusion+gavel-makespan"] == f"{rounds}; {partly}"
+
+
 def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario, tmp_path: Path) -> None:
     """A policy that conforms was accused, and figures were taken by another profile."""
     run = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run").folder
