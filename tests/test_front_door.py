@@ -18,6 +18,7 @@ from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.analysis.metrics import measure_log
 from hetsched.cli.main import main
+from hetsched.cli.validate import print_agreements
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import read_profile, write_profile
@@ -388,7 +389,7 @@ def test_a_run_that_could_not_begin_leaves_no_folder(
 
 
 @pytest.mark.usefixtures("quick")
-def test_validate(scenario: hetsched.Scenario) -> None:
+def test_validate(scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     result = hetsched.validate(scenario, seeds=2, profile="p.csv")
     assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]
     for predicted, measured in zip(result.predicted, result.runs, strict=True):
@@ -397,6 +398,10 @@ def test_validate(scenario: hetsched.Scenario) -> None:
     assert list(result.agreements_frame()["error_percent"]) == [0, 0]
     assert len(hetsched.load_results(result.folder).runs) == len(result.runs) + len(result.predicted)
     assert hetsched.replay(result.runs[0].log.parent).same
+    print_agreements(result)
+    printed = capsys.readouterr().out
+    assert "mean absolute error of the makespan, over 2 strategies: 0.0%" in printed
+    assert "Kendall's tau of predicted against measured order, over 2 strategies: 1.00" in printed
 
 
 @pytest.mark.usefixtures("quick")

@@ -113,6 +113,8 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
     def table() -> None:
         metrics = [run.metrics for run in result.runs]
         print_heading(f"{result.setup.scenario.name}: {how}", result.setup)
+        if len(metrics) > 1:
+            say(f"seed {metrics[-1].seed}, the last of {len(metrics)}:")
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
