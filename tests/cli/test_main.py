@@ -340,6 +340,14 @@ class Mine:
     assert error.startswith("hetsched: learning model 'mine' raised ") and message in error
 
 
+def test_a_profile_is_written_through_no_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link to a file that is not there yet was taken for a new file, and that file was made."""
+    Path("link.csv").symlink_to(folder / "elsewhere.csv")
+    assert main(["profile", "--models", "none", "--out", "link.csv"]) == 2
+    assert "link.csv: exists" in capsys.readouterr().err
+    assert Path("link.csv").is_symlink() and not (folder / "elsewhere.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "heading"),
     [
