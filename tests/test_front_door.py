@@ -18,6 +18,7 @@ from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.analysis.metrics import measure_log
 from hetsched.cli.main import main
+from hetsched.cli.validate import print_agreements
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import read_profile, write_profile
@@ -211,6 +212,35 @@ def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+def test_loaded_results_say_what_their_figures_rest_on(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    """Figures of half a run, and of assumptions, came without a word."""
+    of = hetsched.compare(scenario, ["fusion+gavel-makespan", "fusion+fifo"], 2, tmp_path / "c")
+    loaded = hetsched.load_results(of.folder)
+    assert list(loaded.assumptions) == list(of.assumptions) != []
+    assert loaded.warnings == of.warnings != {}
+    for strategy in ("fusion+gavel-makespan", "fusion+fifo"):
+        log = of.folder / strategy / "seed-1" / "events.jsonl"
+        log.write_bytes(log.read_bytes()[:-200])
+    loaded = hetsched.load_results(of.folder)
+    partly = "1 of 2 runs did not come to the end: figures are of a part"
+    assert loaded.warnings["fusion+fifo"] == partly
+    rounds = of.warnings["fusion+gavel-makespan"]
+    assert loaded.warnings["fusion+gavel-makespan"] == f"{rounds}; {partly}"
+
+
+def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    """A policy that conforms was accused, and figures were taken by another profile."""
+    run = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run").folder
+    saved = run / "scenario.toml"
+    saved.write_text(saved.read_text().replace("population = 4", "population = 5"))
+    with pytest.raises(hetsched.InputError, match="its experiment 'e' is not that of the scenario.toml"):
+        hetsched.replay(run)
+    saved.write_text(saved.read_text().replace('name = "small"', 'name = "other"'))
+    for read in (hetsched.replay, hetsched.load_results):
+        with pytest.raises(hetsched.InputError, match="events.jsonl: is the log of a run of the scenario 'small'"):
+            read(run)
+
+
 def test_lost_segments_are_in_the_frame(scenario: hetsched.Scenario) -> None:
     faulty = hetsched.Scenario(**TABLES | {"faults": {"trials": {"mean_between_s": 20.0}}})
     run = hetsched.simulate(faulty, "fusion+fifo")
@@ -300,6 +330,15 @@ def test_a_run_has_a_folder_to_go_on_from(scenario: hetsched.Scenario, capfd: py
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_plan_of_a_newer_version_says_so(scenario: hetsched.Scenario) -> None:
+    plan = hetsched.run(scenario, "fusion+fifo").folder / "run.json"
+    newer = json.loads(plan.read_text()) | {"hetsched": "99.0", "more": 1}
+    plan.write_text(json.dumps(newer))
+    with pytest.raises(hetsched.InputError, match="unknown field `more` .written by hetsched 99.0, this is"):
+        hetsched.resume(plan.parent)
+
+
 @pytest.mark.usefixtures("own_policies", "quick")
 def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None:
     @hetsched.register_scheduling("fails-later")
@@ -350,7 +389,7 @@ def test_a_run_that_could_not_begin_leaves_no_folder(
 
 
 @pytest.mark.usefixtures("quick")
-def test_validate(scenario: hetsched.Scenario) -> None:
+def test_validate(scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     result = hetsched.validate(scenario, seeds=2, profile="p.csv")
     assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]
     for predicted, measured in zip(result.predicted, result.runs, strict=True):
@@ -359,6 +398,10 @@ def test_validate(scenario: hetsched.Scenario) -> None:
     assert list(result.agreements_frame()["error_percent"]) == [0, 0]
     assert len(hetsched.load_results(result.folder).runs) == len(result.runs) + len(result.predicted)
     assert hetsched.replay(result.runs[0].log.parent).same
+    print_agreements(result)
+    printed = capsys.readouterr().out
+    assert "mean absolute error of the makespan, over 2 strategies: 0.0%" in printed
+    assert "Kendall's tau of predicted against measured order, over 2 strategies: 1.00" in printed
 
 
 @pytest.mark.usefixtures("quick")
@@ -369,6 +412,16 @@ def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
     assert all(row.provenance.startswith("measured by the probe run in") for row in measured)
     error = result.agreements["fusion+fifo"].makespan_s.error_percent
     assert error is not None and abs(error) < 20
+    assert not result.warnings
+    assert hetsched.replay("v/probe/fusion").same
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate_warns_of_rounds_that_are_too_long(scenario: hetsched.Scenario) -> None:
+    result = hetsched.validate(scenario, ["fusion+gavel-makespan", "fusion+fifo"], folder="v", profile="p.csv")
+    warning = result.warnings["fusion+gavel-makespan"]
+    assert list(result.warnings) == ["fusion+gavel-makespan"] and "decides too seldom" in warning
+    assert f"  Note : {warning}\n" in Path("v/Running_Results.txt").read_text()
 
 
 # Wrong inputs.

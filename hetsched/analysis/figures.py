@@ -102,14 +102,14 @@ def finish_time_fairness(jct_s: float, fair_s: float) -> float:
     return jct_s / fair_s
 
 
-def decision_time(decision_s: float, decisions: int) -> float:
+def decision_time(decision_s: float, decisions: int) -> float | None:
     """Mean seconds that a policy took for a call on this host, its `setup` spread over the calls; they are no part of
-    a simulated run's time.
+    a simulated run's time. None where no call was measured.
 
     >>> decision_time(decision_s=0.5, decisions=200)
     0.0025
     """
-    return decision_s / decisions if decisions else 0.0
+    return decision_s / decisions if decisions else None
 
 
 def ratio_to_bound(value: float | None, bound: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """Confidence intervals of a mean: the one kind, Student's t, that every table and every document of hetsched has."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 
@@ -11,6 +12,19 @@ CONFIDENCE = 0.95
 
 ROUNDING = 1e-9
 """Figures that differ by a smaller part than this differ by rounding: the order of a sum is enough for that."""
+
+
+def level(values: Sequence[float]) -> list[float]:
+    """The values, with those that differ from each other by no more than rounding made one.
+
+    >>> level([0.3, 7.0, 0.1 + 0.2])
+    [0.3, 7.0, 0.3]
+    """
+    levelled = list(values)
+    for before, place in pairwise(sorted(range(len(values)), key=values.__getitem__)):
+        if values[place] - values[before] <= ROUNDING * abs(values[place]):
+            levelled[place] = levelled[before]
+    return levelled
 
 
 class Spread(Struct, frozen=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
-from hetsched.analysis.intervals import ROUNDING, interval
+from hetsched.analysis.intervals import ROUNDING, interval, level
 
 LEVEL = 0.05
 """The probability of showing some difference where there is none, for all strategies of a comparison together."""
@@ -214,14 +214,14 @@ def least_seeds(strategies: int) -> int:
 
 
 def rank_agreement(values: Sequence[Sequence[float]]) -> RankAgreement:
-    """Of a row a strategy, a column a seed.
+    """Of a row a strategy, a column a seed. Strategies that differ by no more than rounding are ties.
 
     >>> rank_agreement([[1.0, 1.5, 1.0], [2.0, 3.0, 2.5], [4.0, 4.0, 4.0]]).kendall_w
     1.0
     >>> rank_agreement([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]])
     RankAgreement(kendall_w=0.0, kendall_tau=-1.0)
     """
-    by_seed = np.asarray(values, dtype=float).T
+    by_seed = np.asarray([level(of_seed) for of_seed in zip(*values, strict=True)], dtype=float)
     seeds, strategies = by_seed.shape
     if seeds < 2 or strategies < 2:
         return RankAgreement(None, None)

@@ -10,6 +10,7 @@ from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
+from hetsched.errors import counted
 
 LATE = 0.05
 """A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold its pace."""
@@ -60,16 +61,18 @@ class WorkerSteps(Struct, frozen=True):
         """That steps did not take as long as the profile says; None if they did, or a pace said how long."""
         if self.paced or abs(self.factor - 1) <= OFF:
             return None
-        return f"{self.worker}: measured {self.factor:.2g} x the profile's step, {self.measured_s:.3g} s per iteration"
+        found = f"measured {self.factor:.2g} x the profile's step, {self.measured_s:.3g} s per iteration"
+        return f"{self.worker}: {found} in {counted(self.segments, 'segment')}"
 
     @property
     def unlike_profile_beside(self) -> str | None:
         """That start-up and evaluation did not take as long as the profile says; None if they did."""
         if abs(self.beside_s - self.foretold_beside_s) <= OFF * self.busy_s:
             return None
+        segments = counted(self.segments, "segment")
         return (
-            f"{self.worker}: start-up and evaluation took {self.beside_s:.1f} s in all, by the profile "
-            f"{self.foretold_beside_s:.1f} s"
+            f"{self.worker}: start-up and evaluation took {self.beside_s:.1f} s in {segments}, "
+            f"by the profile {self.foretold_beside_s:.1f} s"
         )
 
 

@@ -43,8 +43,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Measure seconds per iteration, evaluation, start-up, restore and checkpoint on this machine."""
-    if options.out.exists():
-        raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file")
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
     for name in ("models", "batch_sizes", "cores"):  # a profile has one row for each
@@ -58,7 +56,10 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
     """Measure every point. What has been measured is in the file after each; without a point there is no file."""
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
-    options.out.touch()  # before the work, not after it, is the time to find out that this cannot be written
+    try:
+        options.out.open("x").close()  # before the work, not after it, is the time to find out that it cannot be had
+    except FileExistsError as error:
+        raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file") from error
     measured: list[ProfileRow] = []
     with ProgressLine("profiling", points) as progress:
         progress.note(f"{counted(points, 'point')} of at least {options.seconds:g} s each")

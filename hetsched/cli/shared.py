@@ -92,6 +92,7 @@ class TrialProgress(ProgressLine):
     def __init__(self, what: str, setup: Setup) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
         self._of_trial: Counter[TrialId] = Counter()
+        self._best = 0.0
 
     def listen(self, state: State, event: Event) -> None:
         if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
@@ -99,8 +100,9 @@ class TrialProgress(ProgressLine):
         trial = state.trials[event.trial]
         completed = isinstance(event, TrialCompleted)  # one that stopped on accuracy does not need the rest
         done = state.experiments[trial.experiment].stop_iterations if completed else trial.iterations
-        best = max(state.best_score.values())
-        note = f"({counted(len(state.running), 'segment')} running, best accuracy {best:.3f})"
+        if isinstance(event, SegmentEnded):
+            self._best = max(self._best, event.score)
+        note = f"({counted(len(state.running), 'segment')} running, best accuracy {self._best:.3f})"
         self.advance(done - self._of_trial[trial.id], note)
         self._of_trial[trial.id] = done
 
@@ -111,6 +113,8 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
     def table() -> None:
         metrics = [run.metrics for run in result.runs]
         print_heading(f"{result.setup.scenario.name}: {how}", result.setup)
+        if len(metrics) > 1:
+            say(f"seed {metrics[-1].seed}, the last of {len(metrics)}:")
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))

@@ -54,6 +54,6 @@ def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResul
     def table() -> None:
         print_heading(f"{name}: what the makespan of {strategy} is made of ({counted(seeds, 'seed')})", result.setup)
         show(tables.ablation_table(result.variants))
-        say_caveats(result.assumptions)
+        say_caveats(result.assumptions, result.warnings)
 
     finish(options, emit, result.document(), table, result.folder)

@@ -99,9 +99,14 @@ def _phrase(decision: Event) -> str:
 
 
 class AskedAgain:
-    """A policy that is asked again, call by call of one driver's part of a log. `past` is the log before that part."""
+    """A policy that is asked again, call by call of one driver's part of a log. `past` is the log before that part.
+
+    `untold` is what the policy decided at the last call beyond what the log says: the driver stopped before it could
+    write that down. The policy remembers it all the same.
+    """
 
     def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes, past: Iterable[Event] = ()) -> None:
+        self.untold: list[Event] = []
         self._made: list[Event] = []
         self.dispatcher = Dispatcher(State(), policy, name, times, listeners=[self._listen])
         self.dispatcher.remember(past)
@@ -124,6 +129,7 @@ class AskedAgain:
         except PolicyError as error:
             failure = str(error)
         made = self._made[: len(told)] if call.last else self._made
+        self.untold = self._made[len(told) :] if call.last else []
         if made == told and (call.last or failure is None):
             return None
         return f"line {call.line} of the log: " + (

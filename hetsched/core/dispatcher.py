@@ -3,7 +3,7 @@
 A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from math import isfinite
@@ -54,6 +54,9 @@ SOONEST_WAKE_S = 0.001
 
 FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
+
+MOST_WAKES = 10_000
+"""A policy that wants to be woken so often at once does not end."""
 
 STOPPED_BY = "stopped by "
 """How the reason begins for which a trial is completed that a policy stopped."""
@@ -201,16 +204,19 @@ class Dispatcher:
     def _ask(self, time: float) -> list[Decision]:
         """The policy's answer, not yet looked at. It replaces `wake_at`."""
         state, started = self.state, perf_counter()
-        self.wake_at = None
+        self.wake_at, most = None, len(state.idle) + len(state.ready) + 2
         try:
             decisions = self._policy.dispatch(self._view)
             if type(decisions) is not list and isinstance(decisions, Iterable):
-                # One more than can be carried out: it is refused, and a policy that never ends cannot hang the run.
-                decisions = list(islice(decisions, len(state.idle) + len(state.ready) + 2))
+                decisions = _taken(iter(decisions), most)
         except (Exception, SystemExit) as error:
             raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
         if type(decisions) is not list:
             raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
+        if len(decisions) > most + MOST_WAKES:
+            expected = f"expected at most {most - 2}, for idle workers and ready trials, and a WakeAt"
+            told = f"dispatch returned over {most + MOST_WAKES} decisions, {expected}"
+            raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {told}")
         self.decision_s += perf_counter() - started
         self.decisions += 1
         return decisions
@@ -314,6 +320,19 @@ class Dispatcher:
         if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
             return "the workers of a gang are of one type"
         return None
+
+
+def _taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
+    """`most` is one more than can be carried out: that one is refused, and a policy that never ends cannot hang the
+    run. Of wake-ups any number can be carried out: as many decisions are taken beyond `most`, `MOST_WAKES` or one more
+    at the most."""
+    taken = list(islice(decisions, most))
+    new = taken if len(taken) == most else []
+    while new and len(taken) <= most + MOST_WAKES:
+        wakes = sum(isinstance(decision, WakeAt) for decision in new)
+        new = list(islice(decisions, min(wakes, most + MOST_WAKES + 1 - len(taken))))
+        taken += new
+    return taken
 
 
 def _nothing() -> None:

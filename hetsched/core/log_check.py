@@ -61,6 +61,7 @@ class _CheckedLog:
         self._done: dict[TrialId, int] = {}
         self._completed: set[TrialId] = set()
         self._running: dict[TrialId, SegmentStarted] = {}
+        self._trains: dict[WorkerId, TrialId] = {}
 
     def check(self, line: int, event: Event) -> None:
         self._line = line
@@ -85,8 +86,8 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerLeft) -> None:
-        busy = [trial for trial, segment in self._running.items() if event.worker in segment.workers]
-        self._expect(not busy, f"{event.worker} leaves, and trains {', '.join(busy)}")
+        busy = self._trains.get(event.worker)
+        self._expect(busy is None, f"{event.worker} leaves, and trains {busy}")
         self._workers.discard(event.worker)
 
     @_take.register
@@ -105,15 +106,16 @@ class _CheckedLog:
     @_take.register
     def _(self, event: SegmentStarted) -> None:
         self._expect_waiting(event.trial)
-        busy = {worker: trial for trial, segment in self._running.items() for worker in segment.workers}
         for worker in event.workers:
             self._expect(worker in self._workers, f"{event.trial} starts on {worker!r}, which is not there")
-            self._expect(worker not in busy, f"{event.trial} starts on {worker!r}, which trains {busy.get(worker)}")
+            busy = self._trains.get(worker)
+            self._expect(busy is None, f"{event.trial} starts on {worker!r}, which trains {busy}")
         left = self._experiments[self._home[event.trial]].stop_iterations - self._done[event.trial]
         self._expect(
             1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
         )
         self._running[event.trial] = event
+        self._trains.update(dict.fromkeys(event.workers, event.trial))
 
     @_take.register
     def _(self, event: SegmentEnded) -> None:
@@ -154,5 +156,7 @@ class _CheckedLog:
     def _take_off(self, event: SegmentEnded | SegmentLost) -> SegmentStarted:
         self._expect(event.trial in self._running, f"{event.trial} is not running")
         started = self._running.pop(event.trial)
+        for worker in started.workers:
+            self._trains.pop(worker, None)
         self._expect(event.worker == started.worker, f"{event.trial} runs on {started.worker!r}, not {event.worker!r}")
         return started

@@ -40,5 +40,20 @@ class SaysAssumptions(Protocol):
         ...
 
 
+@runtime_checkable
+class SaysLimits(Protocol):
+    """A learning model that says how far it was made from recordings: studies say what lies beyond.
+
+    Accuracies answer to these `hyperparameters` and no others.
+    """
+
+    hyperparameters: Collection[str]
+
+    def beyond(self, kind: TrialKind, iterations: int) -> str | None:
+        """What becomes of the accuracy of a trial of that kind where so many iterations are more than was recorded, in
+        words; None where they are not, or the model does not know what was recorded."""
+        ...
+
+
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])
 register = models.register

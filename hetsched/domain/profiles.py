@@ -189,7 +189,7 @@ class StepTimes:
 
     def was_measured(self, model: str, cost: str) -> bool:
         """Whether the cost (a field of `Costs`) was measured for this model on any worker."""
-        return any(row.model == model and getattr(row, cost) is not None for row in self.rows)
+        return self._median(model, cost) is not None
 
     def _all_costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         seconds = self.seconds_per_iteration(kind, worker)

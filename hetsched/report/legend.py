@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from shlex import join
+from typing import NamedTuple
 
 from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
+from hetsched.errors import counted
 
 LEGEND = {
     "strategy": "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)",
@@ -35,19 +37,32 @@ def legend() -> str:
     return "\n".join(f"{column:<{width}}  {says}" for column, says in LEGEND.items())
 
 
-def overhead(log: Path) -> float:
-    """The part of the time of its segments that a run does not train: start-up, restore, evaluation, checkpoints and
-    waiting for the driver. It is that of the first segments in the log, 0 if there are none."""
-    parts = [event.parts for event in islice(read_log(log), ENOUGH) if isinstance(event, SegmentEnded)]
+class Overhead(NamedTuple):
+    """The part of the time of so many segments that went into other things than training. `whole`: the run has no
+    others."""
+
+    share: float
+    segments: int
+    whole: bool
+
+
+def overhead(log: Path) -> Overhead:
+    """What a run does not train in its segments: start-up, restore, evaluation, checkpoints and waiting for the driver.
+    It is that of the first segments in the log, 0 if there are none."""
+    events = read_log(log)
+    parts = [event.parts for event in islice(events, ENOUGH) if isinstance(event, SegmentEnded)]
     total_s = sum(part.total_s for part in parts)
-    return 1 - sum(part.train_s for part in parts) / total_s if total_s else 0.0
+    share = 1 - sum(part.train_s for part in parts) / total_s if total_s else 0.0
+    return Overhead(share, len(parts), next(events, None) is None)
 
 
-def where_time_goes(logs: Mapping[str, Path], scenario: Path) -> str | None:
-    """A line about the strategy with the most overhead, if that is large, given one log of each."""
-    shares = {strategy: overhead(log) for strategy, log in logs.items()}
-    worst = max(shares, key=lambda strategy: shares[strategy])
-    if shares[worst] < LARGE:
+def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> str | None:
+    """A line about the strategy with the most overhead, if that is large, given the log of each under the seed."""
+    found = {strategy: overhead(log) for strategy, log in logs.items()}
+    worst = max(found, key=lambda strategy: found[strategy].share)
+    share, segments, whole = found[worst]
+    if share < LARGE:
         return None
+    of = f"seed {seed}" if whole else f"seed {seed}, the first {counted(segments, 'segment')}"
     command = join(["hetsched", "simulate", str(scenario), "--strategy", worst, "--ablate"])
-    return f"{worst}: {shares[worst]:.0%} of the time in segments is not training; what takes it: {command}"
+    return f"{worst}: {share:.0%} of the time in segments is not training ({of}); what takes it: {command}"

@@ -13,6 +13,7 @@ from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
 from hetsched.domain.profiles import ProfileRow
+from hetsched.errors import counted
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
@@ -176,7 +177,8 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
             _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}")
             _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}")
         for steps in figures.steps:
-            table.add_row("", f"step on {steps.worker} [s]", *_steps_cells(steps))
+            of = f"step on {steps.worker} [s], {counted(steps.segments, 'segment')}"
+            table.add_row("", of, *_steps_cells(steps))
         table.add_section()
     return table
 

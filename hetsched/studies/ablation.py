@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from hetsched.analysis.intervals import level
 from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
@@ -19,6 +20,7 @@ from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.watching import Progress, silent
 
@@ -110,25 +112,25 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
-    home = ResultsFolder.new(folder, setup)
-    runs: dict[str, list[RunResult]] = {}
-    parts = variants(setup)
+    home, parts = ResultsFolder.new(folder, setup), variants(setup)
+    runs: dict[str, list[RunResult]] = {name: [] for name in parts}
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         for name, variant in parts.items():
             place = home.path / name.replace(" ", "-")
             variant.save(place)  # for `hetsched replay`
-            runs[name] = []
             for seed in listed:
                 run, _ = carry_out("sim", variant, chosen, seed, place / f"seed-{seed}")
                 check_trained(chosen, run.metrics, "ablate")
                 runs[name].append(run)
                 advance()
+    every = tuple(run for of_variant in runs.values() for run in of_variant)
     result = AblationResult(
         home=home,
-        runs=tuple(run for of_variant in runs.values() for run in of_variant),
+        runs=every,
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
+        warnings=too_long_for(setup, {chosen: every}),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )
@@ -137,15 +139,22 @@ def ablate(
 
 
 def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:
+    """What differs from the whole by no more than rounding contributes nothing."""
     whole = fmean(run.makespan_s for run in runs[WHOLE])
     return {
         name: Ablation(
             makespan_s=makespan,
-            contribution_s=whole - makespan,
-            contribution_percent=100 * (whole - makespan) / whole,
+            contribution_s=contribution_s,
+            contribution_percent=100 * contribution_s / whole,
             best_accuracy=fmean(run.best_accuracy for run in of_variant),
             iterations=fmean(run.iterations for run in of_variant),
         )
         for name, of_variant in runs.items()
         for makespan in [fmean(run.makespan_s for run in of_variant)]
+        for contribution_s in [_difference(whole, makespan)]
     }
+
+
+def _difference(whole: float, part: float) -> float:
+    whole, part = level([whole, part])
+    return whole - part

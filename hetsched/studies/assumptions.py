@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from hetsched.domain.cluster import CPU, WorkerType
-from hetsched.domain.learning import SaysAssumptions
+from hetsched.domain.learning import SaysAssumptions, SaysLimits
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialKind
+from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.scenario.scenario import Setup
 
 COSTS = {
@@ -21,8 +21,13 @@ COSTS = {
     "noise_cv": "noise",
     "sharing": "sharing a node",
     "checkpoint_bytes": "checkpoints that move between nodes",
+    "object_store_save_s": "checkpoints into memory",
+    "object_store_restore_s": "restoring from memory",
 }
 """The costs of a segment that a profile may lack, as a reader knows them."""
+
+OF_STORAGE = {"object_store_save_s": "checkpoint_s", "object_store_restore_s": "restore_s"}
+"""The costs of storage that stand in for those of memory."""
 
 NAMED = 3
 """So many things of a kind are named; of more, their number is said."""
@@ -33,8 +38,8 @@ Pair = tuple[TrialKind, WorkerType]
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     """What simulations of these strategies assume: of step times, costs, the jobs of a trace and accuracies."""
     pairs = _pairs(setup, strategies)
-    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *_jobs(setup), *_accuracies(setup)]
-    return list(dict.fromkeys(said))
+    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *dealt_jobs(setup), *_hyperparameters(setup)]
+    return list(dict.fromkeys([*said, *_accuracies(setup)]))
 
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -79,6 +84,9 @@ def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
                 filled["a third of an iteration's time per image, for", COSTS[cost]].append(on)
             elif setup.times.was_measured(kind.model, cost):
                 filled["the median of other workers, for", COSTS[cost]].append(on)
+            elif cost in OF_STORAGE:
+                if setup.times.was_measured(kind.model, OF_STORAGE[cost]):
+                    filled["those of storage, for", COSTS[cost]].append(kind.model)
             else:
                 left_out["nothing, as the profile has none for", COSTS[cost]].append(kind.model)
     for (how, who), costs in [*_alike(filled).items(), *_alike(left_out).items()]:
@@ -90,6 +98,8 @@ def _charged(setup: Setup) -> list[str]:
     left_out = set(setup.scenario.overheads.left_out)
     if setup.scenario.checkpoints.place == "storage" or len(setup.cluster.nodes) == 1:
         left_out.add("checkpoint_bytes")
+    if setup.scenario.checkpoints.place == "storage":
+        left_out.update(OF_STORAGE)
     return [cost for cost in COSTS if cost not in left_out]
 
 
@@ -113,29 +123,46 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
     return alike
 
 
-def _jobs(setup: Setup) -> Iterator[str]:
-    """What the jobs of a trace do not say."""
+def dealt_jobs(setup: Setup) -> Iterator[str]:
+    """That a trace does not say what its jobs train."""
     dealt = setup.scenario.workload.trace_models
     if dealt is not None:
         yield (
             f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
             f"iterations by their durations on {dealt.device}"
         )
+
+
+def _hyperparameters(setup: Setup) -> Iterator[str]:
+    """That a trace does not say what its experiments search."""
     if any(job.evaluation_images for job in setup.jobs):
         yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"
 
 
 def _accuracies(setup: Setup) -> Iterator[str]:
-    """What the learning model assumes."""
+    """What the learning model assumes, and what counts where nothing is evaluated."""
+    if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
+        yield f"accuracy: not evaluated, and counts as 0, for {_some(unseen)}"
     model = setup.scenario.learning_model()
+    evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
+    if isinstance(model, SaysLimits):
+        yield from _beyond(model, evaluated)
     if not isinstance(model, SaysAssumptions):
         return
-    evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
     rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
     rest += ["stop_accuracy"] if any(e.stop_accuracy is not None for e in evaluated) else []
     for line in model.assumed(kinds):
         yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+
+
+def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]:
+    """What of the experiments is beyond all that the learning model was made from."""
+    for experiment in evaluated:
+        told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
+        yield from (f"accuracy: {beyond}" for beyond in told if beyond is not None)
+        if unknown := [key for key in experiment.search_space if key not in model.hyperparameters]:
+            yield f"accuracy: {' and '.join(unknown)} changes nothing in it"
 
 
 def _some(names: Iterable[str]) -> str:

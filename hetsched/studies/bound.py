@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import pairs_of, step_times
+from hetsched.studies.assumptions import dealt_jobs, pairs_of, step_times
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -52,7 +52,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     workload, times = setup.workload, setup.times
     overall = workload_bounds(workload, cluster_devices(setup.cluster, times), times)
     by_allocation = {}
-    assumed: dict[str, None] = {}
+    assumed: dict[str, None] = dict.fromkeys(dealt_jobs(setup))
     for strategy in chosen_strategies(setup, strategies):
         workers = setup.workers(strategy)
         own = workload_bounds(workload, worker_devices(workers), times)

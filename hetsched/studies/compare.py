@@ -116,7 +116,7 @@ def compare(
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup)
         with _going_on(home):
-            plan = ComparisonPlan.begun(home.path, chosen, "auto" if seeds == "auto" else listed, max_seeds)
+            plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
 
 
@@ -137,7 +137,8 @@ def resume_comparison(
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
-    done = finished(folder, setup, chosen)
+    first = setup.scenario.first_seed
+    done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
         home = ResultsFolder(folder)
         with _going_on(home):
@@ -247,14 +248,15 @@ def _written(
         comparisons=comparisons,
         complete=complete,
         by_width=plan.seeds == "auto",
-        assumptions=assumptions(setup, runs),
+        assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
         warnings=too_long(setup, bounds_s),
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),
     )
     write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
-    write_running_results(home.path, setup, "simulation", figures, assumptions=result.assumptions)
+    remarks = {name: result.warned(name) for name in figures}
+    write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     return result
 
 

@@ -41,7 +41,7 @@ class Comparison(Struct, frozen=True):
     baseline itself; `speedup_vs_baseline` is the ratio of makespans.
     `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
     many. `target_reached` counts the seeds under which the target accuracy was reached; `decision_s` is the policy's
-    mean seconds a call on this host.
+    mean seconds a call on this host, None where nobody measured it.
     """
 
     makespan_s: Spread
@@ -77,7 +77,7 @@ class Comparison(Struct, frozen=True):
     iterations: float
     segments: float
     lost_segments: float
-    decision_s: float
+    decision_s: float | None
 
 
 def run_all(
@@ -194,7 +194,7 @@ def _summarise(
         verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
         mean_jct_vs_baseline=jct,
         target_reached=sum(m.time_to_target_s is not None for m in figures),
-        decision_s=decision_time(sum(run.decision_s for run in runs), sum(run.decisions for run in runs)),
+        decision_s=decision_time(sum(run.decision_s or 0.0 for run in runs), sum(run.decisions or 0 for run in runs)),
         **_averages(figures),
     )
 

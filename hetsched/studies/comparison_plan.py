@@ -1,5 +1,6 @@
 """What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
 
+from collections.abc import Container
 from hashlib import sha256
 from pathlib import Path
 from shlex import join
@@ -13,8 +14,9 @@ from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
-from hetsched.studies.json_file import write_json
+from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.run_plan import is_complete
 from hetsched.version import __version__
@@ -26,7 +28,8 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Strategies, the baseline first, and their seeds, `max_seeds` at most if they are "auto".
 
     `files` are the SHA-256 sums of the files beside the plan from which the runs follow: the scenario and all that it
-    names. `hetsched` is the version that began the comparison.
+    names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder does not
+    tell any more: that the jobs in its trace were dealt.
     """
 
     strategies: list[str]
@@ -34,13 +37,19 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     max_seeds: int
     files: dict[str, str]
     hetsched: str
+    assumed: list[str] = []
 
     @classmethod
     def begun(
-        cls, folder: Path, strategies: list[Strategy], seeds: list[int] | Literal["auto"], max_seeds: int
+        cls,
+        folder: Path,
+        setup: Setup,
+        strategies: list[Strategy],
+        seeds: list[int] | Literal["auto"],
+        max_seeds: int,
     ) -> Self:
         """The plan of a comparison, which is also in its folder; the scenario must be there already."""
-        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__)
+        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__, list(dealt_jobs(setup)))
         write_json(folder / PLAN_NAME, plan)
         return plan
 
@@ -73,20 +82,23 @@ def load_plan(folder: Path) -> ComparisonPlan:
             "of a 'hetsched compare'"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}") from error
+        raise InputError(f"{path}: not what 'hetsched compare' wrote: {error}{other_version(path)}") from error
 
 
-def finished(folder: Path, setup: Setup, strategies: list[Strategy]) -> dict[Task, RunResult]:
-    """The runs of the comparison that came to their end. What is left of others is removed."""
+def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:
+    """The runs of the comparison, under some of these seeds, that came to their end. What is left of others is removed.
+
+    Raises InputError for a log of another strategy or seed.
+    """
     done = {}
     for strategy in strategies:
         for home in sorted((folder / str(strategy)).glob("seed-*")):
             seed = home.name.removeprefix("seed-")
-            if not (seed.isascii() and seed.isdecimal()):  # somebody else's, such as a copy
-                continue
-            task = Task(strategy, int(seed))
-            if is_complete(run_folder(folder, *task) / LOG_NAME):
-                done[task] = look_up(setup, home / LOG_NAME)[0]
+            task = Task(strategy, int(seed)) if seed.isascii() and seed.isdecimal() else None
+            if task is None or task.seed not in seeds or home != run_folder(folder, *task) or not home.is_dir():
+                continue  # somebody else's, such as a copy
+            if is_complete(home / LOG_NAME):
+                done[task] = look_up(setup, home / LOG_NAME, task)[0]
             else:
                 rmtree(home)
     return done

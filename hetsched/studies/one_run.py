@@ -5,21 +5,23 @@ from typing import NamedTuple
 
 from hetsched.analysis.metrics import Measurement, Metrics
 from hetsched.core.dispatcher import Listener
+from hetsched.core.events import RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.backends import backend
 
 
 class RunResult(NamedTuple):
-    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls (none if the
-    run was only looked up)."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls. Both are
+    None if the run was only looked up: a log does not tell them."""
 
     metrics: Metrics
     log: Path
-    decision_s: float
-    decisions: int
+    decision_s: float | None
+    decisions: int | None
 
 
 def carry_out(
@@ -43,10 +45,29 @@ def carry_out(
     return RunResult(metrics, folder / LOG_NAME, outcome.decision_s, outcome.decisions), outcome.state
 
 
-def look_up(setup: Setup, log: Path) -> tuple[RunResult, State]:
-    """A run that was carried out before, and the state that it ended in, by its log."""
+def look_up(setup: Setup, log: Path, wanted: tuple[Strategy, int] | None = None) -> tuple[RunResult, State]:
+    """A run that was carried out before, and the state that it ended in, by its log.
+
+    Raises InputError, naming the log, for one of another scenario, and of another strategy or seed than is `wanted`.
+    """
     measurement, state = Measurement(setup), State()
     for event in read_log(log):
+        if isinstance(event, RunStarted):
+            check_run(log, event, setup, wanted)
         state.apply(event)
         measurement(state, event)
-    return RunResult(measurement.metrics(state), log, 0.0, 0), state
+    return RunResult(measurement.metrics(state), log, None, None), state
+
+
+def check_run(log: Path, run: RunStarted, setup: Setup, wanted: tuple[Strategy, int] | None = None) -> None:
+    """Raise InputError, naming the log, if the run is not of the scenario, or not of the wanted strategy and seed."""
+    if run.scenario != setup.scenario.name:
+        raise InputError(
+            f"{log}: is the log of a run of the scenario {run.scenario!r}, and the scenario.toml that was found for it "
+            f"is {setup.scenario.name!r}: put the run's own beside the log"
+        )
+    if wanted is not None and (run.strategy, run.seed) != (str(wanted[0]), wanted[1]):
+        raise InputError(
+            f"{log}: is the log of {run.strategy} with seed {run.seed}, where {wanted[0]} with seed {wanted[1]} was "
+            "expected: put that back, or remove the folder, and it is run again"
+        )

@@ -1,12 +1,13 @@
 """Whether the periods of policies, such as the length of a round, fit a run as short as this one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import signature
 
 from hetsched import scheduling
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.one_run import RunResult
 
 ROOM = 1.25
 """By so much more often than it must a period fits that is suggested."""
@@ -28,6 +29,13 @@ def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[st
                 f"[scheduling.{strategy.scheduling}] set {', '.join(f'{name} = {fits}' for name, fits in long.items())}"
             )
     return found
+
+
+def too_long_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> dict[str, str]:
+    """The same for the runs of each strategy, by the least of their bounds."""
+    bounds = {strategy: [run.metrics.workers_bound_s for run in of_one] for strategy, of_one in runs.items()}
+    least = {strategy: min((s for s in of_one if s is not None), default=None) for strategy, of_one in bounds.items()}
+    return too_long(setup, least)
 
 
 def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, str]]:

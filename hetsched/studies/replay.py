@@ -1,12 +1,13 @@
 """A run's measured durations, fed to its policy again: the same policy must decide the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hetsched.core.events import AnyEvent, ExperimentArrived, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.registry import load_file
 from hetsched.errors import InputError, path_of
@@ -14,6 +15,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Replayed, backend
 from hetsched.studies.inputs import chosen_files
+from hetsched.studies.one_run import check_run
 from hetsched.studies.results import scenario_facts, scenario_of
 
 
@@ -59,6 +61,9 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     for file in chosen_files(policy_files):
         load_file(file, replaces=True)
     events = list(read_log(log))
+    if events and isinstance(events[0], RunStarted):
+        check_run(log, events[0], setup)
+    _check_experiments(log, events, setup)
     try:
         found = backend("sim").replay(setup, events)
     except InputError as error:
@@ -67,3 +72,15 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
     if found.replayed_makespan_s is not None and found.makespan_s:
         error_percent = 100 * (found.replayed_makespan_s - found.makespan_s) / found.makespan_s
     return ReplayResult(setup=setup, log=log, found=found, error_percent=error_percent)
+
+
+def _check_experiments(log: Path, events: Iterable[AnyEvent], setup: Setup) -> None:
+    """Raise InputError if the run trained anything that the scenario has not: a policy that conforms would be accused
+    of what another scenario leads to."""
+    known = {experiment.id: experiment for experiment in setup.workload.experiments}
+    for event in events:
+        if isinstance(event, ExperimentArrived) and event.experiment != known.get(event.experiment.id):
+            raise InputError(
+                f"{log}: its experiment {event.experiment.id!r} is not that of the scenario.toml that was found for "
+                "it: put the run's own beside the log"
+            )

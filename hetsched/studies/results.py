@@ -1,8 +1,9 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ import msgspec
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
-from hetsched.errors import InputError, path_of
+from hetsched.errors import InputError, counted, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.frames import runs_frame, segments_frame
 from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.resume import COMPLETED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,6 +53,10 @@ class Results:
     def caveats(self) -> dict[str, Any]:
         """What every document says beside its figures."""
         return {"assumptions": list(self.assumptions), "warnings": dict(self.warnings)}
+
+    def warned(self, strategy: str) -> list[str]:
+        """The warning about the figures of a strategy, if there is one."""
+        return [self.warnings[strategy]] if strategy in self.warnings else []
 
     def to_frame(self) -> "DataFrame":
         """A row per run, a column per figure. Raises InputError without pandas."""
@@ -100,7 +106,8 @@ class StrategyResult(Results):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedResults(Results):
-    """The runs of a results folder. `decision_s` and `decisions` of a run are 0: its log does not tell them."""
+    """The runs of a results folder. `decision_s` and `decisions` of a run are None: its log does not tell
+    them."""
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -117,7 +124,8 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 
 def load_results(folder: Path | str) -> LoadedResults:
     """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log. Policy
-    files are not run.
+    files are not run. Assumptions and warnings are those of the folder's summary; runs that did not come to their end
+    are a warning, too.
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
@@ -126,13 +134,26 @@ def load_results(folder: Path | str) -> LoadedResults:
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
     scenarios: dict[Path, Setup] = {}
-    runs = []
+    runs, cut = [], Counter[str]()
     for log in logs:
         path = scenario_of(log.parent)
         if path not in scenarios:
             scenarios[path] = load_setup_of_logs(path)
-        runs.append(look_up(scenarios[path], log)[0])
-    return LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
+        run, state = look_up(scenarios[path], log)
+        runs.append(run)
+        cut[run.metrics.strategy] += state.ended != COMPLETED
+    found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
+    many = {strategy: counted(len(of_one), "run") for strategy, of_one in found.by_strategy.items()}
+    partly = {
+        name: f"{n} of {many[name]} did not come to the end: figures are of a part" for name, n in cut.items() if n
+    }
+    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=_said(found.summary, partly))
+
+
+def _said(summary: Mapping[str, Any], partly: Mapping[str, str]) -> dict[str, str]:
+    """What the study warned of, and which of its runs are there in part only."""
+    warned = dict(summary.get("warnings", {}))
+    return warned | {name: "; ".join(filter(None, [warned.get(name), line])) for name, line in partly.items()}
 
 
 def scenario_of(run: Path) -> Path:

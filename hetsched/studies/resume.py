@@ -43,6 +43,9 @@ from hetsched.studies.beginning import set_up
 logger = logging.getLogger(__name__)
 
 DIED = "the driver died"
+DECIDED_BEFORE = "decided before, and not written down: "
+"""How the reason begins for which a trial is completed that the policy of an earlier driver stopped."""
+
 COMPLETED = "completed"
 """The reason with which a run ends that has nothing left to do."""
 
@@ -119,11 +122,13 @@ def check_resumable(
             raise InputError(f"{path}: this run is complete; start another in a new folder")
 
 
-def take_up(dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | None) -> None:
+def take_up(
+    dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | None, stops: Iterable[TrialCompleted] = ()
+) -> None:
     """Record that this process goes on with the run: what ran is lost, and all workers join anew.
 
     The dispatcher has been told what happened before. Of a trial whose last segment is the last that the log has, also
-    that its stop rule holds may be missing.
+    that its stop rule holds may be missing; and `stops` of the policy, which will never think of these trials again.
     """
     state = dispatcher.state
     now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
@@ -135,6 +140,9 @@ def take_up(dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | Non
     for trial in list(state.ready):
         if (met := state.stop_reason(trial)) is not None:
             dispatcher.record(TrialCompleted(now, trial.id, met))
+    for stop in stops:
+        if state.trials[stop.trial].completed is None:
+            dispatcher.record(TrialCompleted(now, stop.trial, f"{DECIDED_BEFORE}{stop.reason}"))
     for joining in workers:
         dispatcher.record(WorkerJoined(now, joining))
     dispatcher.commit()
@@ -188,12 +196,14 @@ def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
 
 class Remembered(NamedTuple):
     """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
-    to ask it: calls, and seconds inside it, its `setup` included."""
+    to ask it: calls, and seconds inside it, its `setup` included. `stops` are trials that it remembers to have stopped,
+    and of which the log does not say so."""
 
     policy: SchedulingPolicy
     forgot: str | None
     decisions: int
     decision_s: float
+    stops: tuple[TrialCompleted, ...] = ()
 
 
 def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
@@ -205,16 +215,19 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
     (policy, decision_s), decisions = _set_up(setup, strategy, seed), 0
+    untold: list[Event] = []
     for first, end in pairwise(parts_by_driver(events, begin)):
         again, part = AskedAgain(policy, strategy.scheduling, setup.times, events[:first]), events[first:end]
         differences = (again.difference(call) for call in policy_calls(part, first))
         forgot = next(filter(None, differences), None) if tells_when_asked(part) else UNTOLD
+        untold = again.untold
         decisions, decision_s = decisions + again.dispatcher.decisions, decision_s + again.dispatcher.decision_s
         if forgot is not None:
             logger.warning("%s; it goes on from here without memory of the run so far", forgot)
             fresh, set_up_s = _set_up(setup, strategy, seed)
             return Remembered(fresh, forgot, decisions, decision_s + set_up_s)
-    return Remembered(policy, None, decisions, decision_s)
+    stops = tuple(event for event in untold if isinstance(event, TrialCompleted))
+    return Remembered(policy, None, decisions, decision_s, stops)
 
 
 def _set_up(setup: Setup, strategy: Strategy, seed: int) -> tuple[SchedulingPolicy, float]:

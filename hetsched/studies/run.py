@@ -83,7 +83,7 @@ def resume(
     for seed in plan.seeds:
         home = plan.home(folder, seed)
         if is_complete(home / LOG_NAME):
-            runs.append(look_up(setup, home / LOG_NAME))
+            runs.append(look_up(setup, home / LOG_NAME, (chosen, seed)))
             complete(home)
             continue
         nothing_left = False

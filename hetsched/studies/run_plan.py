@@ -9,7 +9,7 @@ from msgspec import Struct
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.errors import InputError
-from hetsched.studies.json_file import write_json
+from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.resume import COMPLETED
 
 PLAN_NAME = "run.json"
@@ -62,7 +62,7 @@ def load_plan(folder: Path) -> RunPlan:
             "'hetsched run', not one inside it"
         ) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what 'hetsched run' wrote: {error}") from error
+        raise InputError(f"{path}: not what 'hetsched run' wrote: {error}{other_version(path)}") from error
     if not plan.seeds:
         raise InputError(f"{path}: names no seeds")
     return plan

@@ -12,7 +12,7 @@ from hetsched.studies.assumptions import assumptions
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
-from hetsched.studies.periods import too_long
+from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.watching import Watch, unwatched
 
@@ -54,7 +54,6 @@ def strategy_result(
     assumed: Sequence[str] = (),
 ) -> StrategyResult:
     """The result of runs, which are measured where nothing is `assumed`."""
-    bounds_s = [bound_s for run, _ in runs if (bound_s := run.metrics.workers_bound_s) is not None]
     return StrategyResult(
         home=home,
         setup=setup,
@@ -63,7 +62,7 @@ def strategy_result(
         states=tuple(state for _, state in runs),
         steps=tuple(steps),
         assumptions=assumed,
-        warnings=too_long(setup, {strategy: min(bounds_s, default=None)}),
+        warnings=too_long_for(setup, {strategy: [run for run, _ in runs]}),
     )
 
 
@@ -71,6 +70,5 @@ def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
     """Write the figures into the folder of the result."""
     write_summary(result.folder, study, result.document())
     metrics = {result.strategy: [run.metrics for run in result.runs]}
-    write_running_results(
-        result.folder, result.setup, backend, metrics, {result.strategy: result.remarks}, result.assumptions
-    )
+    remarks = {result.strategy: [*result.remarks, *result.warned(result.strategy)]}
+    write_running_results(result.folder, result.setup, backend, metrics, remarks, result.assumptions)

@@ -25,6 +25,7 @@ from hetsched.studies.folder import (
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
+from hetsched.studies.periods import too_long_for
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
@@ -164,6 +165,7 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     workers = setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     home = folder / "probe" / allocation
+    probing.save(home)  # for `hetsched replay`
     with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listen:
         run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listen)
     calibration = validation.calibrate(read_log(run.log), f"measured by the probe run in {home}")
@@ -181,11 +183,14 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
+        warnings=too_long_for(
+            setup, {name: [*of_one, *runs.predicted[name]] for name, of_one in runs.measured.items()}
+        ),
         agreements=runs.agreements,
     )
     write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
-    remarks = {name: result.remarks(name) for name in runs.agreements}
+    remarks = {name: [*result.remarks(name), *result.warned(name)] for name in runs.agreements}
     write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
     return result
 

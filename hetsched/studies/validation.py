@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.analysis.intervals import interval, spread
+from hetsched.analysis.intervals import interval, level, spread
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
@@ -37,7 +37,8 @@ class Error(Struct, frozen=True):
     """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
 
     `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
-    95% interval (Student's t), paired by seed, None with one repetition and where the error is the same in all.
+    95% interval (Student's t), paired by seed, None with one repetition and where the error in percent is the same in
+    all.
     """
 
     predicted: float
@@ -222,7 +223,15 @@ def calibrated(setup: Setup, calibration: Calibration) -> Setup:
     """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
     scenario = setup.scenario
     overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
-    times = StepTimes(calibration.rows, extrapolate=scenario.profile.extrapolate)
+    rows = calibration.rows
+    if scenario.checkpoints.place != "storage":  # what the probe took for checkpoints was that of memory
+        rows = [
+            row.model_copy(
+                update={"object_store_save_s": row.checkpoint_s, "object_store_restore_s": row.restore_s},
+            )
+            for row in rows
+        ]
+    times = StepTimes(rows, extrapolate=scenario.profile.extrapolate)
     return setup.replace(overheads=overheads).replace_times(times)
 
 
@@ -286,9 +295,9 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
     order less those in the other one, as a part of all."""
     signs, distinct = [], []
     for one, other in combinations(agreements, 2):
-        predicted = one.makespan_s.predicted - other.makespan_s.predicted
-        measured = one.makespan_s.measured - other.makespan_s.measured
-        sign = (predicted * measured > 0) - (predicted * measured < 0)
+        predicted = _order(one.makespan_s.predicted, other.makespan_s.predicted)
+        measured = _order(one.makespan_s.measured, other.makespan_s.measured)
+        sign = predicted * measured
         signs.append(sign)
         if _apart(spread(one.measured_makespans_s).ci95, spread(other.measured_makespans_s).ci95):
             distinct.append(sign)
@@ -297,6 +306,12 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
         fmean(distinct) if distinct else None,
         len(distinct),
     )
+
+
+def _order(one: float, other: float) -> int:
+    """1 if the first is larger, -1 if the other is, 0 if they differ by no more than rounding."""
+    first, second = level([one, other])
+    return (first > second) - (first < second)
 
 
 def _apart(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
@@ -313,6 +328,9 @@ def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     """Of figures under the same seeds in turn.
 
+    The error is that of a ratio of two means, and so is its interval: both vary. It is the one of what the predictions
+    differ by from the same ratio under every seed (Cochran, "Sampling Techniques", 1977, chapter 6).
+
     >>> found = error([9.0, 9.0], [10.0, 8.0])
     >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]
     (0.0, [-141.2, 141.2])
@@ -322,5 +340,6 @@ def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     p, m = fmean(predicted), fmean(measured)
     if not m:
         return Error(p, m, None)
-    signed = [100 * (one - other) / m for one, other in zip(predicted, measured, strict=True)]
-    return Error(p, m, 100 * (p - m) / m, interval(signed, size=100.0))
+    found = 100 * (p - m) / m
+    signed = [found + 100 * (one - p / m * other) / m for one, other in zip(predicted, measured, strict=True)]
+    return Error(p, m, found, interval(signed, size=100.0 * max(1.0, abs(p / m))))

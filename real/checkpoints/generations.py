@@ -1,5 +1,6 @@
 """The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Set
 from glob import escape
@@ -13,6 +14,10 @@ from real.checkpoints.snapshot import Copy
 
 GENERATIONS = 2
 """So many states of a trial stay on disk: if the newest cannot be read, the one before it can."""
+
+
+OWN = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*-\d+(\.\d+)?\.pt(\.\d+\.unfinished)?")
+"""What files of a run are called, finished or not. What is called otherwise is somebody else's, and stays."""
 
 
 class Generation(NamedTuple):
@@ -101,7 +106,8 @@ class Checkpoints:
         self._unwanted.clear()
 
     def remove_leftovers(self) -> None:
-        """Delete what another driver left behind: every file that no trial refers to. Nothing may be training."""
+        """Delete what another driver left behind: every file of a run that no trial refers to. Nothing may be
+        training."""
         self._remove_all_but(self._references.keys())
         self._unwanted.clear()
 
@@ -111,7 +117,7 @@ class Checkpoints:
 
     def _remove_all_but(self, wanted: Set[Path | None]) -> None:
         for path in self._folder.iterdir():
-            if path not in wanted and path.is_file():
+            if path not in wanted and OWN.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
 
     def _newest(self) -> dict[TrialId, Path]:

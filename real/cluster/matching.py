@@ -76,7 +76,9 @@ def match(
     there = {ray_node.id for ray_node in ray_nodes}
     found = {node: ray_node for node, ray_node in (kept or {}).items() if ray_node in there}
     by_label = {ray_node.label: ray_node for ray_node in ray_nodes if ray_node.label is not None}
-    by_address = {ray_node.address: ray_node for ray_node in sorted(ray_nodes, key=lambda ray_node: ray_node.cores)}
+    named = {node.id for node in cluster}
+    unnamed = [ray_node for ray_node in ray_nodes if ray_node.label not in named]
+    by_address = {ray_node.address: ray_node for ray_node in sorted(unnamed, key=lambda ray_node: ray_node.cores)}
     for node in cluster:
         told = by_label.get(node.id) or by_address.get(node.address or "")
         if told is not None:

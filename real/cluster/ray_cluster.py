@@ -14,6 +14,7 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
+from hetsched.cores import available_cores
 from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.domain.entry_points import needed_for
 from hetsched.errors import HetschedError, InputError, counted
@@ -78,7 +79,10 @@ def connect(
         except HetschedError:  # a node has died since: start afresh
             close()
     _leave()
-    local = _start(cluster, _check_gpus(cluster))
+    machine_gpus = _check_gpus(cluster)
+    if (shared := shared_cores(cluster, len(available_cores()))) is not None:
+        logger.warning(shared)
+    local = _start(cluster, machine_gpus)
     _session = _Session(None, shape, local)
     _init(local.address)
     return match_all(cluster, alive(ray.nodes()))
@@ -219,6 +223,19 @@ def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
             os.environ.pop(key, None)
         else:
             os.environ[key] = before
+
+
+def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
+    """That workers will share cores, in words, if the nodes have more of them than this machine offers. Nodes with a
+    pace are meant to: their workers wait anyway. None if no other node is among them."""
+    cores, unpaced = sum(node.cores for node in cluster), [node.id for node in cluster if node.pace is None]
+    if cores <= offered or not unpaced:
+        return None
+    return (
+        f"cluster.nodes: the nodes have {counted(cores, 'core')}, and this machine offers {offered}: workers may share "
+        f"cores, and those of {', '.join(unpaced)} then train slower than the profile says; set pace = true on these "
+        "nodes, or run on a cluster that has the cores (--address)"
+    )
 
 
 def _check_gpus(cluster: ClusterSpec) -> int:

@@ -68,7 +68,8 @@ def begin_or_go_on(
     if past:
         dispatcher.remember(past)
         checkpoints.remove_leftovers()
-        take_up(dispatcher, [worker for worker in workers if worker.node in nodes], remembered.forgot)
+        joining = [worker for worker in workers if worker.node in nodes]
+        take_up(dispatcher, joining, remembered.forgot, remembered.stops)
     else:
         begin(dispatcher, "ray", setup, strategy, seed, workers)
         dispatcher.arrive(0.0, experiment, seed)

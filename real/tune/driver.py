@@ -108,12 +108,21 @@ class Driver:
             return act()
         except Exception as error:
             self.error = error
+        self._settle()
+        self._end_for(self.error)
+        return otherwise
+
+    def give_up(self, error: Exception) -> None:
+        """Whoever carries segments out has failed, and calls no more: what is in memory only goes to storage."""
+        if self.error is None:
+            self.error = error
+            self._settle()
+
+    def _settle(self) -> None:
         try:
             self._states.settle()
         except Exception as error:
             logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
-        self._end_for(self.error)
-        return otherwise
 
     def _end_for(self, first: Exception) -> None:
         """Break off what runs, once. Raises the first error if that cannot be done: whoever asks would ask for ever."""

@@ -127,6 +127,7 @@ def _fit(tuner: tune.Tuner, driver: Driver, course: Course) -> None:
     except Exception as error:
         if driver.error is not None:
             raise driver.error from error
+        driver.give_up(error)
         if isinstance(error, TuneError):
             raise HetschedError(f"Ray Tune failed: {str(error).strip().rpartition(chr(10))[2]}") from error
         raise

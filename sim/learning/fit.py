@@ -200,8 +200,17 @@ def report_lots(console: Console, options: argparse.Namespace, paths: Sequence[P
         spearmans = [each.spearman for each in of_all if not isnan(each.spearman)]
         for what, values in (("MAE", [each.mean_absolute_error for each in of_all]), ("Spearman", spearmans)):
             if values:
-                low, middle, high = np.quantile(values, (0, 0.5, 1))
-                console.print(f"{name}: {what} {middle:.3f} ({low:.3f} .. {high:.3f})")
+                console.print(f"{name}: {what} {_median(values, options.lots)}")
+
+
+def _median(values: Sequence[float], lots: int) -> str:
+    """
+    >>> _median([0.1, 0.3, 0.2], lots=3), _median([0.1, 0.3], lots=3)
+    ('0.200 (0.100 .. 0.300)', '0.200 (0.100 .. 0.300), in the 2 of 3 lots that have it')
+    """
+    low, middle, high = np.quantile(values, (0, 0.5, 1))
+    of = "" if len(values) == lots else f", in the {len(values)} of {lots} lots that have it"
+    return f"{middle:.3f} ({low:.3f} .. {high:.3f}){of}"
 
 
 def _words(found: Errors) -> tuple[str, str, str]:

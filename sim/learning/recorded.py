@@ -30,6 +30,8 @@ class Tabular:
     if it never was, keeping its accuracy). Recordings whose hyperparameters change on the way are left out.
     """
 
+    hyperparameters = ("lr", "momentum")
+
     def __init__(self, file: str = "", noise: float = 0.02, chance: float | None = None) -> None:
         """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
         after iteration 0 start from `chance`, the accuracy of an untrained network.
@@ -51,6 +53,15 @@ class Tabular:
         recorded = {recording.kind for recording in self._recordings}
         if missing := [str(kind) for kind in kinds if kind not in recorded]:
             yield f"recordings of other batch sizes for {'; '.join(missing)}"
+
+    def beyond(self, kind: TrialKind, iterations: int) -> str | None:
+        """What a trial does that outlasts a recording of its model and data set, whichever it follows."""
+        network = kind.model, kind.dataset
+        ends = [r.evaluations[-1].iteration for r in self._recordings if (r.kind.model, r.kind.dataset) == network]
+        if iterations <= min(ends, default=iterations):
+            return None
+        last = f"{min(ends)} to {max(ends)}" if max(ends) > min(ends) else str(max(ends))
+        return f"a trial keeps its accuracy beyond the end of its recording, after {last} iterations"
 
     def fresh(self, kind: TrialKind) -> RecordedWeights:
         """Raises InputError if nothing was recorded of the model on the data set."""

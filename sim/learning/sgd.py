@@ -15,6 +15,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from math import exp, log, pow
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -24,6 +25,9 @@ REFERENCE_BATCH = 32
 
 FITTED_TO = ("resnet18", "cifar10")
 """The model and the data set whose recordings gave the constants."""
+
+RECORDED_ITERATIONS = 1000
+"""The last iteration of these recordings (docs/learning.md)."""
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -60,6 +64,8 @@ class SGDCurve(Struct, frozen=True):
     Raises ValueError for one that no learning curve can have.
     """
 
+    hyperparameters: ClassVar = ("lr", "momentum")
+
     best_accuracy: float = 0.93
     chance: float = 0.1
     scale: float = 46.03
@@ -92,8 +98,7 @@ class SGDCurve(Struct, frozen=True):
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """With the constants of ResNet-18, every other network; with others, that all networks have the same."""
         networks = list(dict.fromkeys((kind.model, kind.dataset) for kind in kinds))
-        fitted = SGDCurve()
-        if (self.scale, self.power) == (fitted.scale, fitted.power):
+        if self._is_as_shipped:
             networks = [network for network in networks if network != FITTED_TO]
             said = "ResNet-18's curve on CIFAR-10, not fitted to"
         else:
@@ -101,6 +106,18 @@ class SGDCurve(Struct, frozen=True):
             said = "one curve, that of learning.options, for all of"
         if networks:
             yield f"{said} {', '.join(f'{model} on {dataset}' for model, dataset in networks)}"
+
+    @property
+    def _is_as_shipped(self) -> bool:
+        fitted = SGDCurve()
+        return (self.scale, self.power) == (fitted.scale, fitted.power)
+
+    def beyond(self, kind: TrialKind, iterations: int) -> str | None:
+        """Of constants of one's own, and of another network, nothing is known."""
+        known = self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO
+        if not known or iterations <= RECORDED_ITERATIONS:
+            return None
+        return f"the curve goes on as it was fitted beyond the {RECORDED_ITERATIONS} iterations that were recorded"
 
     def fresh(self, kind: TrialKind) -> SGDWeights:
         return FRESH

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from math import inf, log
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from benchmarks.suite import OURS, Result, by_policy, slower_than_ours, takes_pa
 from hetsched.analysis.intervals import interval, spread
 from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
+from hetsched.studies.ablation import WHOLE, _contributions
 from hetsched.studies.validation import error
 
 POLICIES = Path(__file__).parents[2] / "docs" / "policies"
@@ -38,6 +41,12 @@ def of_a_prediction(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]
     return error(predicted.tolist(), measured.tolist()).ci95_percent, 8.0
 
 
+def of_a_prediction_that_is_far_off(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
+    """The same where twice as much is foretold as comes true, such as the segments of a worker."""
+    predicted, measured = luck.normal(200.0, 0.1, seeds), luck.normal(100.0, 3.0, seeds)
+    return error(predicted.tolist(), measured.tolist()).ci95_percent, 100.0
+
+
 def result(scenario: str, policy: str, seed: int, makespan_s: float) -> Result:
     return Result(scenario, policy, seed, makespan_s, 1.0, 1.0, 0.5, True, 0.1, "")
 
@@ -50,7 +59,10 @@ def of_a_policy(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
     return slower_than_ours(policy, ours)[1:], 1.3
 
 
-@pytest.mark.parametrize("printed", [of_a_mean, of_a_ratio, of_a_prediction, of_a_policy])
+PRINTED = [of_a_mean, of_a_ratio, of_a_prediction, of_a_prediction_that_is_far_off, of_a_policy]
+
+
+@pytest.mark.parametrize("printed", PRINTED)
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10, 20])
 def test_an_interval_holds_the_truth_as_often_as_it_says(
     seeds: int, printed: Callable[[np.random.Generator, int], tuple[Ends, float]]
@@ -73,6 +85,17 @@ def test_how_much_is_rounding_depends_on_the_size_of_the_figures() -> None:
     assert interval([0.0, 1e-8]) is not None
     assert interval([0.0, 1e-8], size=100.0) is None
     assert spread([1e-12, 2e-12]).ci95 is not None
+
+
+@pytest.mark.parametrize("makespans", [(0.3, 0.1 + 0.2), (0.1 + 0.2, 0.3)])
+def test_a_part_that_changes_nothing_contributes_nothing(makespans: Sequence[float]) -> None:
+    """An ablation said that it contributes -0.0 s, and so many percent in its document."""
+    runs: Any = {
+        name: [SimpleNamespace(makespan_s=makespan, best_accuracy=0.5, iterations=1)]
+        for name, makespan in zip((WHOLE, "without sharing"), makespans, strict=True)
+    }
+    without = _contributions(runs)["without sharing"]
+    assert (str(without.contribution_s), without.contribution_percent) == ("0.0", 0.0)
 
 
 def recorded() -> list[Result]:

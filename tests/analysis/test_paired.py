@@ -201,6 +201,13 @@ def test_rank_agreement_with_ties_and_without_anything_to_rank() -> None:
     assert rank_agreement([[1, 1], [1, 1]]) == rank_agreement([[1], [2]]) == rank_agreement([[1, 2]])
 
 
+def test_strategies_that_differ_by_rounding_are_not_in_one_order() -> None:
+    makespans = [10.0, 10.5, 9.0]
+    by_rounding = [np.nextafter(makespan, 0) for makespan in makespans]
+    assert rank_agreement([makespans, by_rounding]).kendall_w is None
+    assert rank_agreement([makespans[:2], by_rounding[:2]]).kendall_tau is None
+
+
 def runs_of(figures: dict[Strategy, list[float]]) -> Any:
     return {
         strategy: [SimpleNamespace(metrics=SimpleNamespace(makespan_s=value, iterations=1)) for value in values]

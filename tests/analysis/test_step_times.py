@@ -76,7 +76,8 @@ def test_a_worker_without_a_pace_is_held_against_the_profile(train_s: float, fac
     if factor is None:
         assert told == []
     else:
-        assert told[0] == f"1 cpu: measured {factor} the profile's step, {train_s / ITERATIONS:.3g} s per iteration"
+        seconds = f"{train_s / ITERATIONS:.3g} s per iteration in 1 segment"
+        assert told[0] == f"1 cpu: measured {factor} the profile's step, {seconds}"
         assert "run hetsched validate" in told[1]
 
 
@@ -98,8 +99,8 @@ def test_start_up_and_evaluation_are_held_against_the_profile_with_a_pace_or_wit
     segments = [(PACED, 4.0, 0.0), (ALONE, 2.0, 0.0)]
     slow = worker_steps([log([PACED, ALONE], *segments, start_up_s=5.5, evaluate_s=0.7)], TIMES)
     assert profile_remarks(slow)[:2] == [
-        "1 cpu, paced x3: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
-        "1 cpu: start-up and evaluation took 6.2 s in all, by the profile 5.1 s",
+        "1 cpu, paced x3: start-up and evaluation took 6.2 s in 1 segment, by the profile 5.1 s",
+        "1 cpu: start-up and evaluation took 6.2 s in 1 segment, by the profile 5.1 s",
     ]
     assert "run hetsched validate" in profile_remarks(slow)[2]
     warm = worker_steps([log([PACED, ALONE], *segments, start_up_s=0.0, evaluate_s=0.2)], TIMES)

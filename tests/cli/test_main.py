@@ -340,6 +340,14 @@ class Mine:
     assert error.startswith("hetsched: learning model 'mine' raised ") and message in error
 
 
+def test_a_profile_is_written_through_no_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link to a file that is not there yet was taken for a new file, and that file was made."""
+    Path("link.csv").symlink_to(folder / "elsewhere.csv")
+    assert main(["profile", "--models", "none", "--out", "link.csv"]) == 2
+    assert "link.csv: exists" in capsys.readouterr().err
+    assert Path("link.csv").is_symlink() and not (folder / "elsewhere.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "heading"),
     [
@@ -347,11 +355,14 @@ class Mine:
             ["compare", "s.toml", "--strategies", "fusion+fifo", "--seeds", "1", "--jobs", "1"],
             "small: 1 seed, simulated",
         ),
+        (["simulate", "s.toml", "--strategy", "fusion+fifo", "--repeat", "3"], "seed 2, the last of 3:"),
         (["simulate", "s.toml", "--strategy", "fusion+fifo", "--ablate"], "is made of (1 seed)"),
         (["simulate", "s.toml", "--strategy", "fusion+fifo", "--ablate", "--repeat", "2"], "is made of (2 seeds)"),
     ],
 )
-def test_one_is_no_plural(command: list[str], heading: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_how_many_runs_the_figures_are(
+    command: list[str], heading: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(command) == 0
     assert heading in capsys.readouterr().out
 

@@ -1,7 +1,7 @@
 """What the dispatcher refuses, and what it does at a segment's end."""
 
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -74,6 +74,11 @@ REFUSED: dict[str, tuple[Decide, str]] = {
         "trial and worker are ids",
     ),
     "decisions without end": (lambda s: (whole(s) for _ in count()), "running, not ready"),
+    "wake-ups without end": (lambda s: (WakeAt(1.0) for _ in count()), "decisions, expected at most 7, for idle"),
+    "wake-ups and then too much": (
+        lambda s: chain((WakeAt(1.0) for _ in range(20)), (whole(s) for _ in count())),
+        "running, not ready",
+    ),
     "not a decision": (lambda s: ["e-0"], "returns Dispatch"),  # type: ignore[list-item]
 }
 
@@ -143,6 +148,18 @@ def test_a_policy_is_woken_when_it_asked_to_be(tmp_path: Path) -> None:
     log = list(read_log(tmp_path / LOG_NAME))
     assert [event.time for event in log if isinstance(event, PolicyWoken)] == [7.0]
     assert next(event.time for event in log if isinstance(event, SegmentStarted)) == 7.0
+
+
+def test_no_decision_is_dropped_after_many_wake_ups(tmp_path: Path) -> None:
+    def waking(state: StateView) -> Iterable[Decision]:
+        for number in range(100):
+            yield WakeAt(1000.0 + number)
+        yield from serve(state, state.ready_trials)
+
+    simulate_deciding(waking, tmp_path)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert next(event for event in events if isinstance(event, SegmentStarted)).time == 0.0
+    assert not any(isinstance(event, PolicyWoken) for event in events)
 
 
 def test_a_policy_that_only_ever_wakes_is_stalled(tmp_path: Path) -> None:

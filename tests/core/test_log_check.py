@@ -1,6 +1,7 @@
 """check_log finds each kind of damage, and nothing in logs as they are written."""
 
 from collections.abc import Callable
+from time import process_time
 
 import pytest
 from msgspec.structs import replace
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
+    Parts,
     SegmentEnded,
     SegmentStarted,
     TrialAdded,
@@ -16,7 +18,7 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from hetsched.domain.cluster import WorkerId
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.testing import check_log
 from tests.conftest import Simulate, make_setup
 
@@ -119,3 +121,23 @@ def test_damage_is_found_and_named(log: list[Event], damage: Damage, found: str)
     damage(log)
     with pytest.raises(AssertionError, match=found):
         check_log(log)
+
+
+def test_a_log_of_four_times_the_workers_takes_four_times_as_long() -> None:
+    """It took sixteen times as long: every start looked at all that ran. A run that goes on checks its whole log."""
+
+    def seconds(workers: int) -> float:
+        [experiment] = make_setup(population=workers, stop_iterations=20).workload.experiments
+        trials = [(trial, WorkerId(f"n/cpu{number}")) for number, trial in enumerate(experiment.trial_ids())]
+        events: list[Event] = [WorkerJoined(0.0, Worker(worker, NodeId("n"), "cpu", 1)) for _, worker in trials]
+        events.append(ExperimentArrived(0.0, experiment))
+        events += [TrialAdded(0.0, trial, experiment.id, 32, {}) for trial, _ in trials]
+        for time in (0.0, 1.0):
+            events += [SegmentStarted(time, trial, worker, 10) for trial, worker in trials]
+            parts = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+            events += [SegmentEnded(time + 1, trial, worker, 10, 0.1, parts) for trial, worker in trials]
+        begun = process_time()
+        check_log(events)
+        return process_time() - begun
+
+    assert min(seconds(1600) for _ in range(3)) < 8 * min(seconds(400) for _ in range(3))

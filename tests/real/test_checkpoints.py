@@ -174,6 +174,18 @@ def test_what_a_killed_process_left_half_written_goes(run: Run) -> None:
     assert run.files == {"x-3.pt"}
 
 
+def test_what_somebody_else_put_beside_the_checkpoints_stays(run: Run) -> None:
+    run.follow(ended("x"))
+    (run.folder / "x-9.pt").touch()
+    mine = {"notes.txt", "x-3.pt.mine", "best.pt", "copy of x-3.pt"}
+    for name in mine:
+        (run.folder / name).touch()
+    run.checkpoints.remove_leftovers()
+    assert run.files == mine | {"x-3.pt"}
+    run.checkpoints.keep_only("y")  # type: ignore[arg-type]
+    assert run.files == mine
+
+
 def test_what_is_still_written_in_the_background_is_left_alone(run: Run) -> None:
     run.follow(ended("x"))
     (run.folder / ".x-3.pt.77.unfinished").touch()

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from real.tune import tune_actors
 from real.tune.clock import Clock
 from real.tune.course import begin_or_go_on
 from real.tune.driver import Driver, driver_of
+from real.tune.run import _fit
 from real.tune.scheduler import DispatchingScheduler
 from real.tune.trial_states import SETTLE_S
 from tests.conftest import make_setup
@@ -139,6 +141,24 @@ def test_a_run_that_cannot_be_ended_raises_its_first_error_now_and_later(tmp_pat
         fake.faults.clear()
         under_test.step()
         assert fake.ended and under_test.error is first
+
+
+@pytest.mark.parametrize("place", ["both", "object-store"])
+def test_what_is_in_memory_is_written_though_tune_itself_fails(place: Place, tmp_path: Path) -> None:
+    """Only what went wrong in the driver had its states written: what Tune raised cost all that was in memory."""
+
+    def break_down(_: FakeTune) -> None:
+        if fake.completed >= 2:
+            raise RuntimeError("a bug of Tune")
+
+    with driver(tmp_path, place) as (under_test, fake):
+        tuner: Any = SimpleNamespace(fit=lambda: fake.run(under_test, break_down))
+        course: Any = None
+        with pytest.raises(RuntimeError, match="a bug of Tune"):
+            _fit(tuner, under_test, course)
+        checkpoints = under_test._states.checkpoints
+        assert checkpoints.missing() == {}
+        assert under_test.guarded(lambda: "done", "not done") == "not done"
 
 
 def test_the_driver_waits_for_all_actors_together(tmp_path: Path) -> None:

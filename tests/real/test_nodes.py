@@ -12,6 +12,7 @@ from hetsched.domain.workload import TrialId
 from real.cluster.host_cores import HostCores
 from real.cluster.matching import RayNodeId
 from real.cluster.nodes import Nodes
+from real.cluster.ray_cluster import shared_cores
 from real.training.trainer import Settings
 from real.tune import tune_actors
 from real.tune.actor import Plan
@@ -118,3 +119,14 @@ def test_workers_of_nodes_that_are_told_by_label_share_the_cores_of_their_host(m
     actors.close(workers[0].id)
     actors.open(workers[0].id, RayNodeId("rc"))
     assert first_core(workers[0]) == 2
+
+
+def test_nodes_that_have_more_cores_than_the_machine_are_told_of() -> None:
+    """Their workers shared cores without a word, and steps took a multiple of what the profile says."""
+    large = Node(A, 4)
+    assert shared_cores(ClusterSpec((large,)), 4) is None
+    assert shared_cores(ClusterSpec((Node(A, 4, pace=1.0), Node(B, 4, pace=2.0))), 2) is None
+    told = shared_cores(ClusterSpec((large, Node(B, 4, pace=2.0))), 6)
+    assert told is not None
+    assert told.startswith("cluster.nodes: the nodes have 8 cores, and this machine offers 6: workers may share cores")
+    assert "those of a then train slower" in told

@@ -7,7 +7,7 @@ from shlex import split
 import pytest
 
 from hetsched.cli.main import main
-from hetsched.report.legend import LARGE, LEGEND, overhead
+from hetsched.report.legend import LARGE, LEGEND, overhead, where_time_goes
 from hetsched.report.tables import comparison_table
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
@@ -53,9 +53,20 @@ def test_a_large_overhead_is_pointed_out(tmp_path: Path, capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     assert "--explain says what the columns mean" in printed
     said = re.search(
-        r"^(\S+): (\d+)% of the time in segments is not training; what takes it: (hetsched .*)$", printed, re.M
+        r"^(\S+): (\d+)% of the time in segments is not training [(]seed 0[)]; what takes it: (hetsched .*)$",
+        printed,
+        re.M,
     )
     assert said is not None
-    share = overhead(tmp_path / "out" / said[1] / "seed-0" / "events.jsonl")
+    share, segments, whole = overhead(tmp_path / "out" / said[1] / "seed-0" / "events.jsonl")
+    assert segments == 4 * 20 and whole
     assert share > LARGE and said[2] == f"{100 * share:.0f}"
     assert main([*split(said[3])[1:], "--out", str(tmp_path / "ablation")]) == 0
+
+
+def test_a_share_of_a_part_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(tmp_path, True)
+    monkeypatch.setattr("hetsched.report.legend.ENOUGH", 50)
+    logs = {"fusion+hrfs": tmp_path / "out" / "fusion+hrfs" / "seed-1" / "events.jsonl"}
+    line = where_time_goes(logs, 1, Path("s.toml"))
+    assert line is not None and re.search(r" is not training [(]seed 1, the first \d+ segments[)]; ", line)

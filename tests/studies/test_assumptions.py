@@ -11,7 +11,7 @@ from hetsched.cli.main import main
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import write_profile
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import OF_STORAGE, assumptions
 
 MEASURED: dict[str, Any] = {
     "noise_cv": 0.01,
@@ -21,6 +21,8 @@ MEASURED: dict[str, Any] = {
     "checkpoint_s": 0.1,
     "sharing": 1.1,
     "checkpoint_bytes": 1000,
+    "object_store_save_s": 0.02,
+    "object_store_restore_s": 0.02,
 }
 FIFO = [Strategy("fusion", "fifo")]
 
@@ -91,8 +93,18 @@ def test_a_cost_that_the_profile_lacks(tmp_path: Path, cost: str) -> None:
     [line] = assumptions(setup([row(**MEASURED | {cost: None})], tmp_path).resolve(), FIFO)
     if cost == "evaluation_s_per_image":
         assert line == "evaluation: a third of an iteration's time per image, for resnet18 on 2 cpu"
+    elif cost in OF_STORAGE:
+        assert line.endswith("memory: those of storage, for resnet18")
     else:
         assert line.endswith(": nothing, as the profile has none for resnet18")
+
+
+def test_costs_of_memory_matter_where_checkpoints_are_in_memory(tmp_path: Path) -> None:
+    rows = [row(**MEASURED | dict.fromkeys(OF_STORAGE))]
+    assert assumptions(setup(rows, tmp_path).resolve(), FIFO) == [
+        "checkpoints into memory, restoring from memory: those of storage, for resnet18"
+    ]
+    assert assumptions(setup(rows, tmp_path, checkpoints={"place": "storage"}).resolve(), FIFO) == []
 
 
 def test_a_cost_of_other_workers(tmp_path: Path) -> None:
@@ -100,8 +112,8 @@ def test_a_cost_of_other_workers(tmp_path: Path) -> None:
     nodes = [{"name": "box", "cores": 2}, {"name": "server", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
     scenario = setup([row(**MEASURED), gpu], tmp_path, cluster={"nodes": nodes})
     assert (
-        "start-up, restore, checkpoint, noise, checkpoints that move between nodes: the median of other workers, "
-        in (assumptions(scenario.resolve(), FIFO)[0])
+        "start-up, restore, checkpoint, noise, checkpoints that move between nodes, checkpoints into memory, "
+        "restoring from memory: the median of other workers, " in (assumptions(scenario.resolve(), FIFO)[0])
     )
 
 
@@ -124,10 +136,45 @@ def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
     assert line.startswith("accuracy: recordings of other batch sizes for resnet18 on cifar10, batch 48")
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("sgd", "accuracy: the curve goes on as it was fitted beyond the 1000 iterations that were recorded"),
+        (
+            "tabular",
+            "accuracy: a trial keeps its accuracy beyond the end of its recording, after 300 to 1000 iterations",
+        ),
+    ],
+)
+def test_accuracies_beyond_the_recordings(tmp_path: Path, model: str, said: str) -> None:
+    """Accuracies of 20,000 iterations went by recordings of 1,000 without a word."""
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": model})
+    for iterations, lines in ((300, []), (20_000, [said])):
+        experiments = [{**scenario.workload.experiments[0].model_dump(), "stop_iterations": iterations}]
+        longer = scenario.replace(workload={"experiments": experiments})
+        assert assumptions(longer.resolve(), FIFO) == lines
+
+
+def test_a_hyperparameter_that_no_curve_knows(tmp_path: Path) -> None:
+    spans = {key: {"low": 0.001, "high": 0.1} for key in ("lr", "weight_decay")}
+    scenario = setup([row(**MEASURED)], tmp_path)
+    experiments = [{**scenario.workload.experiments[0].model_dump(), "search_space": spans}]
+    decaying = scenario.replace(workload={"experiments": experiments})
+    assert assumptions(decaying.resolve(), FIFO) == ["accuracy: weight_decay changes nothing in it"]
+
+
+def test_accuracies_that_nobody_evaluates(tmp_path: Path) -> None:
+    scenario = setup([row(**MEASURED)], tmp_path)
+    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_accuracy": None}
+    unseen = scenario.replace(workload={"experiments": [of_one]})
+    assert assumptions(unseen.resolve(), FIFO) == ["accuracy: not evaluated, and counts as 0, for e"]
+
+
 def test_jobs_of_a_clusters_trace_are_dealt() -> None:
     scenario = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml")
     lines = assumptions(scenario.resolve(), [])
-    assert any(line.startswith("what the jobs of the trace train: dealt by lot (seed 0)") for line in lines)
+    [line] = [line for line in lines if line.startswith("what the jobs of the trace train: dealt by lot (seed 0)")]
+    assert hetsched.bound(scenario).assumptions == [line], "the bound is that of these jobs"
 
 
 def test_every_output_says_it(

@@ -1,6 +1,7 @@
 """A comparison goes seed by seed; what stops it leaves complete seeds, and it goes on from there."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,6 +115,23 @@ def test_runs_go_seed_by_seed(scenario: hetsched.Scenario) -> None:
     assert [run.metrics.strategy for run in result.runs] == [name for name in STRATEGIES for _ in (0, 1, 2)]
 
 
+def test_what_a_policy_cost_is_unknown_where_nobody_measured_it(scenario: hetsched.Scenario) -> None:
+    """It was 0 s per call, and `summary.json` said so in the place of what was measured."""
+    measured = hetsched.compare(scenario, STRATEGIES, 1, "out").comparisons["fusion+hrfs"].decision_s
+    assert measured is not None and measured > 0
+    assert resume_comparison("out").comparisons["fusion+hrfs"].decision_s is None
+    assert summary("out")["strategies"]["fusion+hrfs"]["decision_s"] is None
+    assert {run.decision_s for run in hetsched.load_results("out").runs} == {None}
+
+
+def test_that_jobs_were_dealt_is_still_said(tmp_path: Path) -> None:
+    """The folder has the jobs as they were dealt, and not that they were."""
+    helios = hetsched.load_scenario(Path(__file__).parents[2] / "examples" / "helios.toml")
+    said = hetsched.compare(helios, ["gpu-only+las"], 1, tmp_path / "out").assumptions
+    assert any("dealt by lot" in line for line in said)
+    assert sorted(resume_comparison(tmp_path / "out").assumptions) == sorted(said)
+
+
 def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
     hetsched.compare(scenario, STRATEGIES, 2, "out")
     before = logs(Path("out"))
@@ -126,10 +144,20 @@ def test_an_unfinished_run_is_begun_again(scenario: hetsched.Scenario) -> None:
 def test_what_somebody_else_put_beside_the_runs_stays(scenario: hetsched.Scenario) -> None:
     with pytest.raises(Interrupted):
         hetsched.compare(scenario, STRATEGIES, 2, "c", progress=ctrl_c_after(4))
-    mine = Path("c/fusion+hrfs/seed-0.old")
-    mine.mkdir()
+    mine = [Path("c/fusion+hrfs") / name for name in ("seed-0.old", "seed-000", "seed-7")]
+    for folder in mine:
+        folder.mkdir()
+    Path("c/fusion+hrfs/seed-8").write_text("a note")
     assert len(resume_comparison("c").runs) == 6
-    assert mine.is_dir()
+    assert all(folder.is_dir() for folder in mine)
+    assert Path("c/fusion+hrfs/seed-8").is_file()
+
+
+def test_a_log_of_another_seed_is_not_taken_for_the_one_that_is_missing(scenario: hetsched.Scenario) -> None:
+    hetsched.compare(scenario, STRATEGIES, 2, "c")
+    shutil.copy(Path("c/fusion+hrfs/seed-0") / LOG_NAME, Path("c/fusion+hrfs/seed-1"))
+    with pytest.raises(hetsched.InputError, match="seed-1/.* is the log of fusion.hrfs with seed 0, where"):
+        resume_comparison("c")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +165,10 @@ def test_what_somebody_else_put_beside_the_runs_stays(scenario: hetsched.Scenari
     [
         (lambda: Path("out/compare.json").unlink(), "no comparison to go on with"),
         (lambda: Path("out/compare.json").write_text("{}"), "not what 'hetsched compare' wrote"),
+        (
+            lambda: _edit("out/compare.json", f'"hetsched": "{hetsched.__version__}"', '"hetsched": "99.0", "more": 1'),
+            "unknown field `more` .written by hetsched 99.0, this is",
+        ),
         (lambda: Path("out/p2.csv").write_text("x"), "p2.csv: is new since the comparison began"),
         (lambda: Path("out/profile.csv").unlink(), "profile.csv: is gone since the comparison began"),
         (lambda: _edit("out/scenario.toml", "population = 4", "population = 5"), "scenario.toml: has changed since"),

@@ -1,11 +1,14 @@
 """A policy in rounds that are too long for the run is named, with what would fit, and what would fit is no worse."""
 
+import argparse
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
 import hetsched
+from hetsched.cli.simulate import show_ablation
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.periods import too_long
@@ -47,6 +50,19 @@ def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
     after = hetsched.simulate(fitting, GAVEL)
     assert not after.warnings
     assert after.runs[0].metrics.makespan_s < before.runs[0].metrics.makespan_s
+
+
+def test_every_output_has_the_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`Running_Results.txt` lacked it, and so did all of an ablation."""
+    setup = make_setup(overheads=NO_OVERHEADS)
+    warning = hetsched.simulate(setup, GAVEL, folder=tmp_path / "one").warnings[str(GAVEL)]
+    ablation = hetsched.ablate(setup, GAVEL)
+    assert ablation.document()["warnings"] == {str(GAVEL): warning}
+    show_ablation(argparse.Namespace(json=False), print, ablation)
+    assert f"warning: {GAVEL}: {warning}" in capsys.readouterr().out
+    hetsched.compare(setup, [GAVEL, "fusion+fifo"], 1, tmp_path / "two")
+    for folder in ("one", "two"):
+        assert (tmp_path / folder / "Running_Results.txt").read_text().count(f"  Note : {warning}\n") == 1
 
 
 def test_a_period_that_is_no_option_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

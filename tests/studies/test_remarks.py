@@ -31,7 +31,7 @@ def test_the_folder_of_a_run_says_who_was_late_and_that_of_a_simulation_nothing(
     assert notes == run.remarks
     assert notes[0].startswith("1 cpu, paced x3: could not hold its pace in 30 of 40 segments, 12.5 s late in all")
     assert "set real.time_scale to at least 4.5" in notes[1]
-    assert notes[2] == "4 cpu: measured 2 x the profile's step, 0.25 s per iteration"
+    assert notes[2] == "4 cpu: measured 2 x the profile's step, 0.25 s per iteration in 40 segments"
     found = json.loads((simulated.folder / "summary.json").read_text())["steps"]
     assert [(steps["worker"], steps["factor"]) for steps in found] == [
         ("1 cpu, paced x3", 1.5),
@@ -49,6 +49,6 @@ def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate
         agreement_table({"fusion+fifo": agreement([run], [run], [LATE, HELD, SLOW])}), Console(file=screen, width=140)
     )
     rows = [" ".join(line.replace("│", " ").split()) for line in screen.getvalue().splitlines()]
-    assert "step on 1 cpu, paced x3 [s] asked: 0.2 0.3 50% late" in rows
-    assert "step on 2 cpu, paced x3 [s] asked: 0.1 0.1 held" in rows
-    assert "step on 4 cpu [s] 0.1 .. 0.125 0.25 -50.0%" in rows
+    assert "step on 1 cpu, paced x3 [s], 40 segments asked: 0.2 0.3 50% late" in rows
+    assert "step on 2 cpu, paced x3 [s], 40 segments asked: 0.1 0.1 held" in rows
+    assert "step on 4 cpu [s], 40 segments 0.1 .. 0.125 0.25 -50.0%" in rows

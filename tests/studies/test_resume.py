@@ -1,7 +1,7 @@
 """What a log says of a run is enough to go on with it. (On Ray: tests/on_ray/test_resume.py.)"""
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -32,11 +32,14 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State
+from hetsched.core.view import StateView
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scheduling import Decision, Dispatch, Stop
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
+from sim.replay import replay
 from tests.conftest import Simulate, make_setup
 
 NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -94,6 +97,43 @@ def test_trial_at_its_stop_rule_is_completed_whatever_the_log_lacks(simulate_log
     assert state.idle.keys() == {worker.id for worker in workers_of(log)}
     assert not state.in_memory
     assert state.now == log[cut - 1].time
+
+
+class StopsAtOnce:
+    """Stops all trials but one at its first call, and never thinks of them again."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        kept, *others = list(state.trials.values())
+        if not self.stopped:
+            self.stopped = True
+            yield from (Stop(trial.id, "one is enough") for trial in others)
+        if state.is_ready(kept):
+            yield Dispatch(kept.id, next(iter(state.idle_workers)).id, state.interval(kept))
+
+
+def test_what_a_policy_stopped_is_stopped_though_the_log_lacks_it(simulate_log: Simulate) -> None:
+    """A run that failed in the middle of an answer went on until its policy was said to be stalled."""
+    scheduling.register("stops-at-once")(StopsAtOnce)
+    setup, strategy = make_setup(population=4), parse_strategy("fusion+stops-at-once")
+    log: list[Any] = simulate_log(setup, strategy)
+    cut = 1 + next(number for number, event in enumerate(log) if isinstance(event, TrialCompleted))
+    remembered = remember(setup, strategy, 0, log[:cut])
+    assert remembered.forgot is None and [stop.trial for stop in remembered.stops] == ["e-2", "e-3"]
+    added: list[Any] = []
+    resumed = Dispatcher(State(), remembered.policy, "stops-at-once", setup.times, listeners=[partial(note, added)])
+    resumed.remember(log[:cut])
+    added.clear()
+    take_up(resumed, workers_of(log), None, remembered.stops)
+    told = {event.trial: event.reason for event in added if isinstance(event, TrialCompleted)}
+    assert told == dict.fromkeys(
+        ("e-2", "e-3"), "decided before, and not written down: stopped by stops-at-once: one is enough"
+    )
+    assert [start.trial for start in resumed.dispatch(resumed.state.now).starts] == ["e-0"]
+    assert replay(setup, [*log[:cut], *added]).difference is None
+    assert remember(setup, strategy, 0, [*log[:cut], *added]).stops == ()
 
 
 def test_changed_policy_starts_anew(simulate_log: Simulate, caplog: pytest.LogCaptureFixture) -> None:

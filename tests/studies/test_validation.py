@@ -166,13 +166,21 @@ def test_the_order_counts_pairs_in_the_same_order_and_those_apart_on_their_own()
     assert order_agreement([fast]) == OrderAgreement(None, None, 0)
 
 
+def test_predictions_that_differ_by_rounding_are_in_no_order() -> None:
+    pair = [strategy_with(0.1 + 0.2, [10.0, 10.1]), strategy_with(0.3, [20.0, 20.1])]
+    assert order_agreement(pair) == OrderAgreement(0.0, 0.0, 1)
+
+
 def test_the_interval_of_an_error_is_paired_by_seed() -> None:
-    found = error([11.0, 22.0, 33.0], [10.0, 20.0, 30.0])
-    assert found.error_percent == pytest.approx(10.0)
+    found = error([11.0, 22.5, 33.0], [10.0, 20.0, 30.0])
+    ratio = 66.5 / 60.0
+    assert found.error_percent == pytest.approx(100 * (ratio - 1))
     assert found.ci95_percent is not None
-    errors = [100 * (p - m) / 20.0 for p, m in ((11.0, 10.0), (22.0, 20.0), (33.0, 30.0))]
-    assert found.ci95_percent == pytest.approx(ttest_1samp(errors, 0).confidence_interval(0.95))
-    assert error([11.0, 22.0], [10.0, 21.0]).ci95_percent is None
+    residuals = [100 * (p - ratio * m) / 20.0 for p, m in ((11.0, 10.0), (22.5, 20.0), (33.0, 30.0))]
+    half = ttest_1samp(residuals, 0).confidence_interval(0.95)
+    assert found.ci95_percent == pytest.approx([100 * (ratio - 1) + end for end in half])
+    assert error([11.0, 22.0, 33.0], [10.0, 20.0, 30.0]).ci95_percent is None, "10% in all of them"
+    assert error([11.0, 22.0], [10.0, 21.0]).ci95_percent is not None, "10% and 5%"
     assert mean_absolute_error_percent([strategy_with(9.0, [10.0]), strategy_with(12.0, [10.0])]) == pytest.approx(15.0)
 
 
