@@ -175,12 +175,17 @@ class Training:
         try:
             self._take_up(checkpoint_file.read(path, self._device), group, seed)
         except Exception as error:  # a damaged file can fail anywhere, in many ways
-            self._optimizer = None  # the weights may be half replaced: nothing may be trained with them
-            raise CheckpointError(
-                f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
-                f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
-                "restore an older checkpoint or reset the trial"
-            ) from error
+            raise self._unusable(path, error) from error
+
+    def resume(self, path: Path) -> None:
+        """Continue from a checkpoint's file with the hyperparameters and the seed that it has. Raises CheckpointError
+        as `load` does."""
+        try:
+            state = checkpoint_file.read(path, self._device)
+            group = {name: state["optimizer"]["param_groups"][0][name] for name in HYPERPARAMETERS}
+            self._take_up(state, group, state["seed"])
+        except Exception as error:
+            raise self._unusable(path, error) from error
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the state, with arrays for tensors."""
@@ -209,6 +214,16 @@ class Training:
         optimizer.load_state_dict(state["optimizer"])
         optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
         self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
+
+    def _unusable(self, path: Path, error: Exception) -> CheckpointError:
+        """Why a checkpoint's file cannot be loaded. The weights may be half replaced: nothing may be trained with
+        them."""
+        self._optimizer = None
+        return CheckpointError(
+            f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
+            f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
+            "restore an older checkpoint or reset the trial"
+        )
 
     def _answers(self, images: Tensor) -> Tensor:
         """Return the logits (n, classes) of images (n, 3, 32, 32)."""
