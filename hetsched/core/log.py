@@ -11,6 +11,7 @@ from typing import IO
 import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
+from hetsched.core.older_logs import renewed
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -148,7 +149,7 @@ def read_log(path: Path) -> Iterator[AnyEvent]:
         raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            event = _decoder.decode(line)
+            event = _decoder.decode(renewed(line))
         except msgspec.DecodeError as error:
             _check_format(line, f"{path}:{number}")
             raise InputError(f"{path}:{number}: not an event of a hetsched log: {error}") from error
