@@ -15,8 +15,8 @@ from hetsched.domain.workload import Experiment, ExperimentId, Hyperparameters, 
 LOG_VERSION = 3
 """The format in which this hetsched writes logs, and the newest that it reads.
 
-1: without a number. 2: `PolicyAsked` is recorded. 3: experiments have a metric, and scores may be
-unknown.
+1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter, an
+experiment its metric, and scores may be unknown.
 """
 
 UNNUMBERED = 1

@@ -23,9 +23,13 @@ class Metric(Struct, frozen=True):
 
     def rank(self, score: float | None) -> float:
         """What to sort by: the larger, the better; None is minus infinity."""
-        if score is None:
-            return -inf
-        return score if self.mode == "max" else -score
+        known = self.worst if score is None else score
+        return known if self.mode == "max" else -known
+
+    @property
+    def worst(self) -> float:
+        """What stands for a score that is not known where numbers are compared."""
+        return -inf if self.mode == "max" else inf
 
     def better(self, score: float | None, other: float | None) -> bool:
         """Whether `score` is better than `other`; of equals neither is."""

@@ -66,10 +66,11 @@ class RayPBT:
         settings = experiment.pbt or PBT()  # without PBT it is never asked
         self.generators = LentGenerators(seed)
         self._is_used = experiment.pbt is not None
+        self._metric = experiment.metric
         self.ranking = OwnIterationsPBT(
             time_attr="iterations",
-            metric="accuracy",
-            mode="max",
+            metric="score",
+            mode=experiment.metric.mode,
             perturbation_interval=settings.perturbation_interval,
             hyperparam_mutations=_mutations(experiment),
             custom_explore_fn=_as_it_is if settings.bounds == "ray" else partial(_within, experiment.searched),
@@ -92,7 +93,8 @@ class RayPBT:
         member, ranking = self._members[trial.id], self.ranking
         ranking.exploit = None
         with self.generators.drawn():
-            result = {"iterations": trial.iterations, "accuracy": trial.score}
+            score = self._metric.worst if trial.score is None else trial.score
+            result = {"iterations": trial.iterations, "score": score}
             ranking.on_trial_result(self._controller, _as_tunes(member), result)
         if ranking.exploit is None:
             return None
