@@ -46,7 +46,7 @@ class ImageClassifier:
         self._training.train(iterations)
 
     def evaluate(self) -> dict[str, float]:
-        return {"accuracy": self._training.evaluate()}
+        return self._training.evaluate()
 
     def save(self, folder: Path) -> None:
         self._training.save(folder / FILE)

@@ -127,23 +127,26 @@ class Training:
                 time.sleep(max(0.0, start + done * pace_s - time.perf_counter()))
         return float(total.item() / iterations)
 
-    def evaluate(self) -> float:
-        """Return the accuracy on the test images, 0 to 1.
+    def evaluate(self) -> dict[str, float]:
+        """Return the accuracy on the test images, 0 to 1, and the mean loss.
 
-        A model that has diverged, so that what it answers is not finite, scores 0: lower than any that guesses. Every
-        score in a log comes from here, so none is ever nan.
+        A model that has diverged, so that what it answers is not finite, has accuracy 0: lower than any that guesses.
+        Its loss is not finite.
         """
         self._ready()
         self._model.eval()
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         finite = torch.ones((), dtype=torch.bool, device=self._device)
+        loss = torch.zeros((), device=self._device)
         with torch.inference_mode():
             for start in range(0, len(self._test_labels), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
                 answers = self._answers(self._test_images[batch])
                 correct += (answers.argmax(1) == self._test_labels[batch]).sum()
+                loss += cross_entropy(answers, self._test_labels[batch], reduction="sum")
                 finite &= answers.isfinite().all()
-        return float(correct.item() / len(self._test_labels)) if finite else 0.0
+        images = len(self._test_labels)
+        return {"accuracy": correct.item() / images if finite else 0.0, "loss": loss.item() / images}
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: weights, optimizer state, iterations and seed. Its tensors are those that are
