@@ -5,7 +5,8 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 
 - a trial is looked at when it has done at least an interval of iterations since it was last looked at;
 - its score is ranked, in the direction of the metric, among the last such scores of all trials that are not finished
-  (ties in the order in which the trials were added; a score that is not known ranks as the worst); quantiles hold ceil(n x fraction) trials, at most floor(n / 2);
+  (ties in the order in which the trials were added; a score that is not known ranks as the worst); quantiles hold
+  ceil(n x fraction) trials, at most floor(n / 2);
 - a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
   resampled with the resample probability, else multiplied by one of the two factors. What a factor takes out of its
   range is set to the nearest value of the range, unless `pbt.bounds` is "ray": then it leaves the range, as in Ray.

@@ -20,7 +20,7 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, Worker
-from hetsched.domain.learning import LearningModel
+from hetsched.domain.learning import LearningModel, OfOneMetric
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy, load_file
@@ -221,6 +221,20 @@ class Setup(Problem, frozen=True, kw_only=True):
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
             frozen_workers=dict(frozen_workers),
         )
+
+    def learning_model(self) -> LearningModel:
+        """The learning-curve model. Raises InputError if there is none of that name, if an option is wrong, or if its
+        scores are of another metric than an experiment's."""
+        model = self.scenario.learning_model()
+        for experiment in self.workload.experiments:
+            wanted = experiment.metric.name
+            if experiment.evaluation_images and isinstance(model, OfOneMetric) and model.metric != wanted:
+                raise InputError(
+                    f"learning.model {self.scenario.learning.model!r}: predicts {model.metric!r}, and the metric of "
+                    f"experiment {experiment.id!r} is {wanted!r}: name a model of that, or 'unknown', which predicts "
+                    "no scores"
+                )
+        return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
