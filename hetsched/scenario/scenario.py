@@ -101,6 +101,19 @@ class Scenario(Table):
                     raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
         return self
 
+    @model_validator(mode="after")
+    def _target_is_a_score(self) -> Self:
+        target, metrics = self.metrics.target_score, [experiment.metric for experiment in self.workload.experiments]
+        names = list(dict.fromkeys(f"{metric.name} ({metric.mode})" for metric in metrics))
+        if target is not None and len(names) > 1:
+            raise ValueError(
+                f"metrics.target_score: the experiments have different metrics, {', '.join(names)}: leave it out, and "
+                "give each its stop_score"
+            )
+        if target is not None and not any(metric.model_fields_set for metric in metrics) and not 0 < target <= 1:
+            raise ValueError(f"metrics.target_score: expected an accuracy, above 0 and at most 1, got {target:g}")
+        return self
+
     @model_validator(mode="wrap")  # the last one, as it is around those before it
     @classmethod
     def _said_in_words(cls, tables: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
