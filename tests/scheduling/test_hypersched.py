@@ -136,10 +136,8 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
 def halving(population: int = 4, **changes: Any) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
-    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
-    return make_setup(
-        nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent, **changes
-    )
+    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10, **changes}
+    return make_setup(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
 
 
 @pytest.mark.parametrize(("metric", "sign"), [({}, 1), (LOSS, -1)])
