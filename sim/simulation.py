@@ -16,7 +16,9 @@ from hetsched.core.log import LogWriter
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.learning import Weights
+from hetsched.domain.metric import finite
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
@@ -73,7 +75,7 @@ class Simulation:
             times, self.state, self._draws, self._copies, kept.network_bytes_per_s, self._overheads.latency_s
         )
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
-        self._model = scenario.learning_model()
+        self._model = setup.learning_model()
         self._train, self._score = self._model.train, self._model.score
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
@@ -134,7 +136,7 @@ class Simulation:
         else:
             self.dispatcher.check_stalled()
 
-    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+    def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         pbt = self._pbt.get(trial.experiment)
         if pbt is None:
             return None
@@ -209,13 +211,15 @@ class Simulation:
         """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
-        score = 0.0
+        score = None
         if member.normals is not None:
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 score = self._score(weights, next(member.normals))
-                if not isinstance(score, Real) or not 0 <= float(score) <= 1:
-                    raise ValueError(f"a score of {score!r}: expected an accuracy, from 0 to 1")
+                if score is not None:
+                    if not isinstance(score, Real):
+                        raise TypeError(f"a score of {score!r}: expected a number, or None where it is not known")
+                    score = finite(score)
             except Exception as error:
                 raise self._learning_failed(name, error) from error
         ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)

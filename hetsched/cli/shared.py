@@ -16,12 +16,14 @@ from hetsched.cli.json_output import Emit
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
+from hetsched.domain.metric import shared
 from hetsched.domain.registry import Strategy, load_file
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
+from hetsched.report.scores import metric_name, shown
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -92,17 +94,19 @@ class TrialProgress(ProgressLine):
     def __init__(self, what: str, setup: Setup) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
         self._of_trial: Counter[TrialId] = Counter()
-        self._best = 0.0
+        self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
+        self._best: float | None = None
 
     def listen(self, state: State, event: Event) -> None:
         if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
             return
         trial = state.trials[event.trial]
-        completed = isinstance(event, TrialCompleted)  # one that stopped on accuracy does not need the rest
+        completed = isinstance(event, TrialCompleted)  # one that stopped early does not need the rest
         done = state.experiments[trial.experiment].stop_iterations if completed else trial.iterations
-        if isinstance(event, SegmentEnded):
-            self._best = max(self._best, event.score)
-        note = f"({counted(len(state.running), 'segment')} running, best accuracy {self._best:.3f})"
+        if isinstance(event, SegmentEnded) and self._metric and self._metric.better(event.score, self._best):
+            self._best = event.score
+        best = f"best {metric_name(self._metric)} {shown(self._best, 'unknown')}"
+        note = f"({counted(len(state.running), 'segment')} running, {best})"
         self.advance(done - self._of_trial[trial.id], note)
         self._of_trial[trial.id] = done
 

@@ -1,4 +1,4 @@
-"""The interface of learning-curve models: how a trial's accuracy answers to its hyperparameters in a simulation."""
+"""The interface of learning-curve models: how a trial's score answers to its hyperparameters in a simulation."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -23,11 +23,12 @@ class LearningModel(Protocol):
         ...
 
     def train(
-        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> Weights: ...
 
-    def score(self, weights: Weights, normal: float) -> float:
-        """A measured accuracy in 0..1; `normal` is a standard normal draw."""
+    def score(self, weights: Weights, normal: float) -> float | None:
+        """A value of the experiment's metric, as measured; `normal` is a standard normal draw. None, or what is not
+        finite: not known."""
         ...
 
 
@@ -42,17 +43,20 @@ class SaysAssumptions(Protocol):
 
 @runtime_checkable
 class SaysLimits(Protocol):
-    """A learning model that says how far it was made from recordings: studies say what lies beyond.
-
-    Accuracies answer to these `hyperparameters` and no others.
-    """
-
-    hyperparameters: Collection[str]
+    """A learning model that says how far it was made from recordings: studies say what lies beyond."""
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
-        """What becomes of the accuracy of a trial of that kind where so many iterations are more than was recorded, in
+        """What becomes of the score of a trial of that kind where so many iterations are more than was recorded, in
         words; None where they are not, or the model does not know what was recorded."""
         ...
+
+
+@runtime_checkable
+class OfOneMetric(Protocol):
+    """A learning model whose scores are values of one metric: it cannot simulate experiments that have another."""
+
+    metric: str
+    """The name of the metric."""
 
 
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])

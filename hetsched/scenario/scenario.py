@@ -20,15 +20,16 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, Worker
-from hetsched.domain.learning import LearningModel
+from hetsched.domain.learning import LearningModel, OfOneMetric
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
-from hetsched.scenario.policy_files import copy_policies
+from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.tables import (
     CheckpointsTable,
@@ -43,6 +44,7 @@ from hetsched.scenario.tables import (
     RealTable,
     Table,
 )
+from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 
 SCENARIO_NAME = "scenario.toml"
@@ -71,6 +73,7 @@ class Scenario(Table):
     learning: LearningTable = LearningTable()
     faults: FaultsTable = FaultsTable()
     real: RealTable = RealTable()
+    training: TrainingTable | None = None
     metrics: MetricsTable = MetricsTable()
     allocation: PolicyOptions = Field(default={})
     scheduling: PolicyOptions = Field(default={})
@@ -78,6 +81,11 @@ class Scenario(Table):
     if TYPE_CHECKING:  # dictionaries become tables
 
         def __init__(self, **tables: Any) -> None: ...
+
+    @model_validator(mode="before")
+    @classmethod
+    def _training_says_what_experiments_need_not(cls, tables: Any) -> Any:
+        return with_training_defaults(tables) if isinstance(tables, Mapping) else tables
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:
@@ -99,6 +107,19 @@ class Scenario(Table):
             for node in nodes:
                 if node not in names:
                     raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _target_is_a_score(self) -> Self:
+        target, metrics = self.metrics.target_score, [experiment.metric for experiment in self.workload.experiments]
+        names = list(dict.fromkeys(f"{metric.name} ({metric.mode})" for metric in metrics))
+        if target is not None and len(names) > 1:
+            raise ValueError(
+                f"metrics.target_score: the experiments have different metrics, {', '.join(names)}: leave it out, and "
+                "give each its stop_score"
+            )
+        if target is not None and not any(metric.model_fields_set for metric in metrics) and not 0 < target <= 1:
+            raise ValueError(f"metrics.target_score: expected an accuracy, above 0 and at most 1, got {target:g}")
         return self
 
     @model_validator(mode="wrap")  # the last one, as it is around those before it
@@ -137,10 +158,21 @@ class Scenario(Table):
             except InputError as error:
                 raise InputError(f"policy_files: {error}") from error
 
+    @property
+    def training_source(self) -> TrainingSource | None:
+        """The source of the training's class, None without one. Raises InputError, naming the key, if its file cannot
+        be read."""
+        return None if self.training is None else self.training.source(self._folder)
+
+    def load_files(self) -> None:
+        """Run the policy files; that of the training is read, and not run. Raises InputError if one is not there."""
+        self.load_policies()
+        _ = self.training_source
+
     def resolve(self) -> "Setup":
         """Run the policy files, and read the profile and the trace, once. Raises InputError, naming the key, if one
         cannot be read."""
-        self.load_policies()
+        self.load_files()
         return self.read()
 
     def read(self) -> "Setup":
@@ -214,13 +246,27 @@ class Setup(Problem, frozen=True, kw_only=True):
             workload=workload,
             times=times,
             charged_times=times.without(left_out) if left_out else times,
-            target_accuracy=scenario.metrics.target_accuracy,
+            target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             jobs=jobs,
             paced=any(node.pace for node in scenario.cluster.nodes),
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
             frozen_workers=dict(frozen_workers),
         )
+
+    def learning_model(self) -> LearningModel:
+        """The learning-curve model. Raises InputError if there is none of that name, if an option is wrong, or if its
+        scores are of another metric than an experiment's."""
+        model = self.scenario.learning_model()
+        for experiment in self.workload.experiments:
+            wanted = experiment.metric.name
+            if experiment.evaluation_images and isinstance(model, OfOneMetric) and model.metric != wanted:
+                raise InputError(
+                    f"learning.model {self.scenario.learning.model!r}: predicts {model.metric!r}, and the metric of "
+                    f"experiment {experiment.id!r} is {wanted!r}: name a model of that, or 'unknown', which predicts "
+                    "no scores"
+                )
+        return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.
@@ -289,8 +335,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace and of the policy
-        files: all that another run needs."""
+        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files
+        and of the training's file: all that another run needs."""
         folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
         scenario = self.scenario
@@ -302,7 +348,11 @@ class Setup(Problem, frozen=True, kw_only=True):
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
                 write_jobs(folder / "trace.csv", self.jobs)
             complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
-        complete = complete.replace(policy_files=copy_policies(self.policy_files, folder))
+        complete = complete.replace(policy_files=copy_files(self.policy_files, folder, POLICIES))
+        if (training := scenario.training) is not None and (source := scenario.training_source) and source.file:
+            [copy] = copy_files([Path(source.file)], folder, TRAINING)
+            table = training.model_copy(update={"class_name": f"{copy}:{source.class_name}"})
+            complete = complete.replace(training=table)
         (folder / SCENARIO_NAME).write_text(complete.to_toml())
 
 

@@ -36,10 +36,10 @@ Pair = tuple[TrialKind, WorkerType]
 
 
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
-    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and accuracies."""
+    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and scores."""
     pairs = _pairs(setup, strategies)
     said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *dealt_jobs(setup), *_hyperparameters(setup)]
-    return list(dict.fromkeys([*said, *_accuracies(setup)]))
+    return list(dict.fromkeys([*said, *_scores(setup)]))
 
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -139,30 +139,29 @@ def _hyperparameters(setup: Setup) -> Iterator[str]:
         yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"
 
 
-def _accuracies(setup: Setup) -> Iterator[str]:
-    """What the learning model assumes, and what counts where nothing is evaluated."""
+def _scores(setup: Setup) -> Iterator[str]:
+    """What the learning model assumes, and what is unknown where nothing is evaluated."""
     if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
-        yield f"accuracy: not evaluated, and counts as 0, for {_some(unseen)}"
-    model = setup.scenario.learning_model()
+        yield f"scores: not evaluated, and unknown, for {_some(unseen)}"
+    model = setup.learning_model()
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     if isinstance(model, SaysLimits):
         yield from _beyond(model, evaluated)
     if not isinstance(model, SaysAssumptions):
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
+    named = " and ".join(dict.fromkeys(experiment.metric.name for experiment in evaluated))
     rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
-    rest += ["stop_accuracy"] if any(e.stop_accuracy is not None for e in evaluated) else []
+    rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
     for line in model.assumed(kinds):
-        yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+        yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
 
 
 def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]:
     """What of the experiments is beyond all that the learning model was made from."""
     for experiment in evaluated:
         told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
-        yield from (f"accuracy: {beyond}" for beyond in told if beyond is not None)
-        if unknown := [key for key in experiment.search_space if key not in model.hyperparameters]:
-            yield f"accuracy: {' and '.join(unknown)} changes nothing in it"
+        yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -36,8 +36,9 @@ from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import NodeId
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
+from hetsched.domain.workload import Experiment, TrialId
 from hetsched.errors import HetschedError, Terminated
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -329,7 +330,7 @@ def check_weights(events: list[AnyEvent]) -> None:
     for event in events:
         if isinstance(event, SegmentEnded):
             weights[event.trial] = weights.get(event.trial, 0) + event.iterations
-            assert round(event.score * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
+            assert round((event.score or 0) * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
             assert event.late_s == (LATE_S if weights[event.trial] % 2 else 0.0), "late is not what the worker said"
         elif isinstance(event, TrialExploited):
             weights[event.trial] = weights[event.source]

@@ -49,7 +49,7 @@ class Run:
             self.dispatcher.arrive(0.0, experiment, 0)
         self.dispatcher.dispatch(0.0)
 
-    def end(self, time: float, trial: str, score: float) -> None:
+    def end(self, time: float, trial: str, score: float | None) -> None:
         """The trial's segment ends, and the policy decides."""
         segment = self.state.running[TrialId(trial)]
         seconds = self.times.seconds_per_iteration(
@@ -69,6 +69,9 @@ class Run:
     @property
     def completed(self) -> list[str]:
         return sorted(trial.id for trial in self.state.trials.values() if trial.completed is not None)
+
+
+LOSS = {"name": "loss", "mode": "min"}
 
 
 def with_options(setup: Setup, **options: Any) -> Setup:
@@ -107,7 +110,7 @@ def test_a_new_trial_needs_eta_times_what_the_longest_has_trained(deadline_s: fl
     # A trial takes 100 x 1 s. The first reaches its accuracy at 15 s, of which 5 s were start-up: 4 x 10 s are needed,
     # and 40 s or 39 s are left.
     overheads = NO_OVERHEADS | {"start_up": True}
-    setup = make_setup(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_accuracy=0.9)
+    setup = make_setup(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_score=0.9)
     run = Run(setup, deadline_s=deadline_s)
     run.end(15.0, "e-0", 0.95)
     assert run.completed == completed
@@ -130,29 +133,47 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
     assert time == pytest.approx(11.45)
 
 
-def halving(population: int = 4) -> Setup:
+def halving(population: int = 4, **changes: Any) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
-    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
+    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10, **changes}
     return make_setup(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
 
 
-def test_trials_below_the_cutoff_of_a_milestone_make_room() -> None:
-    # For eta = 2 the milestones are at 10 and 20 iterations, and the cutoff is the median.
-    run = Run(halving(), eta=2.0)
+@pytest.mark.parametrize(("metric", "sign"), [({}, 1), (LOSS, -1)])
+def test_trials_below_the_cutoff_of_a_milestone_make_room(metric: dict[str, str], sign: int) -> None:
+    # For eta = 2 the milestones are at 10 and 20 iterations, and the cutoff is the median. The same in both directions.
+    run = Run(halving(metric=metric), eta=2.0)
     assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
-    run.end(10.0, "e-0", 0.5)  # the only score at 10 iterations: it goes on
-    run.end(10.1, "e-1", 0.3)  # below the median of 0.3 and 0.5: it makes room for a new trial
+    run.end(10.0, "e-0", sign * 0.5)  # the only score at 10 iterations: it goes on
+    run.end(10.1, "e-1", sign * 0.3)  # below the median of 0.3 and 0.5: it makes room for a new trial
     assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
-    run.end(20.0, "e-0", 0.6)
-    run.end(20.1, "e-2", 0.7)  # above the median of 0.3, 0.5 and 0.7, which e-0 is not below
+    run.end(20.0, "e-0", sign * 0.6)
+    run.end(20.1, "e-2", sign * 0.7)  # above the median of 0.3, 0.5 and 0.7, which e-0 is not below
     assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
-    run.end(30.0, "e-0", 0.6)
-    run.end(30.1, "e-2", 0.8)  # at 20 iterations: above the median of 0.6 and 0.8, which e-0 is below
-    run.end(40.0, "e-0", 0.6)  # its stop iteration
+    run.end(30.0, "e-0", sign * 0.6)
+    run.end(30.1, "e-2", sign * 0.8)  # at 20 iterations: above the median of 0.6 and 0.8, which e-0 is below
+    run.end(40.0, "e-0", sign * 0.6)  # its stop iteration
     assert run.places == {"e-2": "b/cpu0", "e-3": "a/cpu0"}
-    run.end(50.0, "e-3", 0.2)  # e-1 and e-3 are below the cutoff, and no other waits: the better one trains
+    run.end(50.0, "e-3", sign * 0.2)  # e-1 and e-3 are below the cutoff, and no other waits: the better one trains
     assert run.places == {"e-1": "a/cpu0", "e-2": "b/cpu0"}
+
+
+@pytest.mark.parametrize(("metric", "score"), [({}, 0.1), (LOSS, 9.0)])
+def test_a_trial_without_a_score_makes_room_where_another_has_one(metric: dict[str, str], score: float) -> None:
+    run = Run(halving(metric=metric), eta=2.0)
+    run.end(10.0, "e-0", score)
+    run.end(10.1, "e-1", None)
+    assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
+    run.end(20.1, "e-2", None)  # most have none now: who has one goes on, and a new trial comes
+    assert run.places == {"e-0": "a/cpu0", "e-3": "b/cpu0"}
+
+
+def test_where_no_trial_has_a_score_none_makes_room() -> None:
+    run = Run(halving(evaluation_images=0), eta=2.0)
+    run.end(10.0, "e-0", None)
+    run.end(10.1, "e-1", None)
+    assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
 
 
 def test_a_paused_trial_goes_on_when_the_cutoff_falls() -> None:
@@ -181,7 +202,7 @@ def test_under_pbt_nothing_is_paused() -> None:
 
 def four_workers(population: int, **changes: Any) -> Setup:
     overheads = NO_OVERHEADS | {"restore": True, "start_up": True}
-    experiment = {"population": population, "stop_iterations": 1000, "stop_accuracy": 0.9} | changes
+    experiment = {"population": population, "stop_iterations": 1000, "stop_score": 0.9} | changes
     return make_setup(FOUR_WORKERS, FOUR_ROWS, overheads, **experiment)
 
 
@@ -231,7 +252,7 @@ def core_and_k80(restore_s: float, stop_iterations: int) -> Setup:
     nodes = [{"name": "a", "cores": 1}, {"name": "k", "cores": 1, "gpus": 1, "gpu_type": "k80"}]
     rows = [profile_row(seconds=5.0, restore_s=restore_s), profile_row("k80", seconds=4.0, restore_s=restore_s)]
     overheads = NO_OVERHEADS | {"restore": True}
-    return make_setup(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_accuracy=0.9)
+    return make_setup(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_score=0.9)
 
 
 @pytest.mark.parametrize(("deadline_s", "place"), [(56.7, "k/gpu0"), (56.6, "a/cpu0")])
