@@ -305,7 +305,7 @@ def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
         value = hyperparameters.get(name, default)
         if value is None:
             raise ValueError(f"hyperparameter {name!r} is missing: SGD needs it; add it to the search space")
-        if not value >= 0:
-            raise ValueError(f"hyperparameter {name!r} is {value}: expected a number of at least 0")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ValueError(f"hyperparameter {name!r} is {value!r}: expected a number of at least 0")
         group[name] = float(value)
     return group
