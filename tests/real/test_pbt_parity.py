@@ -215,8 +215,8 @@ class RealRuns:
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._pbt = RayPBT(experiment, seed=0)
         self.scheduler = self._pbt.ranking
-        generators: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
-        self._pbt.generators = generators
+        generator: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
+        self._pbt.generator = generator
 
     def report(self, trial: FakeTrial, ours: Trial) -> Exploit | None:
         return self._pbt.report(ours)
