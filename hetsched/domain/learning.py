@@ -52,6 +52,14 @@ class SaysLimits(Protocol):
 
 
 @runtime_checkable
+class NamesHyperparameters(Protocol):
+    """A learning model that names the hyperparameters to which it answers. It ignores all others: its studies say so
+    beside their figures."""
+
+    known_hyperparameters: Collection[str]
+
+
+@runtime_checkable
 class OfOneMetric(Protocol):
     """A learning model whose scores are values of one metric: it cannot simulate experiments that have another."""
 

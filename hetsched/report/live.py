@@ -38,6 +38,7 @@ from hetsched.domain.metric import DEFAULT, Metric, shared
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
+from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.scenario.scenario import Setup
 
@@ -310,8 +311,7 @@ def _news(event: Event) -> str | None:
     """What a reader should hear of at once."""
     match event:
         case TrialExploited(trial=trial, source=source, hyperparameters=hyperparameters):
-            values = ", ".join(f"{key} {value:.4g}" for key, value in hyperparameters.items())
-            return f"{trial} took over {source}, goes on with {values}"
+            return f"{trial} took over {source}, goes on with {listed(hyperparameters)}"
         case SegmentLost(trial=trial, worker=worker, reason=reason):
             return f"{trial} lost its segment on {worker}: {reason}"
         case CheckpointLost(trial=trial, iterations=iterations, reason=reason):
@@ -327,7 +327,7 @@ def _news(event: Event) -> str | None:
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
     """A row a trial. If they are too many, those that run and those that score best."""
-    keys = sorted({key for trial in standing.trials for key in trial.hyperparameters})
+    keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     further, metric = further_metrics(standing.trials), standing.metric
     for heading in ("iterations", metric_name(metric), *further, *keys, "exploits"):
@@ -346,7 +346,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
             f"{trial.iterations}" + (f" + {segment.iterations}" if segment else ""),
             shown(trial.score),
             *(shown(trial.metrics.get(name)) for name in further),
-            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            *cells(trial, keys),
             str(trial.exploits),
         )
     more = len(standing.trials) - len(trials)

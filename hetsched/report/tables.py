@@ -15,6 +15,7 @@ from hetsched.core.trial import status_of
 from hetsched.domain.metric import shared
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import counted
+from hetsched.report.hyperparameters import cells, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
@@ -155,7 +156,7 @@ def workers_table(run: Metrics) -> Table:
 def trials_table(state: State) -> Table:
     table = Table(header_style="bold")
     table.add_column("trial")
-    keys = sorted({key for trial in state.trials.values() for key in trial.hyperparameters})
+    keys = names_of(state.trials.values())
     metric = metric_name(shared(experiment.metric for experiment in state.experiments.values()))
     further = further_metrics(state.trials.values())
     for heading in ("status", "iterations", metric, "best", *further, *keys, "exploits"):
@@ -168,7 +169,7 @@ def trials_table(state: State) -> Table:
             shown(trial.score),
             shown(trial.best_score),
             *(shown(trial.metrics.get(name)) for name in further),
-            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            *cells(trial, keys),
             str(trial.exploits),
         )
     return table

@@ -31,6 +31,7 @@ from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
+from hetsched.scenario.search_space import check_sgd, domains
 from hetsched.scenario.tables import (
     CheckpointsTable,
     Count,
@@ -46,6 +47,9 @@ from hetsched.scenario.tables import (
 )
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
+
+OF_SGD_CURVES = ("sgd", "tabular")
+"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""
@@ -120,6 +124,16 @@ class Scenario(Table):
             )
         if target is not None and not any(metric.model_fields_set for metric in metrics) and not 0 < target <= 1:
             raise ValueError(f"metrics.target_score: expected an accuracy, above 0 and at most 1, got {target:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _curves_know_what_they_need(self) -> Self:
+        if self.learning.model in OF_SGD_CURVES:
+            for experiment in self.workload.experiments:
+                try:
+                    check_sgd(domains(experiment.search_space), f"the learning model {self.learning.model!r}")
+                except ValueError as error:
+                    raise ValueError(f"workload.experiments.{experiment.name}.{error}") from error
         return self
 
     @model_validator(mode="wrap")  # the last one, as it is around those before it

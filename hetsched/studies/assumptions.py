@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from hetsched.domain.cluster import CPU, WorkerType
-from hetsched.domain.learning import SaysAssumptions, SaysLimits
+from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
@@ -39,7 +39,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     """What simulations of these strategies assume: of step times, costs, the jobs of a trace and scores."""
     pairs = _pairs(setup, strategies)
     said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *dealt_jobs(setup), *_hyperparameters(setup)]
-    return list(dict.fromkeys([*said, *_scores(setup)]))
+    return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup)]))
 
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -162,6 +162,17 @@ def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]
     for experiment in evaluated:
         told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
+
+
+def _ignored(setup: Setup) -> Iterator[str]:
+    """Which hyperparameters do nothing, as the learning model does not answer to them."""
+    model = setup.learning_model()
+    if not isinstance(model, NamesHyperparameters):
+        return
+    evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
+    names = [name for experiment in evaluated for name in experiment.search_space]
+    if ignored := [name for name in names if name not in model.known_hyperparameters]:
+        yield f"learning: the curve knows nothing of {_some(ignored)}: no value is better than another"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -140,14 +140,15 @@ class Driver:
         return self.dispatcher.dispatch(self.now)
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
-        """Now and then a trial takes over the best one of its population."""
-        if self.state.experiments[trial.experiment].pbt is None or self._random.random() < 0.5:
+        """Now and then a trial takes over the best one of its population, with hyperparameters drawn anew."""
+        experiment = self.state.experiments[trial.experiment]
+        if experiment.pbt is None or self._random.random() < 0.5:
             return None
         population = [t for t in self.state.trials.values() if t.experiment == trial.experiment]
         best = max(population, key=lambda t: self.state.experiments[t.experiment].metric.rank(t.score))
         if best.id == trial.id:
             return None
-        return best.id, {key: 1.2 * value for key, value in best.hyperparameters.items()}
+        return best.id, {key: domain.at(self._random.random()) for key, domain in experiment.search_space.items()}
 
     def _wake(self, time: float) -> Decided | None:
         if time != self.dispatcher.wake_at:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
-from hetsched.domain.hyperparameters import Float
+from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialId
@@ -146,6 +146,8 @@ class Situation(Struct, frozen=True):
             parts.append(f"{experiment.metric.name} ({experiment.metric.mode}) is the metric")
         if not experiment.evaluation_images:
             parts.append("never evaluated")
+        if experiment.search_space != RATE:
+            parts.append(f"hyperparameters {' and '.join(experiment.search_space) or 'none'}")
         if experiment.devices is not None:
             parts.append(f"on {' and '.join(experiment.devices)} only")
         if experiment.arrival_s:
@@ -246,6 +248,18 @@ def cut(node: Node, cpu_workers: int = 1, gpu_parts: int = 1) -> list[Worker]:
     ]
 
 
+RATE: dict[str, Domain] = {"lr": Float(0.001, 1.0, "log")}
+EVERY_KIND: dict[str, Domain] = RATE | {
+    "optimizer.name": Choice(("sgd", "adam")),
+    "optimizer.nesterov": Choice((False, True)),
+    "layers": Integer(1, 4),
+    "width": Choice((16, 32, 64), ordered=True),
+    "dropout": Float(-0.5, 0.5, step=0.1),
+    "activation": Constant("relu"),
+}
+"""Search spaces: the simplest, and one of every kind of hyperparameter."""
+
+
 def make_experiment(
     place: int = 0,
     *,
@@ -260,8 +274,9 @@ def make_experiment(
     arrival_s: float = 0.0,
     metric: Metric = DEFAULT,
     evaluation_images: int = 100,
+    search_space: Mapping[str, Domain] = RATE,
 ) -> Experiment:
-    """The experiment of that place in the workload. Its search space is one learning rate."""
+    """The experiment of that place in the workload."""
     assert interval is not None or not pbt
     return Experiment(
         ExperimentId(f"e{place}"),
@@ -272,7 +287,7 @@ def make_experiment(
         stop_iterations,
         stop_score,
         PBT(interval) if pbt and interval is not None else None,
-        {"lr": Float(0.001, 1.0, "log")},
+        dict(search_space),
         arrival_s=arrival_s,
         evaluation_images=evaluation_images,
         metric=metric,
@@ -318,6 +333,7 @@ CORNER_CASES = {
     "an interval longer than the stop iteration": _corner(make_experiment(stop_iterations=3)),
     "a last interval of one iteration": _corner(make_experiment(stop_iterations=21)),
     "without PBT": _corner(make_experiment(pbt=False), make_experiment(1, pbt=False, interval=None)),
+    "hyperparameters of every kind": _corner(make_experiment(search_space=EVERY_KIND), make_experiment(1)),
     "mixed batch sizes": _corner(make_experiment(batch_sizes=(32, 64, 128)), costs=True),
     "segments of many minutes": _corner(
         make_experiment(), make_experiment(1, arrival_s=700), noise=True, losses=(650,), scale=60

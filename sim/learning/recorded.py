@@ -12,6 +12,7 @@ from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
+from sim.learning.sgd import KNOWN
 
 
 class RecordedWeights(Struct, frozen=True):
@@ -31,6 +32,8 @@ class Tabular:
     on along the nearest recording of these, from the first point at which that was as good as it is (from its end, if
     it never was, keeping its score). Recordings whose hyperparameters change on the way are left out.
     """
+
+    known_hyperparameters = KNOWN
 
     def __init__(
         self,

@@ -52,6 +52,9 @@ class SGDWeights(Struct, frozen=True, gc=False):
     response: Response | None = None
 
 
+KNOWN = ("lr", "momentum", "batch_size")
+"""The hyperparameters to which the curve answers; the size of a batch is in a trial's kind."""
+
 FRESH = SGDWeights()
 DIVERGED = SGDWeights(diverged=True)
 
@@ -65,6 +68,7 @@ class SGDCurve(Struct, frozen=True):
     """
 
     metric: ClassVar[str] = "accuracy"
+    known_hyperparameters: ClassVar[Collection[str]] = KNOWN
 
     best_accuracy: float = 0.93
     chance: float = 0.1
