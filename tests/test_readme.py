@@ -46,7 +46,7 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
     for name, figures in strategies.items():
         makespan, speed_up = f"{figures['makespan_s']['mean']:,.0f}", f"{figures['speedup_vs_baseline']:.2f}"
         own, bound = f"{figures['workers_bound_ratio']:.2f}", f"{figures['bound_ratio']:.2f}"
-        accuracy = f"{figures['best_accuracy']:.3f}"
+        accuracy = f"{figures['best_score']:.3f}"
         assert row_of(README, name) == [makespan, speed_up, own, bound, accuracy]
         low, high = figures["makespan_s"]["ci95"]
         assert row_of(DEMO, name) == [

@@ -335,7 +335,7 @@ class FakeTune:
         actor.held = (work.trial, work.save, iterations)
         score = iterations / 1000 + self._index[work.trial] * INDEX_SCORE
         late_s = LATE_S if iterations % 2 else 0.0
-        metrics: dict[str, float | None] = {"accuracy": score}
+        metrics = {"accuracy": score, "loss": None if iterations % 5 == 0 else 1 - score}
         result = SegmentResult(actor.worker.id, actor.ray_node, work.attempt, metrics, 0.0, 0.1, 0.0, 0.0, 0.0, late_s)
         deliver = self._reaches(work.trial, lambda: self._deliver(actor, work.trial, result))
         if self._world.faults and self._rng.random() < 0.02:  # nobody ever hears of it

@@ -67,13 +67,14 @@ class Watched:
         time: float,
         trial: str,
         worker: Worker,
-        score: float,
+        score: float | None,
         start_up_s: float = 0.0,
         train_s: float = 0.0,
         late_s: float = 0.0,
+        **metrics: float | None,
     ) -> None:
         parts = Parts(start_up_s, 0.0, train_s, 0.0, 0.0, 0.0)
-        self.tell(SegmentEnded(time, TrialId(trial), worker.id, 10, score, parts, late_s))
+        self.tell(SegmentEnded(time, TrialId(trial), worker.id, 10, score, parts, late_s, metrics))
 
     def shown(self) -> list[str]:
         """What is on the screen now, a line each, without the rules of tables."""
@@ -122,6 +123,20 @@ def test_hyperparameters_of_any_kind_are_shown() -> None:
     assert "e-1 ready 0 100000 0.125 adam true 1" in shown
     news = "lr 0.125, layers 100000, optimizer.name adam, optimizer.nesterov true"
     assert shown[-1] == f"20 s: e-1 took over e-0, goes on with {news}"
+
+
+def test_scores_are_shown_under_the_name_of_the_metric_and_the_best_in_its_direction() -> None:
+    run = Watched(scenario(population=8, metric={"name": "loss", "mode": "min"}), height=20)
+    assert run.view.line().endswith("0 exploits, best loss unknown")
+    for number, loss in enumerate([0.5, None, 0.25, 2.5, 0.75]):
+        run.start(10.0 * number, f"e-{number}", A)
+        run.end(10.0 * number + 10.0, f"e-{number}", A, loss, accuracy=0.125 * number, top5=None)
+    assert run.view.line().endswith("best loss 0.250")
+    shown = run.shown()
+    assert "trial status worker iterations loss accuracy top5 lr exploits" in [line.replace("┃ ", "") for line in shown]
+    trials = [line for line in shown if line.startswith("e-")]
+    assert [trial.split()[0] for trial in trials][:3] == ["e-2", "e-0", "e-4"]
+    assert trials[0] == "e-2 ready 10 0.250 0.250 0.1 0"
 
 
 def test_a_worker_that_is_set_aside_is_shown_with_the_reason_until_it_is_back() -> None:

@@ -5,10 +5,11 @@ from io import StringIO
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
+from rich.table import Table
 
 import hetsched
 from hetsched.analysis.intervals import spread
-from hetsched.report.tables import comparison_table, print_table, trials_table
+from hetsched.report.tables import ablation_table, comparison_table, print_table, runs_table, trials_table
 from hetsched.studies.comparison import Comparison
 from hetsched.testing.scenarios import make_setup
 
@@ -35,6 +36,34 @@ def test_seeds_that_are_alike_have_no_interval_and_no_test(alike: hetsched.Compa
     paired = alike.document()["strategies"][name].makespan_vs_baseline
     assert (paired.p_value, paired.p_holm, paired.ci95, paired.shown) == (None, None, None, False)
     assert alike.narrow
+
+
+LOSS = {"name": "loss", "mode": "min"}
+
+
+def headings(table: Table) -> list[str]:
+    return [str(column.header).replace("\n", " ") for column in table.columns]
+
+
+def test_scores_stand_under_the_name_of_the_metric() -> None:
+    setup = make_setup(metric=LOSS, strategies=["fusion+fifo"]).replace(learning={"model": "unknown"})
+    result = hetsched.simulate(setup, "fusion+fifo", seeds=1)
+    compared, ablated = hetsched.compare(setup, seeds=1), hetsched.ablate(setup, "fusion+fifo")
+    for table in (
+        runs_table([run.metrics for run in result.runs]),
+        comparison_table(compared.comparisons, "fusion+fifo"),
+        ablation_table(ablated.variants),
+    ):
+        place = headings(table).index("best loss")
+        assert set(table.columns[place].cells) == {""}, "nothing is known of it"
+    assert "loss" in headings(trials_table(result.states[0]))
+
+
+def test_scores_of_different_metrics_stand_under_no_name() -> None:
+    setup = make_setup(experiments=[{"name": "a"}, {"name": "b", "metric": LOSS}], strategies=["fusion+fifo"])
+    result = hetsched.simulate(setup.replace(learning={"model": "unknown"}), "fusion+fifo", seeds=1)
+    assert "best score" in headings(runs_table([run.metrics for run in result.runs]))
+    assert "score" in headings(trials_table(result.states[0]))
 
 
 @pytest.mark.parametrize(
