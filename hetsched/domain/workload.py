@@ -52,10 +52,15 @@ Bounds = Literal["range", "ray"]
 range, `ray` lets it leave the range, as Ray Tune does on its own."""
 
 
+Iterations = Literal["own", "lineage"]
+"""What PBT does with a trial's count of iterations when the trial copies another: `own` keeps the count, `lineage`
+takes over the count of the source, and the trial stops by it, as Ray Tune does on its own."""
+
+
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`.
+    `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`.
     """
 
     perturbation_interval: int = 50
@@ -63,6 +68,7 @@ class PBT(Struct, frozen=True):
     resample_probability: float = 0.25
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
     bounds: Bounds = "range"
+    iterations: Iterations = "own"
 
 
 class Experiment(Struct, frozen=True, dict=True):
@@ -108,6 +114,11 @@ class Experiment(Struct, frozen=True, dict=True):
     def searched(self) -> dict[str, Range]:
         """The hyperparameters that PBT explores: the search space less its constants."""
         return {key: span for key, span in self.search_space.items() if not span.is_constant}
+
+    @cached_property
+    def counts_lineage(self) -> bool:
+        """Whether a trial that copies another takes over the count of iterations of the source."""
+        return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property
     def interval(self) -> int:

@@ -13,7 +13,7 @@ from ray import tune
 from hetsched.core.trial import Trial
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import PBT, Experiment, Hyperparameters, Range, TrialId
-from real.ray_internals import OwnIterationsPBT
+from real.ray_internals import LineagePBT, OwnIterationsPBT
 from real.tune.ports import Exploit
 
 
@@ -66,7 +66,8 @@ class RayPBT:
         settings = experiment.pbt or PBT()  # without PBT it is never asked
         self.generators = LentGenerators(seed)
         self._is_used = experiment.pbt is not None
-        self.ranking = OwnIterationsPBT(
+        ranking = LineagePBT if experiment.counts_lineage else OwnIterationsPBT
+        self.ranking = ranking(
             time_attr="iterations",
             metric="accuracy",
             mode="max",
