@@ -158,7 +158,7 @@ def test_figures_count_what_was_trained() -> None:
     assert found.wasted_s == 10.0
     assert (found.makespan_s, found.completed) == (90.0, 2)
     assert found.workers_bound_s == 4.0 * 80
-    # e-1 is 1, 2, 3 intervals behind from 10 to 40 s, when it copies; they are level up to 60 s, from when on e-0 is 1, 2
+    # e-1 is 1, 2, 3 intervals behind from 10 to 40 s, when it copies; they are level up to 60 s, then e-0 is 1, 2
     # and 1 behind. e-1 is complete at 70 s, e-0 at 90 s.
     assert found.staleness == pytest.approx(10 * (1 + 2 + 3 + 1 + 2 + 1) / (70 + 90))
 
