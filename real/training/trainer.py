@@ -58,10 +58,10 @@ class Trainer(Protocol):
     To make one raises ValueError or InputError for settings that cannot be trained with: the run then ends at once.
     """
 
-    def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Start a trial: its weights are a function of `seed`, and no iterations are done."""
 
-    def configure(self, hyperparameters: Mapping[str, float]) -> None:
+    def configure(self, hyperparameters: Mapping[str, Any]) -> None:
         """Go on with the trial that is here, under these hyperparameters."""
 
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> object:
@@ -73,7 +73,7 @@ class Trainer(Protocol):
     def snapshot(self) -> Snapshot:
         """Return a copy of the trial's state, which later training does not change."""
 
-    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Go on from a snapshot of the trial or, after an exploit, of another trial.
 
         `hyperparameters` and `seed` are those of the trial that goes on. The arrays of the snapshot may lie in shared
@@ -88,7 +88,7 @@ class Trainer(Protocol):
         NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
         """
 
-    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def load(self, path: Path, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Go on from a file, as in `take_up`. Raises CheckpointError if it is missing or damaged."""
 
     def write(self, snapshot: Snapshot, path: Path) -> object:

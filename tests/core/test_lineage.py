@@ -21,7 +21,7 @@ from hetsched.core.lost_work import FRUITLESS_LOSSES
 from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError
 from hetsched.scheduling.queueing.fifo import Fifo
 from hetsched.testing import check_log
@@ -201,7 +201,7 @@ def test_whatever_is_copied_and_lost_the_sums_agree(
             done[name] -= since - since // 2
         trials = course.state.trials.values()
         assert {trial.id: trial.trained for trial in trials} == done
-        assert course.state.lead["e"] == max(trial.iterations for trial in trials)
+        assert course.state.lead[ExperimentId("e")] == max(trial.iterations for trial in trials)
         ready = [(trial.iterations, trial.index) for trial in course.state.ready]
         assert ready == sorted(ready)
     assert check_log(course.events).snapshot() == course.state.snapshot()
