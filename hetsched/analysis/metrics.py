@@ -4,7 +4,7 @@ A `Measurement` follows a run event by event, so that a simulation need not read
 is measured by the same code.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
-from hetsched.analysis.bounds_groups import Job
 from hetsched.analysis.figures import (
     accuracy_at,
     best_accuracy,
@@ -307,12 +306,14 @@ class _Bounds(NamedTuple):
 
 def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
     times = problem.times
-    jobs, own = jobs_done(state), worker_devices(workers)
+    trials = state.trials.values()
+    jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
+    completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
     try:
         makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
         # What no schedule under any allocation can beat, none on these workers can.
         on_workers = max(makespan, makespan_bound(jobs, own, times))
-        return _Bounds(makespan, on_workers, jct_bound(jobs_done(state, completed=True), own, times))
+        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
 
@@ -326,12 +327,11 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
         populations[trial.experiment].append(trial)
     devices, share = worker_devices(workers), 1 / len(state.experiments)
     ratios = []
-    for name, trials in populations.items():
+    for trials in populations.values():
         ends = [trial.completed for trial in trials if trial.completed is not None]
-        experiment = state.experiments[name]
-        jobs = Counter(Job(t.kind, t.trained, experiment.devices, 0.0, experiment.gang) for t in trials)
+        jobs = [(job._replace(arrival_s=0.0), count) for job, count in jobs_done(state, trials).parts.items()]
         try:
-            fair_s = makespan_bound(jobs, devices, problem.times, share)
+            fair_s = makespan_bound(dict(jobs), devices, problem.times, share)
         except InputError:  # a real run needs no profile
             return []
         if len(ends) == len(trials) and fair_s:

@@ -139,8 +139,8 @@ class Dispatcher:
         """An experiment arrived, with the starting population of `seed`."""
         self.record(ExperimentArrived(time, experiment))
         for number, (trial, hyperparameters) in enumerate(experiment.initial_hyperparameters(seed).items()):
-            batch_size = experiment.kind(number).batch_size
-            self.record(TrialAdded(time, trial, experiment.id, batch_size, hyperparameters))
+            kind = experiment.kind_with(hyperparameters, experiment.kind(number))
+            self.record(TrialAdded(time, trial, experiment.id, kind.batch_size, hyperparameters))
 
     def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
         """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next, which

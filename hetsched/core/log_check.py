@@ -20,7 +20,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import WorkerId
-from hetsched.domain.workload import Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
 from hetsched.errors import InputError
 
 
@@ -31,6 +31,7 @@ def check_log(events: Iterable[Event]) -> State:
     - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with.
     - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
+    - A trial has one of the batch sizes of its experiment.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
     - Workers, experiments and trials come once, workers again after they left; a worker that leaves trains nothing.
     - After the end of the run nothing follows, unless the run is resumed.
@@ -101,6 +102,7 @@ class _CheckedLog:
         self._expect(
             event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
         )
+        self._expect_batch_size(event.trial, self._experiments[event.experiment], event.batch_size)
         self._home[event.trial] = event.experiment
         self._done[event.trial] = self._furthest[event.trial] = 0
 
@@ -144,7 +146,10 @@ class _CheckedLog:
         self._expect_waiting(event.trial)
         self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
         self._expect(event.source != event.trial, f"{event.trial} exploits itself")
-        if self._experiments[self._home[event.trial]].counts_lineage:
+        experiment = self._experiments[self._home[event.trial]]
+        if experiment.searches_batch_size:
+            self._expect_batch_size(event.trial, experiment, event.hyperparameters.get(BATCH_SIZE))
+        if experiment.counts_lineage:
             self._done[event.trial] = self._done[event.source]
             self._furthest[event.trial] = max(self._furthest[event.trial], self._furthest[event.source])
 
@@ -152,6 +157,10 @@ class _CheckedLog:
     def _(self, event: TrialCompleted) -> None:
         self._expect_waiting(event.trial)
         self._completed.add(event.trial)
+
+    def _expect_batch_size(self, trial: TrialId, experiment: Experiment, size: object) -> None:
+        sizes = ", ".join(map(str, experiment.batch_sizes))
+        self._expect(size in experiment.batch_sizes, f"{trial} has a batch size of {size}, expected one of {sizes}")
 
     def _expect_waiting(self, trial: TrialId) -> None:
         self._expect(trial in self._done, f"{trial}: no such trial")

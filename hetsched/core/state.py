@@ -218,8 +218,10 @@ class State:
 
     def _trial_exploited(self, event: TrialExploited) -> None:
         old, source = self.trials[event.trial], self.trials[event.source]
-        takes_count = self.experiments[old.experiment].counts_lineage
-        trial = old.copying(source, MappingProxyType(event.hyperparameters), takes_count=takes_count)
+        experiment = self.experiments[old.experiment]
+        kind = experiment.kind_with(event.hyperparameters, old.kind)
+        frozen = MappingProxyType(event.hyperparameters)
+        trial = old.copying(source, frozen, kind, takes_count=experiment.counts_lineage)
         if trial.iterations == old.iterations:
             self.trials[old.id] = trial
             self.ready.replace(trial)

@@ -1,6 +1,7 @@
 """A trial as it stands, and what workers have trained of it."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -25,7 +26,8 @@ class Trial(Struct, frozen=True, gc=False):
     what it has `trained` itself or, where copies take over counts (`pbt.iterations = "lineage"`), the iterations behind
     its weights. `at` is the worker on which it trained last, None if its state is nowhere but in its checkpoint.
     `score` is that of its weights. `base` is the count that it last took over, and `taken_over` how much taking over
-    has added to its count in all (less than 0: has taken from it).
+    has added to its count in all (less than 0: has taken from it). `earlier` are the iterations that it trained as
+    another kind of trial than it is now, in order of time.
     """
 
     id: TrialId
@@ -42,6 +44,7 @@ class Trial(Struct, frozen=True, gc=False):
     completed: float | None = None
     base: int = 0
     taken_over: int = 0
+    earlier: tuple[tuple[TrialKind, int], ...] = ()
 
     @property
     def trained(self) -> int:
@@ -49,7 +52,24 @@ class Trial(Struct, frozen=True, gc=False):
         away counts."""
         return self.iterations - self.taken_over
 
-    def copying(self, source: "Trial", hyperparameters: Mapping[str, float], *, takes_count: bool) -> "Trial":
+    @property
+    def trained_by_kind(self) -> Mapping[TrialKind, int]:
+        """The iterations that it `trained` as each kind of trial."""
+        if not self.earlier:
+            return {self.kind: self.trained}
+        counts: Counter[TrialKind] = Counter()
+        for kind, iterations in self._by_time():
+            counts[kind] += iterations
+        return counts
+
+    def _by_time(self) -> Iterator[tuple[TrialKind, int]]:
+        yield from self.earlier
+        if rest := self.trained - sum(iterations for _, iterations in self.earlier):
+            yield self.kind, rest
+
+    def copying(
+        self, source: "Trial", hyperparameters: Mapping[str, Any], kind: TrialKind, *, takes_count: bool
+    ) -> "Trial":
         """The trial after it took over the weights of the source, and with `takes_count` the count of iterations."""
         jump = source.iterations - self.iterations if takes_count else 0
         return replace(
@@ -61,6 +81,8 @@ class Trial(Struct, frozen=True, gc=False):
             exploits=self.exploits + 1,
             base=source.iterations if takes_count else self.base,
             taken_over=self.taken_over + jump,
+            kind=kind,
+            earlier=self.earlier if kind == self.kind else tuple(self._by_time()),
         )
 
     def fallen_back(self, iterations: int, score: float | None) -> "Trial":
@@ -78,7 +100,16 @@ class Trial(Struct, frozen=True, gc=False):
             at=None,
             base=iterations if from_before else min(iterations, self.base),
             taken_over=iterations - (self.trained - lost),
+            earlier=tuple(_first(self.trained - lost, self.earlier)),
         )
+
+
+def _first(left: int, work: Iterable[tuple[TrialKind, int]]) -> Iterator[tuple[TrialKind, int]]:
+    """The first so many iterations of the work."""
+    for kind, iterations in work:
+        if left:
+            yield kind, min(left, iterations)
+            left -= min(left, iterations)
 
 
 Segment = SegmentStarted

@@ -9,7 +9,16 @@ from pydantic import Field, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Iterations, Workload
+from hetsched.domain.workload import (
+    BATCH_SIZE,
+    PBT,
+    Bounds,
+    Experiment,
+    ExperimentId,
+    Iterations,
+    Workload,
+    batch_sizes_of,
+)
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
@@ -130,11 +139,20 @@ class ExperimentTable(Table):
             raise ValueError("checkpoint_interval needs pbt.enabled = false; under PBT set pbt.perturbation_interval")
         space = domains(self.search_space)
         check_mutated(self.pbt.mutate or (), space)
-        check_batch_sizes(space)
+        check_batch_sizes(space, self.pbt.settings())
+        if BATCH_SIZE in space and self.batch_size != ExperimentTable.model_fields["batch_size"].default:
+            raise ValueError("batch_size: search_space.batch_size says it, too: leave one of them out")
         return self
 
     def names(self) -> list[str]:
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
+
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes that its trials may have."""
+        space = domains(self.search_space)
+        if BATCH_SIZE in space:
+            return batch_sizes_of(space[BATCH_SIZE])
+        return tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,)
 
     def experiments(self) -> list[Experiment]:
         return [
@@ -142,7 +160,7 @@ class ExperimentTable(Table):
                 id=ExperimentId(name),
                 model=self.model,
                 dataset=self.dataset,
-                batch_sizes=tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,),
+                batch_sizes=self.batch_sizes(),
                 population=self.population,
                 stop_iterations=self.stop_iterations,
                 stop_accuracy=self.stop_accuracy,

@@ -14,7 +14,7 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.random_streams import stream
-from hetsched.domain.workload import Experiment, TrialId, Workload
+from hetsched.domain.workload import BATCH_SIZE, Experiment, TrialId, Workload
 from hetsched.errors import counted
 from hetsched.testing.situations import Situation
 
@@ -126,8 +126,8 @@ class Driver:
             self.dispatcher.record(ExperimentArrived(self.now, experiment))
             for number, trial in enumerate(experiment.trial_ids()):
                 values = {key: span.at(self._random.random()) for key, span in experiment.search_space.items()}
-                batch_size = experiment.kind(number).batch_size
-                self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, batch_size, values))
+                kind = experiment.kind_with(values, experiment.kind(number))
+                self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, kind.batch_size, values))
         return self.dispatcher.dispatch(self.now)
 
     def _end(self, segment: Segment, parts: Parts) -> Decided | None:
@@ -145,7 +145,11 @@ class Driver:
         best = max(population, key=lambda t: -1.0 if t.score is None else t.score)
         if best.id == trial.id:
             return None
-        return best.id, {key: 1.2 * value for key, value in best.hyperparameters.items()}
+        new = {key: value if key == BATCH_SIZE else 1.2 * value for key, value in best.hyperparameters.items()}
+        experiment = self.state.experiments[trial.experiment]
+        if experiment.changes_kinds:
+            new[BATCH_SIZE] = self._random.choice(experiment.batch_sizes)
+        return best.id, new
 
     def _wake(self, time: float) -> Decided | None:
         if time != self.dispatcher.wake_at:

@@ -79,6 +79,7 @@ def _experiments(draw: st.DrawFn, place: int, arrival_s: int, devices: Sequence[
         devices=draw(st.sampled_from([None, None, *((device,) for device in devices)])),
         arrival_s=arrival_s,
         iterations=draw(st.sampled_from(["own", "own", "lineage"])),
+        searches_batch_size=draw(st.sampled_from([False, False, True])),
     )
 
 

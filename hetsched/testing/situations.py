@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
-from hetsched.domain.hyperparameters import Float
+from hetsched.domain.hyperparameters import Choice, Float
 from hetsched.domain.profiles import ProfileRow, StepTimes
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, Iterations, TrialId
+from hetsched.domain.workload import BATCH_SIZE, PBT, Experiment, ExperimentId, Iterations, TrialId
 from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
@@ -135,7 +135,7 @@ class Situation(Struct, frozen=True):
     def _experiment(self, experiment: Experiment) -> str:
         parts = [
             f"{counted(experiment.population, 'trial')} of {experiment.model}",
-            f"batch {' and '.join(map(str, experiment.batch_sizes))}",
+            f"batch {' and '.join(map(str, experiment.batch_sizes))}" + " (searched)" * experiment.searches_batch_size,
             f"{counted(experiment.stop_iterations, 'iteration')} in intervals of {experiment.interval}",
             "PBT" if experiment.pbt is not None else "no PBT",
         ]
@@ -256,8 +256,10 @@ def make_experiment(
     devices: tuple[DeviceType, ...] | None = None,
     arrival_s: float = 0.0,
     iterations: Iterations = "own",
+    searches_batch_size: bool = False,
 ) -> Experiment:
-    """The experiment of that place in the workload. Its search space is one learning rate."""
+    """The experiment of that place in the workload. Its search space is one learning rate, and the batch size if that
+    is searched."""
     assert interval is not None or not pbt
     return Experiment(
         ExperimentId(f"e{place}"),
@@ -268,7 +270,10 @@ def make_experiment(
         stop_iterations,
         stop_accuracy,
         PBT(interval, iterations=iterations) if pbt and interval is not None else None,
-        {"lr": Float(0.001, 1.0, "log")},
+        {
+            "lr": Float(0.001, 1.0, "log"),
+            **({BATCH_SIZE: Choice(batch_sizes, ordered=True)} if searches_batch_size else {}),
+        },
         arrival_s=arrival_s,
         evaluation_images=100,
         devices=devices,
@@ -314,6 +319,9 @@ CORNER_CASES = {
     "a last interval of one iteration": _corner(make_experiment(stop_iterations=21)),
     "without PBT": _corner(make_experiment(pbt=False), make_experiment(1, pbt=False, interval=None)),
     "mixed batch sizes": _corner(make_experiment(batch_sizes=(32, 64, 128)), costs=True),
+    "PBT changes batch sizes": _corner(
+        make_experiment(population=6, stop_iterations=60, batch_sizes=(32, 128), searches_batch_size=True), costs=True
+    ),
     "segments of many minutes": _corner(
         make_experiment(), make_experiment(1, arrival_s=700), noise=True, losses=(650,), scale=60
     ),

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import HetschedError, nearest
 from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import copied, take, viewed
@@ -295,7 +296,7 @@ def _normalised(images: Tensor) -> Tensor:
 
 def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
     """Return every option of SGD that can be tuned, so that none is inherited from another trial."""
-    unknown = sorted(set(hyperparameters) - set(HYPERPARAMETERS))
+    unknown = sorted(set(hyperparameters) - {*HYPERPARAMETERS, BATCH_SIZE})  # `train` is told the batch size
     if unknown:
         raise ValueError(
             f"unknown hyperparameter {unknown[0]!r}: {nearest(unknown[0], HYPERPARAMETERS)}; rename or remove it"
