@@ -147,8 +147,8 @@ class _CheckedLog:
         self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
         self._expect(event.source != event.trial, f"{event.trial} exploits itself")
         experiment = self._experiments[self._home[event.trial]]
-        if experiment.searches_batch_size:
-            self._expect_batch_size(event.trial, experiment, event.hyperparameters.get(BATCH_SIZE))
+        if experiment.searches_batch_size and BATCH_SIZE in event.hyperparameters:
+            self._expect_batch_size(event.trial, experiment, event.hyperparameters[BATCH_SIZE])
         if experiment.counts_lineage:
             self._done[event.trial] = self._done[event.source]
             self._furthest[event.trial] = max(self._furthest[event.trial], self._furthest[event.source])

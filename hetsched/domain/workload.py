@@ -111,7 +111,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def kind_with(self, hyperparameters: Mapping[str, Any], dealt: TrialKind) -> TrialKind:
         """The kind of a trial that has these hyperparameters: the one that was dealt to it, unless the batch size is
         searched."""
-        return self._of_batch(hyperparameters[BATCH_SIZE]) if self.searches_batch_size else dealt
+        size = hyperparameters.get(BATCH_SIZE) if self.searches_batch_size else None
+        return dealt if size is None else self._of_batch(size)
 
     def _of_batch(self, batch_size: int) -> TrialKind:
         return TrialKind(self.model, self.dataset, batch_size)

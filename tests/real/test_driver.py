@@ -67,6 +67,7 @@ STRATEGIES = [
 ]
 PLACES = ["storage", "both", "object-store"]
 INTERVAL = 3
+SPACE: dict[str, Any] = {"lr": {"low": 0.001, "high": 1.0, "scale": "log"}, "batch_size": {"choices": [16, 32]}}
 FAULTS = ["worker", "node", "hang", "damage", "disk", "driver", "signal"]
 """What may go wrong. Of each run some kinds, so that what one of them does is not hidden by the others."""
 DRIVERS_WITH_FAULTS, MOST_DRIVERS, MOST_STEPS = 6, 40, 20_000
@@ -112,7 +113,8 @@ def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
         nodes,
         population=rng.randint(2, 5),
         stop_iterations=rng.choice([6, 10, 12]),
-        search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
+        batch_size=512,  # the default: the search space says it
+        search_space=SPACE,
         pbt={
             "perturbation_interval": INTERVAL,
             "quantile_fraction": rng.choice([0.25, 0.5]),
@@ -447,7 +449,14 @@ class RoundRobin:
 def test_a_policy_that_counts_how_often_it_is_asked_remembers_it(tmp_path: Path, heard: Heard) -> None:
     scheduling.register("test-round-robin")(RoundRobin)
     nodes = [{"name": f"n{number}", "cores": 2} for number in range(3)]
-    setup = make_setup(nodes, population=5, stop_iterations=12, pbt={"perturbation_interval": INTERVAL})
+    setup = make_setup(
+        nodes,
+        population=5,
+        stop_iterations=12,
+        pbt={"perturbation_interval": INTERVAL},
+        search_space=SPACE,
+        batch_size=512,
+    )
     runs = put_through(range(40), tmp_path, heard, (setup, Strategy("sliced", "test-round-robin")))
     assert sum(run.kills for run in runs) > 10
 
@@ -477,7 +486,9 @@ def test_a_wake_up_holds_although_an_idle_worker_leaves(tmp_path: Path) -> None:
     waker = Waker()
     scheduling.register("test-waker")(lambda: waker)
     nodes = [{"name": "n0", "cores": 1}, {"name": "n1", "cores": 1}]
-    setup = make_setup(nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200})
+    setup = make_setup(
+        nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200}, search_space=SPACE, batch_size=512
+    )
     run = LosesANode(1, tmp_path, (setup, Strategy("fusion", "test-waker")))
     run.world.faults = False
     run._one_driver()
