@@ -67,8 +67,8 @@ PRIVATE_NAMES = (
     PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
     PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
-    PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back", set_by_init=True),
-    PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back", set_by_init=True),
+    PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back, or copied", set_by_init=True),
+    PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back, or copied", set_by_init=True),
 )
 
 MOST_LETTERS = 300
@@ -238,3 +238,14 @@ class OwnIterationsPBT(PopulationBasedTraining):
         """As in Ray, without the source's times."""
         config, _ = self._get_new_config(trial, trial_to_clone)
         self.exploit = trial, trial_to_clone, config
+
+
+class LineagePBT(OwnIterationsPBT):
+    """Ray's PBT without its checkpoints. A trial that takes over weights goes on with the source's times, as in Ray."""
+
+    def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
+        """As in Ray."""
+        super()._exploit(tune_controller, trial, trial_to_clone)
+        own, source = self._trial_state[trial], self._trial_state[trial_to_clone]
+        own.last_perturbation_time = source.last_perturbation_time
+        own.last_train_time = source.last_train_time

@@ -44,6 +44,7 @@ from hetsched.analysis.bounds_jct import jct_sum_of, least_end_sum
 from hetsched.analysis.bounds_makespan import makespan_of
 from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
 from hetsched.core.state import State
+from hetsched.core.trial import Trial
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, TrialKind, Workload
@@ -88,13 +89,32 @@ def full_jobs(workload: Workload) -> dict[Job, int]:
     return jobs
 
 
-def jobs_done(state: State, *, completed: bool = False) -> dict[Job, int]:
-    """What the trials of a run, or only those that are completed, have really done, and when they were there."""
-    return Counter(
-        _job(state.experiments[trial.experiment], trial.kind, trial.iterations, trial.arrived)
-        for trial in state.trials.values()
-        if trial.completed is not None or not completed
-    )
+class JobsDone(NamedTuple):
+    """What trials have really done. `mixed` are the parts of each trial that trained as several kinds of job, one after
+    the other; `single` are all others, each so many times."""
+
+    single: Counter[Job]
+    mixed: tuple[Counter[Job], ...]
+
+    @property
+    def parts(self) -> Counter[Job]:
+        """Jobs and parts of jobs, each so many times. No schedule takes less than one that runs parts side by side."""
+        return sum(self.mixed, Counter(self.single))
+
+
+def jobs_done(state: State, trials: Iterable[Trial]) -> JobsDone:
+    """What these trials of a run have really done, and when they were there."""
+    single: Counter[Job] = Counter()
+    mixed = []
+    for trial in trials:
+        experiment = state.experiments[trial.experiment]
+        by_kind = trial.trained_by_kind.items()
+        jobs = [_job(experiment, kind, iterations, trial.arrived) for kind, iterations in by_kind]
+        if len(jobs) == 1:
+            single[jobs[0]] += 1
+        else:
+            mixed.append(Counter(jobs))
+    return JobsDone(single, tuple(mixed))
 
 
 def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: float) -> Job:
@@ -133,12 +153,16 @@ def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, 
     return makespan_of(groups if share == 1 else tuple(with_share(group, share) for group in groups))
 
 
-def jct_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> float:
-    """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival.
+def jct_bound(
+    jobs: Mapping[Job, int], devices: Devices, times: StepTimes, mixed: Sequence[Mapping[Job, int]] = ()
+) -> float:
+    """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival. Each of `mixed` is one
+    job, given by its parts.
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    return jct_sum_of(group_jobs(jobs, devices, times)) / (sum(jobs.values()) or 1)
+    parts = tuple(filter(None, (group_jobs(of_one, devices, times) for of_one in mixed)))
+    return jct_sum_of(group_jobs(jobs, devices, times), parts) / (sum(jobs.values()) + len(mixed) or 1)
 
 
 def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes) -> float:

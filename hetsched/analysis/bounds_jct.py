@@ -4,29 +4,27 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import chain
 
 from hetsched.analysis.bounds_groups import Groups, Way
 from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
 
 
 @lru_cache(maxsize=64)
-def jct_sum_of(groups: Groups) -> float:
-    """Seconds below which no schedule can bring the sum of the JCTs of all jobs of the groups."""
+def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = ()) -> float:
+    """Seconds below which no schedule can bring the sum of the JCTs of all jobs of the groups, and of each of `mixed`:
+    one job, whose parts are the groups."""
+    jobs = _jobs(groups, mixed)
+    groups += tuple(chain.from_iterable(mixed))
     if not groups:
         return 0.0
-    jobs = [
-        (number, iterations)
-        for number, group in enumerate(groups)
-        for iterations, count in group.jobs
-        for _ in range(count)
-    ]
-    arrivals = [groups[number].arrival_s for number, _ in jobs]
-    alone = sum(groups[number].alone_s(iterations) for number, iterations in jobs)
+    arrivals = [groups[parts[0][0]].arrival_s for parts in jobs]
+    alone = sum(groups[number].alone_s(iterations) for parts in jobs for number, iterations in parts)
 
     def on_one_machine(prices: Mapping[str, float]) -> tuple[list[float], float]:
         """What the jobs cost, and the bound on the sum of JCTs by these prices."""
         costs = [cheapest_cost(group.ways, prices) for group in groups]
-        sizes = [costs[number] * iterations for number, iterations in jobs]
+        sizes = [sum(costs[number] * iterations for number, iterations in parts) for parts in jobs]
         ends = max(least_end_sum(arrivals, sizes), _least_moment_sum(arrivals, sizes) + alone / 2)
         return sizes, ends - sum(arrivals)
 
@@ -38,9 +36,24 @@ def jct_sum_of(groups: Groups) -> float:
     # Prices that make each iteration count as often as jobs wait for it, when the shortest go first, may say more.
     waited_for: defaultdict[tuple[Way, ...], float] = defaultdict(float)
     for ahead, job in enumerate(sorted(range(len(jobs)), key=sizes.__getitem__)):
-        number, iterations = jobs[job]
-        waited_for[groups[number].ways] += (len(jobs) - ahead - 0.5) * iterations
+        for number, iterations in jobs[job]:
+            waited_for[groups[number].ways] += (len(jobs) - ahead - 0.5) * iterations
     return max(bound, on_one_machine(dual_prices(tuple(waited_for.items())))[1])
+
+
+def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int]]]:
+    """The parts of every job: the number of the group, those of `mixed` after the others, and the iterations."""
+    jobs = [
+        [(number, iterations)]
+        for number, group in enumerate(groups)
+        for iterations, count in group.jobs
+        for _ in range(count)
+    ]
+    number = len(groups)
+    for parts in mixed:
+        jobs.append([(number + place, group.total) for place, group in enumerate(parts)])
+        number += len(parts)
+    return jobs
 
 
 def least_end_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ A `Measurement` follows a run event by event, so that a simulation need not read
 is measured by the same code.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
-from hetsched.analysis.bounds_groups import Job
 from hetsched.analysis.figures import (
     best_score,
     finish_time_fairness,
@@ -38,6 +37,7 @@ from hetsched.core.events import (
     SegmentStarted,
     TrialAdded,
     TrialCompleted,
+    TrialExploited,
     WorkerJoined,
     WorkerLeft,
 )
@@ -250,11 +250,23 @@ class Measurement:
         trial = state.trials[event.trial]
         trained = self._trained[trial.id]
         before = trained[-1][0] if trained else 0
-        while trained and trained[-1][0] > trial.iterations:
+        while trained and (trained[-1][0] > trial.iterations or trial.iterations > before):
             self._wasted_s += trained.pop()[1]
+        if not trained or trained[-1][0] != trial.iterations:  # a count that it took over, or had before that
+            trained.append((trial.iterations, 0.0))
         lag = self._lags.get(trial.experiment)
         if lag is not None:
             lag.advance(event.time, trial.iterations - before, state.lead[trial.experiment])
+
+    def _trial_exploited(self, state: State, event: TrialExploited) -> None:
+        """A trial that took over a count cannot lose any more what it trained before: PBT has thrown that away."""
+        trial = state.trials[event.trial]
+        if not state.experiments[trial.experiment].counts_lineage:
+            return
+        trained = self._trained[trial.id]
+        before = trained[-1][0] if trained else 0
+        self._lags[trial.experiment].advance(event.time, trial.iterations - before, state.lead[trial.experiment])
+        trained[:] = [(trial.iterations, 0.0)]
 
     def _trial_completed(self, state: State, event: TrialCompleted) -> None:
         trial = state.trials[event.trial]
@@ -274,6 +286,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Measurement, State, Any], None]] = {
     SegmentEnded: Measurement._segment_ended,
     SegmentLost: Measurement._segment_lost,
     CheckpointLost: Measurement._checkpoint_lost,
+    TrialExploited: Measurement._trial_exploited,
     TrialCompleted: Measurement._trial_completed,
 }
 
@@ -282,7 +295,7 @@ def _progress(state: State) -> dict[str, Any]:
     """The metrics that count what the trials did, by name."""
     trials = state.trials.values()
     return {
-        "iterations": sum(trial.iterations for trial in trials),
+        "iterations": sum(trial.trained for trial in trials),
         "segments": state.segments,
         "exploits": sum(trial.exploits for trial in trials),
         "completed": sum(trial.completed is not None for trial in trials),
@@ -298,12 +311,14 @@ class _Bounds(NamedTuple):
 
 def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
     times = problem.times
-    jobs, own = jobs_done(state), worker_devices(workers)
+    trials = state.trials.values()
+    jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
+    completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
     try:
         makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
         # What no schedule under any allocation can beat, none on these workers can.
         on_workers = max(makespan, makespan_bound(jobs, own, times))
-        return _Bounds(makespan, on_workers, jct_bound(jobs_done(state, completed=True), own, times))
+        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
 
@@ -317,12 +332,11 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
         populations[trial.experiment].append(trial)
     devices, share = worker_devices(workers), 1 / len(state.experiments)
     ratios = []
-    for name, trials in populations.items():
+    for trials in populations.values():
         ends = [trial.completed for trial in trials if trial.completed is not None]
-        experiment = state.experiments[name]
-        jobs = Counter(Job(t.kind, t.iterations, experiment.devices, 0.0, experiment.gang) for t in trials)
+        jobs = [(job._replace(arrival_s=0.0), count) for job, count in jobs_done(state, trials).parts.items()]
         try:
-            fair_s = makespan_bound(jobs, devices, problem.times, share)
+            fair_s = makespan_bound(dict(jobs), devices, problem.times, share)
         except InputError:  # a real run needs no profile
             return []
         if len(ends) == len(trials) and fair_s:

@@ -20,7 +20,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.state import State, state_of
 from hetsched.domain.cluster import WorkerId
-from hetsched.domain.workload import Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
 from hetsched.errors import InputError
 
 
@@ -30,8 +30,9 @@ def check_log(events: Iterable[Event]) -> State:
     - Time never goes back.
     - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with.
-    - The iterations of a trial add up, and no trial trains more than its experiment's `stop_iterations`.
-    - A trial falls back only to iterations that it has done.
+    - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
+    - A trial has one of the batch sizes of its experiment.
+    - A trial falls back only to iterations that it, or a trial that it copied, has done.
     - Workers, experiments and trials come once, workers again after they left; a worker that leaves trains nothing.
     - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
@@ -59,6 +60,7 @@ class _CheckedLog:
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._home: dict[TrialId, ExperimentId] = {}
         self._done: dict[TrialId, int] = {}
+        self._furthest: dict[TrialId, int] = {}  # what a state may count that the trial could fall back to
         self._completed: set[TrialId] = set()
         self._running: dict[TrialId, SegmentStarted] = {}
         self._trains: dict[WorkerId, TrialId] = {}
@@ -101,7 +103,9 @@ class _CheckedLog:
         self._expect(
             event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
         )
-        self._home[event.trial], self._done[event.trial] = event.experiment, 0
+        self._expect_batch_size(event.trial, self._experiments[event.experiment], event.batch_size)
+        self._home[event.trial] = event.experiment
+        self._done[event.trial] = self._furthest[event.trial] = 0
 
     @_take.register
     def _(self, event: SegmentStarted) -> None:
@@ -125,6 +129,7 @@ class _CheckedLog:
             f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}",
         )
         self._done[event.trial] += event.iterations
+        self._furthest[event.trial] = max(self._furthest[event.trial], self._done[event.trial])
 
     @_take.register
     def _(self, event: SegmentLost) -> None:
@@ -132,8 +137,9 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: CheckpointLost) -> None:
-        done = self._done.get(event.trial, 0)
         self._expect_waiting(event.trial)
+        lineage = self._experiments[self._home[event.trial]].counts_lineage
+        done = (self._furthest if lineage else self._done)[event.trial]
         self._expect(event.iterations <= done, f"{event.trial} falls back to {event.iterations} iterations, of {done}")
         self._done[event.trial] = event.iterations
 
@@ -142,11 +148,21 @@ class _CheckedLog:
         self._expect_waiting(event.trial)
         self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
         self._expect(event.source != event.trial, f"{event.trial} exploits itself")
+        experiment = self._experiments[self._home[event.trial]]
+        if experiment.searches_batch_size and BATCH_SIZE in event.hyperparameters:
+            self._expect_batch_size(event.trial, experiment, event.hyperparameters[BATCH_SIZE])
+        if experiment.counts_lineage:
+            self._done[event.trial] = self._done[event.source]
+            self._furthest[event.trial] = max(self._furthest[event.trial], self._furthest[event.source])
 
     @_take.register
     def _(self, event: TrialCompleted) -> None:
         self._expect_waiting(event.trial)
         self._completed.add(event.trial)
+
+    def _expect_batch_size(self, trial: TrialId, experiment: Experiment, size: object) -> None:
+        sizes = ", ".join(map(str, experiment.batch_sizes))
+        self._expect(size in experiment.batch_sizes, f"{trial} has a batch size of {size}, expected one of {sizes}")
 
     def _expect_waiting(self, trial: TrialId) -> None:
         self._expect(trial in self._done, f"{trial}: no such trial")

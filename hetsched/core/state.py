@@ -30,12 +30,11 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
+from hetsched.core.trial import NONE_REPORTED, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 
-NONE_REPORTED: Mapping[str, float | None] = MappingProxyType({})
 """The further metrics of a trial of which none are known."""
 
 
@@ -221,25 +220,29 @@ class State:
 
     def _checkpoint_lost(self, event: CheckpointLost) -> None:
         old = self.trials[event.trial]
-        self.ready.take(old)
-        trial = self.trials[old.id] = replace(
-            old, iterations=event.iterations, score=event.score, at=None, metrics=NONE_REPORTED
-        )
-        self.ready.add(trial)
-        members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
-        self.lead[trial.experiment] = max(members)
+        self._recount(old, old.fallen_back(event.iterations, event.score))
 
     def _trial_exploited(self, event: TrialExploited) -> None:
         old, source = self.trials[event.trial], self.trials[event.source]
-        trial = self.trials[old.id] = replace(
-            old,
-            hyperparameters=MappingProxyType(event.hyperparameters),
-            score=source.score,
-            metrics=source.metrics,
-            exploits=old.exploits + 1,
-            at=None,
-        )
-        self.ready.replace(trial)
+        experiment = self.experiments[old.experiment]
+        kind = experiment.kind_with(event.hyperparameters, old.kind)
+        frozen = MappingProxyType(event.hyperparameters)
+        trial = old.copying(source, frozen, kind, takes_count=experiment.counts_lineage)
+        if trial.iterations == old.iterations:
+            self.trials[old.id] = trial
+            self.ready.replace(trial)
+        else:
+            self._recount(old, trial)
+
+    def _recount(self, old: Trial, trial: Trial) -> None:
+        """The count of a ready trial has changed, and not by training."""
+        self.ready.take(old)
+        self.trials[trial.id] = trial
+        self.ready.add(trial)
+        if old.iterations == self.lead[trial.experiment] > trial.iterations:
+            members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
+            self.lead[trial.experiment] = max(members)
+        self.lead[trial.experiment] = max(trial.iterations, self.lead[trial.experiment])
 
     def _trial_completed(self, event: TrialCompleted) -> None:
         trial = self.trials[event.trial]

@@ -1,17 +1,25 @@
 """What is to be trained: experiments, their populations of trials, stop rules and search spaces."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, NamedTuple, NewType
+from typing import Any, Literal, NamedTuple, NewType
 
 from msgspec import Struct
 
-from hetsched.domain.hyperparameters import Constant, Domain, Hyperparameters
+from hetsched.domain.hyperparameters import Choice, Constant, Domain, Hyperparameters, Integer
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.random_streams import stream
 
 TrialId = NewType("TrialId", str)
 ExperimentId = NewType("ExperimentId", str)
+
+
+BATCH_SIZE = "batch_size"
+"""The hyperparameter that decides the kind of a trial, where it is searched."""
+
+MOST_BATCH_SIZES = 64
+"""A profile has a row for each, so a search space has no more."""
 
 
 class TrialKind(NamedTuple):
@@ -30,12 +38,17 @@ Bounds = Literal["range", "ray"]
 range, `ray` lets it leave the range, as Ray Tune does on its own."""
 
 
+Iterations = Literal["own", "lineage"]
+"""What PBT does with a trial's count of iterations when the trial copies another: `own` keeps the count, `lineage`
+takes over the count of the source, and the trial stops by it, as Ray Tune does on its own."""
+
+
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`. `mutate` names the hyperparameters that
-    change (None: all that vary), `explore` a function that is called with what was explored: see
-    `hetsched.domain.exploring`.
+    `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`.
+    `mutate` names the hyperparameters that change (None: all that vary), `explore` a function that is called with what
+    was explored: see `hetsched.domain.exploring`.
     """
 
     perturbation_interval: int = 50
@@ -45,6 +58,7 @@ class PBT(Struct, frozen=True):
     bounds: Bounds = "range"
     mutate: tuple[str, ...] | None = None
     explore: str | None = None
+    iterations: Iterations = "own"
 
 
 class Experiment(Struct, frozen=True, dict=True):
@@ -53,8 +67,9 @@ class Experiment(Struct, frozen=True, dict=True):
     A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
     reached `stop_score`, a value of the `metric`. `evaluation_images` are evaluated at the end of every segment (0: its
     trials have no scores). `devices` are the device types that its trials may run on (None: any). Batch sizes are dealt
-    to the trials in turn. A trial takes `gang` workers of one type at once. Without `pbt` its trials are independent of
-    each other; their segments may then be of any length, and are customarily of `checkpoint_interval` iterations
+    to the trials in turn, unless the search space has `batch_size`: then they are the values that it may have, and PBT
+    may give a trial another. A trial takes `gang` workers of one type at once. Without `pbt` its trials are independent
+    of each other; their segments may then be of any length, and are customarily of `checkpoint_interval` iterations
     (None: the whole trial).
     """
 
@@ -77,15 +92,43 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def kinds(self) -> dict[TrialKind, int]:
-        """The kinds of its trials, and how many trials are of each."""
+        """The kinds of its trials, and how many trials are of each.
+
+        If the batch size is searched, nobody knows how many will be: the trials are dealt evenly, and there may be
+        kinds of which there is none at first.
+        """
         counts: Counter[TrialKind] = Counter()
+        if self.searches_batch_size:
+            counts.update(dict.fromkeys((self._of_batch(size) for size in self.batch_sizes), 0))
+        values = len(self.batch_sizes)
+        spread = values / self.population if self.searches_batch_size and values > self.population else 1
         for number in range(self.population):
-            counts[self.kind(number)] += 1
+            counts[self.kind(int(number * spread))] += 1
         return counts
 
     def kind(self, number: int) -> TrialKind:
-        """The kind of the trial of that number, from 0."""
-        return TrialKind(self.model, self.dataset, self.batch_sizes[number % len(self.batch_sizes)])
+        """The kind that is dealt to the trial of that number, from 0."""
+        return self._of_batch(self.batch_sizes[number % len(self.batch_sizes)])
+
+    def kind_with(self, hyperparameters: Mapping[str, Any], dealt: TrialKind) -> TrialKind:
+        """The kind of a trial that has these hyperparameters: the one that was dealt to it, unless the batch size is
+        searched."""
+        size = hyperparameters.get(BATCH_SIZE) if self.searches_batch_size else None
+        return dealt if size is None else self._of_batch(size)
+
+    def _of_batch(self, batch_size: int) -> TrialKind:
+        return TrialKind(self.model, self.dataset, batch_size)
+
+    @cached_property
+    def searches_batch_size(self) -> bool:
+        """Whether the batch size is a hyperparameter of its trials."""
+        return BATCH_SIZE in self.search_space
+
+    @cached_property
+    def changes_kinds(self) -> bool:
+        """Whether PBT may give a trial another batch size, so that its iterations take longer or shorter from then
+        on."""
+        return self.pbt is not None and BATCH_SIZE in self.searched
 
     @cached_property
     def searched(self) -> dict[str, Domain]:
@@ -97,6 +140,11 @@ class Experiment(Struct, frozen=True, dict=True):
         """The hyperparameters that PBT changes: those that it names, or all that vary."""
         named = None if self.pbt is None else self.pbt.mutate
         return self.searched if named is None else {key: self.searched[key] for key in self.searched if key in named}
+
+    @cached_property
+    def counts_lineage(self) -> bool:
+        """Whether a trial that copies another takes over the count of iterations of the source."""
+        return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property
     def interval(self) -> int:
@@ -130,6 +178,28 @@ class Experiment(Struct, frozen=True, dict=True):
             trial: {key: domain.at(us.get(key, 0.0)) for key, domain in self.search_space.items()}
             for trial, us in zip(self.trial_ids(), quantiles, strict=True)
         }
+
+
+def batch_sizes_of(domain: Domain) -> tuple[int, ...]:
+    """The values of a batch size that is searched. Raises ValueError for what is none, and for too many."""
+    match domain:
+        case Integer(low=low, high=high, step=step):
+            values: tuple[Any, ...] = tuple(range(low, high + 1, step))
+        case Choice(values=values):
+            pass
+        case Constant(value=value):
+            values = (value,)
+        case _:
+            raise ValueError(f"search_space.{BATCH_SIZE}: expected whole numbers: set integer = true, or list choices")
+    for value in values:
+        if type(value) is not int or value < 1:
+            raise ValueError(f"search_space.{BATCH_SIZE}: expected whole numbers of at least 1, got {value!r}")
+    if len(values) > MOST_BATCH_SIZES:
+        raise ValueError(
+            f"search_space.{BATCH_SIZE}: {len(values)} values, and the profile needs a step time of each: "
+            f"give it a step, or list at most {MOST_BATCH_SIZES} choices"
+        )
+    return values
 
 
 class Workload(Struct, frozen=True):

@@ -7,15 +7,13 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from typing_extensions import TypeAliasType
 
 from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer, Scale
+from hetsched.domain.workload import BATCH_SIZE, PBT, batch_sizes_of
 from hetsched.errors import nearest
 from hetsched.scenario.tables import Table
 
 OF_SGD = ("lr", "momentum", "weight_decay")
 """The hyperparameters of SGD, which the built-in networks and learning curves know. They are drawn first, in this
 order, wherever they stand in a file."""
-
-BATCH_SIZE = "batch_size"
-"""The hyperparameter by which a trial's iterations take longer or shorter."""
 
 MOST = 1e12
 """No number that is searched is larger, so that no product of them overflows."""
@@ -168,11 +166,17 @@ def check_mutated(names: Collection[str], space: Mapping[str, Domain]) -> None:
             raise ValueError(f"pbt.mutate: {name!r} has a single value: leave it out, or give it a range or choices")
 
 
-def check_batch_sizes(space: Mapping[str, Domain]) -> None:
-    """Raise ValueError for a batch size that is none."""
-    for value in _values(space[BATCH_SIZE]) if BATCH_SIZE in space else ():
-        if type(value) is not int or value < 1:
-            raise ValueError(f"search_space.{BATCH_SIZE}: expected whole numbers of at least 1, got {value!r}")
+def check_batch_sizes(space: Mapping[str, Domain], pbt: PBT | None) -> None:
+    """Raise ValueError for a batch size that is none, or that PBT may take out of its range."""
+    if BATCH_SIZE not in space:
+        return
+    batch_sizes_of(space[BATCH_SIZE])
+    leaves = pbt is not None and pbt.bounds == "ray" and (pbt.mutate is None or BATCH_SIZE in pbt.mutate)
+    if leaves and isinstance(space[BATCH_SIZE], Integer) and not space[BATCH_SIZE].is_constant:
+        raise ValueError(
+            f'search_space.{BATCH_SIZE}: pbt.bounds = "ray" leads out of its range, to sizes that nobody has measured: '
+            "list choices with ordered = true, or leave out pbt.bounds"
+        )
 
 
 def check_sgd(space: Mapping[str, Domain], whose: str) -> None:

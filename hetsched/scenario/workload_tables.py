@@ -10,7 +10,16 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
 from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Workload
+from hetsched.domain.workload import (
+    BATCH_SIZE,
+    PBT,
+    Bounds,
+    Experiment,
+    ExperimentId,
+    Iterations,
+    Workload,
+    batch_sizes_of,
+)
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
@@ -92,8 +101,8 @@ class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
     Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
-    take a value out of its range, `mutate` which hyperparameters change (all that vary), `explore` which function of a
-    policy file has the last word.
+    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations,
+    `mutate` which hyperparameters change (all that vary), `explore` which function of a policy file has the last word.
     """
 
     enabled: bool = True
@@ -104,6 +113,7 @@ class PBTTable(Table):
     bounds: Bounds = "range"
     mutate: list[str] | None = None
     explore: Name | None = None
+    iterations: Iterations = "own"
 
     def settings(self) -> PBT | None:
         if not self.enabled:
@@ -148,11 +158,20 @@ class ExperimentTable(Table):
             raise ValueError("checkpoint_interval needs pbt.enabled = false; under PBT set pbt.perturbation_interval")
         space = domains(self.search_space)
         check_mutated(self.pbt.mutate or (), space)
-        check_batch_sizes(space)
+        check_batch_sizes(space, self.pbt.settings())
+        if BATCH_SIZE in space and self.batch_size != ExperimentTable.model_fields["batch_size"].default:
+            raise ValueError("batch_size: search_space.batch_size says it, too: leave one of them out")
         return self
 
     def names(self) -> list[str]:
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
+
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes that its trials may have."""
+        space = domains(self.search_space)
+        if BATCH_SIZE in space:
+            return batch_sizes_of(space[BATCH_SIZE])
+        return tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,)
 
     def experiments(self) -> list[Experiment]:
         return [
@@ -160,7 +179,7 @@ class ExperimentTable(Table):
                 id=ExperimentId(name),
                 model=self.model,
                 dataset=self.dataset,
-                batch_sizes=tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,),
+                batch_sizes=self.batch_sizes(),
                 population=self.population,
                 stop_iterations=self.stop_iterations,
                 stop_score=self.stop_score,

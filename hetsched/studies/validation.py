@@ -104,7 +104,9 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
                 "stop_score": None,
                 "arrival_s": 0.0,
                 "checkpoint_interval": None,
-                "pbt": experiment.pbt.model_copy(update={"enabled": True, "perturbation_interval": interval}),
+                "pbt": experiment.pbt.model_copy(
+                    update={"enabled": True, "perturbation_interval": interval, "iterations": "own"}
+                ),
             }
         )
         for experiment in setup.scenario.workload.experiments

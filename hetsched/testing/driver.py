@@ -126,8 +126,8 @@ class Driver:
             self.dispatcher.record(ExperimentArrived(self.now, experiment))
             for number, trial in enumerate(experiment.trial_ids()):
                 values = {key: span.at(self._random.random()) for key, span in experiment.search_space.items()}
-                batch_size = experiment.kind(number).batch_size
-                self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, batch_size, values))
+                kind = experiment.kind_with(values, experiment.kind(number))
+                self.dispatcher.record(TrialAdded(self.now, trial, experiment.id, kind.batch_size, values))
         return self.dispatcher.dispatch(self.now)
 
     def _end(self, segment: Segment, parts: Parts) -> Decided | None:

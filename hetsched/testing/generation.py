@@ -82,6 +82,8 @@ def _experiments(draw: st.DrawFn, place: int, arrival_s: int, devices: Sequence[
         metric=draw(st.sampled_from([DEFAULT, DEFAULT, Metric("loss", "min")])),
         evaluation_images=draw(st.sampled_from([100, 100, 100, 0])),
         search_space=draw(st.sampled_from([RATE, EVERY_KIND, {}])),
+        iterations=draw(st.sampled_from(["own", "own", "lineage"])),
+        searches_batch_size=draw(st.sampled_from([False, False, True])),
     )
 
 

@@ -11,7 +11,7 @@ from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, Worke
 from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer
 from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.profiles import ProfileRow, StepTimes
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import BATCH_SIZE, PBT, Experiment, ExperimentId, Iterations, TrialId
 from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
@@ -136,10 +136,12 @@ class Situation(Struct, frozen=True):
     def _experiment(self, experiment: Experiment) -> str:
         parts = [
             f"{counted(experiment.population, 'trial')} of {experiment.model}",
-            f"batch {' and '.join(map(str, experiment.batch_sizes))}",
+            f"batch {' and '.join(map(str, experiment.batch_sizes))}" + " (searched)" * experiment.searches_batch_size,
             f"{counted(experiment.stop_iterations, 'iteration')} in intervals of {experiment.interval}",
             "PBT" if experiment.pbt is not None else "no PBT",
         ]
+        if experiment.counts_lineage:
+            parts.append("copies take over iterations")
         if experiment.stop_score is not None:
             parts.append(f"stops at {experiment.metric.rule(experiment.stop_score)}")
         if experiment.metric != DEFAULT:
@@ -275,8 +277,11 @@ def make_experiment(
     metric: Metric = DEFAULT,
     evaluation_images: int = 100,
     search_space: Mapping[str, Domain] = RATE,
+    iterations: Iterations = "own",
+    searches_batch_size: bool = False,
 ) -> Experiment:
-    """The experiment of that place in the workload."""
+    """The experiment of that place in the workload. With `searches_batch_size`, the search space has the batch sizes,
+    too."""
     assert interval is not None or not pbt
     return Experiment(
         ExperimentId(f"e{place}"),
@@ -286,8 +291,8 @@ def make_experiment(
         population,
         stop_iterations,
         stop_score,
-        PBT(interval) if pbt and interval is not None else None,
-        dict(search_space),
+        PBT(interval, iterations=iterations) if pbt and interval is not None else None,
+        {**search_space, **({BATCH_SIZE: Choice(batch_sizes, ordered=True)} if searches_batch_size else {})},
         arrival_s=arrival_s,
         evaluation_images=evaluation_images,
         metric=metric,
@@ -335,6 +340,9 @@ CORNER_CASES = {
     "without PBT": _corner(make_experiment(pbt=False), make_experiment(1, pbt=False, interval=None)),
     "hyperparameters of every kind": _corner(make_experiment(search_space=EVERY_KIND), make_experiment(1)),
     "mixed batch sizes": _corner(make_experiment(batch_sizes=(32, 64, 128)), costs=True),
+    "PBT changes batch sizes": _corner(
+        make_experiment(population=6, stop_iterations=60, batch_sizes=(32, 128), searches_batch_size=True), costs=True
+    ),
     "segments of many minutes": _corner(
         make_experiment(), make_experiment(1, arrival_s=700), noise=True, losses=(650,), scale=60
     ),
@@ -345,6 +353,7 @@ CORNER_CASES = {
         make_experiment(population=6, stop_iterations=60, stop_score=0.2, metric=Metric("loss", "min"))
     ),
     "scores that are not known": _corner(make_experiment(population=6, stop_iterations=60, evaluation_images=0)),
+    "copies take over iterations": _corner(make_experiment(population=6, stop_iterations=45, iterations="lineage")),
     "trials bound to a device": _corner(make_experiment(devices=("k80",)), make_experiment(1, devices=(CPU,))),
     "a worker leaves and comes back": _corner(absences=(Absence(0, 3, 25),), noise=True),
     "a worker leaves for good": _corner(absences=(Absence(0, 13, None),)),

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import HetschedError, InputError, nearest
 from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import copied, take, viewed
@@ -317,7 +318,7 @@ def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
     Raises InputError, which ends a run, for what SGD is not given: another attempt would come to the same.
     """
     for name in hyperparameters:
-        if name not in HYPERPARAMETERS:
+        if name not in HYPERPARAMETERS and name != BATCH_SIZE:  # `train` is told the batch size
             hint = nearest(name, HYPERPARAMETERS)
             raise InputError(f"search_space.{name}: the built-in networks have no such hyperparameter: {hint}")
     group = {}

@@ -14,7 +14,7 @@ from hetsched.domain.exploring import Exploration
 from hetsched.domain.hyperparameters import Choice, Float, Hyperparameters, Integer
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import PBT, Experiment, TrialId
-from real.ray_internals import OwnIterationsPBT
+from real.ray_internals import LineagePBT, OwnIterationsPBT
 from real.tune.ports import Exploit
 
 
@@ -65,7 +65,8 @@ class RayPBT:
         self.generator = LentGenerator(seed)
         self._is_used = experiment.pbt is not None
         self._metric = experiment.metric
-        self.ranking = OwnIterationsPBT(
+        ranking = LineagePBT if experiment.counts_lineage else OwnIterationsPBT
+        self.ranking = ranking(
             time_attr="iterations",
             metric="score",
             mode=experiment.metric.mode,

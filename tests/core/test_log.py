@@ -69,18 +69,18 @@ EXPERIMENT: dict[str, Any] = {
     "model": "resnet18",
     "dataset": "cifar10",
     "batch_sizes": [32],
-    "population": 2,
+    "population": 1,
     "stop_iterations": 20,
-    "stop_accuracy": 0.8,
-    "pbt": None,
-    "search_space": {},
+    "stop_accuracy": None,
+    "pbt": {"perturbation_interval": 10},
+    "search_space": {"lr": {"low": 0.001, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.9, "high": 0.9}},
 }
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_older_logs_are_of_accuracies_and_keep_their_stop_rule(version: int, tmp_path: Path) -> None:
     begun = STARTED if version == 1 else STARTED | {"log_version": version}
-    arrived = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT}
+    arrived = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT | {"stop_accuracy": 0.8}}
     resumed = RESUMED | {"log_version": LOG_VERSION}
     _, event, *_ = read_log(log_of(tmp_path, begun, arrived, resumed))
     assert isinstance(event, ExperimentArrived)
@@ -93,17 +93,6 @@ def test_a_run_names_the_format_of_its_log(simulate_log: Simulate, tmp_path: Pat
     assert begun["log_version"] == LOG_VERSION
 
 
-EXPERIMENT: dict[str, Any] = {
-    "id": "e",
-    "model": "resnet18",
-    "dataset": "cifar10",
-    "batch_sizes": [32],
-    "population": 1,
-    "stop_iterations": 20,
-    "stop_accuracy": None,
-    "pbt": {"perturbation_interval": 10},
-    "search_space": {"lr": {"low": 0.001, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.9, "high": 0.9}},
-}
 ARRIVED = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT}
 
 

@@ -67,6 +67,7 @@ STRATEGIES = [
 ]
 PLACES = ["storage", "both", "object-store"]
 INTERVAL = 3
+SPACE: dict[str, Any] = {"lr": {"low": 0.001, "high": 1.0, "scale": "log"}, "batch_size": {"choices": [16, 32]}}
 FAULTS = ["worker", "node", "hang", "damage", "disk", "driver", "signal"]
 """What may go wrong. Of each run some kinds, so that what one of them does is not hidden by the others."""
 DRIVERS_WITH_FAULTS, MOST_DRIVERS, MOST_STEPS = 6, 40, 20_000
@@ -82,8 +83,14 @@ class SimulatedPBT:
             self._trials[trial] = Trial(trial, number, experiment.id, experiment.kind(number), hyperparameters, 0.0)
         assert experiment.pbt is not None
         self._pbt = PopulationBasedTraining(experiment, experiment.pbt, kept, random.Random(seed))
+        self._ranks_anyhow, self._ranks, self._heard = experiment.counts_lineage, random.Random(seed), 0
 
     def report(self, trial: Trial) -> Exploit | None:
+        """Where copies take over counts, ranks have nothing to do with scores, which tell of counts: so that counts
+        jump down, too. In time they get better, or one that waits could be copied for ever."""
+        if self._ranks_anyhow:
+            self._heard += 1
+            trial = replace(trial, score=self._ranks.random() + 0.02 * self._heard)
         self._trials[trial.id] = trial
         exploit = self._pbt.perturb(trial)
         if exploit is not None:
@@ -106,8 +113,13 @@ def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
         nodes,
         population=rng.randint(2, 5),
         stop_iterations=rng.choice([6, 10, 12]),
-        search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
-        pbt={"perturbation_interval": INTERVAL, "quantile_fraction": rng.choice([0.25, 0.5])},
+        batch_size=512,  # the default: the search space says it
+        search_space=SPACE,
+        pbt={
+            "perturbation_interval": INTERVAL,
+            "quantile_fraction": rng.choice([0.25, 0.5]),
+            "iterations": rng.choice(["own", "lineage"]),
+        },
     )
     place: Any = rng.choice(PLACES)
     return setup.replace(checkpoints=CheckpointsTable(place=place)), parse_strategy(rng.choice(STRATEGIES))
@@ -302,6 +314,8 @@ def check(run: RunUnderTest) -> None:
     assert all(trial.completed is not None for trial in final.trials.values())
     assert not check_log(events).running
     check_weights(events)
+    if run.experiment.counts_lineage:
+        check_counts(events)
     assert not search(rb'"late_s":0\.0[,}]', (run.folder / LOG_NAME).read_bytes()), (
         "a worker that was not late is told of"
     )
@@ -338,6 +352,16 @@ def check_weights(events: list[AnyEvent]) -> None:
             weights[event.trial] = weights[event.source]
         elif isinstance(event, CheckpointLost):
             weights[event.trial] = round((event.score or 0) * 1000)
+
+
+def check_counts(events: list[AnyEvent]) -> None:
+    """Where copies take over counts, a trial always counts the iterations behind its weights."""
+    state = State()
+    for event in events:
+        state.apply(event)
+        if isinstance(event, SegmentEnded | TrialExploited | CheckpointLost):
+            trial = state.trials[event.trial]
+            assert round((trial.score or 0) * 1000) == trial.iterations, f"{trial.id} counts what its weights have not"
 
 
 def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:
@@ -400,8 +424,8 @@ def put_through(
 
 
 def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, heard: Heard) -> None:
-    runs = put_through(range(300), tmp_path, heard)
-    assert {run.place for run in runs} == set(PLACES)
+    runs = put_through(range(400), tmp_path, heard)
+    assert {(run.place, run.experiment.counts_lineage) for run in runs} == {(p, way) for p in PLACES for way in (0, 1)}
     assert sum(run.kills for run in runs) > 100
     assert sum(run.stops for run in runs) > 50
     assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15
@@ -427,7 +451,14 @@ class RoundRobin:
 def test_a_policy_that_counts_how_often_it_is_asked_remembers_it(tmp_path: Path, heard: Heard) -> None:
     scheduling.register("test-round-robin")(RoundRobin)
     nodes = [{"name": f"n{number}", "cores": 2} for number in range(3)]
-    setup = make_setup(nodes, population=5, stop_iterations=12, pbt={"perturbation_interval": INTERVAL})
+    setup = make_setup(
+        nodes,
+        population=5,
+        stop_iterations=12,
+        pbt={"perturbation_interval": INTERVAL},
+        search_space=SPACE,
+        batch_size=512,
+    )
     runs = put_through(range(40), tmp_path, heard, (setup, Strategy("sliced", "test-round-robin")))
     assert sum(run.kills for run in runs) > 10
 
@@ -457,7 +488,9 @@ def test_a_wake_up_holds_although_an_idle_worker_leaves(tmp_path: Path) -> None:
     waker = Waker()
     scheduling.register("test-waker")(lambda: waker)
     nodes = [{"name": "n0", "cores": 1}, {"name": "n1", "cores": 1}]
-    setup = make_setup(nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200})
+    setup = make_setup(
+        nodes, population=2, stop_iterations=200, pbt={"perturbation_interval": 200}, search_space=SPACE, batch_size=512
+    )
     run = LosesANode(1, tmp_path, (setup, Strategy("fusion", "test-waker")))
     run.world.faults = False
     run._one_driver()

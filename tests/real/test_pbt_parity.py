@@ -6,7 +6,8 @@ and lists for ordered choices; choices without an order and what keeps numbers i
 Ray's class has two rules that docs/design.md says we do not take over: it passes over sources that have no checkpoint,
 and gives the target the time of the source's last perturbation. So it is driven three times: as it is, on courses on
 which neither shows; with just these two taken out, on any course; and as the subclass that real runs use. All of it
-holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where they stay in.
+holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where they stay in. With
+`pbt.iterations = "lineage"` the second rule is ours, too: then nothing but the first is ever taken out.
 """
 
 import math
@@ -29,7 +30,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.hyperparameters import Choice, Hyperparameters, flat, nested
 from hetsched.domain.metric import Mode
-from hetsched.domain.workload import PBT, Bounds, Experiment, TrialId
+from hetsched.domain.workload import PBT, Bounds, Experiment, Iterations, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_setup
@@ -198,13 +199,17 @@ class RayAsItIs:
         self._exploit(controller, target, source)
 
 
-class RayCorrected(RayAsItIs):
-    """Ray's class, less the two rules."""
+class RayWithCheckpoints(RayAsItIs):
+    """Ray's class, where every trial has a checkpoint."""
 
     def report(self, trial: FakeTrial, ours: Trial) -> Exploit | None:
         for state in self.scheduler._trial_state.values():
             state.last_checkpoint = "a checkpoint"
         return super().report(trial, ours)
+
+
+class RayCorrected(RayWithCheckpoints):
+    """Ray's class, less the two rules."""
 
     def _watched(self, controller: FakeController, target: FakeTrial, source: FakeTrial) -> None:
         state = self.scheduler._trial_state[target]
@@ -243,6 +248,7 @@ class Twins:
         seed: int,
         bounds: Bounds,
         mode: Mode = "max",
+        iterations: Iterations = "own",
     ) -> None:
         metric = {"name": "loss", "mode": mode}
         pbt: dict[str, Any] = {
@@ -250,9 +256,11 @@ class Twins:
             "quantile_fraction": fraction,
             "resample_probability": resample,
             "bounds": bounds,
+            "iterations": iterations,
         }
         experiment = make_setup(population=size, pbt=pbt, search_space=SPACE, metric=metric).workload.experiments[0]
         assert experiment.pbt is not None
+        self._takes_counts = iterations == "lineage"
         rng = random.Random(seed)
         start = experiment.initial_hyperparameters(seed=0)
         self.state = State()
@@ -262,10 +270,15 @@ class Twins:
         self.trials = [FakeTrial(name, values) for name, values in start.items()]
         self.theirs = kind(experiment, experiment.pbt, self.trials, rng)
 
+    def train(self, index: int, iterations: int, score: float | None) -> bool:
+        """A trial does so many iterations more, and reports."""
+        return self.report(index, list(self.state.trials.values())[index].iterations + iterations, score)
+
     def report(self, index: int, iterations: int, score: float | None) -> bool:
-        """A trial has done so many iterations. Asserts that both decide the same; says whether it exploits another."""
+        """A trial counts so many iterations. Asserts that both decide the same; says whether it exploits another."""
         old = list(self.state.trials.values())[index]
         trial = Trial(old.id, index, old.experiment, old.kind, old.hyperparameters, 0.0, iterations, score)
+        self.state.trials[old.id] = trial
         theirs = self.theirs.report(self.trials[index], trial)
         ours = self.ours.perturb(trial)
         self.compare_quantiles()
@@ -276,8 +289,9 @@ class Twins:
         assert source == their_source
         assert new == their_new
         assert {key: type(value) for key, value in new.items()} == {k: type(value) for k, value in their_new.items()}
-        after = Trial(old.id, index, old.experiment, old.kind, new, 0.0, iterations, score)
-        self.state.trials[old.id] = after
+        count = self.state.trials[source].iterations if self._takes_counts else iterations
+        self.state.trials[old.id] = Trial(old.id, index, old.experiment, old.kind, new, 0.0, count, score)
+        self.compare_times()
         return True
 
     def finish(self, index: int) -> None:
@@ -289,6 +303,13 @@ class Twins:
         theirs: Any = self.theirs.scheduler
         lower, upper = theirs._quantiles()
         assert self.ours.quantiles() == ([t.trial_id for t in lower], [t.trial_id for t in upper])
+
+    def compare_times(self) -> None:
+        """Both look at every trial again at the same time."""
+        theirs: Any = self.theirs.scheduler
+        times = {trial.trial_id: known.last_perturbation_time for trial, known in theirs._trial_state.items()}
+        ranked = {trial: last for trial, (last, _) in self.ours._last.items()}
+        assert {trial: last for trial, last in times.items() if trial in ranked} == ranked
 
 
 POPULATIONS = {
@@ -324,17 +345,46 @@ def test_every_exploit_configuration_and_quantile_is_rays(
 ) -> None:
     """Trials report in any order, before their interval is over and long after, with scores that tie and scores that
     are missing; some finish."""
-    twins, luck = Twins(kind, size, interval, fraction, resample, seed, bounds, mode), random.Random(seed + 1)
-    done = [0] * size
+    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, mode)
+    take_any_course(twins, seed, interval, digits, finishing, missing)
+
+
+@pytest.mark.parametrize("kind", [RayWithCheckpoints, RealRuns])
+@given(
+    **POPULATIONS,
+    digits=st.sampled_from([1, 2, 9]),
+    finishing=st.sampled_from([0.0, 0.03]),
+    missing=st.sampled_from([0.02, 0.3]),
+)
+def test_trials_that_take_over_counts_are_looked_at_when_rays_are(
+    kind: type[RayWithCheckpoints | RealRuns],
+    size: int,
+    interval: int,
+    fraction: float,
+    resample: float,
+    seed: int,
+    bounds: Bounds,
+    mode: Mode,
+    digits: int,
+    finishing: float,
+    missing: float,
+) -> None:
+    """Of Ray's own class nothing is taken out but that sources may lack a checkpoint."""
+    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, mode, "lineage")
+    take_any_course(twins, seed, interval, digits, finishing, missing)
+
+
+def take_any_course(twins: Twins, seed: int, interval: int, digits: int, finishing: float, missing: float) -> None:
+    luck = random.Random(seed + 1)
     for _ in range(100):
-        index = luck.randrange(size)
+        index = luck.randrange(len(twins.trials))
         if twins.trials[index].is_finished():
             continue
         if luck.random() < finishing:
             twins.finish(index)
             continue
-        done[index] += luck.randint(1, 2 * interval)
-        twins.report(index, done[index], None if luck.random() < missing else round(luck.random() - 0.5, digits))
+        iterations = luck.randint(1, 2 * interval)
+        twins.train(index, iterations, None if luck.random() < missing else round(luck.random() - 0.5, digits))
 
 
 @given(**POPULATIONS)
@@ -352,6 +402,24 @@ def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoin
         exploits += sum(twins.report(i, interval * (number + 1), score) for i, score in zip(order, scores, strict=True))
     lower, _ = twins.ours.quantiles()
     assert exploits == len(lower) * (rounds - 1)  # as many as the lower quantile holds, in every round but the first
+
+
+@given(**POPULATIONS)
+def test_rays_class_as_it_is_gives_counts_to_copies_as_lineage_does(
+    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds, mode: Mode
+) -> None:
+    """As above, but trials do different numbers of iterations in a round, so that counts jump up and down."""
+    twins = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, mode, "lineage")
+    luck = random.Random(seed + 1)
+    rounds, exploits = 8, 0
+    for number in range(rounds):
+        order = luck.sample(range(size), size)
+        ranks = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        scores = [rank if mode == "max" else -rank for rank in ranks]
+        exploits += sum(
+            twins.train(i, luck.randint(interval, 3 * interval), score) for i, score in zip(order, scores, strict=True)
+        )
+    assert exploits == len(twins.ours.quantiles()[0]) * (rounds - 1)
 
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])

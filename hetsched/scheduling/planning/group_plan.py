@@ -41,9 +41,12 @@ class GroupPlan(NamedTuple):
     rank: list[tuple[float, float]]
     last_segment: list[float]
     need: dict[TrialId, Array]
+    kinds: dict[TrialId, TrialKind]
+    """Of the trials whose kind PBT may change."""
 
     def is_outdated(self, state: StateView) -> bool:
         changed = self.trials_seen != len(state.trials) or self.workers_seen != tuple(state.workers)
+        changed = changed or any(state.trials[trial].kind != kind for trial, kind in self.kinds.items())
         return changed or state.now >= self.renew_at
 
     def changes_with_time(self, state: StateView) -> bool:
@@ -69,7 +72,8 @@ class SegmentSpeeds(NamedTuple):
 def make_group_plan(state: StateView) -> GroupPlan:
     """The fluid plan for the iterations that are left.
 
-    It is renewed when a twentieth of its time has passed, or trials or workers have come or gone.
+    It is renewed when a twentieth of its time has passed, trials or workers have come or gone, or PBT has made a trial
+    one of another kind.
     """
     types: dict[WorkerType, list[Worker]] = {}
     for worker in state.workers.values():
@@ -97,6 +101,9 @@ def make_group_plan(state: StateView) -> GroupPlan:
         rank=list(zip((-fluid.worth).tolist(), (-relative.mean(axis=0)).tolist(), strict=True)),
         last_segment=last_segment,
         need=seconds_needed(state, groups, fluid.seconds),
+        kinds={
+            t.id: t.kind for t in state.trials.values() if t.completed is None and state.experiment(t).changes_kinds
+        },
     )
 
 

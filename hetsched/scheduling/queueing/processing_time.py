@@ -73,7 +73,7 @@ class _Queue:
 def _alike(state: StateView, longest: bool) -> list[Iterator[Trial]]:
     """The ready trials, those together whose segments take the same time everywhere, in the order of serving."""
     experiments = list(state.experiments.values())
-    if len(experiments) == 1 and len(set(experiments[0].batch_sizes)) == 1 and state.ready_trials:
+    if len(experiments) == 1 and len(experiments[0].kinds) == 1 and state.ready_trials:
         return [iter(state.ready_trials) if longest else _most_advanced_first(state.ready_trials)]
     alike: dict[object, list[tuple[int, int, Trial]]] = {}
     for trial in state.ready_trials:

@@ -14,7 +14,7 @@ from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import TrialId, TrialKind
 
 Array = NDArray[np.float64]
 
@@ -44,10 +44,11 @@ class Pick(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial goes on on its workers until the round ends. `speed` is in iterations per second."""
+    """A trial goes on on its workers until the round ends. `speed` is in iterations per second, of its `kind`."""
 
     workers: tuple[WorkerId, ...]
     speed: float
+    kind: TrialKind
 
 
 class Rounds(ABC):
@@ -92,6 +93,7 @@ class Rounds(ABC):
         self._ran: list[tuple[Pick, int]] = []
         self._placed: dict[TrialId, tuple[WorkerId, ...]] = {}
         self._leases: dict[TrialId, Lease] = {}
+        self._kinds: dict[TrialId, TrialKind] = {}
         self._round_start = 0.0
 
     @abstractmethod
@@ -118,6 +120,8 @@ class Rounds(ABC):
             trial = state.trials[job]
             if job in state.running:
                 continue
+            if trial.kind != lease.kind:
+                lease = self._leases[job] = self._renewed(state, trial, lease)
             fits = int((self._round_start + self._round_s - state.now) * lease.speed)
             there = all(worker in state.workers for worker in lease.workers)
             if trial.completed is None and fits >= 1 and there:
@@ -125,12 +129,37 @@ class Rounds(ABC):
             else:
                 del self._leases[job]
 
+    def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
+        """PBT has made the trial one of another kind: what it received so far is booked at its old speed."""
+        place = next(place for place, (pick, _) in enumerate(self._ran) if self._ledger.jobs[pick.job] == trial.id)
+        pick, before = self._ran[place]
+        self._book(state, [(pick, before)])
+        self._ran[place] = (pick, trial.trained)
+        self._look_at_kinds(state)
+        [speed] = self._ledger.known_speeds([pick])
+        return lease._replace(speed=0.0 if isnan(speed) else speed, kind=trial.kind)
+
     def _settle(self, state: StateView) -> None:
-        """The round is over: book what its jobs received. A job that lost work of earlier rounds received nothing."""
-        trials, jobs = state.trials, self._ledger.jobs
-        done = [max(trials[jobs[pick.job]].iterations - before, 0) for pick, before in self._ran]
-        self._ledger.receive([pick for pick, _ in self._ran], done, self._round_start)
+        """The round is over: book what its jobs received."""
+        self._book(state, self._ran)
         self._leases = {}
+
+    def _book(self, state: StateView, ran: Sequence[tuple[Pick, int]]) -> None:
+        """Book what jobs received since they had trained so much. A job that lost earlier work received nothing."""
+        trials, jobs = state.trials, self._ledger.jobs
+        done = [max(trials[jobs[pick.job]].trained - before, 0) for pick, before in ran]
+        self._ledger.receive([pick for pick, _ in ran], done, self._round_start)
+
+    def _look_at_kinds(self, state: StateView) -> None:
+        """Learn the speeds anew of jobs that PBT has made of another kind."""
+        ledger, workers = self._ledger, list(self._types.values())
+        for place, job in enumerate(ledger.jobs):
+            kind = state.trials[job].kind
+            if self._kinds.setdefault(job, kind) != kind:
+                self._kinds[job] = kind
+                self._changed = True
+                for type_ in range(len(workers)):
+                    ledger.learn(Pick(place, type_), _speed(state, state.trials[job], workers[type_]))
 
     def _look_at_workers(self, state: StateView) -> None:
         workers = list(state.workers)
@@ -159,6 +188,8 @@ class Rounds(ABC):
             self._seen = len(trials)
             ledger.admit([trial.id for trial in new], [state.experiment(trial).gang for trial in new])
             self._changed = True
+        if any(experiment.changes_kinds for experiment in state.experiments.values()):
+            self._look_at_kinds(state)
         workers = list(self._types.values())
         for pick in ledger.unknown():
             ledger.learn(pick, _speed(state, trials[ledger.jobs[pick.job]], workers[pick.type]))
@@ -198,11 +229,11 @@ class Rounds(ABC):
         for pick, speed in zip(picks, ledger.known_speeds(picks), strict=True):
             job = ledger.jobs[pick.job]
             trial, workers = state.trials[job], self._placed[job]
-            self._ran.append((pick, trial.iterations))
+            self._ran.append((pick, trial.trained))
             fits = state.interval(trial) if isnan(speed) else max(1, int(speed * self._round_s))
             iterations = min(fits, state.longest_segment(trial))
             if iterations < fits and iterations < state.remaining(trial):
-                self._leases[job] = Lease(workers, speed)
+                self._leases[job] = Lease(workers, speed, trial.kind)
             yield _dispatch(job, workers, iterations)
 
     def _place(self, picks: list[Pick]) -> dict[TrialId, tuple[WorkerId, ...]]:
