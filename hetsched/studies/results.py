@@ -12,10 +12,12 @@ import msgspec
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
+from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
+from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, segments_frame
 from hetsched.studies.one_run import RunResult, look_up
 
@@ -65,12 +67,20 @@ class Results:
 @dataclass(frozen=True, kw_only=True)
 class StrategyResult(Results):
     """One strategy, simulated or run for real under each seed, and the state in which each run ended. `steps` are
-    those of real workers, by type."""
+    those of real workers, by type. `prediction` is what a plan has predicted of the runs, None without a plan."""
 
     setup: Setup = field(repr=False)
     strategy: str
     states: Sequence[State] = field(repr=False)
     steps: Sequence[WorkerSteps] = field(default=(), repr=False)
+    prediction: Prediction | None = None
+
+    @property
+    def foretold(self) -> Foretold | None:
+        """The prediction beside what was measured; None without one."""
+        if self.prediction is None:
+            return None
+        return Foretold.of(self.prediction, [run.metrics.makespan_s for run in self.runs])
 
     @property
     def remarks(self) -> list[str]:
@@ -85,6 +95,7 @@ class StrategyResult(Results):
             **self.caveats,
             "folder": str(self.folder),
             "steps": self.steps,
+            "foretold": self.foretold,
             "runs": [
                 {
                     **msgspec.to_builtins(run.metrics),

@@ -1,0 +1,105 @@
+"""Measuring a training for a moment on every type of worker that some allocation policy makes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hetsched.domain.cluster import Worker
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError, InputError, PolicyError
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.budget import Budget
+from hetsched.studies.measured import Measured
+from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.probe import measuring_scenario, probe
+from hetsched.studies.validation import Calibration, check_pace
+from hetsched.studies.watching import Watch
+
+SHARE = 0.75
+"""The part of the budget that measuring may take; the rest is for simulations."""
+
+MOST_PROBES = 3
+"""So many probes are made for one allocation policy: what is measured may change which workers it makes."""
+
+
+class Lacking(NamedTuple):
+    """An allocation policy some of whose types of worker were not measured, how many, and all of its workers."""
+
+    allocation: str
+    types: int
+    workers: list[Worker]
+
+
+def measure(
+    setup: Setup, allocations: Iterable[str], measured: Measured, folder: Path, budget: Budget, watch: Watch
+) -> dict[str, str]:
+    """Measure until every type of worker of every allocation policy is known, and keep what is measured in the folder.
+
+    Each probe is a short real run on all workers of the policy that lacks most types, as neighbours slow each other
+    down. Then all policies are asked again: what was measured may change their workers. Returns why policies were left
+    out, by their names. Raises HetschedError if nothing could be measured at all.
+    """
+    left_out: dict[str, str] = {}
+    probes: Counter[str] = Counter()
+    while lacking := _lacking(measured, [name for name in allocations if name not in left_out]):
+        if budget.is_over(SHARE):
+            return left_out | {one.allocation: f"not measured: {budget} was over before" for one in lacking}
+        most = max(lacking, key=lambda one: one.types)
+        probes[most.allocation] += 1
+        if probes[most.allocation] > MOST_PROBES:
+            left_out[most.allocation] = f"makes other workers whenever more is known ({MOST_PROBES} probes)"
+            continue
+        home = folder / "probes" / f"{probes.total()}-{most.allocation}"
+        try:
+            measured.add(_probed(setup, most, home, budget, watch))
+        except HetschedError as error:
+            if not measured.any:
+                raise
+            left_out[most.allocation] = f"could not be measured: {error}"
+            continue
+        measured.save(folder)
+        if _unknown_types(measured, most.workers):
+            left_out[most.allocation] = f"not measured: {budget} was over before every type of worker had trained"
+    return left_out
+
+
+def workers_to_measure(setup: Setup, allocation: str) -> list[Worker]:
+    """The workers of an allocation policy. Raises InputError or PolicyError if it makes none that can be measured."""
+    workers = setup.workers(Strategy(allocation, MEASURE))
+    check_pace(workers)
+    return workers
+
+
+def _lacking(measured: Measured, allocations: Iterable[str]) -> list[Lacking]:
+    """Those of the policies that make workers of types that were not measured. One that makes none is not among
+    them."""
+    found = []
+    for name in allocations:
+        try:
+            workers = workers_to_measure(measured.setup, name)
+        except (InputError, PolicyError):
+            continue
+        if unknown := _unknown_types(measured, workers):
+            found.append(Lacking(name, unknown, workers))
+    return found
+
+
+def _unknown_types(measured: Measured, workers: Iterable[Worker]) -> int:
+    """How many types of these workers were not measured, of those that some trial may use."""
+    experiments = measured.setup.workload.experiments
+    types = {
+        worker.type._replace(pace=None)
+        for worker in workers
+        if any(experiment.may_use(worker.device) for experiment in experiments)
+    }
+    return sum(not measured.knows(one) for one in types)
+
+
+def _probed(setup: Setup, lacking: Lacking, folder: Path, budget: Budget, watch: Watch) -> Calibration:
+    """On these workers, with the pace of the scenario's own profile."""
+    strategy = Strategy(lacking.allocation, MEASURE)
+    frozen = replace(setup, frozen_workers={lacking.allocation: tuple(lacking.workers)})
+    return probe(measuring_scenario(frozen, len(lacking.workers), budget.left_s(SHARE)), strategy, folder, watch)
