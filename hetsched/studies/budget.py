@@ -1,7 +1,6 @@
 """How long something may take, by a clock on the wall."""
 
-from collections.abc import Callable
-from time import monotonic
+import time
 
 from hetsched.errors import InputError
 
@@ -9,15 +8,15 @@ from hetsched.errors import InputError
 class Budget:
     """So many seconds from now on; None is for ever. Raises InputError for what is no time."""
 
-    def __init__(self, seconds: float | None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, seconds: float | None) -> None:
         number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if seconds is not None and not (number and 0 < seconds < float("inf")):
             raise InputError(f"budget_s: expected seconds, more than 0, got {seconds!r}")
-        self._clock, self._began, self._seconds = clock, clock(), seconds
+        self._began, self._seconds = time.monotonic(), seconds
 
     @property
     def spent_s(self) -> float:
-        return self._clock() - self._began
+        return time.monotonic() - self._began
 
     def left_s(self, share: float = 1.0) -> float | None:
         """What is left of this share of it, never below 0; None without an end."""

@@ -15,7 +15,7 @@ from hetsched.studies.budget import Budget
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.probe import measuring_scenario, probe
-from hetsched.studies.validation import Calibration, check_pace
+from hetsched.studies.validation import check_pace
 from hetsched.studies.watching import Watch
 
 SHARE = 0.75
@@ -26,10 +26,9 @@ MOST_PROBES = 3
 
 
 class Lacking(NamedTuple):
-    """An allocation policy some of whose types of worker were not measured, how many, and all of its workers."""
+    """An allocation policy some of whose types of worker were not measured, and all of its workers."""
 
     allocation: str
-    types: int
     workers: list[Worker]
 
 
@@ -39,31 +38,51 @@ def measure(
     """Measure until every type of worker of every allocation policy is known, and keep what is measured in the folder.
 
     Each probe is a short real run on all workers of the policy that lacks most types, as neighbours slow each other
-    down. Then all policies are asked again: what was measured may change their workers. Returns why policies were left
-    out, by their names. Raises HetschedError if nothing could be measured at all.
+    down. When all types are known that the policies have asked for, the policies are asked again: what was measured may
+    change their workers. Returns why policies were left out, by their names. Raises HetschedError if nothing could be
+    measured at all.
     """
     left_out: dict[str, str] = {}
     probes: Counter[str] = Counter()
     while lacking := _lacking(measured, [name for name in allocations if name not in left_out]):
-        if budget.is_over(SHARE):
-            return left_out | {one.allocation: f"not measured: {budget} was over before" for one in lacking}
-        most = max(lacking, key=lambda one: one.types)
-        probes[most.allocation] += 1
-        if probes[most.allocation] > MOST_PROBES:
-            left_out[most.allocation] = f"makes other workers whenever more is known ({MOST_PROBES} probes)"
-            continue
-        home = folder / "probes" / f"{probes.total()}-{most.allocation}"
-        try:
-            measured.add(_probed(setup, most, home, budget, watch))
-        except HetschedError as error:
-            if not measured.any:
-                raise
-            left_out[most.allocation] = f"could not be measured: {error}"
-            continue
-        measured.save(folder)
-        if _unknown_types(measured, most.workers):
-            left_out[most.allocation] = f"not measured: {budget} was over before every type of worker had trained"
+        while lacking:
+            if budget.is_over(SHARE):
+                return left_out | {one.allocation: f"not measured: {budget} was over before" for one in lacking}
+            most = max(lacking, key=lambda one: _unknown_types(measured, one.workers))
+            probes[most.allocation] += 1
+            reason = _measured(setup, most, probes, measured, folder, budget, watch)
+            if reason is not None:
+                left_out[most.allocation] = reason
+            lacking = [one for one in lacking if one is not most and _unknown_types(measured, one.workers)]
     return left_out
+
+
+def _measured(
+    setup: Setup,
+    lacking: Lacking,
+    probes: Counter[str],
+    measured: Measured,
+    folder: Path,
+    budget: Budget,
+    watch: Watch,
+) -> str | None:
+    """Measure on these workers. Returns why that cannot be; raises HetschedError instead if nothing is known yet."""
+    if probes[lacking.allocation] > MOST_PROBES:
+        return f"makes other workers whenever more is known ({MOST_PROBES} probes)"
+    strategy = Strategy(lacking.allocation, MEASURE)
+    # The workers as they were made, with the pace of the scenario's own profile.
+    frozen = replace(setup, frozen_workers={lacking.allocation: tuple(lacking.workers)})
+    probing = measuring_scenario(frozen, len(lacking.workers), budget.left_s(SHARE))
+    try:
+        measured.add(probe(probing, strategy, folder / "probes" / f"{probes.total()}-{lacking.allocation}", watch))
+    except HetschedError as error:
+        if not measured.any:
+            raise
+        return f"could not be measured: {error}"
+    measured.save(folder)
+    if _unknown_types(measured, lacking.workers):
+        return f"not measured: {budget} was over before every type of worker had trained"
+    return None
 
 
 def workers_to_measure(setup: Setup, allocation: str) -> list[Worker]:
@@ -82,8 +101,8 @@ def _lacking(measured: Measured, allocations: Iterable[str]) -> list[Lacking]:
             workers = workers_to_measure(measured.setup, name)
         except (InputError, PolicyError):
             continue
-        if unknown := _unknown_types(measured, workers):
-            found.append(Lacking(name, unknown, workers))
+        if _unknown_types(measured, workers):
+            found.append(Lacking(name, workers))
     return found
 
 
@@ -96,10 +115,3 @@ def _unknown_types(measured: Measured, workers: Iterable[Worker]) -> int:
         if any(experiment.may_use(worker.device) for experiment in experiments)
     }
     return sum(not measured.knows(one) for one in types)
-
-
-def _probed(setup: Setup, lacking: Lacking, folder: Path, budget: Budget, watch: Watch) -> Calibration:
-    """On these workers, with the pace of the scenario's own profile."""
-    strategy = Strategy(lacking.allocation, MEASURE)
-    frozen = replace(setup, frozen_workers={lacking.allocation: tuple(lacking.workers)})
-    return probe(measuring_scenario(frozen, len(lacking.workers), budget.left_s(SHARE)), strategy, folder, watch)

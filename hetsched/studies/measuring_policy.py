@@ -8,10 +8,9 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import TrialId, TrialKind
-from hetsched.scheduling import register
 
 MEASURE = "measure"
-"""The name of the policy. It is known where plans are made, and no plan has it among its strategies."""
+"""The name of the policy. It is known as soon as something is measured; no plan has it among its strategies."""
 
 SEGMENTS = 4
 """So many segments of each worker are measured: a cold one, and warm ones to know how much they vary."""
@@ -21,7 +20,6 @@ LONG = 10
 with two segments."""
 
 
-@register(MEASURE)
 class Measure:
     """Every worker trains a few short segments, each of another trial, so that all parts of a segment are seen.
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from hetsched.core.log import read_log
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.measuring_policy import MEASURE
+from hetsched.scheduling import register
+from hetsched.studies.measuring_policy import MEASURE, Measure
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.validation import Calibration, calibrate, probe_scenario
 from hetsched.studies.watching import Watch
@@ -24,6 +25,7 @@ def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None)
 
     The policy ends the run when it has seen enough, or has trained for `until_s` seconds.
     """
+    register(MEASURE)(Measure)
     short = probe_scenario(setup, workers)
     experiments = [
         probing.model_copy(

@@ -205,7 +205,7 @@ def check_pace(workers: Iterable[Worker]) -> None:
         if (other.pace is None) != (worker.pace is None):
             raise InputError(
                 f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
-                "so a probe cannot tell their step times apart; give both a pace, or neither, or --profile"
+                "so a probe cannot tell their step times apart; give both a pace, or neither, or validate a --profile"
             )
 
 
