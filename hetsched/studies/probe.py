@@ -30,13 +30,13 @@ def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None)
     experiments = [
         probing.model_copy(
             update={
-                "population": workers + 1,
-                "stop_iterations": max(given.stop_iterations, 4 * interval),
-                "pbt": probing.pbt.model_copy(update={"perturbation_interval": interval}),
+                "population": max(workers, len(known.batch_sizes)) + 1,
+                "stop_iterations": max(known.stop_iterations, 4 * known.interval),
+                "pbt": probing.pbt.model_copy(update={"perturbation_interval": known.interval}),
             }
         )
         for given, probing in zip(setup.scenario.workload.experiments, short.scenario.workload.experiments, strict=True)
-        for interval in [given.experiments()[0].interval]
+        for known in [given.experiments()[0]]
     ]
     options = {} if until_s is None else {"until_s": until_s}
     return short.replace(
