@@ -38,6 +38,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.measuring_policy import MEASURE
 
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
@@ -113,6 +114,7 @@ class LiveView:
     ) -> None:
         self._what = what + " (paced)" * setup.paced
         self._bound_s = _bound_s(setup, strategy)
+        self._is_probe = strategy.scheduling == MEASURE  # which ends when enough was seen
         self._every_s = every_s
         self._console = console or Console(stderr=True)
         self._clock = clock
@@ -275,6 +277,8 @@ class LiveView:
 
     def _progress(self, standing: Standing) -> str:
         elapsed_s = standing.now + self._late_s(standing)
+        if self._is_probe:
+            return f"{standing.done:,} iterations in {elapsed_s:,.0f} s"
         done = f"{standing.done:,} of {standing.total:,} iterations in {elapsed_s:,.0f} s"
         forecast = Forecast.of(elapsed_s, standing.start_up_s, standing.done, standing.total, self._bound_s)
         if forecast is None:

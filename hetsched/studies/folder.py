@@ -19,6 +19,9 @@ from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
 
+PROBES = "probes"
+"""The folder of a plan's short runs, which are measurements and no results."""
+
 
 class ResultsFolder:
     """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`

@@ -12,6 +12,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.budget import Budget
+from hetsched.studies.folder import PROBES
 from hetsched.studies.measured import Measured
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.probe import measuring_scenario, probe
@@ -74,7 +75,7 @@ def _measured(
     frozen = replace(setup, frozen_workers={lacking.allocation: tuple(lacking.workers)})
     probing = measuring_scenario(frozen, len(lacking.workers), budget.left_s(SHARE))
     try:
-        measured.add(probe(probing, strategy, folder / "probes" / f"{probes.total()}-{lacking.allocation}", watch))
+        measured.add(probe(probing, strategy, folder / PROBES / f"{probes.total()}-{lacking.allocation}", watch))
     except HetschedError as error:
         if not measured.any:
             raise

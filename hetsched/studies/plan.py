@@ -19,7 +19,7 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.budget import Budget
-from hetsched.studies.folder import ResultsFolder, default_folder, write_summary
+from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
 from hetsched.studies.forecast import Forecast, Simulations, forecast
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
@@ -224,7 +224,7 @@ def _written(
         left_out={str(strategy): reason for strategy, reason in left_out.items()},
         same_workers=fitting.same,
         reused=measured.reused,
-        probes=sorted(log.parent for log in home.path.glob(f"probes/*/{LOG_NAME}")),
+        probes=sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}")),
         seeds_left_out=simulated.left_out,
         planned_s=budget.spent_s,
         assumptions=assumptions(setup, found),

@@ -16,7 +16,7 @@ from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
+from hetsched.studies.folder import PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, segments_frame
 from hetsched.studies.one_run import RunResult, look_up
@@ -127,13 +127,14 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 
 
 def load_results(folder: Path | str) -> LoadedResults:
-    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log. Policy
-    files are not run.
+    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log, but for
+    the probes of a plan. Policy files are not run.
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
-    logs = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    found = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    logs = [log for log in found if PROBES not in log.relative_to(folder).parts]
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
     scenarios: dict[Path, Setup] = {}

@@ -310,6 +310,7 @@ def test_auto_runs_the_best_one_and_says_how_far_the_prediction_was(cluster: Clu
     assert hetsched.replay(result.runs[0].log.parent).same
     summary = json.loads(Path("run/summary.json").read_text())
     assert summary["foretold"]["measured_s"] == [run.metrics.makespan_s for run in result.runs]
+    assert [run.metrics for run in hetsched.load_results("run").runs] == [run.metrics for run in result.runs]
     again = hetsched.resume("run")
     assert again.foretold == result.foretold
 
