@@ -44,46 +44,51 @@ def measure(
     measured at all.
     """
     left_out: dict[str, str] = {}
-    probes: Counter[str] = Counter()
+    probes = _Probes(setup, measured, folder, budget, watch)
     while lacking := _lacking(measured, [name for name in allocations if name not in left_out]):
         while lacking:
             if budget.is_over(SHARE):
                 return left_out | {one.allocation: f"not measured: {budget} was over before" for one in lacking}
             most = max(lacking, key=lambda one: _unknown_types(measured, one.workers))
-            probes[most.allocation] += 1
-            reason = _measured(setup, most, probes, measured, folder, budget, watch)
-            if reason is not None:
+            if (reason := probes.make(most)) is not None:
                 left_out[most.allocation] = reason
             lacking = [one for one in lacking if one is not most and _unknown_types(measured, one.workers)]
     return left_out
 
 
-def _measured(
-    setup: Setup,
-    lacking: Lacking,
-    probes: Counter[str],
-    measured: Measured,
-    folder: Path,
-    budget: Budget,
-    watch: Watch,
-) -> str | None:
-    """Measure on these workers. Returns why that cannot be; raises HetschedError instead if nothing is known yet."""
-    if probes[lacking.allocation] > MOST_PROBES:
-        return f"makes other workers whenever more is known ({MOST_PROBES} probes)"
-    strategy = Strategy(lacking.allocation, MEASURE)
-    # The workers as they were made, with the pace of the scenario's own profile.
-    frozen = replace(setup, frozen_workers={lacking.allocation: tuple(lacking.workers)})
-    probing = measuring_scenario(frozen, len(lacking.workers), budget.left_s(SHARE))
-    try:
-        measured.add(probe(probing, strategy, folder / PROBES / f"{probes.total()}-{lacking.allocation}", watch))
-    except HetschedError as error:
-        if not measured.any:
-            raise
-        return f"could not be measured: {error}"
-    measured.save(folder)
-    if _unknown_types(measured, lacking.workers):
-        return f"not measured: {budget} was over before every type of worker had trained"
-    return None
+class _Probes:
+    """Makes probes, each in a folder of its own."""
+
+    def __init__(self, setup: Setup, measured: Measured, folder: Path, budget: Budget, watch: Watch) -> None:
+        self._setup = setup
+        self._measured = measured
+        self._folder = folder
+        self._budget = budget
+        self._watch = watch
+        self._made: Counter[str] = Counter()
+
+    def make(self, lacking: Lacking) -> str | None:
+        """Measure on these workers. Returns why that cannot be; raises HetschedError instead if nothing is known yet.
+
+        The workers are those that the policy has made, their pace is that of the scenario's own profile.
+        """
+        name, measured = lacking.allocation, self._measured
+        if self._made[name] == MOST_PROBES:
+            return f"makes other workers whenever more is known ({MOST_PROBES} probes)"
+        self._made[name] += 1
+        home = self._folder / PROBES / f"{self._made.total()}-{name}"
+        frozen = replace(self._setup, frozen_workers={name: tuple(lacking.workers)})
+        probing = measuring_scenario(frozen, len(lacking.workers), self._budget.left_s(SHARE))
+        try:
+            measured.add(probe(probing, Strategy(name, MEASURE), home, self._watch))
+        except HetschedError as error:
+            if not measured.any:
+                raise
+            return f"could not be measured: {error}"
+        measured.save(self._folder)
+        if _unknown_types(measured, lacking.workers):
+            return f"not measured: not every type of its workers finished a segment in {home}"
+        return None
 
 
 def workers_to_measure(setup: Setup, allocation: str) -> list[Worker]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hetsched.core.log import read_log
 from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import register
 from hetsched.studies.measuring_policy import MEASURE, Measure
@@ -23,9 +24,13 @@ def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Cal
 def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None) -> Setup:
     """The policy `measure`'s run: a trial more than workers, so that trials move, in segments of an interval at most.
 
-    The policy ends the run when it has seen enough, or has trained for `until_s` seconds.
+    The policy ends the run when it has seen enough, or has trained for `until_s` seconds. Raises InputError if another
+    policy has its name.
     """
-    register(MEASURE)(Measure)
+    try:
+        register(MEASURE)(Measure)
+    except ValueError as error:
+        raise InputError(f"{error}: {MEASURE!r} is that of plans") from error
     short = probe_scenario(setup, workers)
     experiments = [
         probing.model_copy(

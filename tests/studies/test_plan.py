@@ -245,6 +245,16 @@ def test_strategies_for_which_the_budget_does_not_last_are_left_out(monkeypatch:
     assert found.seeds == [0] and found.seeds_left_out == 9
 
 
+def test_a_policy_that_has_the_name_of_the_measuring_one_is_refused_in_words() -> None:
+    @hetsched.register_scheduling(MEASURE)
+    class Mine:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            return []
+
+    with pytest.raises(InputError, match="has a scheduling policy 'measure' already: choose another name"):
+        plan(scenario(), ["fusion+fifo"], folder="plan")
+
+
 # What is measured.
 
 
