@@ -21,7 +21,8 @@ Studies
 `simulate`              simulate one strategy
 `ablate`                simulate one strategy without each part of the simulated world in turn
 `bound`                 what no schedule can beat
-`run`                   run one strategy for real, on Ray Tune
+`plan`                  measure a training for a moment, simulate every strategy, and rank them
+`run`                   run one strategy for real, on Ray Tune; "auto": the best one of a plan
 `resume`                go on with a run that stopped
 `validate`              simulate, run for real, and compare the two
 `replay`                feed a run's measured durations to its policy again
@@ -35,6 +36,7 @@ Results
 `StrategyResult`        of `simulate`, `run` and `resume`
 `AblationResult`        of `ablate`
 `BoundResult`           of `bound`
+`PlanResult`            of `plan`
 `ValidationResult`      of `validate`
 `ReplayResult`          of `replay`
 
@@ -68,6 +70,7 @@ __all__ = [
     "HetschedError",
     "InputError",
     "LoadedResults",
+    "PlanResult",
     "PolicyError",
     "ReplayResult",
     "Results",
@@ -86,6 +89,7 @@ __all__ = [
     "load_policies",
     "load_results",
     "load_scenario",
+    "plan",
     "register_allocation",
     "register_explore",
     "register_learning",
@@ -113,6 +117,7 @@ if TYPE_CHECKING:
     from hetsched.studies.ablation import AblationResult, ablate
     from hetsched.studies.bound import BoundResult, bound
     from hetsched.studies.compare import ComparisonResult, compare, resume_comparison
+    from hetsched.studies.plan import PlanResult, plan
     from hetsched.studies.real_scenario import load_scenario
     from hetsched.studies.replay import ReplayResult, replay
     from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
@@ -137,6 +142,7 @@ else:
         "studies.ablation": ["AblationResult", "ablate"],
         "studies.bound": ["BoundResult", "bound"],
         "studies.compare": ["ComparisonResult", "compare", "resume_comparison"],
+        "studies.plan": ["PlanResult", "plan"],
         "studies.real_scenario": ["load_scenario"],
         "studies.replay": ["ReplayResult", "replay"],
         "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],

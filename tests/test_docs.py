@@ -26,6 +26,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
 from hetsched.scenario.tables import RealTable
 from hetsched.studies import backends
+from hetsched.studies.run_plan import AUTO
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -213,7 +214,7 @@ def check_hetsched(arguments: list[str]) -> None:
         raise AssertionError(f"hetsched {shlex.join(arguments)}: the command line refuses it") from error
     one = getattr(options, "strategy", None)
     if not options.policy_file:
-        for strategy in [*(getattr(options, "strategies", None) or []), *([one] if one else [])]:
+        for strategy in [*(getattr(options, "strategies", None) or []), *([one] if one not in (None, AUTO) else [])]:
             try:
                 parse_strategy(strategy)
             except InputError as error:

@@ -131,7 +131,7 @@ def test_a_wrong_scenario_is_an_input_error_in_words(changes: dict[str, Any], me
 
 def test_every_problem_is_a_line() -> None:
     with pytest.raises(hetsched.InputError) as raised:
-        hetsched.Scenario(**TABLES | {"seeds": 0, "profile": {}, "name": "no/name"})
+        hetsched.Scenario(**TABLES | {"seeds": 0, "profile": {"sources": 5}, "name": "no/name"})
     assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == ["name", "seeds", "profile.sources"]
 
 

@@ -60,6 +60,22 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, interval(values, size=abs(mean)), list(values))
 
 
+def interval_of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
+    """Within which one more value lies with 95% confidence: Student's t, exact for normal values, never below 0.
+
+    None with one value, and where the values differ by no more than rounding.
+
+    >>> [round(end, 2) for end in interval_of_one_more([11.0, 12.0, 13.0])]
+    [7.03, 16.97]
+    """
+    of_mean = interval(values, size=abs(fmean(values)))
+    if of_mean is None:
+        return None
+    mean = fmean(values)
+    half = (of_mean[1] - mean) * sqrt(len(values) + 1)
+    return max(0.0, mean - half), mean + half
+
+
 def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] | None:
     """The 95% confidence interval of the mean by Student's t: exact for normal values, however few.
 

@@ -31,13 +31,8 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the results")
 
 
-def add_strategies(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--strategies",
-        nargs="+",
-        metavar="A+S",
-        help="instead of the scenario's, such as uniform+fifo fusion+hrfs",
-    )
+def add_strategies(parser: argparse.ArgumentParser, instead: str = "instead of the scenario's") -> None:
+    parser.add_argument("--strategies", nargs="+", metavar="A+S", help=f"{instead}, such as uniform+fifo fusion+hrfs")
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +45,18 @@ def add_repeat(parser: argparse.ArgumentParser) -> None:
 
 def add_real(parser: argparse.ArgumentParser) -> None:
     """What commands that run for real take."""
+    add_cluster(parser)
+    add_repeat(parser)
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Where and how something is run for real."""
     parser.add_argument("--address", help="a running Ray cluster (default: start the scenario's here)")
     parser.add_argument(
         "--data-dir",
         type=Path,
         help="folder of the data set: parquet (Hugging Face layout) or torchvision's",
     )
-    add_repeat(parser)
     parser.add_argument(
         "--report-interval",
         type=seconds,

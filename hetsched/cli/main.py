@@ -29,6 +29,7 @@ examples:
   hetsched compare examples/demo.toml
   hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1
   hetsched bound examples/demo.toml --json
+  hetsched plan examples/cifar10-quick.toml --data-dir DIR
   hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR
   hetsched run --resume results/cifar10-quick-run-20260101-120000
 
@@ -37,6 +38,7 @@ exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 14
 COMMANDS = {
     "compare": "simulate strategies under the same seeds and compare them",
     "simulate": "simulate one strategy",
+    "plan": "measure a training for a moment, simulate every strategy, and say which one to run",
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",

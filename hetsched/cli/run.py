@@ -7,17 +7,23 @@ from pathlib import Path
 
 from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import live_view, real_scenario, seeds_of, show_strategy
+from hetsched.cli.planning import add_planning, planning, print_plan
+from hetsched.cli.shared import live_view, real_scenario, runs_progress, seeds_of, show_strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.plan import PlanResult, plan
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run import resume, run
+from hetsched.studies.run_plan import AUTO
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     add_out(parser)
-    parser.add_argument("--strategy", metavar="A+S", help="such as fusion+hrfs")
+    parser.add_argument(
+        "--strategy", metavar="A+S", help="such as fusion+hrfs; auto: the best one of a plan, which is made first"
+    )
     add_seed(parser)
     parser.add_argument(
         "--resume",
@@ -26,12 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="instead of SCENARIO and --strategy: go on with the run in this folder",
     )
     add_real(parser)
+    add_planning(parser)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Run one strategy for real on Ray Tune's PBT. Repetitions use the seeds from --seed on. After Ctrl-C the segments
-    that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a run that stopped, for
-    whatever reason, from what its folder holds. See docs/real-runs.md."""
+    """Run one strategy for real on Ray Tune's PBT. With --strategy auto, find the best one first, as 'hetsched plan'
+    does; at the end, what was predicted stands beside what was measured. Repetitions use the seeds from --seed on.
+    After Ctrl-C the segments that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a
+    run that stopped, for whatever reason, from what its folder holds. See docs/real-runs.md."""
     result = begun_run(options) if options.resume else new_run(options)
     show_strategy(options, emit, result, "run on Ray Tune")
 
@@ -40,15 +48,37 @@ def new_run(options: argparse.Namespace) -> StrategyResult:
     """What the command line asks for, in a new folder."""
     if options.scenario is None or options.strategy is None:
         raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
+    if options.strategy != AUTO and (given := _planning_options(options)):
+        raise InputError(f"{', '.join(given)}: with --strategy auto only, not with {options.strategy}")
     setup = real_scenario(options, options.scenario)
     return run(
         setup,
-        parse_strategy(options.strategy),
+        AUTO if options.strategy == AUTO else parse_strategy(options.strategy),
         seeds_of(options, setup),
         options.out,
         policy_files=options.policy_file,
+        planner=partial(shown_plan, options),
         watch=live_view,
     )
+
+
+def shown_plan(options: argparse.Namespace, setup: Setup, folder: Path, beside: Path) -> PlanResult:
+    """Make the plan that --strategy auto asks for, and print it."""
+    found = plan(setup, folder=folder, beside=beside, **planning(options), watch=live_view, progress=runs_progress)
+    if not options.json:
+        print_plan(found)
+    return found
+
+
+def _planning_options(options: argparse.Namespace) -> list[str]:
+    """Those of `add_planning` that were given."""
+    given = {
+        "--strategies": options.strategies,
+        "--budget-s": options.budget_s,
+        "--measure-again": options.measure_again or None,
+        "--jobs": options.jobs,
+    }
+    return [name for name, value in given.items() if value is not None]
 
 
 def begun_run(options: argparse.Namespace) -> StrategyResult:
@@ -66,6 +96,7 @@ def begun_run(options: argparse.Namespace) -> StrategyResult:
         options.resume,
         read=partial(real_scenario, options),
         policy_files=options.policy_file,
+        planner=partial(shown_plan, options),
         watch=live_view,
         complete=lambda home: print(f"hetsched: {home}: complete already", file=sys.stderr),
     )

@@ -22,6 +22,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
+from hetsched.report.plan_tables import foretold
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
 from hetsched.scenario.loading import load_setup
@@ -124,6 +125,9 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.runs_table(metrics))
         say_remarks(result.remarks)
         say_caveats(result.assumptions, result.warnings)
+        if result.foretold is not None:
+            for line in foretold(result.foretold):
+                say(line, style="bold")
 
     finish(options, emit, result.document(), table, result.folder)
 

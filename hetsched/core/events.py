@@ -40,6 +40,14 @@ class RunStarted(Event, frozen=True, tag="run-started"):
     log_version: int = UNNUMBERED
 
 
+class RunPredicted(Event, frozen=True, omit_defaults=True, tag="run-predicted"):
+    """What a plan has predicted of this run: see `hetsched.domain.prediction.Prediction`."""
+
+    strategy: str
+    makespan_s: float
+    interval_s: tuple[float, float] | None = None
+
+
 class WorkerJoined(Event, frozen=True, tag="worker-joined"):
     worker: Worker
 
@@ -175,6 +183,7 @@ class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
 
 AnyEvent = (
     RunStarted
+    | RunPredicted
     | WorkerJoined
     | WorkerLeft
     | WorkerDraining

@@ -16,6 +16,7 @@ from hetsched.core.events import (
     PolicyAsked,
     PolicyWoken,
     RunEnded,
+    RunPredicted,
     RunResumed,
     RunStarted,
     SegmentEnded,
@@ -123,6 +124,9 @@ class State:
 
     def _run_started(self, event: RunStarted) -> None:
         self.run = event
+
+    def _run_predicted(self, event: RunPredicted) -> None:
+        """What was expected changes nothing."""
 
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event.reason
@@ -253,6 +257,7 @@ class State:
 
 _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     RunStarted: State._run_started,
+    RunPredicted: State._run_predicted,
     RunEnded: State._run_ended,
     RunResumed: State._run_resumed,
     PolicyWoken: State._policy_woken,

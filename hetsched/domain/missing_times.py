@@ -14,6 +14,11 @@ def why_missing(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
     The phrase names `profile.extrapolate = true` as a remedy only where that gives a step time.
     """
     rows: Sequence[ProfileRow] = times.rows
+    if not rows:
+        return (
+            "the scenario has no profile: 'hetsched plan' measures one on the cluster, profile.sources names one that "
+            "is there"
+        )
     for field, word in (("model", kind.model), ("dataset", kind.dataset), ("device", worker.device)):
         known = {getattr(row, field) for row in rows}
         rows = [row for row in rows if getattr(row, field) == word]

@@ -41,6 +41,7 @@ from hetsched.errors import HetschedError, counted
 from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.measuring_policy import MEASURE
 
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
@@ -119,6 +120,7 @@ class LiveView:
         self._what = what + " (paced)" * setup.paced
         self._bound_s = _bound_s(setup, strategy)
         self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
+        self._is_probe = strategy.scheduling == MEASURE  # which ends when enough was seen
         self._every_s = every_s
         self._console = console or Console(stderr=True)
         self._clock = clock
@@ -282,6 +284,8 @@ class LiveView:
 
     def _progress(self, standing: Standing) -> str:
         elapsed_s = standing.now + self._late_s(standing)
+        if self._is_probe:
+            return f"{standing.done:,} iterations in {elapsed_s:,.0f} s"
         done = f"{standing.done:,} of {standing.total:,} iterations in {elapsed_s:,.0f} s"
         forecast = Forecast.of(elapsed_s, standing.start_up_s, standing.done, standing.total, self._bound_s)
         if forecast is None:

@@ -1,13 +1,11 @@
 """Tables for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import floor, log10
 
 from rich.console import Console
 from rich.table import Table
 
 from hetsched.analysis.bounds import Bounds
-from hetsched.analysis.intervals import Spread
 from hetsched.analysis.metrics import Metrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
@@ -15,6 +13,8 @@ from hetsched.core.trial import status_of
 from hetsched.domain.metric import shared
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import counted
+from hetsched.report.figures_in_words import interval as _interval
+from hetsched.report.figures_in_words import seconds as _seconds
 from hetsched.report.hyperparameters import cells, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.studies.ablation import Ablation
@@ -54,29 +54,6 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
             f"{figures.utilisation:.0%}",
         )
     return table
-
-
-def _interval(makespan: Spread) -> str:
-    if makespan.ci95 is None:
-        return "one seed" if len(makespan.per_seed) == 1 else "all alike"
-    low, high = makespan.ci95
-    decimals = _decimals(makespan.mean)
-    while decimals < 9 and f"{low:.{decimals}f}" == f"{high:.{decimals}f}":
-        decimals += 1
-    return f"{low:,.{decimals}f} .. {high:,.{decimals}f}"
-
-
-def _seconds(figure: float | None, least: int = 0) -> str:
-    """With so many decimals at least, and with three significant digits below 10 s.
-
-    >>> _seconds(5092.4), _seconds(31.25, least=1), _seconds(3.1234), _seconds(0.0312)
-    ('5,092', '31.2', '3.12', '0.0312')
-    """
-    return "" if figure is None else f"{figure:,.{max(least, _decimals(figure))}f}"
-
-
-def _decimals(seconds: float) -> int:
-    return 0 if seconds >= 10 or seconds <= 0 else 2 - floor(log10(seconds))
 
 
 def runs_table(runs: Sequence[Metrics]) -> Table:

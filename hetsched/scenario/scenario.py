@@ -21,6 +21,7 @@ from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.learning import LearningModel, OfOneMetric
+from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy, load_file
@@ -71,7 +72,7 @@ class Scenario(Table):
     policy_files: list[str] = Field(default=[])
     cluster: ClusterTable
     workload: WorkloadTable
-    profile: ProfileTable
+    profile: ProfileTable = ProfileTable()
     overheads: OverheadsTable = OverheadsTable()
     checkpoints: CheckpointsTable = CheckpointsTable()
     learning: LearningTable = LearningTable()
@@ -230,7 +231,8 @@ class Setup(Problem, frozen=True, kw_only=True):
 
     `charged_times` are the profile without the costs that `[overheads]` leaves out: what the simulator charges, and
     policies expect. `jobs` are those of the trace. `synthetic`: some experiment trains on the stand-in for a real data
-    set. The `frozen_workers` of an allocation policy are those that it has made before.
+    set. The `frozen_workers` of an allocation policy are those that it has made before. `prediction` is what a plan has
+    predicted of the run to come: its log says so.
     """
 
     scenario: Scenario
@@ -239,6 +241,7 @@ class Setup(Problem, frozen=True, kw_only=True):
     paced: bool
     synthetic: bool
     frozen_workers: Mapping[str, tuple[Worker, ...]]
+    prediction: Prediction | None = None
 
     @classmethod
     def of(
@@ -330,6 +333,10 @@ class Setup(Problem, frozen=True, kw_only=True):
         workload will change them."""
         return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
+    def with_prediction(self, prediction: Prediction | None) -> "Setup":
+        """With what a plan has predicted of the run that is to come."""
+        return replace(self, prediction=prediction)
+
     @property
     def policy_files(self) -> list[Path]:
         """The files of policies that the scenario names."""
@@ -354,7 +361,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         folder.mkdir(parents=True, exist_ok=True)
         write_profile(folder / "profile.csv", self.times.rows)
         scenario = self.scenario
-        complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": ["profile.csv"]}))
+        sources = ["profile.csv"] if self.times.rows else []
+        complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": sources}))
         if scenario.workload.trace is not None:
             saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
             if scenario.workload.trace_models is None:

@@ -40,9 +40,10 @@ class Table(BaseModel):
 
 
 class ProfileTable(Table):
-    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario."""
+    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario. Without a source
+    nothing is known of them: a real run needs none, and a plan measures them."""
 
-    sources: list[str] = Field(min_length=1)
+    sources: list[str] = Field(default=[])
     extrapolate: bool = False
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import LOG_VERSION, RunStarted, WorkerJoined
+from hetsched.core.events import LOG_VERSION, RunPredicted, RunStarted, WorkerJoined
 from hetsched.domain.cluster import Worker
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
@@ -13,12 +13,15 @@ from hetsched.scenario.scenario import Setup
 def begin(
     dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
-    """Record what the run is, on the backend of that name, and its workers. Set the policy up for it."""
+    """Record what the run is, on the backend of that name, what was predicted of it, and its workers. Set the policy
+    up for it."""
     dispatcher.record(
         RunStarted(
             0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic, log_version=LOG_VERSION
         )
     )
+    if (predicted := setup.prediction) is not None:
+        dispatcher.record(RunPredicted(0.0, predicted.strategy, predicted.makespan_s, predicted.interval_s))
     for worker in workers:
         dispatcher.record(WorkerJoined(0.0, worker))
     set_up(dispatcher, setup, strategy, seed)

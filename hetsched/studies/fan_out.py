@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy, forget_files, load_file
@@ -21,6 +21,8 @@ from hetsched.studies.one_run import RunResult, carry_out
 
 if TYPE_CHECKING:
     from joblib import Parallel
+
+R = TypeVar("R")
 
 AWAY_AT_ONCE = 16
 """So many runs for each core of a Ray cluster are on their way at once; their logs pass through this process."""
@@ -35,6 +37,9 @@ class Task(NamedTuple):
 
 Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
 """Simulates the tasks, with their logs below the folder, and hands each over when it is done, in whatever order."""
+
+Attempt = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult | HetschedError]]]
+"""The same, and of a task that fails its error."""
 
 
 def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
@@ -59,31 +64,66 @@ def fan_out(
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
             yield _Away(parallel, setup, policy_files)
-    elif jobs == 1:
-        yield lambda tasks, folder: ((task, _simulate(setup, task, folder)) for task in tasks)
     else:
-        from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
-
-        try:
-            with Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel:
-                yield _OnCores(parallel, setup, policy_files)
-        except BrokenProcessPool as error:
-            raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
+        with _here(setup, jobs, policy_files, _simulate) as simulating:
+            yield _with_logs(simulating)
 
 
-class _OnCores:
+def _with_logs(simulate: Simulate) -> Simulate:
+    """Where the caller sees the logs: other processes have another current folder."""
+
+    def simulate_and_look(tasks: Sequence[Task], folder: Path) -> Iterator[tuple[Task, RunResult]]:
+        for task, run in simulate(tasks, folder):
+            yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
+
+    return simulate_and_look
+
+
+@contextmanager
+def attempts(setup: Setup, jobs: int | None = None) -> Iterator[Attempt]:
+    """A way to simulate the scenario on `jobs` cores of this machine (None: all), which hands over also the errors.
+
+    Raises HetschedError if a process dies.
+    """
+    with _here(setup, jobs, setup.policy_files, _attempt) as attempting:
+        yield attempting
+
+
+@contextmanager
+def _here(
+    setup: Setup, jobs: int | None, policy_files: Sequence[Path], carry_out_one: Callable[[Setup, Task, Path], R]
+) -> Iterator[Callable[[Sequence[Task], Path], Iterable[tuple[Task, R]]]]:
+    if jobs == 1:
+        yield lambda tasks, folder: ((task, carry_out_one(setup, task, folder)) for task in tasks)
+        return
+    from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
+
+    try:
+        with Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel:
+            yield _OnCores(parallel, setup, policy_files, carry_out_one)
+    except BrokenProcessPool as error:
+        raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
+
+
+class _OnCores(Generic[R]):
     """The processes write the logs."""
 
-    def __init__(self, parallel: "Parallel", setup: Setup, policy_files: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        parallel: "Parallel",
+        setup: Setup,
+        policy_files: Sequence[Path],
+        carry_out_one: Callable[[Setup, Task, Path], R],
+    ) -> None:
         self._parallel = parallel
-        self._common = (pickle.dumps(setup), tuple((p.resolve(), p.stat().st_mtime_ns) for p in policy_files))
+        files = tuple((path.resolve(), path.stat().st_mtime_ns) for path in policy_files)
+        self._common = (carry_out_one, pickle.dumps(setup), files)
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
-        calls = (_call(_simulate_here, task, folder.resolve(), *self._common) for task in tasks)
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, R]]:
+        calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
         with children_without_interrupts():  # joblib starts its processes with the first calls
             results = self._parallel(calls)
-        for task, run in results:
-            yield task, run._replace(log=run_folder(folder, *task) / LOG_NAME)
+        yield from results
 
 
 class _Away:
@@ -112,12 +152,16 @@ def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., 
 # What the other processes do.
 
 
-def _simulate_here(
-    task: Task, folder: Path, setup: bytes, policy_files: tuple[tuple[Path, int], ...]
-) -> tuple[Task, RunResult]:
+def _carry_out_here(
+    task: Task,
+    folder: Path,
+    carry_out_one: Callable[[Setup, Task, Path], R],
+    setup: bytes,
+    policy_files: tuple[tuple[Path, int], ...],
+) -> tuple[Task, R]:
     _load(policy_files)
     with _without_collection():
-        return task, _simulate(_unpacked(setup), task, folder)
+        return task, carry_out_one(_unpacked(setup), task, folder)
 
 
 def _simulate_away(task: Task, setup: bytes, sources: tuple[tuple[Path, bytes], ...]) -> tuple[Task, RunResult, bytes]:
@@ -146,6 +190,13 @@ def _without_collection() -> Iterator[None]:
 def _simulate(setup: Setup, task: Task, folder: Path) -> RunResult:
     run, _ = carry_out("sim", setup, task.strategy, task.seed, run_folder(folder, *task))
     return run
+
+
+def _attempt(setup: Setup, task: Task, folder: Path) -> RunResult | HetschedError:
+    try:
+        return _simulate(setup, task, folder)
+    except HetschedError as error:
+        return error
 
 
 @lru_cache(maxsize=1)

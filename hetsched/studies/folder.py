@@ -20,6 +20,9 @@ from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
 
+PROBES = "probes"
+"""The folder of a plan's short runs, which are measurements and no results."""
+
 
 class ResultsFolder:
     """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`
@@ -98,7 +101,7 @@ def new_folder(folder: Path, setup: Setup) -> Path:
 
 def default_folder(study: str, setup: Setup) -> Path:
     """`results/<scenario>-<study>-<date and time>`, numbered if that is there."""
-    return _unused(Path("results") / f"{setup.scenario.name}-{study}-{datetime.now():%Y%m%d-%H%M%S}")
+    return unused(Path("results") / f"{setup.scenario.name}-{study}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
@@ -143,7 +146,7 @@ def write_running_results(
     (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n")
 
 
-def _unused(folder: Path) -> Path:
+def unused(folder: Path) -> Path:
     """The folder, or the first of folder-2, folder-3 ... that is not there."""
     candidate, number = folder, 2
     while candidate.exists():

@@ -13,10 +13,12 @@ import msgspec
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
 from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
+from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError, counted, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
+from hetsched.studies.folder import PROBES, SUMMARY_NAME, ResultsFolder
+from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
@@ -76,12 +78,20 @@ class Results:
 @dataclass(frozen=True, kw_only=True)
 class StrategyResult(Results):
     """One strategy, simulated or run for real under each seed, and the state in which each run ended. `steps` are
-    those of real workers, by type."""
+    those of real workers, by type. `prediction` is what a plan has predicted of the runs, None without a plan."""
 
     setup: Setup = field(repr=False)
     strategy: str
     states: Sequence[State] = field(repr=False)
     steps: Sequence[WorkerSteps] = field(default=(), repr=False)
+    prediction: Prediction | None = None
+
+    @property
+    def foretold(self) -> Foretold | None:
+        """The prediction beside what was measured; None without one."""
+        if self.prediction is None:
+            return None
+        return Foretold.of(self.prediction, [run.metrics.makespan_s for run in self.runs])
 
     @property
     def remarks(self) -> list[str]:
@@ -96,6 +106,7 @@ class StrategyResult(Results):
             **self.caveats,
             "folder": str(self.folder),
             "steps": self.steps,
+            "foretold": self.foretold,
             "runs": [
                 {
                     **msgspec.to_builtins(run.metrics),
@@ -128,14 +139,15 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 
 
 def load_results(folder: Path | str) -> LoadedResults:
-    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log. Policy
-    files are not run. Assumptions and warnings are those of the folder's summary; runs that did not come to their end
-    are a warning, too.
+    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log, but for
+    the probes of a plan. Policy files are not run. Assumptions and warnings are those of the folder's summary; runs
+    that did not come to their end are a warning, too.
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
-    logs = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    logs = [log for log in begun if PROBES not in log.relative_to(folder).parts]
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
     scenarios: dict[Path, Setup] = {}

@@ -6,22 +6,32 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from hetsched.analysis.step_times import WorkerSteps, worker_steps
+from hetsched.analysis.step_times import worker_steps
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder
+from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, unused
 from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out, look_up
+from hetsched.studies.plan import PlanResult
+from hetsched.studies.plan import plan as find_best
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
-from hetsched.studies.run_plan import RunPlan, is_complete, load_plan
+from hetsched.studies.run_plan import AUTO, RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy
 from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
+
+Planner = Callable[[Setup, Path, Path], PlanResult]
+"""Makes a plan for a scenario in the first folder, and looks in the second one for what was measured before."""
+
+
+def plan_beside(setup: Setup, folder: Path, beside: Path) -> PlanResult:
+    """A plan of all strategies, without a budget."""
+    return find_best(setup, folder=folder, beside=beside)
 
 
 def run(
@@ -31,9 +41,11 @@ def run(
     folder: Path | str | None = None,
     *,
     policy_files: Sequence[Path | str] = (),
+    planner: Planner = plan_beside,
     watch: Watch = unwatched,
 ) -> StrategyResult:
-    """Run one strategy for real on Ray Tune's PBT, under every seed in turn.
+    """Run one strategy for real on Ray Tune's PBT, under every seed in turn. "auto" is the best one of a plan, which
+    `planner` makes first, in the folder `plan` of the results.
 
     Logs, checkpoints and figures go to `folder`, which must be new (default: a new one in `results`): `resume` needs
     them if the run stops. `policy_files` are copied there, and named in the command that goes on. The error of a run
@@ -41,20 +53,20 @@ def run(
     PolicyError if the policy fails, HetschedError if the run does. See docs/real-runs.md.
     """
     given = chosen_files(policy_files, there=True)
-    setup = resolved(scenario).with_policy_files(given)
-    setup, chosen = for_real(setup), chosen_strategy(strategy)
+    setup = for_real(resolved(scenario).with_policy_files(given))
+    name = AUTO if strategy == AUTO else str(chosen_strategy(strategy))
     files = [str(path.resolve()) for path in given]
-    plan = RunPlan(str(chosen), chosen_seeds(setup, seeds), files, __version__)
-    setup.workers(chosen)
+    plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__)
+    if name != AUTO:
+        setup.workers(parse_strategy(name))
     home = ResultsFolder.new(folder or default_folder("run", setup), setup)
     plan.save(home.path)
+    setup, plan = _with_strategy(setup, plan, home, planner)
     runs = []
     for seed in plan.seeds:
-        with _what_stays(plan, home):
-            runs.append(_carry_out(setup, chosen, seed, plan.home(home.path, seed), watch))
-    result = strategy_result(home, setup, chosen, runs, _steps(setup, runs))
-    write_strategy(result, "run", "ray")
-    return result
+        with _what_stays(plan, home, new=name != AUTO):
+            runs.append(_carry_out(setup, parse_strategy(plan.strategy), seed, plan.home(home.path, seed), watch))
+    return _written(home, setup, plan, runs)
 
 
 def resume(
@@ -62,19 +74,21 @@ def resume(
     *,
     read: Callable[[Path], Setup] = load_real_setup,
     policy_files: Sequence[Path | str] = (),
+    planner: Planner = plan_beside,
     watch: Watch = unwatched,
     complete: Callable[[Path], None] = lambda home: None,
 ) -> StrategyResult:
     """Go on with what `run` began in the folder, whatever stopped it, from what the folder holds.
 
     `read` reads the folder's scenario. `policy_files` take the place of those that the run was begun with. `complete`
-    is told the folder of every run that has nothing left to do. Raises as `run` does.
+    is told the folder of every run that has nothing left to do. `planner` is as for `run`. Raises as `run` does.
     """
     folder = path_of(folder, "folder")
     plan = load_plan(folder)
     if policy_files:
         plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
     setup = for_real(read(folder / SCENARIO_NAME))
+    setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
     try:
         chosen = parse_strategy(plan.strategy)
     except InputError as error:
@@ -89,8 +103,37 @@ def resume(
         nothing_left = False
         with _what_stays(plan, ResultsFolder(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
-    result = strategy_result(ResultsFolder(folder), setup, chosen, runs, _steps(setup, runs))
-    if not (nothing_left and (folder / SUMMARY_NAME).exists()):
+    return _written(ResultsFolder(folder), setup, plan, runs, again=not nothing_left)
+
+
+def _with_strategy(
+    setup: Setup, plan: RunPlan, home: ResultsFolder, planner: Planner, *, new: bool = True
+) -> tuple[Setup, RunPlan]:
+    """The scenario and the plan of the run, with the strategy that is best if that is to be found. It is in the folder
+    then, with what was measured and predicted."""
+    if plan.strategy == AUTO:
+        try:
+            found = planner(setup, unused(home.path / "plan"), home.path.parent)
+        except BaseException as error:
+            if any(home.path.glob(f"plan*/**/{LOG_NAME}")):
+                error.add_note(f"what was measured is kept; go on with: {plan.resume_command(home.path)}")
+            elif new:
+                home.undo()
+            raise
+        setup, plan = found.setup, replace(plan, strategy=found.best, prediction=found.prediction)
+        setup.save(home.path)
+        plan.save(home.path)
+    return setup.with_prediction(plan.prediction), plan
+
+
+def _written(
+    home: ResultsFolder, setup: Setup, plan: RunPlan, runs: Sequence[tuple[RunResult, State]], *, again: bool = True
+) -> StrategyResult:
+    """The result, which is also in its folder; written `again`, or only if it is not there."""
+    steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times)
+    chosen = parse_strategy(plan.strategy)
+    result = strategy_result(home, setup, chosen, runs, steps, prediction=plan.prediction)
+    if again or not (home.path / SUMMARY_NAME).exists():
         write_strategy(result, "run", "ray")
     return result
 
@@ -98,10 +141,6 @@ def resume(
 def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: Watch) -> tuple[RunResult, State]:
     with watch("running", setup, strategy, seed) as listen:
         return carry_out("ray", setup, strategy, seed, home, listen)
-
-
-def _steps(setup: Setup, runs: Sequence[tuple[RunResult, State]]) -> list[WorkerSteps]:
-    return worker_steps((read_log(run.log) for run, _ in runs), setup.times)
 
 
 @contextmanager

@@ -8,11 +8,15 @@ from msgspec import Struct
 
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.resume import COMPLETED
 
 PLAN_NAME = "run.json"
+
+AUTO = "auto"
+"""The best strategy, whichever that is."""
 
 SEGMENT_ENDED = b'"segment-ended"'
 """What is in every line of a log that tells of a finished segment."""
@@ -21,13 +25,15 @@ SEGMENT_ENDED = b'"segment-ended"'
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
     command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
-    the version that began the run.
+    the version that began the run. `auto` stands for the strategy until a plan has chosen one, and `prediction` is what
+    that plan has predicted.
     """
 
     strategy: str
     seeds: list[int]
     policy_files: list[str]
     hetsched: str
+    prediction: Prediction | None = None
 
     def save(self, folder: Path) -> None:
         write_json(folder / PLAN_NAME, self)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
+from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
@@ -52,8 +53,9 @@ def strategy_result(
     runs: Sequence[tuple[RunResult, State]],
     steps: Sequence[WorkerSteps] = (),
     assumed: Sequence[str] = (),
+    prediction: Prediction | None = None,
 ) -> StrategyResult:
-    """The result of runs, which are measured where nothing is `assumed`."""
+    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them."""
     return StrategyResult(
         home=home,
         setup=setup,
@@ -61,6 +63,7 @@ def strategy_result(
         runs=tuple(run for run, _ in runs),
         states=tuple(state for _, state in runs),
         steps=tuple(steps),
+        prediction=prediction,
         assumptions=assumed,
         warnings=too_long_for(setup, {strategy: [run for run, _ in runs]}),
     )

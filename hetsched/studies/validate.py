@@ -26,6 +26,7 @@ from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
+from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
@@ -163,12 +164,8 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     """The scenario as a short real run on the workers of that allocation policy shows it to be."""
     strategy = Strategy(allocation, PROBE)
     workers = setup.workers(strategy)
-    probing = validation.probe_scenario(setup, len(workers))
     home = folder / "probe" / allocation
-    probing.save(home)  # for `hetsched replay`
-    with watch("profiling with", probing, strategy, setup.scenario.first_seed) as listen:
-        run, _ = carry_out("ray", probing, strategy, setup.scenario.first_seed, home, listen)
-    calibration = validation.calibrate(read_log(run.log), f"measured by the probe run in {home}")
+    calibration = probe(validation.probe_scenario(setup, len(workers)), strategy, home, watch)
     calibration = validation.completed(calibration, setup, workers)
     write_profile(home / "profile.csv", calibration.rows)
     return validation.calibrated(setup, calibration)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
+from math import sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -146,10 +147,12 @@ class _Seen(NamedTuple):
 
 
 def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance: str) -> ProfileRow:
-    iterations = sum(segment.ended.iterations for segment in seen)
-    trained = [segment.ended.parts.train_s / segment.pace for segment in seen]
-    rates = [seconds / segment.ended.iterations for seconds, segment in zip(trained, seen, strict=True)]
-    starts = [segment.ended.parts.start_up_s for segment in seen if segment.ended.parts.start_up_s > 0]
+    """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
+    part of it (first calls, empty caches). Where there are no warm segments, cold ones say how long iterations take."""
+    cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
+    trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
+    seconds = sum(map(_unpaced_s, trained)) / sum(segment.ended.iterations for segment in trained)
+    starts = [_start_up_s(segment, seconds) for segment in cold]
     restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
     evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
     checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
@@ -160,9 +163,8 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
         device=worker.device,
         cores=worker.cores,
         gpu_share=worker.gpu_share,
-        seconds_per_iteration=sum(trained) / iterations,
-        # A segment averages over its iterations: the root of their number undoes that, if they are independent.
-        noise_cv=_cv(rates, (iterations / len(seen)) ** 0.5),
+        seconds_per_iteration=seconds,
+        noise_cv=_noise_cv(trained, seconds),
         evaluation_s_per_image=fmean(evaluations),
         evaluation_cv=_cv(evaluations),
         start_up_s=fmean(starts) if starts else None,
@@ -175,9 +177,30 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
     )
 
 
-def _cv(values: Sequence[float], factor: float = 1.0) -> float | None:
-    """The coefficient of variation, times `factor`; None if it cannot be had."""
-    return factor * stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
+def _unpaced_s(segment: _Seen) -> float:
+    """What its iterations would have taken without the worker's pace."""
+    return segment.ended.parts.train_s / segment.pace
+
+
+def _start_up_s(cold: _Seen, seconds_per_iteration: float) -> float:
+    expected = seconds_per_iteration * cold.ended.iterations * cold.pace
+    return max(0.0, cold.ended.parts.start_up_s + cold.ended.parts.train_s - expected)
+
+
+def _noise_cv(segments: Sequence[_Seen], mean: float) -> float | None:
+    """The coefficient of variation of one iteration's seconds, if they are independent; None with one segment.
+
+    The mean over n iterations has a variance n times as small, so each segment's squared deviation counts n times.
+    """
+    if len(segments) < 2:
+        return None
+    squares = sum((_unpaced_s(one) / one.ended.iterations - mean) ** 2 * one.ended.iterations for one in segments)
+    return sqrt(squares / (len(segments) - 1)) / mean
+
+
+def _cv(values: Sequence[float]) -> float | None:
+    """The coefficient of variation; None if it cannot be had."""
+    return stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
 
 
 def check_pace(workers: Iterable[Worker]) -> None:
@@ -188,7 +211,7 @@ def check_pace(workers: Iterable[Worker]) -> None:
         if (other.pace is None) != (worker.pace is None):
             raise InputError(
                 f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
-                "so a probe cannot tell their step times apart; give both a pace, or neither, or --profile"
+                "so a probe cannot tell their step times apart; give both a pace, or neither, or validate a --profile"
             )
 
 

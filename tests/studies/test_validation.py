@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from scipy.stats import ttest_1samp
 
 from hetsched.analysis.metrics import measure
@@ -68,6 +69,27 @@ def test_the_probe_sees_every_worker_cold_and_warm(simulate_log: Simulate) -> No
         assert any(parts.start_up_s > 0 for parts in here)
         assert any(parts.start_up_s == 0 for parts in here)
     assert any(event.parts.restore_s > 0 for event in ended)
+
+
+def test_what_first_iterations_take_longer_is_part_of_the_start_up(simulate_log: Simulate) -> None:
+    setup = make_setup(NODES, overheads=QUIET, population=9, stop_iterations=100)
+    events = simulate_log(probe_scenario(setup, workers=3), "fusion+least-progress")
+    slower = [
+        replace(event, parts=replace(event.parts, train_s=event.parts.train_s + 2.0))
+        if isinstance(event, SegmentEnded) and event.parts.start_up_s > 0
+        else event
+        for event in events
+    ]
+    for before, after in zip(calibrate(events, "a test").rows, calibrate(slower, "a test").rows, strict=True):
+        assert after.seconds_per_iteration == pytest.approx(before.seconds_per_iteration)
+        assert before.start_up_s is not None and after.start_up_s == pytest.approx(before.start_up_s + 2.0)
+
+
+def test_the_noise_of_an_iteration_is_found_whatever_the_length_of_segments(simulate_log: Simulate) -> None:
+    rows = [profile_row(seconds=1.0, noise_cv=0.3)]
+    setup = make_setup([{"name": "a", "cores": 1}], rows, population=60, stop_iterations=11)  # of 10 and 1
+    [row] = calibrate(simulate_log(setup), "a test").rows
+    assert row.noise_cv == pytest.approx(0.3, rel=0.2)
 
 
 def test_the_probe_is_no_longer_than_a_run() -> None:

@@ -1,0 +1,77 @@
+"""What commands that make plans share."""
+
+import argparse
+from typing import TypedDict
+
+from hetsched.argument_types import count, seconds
+from hetsched.cli.arguments import add_strategies
+from hetsched.cli.shared import print_heading, say, say_caveats, show
+from hetsched.cores import available_cores
+from hetsched.domain.registry import Strategy
+from hetsched.errors import counted
+from hetsched.report.plan_tables import plan_table, predicted, reasons
+from hetsched.scenario.checks import parse_strategy
+from hetsched.studies.plan import PlanResult
+
+ROWS = 10
+"""So many strategies are shown, unless all are."""
+
+
+def add_planning(parser: argparse.ArgumentParser) -> None:
+    add_strategies(parser, "instead of all that are registered")
+    parser.add_argument(
+        "--budget-s", type=seconds, metavar="SECONDS", help="the most that measuring and simulating may take"
+    )
+    parser.add_argument(
+        "--measure-again", action="store_true", help="do not take what an earlier plan beside this one has measured"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=count,
+        metavar="N",
+        help=f"simulating processes (default: the cores, {len(available_cores())})",
+    )
+
+
+class Planning(TypedDict):
+    """How a plan is made."""
+
+    strategies: list[Strategy] | None
+    budget_s: float | None
+    measure_again: bool
+    jobs: int
+
+
+def planning(options: argparse.Namespace) -> Planning:
+    """What the options of `add_planning` say."""
+    names: list[str] | None = options.strategies
+    return Planning(
+        strategies=None if names is None else [parse_strategy(name, "--strategies") for name in names],
+        budget_s=options.budget_s,
+        measure_again=options.measure_again,
+        jobs=options.jobs or len(available_cores()),
+    )
+
+
+def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
+    """The table, what it rests on, and what to do next."""
+    seeds = counted(len(plan.seeds), "seed")
+    print_heading(f"{plan.setup.scenario.name}: what each strategy would take, by {seeds}", plan.setup)
+    show(plan_table(plan.forecasts, None if whole else ROWS))
+    if not whole and len(plan.forecasts) > ROWS:
+        say(f"and {len(plan.forecasts) - ROWS} slower ones, which --all shows")
+    for name, others in plan.same_workers.items():
+        say(f"{name} makes the same workers as {', '.join(others)}: its rows hold for them, too")
+    for folder in plan.reused:
+        say(f"measured before, in {folder}; --measure-again measures anew")
+    for folder in plan.probes:
+        say(f"measured now, in {folder}")
+    for line in reasons(plan.left_out):
+        say(f"left out: {line}")
+    if plan.seeds_left_out:
+        say(f"left out: {counted(plan.seeds_left_out, 'seed')}, as the budget was over")
+    best = plan.forecasts[plan.best]
+    say_caveats(plan.assumptions, {} if best.warning is None else {plan.best: best.warning})
+    say(f"planned in {plan.planned_s:.0f} s")
+    say(predicted(plan.prediction))
+    say(f"run it: {plan.command()}", style="bold")

@@ -1,0 +1,36 @@
+"""Seconds and their intervals as tables show them."""
+
+from math import floor, log10
+
+from hetsched.analysis.intervals import Spread
+
+
+def interval(makespan: Spread) -> str:
+    if makespan.ci95 is None:
+        return "one seed" if len(makespan.per_seed) == 1 else "all alike"
+    return between(*makespan.ci95)
+
+
+def between(low: float, high: float) -> str:
+    """With as many decimals as tell the two apart.
+
+    >>> between(5092.4, 5101.7), between(97.01, 97.08)
+    ('5,092 .. 5,102', '97.0 .. 97.1')
+    """
+    decimals = _decimals((low + high) / 2)
+    while decimals < 9 and f"{low:.{decimals}f}" == f"{high:.{decimals}f}":
+        decimals += 1
+    return f"{low:,.{decimals}f} .. {high:,.{decimals}f}"
+
+
+def seconds(figure: float | None, least: int = 0) -> str:
+    """With so many decimals at least, and with three significant digits below 10 s.
+
+    >>> seconds(5092.4), seconds(31.25, least=1), seconds(3.1234), seconds(0.0312)
+    ('5,092', '31.2', '3.12', '0.0312')
+    """
+    return "" if figure is None else f"{figure:,.{max(least, _decimals(figure))}f}"
+
+
+def _decimals(seconds: float) -> int:
+    return 0 if seconds >= 10 or seconds <= 0 else 2 - floor(log10(seconds))

@@ -1,0 +1,70 @@
+"""What a plan has to say, as a table and in lines."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.table import Table
+
+from hetsched.domain.prediction import Prediction
+from hetsched.errors import counted
+from hetsched.report.figures_in_words import between, interval, seconds
+from hetsched.studies.forecast import Forecast
+from hetsched.studies.foretold import Foretold
+
+NAMED = 3
+"""Of so many strategies that are left out for one reason the names are said."""
+
+
+def plan_table(forecasts: Mapping[str, Forecast], rows: int | None = None) -> Table:
+    """A row per strategy, the best first; so many at most (None: all)."""
+    table = Table(header_style="bold")
+    table.add_column("strategy")
+    for heading in ("makespan\n[s]", "95% interval", "x own\nbound", "x\nbound", "trials\nstopped"):
+        table.add_column(heading, justify="right")
+    for name, found in list(forecasts.items())[:rows]:
+        table.add_row(
+            name,
+            seconds(found.makespan_s.mean),
+            interval(found.makespan_s),
+            _ratio(found.workers_bound_ratio),
+            _ratio(found.bound_ratio),
+            f"{found.stopped:.1f}" if found.stopped else "",
+        )
+    return table
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
+def reasons(left_out: Mapping[str, str]) -> Iterator[str]:
+    """A line for each reason for which strategies were left out."""
+    strategies: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        strategies.setdefault(reason, []).append(name)
+    for reason, names in strategies.items():
+        more = len(names) - NAMED
+        yield f"{', '.join(names[:NAMED])}{f' and {more} more' if more > 0 else ''}: {reason}"
+
+
+def predicted(prediction: Prediction) -> str:
+    """
+    >>> predicted(Prediction("fusion+lookahead", 118.2, (112.0, 124.4)))
+    'predicted for fusion+lookahead: 118 s; 95% of simulated runs end within 112 .. 124 s'
+    """
+    text = f"predicted for {prediction.strategy}: {seconds(prediction.makespan_s)} s"
+    if prediction.interval_s is None:
+        return text
+    return f"{text}; 95% of simulated runs end within {between(*prediction.interval_s)} s"
+
+
+def foretold(found: Foretold) -> Iterator[str]:
+    """What was predicted of runs, and what came of it."""
+    yield predicted(found.prediction)
+    measured = ", ".join(map(seconds, found.measured_s))
+    if found.error_percent is None:
+        yield f"measured: {measured} s"
+        return
+    how = "short" if found.error_percent < 0 else "long"
+    runs = counted(len(found.measured_s), "run")
+    within = "" if found.within is None else f"; {found.within} of {runs} ended within the interval"
+    yield f"measured: {measured} s; the prediction was {abs(found.error_percent):.1f}% too {how}{within}"

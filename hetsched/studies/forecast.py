@@ -1,0 +1,145 @@
+"""Simulating many strategies, those that fail among them, and ranking them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hetsched.analysis.intervals import Spread, interval_of_one_more, spread
+from hetsched.analysis.metrics import Metrics
+from hetsched.core.dispatcher import STOPPED_BY
+from hetsched.cores import available_cores
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.budget import Budget
+from hetsched.studies.fan_out import Task, attempts
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.watching import Progress
+
+AT_ONCE = 4
+"""So many simulations for each process are begun before the budget is looked at again."""
+
+
+class Forecast(Struct, frozen=True):
+    """What simulations say of a strategy. Seconds end in `_s`.
+
+    95% of single runs end within `run_interval_s`, if they vary as the simulations do; None where these are all alike,
+    or there is one. Ratios are the means of the runs' ratios to the bounds: for any allocation, and for the strategy's
+    own workers; None where one is unknown. `stopped` is how many trials the policy stopped before their end, in the
+    mean: a strategy with some is no faster at the same work. `warning` says why the figures are not to be trusted.
+    """
+
+    makespan_s: Spread
+    run_interval_s: tuple[float, float] | None
+    bound_ratio: float | None
+    workers_bound_ratio: float | None
+    workers_bound_s: float | None
+    stopped: float
+    iterations: float
+    warning: str | None = None
+
+
+class _Simulated(NamedTuple):
+    """The figures of a simulated run, and how many trials its policy stopped."""
+
+    task: Task
+    metrics: Metrics
+    stopped: int
+
+
+class Simulations(NamedTuple):
+    """Forecasts by strategy, the best first; why others failed; under which seeds; and how many seeds the budget did
+    not allow."""
+
+    forecasts: dict[Strategy, Forecast]
+    failed: dict[Strategy, str]
+    seeds: list[int]
+    left_out: int
+
+
+def forecast(
+    setup: Setup, strategies: Sequence[Strategy], seeds: Sequence[int], jobs: int | None, budget: Budget, show: Progress
+) -> Simulations:
+    """Simulate every strategy under the same seeds, seed by seed, as long as the budget lasts.
+
+    Strategies for which the budget does not last under the first seed have failed; of a later seed under which some
+    were not simulated nothing is taken. What has begun is finished. Logs are not kept: `hetsched compare` writes the
+    same ones.
+    """
+    courses = _Courses(strategies)
+    many = AT_ONCE * (jobs or len(available_cores()))
+    with (
+        TemporaryDirectory(prefix="hetsched-") as folder,
+        attempts(setup, jobs) as attempt,
+        show(len(strategies) * len(seeds)) as advance,
+    ):
+        for seed in seeds:
+            tasks = courses.tasks(seed)
+            while tasks and not (courses.runs and budget.is_over()):
+                courses.take(attempt(tasks[:many], Path(folder)), advance)
+                tasks = tasks[many:]
+            if tasks and courses.finished:
+                break
+            for task in tasks:
+                courses.failed[task.strategy] = f"not simulated: {budget} was over before"
+            courses.finished.append(seed)
+    return courses.ranked(len(seeds))
+
+
+class _Courses:
+    """How far the simulations are: `finished` are the seeds under which none is missing."""
+
+    def __init__(self, strategies: Iterable[Strategy]) -> None:
+        self.runs: list[_Simulated] = []
+        self.failed: dict[Strategy, str] = {}
+        self.finished: list[int] = []
+        self._strategies = list(strategies)
+
+    def tasks(self, seed: int) -> list[Task]:
+        return [Task(strategy, seed) for strategy in self._strategies if strategy not in self.failed]
+
+    def take(self, tried: Iterable[tuple[Task, RunResult | HetschedError]], advance: Callable[[], None]) -> None:
+        for task, run in tried:
+            if isinstance(run, HetschedError):
+                self.failed[task.strategy] = str(run)
+            elif not run.metrics.iterations:
+                self.failed[task.strategy] = f"trained nothing under seed {task.seed}"
+            else:
+                stopped = run.log.read_bytes().count(f'"{STOPPED_BY}'.encode())
+                self.runs.append(_Simulated(task, run.metrics, stopped))
+                run.log.unlink()
+            advance()
+
+    def ranked(self, wanted: int) -> Simulations:
+        """By makespan, and those that stop trials after those that train them all."""
+        of_strategy: dict[Strategy, list[_Simulated]] = {}
+        for run in sorted(self.runs, key=lambda run: run.task.seed):
+            if run.task.seed in self.finished and run.task.strategy not in self.failed:
+                of_strategy.setdefault(run.task.strategy, []).append(run)
+        found = {strategy: _summary(runs) for strategy, runs in of_strategy.items()}
+        best_first = sorted(found, key=lambda strategy: (found[strategy].stopped > 0, found[strategy].makespan_s.mean))
+        forecasts = {strategy: found[strategy] for strategy in best_first}
+        return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished))
+
+
+def _summary(runs: Sequence[_Simulated]) -> Forecast:
+    figures = [run.metrics for run in runs]
+    makespans_s = [metrics.makespan_s for metrics in figures]
+    return Forecast(
+        makespan_s=spread(makespans_s),
+        run_interval_s=interval_of_one_more(makespans_s),
+        bound_ratio=_mean([metrics.bound_ratio for metrics in figures]),
+        workers_bound_ratio=_mean([metrics.workers_bound_ratio for metrics in figures]),
+        workers_bound_s=figures[0].workers_bound_s,
+        stopped=fmean(run.stopped for run in runs),
+        iterations=fmean(metrics.iterations for metrics in figures),
+    )
+
+
+def _mean(ratios: Sequence[float | None]) -> float | None:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return fmean(known) if known else None

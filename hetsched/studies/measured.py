@@ -1,0 +1,171 @@
+"""What was measured of a training on a cluster, kept beside results so that nobody need measure it again."""
+
+import platform
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.cores import available_cores
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import Costs, ProfileRow
+from hetsched.errors import HetschedError
+from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.json_file import write_json
+from hetsched.studies.validation import Calibration, calibrated
+from hetsched.version import __version__
+
+PROFILE_NAME = "measured.csv"
+"""The profile of a plan's folder: what was measured, and nothing else."""
+
+FACTS_NAME = "measured.json"
+"""What the profile beside it was measured of."""
+
+NOT_OF_A_STEP = {
+    "experiments": {"name", "population", "stop_iterations", "stop_accuracy", "stop_score", "checkpoint_interval"}
+    | {"arrival_s", "pbt", "metric"},
+    "real": {"report_interval_s", "tensorboard"},
+    "workload": {"trace", "trace_format", "trace_models"},
+}
+"""What tables say that does not change how long a segment's parts take on a worker."""
+
+OF_A_STEP = ("cluster", "workload", "real", "training", "checkpoints")
+"""The tables of a scenario that change how long they take."""
+
+
+class Facts(Struct, frozen=True):
+    """What a measurement is of: two that are equal would give the same profile, but for noise. `files` are SHA-256 sums
+    of the Python files that the tables name; `paced` is the profile that sets the pace, None without one."""
+
+    hetsched: str
+    machine: dict[str, Any]
+    tables: dict[str, Any]
+    files: dict[str, str]
+    paced: str | None
+
+    @classmethod
+    def of(cls, setup: Setup) -> "Facts":
+        scenario = setup.scenario
+        written = scenario.model_dump(mode="json", exclude_none=True)
+        tables = {name: _relevant(name, written[name]) for name in OF_A_STEP if name in written}
+        files = {word: scenario.path(word.partition(":")[0]) for word in _words(tables) if ".py" in word}
+        sums = {word: sha256(path.read_bytes()).hexdigest() for word, path in files.items() if path.is_file()}
+        rows = sorted(str(row.model_dump(exclude={"provenance"})) for row in setup.times.rows)
+        paced = sha256("\n".join(rows).encode()).hexdigest() if setup.paced else None
+        machine = {"host": platform.node(), "processor": platform.machine(), "cores": len(available_cores())}
+        return cls(__version__, machine, tables, sums, paced)
+
+
+def _relevant(name: str, table: Any) -> Any:
+    """The table, and tables in it, without what does not matter."""
+    if isinstance(table, list):
+        return [_relevant(name, entry) for entry in table]
+    if not isinstance(table, dict):
+        return table
+    left_out = NOT_OF_A_STEP.get(name, set())
+    return {key: _relevant(key, value) for key, value in table.items() if key not in left_out}
+
+
+def _words(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _words(inner)
+
+
+class Kept(Struct, frozen=True):
+    """What is in the file of facts."""
+
+    facts: Facts
+    latency_s: float
+
+
+class Measured:
+    """What is known so far of the training of a scenario on its cluster. `reused` are the folders that had it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._facts = Facts.of(setup)
+        self._kinds = {kind for experiment in setup.workload.experiments for kind in experiment.kinds}
+        self._rows: dict[tuple[Any, WorkerType], ProfileRow] = {}
+        self._latency_s = 0.0
+        self.reused: list[Path] = []
+
+    def add(self, calibration: Calibration) -> None:
+        """Take what a probe showed. What was known before stays."""
+        if not self._rows:
+            self._latency_s = calibration.latency_s
+        for row in calibration.rows:
+            self._rows.setdefault((row.kind, row.worker_type), row)
+
+    def save(self, folder: Path) -> None:
+        """So that it is found again."""
+        write_profile(folder / PROFILE_NAME, self._rows.values())
+        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s))
+
+    def look_for(self, place: Path) -> None:
+        """Take what plans in folders at this place have measured of the same training, workers and machine, the newest
+        first. What cannot be read is passed over."""
+        files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
+        for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+            try:
+                kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+                if kept.facts != self._facts:
+                    continue
+                rows = read_profile(path.with_name(PROFILE_NAME))
+            except (OSError, msgspec.DecodeError, HetschedError):
+                continue
+            before = len(self._rows)
+            self.add(Calibration(rows, kept.latency_s))
+            if len(self._rows) > before:
+                self.reused.append(path.parent)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is known."""
+        return bool(self._rows)
+
+    def knows(self, worker: WorkerType) -> bool:
+        """Whether a trial of the scenario was measured on this type of worker."""
+        bare = worker._replace(pace=None)
+        return any(there == bare and kind in self._kinds for kind, there in self._rows)
+
+    @property
+    def setup(self) -> Setup:
+        """The scenario with what was measured; where nothing was, with its own profile at the speed that was found."""
+        if not self._rows:
+            return self._setup
+        rows = [*self._rows.values(), *self._corrected()]
+        return calibrated(self._setup, Calibration(rows, self._latency_s))
+
+    def _corrected(self) -> list[ProfileRow]:
+        """The rows of the scenario's own profile for what was not measured: step times as many times as long as those
+        that were measured are, without costs."""
+        networks = {(kind.model, kind.dataset) for kind in self._kinds}
+        found = []
+        for row in self._setup.times.rows:
+            if (row.kind, row.worker_type) in self._rows or (row.model, row.dataset) not in networks:
+                continue
+            update: dict[str, Any] = dict.fromkeys(Costs.__struct_fields__)
+            if (slower := self._slower(row.device)) is not None:
+                update["seconds_per_iteration"] = row.seconds_per_iteration * slower
+                update["provenance"] = f"{row.provenance}; times {slower:.3g}, by what was measured on {row.device}"
+            found.append(row.model_copy(update=update))
+        return found
+
+    def _slower(self, device: str) -> float | None:
+        """How many times as long as by the scenario's profile iterations take on this type of device; None if nothing
+        was measured that the profile has."""
+        ratios = [
+            row.seconds_per_iteration / profiled
+            for row in self._rows.values()
+            if row.device == device
+            and (profiled := self._setup.times.seconds_per_iteration(row.kind, row.worker_type)) is not None
+        ]
+        return geometric_mean(ratios) if ratios else None

@@ -1,0 +1,79 @@
+"""The scheduling policy with which a training is measured for a moment on every worker."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from hetsched.core.decisions import Dispatch, Stop
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.workload import TrialId, TrialKind
+
+MEASURE = "measure"
+"""The name of the policy. It is known as soon as something is measured; no plan has it among its strategies."""
+
+SEGMENTS = 4
+"""So many segments of each worker are measured: a cold one, and warm ones to know how much they vary."""
+
+LONG = 10
+"""A worker that took so many times as long as it should for its training (its evaluation takes long) has done enough
+with two segments."""
+
+
+class Measure:
+    """Every worker trains a few short segments, each of another trial, so that all parts of a segment are seen.
+
+    A worker's first segment is a single iteration, unless the profile says how long one takes. The others are as long
+    as fits into `segment_s` seconds of training, by what the worker has shown. A worker takes a kind of trial that it
+    has not trained yet before others, and a trial that it must restore before one that it has in memory. From `until_s`
+    seconds on nothing more is started. When nothing runs any more, all trials are stopped.
+    """
+
+    def __init__(self, segment_s: float = 2.0, until_s: float | None = None) -> None:
+        self._segment_s = segment_s
+        self._until_s = until_s
+        self._kinds: dict[WorkerId, Counter[TrialKind]] = {}
+        self._last: dict[WorkerId, TrialId] = {}
+        self._warm_since: dict[WorkerId, float] = {}
+
+    def dispatch(self, state: StateView) -> Iterable[Dispatch | Stop]:
+        ready = list(state.ready_trials)
+        starts = []
+        for worker in list(state.idle_workers):
+            usable = [trial for trial in ready if state.usable(trial, worker)]
+            if usable and not self._is_enough(worker, state):
+                trial = self._next(worker, usable)
+                ready.remove(trial)
+                starts.append(Dispatch(trial.id, worker.id, self._iterations(trial, worker, state)))
+        if starts or state.running:
+            return starts
+        return [Stop(trial.id, "enough was measured") for trial in ready]
+
+    def _is_enough(self, worker: Worker, state: StateView) -> bool:
+        kinds = self._kinds.setdefault(worker.id, Counter())
+        if self._until_s is not None and state.now >= self._until_s:
+            return True
+        segments = kinds.total()
+        if segments == 1:
+            self._warm_since[worker.id] = state.now
+        wanted = {trial.kind for trial in state.trials.values() if state.usable(trial, worker)}
+        if segments < 2 or not wanted <= kinds.keys():
+            return False
+        return segments >= SEGMENTS or state.now - self._warm_since[worker.id] > LONG * self._segment_s
+
+    def _next(self, worker: Worker, usable: Sequence[Trial]) -> Trial:
+        kinds, cold = self._kinds[worker.id], worker.id not in self._last
+
+        def order(trial: Trial) -> tuple[int, bool, int]:
+            restored = trial.iterations > 0 and self._last.get(worker.id) != trial.id
+            return kinds[trial.kind], restored is cold, trial.iterations
+
+        chosen = min(usable, key=order)
+        kinds[chosen.kind] += 1
+        self._last[worker.id] = chosen.id
+        return chosen
+
+    def _iterations(self, trial: Trial, worker: Worker, state: StateView) -> int:
+        seconds = state.seconds_per_iteration(trial, worker)
+        wanted = 1 if not seconds else round(self._segment_s / seconds)
+        return max(1, min(wanted, state.interval(trial)))

@@ -1,0 +1,233 @@
+"""From a cluster to its best strategy: measure the training for a moment, simulate every strategy, rank them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shlex import join
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from hetsched import allocation, scheduling
+from hetsched.core.log import LOG_NAME
+from hetsched.domain.cluster import Worker
+from hetsched.domain.prediction import Prediction
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError, InputError, PolicyError, path_of
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.studies.assumptions import assumptions
+from hetsched.studies.budget import Budget
+from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
+from hetsched.studies.forecast import Forecast, Simulations, forecast
+from hetsched.studies.frames import frame
+from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.measured import Measured
+from hetsched.studies.measuring import measure, workers_to_measure
+from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.periods import too_long
+from hetsched.studies.real_scenario import for_real
+from hetsched.studies.results import scenario_facts
+from hetsched.studies.watching import Progress, Watch, silent, unwatched
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanResult:
+    """What a plan found: a forecast for each strategy, the best first.
+
+    `setup` is the scenario with what was measured, which is also in the folder. `left_out` says of strategies why they
+    have no forecast. `same_workers` has, for an allocation policy, others that make the same workers: what is
+    forecast with it holds for them. `reused` are the folders whose measurements were taken, `seeds_left_out` is how
+    many seeds the budget did not allow.
+    """
+
+    home: ResultsFolder = field(repr=False)
+    setup: Setup = field(repr=False)
+    seeds: list[int]
+    forecasts: dict[str, Forecast] = field(repr=False)
+    left_out: dict[str, str] = field(repr=False)
+    same_workers: dict[str, list[str]]
+    reused: list[Path]
+    probes: list[Path]
+    seeds_left_out: int
+    planned_s: float
+    assumptions: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the scenario with what was measured is."""
+        return self.home.path
+
+    @property
+    def best(self) -> str:
+        """The strategy whose predicted makespan is least, of those that stop no trial if there is one."""
+        return next(iter(self.forecasts))
+
+    @property
+    def prediction(self) -> Prediction:
+        """Of the best strategy."""
+        found = self.forecasts[self.best]
+        return Prediction(self.best, found.makespan_s.mean, found.run_interval_s)
+
+    def command(self, strategy: str | None = None) -> str:
+        """What runs a strategy (the best one) as it was predicted."""
+        return join(["hetsched", "run", str(self.folder / SCENARIO_NAME), "--strategy", strategy or self.best])
+
+    def to_frame(self) -> "DataFrame":
+        """A row per strategy, the best first. Raises InputError without pandas."""
+        return frame(
+            {
+                "strategy": name,
+                "makespan_s": found.makespan_s.mean,
+                "makespan_low_s": (found.makespan_s.ci95 or (None, None))[0],
+                "makespan_high_s": (found.makespan_s.ci95 or (None, None))[1],
+                "bound_ratio": found.bound_ratio,
+                "workers_bound_ratio": found.workers_bound_ratio,
+                "stopped": found.stopped,
+            }
+            for name, found in self.forecasts.items()
+        )
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            **scenario_facts(self.setup),
+            "best": self.best,
+            "command": self.command(),
+            "prediction": self.prediction,
+            "seeds": self.seeds,
+            "seeds_left_out": self.seeds_left_out,
+            "planned_s": self.planned_s,
+            "reused": [str(folder) for folder in self.reused],
+            "probes": [str(folder) for folder in self.probes],
+            "same_workers": self.same_workers,
+            "left_out": self.left_out,
+            "assumptions": list(self.assumptions),
+            "folder": str(self.folder),
+            "strategies": self.forecasts,
+        }
+
+
+def plan(
+    scenario: Scenario | Setup,
+    strategies: Strategies | None = None,
+    seeds: Seeds | None = None,
+    folder: Path | str | None = None,
+    *,
+    budget_s: float | None = None,
+    measure_again: bool = False,
+    jobs: int | None = 1,
+    policy_files: Sequence[Path | str] = (),
+    beside: Path | str | None = None,
+    watch: Watch = unwatched,
+    progress: Progress = silent,
+) -> PlanResult:
+    """Measure the training for a moment on every type of worker, simulate every strategy, and rank the strategies.
+
+    `strategies` are all that are registered by default, `seeds` the scenario's. What is measured, in short real runs,
+    is a profile in `folder`, which must be new (default: a new one in `results`). What plans in folders beside it (or
+    in `beside`) have measured of the same training, workers and machine is not measured again, unless `measure_again`.
+    `budget_s` bounds the seconds of all this: the result says what was left out. `jobs` processes simulate (None: one
+    per core). `watch` is asked for the real runs, `progress` for the simulations. Raises InputError for what is wrong
+    in the input, and HetschedError if nothing could be measured, or no strategy fits.
+    """
+    budget = Budget(budget_s)
+    setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
+    chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
+    listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
+    home = ResultsFolder.new(folder or default_folder("plan", setup), setup)
+    measured = Measured(setup)
+    if not measure_again:
+        measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))
+    with home.kept(), home.nothing_of_nothing():
+        not_measured = measure(setup, _allocations(chosen), measured, home.path, budget, watch)
+        measured.save(home.path)
+        fitting = _fitting(measured.setup, chosen, not_measured, merge=strategies is None)
+        fitting.setup.save(home.path)
+        simulated = forecast(fitting.setup, fitting.strategies, listed, jobs, budget, progress)
+        if not simulated.forecasts:
+            raise _nothing_left(fitting.left_out | simulated.failed)
+        return _written(home, fitting, measured, simulated, budget)
+
+
+def _allocations(strategies: Iterable[Strategy]) -> list[str]:
+    return list(dict.fromkeys(strategy.allocation for strategy in strategies))
+
+
+def _all_strategies(setup: Setup) -> list[Strategy]:
+    """Every allocation policy with every scheduling policy, the scenario's own first."""
+    own = chosen_strategies(setup, None)
+    allocations = [*(strategy.allocation for strategy in own), *allocation.policies.names()]
+    schedulings = [*(strategy.scheduling for strategy in own), *scheduling.policies.names()]
+    every = [Strategy(one, other) for one in allocations for other in schedulings if other != MEASURE]
+    return list(dict.fromkeys([*own, *every]))
+
+
+class _Fitting(NamedTuple):
+    """The strategies that can be simulated, and why the others cannot; `same` as in `PlanResult.same_workers`."""
+
+    setup: Setup
+    strategies: list[Strategy]
+    left_out: dict[Strategy, str]
+    same: dict[str, list[str]]
+
+
+def _fitting(setup: Setup, chosen: Sequence[Strategy], not_measured: Mapping[str, str], *, merge: bool) -> _Fitting:
+    """`merge`: of allocation policies that make the same workers only the first is simulated."""
+    reasons, workers, same = dict(not_measured), dict[str, tuple[Worker, ...]](), dict[str, list[str]]()
+    for name in _allocations(strategy for strategy in chosen if strategy.allocation not in not_measured):
+        try:
+            made = tuple(workers_to_measure(setup, name))
+        except (InputError, PolicyError) as error:
+            reasons[name] = str(error)
+            continue
+        twin = next((other for other, its in workers.items() if its == made), None) if merge else None
+        if twin is None:
+            workers[name] = made
+        else:
+            same.setdefault(twin, []).append(name)
+    frozen = replace(setup, frozen_workers=workers)
+    strategies, left_out = [], {}
+    for strategy in chosen:
+        if strategy.allocation in reasons:
+            left_out[strategy] = reasons[strategy.allocation]
+        elif strategy.allocation in workers:
+            try:
+                profiled_workers(frozen, strategy)
+                strategies.append(strategy)
+            except (InputError, PolicyError) as error:
+                left_out[strategy] = str(error)
+    return _Fitting(frozen, strategies, left_out, same)
+
+
+def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
+    reasons = Counter(left_out.values()).most_common(1)
+    return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}")
+
+
+def _written(
+    home: ResultsFolder, fitting: _Fitting, measured: Measured, simulated: Simulations, budget: Budget
+) -> PlanResult:
+    """The result, which is also in its folder."""
+    setup, found = fitting.setup, simulated.forecasts
+    warnings = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
+    left_out = fitting.left_out | simulated.failed
+    result = PlanResult(
+        home=home,
+        setup=setup,
+        seeds=simulated.seeds,
+        forecasts={str(name): replace(of, warning=warnings.get(str(name))) for name, of in found.items()},
+        left_out={str(strategy): reason for strategy, reason in left_out.items()},
+        same_workers=fitting.same,
+        reused=measured.reused,
+        probes=sorted(log.parent for log in home.path.glob(f"{PROBES}/*/{LOG_NAME}")),
+        seeds_left_out=simulated.left_out,
+        planned_s=budget.spent_s,
+        assumptions=assumptions(setup, found),
+    )
+    write_summary(home.path, "plan", result.document())
+    return result

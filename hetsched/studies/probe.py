@@ -1,0 +1,51 @@
+"""Short real runs that show step times and costs."""
+
+from pathlib import Path
+
+from hetsched.core.log import read_log
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import Setup
+from hetsched.scheduling import register
+from hetsched.studies.measuring_policy import MEASURE, Measure
+from hetsched.studies.one_run import carry_out
+from hetsched.studies.validation import Calibration, calibrate, probe_scenario
+from hetsched.studies.watching import Watch
+
+
+def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Calibration:
+    """Run this strategy for real on a short scenario, with the log in the folder; what the log shows."""
+    seed = probing.scenario.first_seed
+    probing.save(folder)  # for `hetsched replay`
+    with watch("profiling with", probing, strategy, seed) as listen:
+        run, _ = carry_out("ray", probing, strategy, seed, folder, listen)
+    return calibrate(read_log(run.log), f"measured by the probe run in {folder}")
+
+
+def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None) -> Setup:
+    """The policy `measure`'s run: a trial more than workers, so that trials move, in segments of an interval at most.
+
+    The policy ends the run when it has seen enough, or has trained for `until_s` seconds. Raises InputError if another
+    policy has its name.
+    """
+    try:
+        register(MEASURE)(Measure)
+    except ValueError as error:
+        raise InputError(f"{error}: {MEASURE!r} is that of plans") from error
+    short = probe_scenario(setup, workers)
+    experiments = [
+        probing.model_copy(
+            update={
+                "population": max(workers, len(known.batch_sizes)) + 1,
+                "stop_iterations": max(known.stop_iterations, 4 * known.interval),
+                "pbt": probing.pbt.model_copy(update={"perturbation_interval": known.interval}),
+            }
+        )
+        for given, probing in zip(setup.scenario.workload.experiments, short.scenario.workload.experiments, strict=True)
+        for known in [given.experiments()[0]]
+    ]
+    options = {} if until_s is None else {"until_s": until_s}
+    return short.replace(
+        workload=short.scenario.workload.model_copy(update={"experiments": experiments}),
+        scheduling={**setup.scenario.scheduling, MEASURE: options},
+    )

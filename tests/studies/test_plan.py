@@ -1,0 +1,384 @@
+"""From a cluster to its best strategy, with the simulator in the place of the cluster."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.core.dispatcher import Listener
+from hetsched.core.events import RunPredicted, RunStarted, SegmentEnded, SegmentStarted
+from hetsched.core.log import read_log
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.profile_files import read_profile
+from hetsched.scenario.scenario import Setup
+from hetsched.studies import one_run
+from hetsched.studies.backends import Outcome, backend
+from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.plan import PlanResult, plan
+from hetsched.studies.probe import measuring_scenario
+from sim.backend import SimBackend
+from tests.conftest import Simulate, make_setup, profile_row
+
+NODES = ({"name": "a", "cores": 4}, {"name": "b", "cores": 2}, {"name": "c", "cores": 1})
+TRUTH = [
+    profile_row(cores=cores, seconds=seconds, start_up_s=3.0, restore_s=0.2, checkpoint_s=0.1)
+    for cores, seconds in ((1, 0.4), (2, 0.22), (4, 0.15))
+]
+QUIET = {"noise": False, "latency_s": 0.05}
+EXPERIMENT: dict[str, Any] = {"population": 6, "stop_iterations": 120, "pbt": {"perturbation_interval": 20}}
+
+
+class Cluster(SimBackend):
+    """A cluster whose workers are as fast as `TRUTH` says, whatever a scenario says of them. It counts its runs."""
+
+    name = "ray"
+
+    def __init__(self) -> None:
+        self.strategies: list[str] = []
+        self.breaks: Callable[[Strategy], bool] = lambda strategy: False
+
+    def run(
+        self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
+    ) -> Outcome:
+        self.strategies.append(str(strategy))
+        if self.breaks(strategy):
+            raise HetschedError("a node is gone")
+        true = setup.replace_times(StepTimes(TRUTH)).freeze_workers([strategy])
+        overheads = setup.scenario.overheads.model_copy(update=QUIET)
+        return super().run(
+            true.replace(overheads=overheads).with_prediction(setup.prediction), strategy, seed, folder, listeners
+        )
+
+
+@pytest.fixture(autouse=True)
+def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
+    made = Cluster()
+    monkeypatch.setattr(one_run, "backend", lambda name: made if name == "ray" else backend(name))
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def scenario(rows: Sequence[ProfileRow] = (), **changes: Any) -> Setup:
+    """Nothing is known of its step times, unless there are rows."""
+    return make_setup(NODES, rows, overheads=QUIET, **EXPERIMENT | changes)
+
+
+def test_the_best_strategy_takes_as_long_as_was_predicted(cluster: Cluster) -> None:
+    found = plan(scenario(), folder="plan", seeds=2)
+    assert cluster.strategies == ["fusion+measure"]  # it has all types of worker that the others have
+    assert len(found.forecasts) > 40
+    makespans = [figures.makespan_s.mean for figures in found.forecasts.values() if not figures.stopped]
+    assert makespans == sorted(makespans)
+    run, _ = one_run.carry_out("ray", found.setup, Strategy(*found.best.split("+")), 0, Path("real"))
+    assert found.prediction.makespan_s == pytest.approx(run.metrics.makespan_s, rel=0.02)
+    rows = {row.cores: row for row in read_profile(Path("plan/measured.csv"))}
+    for true in TRUTH:
+        assert rows[true.cores].seconds_per_iteration == pytest.approx(true.seconds_per_iteration)
+        assert rows[true.cores].start_up_s == pytest.approx(true.start_up_s)
+        assert rows[true.cores].restore_s == pytest.approx(true.restore_s)
+
+
+def test_the_command_runs_what_was_predicted(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
+    found = plan(scenario(), ["fusion+fifo", "fusion+lookahead"], seeds=2, folder="plan")
+    assert found.seeds == [0, 1] and list(found.forecasts) == ["fusion+lookahead", "fusion+fifo"]
+    words = found.command().split()
+    assert words == ["hetsched", "run", "plan/scenario.toml", "--strategy", "fusion+lookahead"]
+    assert main([*words[1:], "--out", "run", "--json"]) == 0
+    done = json.loads(capfd.readouterr().out)
+    assert done["runs"][0]["makespan_s"] == pytest.approx(found.prediction.makespan_s, rel=0.02)
+    assert found.document()["strategies"]["fusion+fifo"].makespan_s.mean > found.prediction.makespan_s
+    assert list(found.to_frame()["strategy"]) == list(found.forecasts)
+
+
+def test_what_was_measured_is_not_measured_again(cluster: Cluster) -> None:
+    plan(scenario(), ["fusion+fifo"], folder="results/one")
+    assert cluster.strategies == ["fusion+measure"]
+    again = plan(scenario(population=9), ["fusion+fifo", "cpu-only+lpt"], folder="results/two")
+    assert cluster.strategies == ["fusion+measure"]
+    assert again.reused == [Path("results/one")] and again.probes == []
+    anew = plan(scenario(), ["fusion+fifo"], folder="results/three", measure_again=True)
+    assert cluster.strategies == ["fusion+measure"] * 2
+    assert anew.reused == [] and anew.probes == [Path("results/three/probes/1-fusion")]
+    elsewhere = plan(scenario(), ["fusion+fifo"], folder="others/four")
+    assert elsewhere.reused == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: scenario(train_images=77),
+        lambda: scenario(search_space={"lr": {"low": 0.01, "high": 0.1}}),
+        lambda: make_setup([*NODES[:2], {"name": "c", "cores": 2}], (), overheads=QUIET, **EXPERIMENT),
+        lambda: scenario().replace(real={"augment": True}),
+    ],
+    ids=["the data", "the hyperparameters", "a node", "the augmentation"],
+)
+def test_another_training_is_measured_anew(change: Callable[[], Setup], cluster: Cluster) -> None:
+    plan(scenario(), ["fusion+fifo"], folder="results/one")
+    assert plan(change(), ["uniform+fifo"], folder="results/two").reused == []
+
+
+def test_a_file_that_changed_is_another_training(cluster: Cluster) -> None:
+    models = Path("models.py")
+    models.write_text("A = 1\n")
+    setup = scenario().replace(real={"model_file": str(models)})
+    plan(setup, ["fusion+fifo"], folder="results/one")
+    assert plan(setup, ["fusion+fifo"], folder="results/two").reused == [Path("results/one")]
+    models.write_text("A = 2\n")
+    assert plan(setup, ["fusion+fifo"], folder="results/three").reused == []
+
+
+def test_only_what_is_lacking_is_measured(cluster: Cluster) -> None:
+    plan(scenario(), ["uniform+fifo"], folder="results/one")
+    found = plan(scenario(), ["uniform+fifo", "fusion+fifo"], folder="results/two")
+    assert cluster.strategies == ["uniform+measure", "fusion+measure"]
+    assert found.reused == [Path("results/one")]
+    assert {row.cores for row in read_profile(Path("results/two/measured.csv"))} == {1, 2, 4}
+
+
+def test_what_was_not_measured_is_as_the_profile_has_it_at_the_speed_that_was_found(cluster: Cluster) -> None:
+    """So that an allocation policy knows what to make of workers that are still to be measured."""
+    slow = [row.model_copy(update={"seconds_per_iteration": 3 * row.seconds_per_iteration}) for row in TRUTH]
+    found = plan(scenario(slow), ["cpu-only+fifo"], folder="plan")
+    assert {row.cores for row in read_profile(Path("plan/measured.csv"))} == {1, 2, 4}
+    four = plan(make_setup(NODES[:1], slow, overheads=QUIET, **EXPERIMENT), ["cpu-only+fifo"], folder="four")
+    [kind] = four.setup.workload.experiments[0].kinds
+    expected = TRUTH[1].seconds_per_iteration
+    assert four.setup.times.seconds_per_iteration(kind, WorkerType("cpu", 2, 0.0)) == pytest.approx(expected)
+    assert found.setup.workload == scenario().workload
+
+
+def test_of_a_cluster_of_which_nothing_is_known_the_best_slices_are_found(cluster: Cluster) -> None:
+    """By the times of the largest workers and of the smallest ones, and Amdahl's law between them."""
+    one_node = make_setup(NODES[:1], (), overheads=QUIET, **EXPERIMENT)
+    found = plan(one_node, ["fusion+lpt", "uniform+lpt", "sliced+lpt"], seeds=1, folder="plan")
+    assert {row.cores for row in read_profile(Path("plan/measured.csv"))} == {1, 4}
+    assert len(found.setup.workers(Strategy("sliced", "lpt"))) == 4
+    assert found.forecasts["sliced+lpt"].makespan_s.mean < found.forecasts["fusion+lpt"].makespan_s.mean
+
+
+def test_strategies_that_do_not_fit_are_left_out_with_their_reason(cluster: Cluster) -> None:
+    @hetsched.register_scheduling("fails")
+    class Fails:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            raise ValueError("no")
+
+    @hetsched.register_allocation("none-at-all")
+    class NoneAtAll:
+        def workers(self, *_: object) -> list[Any]:
+            return []
+
+    found = plan(scenario(), ["gpu-only+fifo", "fusion+fails", "none-at-all+fifo", "fusion+fifo"], folder="plan")
+    assert list(found.forecasts) == ["fusion+fifo"]
+    assert "needs a GPU" in found.left_out["gpu-only+fifo"]
+    assert "'fails' raised ValueError" in found.left_out["fusion+fails"]
+    assert "made no workers" in found.left_out["none-at-all+fifo"]
+    with pytest.raises(HetschedError, match="no strategy fits: .*needs a GPU"):
+        plan(scenario(), ["gpu-only+fifo"], folder="none")
+
+
+def test_workers_that_cannot_be_measured_are_left_out_and_the_others_go_on(cluster: Cluster) -> None:
+    cluster.breaks = lambda strategy: strategy.allocation == "uniform"
+    found = plan(scenario(), ["fusion+fifo", "uniform+fifo"], folder="plan")
+    assert set(found.forecasts) == {"fusion+fifo", "uniform+fifo"}  # its only type is among those of fusion
+    one_node = make_setup(NODES[:1], (), overheads=QUIET, **EXPERIMENT)
+    found = plan(one_node, ["fusion+fifo", "uniform+fifo"], folder="other/plan")
+    assert list(found.forecasts) == ["fusion+fifo"]
+    assert found.left_out == {"uniform+fifo": "could not be measured: a node is gone"}
+    cluster.breaks = lambda strategy: True
+    with pytest.raises(HetschedError, match="a node is gone"):
+        plan(scenario(), ["fusion+fifo"], folder="broken", measure_again=True)
+    assert not Path("broken").exists()
+
+
+def test_a_strategy_that_stops_trials_is_no_faster_at_the_same_work() -> None:
+    found = plan(scenario(), ["fusion+asha", "fusion+fifo", "fusion+eta"], seeds=2, folder="plan")
+    assert found.best == "fusion+eta" and list(found.forecasts)[-1] == "fusion+asha"
+    assert found.forecasts["fusion+asha"].makespan_s.mean < found.prediction.makespan_s
+    assert found.forecasts["fusion+asha"].stopped > 0
+    assert plan(scenario(), ["fusion+asha"], folder="alone").best == "fusion+asha"
+
+
+def test_of_allocations_with_the_same_workers_one_is_simulated() -> None:
+    found = plan(scenario(), folder="plan", seeds=1)
+    assert "fusion+fifo" in found.forecasts and "cpu-only+fifo" not in found.forecasts
+    assert "cpu-only" in found.same_workers["fusion"]
+
+
+def ticking(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
+    """Every look at the clock is so many seconds later than the last one."""
+    now = iter(range(10**9))
+    monkeypatch.setattr("hetsched.studies.budget.time.monotonic", lambda: step_s * next(now))
+
+
+def test_a_budget_bounds_measuring_and_simulating(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> None:
+    ticking(monkeypatch, 10.0)
+    found = plan(scenario(), [f"fusion+{name}" for name in ("fifo", "lpt", "hrfs")], 50, "plan", budget_s=200.0)
+    assert 1 <= len(found.seeds) < 50 and found.seeds_left_out == 50 - len(found.seeds)
+    assert set(found.forecasts) == {"fusion+fifo", "fusion+lpt", "fusion+hrfs"}
+    for wrong in (0, -1, float("inf"), True, "x"):
+        with pytest.raises(InputError, match="budget_s: expected seconds, more than 0"):
+            plan(scenario(), budget_s=wrong)  # type: ignore[arg-type]
+
+
+def test_a_budget_that_is_over_at_once_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticking(monkeypatch, 100.0)
+    with pytest.raises(HetschedError, match="no strategy fits: not measured: the budget of 1 s was over before"):
+        plan(scenario(), ["fusion+fifo"], folder="plan", budget_s=1.0)
+    assert not Path("plan").exists()
+
+
+def test_strategies_for_which_the_budget_does_not_last_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(scenario(), ["fusion+fifo"], folder="measured")
+    ticking(monkeypatch, 10.0)
+    names = [f"fusion+{name}" for name in ("fifo", "lpt", "hrfs", "las", "srtf", "eta", "era", "lookahead")]
+    found = plan(scenario(), names, folder="plan", budget_s=5.0)
+    assert len(found.forecasts) == 4 and list(found.left_out) == names[4:]
+    assert set(found.left_out.values()) == {"not simulated: the budget of 5 s was over before"}
+    assert found.seeds == [0] and found.seeds_left_out == 9
+
+
+def test_a_policy_that_has_the_name_of_the_measuring_one_is_refused_in_words() -> None:
+    @hetsched.register_scheduling(MEASURE)
+    class Mine:
+        def dispatch(self, state: hetsched.StateView) -> list[hetsched.Dispatch]:
+            return []
+
+    with pytest.raises(InputError, match="has a scheduling policy 'measure' already: choose another name"):
+        plan(scenario(), ["fusion+fifo"], folder="plan")
+
+
+# What is measured.
+
+
+def measuring(simulate_log: Simulate, setup: Setup, until_s: float | None = None) -> list[Any]:
+    workers = setup.workers(Strategy("fusion", MEASURE))
+    return simulate_log(measuring_scenario(setup, len(workers), until_s), Strategy("fusion", MEASURE))
+
+
+def segments(events: Iterable[Any]) -> dict[str, list[SegmentEnded]]:
+    found: dict[str, list[SegmentEnded]] = {}
+    for event in events:
+        if isinstance(event, SegmentEnded):
+            found.setdefault(event.worker, []).append(event)
+    return found
+
+
+def test_every_worker_is_seen_cold_and_warm_and_with_a_restore(simulate_log: Simulate) -> None:
+    events = measuring(simulate_log, scenario(TRUTH, population=2))
+    of_worker = segments(events)
+    assert set(of_worker) == {"a/cpu0", "b/cpu0", "c/cpu0"}
+    for ends in of_worker.values():
+        assert len(ends) == 4
+        assert [end.parts.start_up_s > 0 for end in ends] == [True, False, False, False]
+        assert any(end.parts.restore_s > 0 for end in ends)
+        assert all(1.5 < end.parts.train_s < 2.5 for end in ends)
+
+
+def test_every_kind_of_trial_is_seen_on_every_worker(simulate_log: Simulate) -> None:
+    rows = [row.model_copy(update={"batch_size": size}) for row in TRUTH for size in (16, 32)]
+    events = measuring(simulate_log, make_setup(NODES, rows, overheads=QUIET, **EXPERIMENT | {"batch_size": [16, 32]}))
+    state, seen = hetsched.State(), set()
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            seen.add((event.worker, state.trials[event.trial].kind.batch_size))
+        state.apply(event)
+    assert seen == {(f"{node}/cpu0", size) for node in "abc" for size in (16, 32)}
+
+
+def test_nothing_more_is_measured_than_there_is_time_for(simulate_log: Simulate) -> None:
+    events = measuring(simulate_log, scenario(TRUTH), until_s=4.0)
+    assert events[-1].time < 12.0
+    assert all(event.time < 4.0 for event in events if isinstance(event, SegmentStarted))
+
+
+# Run the best one.
+
+
+def of_two(setup: Setup, folder: Path, beside: Path) -> PlanResult:
+    """A plan that takes less time."""
+    return plan(setup, ["fusion+lpt", "fusion+eta"], seeds=2, folder=folder, beside=beside)
+
+
+def test_auto_runs_the_best_one_and_says_how_far_the_prediction_was(cluster: Cluster) -> None:
+    result = hetsched.run(scenario(), "auto", seeds=2, folder="run", planner=of_two)
+    assert result.strategy == json.loads(Path("run/run.json").read_text())["strategy"] != "auto"
+    assert cluster.strategies[-2:] == [result.strategy] * 2
+    assert result.foretold is not None and result.foretold.error_percent == pytest.approx(0, abs=2)
+    for run in result.runs:
+        begun, foretold, *_ = read_log(run.log)
+        assert isinstance(begun, RunStarted) and isinstance(foretold, RunPredicted)
+        assert foretold.strategy == result.strategy
+        assert foretold.makespan_s == result.foretold.prediction.makespan_s
+    assert hetsched.replay(result.runs[0].log.parent).same
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert summary["foretold"]["measured_s"] == [run.metrics.makespan_s for run in result.runs]
+    assert [run.metrics for run in hetsched.load_results("run").runs] == [run.metrics for run in result.runs]
+    again = hetsched.resume("run")
+    assert again.foretold == result.foretold
+
+
+def test_a_run_that_planned_nothing_predicts_nothing() -> None:
+    result = hetsched.run(scenario(TRUTH), "fusion+fifo", folder="run")
+    assert result.foretold is None
+    assert not any(isinstance(event, RunPredicted) for event in read_log(result.runs[0].log))
+
+
+def test_a_run_that_stopped_while_it_was_planned_goes_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(setup: Setup, folder: Path, beside: Path) -> PlanResult:
+        plan(setup, ["fusion+fifo"], folder=folder, beside=beside)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        hetsched.run(scenario(), "auto", folder="run", planner=stopped)
+    assert raised.value.__notes__ == ["what was measured is kept; go on with: hetsched run --resume run"]
+    result = hetsched.resume("run", planner=of_two)
+    assert cluster.strategies == ["fusion+measure", result.strategy]
+    assert result.foretold is not None and Path("run/plan-2/summary.json").is_file()
+
+
+def test_a_run_whose_plan_fails_leaves_no_folder(cluster: Cluster) -> None:
+    cluster.breaks = lambda strategy: True
+    with pytest.raises(HetschedError, match="a node is gone"):
+        hetsched.run(scenario(), "auto", folder="run", planner=of_two)
+    assert not Path("run").exists()
+
+
+def test_a_run_that_breaks_after_its_plan_goes_on_with_the_strategy_that_was_chosen(cluster: Cluster) -> None:
+    cluster.breaks = lambda strategy: strategy.scheduling != MEASURE
+    with pytest.raises(HetschedError, match="a node is gone"):
+        hetsched.run(scenario(), "auto", folder="run", planner=of_two)
+    probes = len(cluster.strategies) - 1
+    cluster.breaks = lambda strategy: False
+    result = hetsched.resume("run")
+    assert cluster.strategies[probes] == cluster.strategies[probes + 1] == result.strategy
+    assert result.foretold is not None and result.foretold.error_percent == pytest.approx(0, abs=2)
+
+
+# The commands.
+
+
+def test_the_commands(capfd: pytest.CaptureFixture[str]) -> None:
+    scenario().save(Path("s"))
+    names = ["--strategies", "fusion+fifo", "fusion+lpt", "gpu-only+fifo", "--jobs", "1"]
+    assert main(["plan", "s/scenario.toml", *names, "--out", "results/plan", "--seeds", "2"]) == 0
+    shown = capfd.readouterr().out
+    assert "left out: gpu-only+fifo: cluster.nodes" in shown
+    assert "measured now, in results/plan/probes/1-fusion" in shown
+    assert "run it: hetsched run results/plan/scenario.toml --strategy fusion+" in shown
+    assert main(["run", "s/scenario.toml", "--strategy", "auto", *names, "--out", "results/run"]) == 0
+    shown = capfd.readouterr().out
+    assert "measured before, in results/plan" in shown
+    assert "predicted for fusion+" in shown and "the prediction was" in shown
+    assert main(["plan", "s/scenario.toml", *names, "--out", "results/json", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["best"] in found["strategies"] and found["reused"] and not found["probes"]
+    assert main(["run", "s/scenario.toml", "--strategy", "fusion+fifo", "--budget-s", "3"]) == 2
+    assert "--budget-s: with --strategy auto only" in capfd.readouterr().err
