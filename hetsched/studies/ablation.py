@@ -113,6 +113,7 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
+    setup.learning_model()
     home = ResultsFolder.new(folder, setup)
     runs: dict[str, list[RunResult]] = {}
     parts = variants(setup)
