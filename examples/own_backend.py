@@ -43,7 +43,7 @@ class ClockBackend(Backend):
                     dispatcher.check_stalled()
                 clock, _, start, train_s = heappop(ends)
                 parts = Parts(0.0, 0.0, train_s, 0.0, 0.0, 0.0)
-                ended = SegmentEnded(clock, start.trial, start.worker, start.iterations, 0.0, parts)  # no evaluation
+                ended = SegmentEnded(clock, start.trial, start.worker, start.iterations, None, parts)  # no evaluation
                 dispatcher.end_segment(ended, perturb=lambda trial: None)  # tell
         return Outcome.of(dispatcher)
 

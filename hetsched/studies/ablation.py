@@ -114,6 +114,7 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
+    setup.learning_model()
     home, parts = ResultsFolder.new(folder, setup), variants(setup)
     runs: dict[str, list[RunResult]] = {name: [] for name in parts}
     with home.kept(), progress(len(parts) * len(listed)) as advance:

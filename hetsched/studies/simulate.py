@@ -34,6 +34,7 @@ def simulate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
+    setup.learning_model()
     home = ResultsFolder.new(folder, setup)
     runs: list[tuple[RunResult, State]] = []
     with home.kept():

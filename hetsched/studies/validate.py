@@ -102,6 +102,7 @@ def validate(
     for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
     setup = for_real(resolved(scenario))
+    setup.learning_model()  # refused before anything is measured
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:

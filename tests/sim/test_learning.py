@@ -164,6 +164,51 @@ LATE = {390: 0.45, 780: 0.60}
 """Iterations and accuracies of a recording that begins after an epoch."""
 
 
+LOSSES = """recording,model,dataset,batch_size,seed,iteration,lr,momentum,loss,perplexity
+low,m,d,32,0,0,0.01,0.0,4.0,55
+low,m,d,32,0,100,0.01,0.0,3.0,20
+high,m,d,32,0,0,1.0,0.0,4.0,55
+high,m,d,32,0,100,1.0,0.0,1.0,3
+"""
+
+
+def test_recordings_may_be_of_any_metric_and_go_either_way(tmp_path: Path) -> None:
+    file = tmp_path / "losses.csv"
+    file.write_text(LOSSES)
+    kind = TrialKind("m", "d", 32)
+    model = Tabular(str(file), noise=0.0, metric="loss", mode="min")
+    weights = model.train(model.fresh(kind), kind, {"lr": 0.01}, 60)
+    assert model.score(weights, 0.0) == pytest.approx(3.4)
+    # The other recording had a loss of 3.4 after 20 iterations, and falls by 0.03 per iteration.
+    better = model.train(weights, kind, {"lr": 1.0}, 30)
+    assert model.score(better, 0.0) == pytest.approx(3.4 - 0.9)
+    # Back on the first, which was never as good, it stays where it is.
+    assert model.score(model.train(better, kind, {"lr": 0.01}, 30), 0.0) == pytest.approx(2.5)
+    noisy = Tabular(str(file), noise=100.0, metric="loss", mode="min")
+    assert [noisy.score(noisy.fresh(kind), luck) for luck in (-1.0, 1.0)] == [1.0, 4.0]
+    perplexity = Tabular(str(file), metric="perplexity", mode="min")
+    assert (perplexity.metric, perplexity.fresh(kind).score) == ("perplexity", 55.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "loss"}, "the shipped recordings are of accuracies: name a file with 'loss' in options.file"),
+        ({"mode": "least"}, "mode is 'least': expected 'max' or 'min'"),
+        ({"chance": 2.0}, "chance is 2.0: expected an accuracy"),
+    ],
+)
+def test_recordings_of_what_is_not_there_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Tabular(**options)
+
+
+def test_a_file_without_the_metric_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "losses.csv").write_text(LOSSES)
+    with pytest.raises(InputError, match="not a recording file: column 'f1' is missing"):
+        Tabular(str(tmp_path / "losses.csv"), metric="f1")
+
+
 def test_what_was_not_recorded_cannot_be_replayed() -> None:
     with pytest.raises(
         InputError, match="no recording of resnet50 on cifar100.*resnet18 on cifar10.*resnet50 on cifar10"

@@ -1,10 +1,12 @@
 """A metric to minimise, and none that is known: whole simulations, whichever way the same news is put."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+import hetsched
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted, TrialCompleted, TrialExploited
 from hetsched.core.log import read_log
 from hetsched.domain import learning
@@ -103,8 +105,15 @@ def test_what_is_not_known_is_said_beside_the_figures() -> None:
     )
 
 
-def test_a_model_of_another_metric_is_refused() -> None:
-    setup = make_setup(metric=LOSS)
+def test_a_model_of_another_metric_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    setup, place = make_setup(metric=LOSS), tmp_path / "out"
+    for study in (
+        lambda: hetsched.compare(setup, seeds=1, folder=place),
+        lambda: hetsched.ablate(setup, "fusion+fifo", folder=place),
+    ):
+        with pytest.raises(InputError, match="learning.model 'sgd': predicts 'accuracy'"):
+            study()
+        assert not place.exists()
     with pytest.raises(
         InputError, match=r"learning.model 'sgd': predicts 'accuracy', and .* 'e' is 'loss': .*'unknown'"
     ):
@@ -113,7 +122,9 @@ def test_a_model_of_another_metric_is_refused() -> None:
 
 
 def test_who_is_not_evaluated_needs_no_model_and_has_no_score() -> None:
-    events, metrics = course(make_setup(metric=LOSS, evaluation_images=0), "fifo")
+    setup = make_setup(metric=LOSS, evaluation_images=0)
+    assert hetsched.compare(setup, seeds=1).comparisons["fusion+fifo"].best_score is None
+    events, metrics = course(setup, "fifo")
     assert {event.score for event in events if isinstance(event, SegmentEnded)} == {None}
     assert metrics.best_score is None
 
