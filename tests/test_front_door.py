@@ -195,6 +195,11 @@ def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: py
     assert len(segments) == figures.segments
     assert segments["end_s"].max() == figures.makespan_s
     assert segments["iterations"].sum() == figures.iterations
+    trials = run.trials_frame()
+    assert dict(zip(trials["trial"], trials["hyperparameters.lr"], strict=True)) == {
+        name: trial.hyperparameters["lr"] for name, trial in state.trials.items()
+    }
+    assert (trials["iterations"].sum(), set(trials["status"])) == (figures.iterations, {"completed"})
     parts = ["start_up_s", "restore_s", "train_s", "evaluate_s", "checkpoint_s", "dispatch_s"]
     assert (segments[parts].sum(axis=1) - (segments["end_s"] - segments["start_s"])).abs().max() < 1e-6
 

@@ -40,5 +40,13 @@ class SaysAssumptions(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesHyperparameters(Protocol):
+    """A learning model that names the hyperparameters to which it answers. It ignores all others: its studies say so
+    beside their figures."""
+
+    known_hyperparameters: Collection[str]
+
+
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])
 register = models.register

@@ -37,6 +37,7 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
+from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.scenario.scenario import Setup
 
 DRAWINGS_PER_S = 2
@@ -305,8 +306,7 @@ def _news(event: Event) -> str | None:
     """What a reader should hear of at once."""
     match event:
         case TrialExploited(trial=trial, source=source, hyperparameters=hyperparameters):
-            values = ", ".join(f"{key} {value:.4g}" for key, value in hyperparameters.items())
-            return f"{trial} took over {source}, goes on with {values}"
+            return f"{trial} took over {source}, goes on with {listed(hyperparameters)}"
         case SegmentLost(trial=trial, worker=worker, reason=reason):
             return f"{trial} lost its segment on {worker}: {reason}"
         case CheckpointLost(trial=trial, iterations=iterations, reason=reason):
@@ -322,7 +322,7 @@ def _news(event: Event) -> str | None:
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
     """A row a trial. If they are too many, those that run and those that score best."""
-    keys = sorted({key for trial in standing.trials for key in trial.hyperparameters})
+    keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     for heading in ("iterations", "accuracy", *keys, "exploits"):
         table.add_column(heading, justify="right")
@@ -338,7 +338,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
             "" if segment is None else " ".join(segment.workers),
             f"{trial.iterations}" + (f" + {segment.iterations}" if segment else ""),
             "" if trial.score is None else f"{trial.score:.3f}",
-            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            *cells(trial, keys),
             str(trial.exploits),
         )
     more = len(standing.trials) - len(shown)

@@ -13,6 +13,7 @@ from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
 from hetsched.domain.profiles import ProfileRow
+from hetsched.report.hyperparameters import cells, names_of
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
@@ -145,7 +146,7 @@ def workers_table(run: Metrics) -> Table:
 def trials_table(state: State) -> Table:
     table = Table(header_style="bold")
     table.add_column("trial")
-    keys = sorted({key for trial in state.trials.values() for key in trial.hyperparameters})
+    keys = names_of(state.trials.values())
     for heading in ("status", "iterations", "accuracy", "best", *keys, "exploits"):
         table.add_column(heading, justify="right")
     for trial in state.trials.values():
@@ -155,7 +156,7 @@ def trials_table(state: State) -> Table:
             str(trial.iterations),
             "" if trial.score is None else f"{trial.score:.3f}",
             "" if trial.best_score is None else f"{trial.best_score:.3f}",
-            *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
+            *cells(trial, keys),
             str(trial.exploits),
         )
     return table

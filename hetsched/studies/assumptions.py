@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from hetsched.domain.cluster import CPU, WorkerType
-from hetsched.domain.learning import SaysAssumptions
+from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
@@ -33,7 +33,13 @@ Pair = tuple[TrialKind, WorkerType]
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     """What simulations of these strategies assume: of step times, costs, the jobs of a trace and accuracies."""
     pairs = _pairs(setup, strategies)
-    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *_jobs(setup), *_accuracies(setup)]
+    said = [
+        *step_times(setup.times, pairs),
+        *_costs(setup, pairs),
+        *_jobs(setup),
+        *_accuracies(setup),
+        *_ignored(setup),
+    ]
     return list(dict.fromkeys(said))
 
 
@@ -136,6 +142,17 @@ def _accuracies(setup: Setup) -> Iterator[str]:
     rest += ["stop_accuracy"] if any(e.stop_accuracy is not None for e in evaluated) else []
     for line in model.assumed(kinds):
         yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+
+
+def _ignored(setup: Setup) -> Iterator[str]:
+    """Which hyperparameters are searched and do nothing, as the learning model does not answer to them."""
+    model = setup.scenario.learning_model()
+    if not isinstance(model, NamesHyperparameters):
+        return
+    evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
+    searched = [name for experiment in evaluated for name in experiment.searched]
+    if ignored := [name for name in searched if name not in model.known_hyperparameters]:
+        yield f"learning: the curve knows nothing of {_some(ignored)}: no value is better than another"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -7,6 +7,8 @@ import msgspec
 
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.log import read_log
+from hetsched.core.state import State
+from hetsched.core.trial import status_of
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.workload import TrialId
 from hetsched.studies.one_run import RunResult
@@ -33,10 +35,37 @@ def segments_frame(runs: Sequence[RunResult]) -> "DataFrame":
     return frame(row for run in runs for row in _segments(run))
 
 
+def trials_frame(runs: Sequence[RunResult]) -> "DataFrame":
+    """A row per trial as its run left it. A hyperparameter `lr` is in the column `hyperparameters.lr`; a trial without
+    it has none there."""
+    return frame(row for run in runs for row in _trials(run))
+
+
 def _figures(run: RunResult) -> dict[str, Any]:
     figures: dict[str, Any] = msgspec.to_builtins(run.metrics)
     del figures["workers"]
     return {**figures, "decision_s": run.decision_s, "decisions": run.decisions, "log": str(run.log)}
+
+
+def _trials(run: RunResult) -> Iterator[dict[str, Any]]:
+    state = State()
+    for event in read_log(run.log):
+        state.apply(event)
+    for trial in state.trials.values():
+        yield {
+            "strategy": run.metrics.strategy,
+            "seed": run.metrics.seed,
+            "trial": trial.id,
+            "experiment": trial.experiment,
+            "batch_size": trial.kind.batch_size,
+            "status": status_of(trial, state.running),
+            "iterations": trial.iterations,
+            "score": trial.score,
+            "best_score": trial.best_score,
+            "exploits": trial.exploits,
+            **{f"hyperparameters.{name}": value for name, value in trial.hyperparameters.items()},
+            "log": str(run.log),
+        }
 
 
 def _segments(run: RunResult) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from hetsched.errors import InputError, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
-from hetsched.studies.frames import runs_frame, segments_frame
+from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
 from hetsched.studies.one_run import RunResult, look_up
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class Results:
         """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
         Raises InputError without pandas."""
         return segments_frame(self.runs)
+
+    def trials_frame(self) -> "DataFrame":
+        """A row per trial of every run: iterations, scores, exploits and hyperparameters as the run left it. Raises
+        InputError without pandas."""
+        return trials_frame(self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)

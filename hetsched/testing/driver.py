@@ -14,7 +14,7 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import ClusterSpec, Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.random_streams import stream
-from hetsched.domain.workload import BATCH_SIZE, Experiment, TrialId, Workload
+from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import counted
 from hetsched.testing.situations import Situation
 
@@ -138,18 +138,15 @@ class Driver:
         return self.dispatcher.dispatch(self.now)
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
-        """Now and then a trial takes over the best one of its population."""
-        if self.state.experiments[trial.experiment].pbt is None or self._random.random() < 0.5:
+        """Now and then a trial takes over the best one of its population, with hyperparameters drawn anew."""
+        experiment = self.state.experiments[trial.experiment]
+        if experiment.pbt is None or self._random.random() < 0.5:
             return None
         population = [t for t in self.state.trials.values() if t.experiment == trial.experiment]
         best = max(population, key=lambda t: -1.0 if t.score is None else t.score)
         if best.id == trial.id:
             return None
-        new = {key: value if key == BATCH_SIZE else 1.2 * value for key, value in best.hyperparameters.items()}
-        experiment = self.state.experiments[trial.experiment]
-        if experiment.changes_kinds:
-            new[BATCH_SIZE] = self._random.choice(experiment.batch_sizes)
-        return best.id, new
+        return best.id, {key: domain.at(self._random.random()) for key, domain in experiment.search_space.items()}
 
     def _wake(self, time: float) -> Decided | None:
         if time != self.dispatcher.wake_at:

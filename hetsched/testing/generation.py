@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hetsched.domain.cluster import CPU, DeviceType, Worker
 from hetsched.domain.workload import Experiment
-from hetsched.testing.situations import MODELS, Absence, Situation, cut, make_experiment, make_node
+from hetsched.testing.situations import EVERY_KIND, MODELS, RATE, Absence, Situation, cut, make_experiment, make_node
 
 SECONDS = {CPU: (4.0, 1.0), "k80": (1.0, 0.5), "v100": (0.25, 1.0)}
 """Seconds of an iteration, by device type: unequal devices, and now and then equal ones."""
@@ -80,6 +80,7 @@ def _experiments(draw: st.DrawFn, place: int, arrival_s: int, devices: Sequence[
         arrival_s=arrival_s,
         iterations=draw(st.sampled_from(["own", "own", "lineage"])),
         searches_batch_size=draw(st.sampled_from([False, False, True])),
+        search_space=draw(st.sampled_from([RATE, EVERY_KIND, {}])),
     )
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
-from hetsched.domain.hyperparameters import Choice, Float
+from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import BATCH_SIZE, PBT, Experiment, ExperimentId, Iterations, TrialId
 from hetsched.errors import counted
@@ -143,6 +143,8 @@ class Situation(Struct, frozen=True):
             parts.append("copies take over iterations")
         if experiment.stop_accuracy is not None:
             parts.append(f"stops at accuracy {experiment.stop_accuracy:g}")
+        if experiment.search_space != RATE:
+            parts.append(f"hyperparameters {' and '.join(experiment.search_space) or 'none'}")
         if experiment.devices is not None:
             parts.append(f"on {' and '.join(experiment.devices)} only")
         if experiment.arrival_s:
@@ -243,6 +245,18 @@ def cut(node: Node, cpu_workers: int = 1, gpu_parts: int = 1) -> list[Worker]:
     ]
 
 
+RATE: dict[str, Domain] = {"lr": Float(0.001, 1.0, "log")}
+EVERY_KIND: dict[str, Domain] = RATE | {
+    "optimizer.name": Choice(("sgd", "adam")),
+    "optimizer.nesterov": Choice((False, True)),
+    "layers": Integer(1, 4),
+    "width": Choice((16, 32, 64), ordered=True),
+    "dropout": Float(-0.5, 0.5, step=0.1),
+    "activation": Constant("relu"),
+}
+"""Search spaces: the simplest, and one of every kind of hyperparameter."""
+
+
 def make_experiment(
     place: int = 0,
     *,
@@ -255,11 +269,11 @@ def make_experiment(
     stop_accuracy: float | None = None,
     devices: tuple[DeviceType, ...] | None = None,
     arrival_s: float = 0.0,
+    search_space: Mapping[str, Domain] = RATE,
     iterations: Iterations = "own",
     searches_batch_size: bool = False,
 ) -> Experiment:
-    """The experiment of that place in the workload. Its search space is one learning rate, and the batch size if that
-    is searched."""
+    """The experiment of that place in the workload. If the batch size is searched, it is in the search space, too."""
     assert interval is not None or not pbt
     return Experiment(
         ExperimentId(f"e{place}"),
@@ -270,10 +284,7 @@ def make_experiment(
         stop_iterations,
         stop_accuracy,
         PBT(interval, iterations=iterations) if pbt and interval is not None else None,
-        {
-            "lr": Float(0.001, 1.0, "log"),
-            **({BATCH_SIZE: Choice(batch_sizes, ordered=True)} if searches_batch_size else {}),
-        },
+        {**search_space, **({BATCH_SIZE: Choice(batch_sizes, ordered=True)} if searches_batch_size else {})},
         arrival_s=arrival_s,
         evaluation_images=100,
         devices=devices,
@@ -318,6 +329,7 @@ CORNER_CASES = {
     "an interval longer than the stop iteration": _corner(make_experiment(stop_iterations=3)),
     "a last interval of one iteration": _corner(make_experiment(stop_iterations=21)),
     "without PBT": _corner(make_experiment(pbt=False), make_experiment(1, pbt=False, interval=None)),
+    "hyperparameters of every kind": _corner(make_experiment(search_space=EVERY_KIND), make_experiment(1)),
     "mixed batch sizes": _corner(make_experiment(batch_sizes=(32, 64, 128)), costs=True),
     "PBT changes batch sizes": _corner(
         make_experiment(population=6, stop_iterations=60, batch_sizes=(32, 128), searches_batch_size=True), costs=True

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.workload import BATCH_SIZE
-from hetsched.errors import HetschedError, nearest
+from hetsched.errors import HetschedError, InputError, nearest
 from real.checkpoints import checkpoint_file
 from real.checkpoints.snapshot import copied, take, viewed
 from real.training import data
@@ -295,18 +295,20 @@ def _normalised(images: Tensor) -> Tensor:
 
 
 def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
-    """Return every option of SGD that can be tuned, so that none is inherited from another trial."""
-    unknown = sorted(set(hyperparameters) - {*HYPERPARAMETERS, BATCH_SIZE})  # `train` is told the batch size
-    if unknown:
-        raise ValueError(
-            f"unknown hyperparameter {unknown[0]!r}: {nearest(unknown[0], HYPERPARAMETERS)}; rename or remove it"
-        )
+    """Return every option of SGD that can be tuned, so that none is inherited from another trial.
+
+    Raises InputError, which ends a run, for what SGD is not given: another attempt would come to the same.
+    """
+    for name in hyperparameters:
+        if name not in {*HYPERPARAMETERS, BATCH_SIZE}:  # `train` is told the batch size
+            hint = nearest(name, HYPERPARAMETERS)
+            raise InputError(f"search_space.{name}: the built-in networks have no such hyperparameter: {hint}")
     group = {}
     for name, default in HYPERPARAMETERS.items():
         value = hyperparameters.get(name, default)
         if value is None:
-            raise ValueError(f"hyperparameter {name!r} is missing: SGD needs it; add it to the search space")
-        if not value >= 0:
-            raise ValueError(f"hyperparameter {name!r} is {value}: expected a number of at least 0")
+            raise InputError(f"search_space.{name}: missing: SGD, which trains the built-in networks, needs it")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise InputError(f"search_space.{name}: SGD was given {value!r}, expected a number of at least 0")
         group[name] = float(value)
     return group

@@ -7,7 +7,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from ray import tune
 
 from hetsched.core.trial import Trial
@@ -19,30 +18,26 @@ from real.ray_internals import LineagePBT, OwnIterationsPBT
 from real.tune.ports import Exploit
 
 
-class LentGenerators:
+class LentGenerator:
     """The random numbers of PBT.
 
-    Ray draws them from the global generators, from which the rest of Tune draws too, as often as the timing has it.
-    They are lent to PBT for each of its decisions, so that those depend on the seed and the scores alone.
+    Ray draws them from the global generator, from which the rest of Tune draws too, as often as the timing has it. It
+    is lent to PBT for each of its decisions, so that those depend on the seed and the scores alone.
     """
 
     def __init__(self, seed: int) -> None:
-        seeds = stream(seed, "pbt").integers(2**32, size=2)
-        self._python = random.Random(int(seeds[0])).getstate()
-        self._numpy = np.random.RandomState(int(seeds[1])).get_state()
+        self._state = random.Random(stream(seed, "pbt").integers(2**63).item()).getstate()
 
     @contextmanager
     def drawn(self) -> Iterator[None]:
-        """While this lasts, the global generators give PBT's numbers."""
-        others = random.getstate(), np.random.get_state()
-        random.setstate(self._python)
-        np.random.set_state(self._numpy)
+        """While this lasts, the global generator gives PBT's numbers."""
+        others = random.getstate()
+        random.setstate(self._state)
         try:
             yield
         finally:
-            self._python, self._numpy = random.getstate(), np.random.get_state()
-            random.setstate(others[0])
-            np.random.set_state(others[1])
+            self._state = random.getstate()
+            random.setstate(others)
 
 
 class Member:
@@ -67,7 +62,7 @@ class RayPBT:
     def __init__(self, experiment: Experiment, seed: int) -> None:
         settings = experiment.pbt or PBT()  # without PBT it is never asked
         exploration = Exploration(experiment, settings)
-        self.generators = LentGenerators(seed)
+        self.generator = LentGenerator(seed)
         self._is_used = experiment.pbt is not None
         ranking = LineagePBT if experiment.counts_lineage else OwnIterationsPBT
         self.ranking = ranking(
@@ -95,7 +90,7 @@ class RayPBT:
             return None
         member, ranking = self._members[trial.id], self.ranking
         ranking.exploit = None
-        with self.generators.drawn():
+        with self.generator.drawn():
             result = {"iterations": trial.iterations, "accuracy": trial.score}
             ranking.on_trial_result(self._controller, _as_tunes(member), result)
         if ranking.exploit is None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
+from sim.learning.sgd import KNOWN
 
 
 class RecordedWeights(Struct, frozen=True):
@@ -30,6 +31,8 @@ class Tabular:
     on along the nearest recording of these, from the first point at which that was as accurate as it is (from its end,
     if it never was, keeping its accuracy). Recordings whose hyperparameters change on the way are left out.
     """
+
+    known_hyperparameters = KNOWN
 
     def __init__(self, file: str = "", noise: float = 0.02, chance: float | None = None) -> None:
         """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin

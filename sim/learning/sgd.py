@@ -15,7 +15,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from math import exp, log, pow
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -49,6 +49,9 @@ class SGDWeights(Struct, frozen=True, gc=False):
     response: Response | None = None
 
 
+KNOWN = ("lr", "momentum", "batch_size")
+"""The hyperparameters to which the curve answers; the size of a batch is in a trial's kind."""
+
 FRESH = SGDWeights()
 DIVERGED = SGDWeights(diverged=True)
 
@@ -60,6 +63,8 @@ class SGDCurve(Struct, frozen=True):
 
     Raises ValueError for one that no learning curve can have.
     """
+
+    known_hyperparameters: ClassVar[Collection[str]] = KNOWN
 
     best_accuracy: float = 0.93
     chance: float = 0.1

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from hetsched.core.events import LOG_VERSION, RunStarted
+from hetsched.core.events import LOG_VERSION, ExperimentArrived, RunStarted, TrialAdded
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.hyperparameters import Float
+from hetsched.domain.workload import PBT
 from hetsched.errors import InputError
 from tests.conftest import Simulate, make_setup
 
@@ -65,3 +67,50 @@ def test_a_run_names_the_format_of_its_log(simulate_log: Simulate, tmp_path: Pat
     simulate_log(make_setup())
     begun = json.loads((tmp_path / "run-1" / LOG_NAME).read_text().splitlines()[0])
     assert begun["log_version"] == LOG_VERSION
+
+
+EXPERIMENT: dict[str, Any] = {
+    "id": "e",
+    "model": "resnet18",
+    "dataset": "cifar10",
+    "batch_sizes": [32],
+    "population": 1,
+    "stop_iterations": 20,
+    "stop_accuracy": None,
+    "pbt": {"perturbation_interval": 10},
+    "search_space": {"lr": {"low": 0.001, "high": 1.0, "scale": "log"}, "momentum": {"low": 0.9, "high": 0.9}},
+}
+ARRIVED = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT}
+
+
+@pytest.mark.parametrize("number", [{}, {"log_version": 1}, {"log_version": 2}])
+def test_ranges_without_a_kind_are_of_numbers(number: dict[str, int], tmp_path: Path) -> None:
+    """As logs of the formats 1 and 2 have them, and also where a newer hetsched went on with the run."""
+    resumed = RESUMED | {"log_version": LOG_VERSION}
+    [_, arrived, _] = read_log(log_of(tmp_path, STARTED | number, ARRIVED, resumed))
+    assert isinstance(arrived, ExperimentArrived)
+    space = {"lr": Float(0.001, 1.0, "log"), "momentum": Float(0.9, 0.9)}
+    assert arrived.experiment.search_space == space
+    assert (arrived.experiment.pbt, list(arrived.experiment.searched)) == (PBT(10), ["lr"])
+
+
+def test_a_range_without_a_kind_is_damage_in_a_log_of_today(tmp_path: Path) -> None:
+    path = log_of(tmp_path, STARTED | {"log_version": LOG_VERSION}, ARRIVED)
+    with pytest.raises(InputError, match=f"{LOG_NAME}:2: not an event of a hetsched log: .*`kind`"):
+        list(read_log(path))
+
+
+def test_hyperparameters_of_every_kind_are_read_as_they_were_written(simulate_log: Simulate) -> None:
+    space: dict[str, Any] = {
+        "lr": {"low": 0.1, "high": 1.0},
+        "layers": {"low": 1, "high": 4, "integer": True},
+        "optimizer": {"name": {"choices": ["sgd", "adam"]}, "betas": {"choices": [[0.9, 0.99], [0.8, 0.9]]}},
+        "nesterov": True,
+    }
+    setup = make_setup(search_space=space, population=3)
+    [experiment] = setup.workload.experiments
+    log = simulate_log(setup)
+    assert [event.experiment for event in log if isinstance(event, ExperimentArrived)] == [experiment]
+    added = {event.trial: event.hyperparameters for event in log if isinstance(event, TrialAdded)}
+    assert added == experiment.initial_hyperparameters(0)
+    assert {type(values["layers"]) for values in added.values()} == {int}

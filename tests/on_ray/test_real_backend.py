@@ -22,7 +22,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, PolicyError
 from hetsched.testing import check_log
-from real.tune.pbt import LentGenerators
+from real.tune.pbt import LentGenerator
 from real.tune.run import run as run_on_ray
 from tests.on_ray.conftest import (
     INTERVAL,
@@ -288,7 +288,7 @@ def test_the_backend_does_not_import_torch_by_itself() -> None:
 def test_luck_of_pbt_is_its_own() -> None:
     import random
 
-    one, other = LentGenerators(7), LentGenerators(7)
+    one, other = LentGenerator(7), LentGenerator(7)
     with one.drawn():
         drawn = [random.random(), random.random()]
     with other.drawn():

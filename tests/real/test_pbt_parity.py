@@ -1,20 +1,22 @@
 """The simulator's PBT against Ray Tune's own class: the same results and the same random numbers, decision by decision.
 
+Hyperparameters of every kind are mutated. Ray gets them nested, as its users write them, with functions for ranges
+and lists for ordered choices; choices without an order and what keeps numbers in ranges are in `custom_explore_fn`.
+
 Ray's class has two rules that docs/design.md says we do not take over: it passes over sources that have no checkpoint,
 and gives the target the time of the source's last perturbation. So it is driven three times: as it is, on courses on
 which neither shows; with just these two taken out, on any course; and as the subclass that real runs use. All of it
-holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where Ray's own hook
-(`custom_explore_fn`) keeps them in. With `pbt.iterations = "lineage"` the second rule is ours, too: then nothing but
-the first is ever taken out.
+holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where they stay in. With
+`pbt.iterations = "lineage"` the second rule is ours, too: then nothing but the first is ever taken out.
 """
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,17 +27,35 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
-from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.hyperparameters import Choice, Hyperparameters, flat, nested
 from hetsched.domain.workload import PBT, Bounds, Experiment, Iterations, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_setup
 
-SPACE: dict[str, dict[str, Any]] = {
+SPACE: dict[str, Any] = {
     "lr": {"low": 0.0001, "high": 1.0, "scale": "log"},
     "momentum": {"low": 0.0, "high": 0.99},
     "weight_decay": {"low": 0.0005, "high": 0.0005},
+    "layers": {"low": 1, "high": 9, "integer": True},
+    "optimizer": {
+        "name": {"choices": ["sgd", "adam", "lion"]},
+        "beta": {"low": -0.5, "high": 0.5, "step": 0.1},
+        "schedule": {"warm_up": {"low": 10, "high": 1000, "scale": "log", "integer": True, "step": 10}},
+    },
+    "mirrors": {"choices": [False, True]},
+    "batch": {"choices": [16, 32, 64, 128], "ordered": True},
+    "pool": {"choices": ["max", "mean", False, 0.5], "ordered": True},
+    "activation": "relu",
 }
+RANGES = {
+    "lr": (0.0001, 1.0),
+    "momentum": (0.0, 0.99),
+    "layers": (1, 9),
+    "optimizer.beta": (-0.5, 0.5),
+    "optimizer.schedule.warm_up": (10, 1000),
+}
+STEPS = {"optimizer.beta": 0.1, "optimizer.schedule.warm_up": 10}
 
 Exploit = tuple[TrialId, Hyperparameters]
 
@@ -46,7 +66,7 @@ class FakeTrial:
     def __init__(self, name: TrialId, config: Hyperparameters) -> None:
         self.trial_id = name
         self.experiment_tag: str = name
-        self.config: dict[str, Any] = {"trial": name, **config}
+        self.config: dict[str, Any] = {"trial": name, **nested(config)}
         self.status = "RUNNING"
         keeps = SimpleNamespace(num_to_keep=None)
         self.run_metadata = SimpleNamespace(checkpoint_manager=SimpleNamespace(checkpoint_config=keeps))
@@ -89,29 +109,38 @@ class FakeController:
 
 @contextmanager
 def drawing_from(rng: random.Random) -> Iterator[None]:
-    """The modules `random` and `numpy.random` draw what `rng` will draw next; `rng` itself stays where it is."""
-    kept, uniform = random.getstate(), np.random.uniform
+    """The module `random` draws what `rng` will draw next; `rng` itself stays where it is."""
+    kept = random.getstate()
     random.setstate(rng.getstate())
-    modules: Any = np.random  # whose function is replaced for a while
-    modules.uniform = lambda low, high, size: low + (high - low) * np.array([random.random() for _ in range(size)])
     try:
         yield
     finally:
         random.setstate(kept)
-        modules.uniform = uniform
 
 
-def kept_in_ranges(config: dict[str, Any]) -> dict[str, Any]:
-    for key in ("lr", "momentum"):
-        low, high = SPACE[key]["low"], SPACE[key]["high"]
-        config[key] = low if config[key] < low else high if config[key] > high else config[key]
-    return config
+def kept_in_ranges(config: dict[str, Any]) -> None:
+    """As a user of Ray would write it."""
+    for path, (low, high) in RANGES.items():
+        *outer, name = path.split(".")
+        table = config
+        for part in outer:
+            table = table[part]
+        value = low if table[name] < low else high if table[name] > high else table[name]
+        if path in STEPS:
+            value = round(value / STEPS[path]) * STEPS[path]
+        table[name] = value
+
+
+def choose(config: dict[str, Any], probability: float) -> None:
+    """Ray has no rule for choices that have no order."""
+    if random.random() < probability:
+        config["optimizer"]["name"] = random.choice(["sgd", "adam", "lion"])
+    if random.random() < probability:
+        config["mirrors"] = random.choice([False, True])
 
 
 class RayAsItIs:
     """Ray's class. It resamples from our ranges, so that configurations are the same to the last digit."""
-
-    rel = 0.0
 
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._rng = rng
@@ -122,12 +151,16 @@ class RayAsItIs:
             metric="accuracy",
             mode="max",
             perturbation_interval=pbt.perturbation_interval,
-            hyperparam_mutations={
-                key: lambda span=span: span.at(random.random())
-                for key, span in experiment.search_space.items()
-                if key != "weight_decay"  # a constant
-            },
-            custom_explore_fn=None if pbt.bounds == "ray" else kept_in_ranges,
+            hyperparam_mutations=nested(
+                {
+                    key: SPACE[key]["choices"]
+                    if isinstance(domain, Choice)
+                    else lambda domain=domain: domain.at(random.random())
+                    for key, domain in experiment.search_space.items()
+                    if key not in ("weight_decay", "activation", "optimizer.name", "mirrors")
+                }
+            ),
+            custom_explore_fn=partial(self._explored, pbt),
             quantile_fraction=pbt.quantile_fraction,
             resample_probability=pbt.resample_probability,
             perturbation_factors=pbt.perturbation_factors,
@@ -145,11 +178,17 @@ class RayAsItIs:
         with drawing_from(self._rng):
             result = {"iterations": ours.iterations, "accuracy": ours.score}
             self.scheduler.on_trial_result(self._controller, trial, result)
-        new = {key: trial.config[key] for key in ours.hyperparameters}
+        new = flat({key: value for key, value in trial.config.items() if key != "trial"})
         return None if self._source is None else (self._source, new)
 
     def finish(self, trial: FakeTrial) -> None:
         trial.status = "TERMINATED"
+
+    def _explored(self, pbt: PBT, config: dict[str, Any]) -> dict[str, Any]:
+        choose(config, pbt.resample_probability)
+        if pbt.bounds == "range":
+            kept_in_ranges(config)
+        return config
 
     def _watched(self, controller: FakeController, target: FakeTrial, source: FakeTrial) -> None:
         self._source = source.trial_id
@@ -176,15 +215,13 @@ class RayCorrected(RayWithCheckpoints):
 
 
 class RealRuns:
-    """The PBT of real runs. It resamples from Ray's own ranges, which round in another way."""
-
-    rel = 1e-12
+    """The PBT of real runs."""
 
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._pbt = RayPBT(experiment, seed=0)
         self.scheduler = self._pbt.ranking
-        generators: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
-        self._pbt.generators = generators
+        generator: Any = SimpleNamespace(drawn=lambda: drawing_from(rng))
+        self._pbt.generator = generator
 
     def report(self, trial: FakeTrial, ours: Trial) -> Exploit | None:
         return self._pbt.report(ours)
@@ -244,8 +281,8 @@ class Twins:
             return False
         (source, new), (their_source, their_new) = ours, theirs
         assert source == their_source
-        assert list(new) == list(their_new)
-        assert new == pytest.approx(their_new, rel=self.theirs.rel, abs=0.0)
+        assert new == their_new
+        assert {key: type(value) for key, value in new.items()} == {k: type(value) for k, value in their_new.items()}
         count = self.state.trials[source].iterations if self._takes_counts else iterations
         self.state.trials[old.id] = Trial(old.id, index, old.experiment, old.kind, new, 0.0, count, score)
         self.compare_times()
@@ -372,7 +409,7 @@ def test_on_long_courses_both_stay_at_the_same_random_numbers(
     values = [trial.hyperparameters for trial in twins.state.trials.values()]
     assert {one["weight_decay"] for one in values} == {0.0005}
     if bounds == "range":
-        assert all(0.0001 <= one["lr"] <= 1.0 and 0.0 <= one["momentum"] <= 0.99 for one in values)
+        assert all(low <= one[key] <= high for one in values for key, (low, high) in RANGES.items())
 
 
 def test_a_score_that_is_no_number_is_not_ranked() -> None:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, get_args
+from typing import IO, Any, get_args
 
 import pytest
 
@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from hetsched.domain.workload import SpeedUp  # noqa: E402
-from hetsched.errors import HetschedError  # noqa: E402
+from hetsched.errors import HetschedError, InputError  # noqa: E402
 from real.checkpoints.snapshot import take  # noqa: E402
 from real.checkpoints.write_behind import WriteBehind  # noqa: E402
 from real.training.augmentation import augmented  # noqa: E402
@@ -196,14 +196,17 @@ def test_batches_cover_every_image_once_an_epoch(training: Training) -> None:
 @pytest.mark.parametrize(
     ("hyperparameters", "message"),
     [
-        ({"momentum": 0.9}, "'lr' is missing"),
-        ({"lr": -1.0}, "'lr' is -1.0"),
-        ({"lr": math.nan}, "'lr' is nan"),
+        ({"momentum": 0.9}, "search_space.lr: missing"),
+        ({"lr": -1.0}, "search_space.lr: SGD was given -1.0"),
+        ({"lr": math.nan}, "search_space.lr: SGD was given nan"),
+        ({"lr": "fast"}, "search_space.lr: SGD was given 'fast', expected a number"),
+        ({"lr": True}, "search_space.lr: SGD was given True, expected a number"),
+        ({"lr": 0.1, "optimizer.name": "adam"}, "search_space.optimizer.name: the built-in networks have no such"),
         ({"lr": 0.1, "momentun": 0.9}, "did you mean 'momentum'"),
     ],
 )
-def test_wrong_hyperparameters_are_refused(training: Training, hyperparameters: dict[str, float], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_wrong_hyperparameters_are_refused(training: Training, hyperparameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         training.reset(hyperparameters, seed=0)
 
 

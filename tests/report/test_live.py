@@ -114,6 +114,16 @@ def test_a_row_says_what_a_trial_does_and_another_what_a_worker_does() -> None:
     assert shown[-1] == "20 s: e-1 took over e-0, goes on with lr 0.125"
 
 
+def test_hyperparameters_of_any_kind_are_shown() -> None:
+    run = Watched(scenario())
+    values = {"lr": 0.125, "layers": 100_000, "optimizer.name": "adam", "optimizer.nesterov": True}
+    run.tell(TrialExploited(20.0, TrialId("e-1"), TrialId("e-0"), values))
+    shown = run.shown()
+    assert "e-1 ready 0 100000 0.125 adam true 1" in shown
+    news = "lr 0.125, layers 100000, optimizer.name adam, optimizer.nesterov true"
+    assert shown[-1] == f"20 s: e-1 took over e-0, goes on with {news}"
+
+
 def test_a_worker_that_is_set_aside_is_shown_with_the_reason_until_it_is_back() -> None:
     run = Watched(scenario())
     run.start(0.0, "e-0", A)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 import hetsched
 from hetsched.analysis.intervals import spread
-from hetsched.report.tables import comparison_table, print_table
+from hetsched.report.tables import comparison_table, print_table, trials_table
 from hetsched.studies.comparison import Comparison
 from hetsched.testing.scenarios import make_setup
 
@@ -54,3 +54,19 @@ def test_short_makespans_have_three_digits_and_the_ends_of_an_interval_differ(
 ) -> None:
     figures = next(iter(alike.comparisons.values()))
     assert printed(replace(figures, makespan_s=spread(makespans)))[:2] == [mean, interval]
+
+
+def test_trials_have_a_column_per_hyperparameter_of_any_kind() -> None:
+    space = {
+        "lr": {"low": 0.125, "high": 0.125},
+        "layers": {"choices": [100_000]},
+        "optimizer": {"name": {"choices": ["adam"]}, "nesterov": True},
+    }
+    result = hetsched.simulate(make_setup(population=2, search_space=space), "fusion+fifo")
+    file = StringIO()
+    print_table(trials_table(result.states[0]), Console(file=file, width=200))
+    [head] = [line for line in file.getvalue().splitlines() if "iterations" in line]
+    columns = [cell.strip() for cell in head.split("┃")]
+    assert columns[6:-2] == ["layers", "lr", "optimizer.name", "optimizer.nesterov"]
+    [first] = [line for line in file.getvalue().splitlines() if "e-0" in line]
+    assert [cell.strip() for cell in first.split("│")][6:-2] == ["100000", "0.125", "adam", "true"]

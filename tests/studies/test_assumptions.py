@@ -118,6 +118,22 @@ def test_accuracies_of_a_network_that_nobody_recorded(tmp_path: Path) -> None:
     assert assumptions(own.resolve(), FIFO) == []
 
 
+@pytest.mark.parametrize("model", ["sgd", "tabular"])
+def test_hyperparameters_that_the_curve_ignores(tmp_path: Path, model: str) -> None:
+    space = {
+        "lr": {"low": 0.1, "high": 1.0},
+        "momentum": {"low": 0.1, "high": 0.9},
+        "dropout": {"low": 0.0, "high": 0.5},
+        "optimizer": {"name": {"choices": ["sgd", "adam"]}},
+        "depth": 3,
+    }
+    scenario = setup([row(**MEASURED)], tmp_path, learning={"model": model}).model_dump(exclude_none=True)
+    scenario["workload"]["experiments"][0]["search_space"] = space
+    lines = assumptions(hetsched.Scenario.of(scenario, tmp_path).resolve(), FIFO)
+    expected = "learning: the curve knows nothing of dropout; optimizer.name: no value is better than another"
+    assert [line for line in lines if line.startswith("learning")] == [expected]
+
+
 def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
     scenario = setup([row(batch_size=48, **MEASURED)], tmp_path, 48, learning={"model": "tabular"})
     [line] = assumptions(scenario.resolve(), FIFO)
