@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import ray
 from ray._private import ray_constants, services, utils, worker
 from ray.exceptions import RayActorError, RayTaskError
-from ray.tune import PlacementGroupFactory
+from ray.train._internal import session as tune_sessions
+from ray.tune import Checkpoint, PlacementGroupFactory, Trainable
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining
 
@@ -40,6 +41,7 @@ _MANAGER = "ray.air.execution._internal:RayActorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
 _PBT = "ray.tune.schedulers.pbt:PopulationBasedTraining"
 _SCORES = "ray.tune.schedulers.pbt:_PBTTrialState"
+_SESSIONS, _TRAINABLE = "ray.train._internal.session", "ray.tune.trainable.trainable:Trainable"
 
 PRIVATE_NAMES = (
     PrivateName(_WORKER, "_worker_logs_enabled", "keep what Ray says about dead processes out of stdout"),
@@ -69,6 +71,10 @@ PRIVATE_NAMES = (
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
     PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back", set_by_init=True),
     PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back", set_by_init=True),
+    PrivateName(_SESSIONS, "_session", "answer a function that calls tune.report"),
+    PrivateName(_SESSIONS, "_TrainingResult", "restore a trainable with its number of iterations"),
+    PrivateName(_TRAINABLE, "_setup_logdir", "keep trainables out of ~/ray_results"),
+    PrivateName(_TRAINABLE, "_logdir", "keep trainables out of ~/ray_results", set_by_init=True),
 )
 
 MOST_LETTERS = 300
@@ -238,3 +244,32 @@ class OwnIterationsPBT(PopulationBasedTraining):
         """As in Ray, without the source's times."""
         config, _ = self._get_new_config(trial, trial_to_clone)
         self.exploit = trial, trial_to_clone, config
+
+
+# Trainables that a training of hetsched's holds itself, without Tune.
+
+
+@contextmanager
+def tune_session(session: object) -> Iterator[None]:
+    """While in this, `tune.report`, `tune.get_checkpoint` and `tune.get_context` find this session."""
+    before = tune_sessions._session
+    tune_sessions._session = session
+    try:
+        yield
+    finally:
+        tune_sessions._session = before
+
+
+def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
+    """The trainable, whose instances have that folder as their `logdir`. Ray would make one in ~/ray_results."""
+
+    def setup_logdir(self: Trainable) -> None:
+        self._logdir = folder
+
+    placed: type[Trainable] = type(trainable.__name__, (trainable,), {"_setup_logdir": setup_logdir})
+    return placed
+
+
+def restore(trainable: Trainable, folder: str, result: dict[str, Any]) -> None:
+    """Have it load what `save` left in the folder, after this result, which says how many iterations there were."""
+    trainable.restore(tune_sessions._TrainingResult(Checkpoint.from_directory(folder), result))
