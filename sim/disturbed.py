@@ -13,6 +13,7 @@ from hetsched.core.log import LogWriter
 from hetsched.core.lost_work import LostWork
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError, counted
@@ -241,7 +242,7 @@ class DisturbedSimulation(Simulation):
 
     # Checkpoints in the memory of nodes.
 
-    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+    def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         if self._checkpoints is not None and trial.at is not None:
             worker = self.state.workers[trial.at]
             write_s = self._durations.write_s(trial, worker)

@@ -7,9 +7,10 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 - its score is ranked among the last such scores of all trials that are not finished (ties in the order in
   which the trials were added); quantiles hold ceil(n x fraction) trials, at most floor(n / 2);
 - a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
-  resampled with the resample probability, else multiplied by one of the two factors. What a factor takes out of its
+  resampled with the resample probability. Else a number is multiplied by one of the two factors (an integer is rounded
+  then), an ordered choice moves to a neighbour, and a choice without an order stays. What a factor takes out of its
   range is set to the nearest value of the range, unless `pbt.bounds` is "ray": then it leaves the range, as in Ray.
-  A hyperparameter whose range is a single value is not explored.
+  A hyperparameter that has a single value is not explored, nor is one that `pbt.mutate` leaves out.
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
 (`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint, and
@@ -23,10 +24,13 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from math import ceil, floor
 from random import Random
+from typing import Any
 
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
-from hetsched.domain.workload import PBT, Experiment, Hyperparameters, TrialId
+from hetsched.domain.exploring import Exploration
+from hetsched.domain.hyperparameters import Choice, Hyperparameters
+from hetsched.domain.workload import PBT, Experiment, TrialId
 
 
 class PopulationBasedTraining:
@@ -36,8 +40,7 @@ class PopulationBasedTraining:
         self._interval = settings.perturbation_interval
         self._settings = settings
         self._sizes = [quantile_size(n, settings.quantile_fraction) for n in range(experiment.population + 1)]
-        self._searched = experiment.searched
-        self._leaves_ranges = settings.bounds == "ray"
+        self._exploration = Exploration(experiment, settings)
         self._state = state
         self._rng = rng
         self._scores = array("d")  # those that are ranked, worst first, and whose they are
@@ -93,16 +96,18 @@ class PopulationBasedTraining:
         size = self._sizes[len(names)]
         return names[:size], names[len(names) - size :]
 
-    def explore(self, hyperparameters: Mapping[str, float]) -> Hyperparameters:
+    def explore(self, hyperparameters: Mapping[str, Any]) -> Hyperparameters:
         """Perturbed hyperparameters."""
-        new = dict(hyperparameters)
-        for key, span in self._searched.items():
-            if self._rng.random() < self._settings.resample_probability:
-                value = span.at(self._rng.random())
+        new, rng = dict(hyperparameters), self._rng
+        for key, domain in self._exploration.perturbed.items():
+            resamples = rng.random() < self._settings.resample_probability
+            if isinstance(domain, Choice):
+                new[key] = rng.choice(domain.values) if resamples else domain.beside(new[key], rng.choice((-1, 1)))
             else:
-                value = hyperparameters[key] * self._rng.choice(self._settings.perturbation_factors)
-            new[key] = value if self._leaves_ranges else span.nearest(value)
-        return new
+                new[key] = domain.cast(
+                    domain.at(rng.random()) if resamples else new[key] * rng.choice(self._settings.perturbation_factors)
+                )
+        return self._exploration.finish(new, rng)
 
 
 def quantile_size(trials: int, fraction: float) -> int:

@@ -16,6 +16,7 @@ from hetsched.core.log import LogWriter
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.learning import Weights
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
@@ -134,7 +135,7 @@ class Simulation:
         else:
             self.dispatcher.check_stalled()
 
-    def _perturb(self, trial: Trial) -> tuple[TrialId, dict[str, float]] | None:
+    def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         pbt = self._pbt.get(trial.experiment)
         if pbt is None:
             return None

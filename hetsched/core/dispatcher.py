@@ -31,8 +31,9 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial, status_of
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
+from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]

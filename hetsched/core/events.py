@@ -10,12 +10,13 @@ in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md s
 from msgspec import Struct
 
 from hetsched.domain.cluster import Worker, WorkerId
-from hetsched.domain.workload import Experiment, ExperimentId, Hyperparameters, TrialId
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
-LOG_VERSION = 2
+LOG_VERSION = 3
 """The format in which this hetsched writes logs, and the newest that it reads.
 
-1: without a number. 2: `PolicyAsked` is recorded.
+1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter.
 """
 
 UNNUMBERED = 1

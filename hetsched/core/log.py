@@ -11,6 +11,7 @@ from typing import IO
 import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
+from hetsched.core.older_logs import as_of_now
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -142,18 +143,21 @@ def read_log(path: Path) -> Iterator[AnyEvent]:
     Raises InputError naming file and line for anything else that is not an event, and for a log that a newer hetsched
     wrote.
     """
+    version = UNNUMBERED
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            event = _decoder.decode(line)
+            event = _decoder.decode(line if version == LOG_VERSION else as_of_now(line, version))
         except msgspec.DecodeError as error:
             _check_format(line, f"{path}:{number}")
             raise InputError(f"{path}:{number}: not an event of a hetsched log: {error}") from error
-        if isinstance(event, RunStarted | RunResumed) and event.log_version > LOG_VERSION:
-            _check_format(line, f"{path}:{number}")
+        if isinstance(event, RunStarted | RunResumed):
+            version = event.log_version
+            if version > LOG_VERSION:
+                _check_format(line, f"{path}:{number}")
         yield event
 
 

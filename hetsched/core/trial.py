@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -28,7 +29,7 @@ class Trial(Struct, frozen=True, gc=False):
     index: int
     experiment: ExperimentId
     kind: TrialKind
-    hyperparameters: Mapping[str, float]
+    hyperparameters: Mapping[str, Any]
     arrived: float
     iterations: int = 0
     score: float | None = None

@@ -23,7 +23,7 @@ class LearningModel(Protocol):
         ...
 
     def train(
-        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+        self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> Weights: ...
 
     def score(self, weights: Weights, normal: float) -> float:

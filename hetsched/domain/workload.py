@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple, NewType
 
 from msgspec import Struct
 
+from hetsched.domain.hyperparameters import Constant, Domain, Hyperparameters
 from hetsched.domain.random_streams import stream
 
 TrialId = NewType("TrialId", str)
 ExperimentId = NewType("ExperimentId", str)
-Hyperparameters = dict[str, float]
 
 
 class TrialKind(NamedTuple):
@@ -24,29 +24,6 @@ class TrialKind(NamedTuple):
         return f"{self.model} on {self.dataset}, batch {self.batch_size}"
 
 
-class Range(Struct, frozen=True):
-    """A hyperparameter's values: from `low` to `high`, uniform on a linear or a logarithmic scale."""
-
-    low: float
-    high: float
-    scale: Literal["linear", "log"] = "linear"
-
-    def at(self, u: float) -> float:
-        """The value at the quantile `u` in 0..1."""
-        if self.scale == "log":
-            return float(self.low * (self.high / self.low) ** u)
-        return self.low + (self.high - self.low) * u
-
-    def nearest(self, value: float) -> float:
-        """The value of the range that is nearest to `value`."""
-        return min(max(value, self.low), self.high)
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the range is a single value, so that there is nothing to search."""
-        return self.low == self.high
-
-
 Bounds = Literal["range", "ray"]
 """What PBT does with a hyperparameter that a factor takes out of its range: `range` takes the nearest value of the
 range, `ray` lets it leave the range, as Ray Tune does on its own."""
@@ -55,7 +32,9 @@ range, `ray` lets it leave the range, as Ray Tune does on its own."""
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`.
+    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`. `mutate` names the hyperparameters that
+    change (None: all that vary), `explore` a function that is called with what was explored: see
+    `hetsched.domain.exploring`.
     """
 
     perturbation_interval: int = 50
@@ -63,6 +42,8 @@ class PBT(Struct, frozen=True):
     resample_probability: float = 0.25
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
     bounds: Bounds = "range"
+    mutate: tuple[str, ...] | None = None
+    explore: str | None = None
 
 
 class Experiment(Struct, frozen=True, dict=True):
@@ -84,7 +65,7 @@ class Experiment(Struct, frozen=True, dict=True):
     stop_iterations: int
     stop_accuracy: float | None
     pbt: PBT | None
-    search_space: dict[str, Range]
+    search_space: dict[str, Domain]
     arrival_s: float = 0.0
     evaluation_images: int = 10_000
     train_images: int | None = None
@@ -105,9 +86,15 @@ class Experiment(Struct, frozen=True, dict=True):
         return TrialKind(self.model, self.dataset, self.batch_sizes[number % len(self.batch_sizes)])
 
     @cached_property
-    def searched(self) -> dict[str, Range]:
-        """The hyperparameters that PBT explores: the search space less its constants."""
-        return {key: span for key, span in self.search_space.items() if not span.is_constant}
+    def searched(self) -> dict[str, Domain]:
+        """The search space less its constants."""
+        return {key: domain for key, domain in self.search_space.items() if not domain.is_constant}
+
+    @cached_property
+    def mutated(self) -> dict[str, Domain]:
+        """The hyperparameters that PBT changes: those that it names, or all that vary."""
+        named = None if self.pbt is None else self.pbt.mutate
+        return self.searched if named is None else {key: self.searched[key] for key in self.searched if key in named}
 
     @cached_property
     def interval(self) -> int:
@@ -132,13 +119,14 @@ class Experiment(Struct, frozen=True, dict=True):
     def initial_hyperparameters(self, seed: int) -> dict[TrialId, Hyperparameters]:
         """The starting population under `seed`: the same for every strategy and on every backend.
 
-        A trial's numbers depend on the seed, the experiment and the trial's number in it.
+        A trial's values depend on the seed, the experiment and the trial's number in it. A `Constant` takes no number.
         """
-        draws = stream(seed, "hyperparameters", self.id).random((self.population, len(self.search_space))).tolist()
-        spans = self.search_space.items()
+        drawn = [key for key, domain in self.search_space.items() if not isinstance(domain, Constant)]
+        draws = stream(seed, "hyperparameters", self.id).random((self.population, len(drawn))).tolist()
+        quantiles = [dict(zip(drawn, of_trial, strict=True)) for of_trial in draws]
         return {
-            trial: {key: span.at(u) for (key, span), u in zip(spans, of_trial, strict=True)}
-            for trial, of_trial in zip(self.trial_ids(), draws, strict=True)
+            trial: {key: domain.at(us.get(key, 0.0)) for key, domain in self.search_space.items()}
+            for trial, us in zip(self.trial_ids(), quantiles, strict=True)
         }
 
 

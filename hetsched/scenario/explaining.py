@@ -62,7 +62,7 @@ def _keys_at(root: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     for part in parents:
         if isinstance(part, str) and part in table.model_fields:
             table = _inner_table(table.model_fields[part].annotation) or table
-    return list(table.model_fields)
+    return [field.alias or name for name, field in table.model_fields.items()]
 
 
 def _inner_table(annotation: Any) -> type[BaseModel] | None:

@@ -8,9 +8,10 @@ from typing import Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from hetsched.domain.hyperparameters import Domain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import NAME
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, Range
+from hetsched.domain.workload import PBT, Experiment, ExperimentId
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
 
@@ -56,7 +57,7 @@ class JobRow(BaseModel):
         return EVALUATION_IMAGES if self.population > 1 or self.stop_accuracy is not None else 0
 
 
-def read_jobs(path: Path, times: StepTimes, search_space: Mapping[str, Range]) -> list[Experiment]:
+def read_jobs(path: Path, times: StepTimes, search_space: Mapping[str, Domain]) -> list[Experiment]:
     """The jobs and experiments of a trace.
 
     The file has a line each and the columns of `JobRow`; all may be left out but `job_id`, `model` and `iterations` (or

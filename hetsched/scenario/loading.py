@@ -28,7 +28,7 @@ def load_setup(path: Path, discover: Discover | None = None) -> Setup:
     """
     scenario = _parsed(path, discover)
     try:
-        scenario.load_policies()
+        scenario.load_files()
         _check_names(scenario)
         return scenario.read()
     except InputError as error:

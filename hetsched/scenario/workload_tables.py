@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
+from hetsched.domain.hyperparameters import Domain, Float
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Range, Workload
+from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Workload
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
@@ -118,9 +119,9 @@ class SearchSpaceTable(Table):
     momentum: RangeTable | None = None
     weight_decay: RangeTable | None = None
 
-    def ranges(self) -> dict[str, Range]:
+    def ranges(self) -> dict[str, Domain]:
         tables = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
-        return {key: Range(span.low, span.high, span.scale) for key, span in tables.items() if span is not None}
+        return {key: Float(span.low, span.high, span.scale) for key, span in tables.items() if span is not None}
 
 
 HRFS_SEARCH_SPACE = SearchSpaceTable(lr=RangeTable(low=0.0001, high=1.0), momentum=RangeTable(low=0.0001, high=1.0))

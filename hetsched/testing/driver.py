@@ -12,8 +12,9 @@ from hetsched.core.events import Event, ExperimentArrived, Parts, SegmentEnded, 
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import ClusterSpec, Worker
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.random_streams import stream
-from hetsched.domain.workload import Experiment, Hyperparameters, TrialId, Workload
+from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import counted
 from hetsched.testing.situations import Situation
 

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
+from hetsched.domain.hyperparameters import Float
 from hetsched.domain.profiles import ProfileRow, StepTimes
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, Range, TrialId
+from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialId
 from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
@@ -264,7 +265,7 @@ def make_experiment(
         stop_iterations,
         stop_accuracy,
         PBT(interval) if pbt and interval is not None else None,
-        {"lr": Range(0.001, 1.0, "log")},
+        {"lr": Float(0.001, 1.0, "log")},
         arrival_s=arrival_s,
         evaluation_images=100,
         devices=devices,

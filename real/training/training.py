@@ -76,7 +76,7 @@ class Training:
         if "compile" in settings.speed_ups:
             self._compile()
 
-    def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Start a trial: fresh weights and optimizer, both a function of `seed`, and no iterations done.
 
         Raises:
@@ -90,7 +90,7 @@ class Training:
         self._seed = seed
         self.iterations = 0
 
-    def configure(self, hyperparameters: Mapping[str, float]) -> None:
+    def configure(self, hyperparameters: Mapping[str, Any]) -> None:
         """Give the optimizer these hyperparameters and keep its momentum buffers.
 
         Raises:
@@ -164,7 +164,7 @@ class Training:
         """
         return checkpoint_file.write(self.state(), path)
 
-    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def load(self, path: Path, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Continue from a checkpoint's file, as in `take_up`.
 
         Raises:
@@ -191,7 +191,7 @@ class Training:
         """Write a snapshot to a file, as `save` does with the state, and return the file's size in bytes."""
         return checkpoint_file.write(viewed(snapshot), path)
 
-    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Continue from the snapshot of a training, a trial's own or, after an exploit, another's.
 
         `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the snapshot.
@@ -293,7 +293,7 @@ def _normalised(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1.0)
 
 
-def _sgd_group(hyperparameters: Mapping[str, float]) -> dict[str, float]:
+def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
     """Return every option of SGD that can be tuned, so that none is inherited from another trial."""
     unknown = sorted(set(hyperparameters) - set(HYPERPARAMETERS))
     if unknown:

@@ -9,18 +9,17 @@ from typing import Any
 
 import msgspec
 import ray
-from msgspec.structs import replace
 from ray import tune
 from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
-from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.cluster import Worker
 from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
 from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
-from real.training.trainer import Settings, Snapshot, Trainer, make
+from real.training.trainer import Settings, Snapshot, Trainer, make, writer
 from real.tune.messages import Assignment
 from real.tune.segment_times import seconds_late
 
@@ -194,7 +193,7 @@ class SegmentTrainable(tune.Trainable):
 
 def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
     """Write a snapshot to storage as the worker's actor would, in this process, which needs no GPU for that."""
-    make(plan.settings, replace(plan.worker, device=CPU), 1).write(snapshot, path)
+    writer(plan.settings, plan.worker)(snapshot, path)
 
 
 def pin(first: int, count: int) -> set[int]:

@@ -11,8 +11,10 @@ import numpy as np
 from ray import tune
 
 from hetsched.core.trial import Trial
+from hetsched.domain.exploring import Exploration
+from hetsched.domain.hyperparameters import Choice, Float, Hyperparameters, Integer
 from hetsched.domain.random_streams import stream
-from hetsched.domain.workload import PBT, Experiment, Hyperparameters, Range, TrialId
+from hetsched.domain.workload import PBT, Experiment, TrialId
 from real.ray_internals import OwnIterationsPBT
 from real.tune.ports import Exploit
 
@@ -49,7 +51,7 @@ class Member:
     status = "RUNNING"
     run_metadata = SimpleNamespace(checkpoint_manager=SimpleNamespace(checkpoint_config=tune.CheckpointConfig()))
 
-    def __init__(self, trial: TrialId, hyperparameters: Mapping[str, float]) -> None:
+    def __init__(self, trial: TrialId, hyperparameters: Mapping[str, Any]) -> None:
         self.trial_id = self.experiment_tag = trial
         self.config = dict(hyperparameters)
         self.finished = False
@@ -64,6 +66,7 @@ class RayPBT:
 
     def __init__(self, experiment: Experiment, seed: int) -> None:
         settings = experiment.pbt or PBT()  # without PBT it is never asked
+        exploration = Exploration(experiment, settings)
         self.generators = LentGenerators(seed)
         self._is_used = experiment.pbt is not None
         self.ranking = OwnIterationsPBT(
@@ -71,8 +74,8 @@ class RayPBT:
             metric="accuracy",
             mode="max",
             perturbation_interval=settings.perturbation_interval,
-            hyperparam_mutations=_mutations(experiment),
-            custom_explore_fn=_as_it_is if settings.bounds == "ray" else partial(_within, experiment.searched),
+            hyperparam_mutations={key: _mutation(domain) for key, domain in exploration.perturbed.items()},
+            custom_explore_fn=partial(_finished, exploration),
             quantile_fraction=settings.quantile_fraction,
             resample_probability=settings.resample_probability,
             perturbation_factors=settings.perturbation_factors,
@@ -118,17 +121,16 @@ def _as_tunes(member: Member) -> Any:
     return member
 
 
-def _mutations(experiment: Experiment) -> dict[str, Any]:
-    """The search space in Ray's terms. What is constant is no mutation: Ray copies it from the source."""
-    domains = {"linear": tune.uniform, "log": tune.loguniform}
-    return {key: domains[span.scale](span.low, span.high) for key, span in experiment.searched.items()}
+def _mutation(domain: Float | Integer | Choice) -> Any:
+    """A domain in Ray's terms: a list, in which Ray moves, or a function that resamples. Ray's own domains have the
+    same values, but draw them from another generator and round otherwise."""
+    return list(domain.values) if isinstance(domain, Choice) else lambda: domain.at(random.random())
 
 
-def _within(spans: Mapping[str, Range], config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration that Ray has explored, each value in its range."""
-    return {**config, **{key: span.nearest(config[key]) for key, span in spans.items()}}
-
-
-def _as_it_is(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration that Ray has explored. Ray wants such a function where nothing is mutated."""
-    return config
+def _finished(exploration: Exploration, config: dict[str, Any]) -> Hyperparameters:
+    """The configuration that Ray has perturbed, explored to the end with the numbers that are drawn next."""
+    rng = random.Random()
+    rng.setstate(random.getstate())
+    new = exploration.finish(config, rng)
+    random.setstate(rng.getstate())
+    return new

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import WorkerId
-from hetsched.domain.workload import Hyperparameters, TrialId
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
 from real.tune.messages import Assignment

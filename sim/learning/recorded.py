@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from math import log
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -65,7 +66,7 @@ class Tabular:
         return RecordedWeights(min(r.evaluations[0].accuracy for r in known))
 
     def train(
-        self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+        self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> RecordedWeights:
         key = (kind, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
         chosen = self._nearest.get(key)

@@ -15,6 +15,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from math import exp, log, pow
+from typing import Any
 
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ FITTED_TO = ("resnet18", "cifar10")
 class Response(Struct, frozen=True, gc=False):
     """What a kind of batch and hyperparameters do: progress an iteration, and the share held down in the end."""
 
-    hyperparameters: Mapping[str, float]
+    hyperparameters: Mapping[str, Any]
     batch_size: int
     gain: float
     held: float
@@ -106,7 +107,7 @@ class SGDCurve(Struct, frozen=True):
         return FRESH
 
     def train(
-        self, weights: SGDWeights, kind: TrialKind, hyperparameters: Mapping[str, float], iterations: int
+        self, weights: SGDWeights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> SGDWeights:
         response = weights.response
         if (
@@ -131,7 +132,7 @@ class SGDCurve(Struct, frozen=True):
         score = self.accuracy(weights) + self.noise * normal
         return 0.0 if score < 0 else 1.0 if score > 1 else score
 
-    def _respond(self, hyperparameters: Mapping[str, float], batch_size: int) -> Response:
+    def _respond(self, hyperparameters: Mapping[str, Any], batch_size: int) -> Response:
         lr, momentum = hyperparameters["lr"], hyperparameters.get("momentum", 0.0)
         if momentum >= 1 or lr < 0:
             return Response(hyperparameters, batch_size, 0.0, 0.0, True)

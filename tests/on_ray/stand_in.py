@@ -7,6 +7,7 @@ learning rates alone.
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +33,12 @@ class StandIn:
         self._iterations = 0
         self._rate = 0.0
 
-    def reset(self, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
         self._weights = np.random.default_rng(seed).standard_normal(WEIGHTS, np.float32)
         self._iterations = 0
         self.configure(hyperparameters)
 
-    def configure(self, hyperparameters: Mapping[str, float]) -> None:
+    def configure(self, hyperparameters: Mapping[str, Any]) -> None:
         self._rate = hyperparameters["lr"]
 
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> None:
@@ -56,7 +57,7 @@ class StandIn:
     def snapshot(self) -> Snapshot:
         return {"weights": self._weights.copy(), "iterations": self._iterations}
 
-    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
         self._weights = np.array(snapshot["weights"])
         self._iterations = int(snapshot["iterations"])
         self.configure(hyperparameters)
@@ -64,7 +65,7 @@ class StandIn:
     def save(self, path: Path) -> None:
         self.write(self.snapshot(), path)
 
-    def load(self, path: Path, hyperparameters: Mapping[str, float], seed: int) -> None:
+    def load(self, path: Path, hyperparameters: Mapping[str, Any], seed: int) -> None:
         try:
             with np.load(path) as arrays:
                 self.take_up(dict(arrays), hyperparameters, seed)

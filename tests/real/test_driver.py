@@ -36,8 +36,9 @@ from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import NodeId
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Experiment, Hyperparameters, TrialId
+from hetsched.domain.workload import Experiment, TrialId
 from hetsched.errors import HetschedError, Terminated
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup

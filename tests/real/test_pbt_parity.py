@@ -24,7 +24,8 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
-from hetsched.domain.workload import PBT, Bounds, Experiment, Hyperparameters, TrialId
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.workload import PBT, Bounds, Experiment, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_setup

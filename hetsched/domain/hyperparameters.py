@@ -1,0 +1,175 @@
+"""What may be searched: the kinds of hyperparameters, their values, and names of nested ones.
+
+Hyperparameters are flat inside: the name of a nested one is a path, `optimizer.lr`. The values are JSON values. What a
+user writes gets them nested (`nested`), as a training's configuration is.
+"""
+
+from collections.abc import Mapping
+from math import floor
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Hyperparameters = dict[str, Any]
+"""Values by name, flat."""
+
+Scale = Literal["linear", "log"]
+
+
+class Float(Struct, frozen=True, tag="float", tag_field="kind"):
+    """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step` they are multiples of it,
+    and so are `low` and `high`."""
+
+    low: float
+    high: float
+    scale: Scale = "linear"
+    step: float | None = None
+
+    def at(self, u: float) -> float:
+        """The value at the quantile `u` in 0..1."""
+        if self.scale == "log":
+            value = float(self.low * (self.high / self.low) ** u)
+        else:
+            value = self.low + (self.high - self.low) * u
+        return value if self.step is None else self._on_grid(value, self.step)
+
+    def nearest(self, value: float) -> float:
+        """The value of the range that is nearest to `value`."""
+        inside = min(max(value, self.low), self.high)
+        return inside if self.step is None else self._on_grid(inside, self.step)
+
+    def cast(self, value: float) -> float:
+        """The value as a number of this kind, in the range or not."""
+        return float(value)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return "a number"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a single value, so that there is nothing to search."""
+        return self.low == self.high
+
+    @staticmethod
+    def _on_grid(value: float, step: float) -> float:
+        return float(round(value / step) * step)
+
+
+class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
+    """Multiples of `step` from `low` to `high`, both of which are such. Each is as likely as the next, or on a
+    logarithmic scale each decade."""
+
+    low: int
+    high: int
+    scale: Scale = "linear"
+    step: int = 1
+
+    def at(self, u: float) -> int:
+        """The value at the quantile `u` in 0..1."""
+        low, end = self.low // self.step, self.high // self.step + 1
+        number = low * (end / low) ** u if self.scale == "log" else low + (end - low) * u
+        return min(floor(number), end - 1) * self.step
+
+    def nearest(self, value: float) -> int:
+        """The value of the range that is nearest to `value`."""
+        return round(min(max(value, self.low), self.high) / self.step) * self.step
+
+    def cast(self, value: float) -> int:
+        """The value as a number of this kind, in the range or not: rounded, as Ray rounds it."""
+        return round(value)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return "a number"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a single value, so that there is nothing to search."""
+        return self.low == self.high
+
+
+class Choice(Struct, frozen=True, tag="choice", tag_field="kind"):
+    """One of the `values`, which differ. If they are `ordered`, PBT moves to a neighbour."""
+
+    values: tuple[Any, ...]
+    ordered: bool = False
+
+    def at(self, u: float) -> Any:
+        """The value at the quantile `u` in 0..1."""
+        return self.values[min(floor(u * len(self.values)), len(self.values) - 1)]
+
+    def nearest(self, value: Any) -> Any:
+        """The value itself: it is one of the values."""
+        return value
+
+    def beside(self, value: Any, shift: int) -> Any:
+        """The value that is `shift` places further in the order, or the last one on that side."""
+        return self.values[min(max(self.values.index(value) + shift, 0), len(self.values) - 1)]
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return f"one of {', '.join(map(repr, self.values))}"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a single value, so that there is nothing to search."""
+        return len(self.values) == 1
+
+
+class Constant(Struct, frozen=True, tag="constant", tag_field="kind"):
+    """The same value for all trials."""
+
+    value: Any
+
+    def at(self, u: float) -> Any:
+        """The value, whatever the quantile."""
+        return self.value
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return f"the constant {self.value!r}"
+
+    @property
+    def is_constant(self) -> bool:
+        """True: there is nothing to search."""
+        return True
+
+
+Domain = Float | Integer | Choice | Constant
+"""The values that a hyperparameter may have."""
+
+
+def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`.
+
+    >>> nested({"optimizer.lr": 0.1, "optimizer.name": "sgd", "layers": 2})
+    {'optimizer': {'lr': 0.1, 'name': 'sgd'}, 'layers': 2}
+    """
+    tables: dict[str, Any] = {}
+    for path, value in hyperparameters.items():
+        *outer, name = path.split(".")
+        table = tables
+        for part in outer:
+            table = table.setdefault(part, {})
+        table[name] = value
+    return tables
+
+
+def flat(config: Mapping[str, Any]) -> Hyperparameters:
+    """The inverse of `nested`.
+
+    >>> flat({"optimizer": {"lr": 0.1, "name": "sgd"}, "layers": 2})
+    {'optimizer.lr': 0.1, 'optimizer.name': 'sgd', 'layers': 2}
+    """
+    values: Hyperparameters = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            values |= {f"{name}.{inner}": deep for inner, deep in flat(value).items()}
+        else:
+            values[name] = value
+    return values
