@@ -250,7 +250,7 @@ class OwnIterationsPBT(PopulationBasedTraining):
 
 
 @contextmanager
-def tune_session(session: object) -> Iterator[None]:
+def tune_session(session: Any) -> Iterator[None]:
     """While in this, `tune.report`, `tune.get_checkpoint` and `tune.get_context` find this session."""
     before = tune_sessions._session
     tune_sessions._session = session
@@ -263,10 +263,11 @@ def tune_session(session: object) -> Iterator[None]:
 def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
     """The trainable, whose instances have that folder as their `logdir`. Ray would make one in ~/ray_results."""
 
-    def setup_logdir(self: Trainable) -> None:
+    def setup_logdir(self: Any) -> None:
         self._logdir = folder
 
-    placed: type[Trainable] = type(trainable.__name__, (trainable,), {"_setup_logdir": setup_logdir})
+    own = {"_setup_logdir": setup_logdir, "__module__": vars(trainable)["__module__"]}
+    placed: type[Trainable] = type(trainable.__name__, (trainable,), own)
     return placed
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ray import tune
-from ray.tune.result import AUTO_RESULT_KEYS, DONE, EPISODES_TOTAL, TIMESTEPS_TOTAL, TRAINING_ITERATION, TRIAL_ID
+from ray.air.constants import TRAINING_ITERATION
+from ray.tune.result import AUTO_RESULT_KEYS, DONE, EPISODES_TOTAL, TIMESTEPS_TOTAL, TRIAL_ID
 
 from hetsched.domain.training import Resources
 from hetsched.errors import InputError
@@ -244,8 +245,11 @@ class RayTraining:
         (folder / STATE_FILE).write_text(json.dumps(state))
 
 
-def adapted(found: object) -> type[RayTraining] | None:
-    """A training of the trainable that was found, None if it is none: an entry point of `hetsched.training_adapters`."""
+def adapted(found: Any) -> type[RayTraining] | None:
+    """A training of the trainable that was found, None if it is none.
+
+    An entry point of `hetsched.training_adapters` (`hetsched.domain.training_class`).
+    """
     is_class = inspect.isclass(found) and issubclass(found, tune.Trainable)
     if not is_class and not inspect.isfunction(found):
         return None
