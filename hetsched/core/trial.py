@@ -22,7 +22,8 @@ class Trial(Struct, frozen=True, gc=False):
 
     `index` counts trials in the order in which they were added. `iterations` counts what the trial has
     trained itself: taking over another's weights does not change it. `at` is the worker on which
-    it trained last, None if its state is nowhere but in its checkpoint. `score` is that of its weights.
+    it trained last, None if its state is nowhere but in its checkpoint. `score` is that of its weights,
+    `best_score` the best that it has had, `metrics` are further ones of its weights; None: not known.
     """
 
     id: TrialId
@@ -37,6 +38,7 @@ class Trial(Struct, frozen=True, gc=False):
     at: WorkerId | None = None
     exploits: int = 0
     completed: float | None = None
+    metrics: Mapping[str, float | None] = {}
 
 
 Segment = SegmentStarted

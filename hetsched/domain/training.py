@@ -68,3 +68,17 @@ METHODS: dict[str, tuple[str, ...]] = {
     "load": ("folder",),
 }
 """The six methods, and what each is called with, in this order."""
+
+
+def metrics_of(reported: Any) -> dict[str, float]:
+    """What `evaluate` returned, as floats by name. Raises TypeError, which says what it returned, for what are no
+    metrics."""
+    expected = "expected names with numbers, such as {'loss': 0.3}"
+    if not isinstance(reported, Mapping) or not reported:
+        raise TypeError(f"evaluate returned {reported!r}, {expected}")
+    metrics = {}
+    for name, value in reported.items():
+        if not isinstance(name, str) or isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+            raise TypeError(f"evaluate returned {{{name!r}: {value!r}}}, {expected}")
+        metrics[name] = float(value)
+    return metrics

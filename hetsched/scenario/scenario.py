@@ -233,7 +233,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             workload=workload,
             times=times,
             charged_times=times.without(left_out) if left_out else times,
-            target_accuracy=scenario.metrics.target_accuracy,
+            target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             jobs=jobs,
             paced=any(node.pace for node in scenario.cluster.nodes),

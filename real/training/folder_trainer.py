@@ -17,7 +17,7 @@ import numpy as np
 
 from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.hyperparameters import nested
-from hetsched.domain.training import Resources
+from hetsched.domain.training import Resources, metrics_of
 from hetsched.domain.training_class import TrainingSource, training_class
 from hetsched.errors import HetschedError, InputError, where
 from real.checkpoints import checkpoint_file
@@ -70,15 +70,10 @@ class FolderTrainer:
     def evaluate(self) -> dict[str, float]:
         """The metrics by name, as floats."""
         reported: Any = self._training.evaluate()
-        expected = "expected a mapping of names to numbers, such as {'loss': 0.3}"
-        if not isinstance(reported, Mapping) or not reported:
-            raise InputError(f"{self._name}: evaluate returned {reported!r}, {expected}")
-        metrics = {}
-        for name, value in reported.items():
-            if not isinstance(name, str) or isinstance(value, str | bytes) or not hasattr(value, "__float__"):
-                raise InputError(f"{self._name}: evaluate returned {{{name!r}: {value!r}}}, {expected}")
-            metrics[name] = float(value)
-        return metrics
+        try:
+            return metrics_of(reported)
+        except TypeError as error:
+            raise InputError(f"{self._name}: {error}") from error
 
     def snapshot(self) -> Snapshot:
         with TemporaryDirectory(prefix="hetsched-") as folder:

@@ -73,8 +73,9 @@ class Trainer(Protocol):
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> object:
         """Do that many iterations; with `pace_s`, slowed to at least so many seconds each."""
 
-    def evaluate(self) -> float:
-        """Return the score of the weights, 0 to 1; never nan: of weights that are no numbers, 0."""
+    def evaluate(self) -> Mapping[str, float]:
+        """Return metrics of the weights by their names, among them that of the experiment. What is not finite counts
+        as not known, and ranks last."""
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the trial's state, which later training does not change."""
