@@ -45,6 +45,7 @@ _SESSIONS, _TRAINABLE = "ray.train._internal.session", "ray.tune.trainable.train
 
 PRIVATE_NAMES = (
     PrivateName(_WORKER, "_worker_logs_enabled", "keep what Ray says about dead processes out of stdout"),
+    PrivateName(_WORKER, "_global_node", "keep files of trainables among those of Ray"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTER", "bind Ray to 127.0.0.1 alone"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTERS_ENV_VAR", "bind Ray's other processes to 127.0.0.1 alone"),
     PrivateName(_SERVICES, "canonicalize_bootstrap_address", "know which cluster the address auto is of"),
@@ -269,6 +270,12 @@ def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
     own = {"_setup_logdir": setup_logdir, "__module__": vars(trainable)["__module__"]}
     placed: type[Trainable] = type(trainable.__name__, (trainable,), own)
     return placed
+
+
+def session_folder() -> str | None:
+    """Where Ray keeps the files of the cluster that this process belongs to; None if it belongs to none."""
+    node: Any = worker._global_node
+    return str(node.get_session_dir_path()) if ray.is_initialized() else None
 
 
 def restore(trainable: Trainable, folder: str, result: dict[str, Any]) -> None:

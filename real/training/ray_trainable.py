@@ -25,7 +25,7 @@ from ray.tune.result import AUTO_RESULT_KEYS, DONE, EPISODES_TOTAL, TIMESTEPS_TO
 
 from hetsched.domain.training import Resources
 from hetsched.errors import InputError
-from real.ray_internals import restore, with_logdir
+from real.ray_internals import restore, session_folder, with_logdir
 from real.training.function_session import FunctionSession, Returned
 from real.training.global_generators import GlobalGenerators
 
@@ -160,7 +160,7 @@ class RayTraining:
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
         """Raises InputError for a class that lacks a method."""
         self._options = dict(options)
-        self._folder = Path(tempfile.mkdtemp(prefix="hetsched-trainable-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="hetsched-trainable-", dir=session_folder()))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._held = self._folder / "held"
         kind = ClassHolder if inspect.isclass(self.trainable) else FunctionHolder

@@ -51,7 +51,7 @@ class Example(NamedTuple):
         for package in self.needs:
             reason = f"{self.class_name} needs {package}: pip install 'hetsched[real,examples]'"
             pytest.importorskip(package, reason=reason)
-        table = hetsched.load_scenario(self.scenario).scenario.training
+        table = hetsched.load_scenario(self.scenario).training
         assert table is not None
         file = table.class_name.partition(":")[0]
         kind = training_class(source_of(f"{file}:{self.class_name}", self.scenario.parent))
@@ -110,7 +110,7 @@ def test_it_learns(example: Example) -> None:
 
 @each
 def test_it_is_simulated(example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    [experiment] = hetsched.load_scenario(example.scenario).workload.experiments
+    [experiment] = hetsched.load_scenario(example.scenario).resolve().workload.experiments
     assert experiment.search_space.keys() == example.hyperparameters.keys()
     assert (experiment.metric.name, experiment.metric.mode) == (example.metric, "min")
     command = ["compare", str(example.copied(tmp_path)), "--seeds", "2", "--json", "--out", str(tmp_path / "out")]
