@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import ray
 from ray._private import ray_constants, services, utils, worker
 from ray.exceptions import RayActorError, RayTaskError
-from ray.tune import PlacementGroupFactory
+from ray.train._internal import session as tune_sessions
+from ray.tune import Checkpoint, PlacementGroupFactory, Trainable
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining
 
@@ -40,9 +41,11 @@ _MANAGER = "ray.air.execution._internal:RayActorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
 _PBT = "ray.tune.schedulers.pbt:PopulationBasedTraining"
 _SCORES = "ray.tune.schedulers.pbt:_PBTTrialState"
+_SESSIONS, _TRAINABLE = "ray.train._internal.session", "ray.tune.trainable.trainable:Trainable"
 
 PRIVATE_NAMES = (
     PrivateName(_WORKER, "_worker_logs_enabled", "keep what Ray says about dead processes out of stdout"),
+    PrivateName(_WORKER, "_global_node", "keep files of trainables among those of Ray"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTER", "bind Ray to 127.0.0.1 alone"),
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTERS_ENV_VAR", "bind Ray's other processes to 127.0.0.1 alone"),
     PrivateName(_SERVICES, "canonicalize_bootstrap_address", "know which cluster the address auto is of"),
@@ -69,6 +72,10 @@ PRIVATE_NAMES = (
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
     PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back, or copied", set_by_init=True),
     PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back, or copied", set_by_init=True),
+    PrivateName(_SESSIONS, "_session", "answer a function that calls tune.report"),
+    PrivateName(_SESSIONS, "_TrainingResult", "restore a trainable with its number of iterations"),
+    PrivateName(_TRAINABLE, "_setup_logdir", "keep trainables out of ~/ray_results"),
+    PrivateName(_TRAINABLE, "_logdir", "keep trainables out of ~/ray_results", set_by_init=True),
 )
 
 MOST_LETTERS = 300
@@ -249,3 +256,39 @@ class LineagePBT(OwnIterationsPBT):
         own, source = self._trial_state[trial], self._trial_state[trial_to_clone]
         own.last_perturbation_time = source.last_perturbation_time
         own.last_train_time = source.last_train_time
+
+
+# Trainables that a training of hetsched's holds itself, without Tune.
+
+
+@contextmanager
+def tune_session(session: Any) -> Iterator[None]:
+    """While in this, `tune.report`, `tune.get_checkpoint` and `tune.get_context` find this session."""
+    before = tune_sessions._session
+    tune_sessions._session = session
+    try:
+        yield
+    finally:
+        tune_sessions._session = before
+
+
+def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
+    """The trainable, whose instances have that folder as their `logdir`. Ray would make one in ~/ray_results."""
+
+    def setup_logdir(self: Any) -> None:
+        self._logdir = folder
+
+    own = {"_setup_logdir": setup_logdir, "__module__": vars(trainable)["__module__"]}
+    placed: type[Trainable] = type(trainable.__name__, (trainable,), own)
+    return placed
+
+
+def session_folder() -> str | None:
+    """Where Ray keeps the files of the cluster that this process belongs to; None if it belongs to none."""
+    node: Any = worker._global_node
+    return str(node.get_session_dir_path()) if ray.is_initialized() else None
+
+
+def restore(trainable: Trainable, folder: str, result: dict[str, Any]) -> None:
+    """Have it load what `save` left in the folder, after this result, which says how many iterations there were."""
+    trainable.restore(tune_sessions._TrainingResult(Checkpoint.from_directory(folder), result))
