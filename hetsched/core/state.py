@@ -186,7 +186,7 @@ class State:
             best = score
         self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
         self.ready.add(trial)
-        work = old.kind, self.experiments[experiment].gang
+        work, parts = (old.kind, self.experiments[experiment].gang), event.parts
         for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
@@ -195,7 +195,12 @@ class State:
                 self.first_segments[used] = Timing(event.iterations, event.time - segment.time)
             trained = self.trained[used][work]
             trained.iterations += event.iterations
-            trained.seconds += event.parts.train_s
+            trained.seconds += parts.train_s
+            trained.segments += 1
+            trained.beside_s += parts.checkpoint_s + parts.dispatch_s
+            if parts.restore_s:
+                trained.restores += 1
+                trained.restore_s += parts.start_up_s + parts.restore_s
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress

@@ -62,7 +62,15 @@ Work = tuple[TrialKind, int]
 
 
 class Trained(Struct, gc=False):
-    """How many iterations were trained so far, and the seconds that they took."""
+    """How many iterations were trained so far, and the seconds that they took.
+
+    `beside_s` are what the `segments` took beside start-up, restore, training and evaluation. `restore_s` are what the
+    `restores` among them took before they trained.
+    """
 
     iterations: int = 0
     seconds: float = 0.0
+    segments: int = 0
+    beside_s: float = 0.0
+    restores: int = 0
+    restore_s: float = 0.0

@@ -292,9 +292,10 @@ class Setup(Problem, frozen=True, kw_only=True):
         """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace and of the policy
         files: all that another run needs."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_profile(folder / "profile.csv", self.times.rows)
-        scenario = self.scenario
-        complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": ["profile.csv"]}))
+        scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
+        if sources:
+            write_profile(folder / "profile.csv", self.times.rows)
+        complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": sources}))
         if scenario.workload.trace is not None:
             saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
             if scenario.workload.trace_models is None:

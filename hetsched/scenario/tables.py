@@ -37,9 +37,10 @@ class Table(BaseModel):
 
 
 class ProfileTable(Table):
-    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario."""
+    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario. Of a run that learns
+    them while it goes there may be none."""
 
-    sources: list[str] = Field(min_length=1)
+    sources: list[str]
     extrapolate: bool = False
 
 

@@ -1,0 +1,24 @@
+"""Where a Tune experiment's log is written."""
+
+from pathlib import Path
+
+from pyarrow.fs import LocalFileSystem
+from ray.tune.experiment import Trial as TuneTrial
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError
+
+
+def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
+    """The folder for the log: the chosen one, else that of the trial's experiment.
+
+    If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if the
+    folder has a log.
+    """
+    storage = trial.storage
+    is_local = isinstance(storage.storage_filesystem, LocalFileSystem)
+    home = chosen or Path(storage.experiment_fs_path if is_local else storage.experiment_driver_staging_path)
+    home.mkdir(parents=True, exist_ok=True)
+    if (home / LOG_NAME).exists():
+        raise InputError(f"{home / LOG_NAME}: is there already: name another experiment, or folder=")
+    return home
