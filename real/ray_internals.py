@@ -87,8 +87,8 @@ PRIVATE_NAMES = (
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
     PrivateName(_SCORES, "last_checkpoint", "exploit what a source had at its last boundary", set_by_init=True),
     PrivateName(_SCORES, "last_result", "exploit what a source had at its last boundary", set_by_init=True),
-    PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back", set_by_init=True),
-    PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back", set_by_init=True),
+    PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back, or copied", set_by_init=True),
+    PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back, or copied", set_by_init=True),
 )
 
 MOST_LETTERS = 300
@@ -298,6 +298,17 @@ class OwnIterationsPBT(PopulationBasedTraining):
         """As in Ray, without the source's times."""
         config, _ = self._get_new_config(trial, trial_to_clone)
         self.exploit = trial, trial_to_clone, config
+
+
+class LineagePBT(OwnIterationsPBT):
+    """Ray's PBT without its checkpoints. A trial that takes over weights goes on with the source's times, as in Ray."""
+
+    def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
+        """As in Ray."""
+        super()._exploit(tune_controller, trial, trial_to_clone)
+        own, source = self._trial_state[trial], self._trial_state[trial_to_clone]
+        own.last_perturbation_time = source.last_perturbation_time
+        own.last_train_time = source.last_train_time
 
 
 class BoundaryPBT(PopulationBasedTraining):

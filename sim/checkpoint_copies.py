@@ -35,7 +35,7 @@ class Homes:
         at = self._state.trials[trial].at
         return self._exploited[trial] if at is None else self._state.workers[at].node
 
-    def exploit(self, target: Trial, source: TrialId) -> None:
+    def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
         """The target goes on from the source's newest state; to be called before the state says so."""
         self._exploited[target.id] = self.node(source)
 
@@ -59,9 +59,13 @@ class CheckpointCopies:
         older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
         self._copies[trial.id] = [newest, *older]
 
-    def exploit(self, target: Trial, source: TrialId) -> None:
-        """The target goes on from the source's states; it counts its own iterations."""
-        self._copies[target.id] = [copy._replace(iterations=target.iterations) for copy in self._copies[source]]
+    def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
+        """The target goes on from the source's states. It counts its own iterations, unless it takes over the counts
+        of the source."""
+        copies = self._copies[source]
+        if not takes_count:
+            copies = [copy._replace(iterations=target.iterations) for copy in copies]
+        self._copies[target.id] = list(copies)
 
     def node(self, trial: TrialId) -> NodeId | None:
         """The node whose memory holds the trial's newest state; None if it is in storage only."""

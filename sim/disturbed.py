@@ -184,9 +184,11 @@ class DisturbedSimulation(Simulation):
         trial = running.segment.trial
         del self._running[trial]
         self._leave_workers(running)
-        self._lost_work.trained(trial, self.state.trials[trial].iterations + running.segment.iterations)
+        self._lost_work.trained(trial, reached := self.state.trials[trial].iterations + running.segment.iterations)
         self._orphans.discard(trial)  # it has a checkpoint again
         self._report(running.segment, parts, self.env.now)
+        if (iterations := self.state.trials[trial].iterations) != reached:
+            self._lost_work.recounted(trial, iterations)
 
     def _leave_workers(self, running: Running) -> None:
         """Before its end the segment is broken off, else its workers were done with it."""

@@ -13,9 +13,9 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
   A hyperparameter that has a single value is not explored, nor is one that `pbt.mutate` leaves out.
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
-(`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint, and
-iterations are the trial's own: cloning weights changes neither their count nor when the trial is looked at next. In
-Ray they jump to the source's.
+(`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint. Iterations are the trial's
+own: cloning weights changes neither their count nor when the trial is looked at next. With `pbt.iterations = "lineage"`
+both jump to the source's, as in Ray.
 """
 
 from array import array
@@ -41,6 +41,7 @@ class PopulationBasedTraining:
         self._settings = settings
         self._sizes = [quantile_size(n, settings.quantile_fraction) for n in range(experiment.population + 1)]
         self._exploration = Exploration(experiment, settings)
+        self._takes_counts = experiment.counts_lineage
         self._state = state
         self._rng = rng
         self._scores = array("d")  # those that are ranked, worst first, and whose they are
@@ -72,6 +73,8 @@ class PopulationBasedTraining:
         if place >= size:
             return None
         source = names[len(names) - size + self._rng.choice(range(size))]
+        if self._takes_counts:
+            self._last[name] = (self._last[source][0], score)
         return source, self.explore(self._state.trials[source].hyperparameters)
 
     def forget(self, trial: TrialId) -> None:

@@ -143,7 +143,8 @@ class Simulation:
         if exploit is not None:
             self._members[trial.id].weights = self._members[exploit[0]].weights
             if self._copies is not None:
-                self._copies.exploit(trial, exploit[0])
+                takes_count = self.state.experiments[trial.experiment].counts_lineage
+                self._copies.exploit(trial, exploit[0], takes_count=takes_count)
         return exploit
 
     # What happens.

@@ -91,7 +91,7 @@ def full_jobs(workload: Workload) -> dict[Job, int]:
 def jobs_done(state: State, *, completed: bool = False) -> dict[Job, int]:
     """What the trials of a run, or only those that are completed, have really done, and when they were there."""
     return Counter(
-        _job(state.experiments[trial.experiment], trial.kind, trial.iterations, trial.arrived)
+        _job(state.experiments[trial.experiment], trial.kind, trial.trained, trial.arrived)
         for trial in state.trials.values()
         if trial.completed is not None or not completed
     )

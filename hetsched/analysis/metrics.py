@@ -38,6 +38,7 @@ from hetsched.core.events import (
     SegmentStarted,
     TrialAdded,
     TrialCompleted,
+    TrialExploited,
     WorkerJoined,
     WorkerLeft,
 )
@@ -245,11 +246,23 @@ class Measurement:
         trial = state.trials[event.trial]
         trained = self._trained[trial.id]
         before = trained[-1][0] if trained else 0
-        while trained and trained[-1][0] > trial.iterations:
+        while trained and (trained[-1][0] > trial.iterations or trial.iterations > before):
             self._wasted_s += trained.pop()[1]
+        if not trained or trained[-1][0] != trial.iterations:  # a count that it took over, or had before that
+            trained.append((trial.iterations, 0.0))
         lag = self._lags.get(trial.experiment)
         if lag is not None:
             lag.advance(event.time, trial.iterations - before, state.lead[trial.experiment])
+
+    def _trial_exploited(self, state: State, event: TrialExploited) -> None:
+        """A trial that took over a count cannot lose any more what it trained before: PBT has thrown that away."""
+        trial = state.trials[event.trial]
+        if not state.experiments[trial.experiment].counts_lineage:
+            return
+        trained = self._trained[trial.id]
+        before = trained[-1][0] if trained else 0
+        self._lags[trial.experiment].advance(event.time, trial.iterations - before, state.lead[trial.experiment])
+        trained[:] = [(trial.iterations, 0.0)]
 
     def _trial_completed(self, state: State, event: TrialCompleted) -> None:
         trial = state.trials[event.trial]
@@ -269,6 +282,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Measurement, State, Any], None]] = {
     SegmentEnded: Measurement._segment_ended,
     SegmentLost: Measurement._segment_lost,
     CheckpointLost: Measurement._checkpoint_lost,
+    TrialExploited: Measurement._trial_exploited,
     TrialCompleted: Measurement._trial_completed,
 }
 
@@ -277,7 +291,7 @@ def _progress(state: State) -> dict[str, Any]:
     """The metrics that count what the trials did, by name."""
     trials = state.trials.values()
     return {
-        "iterations": sum(trial.iterations for trial in trials),
+        "iterations": sum(trial.trained for trial in trials),
         "segments": state.segments,
         "exploits": sum(trial.exploits for trial in trials),
         "completed": sum(trial.completed is not None for trial in trials),
@@ -315,7 +329,7 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
     for name, trials in populations.items():
         ends = [trial.completed for trial in trials if trial.completed is not None]
         experiment = state.experiments[name]
-        jobs = Counter(Job(t.kind, t.iterations, experiment.devices, 0.0, experiment.gang) for t in trials)
+        jobs = Counter(Job(t.kind, t.trained, experiment.devices, 0.0, experiment.gang) for t in trials)
         try:
             fair_s = makespan_bound(jobs, devices, problem.times, share)
         except InputError:  # a real run needs no profile

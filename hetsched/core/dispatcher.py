@@ -27,6 +27,7 @@ from hetsched.core.events import (
     TrialExploited,
 )
 from hetsched.core.log import LogWriter
+from hetsched.core.lost_work import TakenBack
 from hetsched.core.state import State
 from hetsched.core.trial import Trial, status_of
 from hetsched.core.view import StateView
@@ -100,6 +101,7 @@ class Dispatcher:
         self.wake_at: float | None = None
         self._fruitless = 0
         self._unanswered = True  # something was recorded since the policy decided
+        self._taken_back = TakenBack()
         self._policy = policy
         self._times = times
         self.commit = log.commit if log is not None else _nothing
@@ -155,11 +157,23 @@ class Dispatcher:
         if reason is not None:
             self.record(TrialCompleted(ended.time, name, reason))
         elif exploit := perturb(trial):
-            source, hyperparameters = exploit
-            self.record(TrialExploited(ended.time, name, source, hyperparameters))
+            self.exploit(ended.time, name, *exploit)
         else:
             return trial
         return state.trials[name]
+
+    def exploit(self, time: float, name: TrialId, source: TrialId, hyperparameters: Hyperparameters) -> None:
+        """PBT has the trial copy the source. A trial that takes over the count of the source stops by it at once.
+
+        Raises HetschedError if copies have taken the trial back so often that the run cannot end.
+        """
+        before = self.state.trials[name].iterations
+        self.record(TrialExploited(time, name, source, hyperparameters))
+        trial = self.state.trials[name]
+        if trial.iterations < before:
+            self._taken_back.count(name, before)
+        if self.state.experiments[trial.experiment].counts_lineage and (reason := self.state.stop_reason(trial)):
+            self.record(TrialCompleted(time, name, reason))
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""

@@ -32,8 +32,8 @@ def check_log(events: Iterable[Event]) -> State:
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under a
       training that decides by itself when it can be saved, and when it is over, it may end with more, or with fewer if
       the trial is completed then.
-    - The iterations of a trial add up, and no trial trains more than its experiment's `stop_iterations`.
-    - A trial falls back only to iterations that it has done.
+    - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
+    - A trial falls back only to iterations that it, or a trial that it copied, has done.
     - Workers, experiments and trials come once, workers again after they left; a worker that leaves trains nothing.
     - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
@@ -61,6 +61,7 @@ class _CheckedLog:
         self._experiments: dict[ExperimentId, Experiment] = {}
         self._home: dict[TrialId, ExperimentId] = {}
         self._done: dict[TrialId, int] = {}
+        self._furthest: dict[TrialId, int] = {}  # what a state may count that the trial could fall back to
         self._completed: set[TrialId] = set()
         self._running: dict[TrialId, SegmentStarted] = {}
         self._cut_short: dict[TrialId, str] = {}
@@ -103,7 +104,8 @@ class _CheckedLog:
         self._expect(
             event.experiment in self._experiments, f"{event.trial} is of {event.experiment}, no such experiment"
         )
-        self._home[event.trial], self._done[event.trial] = event.experiment, 0
+        self._home[event.trial] = event.experiment
+        self._done[event.trial] = self._furthest[event.trial] = 0
 
     @_take.register
     def _(self, event: SegmentStarted) -> None:
@@ -127,6 +129,7 @@ class _CheckedLog:
         self._expect(event.iterations >= 1, unequal)
         if event.iterations < started.iterations:
             self._cut_short[event.trial] = unequal
+        self._furthest[event.trial] = max(self._furthest[event.trial], self._done[event.trial])
 
     @_take.register
     def _(self, event: SegmentLost) -> None:
@@ -134,8 +137,9 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: CheckpointLost) -> None:
-        done = self._done.get(event.trial, 0)
         self._expect_waiting(event.trial)
+        lineage = self._experiments[self._home[event.trial]].counts_lineage
+        done = (self._furthest if lineage else self._done)[event.trial]
         self._expect(event.iterations <= done, f"{event.trial} falls back to {event.iterations} iterations, of {done}")
         self._done[event.trial] = event.iterations
 
@@ -144,6 +148,9 @@ class _CheckedLog:
         self._expect_waiting(event.trial)
         self._expect(event.source in self._done, f"{event.trial} exploits {event.source}, no such trial")
         self._expect(event.source != event.trial, f"{event.trial} exploits itself")
+        if self._experiments[self._home[event.trial]].counts_lineage:
+            self._done[event.trial] = self._done[event.source]
+            self._furthest[event.trial] = max(self._furthest[event.trial], self._furthest[event.source])
 
     @_take.register
     def _(self, event: TrialCompleted) -> None:

@@ -1,4 +1,4 @@
-"""Lost work: when so much of it is lost that a run cannot end."""
+"""Lost work: when so much of it is lost, or thrown away, that a run cannot end."""
 
 from collections import Counter
 
@@ -31,6 +31,10 @@ class LostWork:
             self._furthest[trial] = iterations
             self._fruitless.pop(trial, None)
 
+    def recounted(self, trial: TrialId, iterations: int) -> None:
+        """The trial took over the count of another: what it gets beyond is further than it was with that."""
+        self._furthest[trial] = iterations
+
     def lost(self, trial: TrialId, reason: str) -> None:
         """The trial lost a segment, its checkpoint or both. Raises HetschedError if that is so often that the trial
         cannot end."""
@@ -46,4 +50,30 @@ class LostWork:
                 f"trial {trial} lost its work {FRUITLESS_LOSSES} times and never got beyond {self._furthest[trial]} "
                 f"iterations, at last because {reason}: the run cannot end. Let less fail, or keep checkpoints where "
                 "they outlive a node ([checkpoints] place)"
+            )
+
+
+class TakenBack:
+    """Counts for each trial how often copies took its count of iterations back since it last got further than ever.
+
+    With `pbt.iterations = "lineage"`, a trial that copies one with fewer iterations trains them again. If nothing else
+    happens, as the scores of both are equal and the source never runs, that goes on for ever.
+    """
+
+    def __init__(self) -> None:
+        self._furthest: Counter[TrialId] = Counter()
+        self._fruitless: Counter[TrialId] = Counter()
+
+    def count(self, trial: TrialId, iterations: int) -> None:
+        """A copy took the trial back from so many iterations. Raises HetschedError if that is so often that the run
+        cannot end."""
+        if iterations > self._furthest[trial]:
+            self._furthest[trial] = iterations
+            self._fruitless.pop(trial, None)
+        self._fruitless[trial] += 1
+        if self._fruitless[trial] >= FRUITLESS_LOSSES:
+            raise HetschedError(
+                f"trial {trial} copied trials with fewer iterations {FRUITLESS_LOSSES} times and never got beyond "
+                f"{self._furthest[trial]}: the run cannot end. Let trials count their own iterations "
+                '(pbt.iterations = "own"), or have them scored on more images'
             )

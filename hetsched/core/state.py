@@ -219,22 +219,27 @@ class State:
 
     def _checkpoint_lost(self, event: CheckpointLost) -> None:
         old = self.trials[event.trial]
-        self.ready.take(old)
-        trial = self.trials[old.id] = replace(old, iterations=event.iterations, score=event.score, at=None)
-        self.ready.add(trial)
-        members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
-        self.lead[trial.experiment] = max(members)
+        self._recount(old, old.fallen_back(event.iterations, event.score))
 
     def _trial_exploited(self, event: TrialExploited) -> None:
-        old = self.trials[event.trial]
-        trial = self.trials[old.id] = replace(
-            old,
-            hyperparameters=MappingProxyType(event.hyperparameters),
-            score=self.trials[event.source].score,
-            exploits=old.exploits + 1,
-            at=None,
-        )
-        self.ready.replace(trial)
+        old, source = self.trials[event.trial], self.trials[event.source]
+        takes_count = self.experiments[old.experiment].counts_lineage
+        trial = old.copying(source, MappingProxyType(event.hyperparameters), takes_count=takes_count)
+        if trial.iterations == old.iterations:
+            self.trials[old.id] = trial
+            self.ready.replace(trial)
+        else:
+            self._recount(old, trial)
+
+    def _recount(self, old: Trial, trial: Trial) -> None:
+        """The count of a ready trial has changed, and not by training."""
+        self.ready.take(old)
+        self.trials[trial.id] = trial
+        self.ready.add(trial)
+        if old.iterations == self.lead[trial.experiment] > trial.iterations:
+            members = (other.iterations for other in self.trials.values() if other.experiment == trial.experiment)
+            self.lead[trial.experiment] = max(members)
+        self.lead[trial.experiment] = max(trial.iterations, self.lead[trial.experiment])
 
     def _trial_completed(self, event: TrialCompleted) -> None:
         trial = self.trials[event.trial]

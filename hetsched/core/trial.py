@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hetsched.core.events import SegmentStarted
 from hetsched.domain.cluster import WorkerId
@@ -20,9 +21,11 @@ class Status(StrEnum):
 class Trial(Struct, frozen=True, gc=False):
     """One member of a population.
 
-    `index` counts trials in the order in which they were added. `iterations` counts what the trial has
-    trained itself: taking over another's weights does not change it. `at` is the worker on which
-    it trained last, None if its state is nowhere but in its checkpoint. `score` is that of its weights.
+    `index` counts trials in the order in which they were added. `iterations` is the count by which the trial stops:
+    what it has `trained` itself or, where copies take over counts (`pbt.iterations = "lineage"`), the iterations behind
+    its weights. `at` is the worker on which it trained last, None if its state is nowhere but in its checkpoint.
+    `score` is that of its weights. `base` is the count that it last took over, and `taken_over` how much taking over
+    has added to its count in all (less than 0: has taken from it).
     """
 
     id: TrialId
@@ -37,6 +40,45 @@ class Trial(Struct, frozen=True, gc=False):
     at: WorkerId | None = None
     exploits: int = 0
     completed: float | None = None
+    base: int = 0
+    taken_over: int = 0
+
+    @property
+    def trained(self) -> int:
+        """Iterations that the trial has trained itself, less those that were lost with its checkpoints. What PBT threw
+        away counts."""
+        return self.iterations - self.taken_over
+
+    def copying(self, source: "Trial", hyperparameters: Mapping[str, float], *, takes_count: bool) -> "Trial":
+        """The trial after it took over the weights of the source, and with `takes_count` the count of iterations."""
+        jump = source.iterations - self.iterations if takes_count else 0
+        return replace(
+            self,
+            hyperparameters=hyperparameters,
+            iterations=self.iterations + jump,
+            score=source.score,
+            at=None,
+            exploits=self.exploits + 1,
+            base=source.iterations if takes_count else self.base,
+            taken_over=self.taken_over + jump,
+        )
+
+    def fallen_back(self, iterations: int, score: float | None) -> "Trial":
+        """The trial after its newest state was lost, with the count and the score of the state that is left.
+
+        What it has trained since it last took over a count is lost as far as it is beyond that state. A state of a
+        higher count is from before it took over a lower one.
+        """
+        from_before = iterations > self.iterations
+        lost = self.iterations - (self.base if from_before else max(iterations, self.base))
+        return replace(
+            self,
+            iterations=iterations,
+            score=score,
+            at=None,
+            base=iterations if from_before else min(iterations, self.base),
+            taken_over=iterations - (self.trained - lost),
+        )
 
 
 Segment = SegmentStarted

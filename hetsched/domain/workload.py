@@ -29,12 +29,17 @@ Bounds = Literal["range", "ray"]
 range, `ray` lets it leave the range, as Ray Tune does on its own."""
 
 
+Iterations = Literal["own", "lineage"]
+"""What PBT does with a trial's count of iterations when the trial copies another: `own` keeps the count, `lineage`
+takes over the count of the source, and the trial stops by it, as Ray Tune does on its own."""
+
+
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations. `bounds` is ours: see `Bounds`. `mutate` names the hyperparameters that
-    change (None: all that vary), `explore` a function that is called with what was explored: see
-    `hetsched.domain.exploring`.
+    `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`. `mutate`
+    names the hyperparameters that change (None: all that vary), `explore` a function that is called with what was
+    explored: see `hetsched.domain.exploring`.
     """
 
     perturbation_interval: int = 50
@@ -44,6 +49,7 @@ class PBT(Struct, frozen=True):
     bounds: Bounds = "range"
     mutate: tuple[str, ...] | None = None
     explore: str | None = None
+    iterations: Iterations = "own"
 
 
 class Experiment(Struct, frozen=True, dict=True):
@@ -95,6 +101,11 @@ class Experiment(Struct, frozen=True, dict=True):
         """The hyperparameters that PBT changes: those that it names, or all that vary."""
         named = None if self.pbt is None else self.pbt.mutate
         return self.searched if named is None else {key: self.searched[key] for key in self.searched if key in named}
+
+    @cached_property
+    def counts_lineage(self) -> bool:
+        """Whether a trial that copies another takes over the count of iterations of the source."""
+        return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property
     def interval(self) -> int:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
 from hetsched.domain.hyperparameters import Domain, Float
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Workload
+from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Iterations, Workload
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
@@ -97,7 +97,7 @@ class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
     Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
-    take a value out of its range.
+    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations.
     """
 
     enabled: bool = True
@@ -106,6 +106,7 @@ class PBTTable(Table):
     resample_probability: Fraction = 0.25
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
     bounds: Bounds = "range"
+    iterations: Iterations = "own"
 
     def settings(self) -> PBT | None:
         return PBT(**self.model_dump(exclude={"enabled"})) if self.enabled else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
-from hetsched.core.events import CheckpointLost, Event, SegmentEnded, SegmentLost, TrialExploited
+from hetsched.core.events import CheckpointLost, Event, ExperimentArrived, SegmentEnded, SegmentLost, TrialExploited
 from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 
@@ -16,8 +16,7 @@ GENERATIONS = 2
 
 
 class Generation(NamedTuple):
-    """A state of a trial: its file, after how many iterations of the trial's own it was, and the score of its
-    weights."""
+    """A state of a trial: its file, how many iterations the trial counted with it, and the score of its weights."""
 
     path: Path
     iterations: int
@@ -38,16 +37,17 @@ class Checkpoints:
         self._newest_of: Counter[Path] = Counter()
         self._copies: dict[Path, Copy] = {}
         self._unwanted: set[Path] = set()
-        self._falls: Counter[TrialId] = Counter()
+        self._recounts: Counter[TrialId] = Counter()
+        self._lineage = False
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, trial: TrialId, iterations: int) -> Path:
-        """Where the trial's state after so many iterations of its own goes.
+        """Where the trial's state goes when the trial counts so many iterations.
 
-        A trial that fell back does those iterations again. It writes to other files then, as a trial that exploited it
-        may go on from what it wrote before.
+        A trial that fell back, or took over the count of another, may come to that count again. It writes to other
+        files then, as a trial that exploited it may go on from what it wrote before.
         """
-        again = f".{self._falls[trial]}" if self._falls[trial] else ""
+        again = f".{self._recounts[trial]}" if self._recounts[trial] else ""
         return self._folder / f"{trial}-{iterations}{again}.pt"
 
     def latest(self, trial: TrialId) -> Path | None:
@@ -84,10 +84,16 @@ class Checkpoints:
             self._add(event.trial, Generation(self.path(event.trial, iterations), iterations, event.score))
         elif isinstance(event, TrialExploited):
             source = self._kept[event.source][-1]
-            self._add(event.trial, source._replace(iterations=self._iterations(event.trial)))
+            if self._lineage:
+                self._add(event.trial, source)
+                self._recounts[event.trial] += 1
+            else:
+                self._add(event.trial, source._replace(iterations=self._iterations(event.trial)))
         elif isinstance(event, CheckpointLost):
             self._set(event.trial, self._kept[event.trial][:-1])
-            self._falls[event.trial] += 1
+            self._recounts[event.trial] += 1
+        elif isinstance(event, ExperimentArrived):  # the only one of a real run
+            self._lineage = event.experiment.counts_lineage
         elif isinstance(event, SegmentLost):
             wanted = tuple(f".{path.name}." for path in self._references)  # and still being written in the background
             for path in self._folder.glob(f".{escape(event.trial)}-*.unfinished"):

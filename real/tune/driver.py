@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from hetsched.core.dispatcher import Decided, Dispatcher
-from hetsched.core.events import AnyEvent, SegmentEnded, TrialExploited, WorkerDraining
+from hetsched.core.events import AnyEvent, SegmentEnded, WorkerDraining
 from hetsched.core.trial import Segment
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.random_streams import stream
@@ -222,8 +222,9 @@ class Driver:
         ended = SegmentEnded(now, trial, segment.worker, segment.iterations, result.accuracy, parts)
         if result.late_s:  # msgspec leaves a default out of the log if it is the same object
             ended = replace(ended, late_s=result.late_s)
+        reached = state.trials[trial].iterations + segment.iterations
         dispatcher.end_segment(ended, self._pbt.report)
-        self._failures.succeeded(segment, state.trials[trial])
+        self._failures.succeeded(segment, reached, state.trials[trial])
         self._states.discard()
         if state.trials[trial].completed is not None:
             self._pbt.complete(trial)
@@ -284,7 +285,7 @@ class Driver:
         state = self._dispatcher.state
         if (missing := recall(self._past, self._pbt)) is not None:
             trial, exploit = missing
-            self._dispatcher.record(TrialExploited(self._clock.now(), trial, *exploit))
+            self._dispatcher.exploit(self._clock.now(), trial, *exploit)
         for known in state.trials.values():
             self._pbt.follow_log(known.id, dict(known.hyperparameters))
             if known.completed is not None:

@@ -36,6 +36,10 @@ class FailureCounts:
             self._furthest[trial] = iterations
             self._of_trial.pop(trial, None)
 
+    def recounted(self, trial: TrialId, iterations: int) -> None:
+        """The trial took over the count of another: what it gets beyond is further than it was with that."""
+        self._furthest[trial] = iterations
+
     def failed(self, trial: TrialId, node: NodeId) -> None:
         """A segment of the trial failed there."""
         strikes = self._on_node[node]

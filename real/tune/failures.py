@@ -36,10 +36,14 @@ class Failures:
         self._counts = FailureCounts()
         self._lost_work = LostWork()
 
-    def succeeded(self, segment: Segment, trial: Trial) -> None:
-        """The segment of this trial was finished."""
-        self._counts.succeeded(trial.id, self._workers[segment.worker].node, trial.iterations)
-        self._lost_work.trained(trial.id, trial.iterations)
+    def succeeded(self, segment: Segment, reached: int, trial: Trial) -> None:
+        """The segment was finished, with which its trial had `reached` so many iterations. The trial may count another
+        number now, as it copied another."""
+        self._counts.succeeded(trial.id, self._workers[segment.worker].node, reached)
+        self._lost_work.trained(trial.id, reached)
+        if trial.iterations != reached:
+            self._counts.recounted(trial.id, trial.iterations)
+            self._lost_work.recounted(trial.id, trial.iterations)
 
     def failed(self, segment: Segment, failure: Failure) -> None:
         """The segment failed and is lost already.

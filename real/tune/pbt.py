@@ -15,7 +15,7 @@ from hetsched.domain.exploring import Exploration
 from hetsched.domain.hyperparameters import Choice, Float, Hyperparameters, Integer
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import PBT, Experiment, TrialId
-from real.ray_internals import OwnIterationsPBT
+from real.ray_internals import LineagePBT, OwnIterationsPBT
 from real.tune.ports import Exploit
 
 
@@ -69,7 +69,8 @@ class RayPBT:
         exploration = Exploration(experiment, settings)
         self.generators = LentGenerators(seed)
         self._is_used = experiment.pbt is not None
-        self.ranking = OwnIterationsPBT(
+        ranking = LineagePBT if experiment.counts_lineage else OwnIterationsPBT
+        self.ranking = ranking(
             time_attr="iterations",
             metric="accuracy",
             mode="max",

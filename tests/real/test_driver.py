@@ -82,8 +82,14 @@ class SimulatedPBT:
             self._trials[trial] = Trial(trial, number, experiment.id, experiment.kind(number), hyperparameters, 0.0)
         assert experiment.pbt is not None
         self._pbt = PopulationBasedTraining(experiment, experiment.pbt, kept, random.Random(seed))
+        self._ranks_anyhow, self._ranks, self._heard = experiment.counts_lineage, random.Random(seed), 0
 
     def report(self, trial: Trial) -> Exploit | None:
+        """Where copies take over counts, ranks have nothing to do with scores, which tell of counts: so that counts
+        jump down, too. In time they get better, or one that waits could be copied for ever."""
+        if self._ranks_anyhow:
+            self._heard += 1
+            trial = replace(trial, score=self._ranks.random() + 0.02 * self._heard)
         self._trials[trial.id] = trial
         exploit = self._pbt.perturb(trial)
         if exploit is not None:
@@ -107,7 +113,11 @@ def some_scenario(rng: random.Random) -> tuple[Setup, Strategy]:
         population=rng.randint(2, 5),
         stop_iterations=rng.choice([6, 10, 12]),
         search_space={"lr": {"low": 0.001, "high": 1.0, "scale": "log"}},
-        pbt={"perturbation_interval": INTERVAL, "quantile_fraction": rng.choice([0.25, 0.5])},
+        pbt={
+            "perturbation_interval": INTERVAL,
+            "quantile_fraction": rng.choice([0.25, 0.5]),
+            "iterations": rng.choice(["own", "lineage"]),
+        },
     )
     place: Any = rng.choice(PLACES)
     return setup.replace(checkpoints=CheckpointsTable(place=place)), parse_strategy(rng.choice(STRATEGIES))
@@ -302,6 +312,8 @@ def check(run: RunUnderTest) -> None:
     assert all(trial.completed is not None for trial in final.trials.values())
     assert not check_log(events).running
     check_weights(events)
+    if run.experiment.counts_lineage:
+        check_counts(events)
     assert not search(rb'"late_s":0\.0[,}]', (run.folder / LOG_NAME).read_bytes()), (
         "a worker that was not late is told of"
     )
@@ -336,6 +348,16 @@ def check_weights(events: list[AnyEvent]) -> None:
             weights[event.trial] = weights[event.source]
         elif isinstance(event, CheckpointLost):
             weights[event.trial] = round((event.score or 0) * 1000)
+
+
+def check_counts(events: list[AnyEvent]) -> None:
+    """Where copies take over counts, a trial always counts the iterations behind its weights."""
+    state = State()
+    for event in events:
+        state.apply(event)
+        if isinstance(event, SegmentEnded | TrialExploited | CheckpointLost):
+            trial = state.trials[event.trial]
+            assert round((trial.score or 0) * 1000) == trial.iterations, f"{trial.id} counts what its weights have not"
 
 
 def check_waste(run: RunUnderTest, events: list[AnyEvent]) -> None:
@@ -398,8 +420,8 @@ def put_through(
 
 
 def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, heard: Heard) -> None:
-    runs = put_through(range(300), tmp_path, heard)
-    assert {run.place for run in runs} == set(PLACES)
+    runs = put_through(range(400), tmp_path, heard)
+    assert {(run.place, run.experiment.counts_lineage) for run in runs} == {(p, way) for p in PLACES for way in (0, 1)}
     assert sum(run.kills for run in runs) > 100
     assert sum(run.stops for run in runs) > 50
     assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15

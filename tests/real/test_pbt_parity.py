@@ -4,7 +4,8 @@ Ray's class has two rules that docs/design.md says we do not take over: it passe
 and gives the target the time of the source's last perturbation. So it is driven three times: as it is, on courses on
 which neither shows; with just these two taken out, on any course; and as the subclass that real runs use. All of it
 holds under both bounds: where factors may take values out of their ranges, as Ray has it, and where Ray's own hook
-(`custom_explore_fn`) keeps them in.
+(`custom_explore_fn`) keeps them in. With `pbt.iterations = "lineage"` the second rule is ours, too: then nothing but
+the first is ever taken out.
 """
 
 import random
@@ -25,7 +26,7 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.hyperparameters import Hyperparameters
-from hetsched.domain.workload import PBT, Bounds, Experiment, TrialId
+from hetsched.domain.workload import PBT, Bounds, Experiment, Iterations, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
 from tests.conftest import make_setup
@@ -155,13 +156,17 @@ class RayAsItIs:
         self._exploit(controller, target, source)
 
 
-class RayCorrected(RayAsItIs):
-    """Ray's class, less the two rules."""
+class RayWithCheckpoints(RayAsItIs):
+    """Ray's class, where every trial has a checkpoint."""
 
     def report(self, trial: FakeTrial, ours: Trial) -> Exploit | None:
         for state in self.scheduler._trial_state.values():
             state.last_checkpoint = "a checkpoint"
         return super().report(trial, ours)
+
+
+class RayCorrected(RayWithCheckpoints):
+    """Ray's class, less the two rules."""
 
     def _watched(self, controller: FakeController, target: FakeTrial, source: FakeTrial) -> None:
         state = self.scheduler._trial_state[target]
@@ -201,15 +206,18 @@ class Twins:
         resample: float,
         seed: int,
         bounds: Bounds,
+        iterations: Iterations = "own",
     ) -> None:
         pbt: dict[str, Any] = {
             "perturbation_interval": interval,
             "quantile_fraction": fraction,
             "resample_probability": resample,
             "bounds": bounds,
+            "iterations": iterations,
         }
         experiment = make_setup(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
         assert experiment.pbt is not None
+        self._takes_counts = iterations == "lineage"
         rng = random.Random(seed)
         start = experiment.initial_hyperparameters(seed=0)
         self.state = State()
@@ -219,10 +227,15 @@ class Twins:
         self.trials = [FakeTrial(name, values) for name, values in start.items()]
         self.theirs = kind(experiment, experiment.pbt, self.trials, rng)
 
+    def train(self, index: int, iterations: int, score: float) -> bool:
+        """A trial does so many iterations more, and reports."""
+        return self.report(index, list(self.state.trials.values())[index].iterations + iterations, score)
+
     def report(self, index: int, iterations: int, score: float) -> bool:
-        """A trial has done so many iterations. Asserts that both decide the same; says whether it exploits another."""
+        """A trial counts so many iterations. Asserts that both decide the same; says whether it exploits another."""
         old = list(self.state.trials.values())[index]
         trial = Trial(old.id, index, old.experiment, old.kind, old.hyperparameters, 0.0, iterations, score)
+        self.state.trials[old.id] = trial
         theirs = self.theirs.report(self.trials[index], trial)
         ours = self.ours.perturb(trial)
         self.compare_quantiles()
@@ -233,8 +246,9 @@ class Twins:
         assert source == their_source
         assert list(new) == list(their_new)
         assert new == pytest.approx(their_new, rel=self.theirs.rel, abs=0.0)
-        after = Trial(old.id, index, old.experiment, old.kind, new, 0.0, iterations, score)
-        self.state.trials[old.id] = after
+        count = self.state.trials[source].iterations if self._takes_counts else iterations
+        self.state.trials[old.id] = Trial(old.id, index, old.experiment, old.kind, new, 0.0, count, score)
+        self.compare_times()
         return True
 
     def finish(self, index: int) -> None:
@@ -246,6 +260,13 @@ class Twins:
         theirs: Any = self.theirs.scheduler
         lower, upper = theirs._quantiles()
         assert self.ours.quantiles() == ([t.trial_id for t in lower], [t.trial_id for t in upper])
+
+    def compare_times(self) -> None:
+        """Both look at every trial again at the same time."""
+        theirs: Any = self.theirs.scheduler
+        times = {trial.trial_id: known.last_perturbation_time for trial, known in theirs._trial_state.items()}
+        ranked = {trial: last for trial, (last, _) in self.ours._last.items()}
+        assert {trial: last for trial, last in times.items() if trial in ranked} == ranked
 
 
 POPULATIONS = {
@@ -272,17 +293,38 @@ def test_every_exploit_configuration_and_quantile_is_rays(
     finishing: float,
 ) -> None:
     """Trials report in any order, before their interval is over and long after, with scores that tie; some finish."""
-    twins, luck = Twins(kind, size, interval, fraction, resample, seed, bounds), random.Random(seed + 1)
-    done = [0] * size
+    take_any_course(Twins(kind, size, interval, fraction, resample, seed, bounds), seed, interval, digits, finishing)
+
+
+@pytest.mark.parametrize("kind", [RayWithCheckpoints, RealRuns])
+@given(**POPULATIONS, digits=st.sampled_from([1, 2, 9]), finishing=st.sampled_from([0.0, 0.03]))
+def test_trials_that_take_over_counts_are_looked_at_when_rays_are(
+    kind: type[RayWithCheckpoints | RealRuns],
+    size: int,
+    interval: int,
+    fraction: float,
+    resample: float,
+    seed: int,
+    bounds: Bounds,
+    digits: int,
+    finishing: float,
+) -> None:
+    """Of Ray's own class nothing is taken out but that sources may lack a checkpoint."""
+    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, "lineage")
+    take_any_course(twins, seed, interval, digits, finishing)
+
+
+def take_any_course(twins: Twins, seed: int, interval: int, digits: int, finishing: float) -> None:
+    luck = random.Random(seed + 1)
     for _ in range(100):
-        index = luck.randrange(size)
+        index = luck.randrange(len(twins.trials))
         if twins.trials[index].is_finished():
             continue
         if luck.random() < finishing:
             twins.finish(index)
             continue
-        done[index] += luck.randint(1, 2 * interval)
-        twins.report(index, done[index], float("nan") if luck.random() < 0.02 else round(luck.random(), digits))
+        iterations = luck.randint(1, 2 * interval)
+        twins.train(index, iterations, float("nan") if luck.random() < 0.02 else round(luck.random(), digits))
 
 
 @given(**POPULATIONS)
@@ -299,6 +341,23 @@ def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoin
         exploits += sum(twins.report(i, interval * (number + 1), score) for i, score in zip(order, scores, strict=True))
     lower, _ = twins.ours.quantiles()
     assert exploits == len(lower) * (rounds - 1)  # as many as the lower quantile holds, in every round but the first
+
+
+@given(**POPULATIONS)
+def test_rays_class_as_it_is_gives_counts_to_copies_as_lineage_does(
+    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds
+) -> None:
+    """As above, but trials do different numbers of iterations in a round, so that counts jump up and down."""
+    twins = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, "lineage")
+    luck = random.Random(seed + 1)
+    rounds, exploits = 8, 0
+    for number in range(rounds):
+        order = luck.sample(range(size), size)
+        scores = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        exploits += sum(
+            twins.train(i, luck.randint(interval, 3 * interval), score) for i, score in zip(order, scores, strict=True)
+        )
+    assert exploits == len(twins.ours.quantiles()[0]) * (rounds - 1)
 
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])

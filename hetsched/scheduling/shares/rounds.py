@@ -128,7 +128,7 @@ class Rounds(ABC):
     def _settle(self, state: StateView) -> None:
         """The round is over: book what its jobs received. A job that lost work of earlier rounds received nothing."""
         trials, jobs = state.trials, self._ledger.jobs
-        done = [max(trials[jobs[pick.job]].iterations - before, 0) for pick, before in self._ran]
+        done = [max(trials[jobs[pick.job]].trained - before, 0) for pick, before in self._ran]
         self._ledger.receive([pick for pick, _ in self._ran], done, self._round_start)
         self._leases = {}
 
@@ -198,7 +198,7 @@ class Rounds(ABC):
         for pick, speed in zip(picks, ledger.known_speeds(picks), strict=True):
             job = ledger.jobs[pick.job]
             trial, workers = state.trials[job], self._placed[job]
-            self._ran.append((pick, trial.iterations))
+            self._ran.append((pick, trial.trained))
             fits = state.interval(trial) if isnan(speed) else max(1, int(speed * self._round_s))
             iterations = min(fits, state.longest_segment(trial))
             if iterations < fits and iterations < state.remaining(trial):
