@@ -12,6 +12,7 @@ Scenarios
 `register_scheduling`   register a scheduling policy: which trial runs where
 `register_allocation`   register an allocation policy: nodes -> workers
 `register_learning`     register a learning model: how a simulated trial's accuracy grows
+`register_explore`      register an explore function: the last word on what PBT changes
 
 Studies
 --------------------------------------------------------------------------------------------------------
@@ -84,6 +85,7 @@ __all__ = [
     "load_results",
     "load_scenario",
     "register_allocation",
+    "register_explore",
     "register_learning",
     "register_scheduling",
     "replay",
@@ -100,6 +102,7 @@ if TYPE_CHECKING:
     from hetsched.core.dispatcher import Dispatcher
     from hetsched.core.state import State
     from hetsched.core.view import StateView
+    from hetsched.domain.exploring import register as register_explore
     from hetsched.domain.learning import register as register_learning
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
@@ -122,6 +125,7 @@ else:
         "core.dispatcher": ["Dispatcher"],
         "core.state": ["State"],
         "core.view": ["StateView"],
+        "domain.exploring": ["register_explore"],
         "domain.learning": ["register_learning"],
         "domain.registry": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],

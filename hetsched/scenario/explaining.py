@@ -1,10 +1,11 @@
 """What is wrong with the tables of a scenario, and with the lines of a CSV file, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+from typing_extensions import TypeAliasType
 
 from hetsched.domain.registry import NAME
 from hetsched.errors import nearest, ordinal
@@ -13,10 +14,14 @@ PATTERNS = {NAME: "expected a name of letters (A to Z, a to z), digits and . _ -
 """What patterns ask for, in words."""
 
 
+NO_KEYS = ("constrained-", "list[", "kind:", "[key]")
+"""How parts of a place begin that are no keys: arms of a union, and the name of a key itself."""
+
+
 def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key. `tables` are
     those that were checked: a place in a list is told by its name there and counted from 1."""
-    loc = [part for part in detail["loc"] if not str(part).startswith(("constrained-", "list["))]  # arms of a union
+    loc = [part for part in detail["loc"] if not str(part).startswith(NO_KEYS)]
     *parents, last = loc or [""]
     key = ".".join(part for part in loc if isinstance(part, str))
     if not key:  # found by a check of the whole scenario, which names the key itself
@@ -58,15 +63,18 @@ def _places(loc: Sequence[int | str], tables: object) -> list[str]:
 
 def _keys_at(root: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     """The keys that the table at this place may have."""
-    table = root
+    tables: list[type[BaseModel]] = [root]
     for part in parents:
-        if isinstance(part, str) and part in table.model_fields:
-            table = _inner_table(table.model_fields[part].annotation) or table
-    return list(table.model_fields)
+        fields = [table.model_fields[part] for table in tables if isinstance(part, str) and part in table.model_fields]
+        tables = [inner for field in fields for inner in _inner_tables(field.annotation)] or tables
+    return [field.alias or name for table in tables for name, field in table.model_fields.items()]
 
 
-def _inner_table(annotation: Any) -> type[BaseModel] | None:
-    """The table class inside an annotation such as list[NodeTable]."""
+def _inner_tables(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The table classes inside an annotation such as list[NodeTable]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in getattr(annotation, "__args__", ()) if (found := _inner_table(arg))), None)
+        yield annotation
+    elif isinstance(annotation, TypeAliasType):
+        yield from _inner_tables(annotation.__value__)
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _inner_tables(inner)

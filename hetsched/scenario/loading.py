@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hetsched import allocation, scheduling
+from hetsched.domain.exploring import explorers
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Scenario, Setup
@@ -77,6 +78,12 @@ def _check_names(scenario: Scenario) -> None:
     for name, options in scenario.scheduling.items():
         scheduling.policies.create(name, options)
     scenario.learning_model()
+    for experiment in scenario.workload.experiments:
+        if experiment.pbt.explore is not None:
+            try:
+                explorers.factory(experiment.pbt.explore)
+            except InputError as error:
+                raise InputError(f"workload.experiments.{experiment.name}.pbt.explore: {error}") from error
 
 
 def _discovered(path: Path, document: dict[str, Any], said: str, discover: Discover | None) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.policy_files import copy_policies
 from hetsched.scenario.profile_files import read_sources, write_profile
+from hetsched.scenario.search_space import check_sgd, domains
 from hetsched.scenario.tables import (
     CheckpointsTable,
     Count,
@@ -44,6 +45,9 @@ from hetsched.scenario.tables import (
     Table,
 )
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
+
+OF_SGD_CURVES = ("sgd", "tabular")
+"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""
@@ -99,6 +103,16 @@ class Scenario(Table):
             for node in nodes:
                 if node not in names:
                     raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _curves_know_what_they_need(self) -> Self:
+        if self.learning.model in OF_SGD_CURVES:
+            for experiment in self.workload.experiments:
+                try:
+                    check_sgd(domains(experiment.search_space), f"the learning model {self.learning.model!r}")
+                except ValueError as error:
+                    raise ValueError(f"workload.experiments.{experiment.name}.{error}") from error
         return self
 
     @model_validator(mode="wrap")  # the last one, as it is around those before it

@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
-from hetsched.domain.hyperparameters import Domain, Float
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Iterations, Workload
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
 from hetsched.scenario.job_traces import read_jobs
+from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
 from hetsched.scenario.tables import Count, Factor, Fraction, Name, Seconds, Table
 
 DISCOVER = "discover"
@@ -79,25 +79,12 @@ class ClusterTable(Table):
         return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale)))
 
 
-class RangeTable(Table):
-    low: float = Field(ge=0, le=1e6)
-    high: float = Field(ge=0, le=1e6)
-    scale: Literal["linear", "log"] = "linear"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low <= self.high:
-            raise ValueError(f"low must not exceed high, got {self.low:g} and {self.high:g}")
-        if self.scale == "log" and self.low < 1e-12:
-            raise ValueError(f"a log scale needs low >= 1e-12, got {self.low:g}")
-        return self
-
-
 class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
     Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
-    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations.
+    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations,
+    `mutate` which hyperparameters change (all that vary), `explore` which function of a policy file has the last word.
     """
 
     enabled: bool = True
@@ -107,26 +94,14 @@ class PBTTable(Table):
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
     bounds: Bounds = "range"
     iterations: Iterations = "own"
+    mutate: list[str] | None = None
+    explore: Name | None = None
 
     def settings(self) -> PBT | None:
-        return PBT(**self.model_dump(exclude={"enabled"})) if self.enabled else None
-
-
-class SearchSpaceTable(Table):
-    """The hyperparameters of SGD that are searched. The learning rate is needed; what else is left out is 0, as in
-    PyTorch."""
-
-    lr: RangeTable
-    momentum: RangeTable | None = None
-    weight_decay: RangeTable | None = None
-
-    def ranges(self) -> dict[str, Domain]:
-        tables = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
-        return {key: Float(span.low, span.high, span.scale) for key, span in tables.items() if span is not None}
-
-
-HRFS_SEARCH_SPACE = SearchSpaceTable(lr=RangeTable(low=0.0001, high=1.0), momentum=RangeTable(low=0.0001, high=1.0))
-"""What is searched where nothing is said: the ranges of HRFS."""
+        if not self.enabled:
+            return None
+        mutate = None if self.mutate is None else tuple(self.mutate)
+        return PBT(**self.model_dump(exclude={"enabled", "mutate"}), mutate=mutate)
 
 
 class ExperimentTable(Table):
@@ -144,7 +119,7 @@ class ExperimentTable(Table):
     gang: Count = 1
     checkpoint_interval: Count | None = None
     pbt: PBTTable = PBTTable()
-    search_space: SearchSpaceTable = HRFS_SEARCH_SPACE
+    search_space: SearchSpace = HRFS_SEARCH_SPACE
     count: Count = 1
 
     @model_validator(mode="after")
@@ -153,6 +128,9 @@ class ExperimentTable(Table):
             raise ValueError("batch_size: a list needs at least one batch size")
         if self.checkpoint_interval is not None and self.pbt.enabled:
             raise ValueError("checkpoint_interval needs pbt.enabled = false; under PBT set pbt.perturbation_interval")
+        space = domains(self.search_space)
+        check_mutated(self.pbt.mutate or (), space)
+        check_batch_sizes(space)
         return self
 
     def names(self) -> list[str]:
@@ -169,7 +147,7 @@ class ExperimentTable(Table):
                 stop_iterations=self.stop_iterations,
                 stop_accuracy=self.stop_accuracy,
                 pbt=self.pbt.settings(),
-                search_space=self.search_space.ranges(),
+                search_space=domains(self.search_space),
                 arrival_s=self.arrival_s,
                 evaluation_images=self.evaluation_images,
                 train_images=self.train_images,
@@ -317,7 +295,7 @@ class WorkloadTable(Table):
         if trace_format == "hetsched":
             if models is not None:
                 raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
-            return read_jobs(path, times, HRFS_SEARCH_SPACE.ranges())
+            return read_jobs(path, times, domains(HRFS_SEARCH_SPACE))
         if models is None:
             raise InputError(f"{path}: a {trace_format} trace: say in workload.trace_models what its jobs train")
         return read_cluster_trace(path, trace_format, models.dealing(), times)

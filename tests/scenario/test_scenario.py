@@ -76,12 +76,12 @@ MISTAKES = [
     (
         "batch_size = 32",
         "search_space.lrr = {low = 0.1, high = 1.0}",
-        r"search_space.lrr .*: unknown key: did you mean 'lr'",
+        r"experiments.e.search_space.lr: missing: the learning model 'sgd' needs a learning rate, found lrr",
     ),
     (
         "batch_size = 32",
         "search_space.lr = {low = -0.1, high = 1.0}",
-        r"search_space.lr.low .*: .*greater than or equal to 0",
+        r"experiments.e.search_space.lr: expected numbers of at least 0 for the learning model 'sgd', got -0.1",
     ),
     ("batch_size = 32", "evaluation_images = 1" + "0" * 400, r"evaluation_images .*: .*less than or equal to"),
     (

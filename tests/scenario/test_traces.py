@@ -16,10 +16,10 @@ from hetsched.scenario.cluster_traces import GPU_HOURS, Dealing, DealtModel, for
 from hetsched.scenario.job_traces import read_jobs
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import write_profile
-from hetsched.scenario.workload_tables import HRFS_SEARCH_SPACE
+from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, domains
 from tests.conftest import ROWS, Simulate, make_setup, profile_row
 
-SPACE = HRFS_SEARCH_SPACE.ranges()
+SPACE = domains(HRFS_SEARCH_SPACE)
 
 HEAD = "job_id,model,batch_size,num_gpus,total_steps,arrival_s\n"
 

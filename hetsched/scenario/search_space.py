@@ -1,0 +1,197 @@
+"""The table of an experiment's hyperparameters: what may be searched, and what PBT may change."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_serializer, model_validator
+from typing_extensions import TypeAliasType
+
+from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer, Scale
+from hetsched.errors import nearest
+from hetsched.scenario.tables import Table
+
+OF_SGD = ("lr", "momentum", "weight_decay")
+"""The hyperparameters of SGD, which the built-in networks and learning curves know. They are drawn first, in this
+order, wherever they stand in a file."""
+
+BATCH_SIZE = "batch_size"
+"""The hyperparameter by which a trial's iterations take longer or shorter."""
+
+MOST = 1e12
+"""No number that is searched is larger, so that no product of them overflows."""
+
+
+def _no_string(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError('expected a number, which PBT multiplies; strings are choices, such as {choices = ["a", "b"]}')
+    return value
+
+
+Number = Annotated[float, Field(ge=-MOST, le=MOST), BeforeValidator(_no_string)]
+
+
+class RangeTable(Table):
+    """Numbers from `low` to `high`, whole ones if `integer`; with a `step`, its multiples."""
+
+    low: Number
+    high: Number
+    scale: Scale = "linear"
+    step: Annotated[float, Field(gt=0, le=MOST), BeforeValidator(_no_string)] | None = None
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.low <= self.high:
+            raise ValueError(f"low must not exceed high, got {self.low:g} and {self.high:g}")
+        if self.integer:
+            for key, value in (("low", self.low), ("high", self.high), ("step", self.step)):
+                if value is not None and not value.is_integer():
+                    raise ValueError(f"integer = true needs a whole {key}, got {value:g}")
+        least = (self.step or 1.0) if self.integer else 1e-12
+        if self.scale == "log" and self.low < least:
+            raise ValueError(f"a log scale needs low >= {least:g}, got {self.low:g}")
+        for key, value in (("low", self.low), ("high", self.high)):
+            if self.step is not None and abs(value / self.step - round(value / self.step)) > 1e-9:
+                raise ValueError(f"{key} must be a multiple of step = {self.step:g}, got {value:g}")
+        return self
+
+    @field_serializer("low", "high", "step")
+    def _whole(self, value: float | None) -> float | None:
+        return int(value) if self.integer and value is not None else value
+
+    def domain(self) -> Domain:
+        if self.integer:
+            return Integer(int(self.low), int(self.high), self.scale, int(self.step or 1))
+        return Float(self.low, self.high, self.scale, self.step)
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
+class ChoicesTable(Table):
+    """One of some values; PBT moves to a neighbour in the list if they are `ordered`."""
+
+    choices: list[Any]
+    ordered: bool = False
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if not self.choices:
+            raise ValueError("choices: the list is empty; a hyperparameter has at least one value")
+        for number, value in enumerate(self.choices):
+            for one in value if isinstance(value, list) else [value]:
+                if not _is_value(one):
+                    expected = "expected numbers, strings, true or false, or lists of them"
+                    raise ValueError(f"choices: {expected}, got {one!r}")
+            if value in self.choices[:number]:
+                equal = self.choices[self.choices.index(value)]
+                raise ValueError(f"choices: {equal!r} and {value!r} are the same; values must differ")
+        return self
+
+    def domain(self) -> Domain:
+        return Choice(tuple(self.choices), self.ordered)
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, list):
+        raise ValueError("a list is no value: write {choices = [...]} to choose one of its elements")
+    if not _is_value(value):
+        raise ValueError("expected a number, a string, true or false, or a table with low and high or with choices")
+    return value
+
+
+def _nested(table: dict[str, Any]) -> dict[str, Any]:
+    if not table:
+        raise ValueError("the table is empty: expected hyperparameters in it, or low and high, or choices")
+    return table
+
+
+def _name(name: str) -> str:
+    if not name or "." in name:
+        raise ValueError(f"expected a name without a dot, got {name!r}; a nested hyperparameter stands in a table")
+    return name
+
+
+def _kind(entry: Any) -> Literal["kind:range", "kind:choices", "kind:nested", "kind:constant"]:
+    """What an entry of a search space is. An explanation of an error leaves out what begins with "kind:"."""
+    if isinstance(entry, RangeTable):
+        return "kind:range"
+    if isinstance(entry, ChoicesTable):
+        return "kind:choices"
+    if not isinstance(entry, Mapping):
+        return "kind:constant"
+    if "choices" in entry:
+        return "kind:choices"
+    return "kind:range" if "low" in entry or "high" in entry else "kind:nested"
+
+
+Entry = Annotated[
+    Annotated[RangeTable, Tag("kind:range")]
+    | Annotated[ChoicesTable, Tag("kind:choices")]
+    | Annotated["SearchSpace", AfterValidator(_nested), Tag("kind:nested")]
+    | Annotated[Any, BeforeValidator(_constant), Tag("kind:constant")],
+    Discriminator(_kind),
+]
+SearchSpace = TypeAliasType("SearchSpace", dict[Annotated[str, AfterValidator(_name)], Entry])
+
+HRFS_SEARCH_SPACE: dict[str, Any] = {
+    "lr": RangeTable(low=0.0001, high=1.0),
+    "momentum": RangeTable(low=0.0001, high=1.0),
+}
+"""What is searched where nothing is said: the ranges of HRFS."""
+
+
+def domains(space: Mapping[str, Any]) -> dict[str, Domain]:
+    """The hyperparameters of a search space by their paths, in the order in which they are drawn."""
+    found = dict(_flat(space))
+    first = [key for key in OF_SGD if key in found]
+    return {key: found[key] for key in [*first, *(key for key in found if key not in first)]}
+
+
+def _flat(space: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Domain]]:
+    for name, entry in space.items():
+        if isinstance(entry, RangeTable | ChoicesTable):
+            yield outer + name, entry.domain()
+        elif isinstance(entry, Mapping):
+            yield from _flat(entry, f"{outer}{name}.")
+        else:
+            yield outer + name, Constant(entry)
+
+
+def check_mutated(names: Collection[str], space: Mapping[str, Domain]) -> None:
+    """Raise ValueError if PBT cannot change the hyperparameters of these names."""
+    for name in names:
+        if name not in space:
+            raise ValueError(f"pbt.mutate: search_space has no {name!r}: {nearest(name, space)}")
+        if space[name].is_constant:
+            raise ValueError(f"pbt.mutate: {name!r} has a single value: leave it out, or give it a range or choices")
+
+
+def check_batch_sizes(space: Mapping[str, Domain]) -> None:
+    """Raise ValueError for a batch size that is none."""
+    for value in _values(space[BATCH_SIZE]) if BATCH_SIZE in space else ():
+        if type(value) is not int or value < 1:
+            raise ValueError(f"search_space.{BATCH_SIZE}: expected whole numbers of at least 1, got {value!r}")
+
+
+def check_sgd(space: Mapping[str, Domain], whose: str) -> None:
+    """Raise ValueError for what SGD, which `whose` training needs, cannot be given."""
+    if "lr" not in space:
+        found = ", ".join(space) or "nothing"
+        raise ValueError(f"search_space.lr: missing: {whose} needs a learning rate, found {found}")
+    for key in OF_SGD:
+        for value in _values(space[key]) if key in space else ():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ValueError(f"search_space.{key}: expected numbers of at least 0 for {whose}, got {value!r}")
+
+
+def _values(domain: Domain) -> tuple[Any, ...]:
+    """Values of the domain, the least among them if they are numbers."""
+    match domain:
+        case Choice(values=values):
+            return values
+        case Constant(value=value):
+            return (value,)
+        case Float(low=low) | Integer(low=low):
+            return (low,)
