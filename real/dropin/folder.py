@@ -1,6 +1,7 @@
 """Where a Tune experiment's log is written."""
 
 from pathlib import Path
+from typing import Any
 
 from pyarrow.fs import LocalFileSystem
 from ray.tune.experiment import Trial as TuneTrial
@@ -15,10 +16,13 @@ def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
     If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if the
     folder has a log.
     """
-    storage = trial.storage
-    is_local = isinstance(storage.storage_filesystem, LocalFileSystem)
-    home = chosen or Path(storage.experiment_fs_path if is_local else storage.experiment_driver_staging_path)
+    home = chosen or _experiment(trial.storage)
     home.mkdir(parents=True, exist_ok=True)
     if (home / LOG_NAME).exists():
         raise InputError(f"{home / LOG_NAME}: is there already: name another experiment, or folder=")
     return home
+
+
+def _experiment(storage: Any) -> Path:
+    is_local = isinstance(storage.storage_filesystem, LocalFileSystem)
+    return Path(storage.experiment_fs_path if is_local else storage.experiment_driver_staging_path)

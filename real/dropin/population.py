@@ -1,4 +1,4 @@
-"""What the trials of a Tune experiment are in the terms of a scenario: hyperparameters, their domains, what they need."""
+"""What the trials of a Tune experiment are in the terms of a scenario: hyperparameters, domains, resources, ends."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,13 +46,19 @@ def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, An
     for key in dict.fromkeys(key for of_trial in values for key in of_trial):
         seen = list(dict.fromkeys(of_trial[key] for of_trial in values if key in of_trial))
         domain = domain_table(given[key], seen) if key in given else None
-        found[key] = domain or (seen[0] if len(seen) == 1 else _drawn(seen))
+        found[key] = _simplest(domain or _drawn(seen))
     return found
 
 
+def _simplest(table: Table) -> Table | Any:
+    """A domain of one value is that value."""
+    values = table["choices"] if "choices" in table else list({table["low"], table["high"]})
+    return values[0] if len(values) == 1 else table
+
+
 def mutated(mutations: Mapping[str, Any], space: Mapping[str, Any]) -> list[str]:
-    """The dotted paths of the hyperparameters that PBT changes."""
-    return [key for key in space if key in _given(mutations)]
+    """The dotted paths of the hyperparameters that PBT changes: those that are mutated, and have several values."""
+    return [key for key in space if key in _given(mutations) and isinstance(space[key], dict)]
 
 
 def _given(mutations: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -62,12 +68,23 @@ def _given(mutations: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def check_mutations(mutations: Mapping[str, Any]) -> None:
+    """Raise InputError for a choice of what is no number: Ray's PBT multiplies the value of a `tune.choice`."""
+    for key, domain in _given(mutations).items():
+        for value in domain.categories if isinstance(domain, Categorical) else ():
+            if isinstance(value, bool) or not isinstance(_plain(value), int | float):
+                raise InputError(
+                    f"hyperparam_mutations.{key}: tune.choice has {value!r}, and Ray's PBT multiplies the value of a "
+                    f"choice: give a list, {list(domain.categories)!r}"
+                )
+
+
 def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
     """A domain of Tune's as a scenario writes it; None for one that has no such form. `seen` are values of it."""
     if isinstance(domain, list | tuple):
-        return {"choices": [_plain(value) for value in domain], "ordered": True}
+        return _choices(domain) | {"ordered": True}
     if isinstance(domain, Categorical):
-        return {"choices": [_plain(value) for value in domain.categories]}
+        return _choices(domain.categories)
     if isinstance(domain, Float | Integer):
         return _span(domain)
     if isinstance(domain, Domain) or callable(domain):
@@ -75,17 +92,29 @@ def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
     return None
 
 
+def _choices(values: Iterable[Any]) -> Table:
+    """Values that JSON has, each once."""
+    found: list[Any] = []
+    for value in map(_plain, values):
+        if isinstance(value, bool | int | float | str) and value not in found:
+            found.append(value)
+    return {"choices": found}
+
+
 def _span(domain: Float | Integer) -> Table | None:
     if domain.lower is None or domain.upper is None or abs(domain.lower) == abs(domain.upper) == float("inf"):
         return None
     sampler, table = domain.get_sampler(), {}
     if isinstance(sampler, Quantized):
-        table["step"] = sampler.q
+        if all(abs(end / sampler.q - round(end / sampler.q)) < 1e-9 for end in (domain.lower, domain.upper)):
+            table["step"] = sampler.q
         sampler = sampler.sampler
     if isinstance(sampler, LogUniform):
         table["scale"] = "log"
     if isinstance(domain, Integer):
-        high = domain.upper if "step" in table else domain.upper - 1  # Tune leaves the upper end out
+        high = (
+            domain.upper if "step" in table else domain.upper - 1
+        )  # Tune leaves the upper end out where it has no step
         return {"low": domain.lower, "high": high, "integer": True, **table}
     return {"low": domain.lower, "high": domain.upper, **table}
 
@@ -95,22 +124,7 @@ def _drawn(seen: Sequence[Any]) -> Table:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in seen):
         whole = {"integer": True} if all(isinstance(value, int) for value in seen) else {}
         return {"low": min(seen), "high": max(seen), **whole}
-    return {"choices": list(seen)}
-
-
-def nested(space: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables in tables, by dotted paths.
-
-    >>> nested({"lr": 0.1, "net.width": 8})
-    {'lr': 0.1, 'net': {'width': 8}}
-    """
-    found: dict[str, Any] = {}
-    for path, value in space.items():
-        table, *keys = found, *path.split(".")
-        for key in keys[:-1]:
-            table = table.setdefault(key, {})
-        table[keys[-1]] = value
-    return found
+    return _choices(seen)
 
 
 def resources(trial: TuneTrial) -> tuple[int, float]:

@@ -70,6 +70,7 @@ class HeterogeneousPBT(BoundaryPBT):
         seed: int = 0,
     ) -> None:
         _check(time_attr, perturbation_interval, synch)
+        population.check_mutations(hyperparam_mutations or {})
         super().__init__(
             time_attr,
             metric,
@@ -90,6 +91,7 @@ class HeterogeneousPBT(BoundaryPBT):
             "resample_probability": resample_probability,
             "perturbation_factors": list(perturbation_factors),
             "bounds": "ray",
+            "iterations": "lineage",
         }
         self._strategy = parse_strategy(strategy, "strategy")
         self._rows = [] if profile is None else read_profile(Path(profile))

@@ -8,6 +8,7 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from hetsched import allocation
 from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import nested
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
@@ -60,15 +61,14 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
 
 
 def _shim(document: dict[str, Any]) -> None:
-    from hetsched.scenario.workload_tables import ExperimentTable, PBTTable
+    from hetsched.domain import learning
+    from hetsched.scenario.workload_tables import ExperimentTable
 
-    [e] = document["workload"]["experiments"]
-    for key in set(e) - set(ExperimentTable.model_fields):
-        del e[key]
-    for key in set(e["pbt"]) - set(PBTTable.model_fields):
-        del e["pbt"][key]
-    if "metric" not in ExperimentTable.model_fields:
+    if "unknown" not in learning.models.names():
         del document["learning"]
+    [one] = document["workload"]["experiments"]
+    for key in set(one) - set(ExperimentTable.model_fields):
+        del one[key]
 
 
 def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
         "population": len(trials),
         "metric": {"name": wanted.metric, "mode": wanted.mode},
         "stop_iterations": stop or min(FAR * pbt["perturbation_interval"], 10**9),
-        "search_space": population.nested(space),
+        "search_space": nested(space),
         "pbt": pbt,
         **({} if devices is None else {"devices": list(devices)}),
     }
