@@ -93,9 +93,9 @@ class PBTTable(Table):
     resample_probability: Fraction = 0.25
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
     bounds: Bounds = "range"
-    iterations: Iterations = "own"
     mutate: list[str] | None = None
     explore: Name | None = None
+    iterations: Iterations = "own"
 
     def settings(self) -> PBT | None:
         if not self.enabled:

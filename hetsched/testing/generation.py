@@ -78,6 +78,7 @@ def _experiments(draw: st.DrawFn, place: int, arrival_s: int, devices: Sequence[
         stop_accuracy=draw(st.sampled_from([None, 0.8])),
         devices=draw(st.sampled_from([None, None, *((device,) for device in devices)])),
         arrival_s=arrival_s,
+        iterations=draw(st.sampled_from(["own", "own", "lineage"])),
     )
 
 

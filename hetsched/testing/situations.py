@@ -10,7 +10,7 @@ from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
 from hetsched.domain.hyperparameters import Float
 from hetsched.domain.profiles import ProfileRow, StepTimes
-from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import PBT, Experiment, ExperimentId, Iterations, TrialId
 from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
@@ -139,6 +139,8 @@ class Situation(Struct, frozen=True):
             f"{counted(experiment.stop_iterations, 'iteration')} in intervals of {experiment.interval}",
             "PBT" if experiment.pbt is not None else "no PBT",
         ]
+        if experiment.counts_lineage:
+            parts.append("copies take over iterations")
         if experiment.stop_accuracy is not None:
             parts.append(f"stops at accuracy {experiment.stop_accuracy:g}")
         if experiment.devices is not None:
@@ -253,6 +255,7 @@ def make_experiment(
     stop_accuracy: float | None = None,
     devices: tuple[DeviceType, ...] | None = None,
     arrival_s: float = 0.0,
+    iterations: Iterations = "own",
 ) -> Experiment:
     """The experiment of that place in the workload. Its search space is one learning rate."""
     assert interval is not None or not pbt
@@ -264,7 +267,7 @@ def make_experiment(
         population,
         stop_iterations,
         stop_accuracy,
-        PBT(interval) if pbt and interval is not None else None,
+        PBT(interval, iterations=iterations) if pbt and interval is not None else None,
         {"lr": Float(0.001, 1.0, "log")},
         arrival_s=arrival_s,
         evaluation_images=100,
@@ -317,6 +320,7 @@ CORNER_CASES = {
     "an experiment arrives later": _corner(make_experiment(), make_experiment(1, model="resnet50", arrival_s=7)),
     "nothing is there at first": _corner(make_experiment(arrival_s=5), make_experiment(1, arrival_s=200)),
     "trials that stop on accuracy": _corner(make_experiment(population=6, stop_iterations=60, stop_accuracy=0.6)),
+    "copies take over iterations": _corner(make_experiment(population=6, stop_iterations=45, iterations="lineage")),
     "trials bound to a device": _corner(make_experiment(devices=("k80",)), make_experiment(1, devices=(CPU,))),
     "a worker leaves and comes back": _corner(absences=(Absence(0, 3, 25),), noise=True),
     "a worker leaves for good": _corner(absences=(Absence(0, 13, None),)),

@@ -41,3 +41,12 @@ def test_a_trial_that_gets_further_than_ever_now_and_then_goes_on() -> None:
     for iterations in range(1, 5 * FRUITLESS_LOSSES):
         lose(work, A, 1)
         work.trained(A, iterations // (FRUITLESS_LOSSES // 2))
+
+
+def test_a_trial_that_took_over_a_lower_count_gets_further_from_there() -> None:
+    work = LostWork()
+    work.trained(A, 10 * FRUITLESS_LOSSES)
+    work.recounted(A, 0)
+    for iterations in range(1, 5 * FRUITLESS_LOSSES):
+        lose(work, A, 1)
+        work.trained(A, iterations // (FRUITLESS_LOSSES // 2))

@@ -8,10 +8,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hetsched.core.events import CheckpointLost, Event, Parts, SegmentEnded, SegmentLost, TrialExploited  # noqa: E402
+from hetsched.core.events import (  # noqa: E402
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    SegmentLost,
+    TrialExploited,
+)
+from hetsched.domain.workload import TrialId  # noqa: E402
 from real.checkpoints.generations import GENERATIONS, Checkpoints, Generation, damage  # noqa: E402
 from real.checkpoints.snapshot import Copy  # noqa: E402
 from real.cluster.matching import RayNodeId  # noqa: E402
+from tests.conftest import make_setup  # noqa: E402
 
 NOTHING = Parts(0, 0, 0, 0, 0, 0)
 COPY = Copy("a reference", RayNodeId("r"))
@@ -97,6 +107,28 @@ def test_a_trial_that_fell_back_leaves_alone_what_others_go_on_from(run: Run) ->
     assert run.latest("x") == "source-6.pt"
     assert run.latest("source") == "source-6.1.pt"
     assert run.files == {"x-3.pt", "source-3.pt", "source-6.pt", "source-6.1.pt"}
+
+
+LINEAGE = ExperimentArrived(0.0, make_setup(pbt={"iterations": "lineage"}).workload.experiments[0])
+
+
+def test_a_trial_that_takes_over_a_count_leaves_alone_what_others_go_on_from(run: Run) -> None:
+    run.follow(LINEAGE, *[ended("x")] * 2, ended("source", 0.9), exploited("y", "x"), exploited("x", "source"))
+    assert run.checkpoints.path(TrialId("x"), 6).name == "x-6.1.pt", "x comes to 6 again, and y goes on from x-6.pt"
+    run.follow(ended("x", 0.7))
+    assert run.latest("x") == "x-6.1.pt"
+    assert run.latest("y") == "x-6.pt"
+    assert run.checkpoints.before(TrialId("x")) == Generation(run.folder / "source-3.pt", 3, 0.9)
+    assert run.files == {"x-6.1.pt", "x-6.pt", "source-3.pt"}
+    run.follow(ended("y"))
+    assert run.latest("y") == "y-9.1.pt"
+
+
+def test_a_trial_falls_back_to_the_count_that_it_had_before_it_took_over_another(run: Run) -> None:
+    run.follow(LINEAGE, *[ended("x", 0.1)] * 3, ended("source", 0.9), exploited("x", "source"))
+    assert run.checkpoints.before(TrialId("x")) == Generation(run.folder / "x-9.pt", 9, 0.1)
+    run.follow(lost("x"))
+    assert run.checkpoints.path(TrialId("x"), 12).name == "x-12.2.pt"
 
 
 def test_what_follows_from_a_log_is_the_same_again(run: Run) -> None:

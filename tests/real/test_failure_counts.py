@@ -50,6 +50,16 @@ def test_a_trial_that_gets_no_further_goes_on_failing() -> None:
     assert counts.strikes("a") == 0
 
 
+def test_a_trial_that_took_over_a_lower_count_may_fail_as_often_as_one_that_began_there() -> None:
+    counts: Any = FailureCounts()
+    counts.succeeded("x", "a", 90)
+    counts.recounted("x", 30)
+    for iterations in range(40, 90, 10):
+        fail(counts, ("x", "a"))
+        counts.succeeded("x", "a", iterations)
+    assert counts.failures("x") == 0
+
+
 def test_a_trial_that_fails_everywhere_takes_down_one_node_at_most() -> None:
     """On nodes that have nothing else to do; where others succeed in between, it takes down none."""
     counts: Any = FailureCounts()

@@ -22,18 +22,19 @@ node = st.fixed_dictionaries(
 ).map(lambda n: n if n["gpus"] else {"cores": n["cores"]})
 
 scenarios = st.builds(
-    lambda nodes, population, stop, interval, target: make_setup(
+    lambda nodes, population, stop, interval, target, iterations: make_setup(
         [{"name": f"n{i}", **n} for i, n in enumerate(nodes)],
         population=population,
         stop_iterations=stop,
         stop_accuracy=target,
-        pbt={"perturbation_interval": interval},
+        pbt={"perturbation_interval": interval, "iterations": iterations},
     ),
     nodes=st.lists(node, min_size=1, max_size=4),
     population=st.integers(1, 9),
     stop=st.integers(1, 60),
     interval=st.integers(1, 25),
     target=st.sampled_from([None, 0.2]),
+    iterations=st.sampled_from(["own", "lineage"]),
 )
 
 
@@ -71,6 +72,8 @@ def test_no_iteration_is_lost_or_trained_twice(setup: Setup, seed: int) -> None:
         if isinstance(event, SegmentEnded):
             assert event.trial not in reasons
             done[event.trial] += event.iterations
+        elif isinstance(event, TrialExploited) and experiment.counts_lineage:
+            done[event.trial] = done[event.source]
         elif isinstance(event, TrialCompleted):
             assert event.trial not in reasons
             reasons[event.trial] = event.reason

@@ -84,6 +84,18 @@ def test_a_trial_that_starts_again_is_ranked_when_it_has_done_an_interval_anew()
     assert report(state, pbt, 0, 10, 0.0) == "t1"
 
 
+def test_with_lineage_a_copy_is_looked_at_again_when_its_source_is() -> None:
+    state, pbt = population(2, iterations="lineage")
+    assert report(state, pbt, 0, 70, 0.9) is None
+    assert report(state, pbt, 1, 10, 0.1) == "t0"
+    assert report(state, pbt, 1, 75, 0.1) is None, "its source was looked at with 70 iterations"
+    assert report(state, pbt, 1, 80, 0.1) == "t0"
+    own_state, own = population(2)
+    report(own_state, own, 0, 70, 0.9)
+    assert report(own_state, own, 1, 10, 0.1) == "t0"
+    assert report(own_state, own, 1, 20, 0.1) == "t0", "on its own count"
+
+
 def test_exploring_resamples_or_multiplies() -> None:
     _, always = population(2, resample_probability=1.0, bounds="ray")
     assert all(0.0001 <= v <= 1 for _ in range(50) for v in always.explore({"lr": 50.0, "momentum": 50.0}).values())
