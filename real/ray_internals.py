@@ -16,7 +16,7 @@ import ray
 from pyarrow.fs import FileType
 from ray._private import ray_constants, services, utils, worker
 from ray.exceptions import RayActorError, RayTaskError
-from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.train._internal.session import _TrainingResult
 from ray.tune import Callback, PlacementGroupFactory
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
@@ -44,8 +44,8 @@ _MANAGER = "ray.air.execution._internal:RayActorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
 _CALLBACKS = "ray.tune.callback:CallbackList"
 _SEARCH = "ray.tune.search.basic_variant:BasicVariantGenerator"
-_CHECKPOINTS = "ray.train._internal.checkpoint_manager"
-_MANAGED = f"{_CHECKPOINTS}:_CheckpointManager"
+_SESSION = "ray.train._internal.session"
+_MANAGED = "ray.train._internal.checkpoint_manager:_CheckpointManager"
 _PBT = "ray.tune.schedulers.pbt:PopulationBasedTraining"
 _SCORES = "ray.tune.schedulers.pbt:_PBTTrialState"
 
@@ -80,7 +80,7 @@ PRIVATE_NAMES = (
     PrivateName(_PBT, "_metric", "name the metric of a drop-in", set_by_init=True),
     PrivateName(_PBT, "_mode", "name the metric's direction", set_by_init=True),
     PrivateName(_PBT, "_hyperparam_mutations", "name the search space of a drop-in", set_by_init=True),
-    PrivateName(_CHECKPOINTS, "_TrainingResult", "say which checkpoint a trial goes on from"),
+    PrivateName(_SESSION, "_TrainingResult", "say which checkpoint a trial goes on from"),
     PrivateName(_MANAGED, "_latest_checkpoint_result", "say which checkpoint a trial goes on from", set_by_init=True),
     PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
     PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
@@ -207,8 +207,9 @@ class TuneInternals:
     def hold_open(self) -> None:
         """The search is finished when every trial is: until then Tune keeps the actors of paused trials."""
         if type(self._controller.search_alg) is BasicVariantGenerator:
-            self._controller.search_alg.__class__ = _HeldOpen
-            self._controller.search_alg.trials = self._controller.get_trials()
+            generator: Any = self._controller.search_alg
+            generator.__class__ = _HeldOpen
+            generator.trials = self._controller.get_trials()
 
     def go_on(self, trial: TuneTrial) -> None:
         """Have a trial that was saved train in its place, not pause."""
@@ -336,20 +337,16 @@ class BoundaryPBT(PopulationBasedTraining):
         if latest is not None:
             known.last_checkpoint, known.last_result = latest.checkpoint, dict(latest.metrics)
 
-    def saved_before(self, trial: TuneTrial) -> "_TrainingResult | None":
-        """The trial's state at its last boundary; None if it never reached one."""
-        known = self._trial_state[trial]
-        return known.last_checkpoint and _TrainingResult(known.last_checkpoint, dict(known.last_result or {}))
-
     def perturb(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
         """The trial has reported this at a boundary, and is saved. It may exploit another: then it is paused."""
         self.exploit = None
         super().on_trial_result(tune_controller, trial, result)
         self.saved(trial)  # Ray keeps the result as it was reported, and no checkpoint
 
-    def go_on_from(self, trial: TuneTrial, state: "_TrainingResult") -> None:
+    def go_on_from(self, trial: TuneTrial, state: Any) -> None:
         """The paused trial goes on from this state."""
-        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = state
+        kept: Any = trial.run_metadata.checkpoint_manager
+        kept._latest_checkpoint_result = state
 
     def _checkpoint_or_exploit(
         self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]
@@ -365,7 +362,7 @@ class BoundaryPBT(PopulationBasedTraining):
     def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
         """As in Ray. The trial's metrics are its own copy: Ray writes into them."""
         super()._exploit(tune_controller, trial, trial_to_clone)
-        state = trial.latest_checkpoint_result
+        state: Any = trial.latest_checkpoint_result
         metrics = copy.deepcopy(state.metrics)
         if "config" in metrics:
             metrics["config"] = copy.deepcopy(trial.config)

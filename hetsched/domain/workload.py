@@ -37,15 +37,9 @@ takes over the count of the source, and the trial stops by it, as Ray Tune does 
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-<<<<<<< HEAD
-    `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`. `mutate`
-    names the hyperparameters that change (None: all that vary), `explore` a function that is called with what was
-    explored: see `hetsched.domain.exploring`.
-=======
     `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`.
     `mutate` names the hyperparameters that change (None: all that vary), `explore` a function that is called with what
     was explored: see `hetsched.domain.exploring`.
->>>>>>> b18
     """
 
     perturbation_interval: int = 50

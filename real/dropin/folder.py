@@ -10,15 +10,15 @@ from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
 
 
-def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
+def home_of(trial: TuneTrial, chosen: Path | None, *, makes_log: bool = True) -> Path:
     """The folder for the log: the chosen one, else that of the trial's experiment.
 
-    If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if the
-    folder has a log.
+    If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if a log is
+    to be made there and the folder has one.
     """
     home = chosen or _experiment(trial.storage)
     home.mkdir(parents=True, exist_ok=True)
-    if (home / LOG_NAME).exists():
+    if makes_log and (home / LOG_NAME).exists():
         raise InputError(f"{home / LOG_NAME}: is there already: name another experiment, or folder=")
     return home
 

@@ -9,8 +9,8 @@ from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUnifo
 
 from hetsched.errors import InputError
 
-UNIT = "training_iteration"
-"""What is counted: Tune's reports of a trial."""
+UNIT, SECONDS = "training_iteration", "time_this_iter_s"
+"""What is counted, Tune's reports of a trial; and how long the training took until this one."""
 
 Table = dict[str, Any]
 
@@ -104,7 +104,8 @@ def _choices(values: Iterable[Any]) -> Table:
 def _span(domain: Float | Integer) -> Table | None:
     if domain.lower is None or domain.upper is None or abs(domain.lower) == abs(domain.upper) == float("inf"):
         return None
-    sampler, table = domain.get_sampler(), {}
+    sampler: Any = domain.get_sampler()  # type: ignore[no-untyped-call]
+    table: Table = {}
     if isinstance(sampler, Quantized):
         if all(abs(end / sampler.q - round(end / sampler.q)) < 1e-9 for end in (domain.lower, domain.upper)):
             table["step"] = sampler.q
@@ -132,7 +133,8 @@ def resources(trial: TuneTrial) -> tuple[int, float]:
 
     Raises InputError for what the scheduler could not put on one worker.
     """
-    bundles = trial.placement_group_factory.bundles
+    asked: Any = trial.placement_group_factory
+    bundles = asked.bundles
     if len(bundles) != 1:
         raise InputError(
             f"tune.with_resources: a trial of {trial.trainable_name} takes {len(bundles)} bundles; HeterogeneousPBT "
@@ -150,7 +152,8 @@ def resources(trial: TuneTrial) -> tuple[int, float]:
 def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
     """The `training_iteration` at which Tune stops the trials; None if it does not say."""
     stops = [trial.stopping_criterion.get(UNIT) for trial in trials]
-    return None if None in stops or not stops else int(max(stops))
+    known = [stop for stop in stops if stop is not None]
+    return int(max(known)) if known and len(known) == len(stops) else None
 
 
 def name_of(text: str) -> str:

@@ -42,6 +42,10 @@ class Progress:
         self.steps.append(seconds)
         self.last_at, self.iteration = now, iteration
 
+    def train_steps(self, *, in_steps: bool) -> list[float]:
+        """The seconds of steps in which nothing was set up."""
+        return self.steps[1:] if in_steps and self.ready_at is not None and len(self.steps) > 1 else self.steps
+
     def parts(self, now: float, *, in_steps: bool) -> Parts:
         """Where the seconds went of a segment that was saved just `now`.
 

@@ -27,11 +27,12 @@ class Borrowed:
 
     def keep(self, trial: TuneTrial, state: Any) -> Any:
         """The state that the trial goes on from, which Tune does not delete."""
-        limit = trial.run_metadata.checkpoint_manager.checkpoint_config.num_to_keep
-        if limit is None:
+        kept: Any = trial.run_metadata.checkpoint_manager
+        limit, storage = kept.checkpoint_config.num_to_keep, trial.storage
+        if limit is None or storage is None:
             return state
         checkpoint = state.checkpoint
-        copy = f"{trial.storage.trial_fs_path}/{COPY}{next(self._numbers):06}"
+        copy = f"{storage.trial_fs_path}/{COPY}{next(self._numbers):06}"
         copy_folder(checkpoint.filesystem, checkpoint.path, copy)
         self.give_back(trial)
         self._copies[trial] = checkpoint.filesystem, copy

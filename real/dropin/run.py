@@ -12,11 +12,13 @@ from hetsched.core.log import LOG_NAME, LogWriter
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import Hyperparameters, TrialId
+from hetsched.domain.workload import TrialId
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
 from hetsched.studies.resume import COMPLETED, failed
+from real.dropin.measured import Measured
 from real.dropin.progress import Progress
 from real.tune.clock import Clock
 
@@ -37,11 +39,13 @@ class Run:
 
     def __init__(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, clock: Clock) -> None:
         self.setup = setup
+        self.home = folder
         self.clock = clock
         self.boundary: dict[TrialId, int] = {}
         self.to_start: list[Segment] = []
         self.stopped: list[TrialId] = []
         self.ask_policy = True
+        self.measured = Measured()
         self._strategy = strategy
         self._seed = seed
         self._progress: dict[TrialId, Progress] = {}
@@ -125,6 +129,8 @@ class Run:
         else:
             parts = progress.parts(now, in_steps=in_steps)
             self.boundary[trial] = progress.iteration
+            kind, worker = self.state.trials[trial].kind, self.state.workers[segment.worker].type
+            self.measured.segment(kind, worker, progress.train_steps(in_steps=in_steps), parts)
             ended = SegmentEnded(now, trial, segment.worker, progress.done, score, parts)
             dispatcher.end_segment(ended, (lambda trial: None) if over else perturb)
         if over and self.state.trials[trial].completed is None:

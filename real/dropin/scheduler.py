@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.result import SHOULD_CHECKPOINT, TIME_THIS_ITER_S
+from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.trainable import FunctionTrainable
 
@@ -18,6 +18,7 @@ from hetsched.scenario.profile_files import read_profile
 from real.cluster.matching import alive, match_all
 from real.dropin import population
 from real.dropin.folder import home_of
+from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
 from real.dropin.run import Exploit, Run, finite
 from real.dropin.setup import Options, Wanted, make_setup, workers_of
@@ -153,7 +154,7 @@ class HeterogeneousPBT(BoundaryPBT):
         """The trial has reported: if its segment is done it is saved, and then looked at."""
         run = self._begun()
         run.clock.tick()
-        done = run.report(_id(trial), result[population.UNIT], result.get(TIME_THIS_ITER_S, 0.0))
+        done = run.report(_id(trial), result[population.UNIT], result.get(population.SECONDS, 0.0))
         if not done or (_is_function(trial) and not result.get(SHOULD_CHECKPOINT)):
             return str(TrialScheduler.CONTINUE)
         self._pending[trial] = result
@@ -189,9 +190,12 @@ class HeterogeneousPBT(BoundaryPBT):
 
     def on_experiment_end(self) -> None:
         """Nothing more happens."""
-        if self._run is not None:
-            self._run.close(self._error)
-            self._run = None
+        run, self._run = self._run, None
+        if run is not None:
+            run.close(self._error)
+            if rows := run.measured.rows(f"measured in {run.home}"):
+                most = max(trial.iterations for trial in run.state.trials.values())
+                save_measured(run.home, run.setup.scenario, rows, most)
 
     # What is done.
 
@@ -271,7 +275,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._pending.pop(trial, None)
         if (progress := run.progress_of(name)) is not None:
             if result[population.UNIT] > max(progress.iteration, progress.before):  # else it was reported before
-                run.report(name, result[population.UNIT], result.get(TIME_THIS_ITER_S, 0.0))
+                run.report(name, result[population.UNIT], result.get(population.SECONDS, 0.0))
             run.end(name, self._score(result), lambda _: None, in_steps=_is_function(trial), over="ended by Ray Tune")
 
     def _failed(self, trial: TuneTrial, for_good: bool) -> None:

@@ -77,8 +77,8 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
     kind = kind_of(trials[0])
     space = population.search_space(wanted.mutations, [trial.config for trial in trials])
     pbt = dict(wanted.pbt)
-    if mutated := population.mutated(wanted.mutations, space):
-        pbt["mutate"] = mutated
+    if wanted.mutations:
+        pbt["mutate"] = population.mutated(wanted.mutations, space)
     return {
         "name": population.name_of(trials[0].trainable_name),
         "model": kind.model,
@@ -87,7 +87,7 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
         "evaluation_images": 1,
         "population": len(trials),
         "metric": {"name": wanted.metric, "mode": wanted.mode},
-        "stop_iterations": stop or min(FAR * pbt["perturbation_interval"], 10**9),
+        "stop_iterations": stop or min(FAR * pbt.get("perturbation_interval", 1), 10**9),
         "search_space": nested(space),
         "pbt": pbt,
         **({} if devices is None else {"devices": list(devices)}),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import ray
 from ray import tune
-from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint
 from ray.tune.schedulers import TrialScheduler
 

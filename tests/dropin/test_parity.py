@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ray")
 
-from ray import tune  # noqa: E402
-from ray.tune.schedulers import PopulationBasedTraining  # noqa: E402
+from ray import tune
+from ray.tune.schedulers import PopulationBasedTraining
 
-from hetsched.core.events import SegmentEnded, SegmentStarted, TrialExploited  # noqa: E402
-from hetsched.core.log import LOG_NAME, read_log  # noqa: E402
-from hetsched.core.log_check import check_log  # noqa: E402
-from hetsched.domain.hyperparameters import flat  # noqa: E402
-from real.dropin.scheduler import HeterogeneousPBT  # noqa: E402
-from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with  # noqa: E402
+from hetsched.core.events import SegmentEnded, SegmentStarted, TrialExploited
+from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.log_check import check_log
+from hetsched.domain.hyperparameters import flat
+from real.dropin.scheduler import HeterogeneousPBT
+from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
 
 Made = Callable[..., Any]
 
@@ -52,8 +52,9 @@ class Saved(PopulationBasedTraining):
         super()._exploit(tune_controller, trial, trial_to_clone)
 
     def _checkpoint_or_exploit(self, trial: Any, tune_controller: Any, upper: Any, lower: Any) -> None:
+        saved: Any = "saved"
         for one in upper:
-            self._trial_state[one].last_checkpoint = "saved"
+            self._trial_state[one].last_checkpoint = saved
         super()._checkpoint_or_exploit(trial, tune_controller, upper, lower)
 
 
@@ -119,9 +120,9 @@ def alike(size: int, seed: int, mode: str, rounds: bool, theirs: Made) -> int:
         events = list(read_log(folder / "log" / LOG_NAME))
         state = check_log(events)
         assert state.ended == "completed"
-        for trial, known in zip(mine.controller.get_trials(), state.trials.values(), strict=True):
-            assert dict(known.hyperparameters) == flat(trial.config)
-            assert known.iterations == trial.iteration == STOP
+        for tuned, known in zip(mine.controller.get_trials(), state.trials.values(), strict=True):
+            assert dict(known.hyperparameters) == flat(tuned.config)
+            assert known.iterations == tuned.iteration == STOP
         exploits = [event for event in events if isinstance(event, TrialExploited)]
         assert len(exploits) == other.scheduler._num_perturbations
         assert sum(isinstance(event, SegmentStarted) for event in events) == sum(

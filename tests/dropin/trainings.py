@@ -25,7 +25,7 @@ class Parabola(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         Path(checkpoint_dir, "weight.json").write_text(json.dumps(self.weight))
 
-    def load_checkpoint(self, checkpoint_dir: str) -> None:
+    def load_checkpoint(self, checkpoint_dir: Any) -> None:
         self.weight = json.loads(Path(checkpoint_dir, "weight.json").read_text())
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
