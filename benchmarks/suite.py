@@ -98,7 +98,7 @@ def measured(setup: Setup, strategy: Strategy, seed: int, bound: float) -> Resul
         makespan,
         fmean((trial.completed or 0.0) - trial.arrived for trial in trials),
         makespan / bound,
-        max(outcome.state.best_score.values()),
+        max(score for score in outcome.state.best_score.values() if score is not None),
         all(trial.iterations >= experiments[trial.experiment].stop_iterations for trial in trials),
         1e3 * outcome.decision_s / outcome.decisions,
         "",

@@ -38,8 +38,9 @@ Results
 `ValidationResult`      of `validate`
 `ReplayResult`          of `replay`
 
-Policies and backends of your own
+Policies, trainings and backends of your own
 --------------------------------------------------------------------------------------------------------
+`check_training`        check that a training of your own keeps to what trials need
 `StateView`             what a scheduling policy sees
 `Dispatch`              a decision: a trial trains some iterations on a worker
 `Stop`                  a decision: a trial never trains again
@@ -80,6 +81,7 @@ __all__ = [
     "__version__",
     "ablate",
     "bound",
+    "check_training",
     "compare",
     "load_policies",
     "load_results",
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
     from hetsched.studies.run import resume, run
     from hetsched.studies.simulate import simulate
     from hetsched.studies.validate import ValidationResult, validate
+    from hetsched.testing.training_check import check_training
     from hetsched.version import __version__
 else:
     _HOMES = {
@@ -140,6 +143,7 @@ else:
         "studies.run": ["resume", "run"],
         "studies.simulate": ["simulate"],
         "studies.validate": ["ValidationResult", "validate"],
+        "testing.training_check": ["check_training"],
         "version": ["__version__"],
     }
     _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}

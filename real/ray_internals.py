@@ -22,6 +22,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 
+from hetsched.domain.metric import Mode
 from hetsched.errors import HetschedError
 
 
@@ -322,9 +323,9 @@ class BoundaryPBT(PopulationBasedTraining):
     exploit: tuple[TuneTrial, dict[str, Any]] | None = None
 
     @property
-    def mode(self) -> str:
-        """`min` or `max`."""
-        return str(self._mode)
+    def mode(self) -> Mode:
+        """Which way is better."""
+        return "min" if self._mode == "min" else "max"
 
     @property
     def mutations(self) -> dict[str, Any]:

@@ -4,8 +4,9 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017), with th
 `ray.tune.schedulers.pbt` (asynchronous mode):
 
 - a trial is looked at when it has done at least an interval of iterations since it was last looked at;
-- its score is ranked among the last such scores of all trials that are not finished (ties in the order in
-  which the trials were added); quantiles hold ceil(n x fraction) trials, at most floor(n / 2);
+- its score is ranked, in the direction of the metric, among the last such scores of all trials that are not finished
+  (ties in the order in which the trials were added; a score that is not known ranks as the worst); quantiles hold
+  ceil(n x fraction) trials, at most floor(n / 2);
 - a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
   resampled with the resample probability. Else a number is multiplied by one of the two factors (an integer is rounded
   then), an ordered choice moves to a neighbour, and a choice without an order stays. What a factor takes out of its
@@ -44,14 +45,14 @@ class PopulationBasedTraining:
         self._takes_counts = experiment.counts_lineage
         self._state = state
         self._rng = rng
-        self._scores = array("d")  # those that are ranked, worst first, and whose they are
+        self._metric = experiment.metric
+        self._ranks = array("d")  # those of the scores, worst first, and whose they are
         self._names: list[TrialId] = []
         self._last: dict[TrialId, tuple[int, float]] = {}
 
     def perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         """At the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
-        name, score, iterations = trial.id, trial.score, trial.iterations
-        assert score is not None
+        name, rank, iterations = trial.id, self._metric.rank(trial.score), trial.iterations
         last = self._last.get(name)
         if last is None:
             if iterations < self._interval:
@@ -60,21 +61,19 @@ class PopulationBasedTraining:
             return None
         else:
             self._unrank(name, last[1])
-        self._last[name] = (iterations, score)
-        if score != score:  # NaN: as in Ray, it is not ranked
-            return None
-        scores, names = self._scores, self._names
-        place = bisect_left(scores, score)
-        if place < len(scores) and scores[place] == score:
-            place += self._ahead(trial, scores[place:], names[place:])
-        scores.insert(place, score)
+        self._last[name] = (iterations, rank)
+        ranks, names = self._ranks, self._names
+        place = bisect_left(ranks, rank)
+        if place < len(ranks) and ranks[place] == rank:
+            place += self._ahead(trial, rank, ranks[place:], names[place:])
+        ranks.insert(place, rank)
         names.insert(place, name)
         size = self._sizes[len(names)]
         if place >= size:
             return None
         source = names[len(names) - size + self._rng.choice(range(size))]
         if self._takes_counts:
-            self._last[name] = (self._last[source][0], score)
+            self._last[name] = (self._last[source][0], rank)
         return source, self.explore(self._state.trials[source].hyperparameters)
 
     def forget(self, trial: TrialId) -> None:
@@ -83,14 +82,13 @@ class PopulationBasedTraining:
         if last is not None:
             self._unrank(trial, last[1])
 
-    def _unrank(self, name: TrialId, score: float) -> None:
-        if score == score:
-            place = self._names.index(name, bisect_left(self._scores, score))
-            del self._scores[place], self._names[place]
+    def _unrank(self, name: TrialId, rank: float) -> None:
+        place = self._names.index(name, bisect_left(self._ranks, rank))
+        del self._ranks[place], self._names[place]
 
-    def _ahead(self, trial: Trial, scores: Sequence[float], names: list[TrialId]) -> int:
-        """How many of these scored as the trial did and were added before it."""
-        alike = takewhile(lambda ranked: ranked[0] == trial.score, zip(scores, names, strict=True))
+    def _ahead(self, trial: Trial, rank: float, ranks: Sequence[float], names: list[TrialId]) -> int:
+        """How many of these rank as the trial does and were added before it."""
+        alike = takewhile(lambda ranked: ranked[0] == rank, zip(ranks, names, strict=True))
         return sum(self._state.trials[name].index < trial.index for _, name in alike)
 
     def quantiles(self) -> tuple[list[TrialId], list[TrialId]]:

@@ -18,6 +18,7 @@ from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.learning import Weights
+from hetsched.domain.metric import finite
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
@@ -211,13 +212,15 @@ class Simulation:
         """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
-        score = 0.0
+        score = None
         if member.normals is not None:
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 score = self._score(weights, next(member.normals))
-                if not isinstance(score, Real) or not 0 <= float(score) <= 1:
-                    raise ValueError(f"a score of {score!r}: expected an accuracy, from 0 to 1")
+                if score is not None:
+                    if not isinstance(score, Real):
+                        raise TypeError(f"a score of {score!r}: expected a number, or None where it is not known")
+                    score = finite(score)
             except Exception as error:
                 raise self._learning_failed(name, error) from error
         ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)

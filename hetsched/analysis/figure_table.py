@@ -66,7 +66,18 @@ FIGURES = (
         "the least `mean_jct_s` on the workers of this run, for the iterations of its completed trials",
     ),
     Figure("jct_bound_ratio", "", Average.MEAN, "`mean_jct_s` / `jct_bound_s`"),
-    Figure("best_accuracy", "0..1", Average.MEAN, "the best score that any trial reported; 0 if none did"),
+    Figure(
+        "metric",
+        "",
+        Average.FIRST,
+        "name and mode of the metric, if it is the same in all experiments",
+    ),
+    Figure(
+        "best_score",
+        "the metric's",
+        Average.MEAN_OF_KNOWN,
+        "the best score that any trial reported; none if experiments have different metrics",
+    ),
     Figure(
         "time_to_target_s",
         "s",
@@ -74,10 +85,10 @@ FIGURES = (
         "the moment when the last experiment with a target reached it; see below",
     ),
     Figure(
-        "accuracy_at_deadline",
-        "0..1",
+        "score_at_deadline",
+        "the metric's",
         Average.MEAN_OF_KNOWN,
-        "the best score reported up to `metrics.deadline_s` (seconds since the start of the run); 0 if there was none",
+        "the best score reported up to `metrics.deadline_s` (seconds since the start of the run)",
     ),
     Figure(
         "utilisation",

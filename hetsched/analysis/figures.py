@@ -1,12 +1,14 @@
 """The figures of a run as functions of plain numbers, each defined here, once; docs/statistics.md has the formulae.
 
-All times are in seconds, all accuracies and scores in 0..1.
+All times are in seconds, scores are values of a metric.
 """
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 import numpy as np
+
+from hetsched.domain.metric import Metric
 
 
 def makespan(ends_s: Iterable[float]) -> float:
@@ -37,18 +39,19 @@ def p99_jct(jcts_s: Sequence[float]) -> float | None:
     return float(np.percentile(jcts_s, 99)) if jcts_s else None
 
 
-def best_accuracy(scores: Iterable[float]) -> float:
-    """The best score, in 0..1, that any trial of any experiment reported; 0 if none did.
+def best_score(scores: Iterable[float | None], metric: Metric | None) -> float | None:
+    """The best score that any trial of any experiment reported. None if none did, and where experiments have different
+    metrics (`metric` is None).
 
-    >>> best_accuracy([0.3, 0.9, 0.8])
-    0.9
+    >>> best_score([0.3, 0.9, None], Metric("accuracy", "max")), best_score([0.3, 0.9, None], Metric("loss", "min"))
+    (0.9, 0.3)
     """
-    return max(scores, default=0.0)
+    return None if metric is None else metric.best(scores)
 
 
 def time_to_target(reached_s: Iterable[float | None]) -> float | None:
-    """The moment, in seconds since the start of the run, when the last experiment with a target accuracy reached it:
-    when any of its trials first reported at least that. None if one never did, and where there is no target.
+    """The moment, in seconds since the start of the run, when the last experiment with a target score reached it:
+    when any of its trials first reported that or better. None if one never did, and where there is no target.
 
     >>> time_to_target([40.0, 90.0])
     90.0
@@ -59,16 +62,17 @@ def time_to_target(reached_s: Iterable[float | None]) -> float | None:
     return max(known) if known and len(known) == len(moments) else None
 
 
-def accuracy_at(scores: Iterable[tuple[float, float]], deadline_s: float | None) -> float | None:
-    """The best score that any trial reported up to the deadline (0 if none did), from pairs (seconds, score). None
-    without a deadline.
+def score_at(
+    scores: Iterable[tuple[float, float | None]], deadline_s: float | None, metric: Metric | None
+) -> float | None:
+    """The `best_score` up to the deadline, from pairs (seconds, score). None without a deadline.
 
-    >>> accuracy_at([(10.0, 0.3), (20.0, 0.2), (30.0, 0.9)], 20.0)
+    >>> score_at([(10.0, 0.3), (20.0, 0.2), (30.0, 0.9)], 20.0, Metric("accuracy", "max"))
     0.3
     """
     if deadline_s is None:
         return None
-    return max((score for time, score in scores if time <= deadline_s), default=0.0)
+    return best_score((score for time, score in scores if time <= deadline_s), metric)
 
 
 def utilisation(busy_s: Iterable[float], present_s: Iterable[float]) -> float:

@@ -1,6 +1,6 @@
 """Confidence intervals of a mean: the one kind, Student's t, that every table and every document of hetsched has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import sqrt
 from statistics import fmean, stdev
 
@@ -22,6 +22,16 @@ class Spread(Struct, frozen=True):
     mean: float
     ci95: tuple[float, float] | None
     per_seed: list[float]
+
+
+def mean_of_known(values: Iterable[float | None]) -> float | None:
+    """The mean of the figures that are not None; None if all are.
+
+    >>> mean_of_known([1.0, None, 3.0])
+    2.0
+    """
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -15,13 +15,13 @@ from msgspec import Struct
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.analysis.bounds_groups import Job
 from hetsched.analysis.figures import (
-    accuracy_at,
-    best_accuracy,
+    best_score,
     finish_time_fairness,
     makespan,
     mean_jct,
     p99_jct,
     ratio_to_bound,
+    score_at,
     time_to_target,
     utilisation,
     wasted_fraction,
@@ -46,6 +46,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.metric import Metric, shared
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
@@ -64,7 +65,8 @@ class WorkerMetrics(Struct, frozen=True):
 class Metrics(Struct, frozen=True):
     """The figures of one run. `hetsched.analysis.figure_table` says what each is, and in which unit.
 
-    A figure is None if the run does not have it. Bounds and fairness are None where the profile knows no step time for
+    `metric` is that of all experiments, None where they have different ones: then their scores cannot be compared. A
+    figure is None if the run does not have it. Bounds and fairness are None where the profile knows no step time for
     some trial.
     """
 
@@ -79,9 +81,10 @@ class Metrics(Struct, frozen=True):
     p99_jct_s: float | None
     jct_bound_s: float | None
     jct_bound_ratio: float | None
-    best_accuracy: float
+    metric: Metric | None
+    best_score: float | None
     time_to_target_s: float | None
-    accuracy_at_deadline: float | None
+    score_at_deadline: float | None
     utilisation: float
     wasted_s: float
     wasted_fraction: float
@@ -125,7 +128,7 @@ class Measurement:
         self._trained: defaultdict[TrialId, list[tuple[int, float]]] = defaultdict(list)
         self._targets: dict[ExperimentId, float] = {}
         self._reached: dict[ExperimentId, float | None] = {}
-        self._in_time: list[tuple[float, float]] = []
+        self._in_time: list[tuple[float, float | None]] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
 
@@ -144,6 +147,7 @@ class Measurement:
         trials = state.trials.values()
         jcts = [trial.completed - trial.arrived for trial in trials if trial.completed is not None]
         mean_jct_s = mean_jct(jcts)
+        metric = shared(experiment.metric for experiment in state.experiments.values())
         fairness = _fairness(state, problem, workers.values())
         return Metrics(
             strategy=state.run.strategy if state.run else "",
@@ -157,9 +161,10 @@ class Measurement:
             p99_jct_s=p99_jct(jcts),
             jct_bound_s=bounds.jct_s,
             jct_bound_ratio=ratio_to_bound(mean_jct_s, bounds.jct_s),
-            best_accuracy=best_accuracy(state.best_score.values()),
+            metric=metric,
+            best_score=best_score(state.best_score.values(), metric),
             time_to_target_s=time_to_target(self._reached.values()),
-            accuracy_at_deadline=accuracy_at(self._in_time, problem.deadline_s),
+            score_at_deadline=score_at(self._in_time, problem.deadline_s, metric),
             utilisation=utilisation(busy.values(), present.values()),
             staleness=self._staleness(state.now),
             finish_time_fairness=max(fairness, default=None),
@@ -200,9 +205,9 @@ class Measurement:
 
     def _experiment_arrived(self, state: State, event: ExperimentArrived) -> None:
         experiment = event.experiment
-        target = self._problem.target_accuracy
+        target = self._problem.target_score
         if target is None:
-            target = experiment.stop_accuracy
+            target = experiment.stop_score
         if target is not None and experiment.evaluation_images:
             self._targets[experiment.id] = target
             self._reached[experiment.id] = None
@@ -229,7 +234,7 @@ class Measurement:
         if lag is not None:
             lag.advance(time, event.iterations, state.lead[experiment])
         target = self._targets.get(experiment)
-        if target is not None and score >= target:
+        if target is not None and state.experiments[experiment].metric.reached(score, target):
             self._reached[experiment] = time
             del self._targets[experiment]
         deadline_s = self._problem.deadline_s

@@ -16,8 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Print lower bounds on the makespan and on the mean job completion time (JCT). JCT is completion minus arrival,
-    of trials and of experiments. Every trial trains to its stop iteration; trials that stop on accuracy may end sooner.
-    One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count."""
+    of trials and of experiments. Every trial trains to its stop iteration; trials that stop on a score may end
+    sooner. One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count.
+    """
     setup = simulated_scenario(options)
     try:
         result = bound(setup)
@@ -25,10 +26,10 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"{options.scenario}: {error}") from error
 
     def table() -> None:
-        early = any(experiment.stop_accuracy is not None for experiment in setup.workload.experiments)
+        early = any(experiment.stop_score is not None for experiment in setup.workload.experiments)
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
         show(tables.bound_table({"any": result.overall, **result.by_allocation}))
-        say("Overheads and noise are left out." + " Trials that stop on accuracy may need fewer iterations." * early)
+        say("Overheads and noise are left out." + " Trials that stop on a score may need fewer iterations." * early)
         say_caveats(result.assumptions)
 
     finish(options, emit, result.document(), table, None)

@@ -115,7 +115,8 @@ def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
 
 def print_explanation(result: ComparisonResult, scenario: Path, whole: bool) -> None:
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
-    say(legend() if whole else "--explain says what the columns mean")
+    metric = next(iter(result.comparisons.values())).metric
+    say(legend(metric) if whole else "--explain says what the columns mean")
     if (line := where_time_goes(logs, scenario)) is not None:
         say(line)
 

@@ -43,11 +43,12 @@ COMMANDS = {
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
+    "training": "check that a training of your own keeps to what trials need",
     "policies": "list the policies, or check that some conform",
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile"}
+WITHOUT_POLICIES = {"nodes", "profile", "training"}
 """Commands that ask no policy."""
 
 

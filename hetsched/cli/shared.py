@@ -12,16 +12,19 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from hetsched.analysis.figures import best_score
 from hetsched.cli.json_output import Emit
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import CheckpointLost, Event, SegmentEnded, TrialCompleted
 from hetsched.core.state import State
+from hetsched.domain.metric import shared
 from hetsched.domain.registry import Strategy, load_file
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.progress import ProgressLine
+from hetsched.report.scores import metric_name, shown
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -97,10 +100,13 @@ class TrialProgress(ProgressLine):
         if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
             return
         trial = state.trials[event.trial]
-        completed = isinstance(event, TrialCompleted)  # one that stopped on accuracy does not need the rest
+        completed = isinstance(event, TrialCompleted)  # one that stopped early does not need the rest
         done = state.experiments[trial.experiment].stop_iterations if completed else trial.iterations
-        best = max(state.best_score.values())
-        note = f"({counted(len(state.running), 'segment')} running, best accuracy {best:.3f})"
+        metric = shared(experiment.metric for experiment in state.experiments.values())
+        best = best_score(state.best_score.values(), metric)
+        note = (
+            f"({counted(len(state.running), 'segment')} running, best {metric_name(metric)} {shown(best, 'unknown')})"
+        )
         self.advance(done - self._of_trial[trial.id], note)
         self._of_trial[trial.id] = done
 

@@ -16,7 +16,8 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 LOG_VERSION = 3
 """The format in which this hetsched writes logs, and the newest that it reads.
 
-1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter.
+1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter, an
+experiment its metric, and scores may be unknown.
 """
 
 UNNUMBERED = 1
@@ -106,15 +107,17 @@ class Parts(Struct, frozen=True, gc=False):
 
 
 class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
-    """A segment was trained, evaluated and checkpointed; `score` is the accuracy in 0..1. `late_s` are the seconds of
-    its training beyond what the worker's pace asks."""
+    """A segment was trained, evaluated and checkpointed. `score` is the value of the experiment's metric, `metrics` are
+    further ones that were reported, by name; None: not a number, or not known. `late_s` are the seconds of its training
+    beyond what the worker's pace asks."""
 
     trial: TrialId
     worker: WorkerId
     iterations: int
-    score: float
+    score: float | None
     parts: Parts
     late_s: float = 0.0
+    metrics: dict[str, float | None] = {}
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):

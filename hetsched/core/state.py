@@ -1,7 +1,7 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -30,7 +30,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
+from hetsched.core.trial import NONE_REPORTED, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -61,7 +61,7 @@ class State:
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.unfinished: dict[ExperimentId, int] = {}
         self.lead: dict[ExperimentId, int] = {}
-        self.best_score: dict[ExperimentId, float] = {}
+        self.best_score: dict[ExperimentId, float | None] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.segments = 0
@@ -79,14 +79,14 @@ class State:
     def must_restore(self, trial: Trial, worker: WorkerId) -> bool:
         """Whether the trial has a state that the worker's memory does not hold."""
         held = trial.at == worker and self.in_memory.get(worker) == trial.id
-        return not held and trial.score is not None
+        return not held and trial.iterations > 0
 
     def stop_reason(self, trial: Trial) -> str | None:
         """Why the trial's stop rule holds now, or None."""
         experiment = self.experiments[trial.experiment]
-        target = experiment.stop_accuracy
-        if target is not None and trial.score is not None and trial.score >= target:
-            return f"accuracy >= {target:g}"
+        target = experiment.stop_score
+        if target is not None and experiment.metric.reached(trial.score, target):
+            return experiment.metric.rule(target)
         if trial.iterations >= experiment.stop_iterations:
             return f"{experiment.stop_iterations} iterations"
         return None
@@ -158,7 +158,7 @@ class State:
         self.has_gangs |= experiment.gang > 1
         self.restricted |= experiment.gang > 1 or experiment.devices is not None
         self.unfinished[experiment.id] = self.lead[experiment.id] = 0
-        self.best_score[experiment.id] = 0.0
+        self.best_score[experiment.id] = None
 
     def _trial_added(self, event: TrialAdded) -> None:
         frozen = MappingProxyType(event.hyperparameters)
@@ -181,10 +181,14 @@ class State:
         name, worker, score = event.trial, event.worker, event.score
         old, segment = self.trials[name], self.running.pop(name)
         best, experiment = old.best_score, old.experiment
+        metric = self.experiments[experiment].metric
         progress = old.iterations + event.iterations
-        if best is None or score > best:
+        if metric.better(score, best):
             best = score
-        self.trials[name] = trial = replace(old, iterations=progress, score=score, best_score=best, at=worker)
+        metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
+        self.trials[name] = trial = replace(
+            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics
+        )
         self.ready.add(trial)
         work, parts = (old.kind, self.experiments[experiment].gang), event.parts
         for used in (worker, *segment.others):
@@ -204,7 +208,7 @@ class State:
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
-        if score > self.best_score[experiment]:
+        if metric.better(score, self.best_score[experiment]):
             self.best_score[experiment] = score
 
     def _segment_lost(self, event: SegmentLost) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -10,6 +11,9 @@ from msgspec.structs import replace
 from hetsched.core.events import SegmentStarted
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
+
+NONE_REPORTED: Mapping[str, float | None] = MappingProxyType({})
+"""The further metrics of a trial of which none are known."""
 
 
 class Status(StrEnum):
@@ -24,8 +28,9 @@ class Trial(Struct, frozen=True, gc=False):
     `index` counts trials in the order in which they were added. `iterations` is the count by which the trial stops:
     what it has `trained` itself or, where copies take over counts (`pbt.iterations = "lineage"`), the iterations behind
     its weights. `at` is the worker on which it trained last, None if its state is nowhere but in its checkpoint.
-    `score` is that of its weights. `base` is the count that it last took over, and `taken_over` how much taking over
-    has added to its count in all (less than 0: has taken from it).
+    `score` is that of its weights, `best_score` the best that it has had, `metrics` are further ones of its weights;
+    None: not known. `base` is the count that it last took over, and `taken_over` how much taking over has added to its
+    count in all (less than 0: has taken from it).
     """
 
     id: TrialId
@@ -40,6 +45,7 @@ class Trial(Struct, frozen=True, gc=False):
     at: WorkerId | None = None
     exploits: int = 0
     completed: float | None = None
+    metrics: Mapping[str, float | None] = {}
     base: int = 0
     taken_over: int = 0
 
@@ -57,6 +63,7 @@ class Trial(Struct, frozen=True, gc=False):
             hyperparameters=hyperparameters,
             iterations=self.iterations + jump,
             score=source.score,
+            metrics=source.metrics,
             at=None,
             exploits=self.exploits + 1,
             base=source.iterations if takes_count else self.base,
@@ -75,6 +82,7 @@ class Trial(Struct, frozen=True, gc=False):
             self,
             iterations=iterations,
             score=score,
+            metrics=NONE_REPORTED,
             at=None,
             base=iterations if from_before else min(iterations, self.base),
             taken_over=iterations - (self.trained - lost),

@@ -34,7 +34,8 @@ class StateView:
     `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
     segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
     `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
-    are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done.
+    are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done,
+    `best_score` the best score of any of its trials so far, in the direction of its metric (None: none is known).
     """
 
     _state: State
@@ -49,7 +50,7 @@ class StateView:
     experiments: Mapping[ExperimentId, Experiment]
     first_segments: Mapping[WorkerId, Timing]
     lead: Mapping[ExperimentId, int]
-    best_score: Mapping[ExperimentId, float]
+    best_score: Mapping[ExperimentId, float | None]
 
     def __init__(self, state: State, times: StepTimes) -> None:
         fields: dict[str, object] = {
@@ -92,6 +93,11 @@ class StateView:
     def restricted(self) -> bool:
         """Whether some trials may not run on every worker, or take several at once."""
         return self._state.restricted
+
+    def rank(self, trial: Trial) -> float:
+        """The trial's score as a number to sort by: the larger, the better, whatever the direction of the metric; minus
+        infinity if the score is not known."""
+        return self._state.experiments[trial.experiment].metric.rank(trial.score)
 
     def is_ready(self, trial: Trial) -> bool:
         """Whether the trial could run now: it neither runs nor is completed."""

@@ -1,4 +1,4 @@
-"""The interface of learning-curve models: how a trial's accuracy answers to its hyperparameters in a simulation."""
+"""The interface of learning-curve models: how a trial's score answers to its hyperparameters in a simulation."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -26,8 +26,9 @@ class LearningModel(Protocol):
         self, weights: Weights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> Weights: ...
 
-    def score(self, weights: Weights, normal: float) -> float:
-        """A measured accuracy in 0..1; `normal` is a standard normal draw."""
+    def score(self, weights: Weights, normal: float) -> float | None:
+        """A value of the experiment's metric, as measured; `normal` is a standard normal draw. None, or what is not
+        finite: not known."""
         ...
 
 

@@ -10,12 +10,12 @@ from hetsched.domain.workload import Workload
 class Problem(Struct, frozen=True, kw_only=True):
     """An instance of the problem that schedulers solve.
 
-    `times` are the profile's, with all costs. `target_accuracy` is in 0..1 (None: each experiment's `stop_accuracy`),
-    `deadline_s` in seconds since the start of the run (None: there is none).
+    `times` are the profile's, with all costs. `target_score` is a value of the metric (None: each experiment's
+    `stop_score`), `deadline_s` is in seconds since the start of the run (None: there is none).
     """
 
     cluster: ClusterSpec
     workload: Workload
     times: StepTimes
-    target_accuracy: float | None = None
+    target_score: float | None = None
     deadline_s: float | None = None

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, NewType
 from msgspec import Struct
 
 from hetsched.domain.hyperparameters import Constant, Domain, Hyperparameters
+from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.random_streams import stream
 
 TrialId = NewType("TrialId", str)
@@ -56,11 +57,11 @@ class Experiment(Struct, frozen=True, dict=True):
     """A population of trials with its stop rule.
 
     A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
-    reached `stop_accuracy`. `evaluation_images` are evaluated at the end of every segment (0: nothing is known of its
-    trials' accuracy, and they score 0). `devices` are the device
-    types that its trials may run on (None: any). Batch sizes are dealt to the trials in turn. A trial takes `gang`
-    workers of one type at once. Without `pbt` its trials are independent of each other; their segments may then be of
-    any length, and are customarily of `checkpoint_interval` iterations (None: the whole trial).
+    reached `stop_score`, a value of the `metric`. `evaluation_images` are evaluated at the end of every segment (0: its
+    trials have no scores). `devices` are the device types that its trials may run on (None: any). Batch sizes are dealt
+    to the trials in turn. A trial takes `gang` workers of one type at once. Without `pbt` its trials are independent of
+    each other; their segments may then be of any length, and are customarily of `checkpoint_interval` iterations
+    (None: the whole trial).
     """
 
     id: ExperimentId
@@ -69,7 +70,7 @@ class Experiment(Struct, frozen=True, dict=True):
     batch_sizes: tuple[int, ...]
     population: int
     stop_iterations: int
-    stop_accuracy: float | None
+    stop_score: float | None
     pbt: PBT | None
     search_space: dict[str, Domain]
     arrival_s: float = 0.0
@@ -78,6 +79,7 @@ class Experiment(Struct, frozen=True, dict=True):
     devices: tuple[str, ...] | None = None
     gang: int = 1
     checkpoint_interval: int | None = None
+    metric: Metric = DEFAULT
 
     @cached_property
     def kinds(self) -> dict[TrialKind, int]:

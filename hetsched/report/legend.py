@@ -7,6 +7,10 @@ from shlex import join
 
 from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
+from hetsched.domain.metric import Metric
+from hetsched.report.scores import metric_name
+
+BEST = "best score"
 
 LEGEND = {
     "strategy": "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)",
@@ -17,7 +21,7 @@ LEGEND = {
     "speed-up": "the baseline's makespan / this makespan, seed by seed",
     "mean JCT [s]": "job completion time: completion - arrival of a trial, the mean",
     "x JCT bound": "mean JCT / the least mean JCT of any schedule on the workers of this run",
-    "best accuracy": "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
+    BEST: "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
     "utilisation": "time of the workers in segments / time that the workers are there",
 }
 """What each column of the table says."""
@@ -29,10 +33,11 @@ ENOUGH = 5000
 """So many events of a log tell it well enough."""
 
 
-def legend() -> str:
-    """A line per column."""
-    width = max(map(len, LEGEND))
-    return "\n".join(f"{column:<{width}}  {says}" for column, says in LEGEND.items())
+def legend(metric: Metric | None) -> str:
+    """A line per column of a table whose scores are of this metric."""
+    columns = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in LEGEND.items()}
+    width = max(map(len, columns))
+    return "\n".join(f"{column:<{width}}  {says}" for column, says in columns.items())
 
 
 def overhead(log: Path) -> float:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hetsched.analysis.bounds import worker_devices, workload_bounds
-from hetsched.analysis.figures import utilisation
+from hetsched.analysis.figures import best_score, utilisation
 from hetsched.analysis.step_times import is_late
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
@@ -34,9 +34,11 @@ from hetsched.core.events import (
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial, status_of
 from hetsched.domain.cluster import WorkerId
+from hetsched.domain.metric import DEFAULT, Metric, shared
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
+from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.scenario.scenario import Setup
 
 DRAWINGS_PER_S = 2
@@ -57,7 +59,8 @@ class WorkerStanding(NamedTuple):
 class Standing(NamedTuple):
     """A run as it was at its last event, in values that do not change: another thread draws them. The event was at
     `now` and was `seen` at that reading of the view's clock. `done` and `total` are iterations, `start_up_s` is what
-    workers took to start up in the mean, `late` are workers that could not hold their pace."""
+    workers took to start up in the mean, `late` are workers that could not hold their pace; `metric` is that of all
+    experiments."""
 
     now: float
     seen: float
@@ -70,6 +73,7 @@ class Standing(NamedTuple):
     start_up_s: float
     ended: bool
     late: Sequence[WorkerId]
+    metric: Metric | None
 
 
 class Forecast(NamedTuple):
@@ -113,6 +117,7 @@ class LiveView:
     ) -> None:
         self._what = what + " (paced)" * setup.paced
         self._bound_s = _bound_s(setup, strategy)
+        self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
         self._every_s = every_s
         self._console = console or Console(stderr=True)
         self._clock = clock
@@ -230,6 +235,7 @@ class LiveView:
                 fmean(self._start_ups_s) if self._start_ups_s else 0.0,
                 self._ended,
                 tuple(self._late),
+                self._metric,
             )
 
     # How it is shown.
@@ -251,7 +257,7 @@ class LiveView:
         trials, segments = counted(len(standing.trials), "trial"), counted(len(standing.running), "segment")
         return (
             f"{self._what}: {self._progress(standing)}; {completed} of {trials} completed, "
-            f"{segments} running, {exploits}, best accuracy {_best(standing.trials)}"
+            f"{segments} running, {exploits}, best {metric_name(standing.metric)} {_best(standing)}"
         )
 
     def drawing(self) -> RenderableType:
@@ -296,9 +302,8 @@ def _bound_in_words(bound_s: float | None) -> str:
     return "no bound known" if bound_s is None else f"bound {bound_s:,.0f} s"
 
 
-def _best(trials: Sequence[Trial]) -> str:
-    scores = [trial.best_score for trial in trials if trial.best_score is not None]
-    return f"{max(scores):.3f}" if scores else "unknown"
+def _best(standing: Standing) -> str:
+    return shown(best_score((trial.best_score for trial in standing.trials), standing.metric), "unknown")
 
 
 def _news(event: Event) -> str | None:
@@ -324,24 +329,27 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
     """A row a trial. If they are too many, those that run and those that score best."""
     keys = sorted({key for trial in standing.trials for key in trial.hyperparameters})
     table = Table("trial", "status", "worker", header_style="bold")
-    for heading in ("iterations", "accuracy", *keys, "exploits"):
+    further, metric = further_metrics(standing.trials), standing.metric
+    for heading in ("iterations", metric_name(metric), *further, *keys, "exploits"):
         table.add_column(heading, justify="right")
-    shown = list(standing.trials)
-    if len(shown) > rows:
-        shown.sort(key=lambda trial: (trial.id not in standing.running, -(trial.score or 0.0)))
-        del shown[rows:]
-    for trial in shown:
+    trials = list(standing.trials)
+    if len(trials) > rows:
+        rank = DEFAULT.rank if metric is None else metric.rank
+        trials.sort(key=lambda trial: (trial.id not in standing.running, -rank(trial.score)))
+        del trials[rows:]
+    for trial in trials:
         segment = standing.running.get(trial.id)
         table.add_row(
             trial.id,
             status_of(trial, standing.running),
             "" if segment is None else " ".join(segment.workers),
             f"{trial.iterations}" + (f" + {segment.iterations}" if segment else ""),
-            "" if trial.score is None else f"{trial.score:.3f}",
+            shown(trial.score),
+            *(shown(trial.metrics.get(name)) for name in further),
             *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
             str(trial.exploits),
         )
-    more = len(standing.trials) - len(shown)
+    more = len(standing.trials) - len(trials)
     return [table, Text(f"and {counted(more, 'trial')} more")] if more else [table]
 
 
@@ -351,10 +359,10 @@ def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableTyp
     for heading in ("segments", "utilisation"):
         table.add_column(heading, justify="right")
     at_work = {worker: segment for segment in standing.running.values() for worker in segment.workers}
-    shown = sorted(standing.workers.items(), key=lambda item: item[1].away is None)
-    if len(shown) <= rows:
-        shown = list(standing.workers.items())
-    for name, worker in shown[:rows]:
+    workers = sorted(standing.workers.items(), key=lambda item: item[1].away is None)
+    if len(workers) <= rows:
+        workers = list(standing.workers.items())
+    for name, worker in workers[:rows]:
         busy_s, present_s = worker.busy_s, worker.present_s
         segment = at_work.get(name)
         if segment is not None:

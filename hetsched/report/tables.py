@@ -1,6 +1,6 @@
 """Tables for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
 
 from rich.console import Console
@@ -12,7 +12,9 @@ from hetsched.analysis.metrics import Metrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
+from hetsched.domain.metric import shared
 from hetsched.domain.profiles import ProfileRow
+from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
@@ -31,7 +33,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
         "speed-\nup",
         "mean JCT\n[s]",
         "x JCT\nbound",
-        "best\naccuracy",
+        f"best\n{_metric_name(comparisons.values())}",
         "utili-\nsation",
     )
     for heading in headings:
@@ -46,7 +48,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
             f"{figures.speedup_vs_baseline:.2f}",
             _seconds(figures.mean_jct_s),
             f"{figures.jct_bound_ratio:.2f}",
-            f"{figures.best_accuracy:.3f}",
+            shown(figures.best_score),
             f"{figures.utilisation:.0%}",
         )
     return table
@@ -85,7 +87,7 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
         "x\nbound",
         "mean JCT\n[s]",
         "x JCT\nbound",
-        "best\naccuracy",
+        f"best\n{_metric_name(runs)}",
         "utili-\nsation",
         "segments",
         "lost",
@@ -102,13 +104,18 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
             _known(run.bound_ratio, ".2f"),
             _seconds(run.mean_jct_s, least=1),
             _known(run.jct_bound_ratio, ".2f"),
-            f"{run.best_accuracy:.3f}",
+            shown(run.best_score),
             f"{run.utilisation:.0%}",
             str(run.segments),
             str(run.lost_segments),
             str(run.exploits),
         )
     return table
+
+
+def _metric_name(figures: Iterable[Metrics | Comparison | Ablation]) -> str:
+    """What the column of scores is called: those of a table are all of one workload."""
+    return metric_name(next((of_row.metric for of_row in figures), None))
 
 
 def _known(figure: float | None, form: str) -> str:
@@ -118,7 +125,9 @@ def _known(figure: float | None, form: str) -> str:
 def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
     table = Table(header_style="bold")
     table.add_column("simulated")
-    for heading in ("makespan\n[s]", "contributes\n[s]", "contributes\n[%]", "best\naccuracy", "iterations"):
+    best = f"best\n{_metric_name(ablations.values())}"
+    headings = ("makespan\n[s]", "contributes\n[s]", "contributes\n[%]", best, "iterations")
+    for heading in headings:
         table.add_column(heading, justify="right")
     for name, figures in ablations.items():
         table.add_row(
@@ -126,7 +135,7 @@ def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
             _seconds(figures.makespan_s, least=1),
             f"{figures.contribution_s:+,.1f}",
             f"{figures.contribution_percent:+.1f}%",
-            f"{figures.best_accuracy:.3f}",
+            shown(figures.best_score),
             f"{figures.iterations:,.0f}",
         )
     return table
@@ -146,15 +155,18 @@ def trials_table(state: State) -> Table:
     table = Table(header_style="bold")
     table.add_column("trial")
     keys = sorted({key for trial in state.trials.values() for key in trial.hyperparameters})
-    for heading in ("status", "iterations", "accuracy", "best", *keys, "exploits"):
+    metric = metric_name(shared(experiment.metric for experiment in state.experiments.values()))
+    further = further_metrics(state.trials.values())
+    for heading in ("status", "iterations", metric, "best", *further, *keys, "exploits"):
         table.add_column(heading, justify="right")
     for trial in state.trials.values():
         table.add_row(
             trial.id,
             status_of(trial, state.running),
             str(trial.iterations),
-            "" if trial.score is None else f"{trial.score:.3f}",
-            "" if trial.best_score is None else f"{trial.best_score:.3f}",
+            shown(trial.score),
+            shown(trial.best_score),
+            *(shown(trial.metrics.get(name)) for name in further),
             *(f"{trial.hyperparameters[key]:.4g}" if key in trial.hyperparameters else "" for key in keys),
             str(trial.exploits),
         )
@@ -169,7 +181,8 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
         table.add_column(heading, justify="right")
     for name, figures in agreements.items():
         _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}")
-        _agreement_row(table, "", "best accuracy", figures.best_accuracy, "{:.3f}")
+        if figures.best_score is not None:
+            _agreement_row(table, "", f"best {metric_name(figures.metric)}", figures.best_score, "{:.3f}")
         _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}")
         table.add_row("", "decisions alike", f"{figures.decisions:.0%}")
         for worker, of_worker in figures.workers.items():

@@ -162,7 +162,7 @@ def _deal(
         batch_sizes=(kind.batch_size,),
         population=1,
         stop_iterations=iterations,
-        stop_accuracy=None,
+        stop_score=None,
         pbt=None,
         search_space={},
         arrival_s=arrival_s,

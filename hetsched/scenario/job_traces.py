@@ -14,6 +14,7 @@ from hetsched.domain.registry import NAME
 from hetsched.domain.workload import PBT, Experiment, ExperimentId
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.tables import Fraction
 
 MOST_ITERATIONS = 10**9
 EVALUATION_IMAGES = 10_000
@@ -35,7 +36,7 @@ class JobRow(BaseModel):
     arrival_s: float = Field(default=0.0, ge=0, le=1e9)
     checkpoint_steps: int | None = Field(default=None, gt=0)
     population: int = Field(default=1, gt=0, le=10**6)
-    stop_accuracy: float | None = Field(default=None, ge=0, le=1)
+    stop_score: Fraction | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
     perturbation_interval: int | None = Field(default=None, gt=0)
     evaluation_images: int | None = Field(default=None, ge=0, le=10**9)
 
@@ -45,8 +46,8 @@ class JobRow(BaseModel):
             raise ValueError("perturbation_interval is for a population above 1")
         if self.population > 1 and self.checkpoint_steps is not None:
             raise ValueError("checkpoint_steps is for a population of 1; PBT has its perturbation_interval")
-        if self.stop_accuracy is not None and self.evaluation_images == 0:
-            raise ValueError("stop_accuracy needs evaluation_images above 0")
+        if self.stop_score is not None and self.evaluation_images == 0:
+            raise ValueError("stop_score needs evaluation_images above 0")
         return self
 
     @property
@@ -54,7 +55,7 @@ class JobRow(BaseModel):
         """How many images are evaluated at the end of a segment; 0 if nobody asks for the score."""
         if self.evaluation_images is not None:
             return self.evaluation_images
-        return EVALUATION_IMAGES if self.population > 1 or self.stop_accuracy is not None else 0
+        return EVALUATION_IMAGES if self.population > 1 or self.stop_score is not None else 0
 
 
 def read_jobs(path: Path, times: StepTimes, search_space: Mapping[str, Domain]) -> list[Experiment]:
@@ -79,7 +80,7 @@ def read_jobs(path: Path, times: StepTimes, search_space: Mapping[str, Domain]) 
             batch_sizes=(job.batch_size,),
             population=job.population,
             stop_iterations=job.iterations,
-            stop_accuracy=job.stop_accuracy,
+            stop_score=job.stop_score,
             pbt=_pbt(job),
             search_space=dict(search_space) if job.evaluated else {},
             arrival_s=job.arrival_s,

@@ -1,32 +1,35 @@
-"""Copies of policy files in a results folder: what was run can be run again, and can be told from what was not."""
+"""Copies of users' own files in a results folder: what was run can be run again, and can be told from what was not."""
 
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 POLICIES = "policies"
-"""The folder of the copies."""
+"""The folder of the copies of policy files."""
+
+TRAINING = "training"
+"""The folder of the copy of a training's file."""
 
 SUMS = "SHA256SUMS"
-"""The file of their sums in this folder, as `sha256sum --check` reads it."""
+"""The file of their sums in such a folder, as `sha256sum --check` reads it."""
 
 
-def copy_policies(files: Iterable[Path], folder: Path) -> list[str]:
-    """Copy the files into `policies/` of the results folder and write their SHA-256 sums beside them. Returns where
-    they are, relative to the folder."""
+def copy_files(files: Iterable[Path], folder: Path, into: str) -> list[str]:
+    """Copy the files into that folder of the results folder and write their SHA-256 sums beside them. Returns where
+    they are, relative to the results folder."""
     names: list[str] = []
     sums = []
     for file in files:
         source = file.read_bytes()
         name = _unused(file.name, names)
-        copy = folder / POLICIES / name
+        copy = folder / into / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source)
         names.append(name)
         sums.append(f"{sha256(source).hexdigest()}  {name}\n")
     if sums:
-        (folder / POLICIES / SUMS).write_text("".join(sums))
-    return [f"{POLICIES}/{name}" for name in names]
+        (folder / into / SUMS).write_text("".join(sums))
+    return [f"{into}/{name}" for name in names]
 
 
 def _unused(name: str, used: list[str]) -> str:

@@ -24,11 +24,12 @@ from hetsched.domain.learning import LearningModel
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
-from hetsched.scenario.policy_files import copy_policies
+from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.search_space import check_sgd, domains
 from hetsched.scenario.tables import (
@@ -44,6 +45,7 @@ from hetsched.scenario.tables import (
     RealTable,
     Table,
 )
+from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 
 OF_SGD_CURVES = ("sgd", "tabular")
@@ -75,6 +77,7 @@ class Scenario(Table):
     learning: LearningTable = LearningTable()
     faults: FaultsTable = FaultsTable()
     real: RealTable = RealTable()
+    training: TrainingTable | None = None
     metrics: MetricsTable = MetricsTable()
     allocation: PolicyOptions = Field(default={})
     scheduling: PolicyOptions = Field(default={})
@@ -82,6 +85,11 @@ class Scenario(Table):
     if TYPE_CHECKING:  # dictionaries become tables
 
         def __init__(self, **tables: Any) -> None: ...
+
+    @model_validator(mode="before")
+    @classmethod
+    def _training_says_what_experiments_need_not(cls, tables: Any) -> Any:
+        return with_training_defaults(tables) if isinstance(tables, Mapping) else tables
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:
@@ -151,10 +159,21 @@ class Scenario(Table):
             except InputError as error:
                 raise InputError(f"policy_files: {error}") from error
 
+    @property
+    def training_source(self) -> TrainingSource | None:
+        """The source of the training's class, None without one. Raises InputError, naming the key, if its file cannot
+        be read."""
+        return None if self.training is None else self.training.source(self._folder)
+
+    def load_files(self) -> None:
+        """Run the policy files; that of the training is read, and not run. Raises InputError if one is not there."""
+        self.load_policies()
+        _ = self.training_source
+
     def resolve(self) -> "Setup":
         """Run the policy files, and read the profile and the trace, once. Raises InputError, naming the key, if one
         cannot be read."""
-        self.load_policies()
+        self.load_files()
         return self.read()
 
     def read(self) -> "Setup":
@@ -228,7 +247,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             workload=workload,
             times=times,
             charged_times=times.without(left_out) if left_out else times,
-            target_accuracy=scenario.metrics.target_accuracy,
+            target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             jobs=jobs,
             paced=any(node.pace for node in scenario.cluster.nodes),
@@ -303,8 +322,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace and of the policy
-        files: all that another run needs."""
+        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files
+        and of the training's file: all that another run needs."""
         folder.mkdir(parents=True, exist_ok=True)
         scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
         if sources:
@@ -317,7 +336,11 @@ class Setup(Problem, frozen=True, kw_only=True):
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
                 write_jobs(folder / "trace.csv", self.jobs)
             complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
-        complete = complete.replace(policy_files=copy_policies(self.policy_files, folder))
+        complete = complete.replace(policy_files=copy_files(self.policy_files, folder, POLICIES))
+        if (training := scenario.training) is not None and (source := scenario.training_source) and source.file:
+            [copy] = copy_files([Path(source.file)], folder, TRAINING)
+            table = training.model_copy(update={"class_name": f"{copy}:{source.class_name}"})
+            complete = complete.replace(training=table)
         (folder / SCENARIO_NAME).write_text(complete.to_toml())
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Place, SpeedUp
@@ -18,6 +18,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+Score = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -142,10 +145,10 @@ class FaultsTable(Table):
 
 
 class MetricsTable(Table):
-    """What to measure runs against: a target accuracy (default: each experiment's `stop_accuracy`), and a deadline in
-    seconds since the start of the run."""
+    """What to measure runs against: a target score, of all experiments (default: each experiment's `stop_score`), and a
+    deadline in seconds since the start of the run."""
 
-    target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    target_score: Score | None = Field(default=None, validation_alias=AliasChoices("target_score", "target_accuracy"))
     deadline_s: Seconds | None = None
 
 

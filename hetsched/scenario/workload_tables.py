@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
+from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import PBT, Bounds, Experiment, ExperimentId, Iterations, Workload
 from hetsched.errors import InputError
@@ -15,7 +16,7 @@ from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
 from hetsched.scenario.job_traces import read_jobs
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Name, Seconds, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Name, Score, Seconds, Table
 
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
@@ -79,6 +80,14 @@ class ClusterTable(Table):
         return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale)))
 
 
+class MetricTable(Table):
+    """What trials are ranked by: a number that evaluations report under `name`, and whether the larger (`max`) or the
+    smaller (`min`) is better."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)] = DEFAULT.name
+    mode: Mode = DEFAULT.mode
+
+
 class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
@@ -111,7 +120,8 @@ class ExperimentTable(Table):
     batch_size: Count | list[Count] = 512
     population: Count = 20
     stop_iterations: Count = 1000
-    stop_accuracy: Fraction | None = None
+    metric: MetricTable = MetricTable()
+    stop_score: Score | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
     arrival_s: Seconds = 0.0
     evaluation_images: int = Field(default=10_000, ge=0, le=10**9)
     train_images: Count | None = None
@@ -121,6 +131,15 @@ class ExperimentTable(Table):
     pbt: PBTTable = PBTTable()
     search_space: SearchSpace = HRFS_SEARCH_SPACE
     count: Count = 1
+
+    @field_validator("stop_score")
+    @classmethod
+    def _is_an_accuracy(cls, score: float | None, info: ValidationInfo) -> float | None:
+        """Without a metric it is of the built-in networks."""
+        metric = info.data.get("metric")
+        if score is not None and metric is not None and not metric.model_fields_set and not 0 <= score <= 1:
+            raise ValueError("expected an accuracy, 0 to 1 (of what else it is a score, 'metric' says)")
+        return score
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -145,7 +164,7 @@ class ExperimentTable(Table):
                 batch_sizes=tuple(self.batch_size) if isinstance(self.batch_size, list) else (self.batch_size,),
                 population=self.population,
                 stop_iterations=self.stop_iterations,
-                stop_accuracy=self.stop_accuracy,
+                stop_score=self.stop_score,
                 pbt=self.pbt.settings(),
                 search_space=domains(self.search_space),
                 arrival_s=self.arrival_s,
@@ -154,6 +173,7 @@ class ExperimentTable(Table):
                 devices=tuple(self.devices) if self.devices is not None else None,
                 gang=self.gang,
                 checkpoint_interval=self.checkpoint_interval,
+                metric=Metric(self.metric.name, self.metric.mode),
             )
             for name in self.names()
         ]

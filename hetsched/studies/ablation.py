@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, check_trained
+from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
@@ -50,7 +52,8 @@ class Ablation(Struct, frozen=True):
     makespan_s: float
     contribution_s: float
     contribution_percent: float
-    best_accuracy: float
+    metric: Metric | None
+    best_score: float | None
     iterations: float
 
 
@@ -143,7 +146,8 @@ def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]
             makespan_s=makespan,
             contribution_s=whole - makespan,
             contribution_percent=100 * (whole - makespan) / whole,
-            best_accuracy=fmean(run.best_accuracy for run in of_variant),
+            metric=of_variant[0].metric,
+            best_score=mean_of_known(run.best_score for run in of_variant),
             iterations=fmean(run.iterations for run in of_variant),
         )
         for name, of_variant in runs.items()

@@ -133,7 +133,7 @@ def _accuracies(setup: Setup) -> Iterator[str]:
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
     rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
-    rest += ["stop_accuracy"] if any(e.stop_accuracy is not None for e in evaluated) else []
+    rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
     for line in model.assumed(kinds):
         yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
 

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from hetsched.analysis.figure_table import Average, keys
 from hetsched.analysis.figures import decision_time
-from hetsched.analysis.intervals import Spread, spread
+from hetsched.analysis.intervals import Spread, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics, check_trained
 from hetsched.analysis.paired import Difference, RankAgreement, differences, rank_agreement
 from hetsched.analysis.verdicts import verdict
+from hetsched.domain.metric import Metric
 from hetsched.domain.registry import Strategy
 from hetsched.studies.fan_out import Simulate, Task
 from hetsched.studies.one_run import RunResult
@@ -40,7 +41,7 @@ class Comparison(Struct, frozen=True):
     has is None. A ratio is the mean of the runs' ratios. The paired differences to the baseline are None for the
     baseline itself; `speedup_vs_baseline` is the ratio of makespans.
     `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
-    many. `target_reached` counts the seeds under which the target accuracy was reached; `decision_s` is the policy's
+    many. `target_reached` counts the seeds under which the target score was reached; `decision_s` is the policy's
     mean seconds a call on this host.
     """
 
@@ -57,10 +58,11 @@ class Comparison(Struct, frozen=True):
     p99_jct_s: float
     jct_bound_s: float
     jct_bound_ratio: float
-    best_accuracy: float
+    metric: Metric | None
+    best_score: float | None
     time_to_target_s: float | None
     target_reached: int
-    accuracy_at_deadline: float | None
+    score_at_deadline: float | None
     utilisation: float
     wasted_s: float
     wasted_fraction: float
@@ -202,15 +204,10 @@ def _summarise(
 def _averages(figures: Sequence[Metrics]) -> dict[str, Any]:
     """What `hetsched.analysis.figure_table` says of the runs' figures, by the name of the figure."""
     means = {key: fmean(_known(getattr(m, key)) for m in figures) for key in keys(Average.MEAN)}
-    known = {key: _mean_of_known(getattr(m, key) for m in figures) for key in keys(Average.MEAN_OF_KNOWN)}
+    known = {key: mean_of_known(getattr(m, key) for m in figures) for key in keys(Average.MEAN_OF_KNOWN)}
     return means | known | {key: getattr(figures[0], key) for key in keys(Average.FIRST)}
 
 
 def _known(value: float | None) -> float:
     assert value is not None, "a simulation needs step times for its trials and completes them, so they have bounds"
     return value
-
-
-def _mean_of_known(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from weakref import finalize
 
+from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
@@ -113,7 +114,7 @@ def write_running_results(
     remarks: Mapping[str, Sequence[str]] = MappingProxyType({}),
     assumptions: Sequence[str] = (),
 ) -> None:
-    """`Running_Results.txt`, the summary of HRFS: average runtime and accuracy over repetitions, and what they assume.
+    """`Running_Results.txt`, the summary of HRFS: average runtime and score over repetitions, and what they assume.
     `remarks` are on the runs of each strategy."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
@@ -124,17 +125,18 @@ def write_running_results(
             f"  model_type: {experiment.model}, dataset: {experiment.dataset}",
             f"  Hyper_num = {experiment.population}",
             f"  Stop iteration = {experiment.stop_iterations}",
-            f"  Stop accuracy = {experiment.stop_accuracy}",
+            f"  Stop {experiment.metric.name} = {experiment.stop_score}",
             f"  Checkpoint interval = {experiment.interval}",
             f"  Batch size = {', '.join(map(str, experiment.batch_sizes))}",
         ]
     for strategy, of_strategy in runs.items():
-        n = len(of_strategy)
+        n, metric = len(of_strategy), of_strategy[0].metric
+        score = mean_of_known(m.best_score for m in of_strategy)
         lines += [
             "",
             f"strategy = {strategy}, repetitions = {n}",
             f"  Avg_total_runtime : {sum(m.makespan_s for m in of_strategy) / n:.3f} s",
-            f"  Avg_accuracy : {sum(m.best_accuracy for m in of_strategy) / n:.4f}",
+            f"  Avg_{'score' if metric is None else metric.name} : {'unknown' if score is None else f'{score:.4f}'}",
             *(f"  Note : {remark}" for remark in remarks.get(strategy, ())),
         ]
     lines += ["", *(f"assumed = {line}" for line in assumptions)] if assumptions else []

@@ -16,6 +16,7 @@ from hetsched.core.events import Event, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.metric import Metric
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialId, TrialKind
@@ -56,10 +57,12 @@ class Agreement(Struct, frozen=True):
 
     `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
     worker for as many iterations: of those of the run that has more. `steps` are those of the measured runs.
+    `best_score` is of the seeds under which both are known, None where there is none.
     """
 
     makespan_s: Error
-    best_accuracy: Error
+    metric: Metric | None
+    best_score: Error | None
     utilisation: Error
     decisions: float
     workers: dict[WorkerId, WorkerAgreement]
@@ -97,7 +100,7 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
             update={
                 "population": min(workers, experiment.population) + 1,
                 "stop_iterations": 4 * interval,
-                "stop_accuracy": None,
+                "stop_score": None,
                 "arrival_s": 0.0,
                 "checkpoint_interval": None,
                 "pbt": experiment.pbt.model_copy(update={"enabled": True, "perturbation_interval": interval}),
@@ -272,13 +275,20 @@ def agreement(
     ]
     return Agreement(
         makespan_s=compare(lambda m: m.makespan_s),
-        best_accuracy=compare(lambda m: m.best_accuracy),
+        metric=measured[0].metrics.metric,
+        best_score=_error_of_scores(predicted, measured),
         utilisation=compare(lambda m: m.utilisation),
         decisions=fmean(shares),
         workers=workers,
         measured_makespans_s=[run.metrics.makespan_s for run in measured],
         steps=list(steps),
     )
+
+
+def _error_of_scores(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -> Error | None:
+    pairs = [(p.metrics.best_score, m.metrics.best_score) for p, m in zip(predicted, measured, strict=True)]
+    known = [(p, m) for p, m in pairs if p is not None and m is not None]
+    return error([p for p, _ in known], [m for _, m in known]) if known else None
 
 
 def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:

@@ -133,7 +133,9 @@ class Driver:
     def _end(self, segment: Segment, parts: Parts) -> Decided | None:
         if self.state.running.get(segment.trial) is not segment:
             return None  # it was lost
-        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, self._random.random(), parts)
+        experiment = self.state.experiments[self.state.trials[segment.trial].experiment]
+        score = self._random.random() if experiment.evaluation_images else None
+        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, score, parts)
         self.dispatcher.end_segment(ended, self._perturb)
         return self.dispatcher.dispatch(self.now)
 
@@ -142,7 +144,7 @@ class Driver:
         if self.state.experiments[trial.experiment].pbt is None or self._random.random() < 0.5:
             return None
         population = [t for t in self.state.trials.values() if t.experiment == trial.experiment]
-        best = max(population, key=lambda t: -1.0 if t.score is None else t.score)
+        best = max(population, key=lambda t: self.state.experiments[t.experiment].metric.rank(t.score))
         if best.id == trial.id:
             return None
         return best.id, {key: 1.2 * value for key, value in best.hyperparameters.items()}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from hetsched.domain.cluster import CPU, DeviceType, Worker
+from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.workload import Experiment
 from hetsched.testing.situations import MODELS, Absence, Situation, cut, make_experiment, make_node
 
@@ -75,10 +76,12 @@ def _experiments(draw: st.DrawFn, place: int, arrival_s: int, devices: Sequence[
         pbt=pbt,
         model=draw(st.sampled_from(list(MODELS))),
         batch_sizes=draw(st.sampled_from([(32,), (32, 64)])),
-        stop_accuracy=draw(st.sampled_from([None, 0.8])),
+        stop_score=draw(st.sampled_from([None, 0.8])),
         devices=draw(st.sampled_from([None, None, *((device,) for device in devices)])),
         arrival_s=arrival_s,
         iterations=draw(st.sampled_from(["own", "own", "lineage"])),
+        metric=draw(st.sampled_from([DEFAULT, DEFAULT, Metric("loss", "min")])),
+        evaluation_images=draw(st.sampled_from([100, 100, 100, 0])),
     )
 
 

@@ -76,7 +76,8 @@ def work(example: SchedulingExample) -> str | None:
     course = example.first
     reasons = {event.trial: event.reason for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
-        stop = course.state.experiments[trial.experiment].stop_iterations
+        experiment = course.state.experiments[trial.experiment]
+        stop, target = experiment.stop_iterations, experiment.stop_score
         trained, reason = f"{identifier} trained {trial.iterations} of {stop} iterations", reasons.get(identifier)
         if reason is None:
             if course.ended:
@@ -84,7 +85,7 @@ def work(example: SchedulingExample) -> str | None:
         elif reason.startswith(STOPPED_BY):
             if not reason.partition(": ")[2].strip():
                 return f"{trained} and was stopped without a reason"
-        elif trial.iterations != stop and not reason.startswith("accuracy"):
+        elif trial.iterations != stop and (target is None or reason != experiment.metric.rule(target)):
             return f"{trained} and was then completed"
     return None
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from hetsched.core.decisions import Dispatch, Stop, WakeAt
 from hetsched.domain.cluster import CPU, DeviceType, Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
 from hetsched.domain.hyperparameters import Float
+from hetsched.domain.metric import DEFAULT, Metric
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, Iterations, TrialId
 from hetsched.errors import counted
@@ -141,8 +142,12 @@ class Situation(Struct, frozen=True):
         ]
         if experiment.counts_lineage:
             parts.append("copies take over iterations")
-        if experiment.stop_accuracy is not None:
-            parts.append(f"stops at accuracy {experiment.stop_accuracy:g}")
+        if experiment.stop_score is not None:
+            parts.append(f"stops at {experiment.metric.rule(experiment.stop_score)}")
+        if experiment.metric != DEFAULT:
+            parts.append(f"{experiment.metric.name} ({experiment.metric.mode}) is the metric")
+        if not experiment.evaluation_images:
+            parts.append("never evaluated")
         if experiment.devices is not None:
             parts.append(f"on {' and '.join(experiment.devices)} only")
         if experiment.arrival_s:
@@ -252,10 +257,12 @@ def make_experiment(
     pbt: bool = True,
     model: str = "resnet18",
     batch_sizes: tuple[int, ...] = (32,),
-    stop_accuracy: float | None = None,
+    stop_score: float | None = None,
     devices: tuple[DeviceType, ...] | None = None,
     arrival_s: float = 0.0,
     iterations: Iterations = "own",
+    metric: Metric = DEFAULT,
+    evaluation_images: int = 100,
 ) -> Experiment:
     """The experiment of that place in the workload. Its search space is one learning rate."""
     assert interval is not None or not pbt
@@ -266,11 +273,12 @@ def make_experiment(
         batch_sizes,
         population,
         stop_iterations,
-        stop_accuracy,
+        stop_score,
         PBT(interval, iterations=iterations) if pbt and interval is not None else None,
         {"lr": Float(0.001, 1.0, "log")},
         arrival_s=arrival_s,
-        evaluation_images=100,
+        evaluation_images=evaluation_images,
+        metric=metric,
         devices=devices,
         checkpoint_interval=None if pbt else interval,
     )
@@ -319,8 +327,12 @@ CORNER_CASES = {
     ),
     "an experiment arrives later": _corner(make_experiment(), make_experiment(1, model="resnet50", arrival_s=7)),
     "nothing is there at first": _corner(make_experiment(arrival_s=5), make_experiment(1, arrival_s=200)),
-    "trials that stop on accuracy": _corner(make_experiment(population=6, stop_iterations=60, stop_accuracy=0.6)),
+    "trials that stop on their score": _corner(make_experiment(population=6, stop_iterations=60, stop_score=0.6)),
     "copies take over iterations": _corner(make_experiment(population=6, stop_iterations=45, iterations="lineage")),
+    "a metric to minimise": _corner(
+        make_experiment(population=6, stop_iterations=60, stop_score=0.2, metric=Metric("loss", "min"))
+    ),
+    "scores that are not known": _corner(make_experiment(population=6, stop_iterations=60, evaluation_images=0)),
     "trials bound to a device": _corner(make_experiment(devices=("k80",)), make_experiment(1, devices=(CPU,))),
     "a worker leaves and comes back": _corner(absences=(Absence(0, 3, 25),), noise=True),
     "a worker leaves for good": _corner(absences=(Absence(0, 13, None),)),

@@ -20,7 +20,7 @@ class Generation(NamedTuple):
 
     path: Path
     iterations: int
-    score: float
+    score: float | None
 
 
 class Checkpoints:

@@ -5,12 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Quantized
 
+from hetsched.domain.metric import finite
 from hetsched.errors import InputError
 
 UNIT, SECONDS = "training_iteration", "time_this_iter_s"
 """What is counted, Tune's reports of a trial; and how long the training took until this one."""
+
+TUNES_OWN = frozenset(AUTO_RESULT_KEYS) | {"done", "should_checkpoint", "trial_id", "experiment_tag"}
+"""What Tune adds to the results of a training."""
 
 Table = dict[str, Any]
 
@@ -154,6 +159,22 @@ def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
     stops = [trial.stopping_criterion.get(UNIT) for trial in trials]
     known = [stop for stop in stops if stop is not None]
     return int(max(known)) if known and len(known) == len(stops) else None
+
+
+def score(value: Any) -> float | None:
+    """A number that was reported; None for what is none."""
+    value = _plain(value)
+    return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def further_metrics(result: Mapping[str, Any], metric: str | None) -> dict[str, float | None]:
+    """The numbers that a training reports beside its metric, less what Tune adds."""
+    return {
+        key: score(value)
+        for key, value in result.items()
+        if key not in TUNES_OWN and key != metric and not key.startswith("config/")
+        if isinstance(_plain(value), int | float) and not isinstance(value, bool)
+    }
 
 
 def name_of(text: str) -> str:

@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
-from typing import Any
 
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
@@ -111,7 +109,8 @@ class Run:
     def end(
         self,
         trial: TrialId,
-        score: float,
+        score: float | None,
+        metrics: dict[str, float | None],
         perturb: Callable[[Trial], Exploit | None],
         *,
         in_steps: bool,
@@ -131,7 +130,7 @@ class Run:
             self.boundary[trial] = progress.iteration
             kind, worker = self.state.trials[trial].kind, self.state.workers[segment.worker].type
             self.measured.segment(kind, worker, progress.train_steps(in_steps=in_steps), parts)
-            ended = SegmentEnded(now, trial, segment.worker, progress.done, score, parts)
+            ended = SegmentEnded(now, trial, segment.worker, progress.done, score, parts, metrics=metrics)
             dispatcher.end_segment(ended, (lambda trial: None) if over else perturb)
         if over and self.state.trials[trial].completed is None:
             dispatcher.record(TrialCompleted(now, trial, over))
@@ -190,12 +189,3 @@ class Run:
             reason = COMPLETED if self.state.finished else "Ray Tune ended the experiment"
         self.dispatcher.record(RunEnded(now, reason))
         self._log.close()
-
-
-def finite(value: Any) -> float | None:
-    """A score; None for what is no number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if isfinite(number) else None

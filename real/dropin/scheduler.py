@@ -11,6 +11,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.trainable import FunctionTrainable
 
+from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -20,7 +21,7 @@ from real.dropin import population
 from real.dropin.folder import home_of
 from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
-from real.dropin.run import Exploit, Run, finite
+from real.dropin.run import Exploit, Run
 from real.dropin.setup import Options, Wanted, make_setup, workers_of
 from real.dropin.tune_side import Listener, TuneSide
 from real.ray_internals import BoundaryPBT, TuneInternals
@@ -250,7 +251,8 @@ class HeterogeneousPBT(BoundaryPBT):
         assert self._tune is not None
         self._borrowed.give_back(trial)
         score = self._score(result)
-        going_on = run.end(name, score, lambda _: self._perturb(trial, result), in_steps=_is_function(trial))
+        metrics, in_steps = population.further_metrics(result, self.metric), _is_function(trial)
+        going_on = run.end(name, score, metrics, lambda _: self._perturb(trial, result), in_steps=in_steps)
         if going_on is not None:
             self._tune.go_on(trial)
         elif run.state.trials[name].completed is not None:
@@ -260,7 +262,9 @@ class HeterogeneousPBT(BoundaryPBT):
 
     def _perturb(self, trial: TuneTrial, result: dict[str, Any]) -> Exploit | None:
         """Ray's own class ranks and explores. The trial is paused if it exploits another."""
-        run = self._begun()
+        run, name = self._begun(), self.metric or ""
+        if name in result and self._score(result) is None:  # it ranks last, where Ray would not rank it
+            result = {**result, name: Metric(name, self.mode).worst}
         self.perturb(self._controller, trial, result)
         if self.exploit is None:
             return None
@@ -276,7 +280,9 @@ class HeterogeneousPBT(BoundaryPBT):
         if (progress := run.progress_of(name)) is not None:
             if result[population.UNIT] > max(progress.iteration, progress.before):  # else it was reported before
                 run.report(name, result[population.UNIT], result.get(population.SECONDS, 0.0))
-            run.end(name, self._score(result), lambda _: None, in_steps=_is_function(trial), over="ended by Ray Tune")
+            metrics, in_steps = population.further_metrics(result, self.metric), _is_function(trial)
+            over = "ended by Ray Tune"
+            run.end(name, self._score(result), metrics, lambda _: None, in_steps=in_steps, over=over)
 
     def _failed(self, trial: TuneTrial, for_good: bool) -> None:
         run = self._begun()
@@ -287,8 +293,8 @@ class HeterogeneousPBT(BoundaryPBT):
         if lost is not None:
             self._side.failed(lost.worker, cause)
 
-    def _score(self, result: Mapping[str, Any]) -> float:
-        return finite(result.get(self.metric or "")) or 0.0
+    def _score(self, result: Mapping[str, Any]) -> float | None:
+        return population.score(result.get(self.metric or ""))
 
 
 def _id(trial: TuneTrial) -> TrialId:

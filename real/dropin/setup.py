@@ -56,19 +56,7 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
         "scheduling": {name: dict(options) for name, options in wanted.options.items() if _is_scheduling(wanted, name)},
         "learning": {"model": "unknown"},
     }
-    _shim(document)
     return Setup.of(Scenario.of(document), StepTimes(wanted.rows))
-
-
-def _shim(document: dict[str, Any]) -> None:
-    from hetsched.domain import learning
-    from hetsched.scenario.workload_tables import ExperimentTable
-
-    if "unknown" not in learning.models.names():
-        del document["learning"]
-    [one] = document["workload"]["experiments"]
-    for key in set(one) - set(ExperimentTable.model_fields):
-        del one[key]
 
 
 def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def record(
             "lr": f"{rate:.6g}",
             "momentum": f"{chosen.momentum:.4g}",
             "weight_decay": 0,
-            "accuracy": round(training.evaluate(), 4),
+            "accuracy": round(training.evaluate()["accuracy"], 4),
             "loss": "" if loss is None or not np.isfinite(loss) else f"{loss:.4g}",
         }
 

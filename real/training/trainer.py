@@ -11,14 +11,17 @@ This module imports neither Ray nor torch, so that a worker imports what its tra
 """
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from hetsched.domain.cluster import Worker
+from msgspec.structs import replace
+
+from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
+from hetsched.domain.training_class import TrainingSource, training_class
 from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
 
@@ -37,7 +40,8 @@ class Settings:
     `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
     models and trainers, and is to be found under that name wherever this is trained. With `augment`, training
     images are cropped and mirrored at random (`real.training.augmentation`). `speed_ups`: see
-    `hetsched.domain.workload.SpeedUp`.
+    `hetsched.domain.workload.SpeedUp`. With a `training` of a user's own, which is made with `options`, all but these
+    two is of no matter.
     """
 
     model: str
@@ -49,6 +53,8 @@ class Settings:
     model_file: Path | None = None
     augment: bool = False
     speed_ups: tuple[SpeedUp, ...] = ()
+    training: TrainingSource | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Trainer(Protocol):
@@ -67,8 +73,9 @@ class Trainer(Protocol):
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> object:
         """Do that many iterations; with `pace_s`, slowed to at least so many seconds each."""
 
-    def evaluate(self) -> float:
-        """Return the score of the weights, 0 to 1; never nan: of weights that are no numbers, 0."""
+    def evaluate(self) -> Mapping[str, float]:
+        """Return metrics of the weights by their names, among them that of the experiment. What is not finite counts
+        as not known, and ranks last."""
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the trial's state, which later training does not change."""
@@ -106,6 +113,10 @@ def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
 
     Raises what making it raises, and InputError for a model file that cannot be had.
     """
+    if settings.training is not None:
+        from real.training.folder_trainer import FolderTrainer  # which imports this module
+
+        return FolderTrainer.on_worker(settings.training, settings.options, worker, threads)
     load_model_file(settings.model_file)
     if settings.model in trainers.names():
         return trainers.factory(settings.model)(settings, worker, threads)
@@ -114,11 +125,29 @@ def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
     return on_worker(settings, worker, threads)
 
 
-def check(experiment: Experiment, model_file: Path | None, data_dir: Path | None) -> None:
-    """Raise InputError if nobody here trains the experiment's model, or has its data set in that folder.
+def writer(settings: Settings, worker: Worker) -> Callable[[Snapshot, Path], object]:
+    """What writes snapshots to files as a trainer of these settings does, in a process that trains nothing."""
+    if settings.training is not None:
+        from real.training.folder_trainer import FolderTrainer
 
-    A trainer of one's own is taken to know the data set.
+        return FolderTrainer.write
+    return make(settings, replace(worker, device=CPU), 1).write
+
+
+def check(
+    experiment: Experiment, model_file: Path | None, data_dir: Path | None, training: TrainingSource | None = None
+) -> None:
+    """Raise InputError if nobody here trains the experiment's model, or has its data set in that folder, or if the
+    class of a user's own `training` is none.
+
+    A training or a trainer of one's own is taken to know the data set.
     """
+    if training is not None:
+        try:
+            training_class(training)
+        except InputError as error:
+            raise InputError(f"training.class: {error}") from error
+        return
     load_model_file(model_file)
     if experiment.model in trainers.names():
         return
@@ -127,10 +156,10 @@ def check(experiment: Experiment, model_file: Path | None, data_dir: Path | None
         from real.training.models import MODELS
 
     models = [*MODELS, *trainers.names()]
-    for field, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):
+    for key, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):
         if word not in known:
-            key = f"workload.experiments.{experiment.id}.{field}"
-            raise InputError(f"{key}: no {field} {word!r} can be trained: {nearest(word, known)}")
+            where = f"workload.experiments.{experiment.id}.{key}"
+            raise InputError(f"{where}: no {key} {word!r} can be trained: {nearest(word, known)}")
     check_files(experiment.dataset, data_dir)
 
 

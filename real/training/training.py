@@ -127,23 +127,26 @@ class Training:
                 time.sleep(max(0.0, start + done * pace_s - time.perf_counter()))
         return float(total.item() / iterations)
 
-    def evaluate(self) -> float:
-        """Return the accuracy on the test images, 0 to 1.
+    def evaluate(self) -> dict[str, float]:
+        """Return the accuracy on the test images, 0 to 1, and the mean loss.
 
-        A model that has diverged, so that what it answers is not finite, scores 0: lower than any that guesses. Every
-        score in a log comes from here, so none is ever nan.
+        A model that has diverged, so that what it answers is not finite, has accuracy 0: lower than any that guesses.
+        Its loss is not finite.
         """
         self._ready()
         self._model.eval()
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         finite = torch.ones((), dtype=torch.bool, device=self._device)
+        loss = torch.zeros((), device=self._device)
         with torch.inference_mode():
             for start in range(0, len(self._test_labels), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
                 answers = self._answers(self._test_images[batch])
                 correct += (answers.argmax(1) == self._test_labels[batch]).sum()
+                loss += cross_entropy(answers, self._test_labels[batch], reduction="sum")
                 finite &= answers.isfinite().all()
-        return float(correct.item() / len(self._test_labels)) if finite else 0.0
+        images = len(self._test_labels)
+        return {"accuracy": correct.item() / images if finite else 0.0, "loss": loss.item() / images}
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: weights, optimizer state, iterations and seed. Its tensors are those that are
@@ -175,12 +178,17 @@ class Training:
         try:
             self._take_up(checkpoint_file.read(path, self._device), group, seed)
         except Exception as error:  # a damaged file can fail anywhere, in many ways
-            self._optimizer = None  # the weights may be half replaced: nothing may be trained with them
-            raise CheckpointError(
-                f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
-                f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
-                "restore an older checkpoint or reset the trial"
-            ) from error
+            raise self._unusable(path, error) from error
+
+    def resume(self, path: Path) -> None:
+        """Continue from a checkpoint's file with the hyperparameters and the seed that it has. Raises CheckpointError
+        as `load` does."""
+        try:
+            state = checkpoint_file.read(path, self._device)
+            group = {name: state["optimizer"]["param_groups"][0][name] for name in HYPERPARAMETERS}
+            self._take_up(state, group, state["seed"])
+        except Exception as error:
+            raise self._unusable(path, error) from error
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the state, with arrays for tensors."""
@@ -209,6 +217,16 @@ class Training:
         optimizer.load_state_dict(state["optimizer"])
         optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
         self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
+
+    def _unusable(self, path: Path, error: Exception) -> CheckpointError:
+        """Why a checkpoint's file cannot be loaded. The weights may be half replaced: nothing may be trained with
+        them."""
+        self._optimizer = None
+        return CheckpointError(
+            f"checkpoint {path} cannot be loaded ({type(error).__name__}: {_first_line(error)}): expected "
+            f"a file written by Training.save for {self.settings.model} with {self._classes} classes; "
+            "restore an older checkpoint or reset the trial"
+        )
 
     def _answers(self, images: Tensor) -> Tensor:
         """Return the logits (n, classes) of images (n, 3, 32, 32)."""

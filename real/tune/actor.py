@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 from time import perf_counter
@@ -9,18 +10,18 @@ from typing import Any
 
 import msgspec
 import ray
-from msgspec.structs import replace
 from ray import tune
 from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
-from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.cluster import Worker
+from hetsched.domain.metric import finite
 from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
 from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
-from real.training.trainer import Settings, Snapshot, Trainer, make
+from real.training.trainer import Settings, Snapshot, Trainer, make, writer
 from real.tune.messages import Assignment
 from real.tune.segment_times import seconds_late
 
@@ -101,13 +102,13 @@ class SegmentTrainable(tune.Trainable):
         pace_s = None if self._plan.pace_s is None else self._plan.pace_s[work.batch_size]
         trainer.train(work.iterations, pace_s, work.batch_size)
         trained = perf_counter()
-        accuracy = self._checked(trainer.evaluate())
+        metrics = self._checked(trainer.evaluate())
         evaluated = perf_counter()
         self._keep(trainer, work.save)
         self._held = (work.trial, work.save)
         saved = perf_counter()
         return {
-            "accuracy": accuracy,
+            "metrics": metrics,
             "restore_s": restored - start,
             "train_s": trained - restored,
             "evaluate_s": evaluated - trained,
@@ -122,12 +123,16 @@ class SegmentTrainable(tune.Trainable):
             "timesteps_total": work.total,  # where Tune's loggers put the result
         }
 
-    def _checked(self, score: object) -> float:
-        """Raises InputError, which ends the run, for what is no score: another attempt would come to the same."""
-        if isinstance(score, Real) and 0 <= float(score) <= 1:
-            return float(score)
-        model = self._plan.settings.model
-        raise InputError(f"the trainer of {model!r}: evaluate returned {score!r}, expected a score from 0 to 1")
+    def _checked(self, reported: object) -> dict[str, float | None]:
+        """What an evaluation reported; None for what is not finite. Raises InputError, which ends the run, for what are
+        no metrics: another attempt would come to the same."""
+        values = reported if isinstance(reported, Mapping) else {}
+        if values and all(isinstance(name, str) and isinstance(value, Real) for name, value in values.items()):
+            return {name: finite(value) for name, value in values.items()}
+        raise InputError(
+            f"the trainer of {self._plan.settings.model!r}: evaluate returned {reported!r}: expected numbers by the "
+            'names of their metrics, such as {"accuracy": 0.93}'
+        )
 
     def _made(self) -> Trainer:
         """The trainer. Raises what kept it from being made."""
@@ -194,7 +199,7 @@ class SegmentTrainable(tune.Trainable):
 
 def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
     """Write a snapshot to storage as the worker's actor would, in this process, which needs no GPU for that."""
-    make(plan.settings, replace(plan.worker, device=CPU), 1).write(snapshot, path)
+    writer(plan.settings, plan.worker)(snapshot, path)
 
 
 def pin(first: int, count: int) -> set[int]:

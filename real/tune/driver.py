@@ -25,6 +25,7 @@ from real.tune.failures import Failures
 from real.tune.messages import Assignment, Failure, Next, SegmentResult
 from real.tune.ports import PBT, Actors
 from real.tune.recall import recall
+from real.tune.reported import divided
 from real.tune.segment_times import SegmentTimes
 from real.tune.stopping import Stopping
 from real.tune.trial_states import TrialStates
@@ -217,9 +218,10 @@ class Driver:
         del self._attempt_of[trial]
         self._decide()
         self._check_place(segment, result)
+        score, further = divided(state.experiments[state.trials[trial].experiment], trial, result.metrics)
         parts = self._times.parts(segment, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
-        ended = SegmentEnded(now, trial, segment.worker, segment.iterations, result.accuracy, parts)
+        ended = SegmentEnded(now, trial, segment.worker, segment.iterations, score, parts, metrics=further)
         if result.late_s:  # msgspec leaves a default out of the log if it is the same object
             ended = replace(ended, late_s=result.late_s)
         reached = state.trials[trial].iterations + segment.iterations

@@ -32,7 +32,8 @@ class Assignment(Struct, frozen=True):
 
 
 class SegmentResult(Struct, frozen=True):
-    """What an actor reports at the end of a segment: the score (0 to 1), and how many seconds each part took.
+    """What an actor reports at the end of a segment: what its evaluation reported, by name (None: not a number),
+    and how many seconds each part took.
 
     `worker` and `ray_node` are those that the actor has. `hand_over_s` is of the state before this segment. `late_s`
     are the seconds of training beyond what the worker's pace asks.
@@ -41,7 +42,7 @@ class SegmentResult(Struct, frozen=True):
     worker: WorkerId
     ray_node: RayNodeId
     attempt: int
-    accuracy: float
+    metrics: dict[str, float | None]
     restore_s: float
     train_s: float
     evaluate_s: float

@@ -69,11 +69,12 @@ class RayPBT:
         exploration = Exploration(experiment, settings)
         self.generators = LentGenerators(seed)
         self._is_used = experiment.pbt is not None
+        self._metric = experiment.metric
         ranking = LineagePBT if experiment.counts_lineage else OwnIterationsPBT
         self.ranking = ranking(
             time_attr="iterations",
-            metric="accuracy",
-            mode="max",
+            metric="score",
+            mode=experiment.metric.mode,
             perturbation_interval=settings.perturbation_interval,
             hyperparam_mutations={key: _mutation(domain) for key, domain in exploration.perturbed.items()},
             custom_explore_fn=partial(_finished, exploration),
@@ -96,7 +97,8 @@ class RayPBT:
         member, ranking = self._members[trial.id], self.ranking
         ranking.exploit = None
         with self.generators.drawn():
-            result = {"iterations": trial.iterations, "accuracy": trial.score}
+            score = self._metric.worst if trial.score is None else trial.score
+            result = {"iterations": trial.iterations, "score": score}
             ranking.on_trial_result(self._controller, _as_tunes(member), result)
         if ranking.exploit is None:
             return None

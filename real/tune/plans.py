@@ -35,7 +35,8 @@ def only_experiment(setup: Setup) -> Experiment:
             f"workload.experiments.{experiment.id}.gang: a real trial trains on one worker, this one takes "
             f"{experiment.gang}; set gang = 1, or simulate"
         )
-    check(experiment, _path(setup.scenario.real.model_file), _path(setup.scenario.real.data_dir))
+    real = setup.scenario.real
+    check(experiment, _path(real.model_file), _path(real.data_dir), setup.scenario.training_source)
     return experiment
 
 
@@ -54,6 +55,8 @@ def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: 
         _path(setup.scenario.real.model_file),
         setup.scenario.real.augment,
         tuple(setup.scenario.real.speed_ups),
+        setup.scenario.training_source,
+        {} if setup.scenario.training is None else setup.scenario.training.options,
     )
     plans = {}
     for worker in workers:

@@ -1,5 +1,7 @@
 """Tune's TensorBoard files, for trials that come and go."""
 
+from typing import Any
+
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 
@@ -15,3 +17,9 @@ class TensorBoard(TBXLoggerCallback):
         if trial not in self._begun:
             self._begun.add(trial)
             super().log_trial_start(trial)
+
+    def log_trial_result(self, iteration: int, trial: tune.experiment.Trial, result: dict[str, Any]) -> None:
+        """Metrics go under their own names, as far as they are known."""
+        known = {name: value for name, value in result["metrics"].items() if value is not None}
+        others = {key: value for key, value in result.items() if key != "metrics"}
+        super().log_trial_result(iteration, trial, known | others)

@@ -490,7 +490,7 @@ def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, po
                     "population": st.integers(1, 7),
                     "stop_iterations": st.integers(1, 55),
                     "arrival_s": st.sampled_from([0.0, 10.0, 100.0]),
-                    "stop_accuracy": st.sampled_from([None, 0.2]),
+                    "stop_score": st.sampled_from([None, 0.2]),
                 }
             ),
             min_size=1,

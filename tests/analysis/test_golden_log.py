@@ -37,7 +37,7 @@ LOG, SHARED_LOG = GOLDEN / "two-trials.jsonl", GOLDEN / "two-experiments.jsonl"
 @pytest.fixture
 def metrics() -> Metrics:
     setup = make_setup(population=2)
-    return measure_log(LOG, setup.replace(metrics=MetricsTable(target_accuracy=0.5, deadline_s=50.0)))
+    return measure_log(LOG, setup.replace(metrics=MetricsTable(target_score=0.5, deadline_s=50.0)))
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_bounds(metrics: Metrics) -> None:
 
 
 def test_accuracy(metrics: Metrics) -> None:
-    assert metrics.best_accuracy == 0.6
-    assert metrics.accuracy_at_deadline == 0.5  # until 50 s
+    assert metrics.best_score == 0.6
+    assert metrics.score_at_deadline == 0.5  # until 50 s
 
 
 def test_workers(metrics: Metrics) -> None:

@@ -79,7 +79,7 @@ def two_trials(**changes: Any) -> Setup:
 
 
 def test_two_trials_take_turns_on_a_worker() -> None:
-    scenario = two_trials(stop_accuracy=0.8).replace(metrics=MetricsTable(deadline_s=35.0))
+    scenario = two_trials(stop_score=0.8).replace(metrics=MetricsTable(deadline_s=35.0))
     log = Log(scenario, SLOW)
     log.run("e-0", W, 0, 10, 0.5)
     log.run("e-1", W, 10, 30, 0.6)  # e-0 waits
@@ -91,9 +91,9 @@ def test_two_trials_take_turns_on_a_worker() -> None:
     assert found.makespan_s == 60
     assert found.mean_jct_s == 50
     assert found.p99_jct_s == pytest.approx(40 + 0.99 * 20)
-    assert found.best_accuracy == 0.85
+    assert found.best_score == 0.85
     assert found.time_to_target_s == 40
-    assert found.accuracy_at_deadline == 0.6
+    assert found.score_at_deadline == 0.6
     assert found.utilisation == 1
     assert (found.preemptions, found.migrations) == (2, 0)
     # One trial is an interval behind the other from 10 to 30 s and from 40 to 60 s; there are 40 + 60 s of trials.
@@ -103,17 +103,17 @@ def test_two_trials_take_turns_on_a_worker() -> None:
 
 
 def test_a_target_of_ones_own_and_one_that_is_never_reached() -> None:
-    log = Log(two_trials(stop_accuracy=0.8), SLOW)
+    log = Log(two_trials(stop_score=0.8), SLOW)
     log.run("e-0", W, 0, 10, 0.5)
     assert log.measure().time_to_target_s is None
-    log.scenario = log.scenario.replace(metrics=MetricsTable(target_accuracy=0.5))
+    log.scenario = log.scenario.replace(metrics=MetricsTable(target_score=0.5))
     assert log.measure().time_to_target_s == 10
-    assert log.measure().accuracy_at_deadline is None
+    assert log.measure().score_at_deadline is None
 
 
 def test_of_several_targets_the_last_one_reached_counts_and_who_is_not_evaluated_has_none() -> None:
     experiments: list[dict[str, Any]] = [{"name": "e0"}, {"name": "e1"}, {"name": "e2", "evaluation_images": 0}]
-    log = Log(make_setup(experiments=experiments).replace(metrics=MetricsTable(target_accuracy=0.5)), SLOW)
+    log = Log(make_setup(experiments=experiments).replace(metrics=MetricsTable(target_score=0.5)), SLOW)
     log.run("e0-0", W, 0, 10, 0.6)
     log.run("e2-0", W, 10, 20)
     assert log.measure().time_to_target_s is None
@@ -295,5 +295,5 @@ def test_events_that_say_nothing_of_metrics_do_not_matter() -> None:
 
 def test_a_log_without_segments_has_no_figures_that_divide_by_nothing() -> None:
     found = Log(two_trials(), SLOW).measure()
-    assert (found.makespan_s, found.utilisation, found.wasted_fraction, found.best_accuracy) == (0, 0, 0, 0)
+    assert (found.makespan_s, found.utilisation, found.wasted_fraction, found.best_score) == (0, 0, 0, None)
     assert found.mean_jct_s is found.p99_jct_s is found.time_to_target_s is found.staleness is None

@@ -90,7 +90,7 @@ def test_compare_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -
         assert 0 < figures["bound_s"] <= figures["workers_bound_s"] <= makespan["mean"]
         assert 0 < figures["jct_bound_s"] <= figures["mean_jct_s"] <= makespan["mean"]
         assert 0 < figures["utilisation"] <= 1
-        assert 0 < figures["best_accuracy"] <= 1
+        assert 0 < figures["best_score"] <= 1
         assert figures["mean_jct_s"] <= figures["p99_jct_s"] <= makespan["mean"]
         assert figures["wasted_s"] == figures["wasted_fraction"] == figures["lost_segments"] == 0
         assert figures["staleness"] > 0
@@ -145,10 +145,10 @@ def test_seeds_are_added_until_intervals_are_narrow_or_they_are_too_many(
 def test_a_deadline_and_a_target_are_keys_of_the_scenario(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    (folder / "s.toml").write_text(SCENARIO + "[metrics]\ndeadline_s = 100.0\ntarget_accuracy = 0.15\n")
+    (folder / "s.toml").write_text(SCENARIO + "[metrics]\ndeadline_s = 100.0\ntarget_score = 0.15\n")
     options = ["--strategies", "fusion+hrfs", "--seeds", "2", "--jobs", "1"]
     found = document(capfdbinary, "compare", "s.toml", *options)["strategies"]["fusion+hrfs"]
-    assert 0 < found["accuracy_at_deadline"] <= found["best_accuracy"]
+    assert 0 < found["score_at_deadline"] <= found["best_score"]
     assert found["target_reached"] == 2
     assert 0 < found["time_to_target_s"] < found["makespan_s"]["mean"]
 

@@ -21,6 +21,7 @@ class FakeTrial:
 
     trainable_name = "made-up"
     experiment_dir_name = "experiment"
+    storage = None
 
     def __init__(self, name: str, config: dict[str, Any], stop: dict[str, Any], folder: Path) -> None:
         self.trial_id = self.experiment_tag = name

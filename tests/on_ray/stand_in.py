@@ -49,10 +49,10 @@ class StandIn:
             self._iterations += 1
             time.sleep(max(0.0, start + done * (pace_s or 0.0) - time.perf_counter()))
 
-    def evaluate(self) -> float:
+    def evaluate(self) -> dict[str, float]:
         with np.errstate(over="ignore", invalid="ignore"):
             loss = float(np.square(self._weights).mean())
-        return 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0
+        return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}
 
     def snapshot(self) -> Snapshot:
         return {"weights": self._weights.copy(), "iterations": self._iterations}

@@ -139,7 +139,7 @@ def test_resnet_is_trained_with_pbt(folder: Path) -> None:
 
 def assert_tensorboard_has(events: Iterable[Event], logs: Path) -> None:
     """A file a trial, with the score that every segment of it came to, over the trial's iterations."""
-    scores: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    scores: defaultdict[str, list[tuple[int, float | None]]] = defaultdict(list)
     for event in events:
         if isinstance(event, SegmentEnded):
             before = scores[event.trial][-1][0] if scores[event.trial] else 0

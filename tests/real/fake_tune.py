@@ -335,7 +335,8 @@ class FakeTune:
         actor.held = (work.trial, work.save, iterations)
         score = iterations / 1000 + self._index[work.trial] * INDEX_SCORE
         late_s = LATE_S if iterations % 2 else 0.0
-        result = SegmentResult(actor.worker.id, actor.ray_node, work.attempt, score, 0.0, 0.1, 0.0, 0.0, 0.0, late_s)
+        metrics: dict[str, float | None] = {"accuracy": score}
+        result = SegmentResult(actor.worker.id, actor.ray_node, work.attempt, metrics, 0.0, 0.1, 0.0, 0.0, 0.0, late_s)
         deliver = self._reaches(work.trial, lambda: self._deliver(actor, work.trial, result))
         if self._world.faults and self._rng.random() < 0.02:  # nobody ever hears of it
             self.later(1.0, self._failed(work.trial, self._rng.choice([What.CONNECTION, What.ACTOR]), OSError("lost")))

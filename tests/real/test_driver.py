@@ -342,7 +342,7 @@ def check_weights(events: list[AnyEvent]) -> None:
     for event in events:
         if isinstance(event, SegmentEnded):
             weights[event.trial] = weights.get(event.trial, 0) + event.iterations
-            assert round(event.score * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
+            assert round((event.score or 0) * 1000) == weights[event.trial], f"{event.trial} went on from other weights"
             assert event.late_s == (LATE_S if weights[event.trial] % 2 else 0.0), "late is not what the worker said"
         elif isinstance(event, TrialExploited):
             weights[event.trial] = weights[event.source]

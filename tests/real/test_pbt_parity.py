@@ -8,6 +8,7 @@ holds under both bounds: where factors may take values out of their ranges, as R
 the first is ever taken out.
 """
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.metric import Mode
 from hetsched.domain.workload import PBT, Bounds, Experiment, Iterations, TrialId
 from real.tune.pbt import RayPBT
 from sim.pbt import PopulationBasedTraining
@@ -115,12 +117,13 @@ class RayAsItIs:
 
     def __init__(self, experiment: Experiment, pbt: PBT, trials: list[FakeTrial], rng: random.Random) -> None:
         self._rng = rng
+        self._worst = -math.inf if experiment.metric.mode == "max" else math.inf
         self._controller = FakeController(trials)
         self._source: TrialId | None = None
         scheduler = TunesPBT(
             time_attr="iterations",
-            metric="accuracy",
-            mode="max",
+            metric="loss",
+            mode=experiment.metric.mode,
             perturbation_interval=pbt.perturbation_interval,
             hyperparam_mutations={
                 key: lambda span=span: span.at(random.random())
@@ -143,7 +146,8 @@ class RayAsItIs:
         """The trial reports what `ours` says; whom it exploits, and with which new hyperparameters."""
         self._source = None
         with drawing_from(self._rng):
-            result = {"iterations": ours.iterations, "accuracy": ours.score}
+            score = self._worst if ours.score is None else ours.score
+            result = {"iterations": ours.iterations, "loss": score}
             self.scheduler.on_trial_result(self._controller, trial, result)
         new = {key: trial.config[key] for key in ours.hyperparameters}
         return None if self._source is None else (self._source, new)
@@ -207,7 +211,9 @@ class Twins:
         seed: int,
         bounds: Bounds,
         iterations: Iterations = "own",
+        mode: Mode = "max",
     ) -> None:
+        metric = {"name": "loss", "mode": mode}
         pbt: dict[str, Any] = {
             "perturbation_interval": interval,
             "quantile_fraction": fraction,
@@ -215,7 +221,7 @@ class Twins:
             "bounds": bounds,
             "iterations": iterations,
         }
-        experiment = make_setup(population=size, pbt=pbt, search_space=SPACE).workload.experiments[0]
+        experiment = make_setup(population=size, pbt=pbt, search_space=SPACE, metric=metric).workload.experiments[0]
         assert experiment.pbt is not None
         self._takes_counts = iterations == "lineage"
         rng = random.Random(seed)
@@ -227,11 +233,11 @@ class Twins:
         self.trials = [FakeTrial(name, values) for name, values in start.items()]
         self.theirs = kind(experiment, experiment.pbt, self.trials, rng)
 
-    def train(self, index: int, iterations: int, score: float) -> bool:
+    def train(self, index: int, iterations: int, score: float | None) -> bool:
         """A trial does so many iterations more, and reports."""
         return self.report(index, list(self.state.trials.values())[index].iterations + iterations, score)
 
-    def report(self, index: int, iterations: int, score: float) -> bool:
+    def report(self, index: int, iterations: int, score: float | None) -> bool:
         """A trial counts so many iterations. Asserts that both decide the same; says whether it exploits another."""
         old = list(self.state.trials.values())[index]
         trial = Trial(old.id, index, old.experiment, old.kind, old.hyperparameters, 0.0, iterations, score)
@@ -276,11 +282,17 @@ POPULATIONS = {
     "resample": st.sampled_from([0.0, 0.25, 1.0]),
     "seed": st.integers(0, 2**32),
     "bounds": st.sampled_from(["range", "ray"]),
+    "mode": st.sampled_from(["max", "min"]),
 }
 
 
 @pytest.mark.parametrize("kind", [RayCorrected, RealRuns])
-@given(**POPULATIONS, digits=st.sampled_from([1, 2, 9]), finishing=st.sampled_from([0.0, 0.03]))
+@given(
+    **POPULATIONS,
+    digits=st.sampled_from([1, 2, 9]),
+    finishing=st.sampled_from([0.0, 0.03]),
+    missing=st.sampled_from([0.02, 0.3, 1.0]),
+)
 def test_every_exploit_configuration_and_quantile_is_rays(
     kind: type[RayCorrected | RealRuns],
     size: int,
@@ -289,11 +301,15 @@ def test_every_exploit_configuration_and_quantile_is_rays(
     resample: float,
     seed: int,
     bounds: Bounds,
+    mode: Mode,
     digits: int,
     finishing: float,
+    missing: float,
 ) -> None:
-    """Trials report in any order, before their interval is over and long after, with scores that tie; some finish."""
-    take_any_course(Twins(kind, size, interval, fraction, resample, seed, bounds), seed, interval, digits, finishing)
+    """Trials report in any order, before their interval is over and long after, with scores that tie and scores that
+    are missing; some finish."""
+    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, "own", mode)
+    take_any_course(twins, seed, interval, digits, finishing, missing)
 
 
 @pytest.mark.parametrize("kind", [RayWithCheckpoints, RealRuns])
@@ -306,15 +322,16 @@ def test_trials_that_take_over_counts_are_looked_at_when_rays_are(
     resample: float,
     seed: int,
     bounds: Bounds,
+    mode: Mode,
     digits: int,
     finishing: float,
 ) -> None:
     """Of Ray's own class nothing is taken out but that sources may lack a checkpoint."""
-    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, "lineage")
-    take_any_course(twins, seed, interval, digits, finishing)
+    twins = Twins(kind, size, interval, fraction, resample, seed, bounds, "lineage", mode)
+    take_any_course(twins, seed, interval, digits, finishing, 0.02)
 
 
-def take_any_course(twins: Twins, seed: int, interval: int, digits: int, finishing: float) -> None:
+def take_any_course(twins: Twins, seed: int, interval: int, digits: int, finishing: float, missing: float) -> None:
     luck = random.Random(seed + 1)
     for _ in range(100):
         index = luck.randrange(len(twins.trials))
@@ -324,20 +341,21 @@ def take_any_course(twins: Twins, seed: int, interval: int, digits: int, finishi
             twins.finish(index)
             continue
         iterations = luck.randint(1, 2 * interval)
-        twins.train(index, iterations, float("nan") if luck.random() < 0.02 else round(luck.random(), digits))
+        twins.train(index, iterations, None if luck.random() < missing else round(luck.random() - 0.5, digits))
 
 
 @given(**POPULATIONS)
 def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoint(
-    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds
+    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds, mode: Mode
 ) -> None:
     """Trials report in rounds of an interval, and are all better than in the round before. From the second round on the
     best report first: whoever is in the upper quantile was so at its own last report, when Ray saved it."""
-    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds), random.Random(seed + 1)
+    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, mode=mode), random.Random(seed + 1)
     rounds, exploits = 8, 0
     for number in range(rounds):
         order = luck.sample(range(size), size)
-        scores = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        ranks = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        scores = [rank if mode == "max" else -rank for rank in ranks]
         exploits += sum(twins.report(i, interval * (number + 1), score) for i, score in zip(order, scores, strict=True))
     lower, _ = twins.ours.quantiles()
     assert exploits == len(lower) * (rounds - 1)  # as many as the lower quantile holds, in every round but the first
@@ -345,15 +363,16 @@ def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoin
 
 @given(**POPULATIONS)
 def test_rays_class_as_it_is_gives_counts_to_copies_as_lineage_does(
-    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds
+    size: int, interval: int, fraction: float, resample: float, seed: int, bounds: Bounds, mode: Mode
 ) -> None:
     """As above, but trials do different numbers of iterations in a round, so that counts jump up and down."""
-    twins = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, "lineage")
+    twins = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, "lineage", mode)
     luck = random.Random(seed + 1)
     rounds, exploits = 8, 0
     for number in range(rounds):
         order = luck.sample(range(size), size)
-        scores = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        ranks = sorted((number + luck.random() for _ in order), reverse=number > 0)
+        scores = [rank if mode == "max" else -rank for rank in ranks]
         exploits += sum(
             twins.train(i, luck.randint(interval, 3 * interval), score) for i, score in zip(order, scores, strict=True)
         )
@@ -375,13 +394,17 @@ def test_on_long_courses_both_stay_at_the_same_random_numbers(
         assert all(0.0001 <= one["lr"] <= 1.0 and 0.0 <= one["momentum"] <= 0.99 for one in values)
 
 
-def test_a_score_that_is_no_number_is_not_ranked() -> None:
-    twins = Twins(RayCorrected, 4, 10, 0.25, 0.25, 0, "range")
-    reports = [(0, 0.5), (1, 0.6), (2, 0.7), (3, float("nan"))]
-    assert not any(twins.report(index, 10, score) for index, score in reports)
-    assert twins.ours.quantiles() == (["e-0"], ["e-2"])
-    assert twins.report(2, 20, float("nan")) is False
-    assert twins.ours.quantiles() == (["e-0"], ["e-1"])
+@pytest.mark.parametrize("kind", [RayCorrected, RealRuns])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_score_that_is_not_known_ranks_last_in_both_directions(
+    kind: type[RayCorrected | RealRuns], mode: Mode
+) -> None:
+    twins, sign = Twins(kind, 4, 10, 0.25, 0.25, 0, "range", mode=mode), 1 if mode == "max" else -1
+    assert not any(twins.report(index, 10, sign * score) for index, score in [(0, 0.5), (1, 0.6), (2, 0.7)])
+    assert twins.report(3, 10, None)
+    assert twins.ours.quantiles() == (["e-3"], ["e-2"])
+    assert twins.report(2, 20, None)  # the best of before; of two that are unknown, the one added first ranks lower
+    assert twins.ours.quantiles() == (["e-2"], ["e-1"])
 
 
 @pytest.mark.parametrize("bounds", ["range", "ray"])

@@ -255,10 +255,12 @@ def test_a_failed_save_leaves_the_old_checkpoint(
 def test_a_diverged_trial_gets_numbers(training: Training, tmp_path: Path) -> None:
     training.reset({"lr": 1e6, "momentum": 0.9}, seed=0)
     assert not math.isfinite(training.train(8))
-    assert training.evaluate() == 0  # to guess would be better, and nan would not be ranked
+    found = training.evaluate()
+    assert found["accuracy"] == 0  # to guess would be better
+    assert not math.isfinite(found["loss"])
     training.save(tmp_path / "checkpoint")
     training.load(tmp_path / "checkpoint", SGD, seed=0)
-    assert training.evaluate() == 0
+    assert training.evaluate()["accuracy"] == 0
 
 
 class OversleepingClock:
@@ -287,7 +289,7 @@ def test_synthetic_images_can_be_learnt_but_not_with_any_learning_rate() -> None
     for rate in (0.01, 1e-5):
         training.reset({"lr": rate, "momentum": 0.9}, seed=0)
         training.train(60)
-        accuracy[rate] = training.evaluate()
+        accuracy[rate] = training.evaluate()["accuracy"]
     assert accuracy[0.01] > 0.35
     assert accuracy[1e-5] < 0.25
 

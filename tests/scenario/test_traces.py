@@ -42,10 +42,10 @@ def test_a_line_with_a_population_is_an_experiment_under_pbt(tmp_path: Path) -> 
     first, second, third = jobs_of(
         tmp_path, head + "a,resnet18,32,900,60,8,0.9,25\nb,resnet18,32,900,,4,,\nc,resnet18,32,900,,,0.5,\n"
     )
-    assert (first.id, first.population, first.stop_iterations, first.stop_accuracy) == ("joba", 8, 900, 0.9)
+    assert (first.id, first.population, first.stop_iterations, first.stop_score) == ("joba", 8, 900, 0.9)
     assert first.pbt == PBT(perturbation_interval=25)
     assert (first.arrival_s, first.evaluation_images, first.search_space) == (60.0, 10_000, SPACE)
-    assert (second.pbt, second.stop_accuracy) == (PBT(), None)
+    assert (second.pbt, second.stop_score) == (PBT(), None)
     assert (third.pbt, third.population, third.evaluation_images) == (None, 1, 10_000)  # its accuracy matters
 
 
@@ -75,7 +75,7 @@ def test_a_line_with_a_population_is_an_experiment_under_pbt(tmp_path: Path) -> 
         ),
         (
             "job_id,model,iterations,stop_accuracy,evaluation_images\n0,resnet18,9,0.5,0\n",
-            "t.csv:2: .*stop_accuracy needs evaluation_images",
+            "t.csv:2: .*stop_score needs evaluation_images",
         ),
     ],
 )

@@ -22,7 +22,7 @@ Scores = Callable[[int, int], float]
 
 
 def experiment(population: int = 9, stop: int = 90, interval: int | None = 10, **changes: object) -> Experiment:
-    basic: dict[str, Any] = {"stop_accuracy": None, "pbt": None, "search_space": {}, "checkpoint_interval": interval}
+    basic: dict[str, Any] = {"stop_score": None, "pbt": None, "search_space": {}, "checkpoint_interval": interval}
     name, batches = ExperimentId("e"), (32,)
     return Experiment(name, "resnet18", "cifar10", batches, population, stop, **(basic | changes))
 
@@ -139,7 +139,7 @@ def test_equal_scores_are_taken_in_the_order_of_the_trials() -> None:
 def test_a_trial_that_reaches_the_target_keeps_its_place() -> None:
     # Trial 5 is done at 10 iterations. It stays one of the best three of nine, so only two others go on, too few for
     # a promotion from 30: floor(2 / 3) = 0.
-    made = run(experiment(stop_accuracy=0.99), lambda trial, done: 1.0 if trial == 5 else nine_three_one(trial, done))
+    made = run(experiment(stop_score=0.99), lambda trial, done: 1.0 if trial == 5 else nine_three_one(trial, done))
     assert made.reasons[5] == "accuracy >= 0.99"
     assert made.done == [10, 10, 30, 10, 10, 10, 10, 10, 30]
 

@@ -107,7 +107,7 @@ def test_a_new_trial_needs_eta_times_what_the_longest_has_trained(deadline_s: fl
     # A trial takes 100 x 1 s. The first reaches its accuracy at 15 s, of which 5 s were start-up: 4 x 10 s are needed,
     # and 40 s or 39 s are left.
     overheads = NO_OVERHEADS | {"start_up": True}
-    setup = make_setup(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_accuracy=0.9)
+    setup = make_setup(ONE_WORKER, overheads=overheads, population=2, stop_iterations=100, stop_score=0.9)
     run = Run(setup, deadline_s=deadline_s)
     run.end(15.0, "e-0", 0.95)
     assert run.completed == completed
@@ -181,7 +181,7 @@ def test_under_pbt_nothing_is_paused() -> None:
 
 def four_workers(population: int, **changes: Any) -> Setup:
     overheads = NO_OVERHEADS | {"restore": True, "start_up": True}
-    experiment = {"population": population, "stop_iterations": 1000, "stop_accuracy": 0.9} | changes
+    experiment = {"population": population, "stop_iterations": 1000, "stop_score": 0.9} | changes
     return make_setup(FOUR_WORKERS, FOUR_ROWS, overheads, **experiment)
 
 
@@ -231,7 +231,7 @@ def core_and_k80(restore_s: float, stop_iterations: int) -> Setup:
     nodes = [{"name": "a", "cores": 1}, {"name": "k", "cores": 1, "gpus": 1, "gpu_type": "k80"}]
     rows = [profile_row(seconds=5.0, restore_s=restore_s), profile_row("k80", seconds=4.0, restore_s=restore_s)]
     overheads = NO_OVERHEADS | {"restore": True}
-    return make_setup(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_accuracy=0.9)
+    return make_setup(nodes, rows, overheads, population=2, stop_iterations=stop_iterations, stop_score=0.9)
 
 
 @pytest.mark.parametrize(("deadline_s", "place"), [(56.7, "k/gpu0"), (56.6, "a/cpu0")])

@@ -26,7 +26,7 @@ scenarios = st.builds(
         [{"name": f"n{i}", **n} for i, n in enumerate(nodes)],
         population=population,
         stop_iterations=stop,
-        stop_accuracy=target,
+        stop_score=target,
         pbt={"perturbation_interval": interval, "iterations": iterations},
     ),
     nodes=st.lists(node, min_size=1, max_size=4),
@@ -93,6 +93,7 @@ def test_exploits_copy_better_trials_and_explore_around_them() -> None:
         if isinstance(event, TrialAdded):
             current[event.trial] = event.hyperparameters
         elif isinstance(event, SegmentEnded):
+            assert event.score is not None
             scores[event.trial] = event.score
         elif isinstance(event, TrialExploited):
             exploits += 1

@@ -243,7 +243,7 @@ def test_a_model_of_ones_own_comes_from_a_file(tmp_path: Path, capsys: pytest.Ca
     scenario.write_text(f'{head}\n[learning]\nmodel = "a-tenth-an-interval"\noptions.start = 0.25\n')
     arguments = ["simulate", str(scenario), "--strategy", "fusion+fifo", "--policy-file", str(model), "--json"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
-    best = json.loads(capsys.readouterr().out)["runs"][0]["best_accuracy"]
+    best = json.loads(capsys.readouterr().out)["runs"][0]["best_score"]
     assert best == pytest.approx(0.85)  # 0.25 and six tenths: the first multiple beyond 0.8
     scenario.write_text(f'{head}\n[learning]\nmodel = "sdg"\n')
     assert main([*arguments[:4], "--out", str(tmp_path / "out2")]) == 2

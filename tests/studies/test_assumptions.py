@@ -136,9 +136,7 @@ def test_every_output_says_it(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "s.toml"
     path.write_text(setup([row("mynet", **MEASURED)], tmp_path).to_toml())
-    line = (
-        "accuracy: ResNet-18's curve on CIFAR-10, not fitted to mynet on cifar10; exploits and stop_accuracy go by it"
-    )
+    line = "accuracy: ResNet-18's curve on CIFAR-10, not fitted to mynet on cifar10; exploits and stop_score go by it"
     for number, command in enumerate((["compare"], ["simulate", "--strategy", "fusion+fifo"])):
         arguments = [command[0], str(path), *command[1:], "--out"]
         assert main([*arguments, f"{number}"]) == 0

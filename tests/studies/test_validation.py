@@ -153,7 +153,7 @@ def test_decisions_are_alike_if_a_trials_segment_goes_to_the_same_worker_for_as_
 
 def strategy_with(predicted: float, measured: list[float]) -> Agreement:
     makespan = error([predicted] * len(measured), measured)
-    return Agreement(makespan, makespan, makespan, 1.0, {}, measured)
+    return Agreement(makespan, None, None, makespan, 1.0, {}, measured)
 
 
 def test_the_order_counts_pairs_in_the_same_order_and_those_apart_on_their_own() -> None:

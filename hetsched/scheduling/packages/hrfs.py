@@ -25,7 +25,7 @@ class HRFS:
 
     With lag = sum over the waiting trials of ceil((lead iteration - iteration) / interval), a worker that is
     unknown or has a_w > lag is slow: it takes the most advanced waiting trial for half an interval, or nothing
-    if a_w > (stop iteration - lead iteration) / interval x population or if the target accuracy has been
+    if a_w > (stop iteration - lead iteration) / interval x population or if the stop score has been
     reached. Any other worker takes the least advanced waiting trial for a whole interval. If that would leave
     everything idle, the fastest idle worker takes the least advanced trial.
     """
@@ -74,8 +74,8 @@ class HRFS:
     def _spare(self, state: StateView, trial: Trial, a: int | None) -> bool:
         """Whether a slow worker had better take nothing."""
         experiment = state.experiment(trial)
-        target = experiment.stop_accuracy
-        if target is not None and state.best_score.get(experiment.id, -inf) >= target:
+        target = experiment.stop_score
+        if target is not None and experiment.metric.reached(state.best_score.get(experiment.id), target):
             return True
         intervals = (experiment.stop_iterations - state.lead[experiment.id]) / self._interval(state, trial)
         return a is not None and a > intervals * experiment.population

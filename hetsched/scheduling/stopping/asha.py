@@ -10,6 +10,7 @@ from sortedcontainers import SortedList
 from hetsched.core.decisions import Decision, Stop
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
+from hetsched.domain.metric import Metric
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
@@ -31,7 +32,7 @@ class ASHA:
     are served in the order of their arrival.
 
     When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop
-    accuracy keeps its places at the rungs that it has reached. Under PBT, which the paper does not have, a trial that
+    score keeps its places at the rungs that it has reached. Under PBT, which the paper does not have, a trial that
     has copied another at the end of a segment has that one's score.
 
     `reduction_factor` is eta. `grace_iterations` is r: the customary segment unless given, and where that is a whole
@@ -63,8 +64,9 @@ class ASHA:
     def _add_new(self, state: StateView) -> None:
         for trial in islice(state.trials.values(), self._seen, None):
             if trial.experiment not in self._ladders:
-                rungs = rungs_of(state.experiment(trial), self._eta, self._grace)
-                self._ladders[trial.experiment] = Ladder(rungs, self._eta)
+                experiment = state.experiment(trial)
+                rungs = rungs_of(experiment, self._eta, self._grace)
+                self._ladders[trial.experiment] = Ladder(rungs, self._eta, experiment.metric)
             self._ladders[trial.experiment].add(trial, fresh=state.is_ready(trial) and not trial.iterations)
         self._seen = len(state.trials)
 
@@ -94,7 +96,7 @@ def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
 class RungPlace(NamedTuple):
     """A trial's place at a rung: the best score first, then the lowest `Trial.index` (`number`)."""
 
-    minus_score: float
+    minus_rank: float
     number: int
     trial: TrialId
 
@@ -102,8 +104,9 @@ class RungPlace(NamedTuple):
 class Ladder:
     """The rungs of one experiment, and where its trials are."""
 
-    def __init__(self, rungs: list[int], eta: int) -> None:
+    def __init__(self, rungs: list[int], eta: int, metric: Metric) -> None:
         self.rungs = rungs
+        self._metric = metric
         self._eta = eta
         self._places: list[SortedList[RungPlace]] = [SortedList() for _ in rungs]
         self._waiting: list[dict[TrialId, RungPlace]] = [{} for _ in rungs]  # at a rung, not promoted
@@ -180,7 +183,6 @@ class Ladder:
         return [place.trial for place in best if place.trial in waiting]
 
     def _record(self, trial: Trial, rung: int) -> RungPlace:
-        assert trial.score is not None, "a trial that has trained was evaluated"
-        place = RungPlace(-trial.score, trial.index, trial.id)
+        place = RungPlace(-self._metric.rank(trial.score), trial.index, trial.id)
         self._places[rung].add(place)
         return place

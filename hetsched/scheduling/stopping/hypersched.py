@@ -39,9 +39,9 @@ class HyperSched:
       of them is below the (1 - 1/eta) percentile of those recorded there, the trial is paused: it trains only on
       workers that no other trial waits for. Not under PBT, whose exploits serve the same end.
     - Leftovers. Trials without a worker get the slowest idle ones, one each. If more are idle, the trials choose among
-      them in the order of their scores, the unscored last: each takes the fastest that is left, if that pays
-      ("uniform": what is left over is dealt out in the order of scores); or only the best may, and those that start
-      just then ("top"). A running trial's choice is kept for it until its segment ends.
+      them in the order of their scores, the best first and the untrained last: each takes the fastest that is left, if
+      that pays ("uniform": what is left over is dealt out in the order of scores); or only the best may, and those that
+      start just then ("top"). A running trial's choice is kept for it until its segment ends.
     - Resizing. A move pays if f(new) x (t - start-up) > gain x f(current) x t, with f the speed, t the time left (or
       what the trial still takes where it is, if that is less) and start-up the restore on the new worker and, if that
       is cold, its start-up. As no move is to a slower worker, none has to be kept from moving back and forth.
@@ -106,8 +106,8 @@ class HyperSched:
             longest_s = self._longest_s[trial.experiment]
             self._longest_s[trial.experiment] = max(longest_s, self._trained_s[trial_id])
             for milestone in self._milestones(state.experiment(trial)):
-                if trial.score is not None and trial.iterations >= milestone:
-                    self._recorded[trial.experiment, milestone].setdefault(trial_id, trial.score)
+                if trial.iterations >= milestone:
+                    self._recorded[trial.experiment, milestone].setdefault(trial_id, state.rank(trial))
 
     def _milestones(self, experiment: Experiment) -> Iterator[float]:
         milestone = float(experiment.interval)
@@ -117,10 +117,10 @@ class HyperSched:
 
     def _paused(self) -> set[TrialId]:
         paused = set()
-        for scores in self._recorded.values():
-            if len(scores) > 1:
-                cutoff = np.percentile(list(scores.values()), 100 * (1 - 1 / self.eta))
-                paused |= {trial for trial, score in scores.items() if score < cutoff}
+        for ranks in self._recorded.values():
+            if len(ranks) > 1 and max(ranks.values()) > -inf:
+                cutoff = _percentile(sorted(ranks.values()), 1 - 1 / self.eta)
+                paused |= {trial for trial, rank in ranks.items() if rank < cutoff or rank == -inf}
         return paused
 
     def _stops(self, state: StateView, time_left: float, paused: set[TrialId]) -> Iterator[Stop]:
@@ -149,7 +149,7 @@ class HyperSched:
 
         def turn(trial: Trial) -> tuple[int, float, int]:
             place = 3 if trial.id in paused else 2 if trial.iterations == 0 else 1 if trial.at not in free else 0
-            return place, 0.0 if trial.score is None else -trial.score, trial.index
+            return place, -state.rank(trial), trial.index
 
         teams: dict[TrialId, Team] = {}
         for trial in sorted(waiting, key=turn):
@@ -169,7 +169,7 @@ class HyperSched:
     ) -> None:
         """Let the trials choose among the workers that are left over, and change their teams."""
         trials = [state.trials[trial] for trial in (*state.running, *teams)]
-        trials.sort(key=lambda trial: (trial.score is None, -(trial.score or 0.0), trial.index))
+        trials.sort(key=lambda trial: (trial.iterations == 0, -state.rank(trial), trial.index))
         for rank, trial in enumerate(trials):
             team = teams.get(trial.id)
             here = state.workers.get(state.running[trial.id].worker) if team is None else team[0]
@@ -211,6 +211,12 @@ class HyperSched:
         if seconds is None or beside is None or time_left == inf:
             return interval
         return max(0, min(interval, floor((time_left - beside) / seconds + ROUNDING)))
+
+
+def _percentile(ranks: Sequence[float], share: float) -> float:
+    """The percentile of ranks in ascending order, linear between the two nearest; minus infinity if one of them is."""
+    lower = ranks[floor(share * (len(ranks) - 1))]
+    return lower if lower == -inf else float(np.percentile(ranks, 100 * share))
 
 
 def _speed(state: StateView, trial: Trial, worker: Worker) -> float:

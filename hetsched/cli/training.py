@@ -1,0 +1,169 @@
+"""`hetsched training`."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from hetsched.argument_types import count
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, say, show
+from hetsched.domain.hyperparameters import Domain
+from hetsched.domain.training import Resources
+from hetsched.domain.training_class import TrainingSource, source_of, training_class
+from hetsched.errors import HetschedError, InputError, counted
+from hetsched.report.progress import ProgressLine
+from hetsched.scenario.loading import load_tables
+from hetsched.testing.training_check import ITERATIONS, TOLERANCE, TrainingVerdict, checks, training_verdicts
+from hetsched.testing.training_course import Subject
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    check = parser.add_subparsers(metavar="check", title="check a training", required=True).add_parser(
+        "check", help=execute.__doc__, description=check_training.__doc__
+    )
+    check.set_defaults(execute=check_training)
+    check.add_argument(
+        "training",
+        metavar="TRAINING",
+        help="FILE.py[:CLASS], MODULE:CLASS, or SCENARIO.toml with its class, options and search space",
+    )
+    check.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="what the class is made with")
+    check.add_argument(
+        "--hyperparameters",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE[,OTHER]",
+        help="what a trial trains with, and another value to change to (of a fraction, by default half of it)",
+    )
+    check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    check.add_argument("--threads", type=count, default=1, metavar="N", help="default: 1")
+    check.add_argument(
+        "--iterations", type=count, default=ITERATIONS, metavar="N", help="of the longest course (default: %(default)s)"
+    )
+    check.add_argument(
+        "--tolerance",
+        type=float,
+        default=TOLERANCE,
+        metavar="T",
+        help="the relative difference up to which two numbers are the same (default: %(default)s)",
+    )
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Check that a training of your own keeps to what trials need."""
+    check_training(options, emit)
+
+
+def check_training(options: argparse.Namespace, emit: Emit) -> None:
+    """Check a training: it saves and loads to the same state, 30 + 70 iterations equal 100, changes of hyperparameters
+    take effect, the seed alone decides, and save is complete when it returns. For every check that fails it prints the
+    smallest course of calls found. See docs/training.md."""
+    subject = subject_of(options)
+    verdicts: list[TrainingVerdict] = []
+    with ProgressLine("checking", len(checks(subject.changed))) as progress:
+        for verdict in training_verdicts(subject, options.iterations):
+            verdicts.append(verdict)
+            progress.advance(1, verdict.check)
+    failures = [verdict.failure for verdict in verdicts if verdict.failure is not None]
+    document = {
+        "training": subject.name,
+        "conforms": not failures,
+        "checks": {verdict.check: verdict.document() for verdict in verdicts},
+    }
+
+    def table() -> None:
+        show(_table(subject.name, verdicts))
+        for failure in failures:
+            say(f"\n{failure}")
+        if failures and not subject.hyperparameters:
+            say("\nno hyperparameters were given: --hyperparameters lr=0.1 says one, a scenario says all of its")
+
+    finish(options, emit, document, table, None)
+    if failures:
+        raise HetschedError(f"training {subject.name!r} does not conform ({counted(len(failures), 'check')} failed)")
+
+
+def _table(name: str, verdicts: Sequence[TrainingVerdict]) -> Table:
+    table = Table(f"training {name}", "", header_style="bold")
+    for verdict in verdicts:
+        table.add_row(verdict.check, verdict.result)
+    return table
+
+
+def subject_of(options: argparse.Namespace) -> Subject:
+    """What is to be checked. Raises InputError for what is no training."""
+    made_with: Mapping[str, Any] = {}
+    hyperparameters: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
+    if options.training.endswith(".toml"):
+        source, made_with, space = _of_scenario(Path(options.training))
+        hyperparameters = {key: domain.at(0.5) for key, domain in space.items()}
+        changed = {key: value for key in space if (value := _other(space[key])) is not None}
+    else:
+        source = source_of(options.training)
+    for key, text in _pairs("--hyperparameters", options.hyperparameters):
+        hyperparameters[key], other = value_and_other(text)
+        changed.pop(key, None)
+        if other is not None:
+            changed[key] = other
+    made_by = training_class(source)
+    resources = Resources(options.device, options.threads, float(options.device != "cpu"))
+    given = {key: _value(text) for key, text in _pairs("--options", options.options)}
+    name = source.class_name or str(getattr(made_by, "__name__", source))
+    return Subject(made_by, name, {**made_with, **given}, resources, hyperparameters, changed, options.tolerance)
+
+
+def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Mapping[str, Domain]]:
+    """The training of a scenario, its options, and the search space of its first experiment."""
+    scenario = load_tables(path)
+    if scenario.training is None:
+        raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
+    try:
+        source = scenario.training.source(path.parent)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    experiments = scenario.workload.listed_experiments()
+    return source, scenario.training.options, experiments[0].search_space if experiments else {}
+
+
+def _other(domain: Domain) -> Any:
+    """A value that differs from that in the middle, None if there is none."""
+    return next((value for u in (0.9, 0.1) if (value := domain.at(u)) != domain.at(0.5)), None)
+
+
+def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
+    """KEY=VALUE words. Raises InputError for one that is none."""
+    for word in words:
+        if not word.partition("=")[0] or "=" not in word:
+            raise InputError(f"{option}: {word!r}: expected KEY=VALUE, such as lr=0.1")
+    return [(word.partition("=")[0], word.partition("=")[2]) for word in words]
+
+
+def value_and_other(text: str) -> tuple[Any, Any]:
+    """What a hyperparameter is, and what it is changed to; None if it stays.
+
+    >>> value_and_other("0.1"), value_and_other("0.1,0.3"), value_and_other("sgd,adam"), value_and_other("[1, 2]")
+    ((0.1, 0.05), (0.1, 0.3), ('sgd', 'adam'), ([1, 2], None))
+    """
+    value = _value(text)
+    if isinstance(value, str) and text.count(",") == 1:
+        first, other = map(_value, text.split(","))
+        return first, other
+    return value, value / 2 if isinstance(value, float) else None
+
+
+def _value(text: str) -> Any:
+    """A JSON value, or the text itself.
+
+    >>> _value("0.1"), _value("true"), _value("sgd"), _value('{"a": 1}')
+    (0.1, True, 'sgd', {'a': 1})
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,27 @@
+"""How scores are shown: the metric's name in headings, values of any size in a few digits."""
+
+from collections.abc import Iterable
+
+from hetsched.core.trial import Trial
+from hetsched.domain.metric import Metric
+
+
+def shown(score: float | None, otherwise: str = "") -> str:
+    """The score, or what stands for one that is not known.
+
+    >>> shown(0.9), shown(2.30259), shown(1234567.0), shown(0.000123456), shown(None, "unknown")
+    ('0.900', '2.303', '1.23e+06', '0.000123', 'unknown')
+    """
+    if score is None:
+        return otherwise
+    return f"{score:.3f}" if score == 0 or 1e-3 <= abs(score) < 1e5 else f"{score:.3g}"
+
+
+def metric_name(metric: Metric | None) -> str:
+    """What scores are called: by the metric's name, if all experiments have the same."""
+    return "score" if metric is None else metric.name
+
+
+def further_metrics(trials: Iterable[Trial]) -> list[str]:
+    """The names of what else the trials report, in the order of the alphabet."""
+    return sorted({name for trial in trials for name in trial.metrics})

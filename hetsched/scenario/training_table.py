@@ -1,0 +1,69 @@
+"""The table `[training]` of a scenario file: a training of one's own, and what an experiment need not say with it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, field_validator
+
+from hetsched.domain.training_class import EXPECTED, TrainingSource, source_of, split_name
+from hetsched.errors import InputError
+from hetsched.scenario.tables import Table
+
+
+class TrainingTable(Table):
+    """A training of one's own (`hetsched.domain.training`): its `class`, FILE.py:CLASS with a file relative to the
+    scenario, or MODULE:CLASS, and the options that it is made with."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    class_name: str = Field(alias="class")
+    options: dict[str, Any] = Field(default={})
+
+    @field_validator("class_name")
+    @classmethod
+    def _names_a_class(cls, name: str) -> str:
+        try:
+            _, class_name = split_name(name)
+        except InputError:
+            class_name = None
+        if class_name is None:
+            raise ValueError(EXPECTED)
+        return name
+
+    def source(self, folder: Path) -> TrainingSource:
+        """The class's source; a file is relative to the folder. Raises InputError, naming the key, if it cannot be
+        read."""
+        try:
+            return source_of(self.class_name, folder)
+        except InputError as error:
+            raise InputError(f"training.class: {error}") from error
+
+
+def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tables of a scenario with a `[training]`; its experiments have what they need not say: `model` is the class's
+    name, there is one data set and one batch size, and an evaluation costs what one image would.
+
+    Raises ValueError for an experiment that does not say what is tuned: the ranges of HRFS are those of SGD.
+    """
+    training, workload = tables.get("training"), tables.get("workload")
+    name = _class_of(training)
+    if name is None or not isinstance(workload, Mapping) or not isinstance(listed := workload.get("experiments"), list):
+        return tables
+    defaults = {"model": name, "dataset": "own", "batch_size": 1, "evaluation_images": 1}
+    for experiment in listed:
+        if isinstance(experiment, Mapping) and "search_space" not in experiment:
+            raise ValueError(
+                f"workload.experiments.{experiment.get('name', '')}.search_space: missing: say which hyperparameters "
+                f"of {name} are tuned, such as search_space.lr = {{low = 1e-4, high = 0.1, scale = 'log'}}"
+            )
+    filled = [{**defaults, **each} if isinstance(each, Mapping) else each for each in listed]
+    return {**tables, "workload": {**workload, "experiments": filled}}
+
+
+def _class_of(training: object) -> str | None:
+    """The name of the class in a table that was not checked yet, None if there is none."""
+    if isinstance(training, TrainingTable):
+        return training.class_name.rpartition(":")[2]
+    said = training.get("class", training.get("class_name")) if isinstance(training, Mapping) else None
+    return said.rpartition(":")[2] if isinstance(said, str) and ":" in said else None

@@ -1,0 +1,126 @@
+"""Puts trainings through calls as a worker makes them, and writes the calls down as a program."""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from shutil import copytree
+from typing import Any, NamedTuple
+
+from hetsched.domain.hyperparameters import nested
+from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
+from hetsched.errors import where
+
+
+class Subject(NamedTuple):
+    """The training that is checked: what makes it, of which name, and with what.
+
+    `hyperparameters` are flat; `changed` has, for those that may change, another value each. Two numbers are the same
+    if they differ by `tolerance` of the larger one at most.
+    """
+
+    make: TrainingClass
+    name: str
+    options: Mapping[str, Any]
+    resources: Resources
+    hyperparameters: Mapping[str, Any]
+    changed: Mapping[str, Any]
+    tolerance: float
+
+
+class RaisedError(Exception):
+    """A method of the training raised, or returned what it must not; the message says which."""
+
+
+class Saved(NamedTuple):
+    """A folder that was saved: where, under which name in the program, where its copy is, and what was in it."""
+
+    folder: Path
+    name: str
+    copy: Path
+    content: dict[str, str]
+
+
+class Course:
+    """One course of calls, in which any number of trainings take part. `lines` are the calls as a program.
+
+    Folders are made in `home`, which is to be empty.
+    """
+
+    def __init__(self, subject: Subject, home: Path) -> None:
+        self.subject = subject
+        self.lines: list[str] = []
+        self._home = home
+        self._trainings = self._folders = 0
+
+    def make(self) -> "Played":
+        """One more training."""
+        name = "abcdefgh"[self._trainings]
+        self._trainings += 1
+        subject = self.subject
+        self.lines.append(f"{name} = {subject.name}({dict(subject.options)!r}, resources)")
+        return Played(self, name, self.called("__init__", lambda: subject.make(subject.options, subject.resources)))
+
+    def folder(self) -> tuple[Path, str]:
+        """A new empty folder, and what the program calls it."""
+        self._folders += 1
+        folder = self._home / f"folder{self._folders}"
+        folder.mkdir()
+        return folder, folder.name
+
+    def called(self, method: str, call: Callable[[], Any]) -> Any:
+        """What a call returns. Raises RaisedError if it raises."""
+        try:
+            return call()
+        except (Exception, SystemExit) as error:
+            raise RaisedError(f"{method} raised {type(error).__name__}{where(error)}: {error}") from error
+
+
+class Played:
+    """A training that takes part in a course under a `name`. Its methods are those of a training."""
+
+    def __init__(self, course: Course, name: str, training: Training) -> None:
+        self._course, self._name, self._training = course, name, training
+
+    def start(self, seed: int = 1) -> None:
+        given = nested(self._course.subject.hyperparameters)
+        self._call("start", f"{given!r}, seed={seed}", lambda: self._training.start(given, seed))
+
+    def change(self, **changed: Any) -> None:
+        """To the hyperparameters of `start`, with these values in place of theirs."""
+        given = nested({**self._course.subject.hyperparameters, **changed})
+        self._call("change", f"{given!r}", lambda: self._training.change(given))
+
+    def train(self, iterations: int) -> None:
+        self._call("train", str(iterations), lambda: self._training.train(iterations))
+
+    def evaluate(self) -> dict[str, float]:
+        """The metrics. Raises RaisedError for what are none."""
+        returned = self._call("evaluate", "", self._training.evaluate)
+        try:
+            metrics = metrics_of(returned)
+        except TypeError as error:
+            raise RaisedError(str(error)) from error
+        self._course.lines[-1] += f"  # {metrics}"
+        return metrics
+
+    def save(self) -> Saved:
+        """Save into a new folder, and copy it at once. Raises RaisedError if no file is there."""
+        folder, name = self._course.folder()
+        self._call("save", name, lambda: self._training.save(folder))
+        if not (content := content_of(folder)):
+            raise RaisedError("save wrote no file into its folder")
+        return Saved(folder, name, Path(copytree(folder, folder.with_name(f"copy-of-{name}"))), content)
+
+    def load(self, saved: Saved) -> None:
+        """Load the copy, as it lies elsewhere than what was saved."""
+        self._call("load", f"copy_of_{saved.name}", lambda: self._training.load(saved.copy))
+
+    def _call(self, method: str, arguments: str, call: Callable[[], Any]) -> Any:
+        self._course.lines.append(f"{self._name}.{method}({arguments})")
+        return self._course.called(method, call)
+
+
+def content_of(folder: Path) -> dict[str, str]:
+    """The files of a folder and the digests of what is in them."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): blake2b(path.read_bytes()).hexdigest() for path in files}
