@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.result import SHOULD_CHECKPOINT
-from ray.tune.schedulers import TrialScheduler
+from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.trainable import FunctionTrainable
 
 from hetsched.domain.metric import Metric
@@ -49,20 +50,7 @@ class HeterogeneousPBT(BoundaryPBT):
 
     def __init__(
         self,
-        time_attr: str = population.UNIT,
-        metric: str | None = None,
-        mode: str | None = None,
-        perturbation_interval: float = 60.0,
-        burn_in_period: float = 0.0,
-        hyperparam_mutations: dict[str, Any] | None = None,
-        quantile_fraction: float = 0.25,
-        resample_probability: float = 0.25,
-        perturbation_factors: tuple[float, float] = (1.2, 0.8),
-        custom_explore_fn: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-        log_config: bool = True,
-        require_attrs: bool = True,
-        synch: bool = False,
-        *,
+        *args: Any,
         strategy: str = "fusion+lookahead",
         profile: str | Path | None = None,
         stop_iterations: int | None = None,
@@ -70,31 +58,14 @@ class HeterogeneousPBT(BoundaryPBT):
         options: Options | None = None,
         folder: str | Path | None = None,
         seed: int = 0,
+        **settings: Any,
     ) -> None:
-        _check(time_attr, perturbation_interval, synch)
-        population.check_mutations(hyperparam_mutations or {})
-        super().__init__(
-            time_attr,
-            metric,
-            mode,
-            perturbation_interval,
-            burn_in_period,
-            hyperparam_mutations,  # type: ignore[arg-type]
-            quantile_fraction,
-            resample_probability,
-            perturbation_factors,
-            custom_explore_fn,
-            log_config,
-            require_attrs,
-        )
-        self._pbt_settings = {
-            "perturbation_interval": int(perturbation_interval),
-            "quantile_fraction": quantile_fraction,
-            "resample_probability": resample_probability,
-            "perturbation_factors": list(perturbation_factors),
-            "bounds": "ray",
-            "iterations": "lineage",
-        }
+        given = signature(PopulationBasedTraining).bind(*args, **settings)
+        given.arguments.setdefault("time_attr", population.UNIT)
+        given.apply_defaults()
+        told = given.arguments
+        self._pbt_settings = _checked(told)
+        super().__init__(**told)
         self._strategy = parse_strategy(strategy, "strategy")
         self._rows = [] if profile is None else read_profile(Path(profile))
         self._stop_iterations = stop_iterations
@@ -307,16 +278,27 @@ def _is_function(trial: TuneTrial) -> bool:
     return isinstance(kind, type) and issubclass(kind, FunctionTrainable)
 
 
-def _check(time_attr: str, perturbation_interval: float, synch: bool) -> None:
-    if time_attr != population.UNIT:
+def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of PBT as a scenario has them. Raises InputError, naming the argument, for what cannot be done."""
+    if told["time_attr"] != population.UNIT:
         raise InputError(
-            f"time_attr: HeterogeneousPBT counts {population.UNIT!r}, got {time_attr!r}; seconds and the like do not "
-            "measure the work of a trial that trains on unequal machines"
+            f"time_attr: HeterogeneousPBT counts {population.UNIT!r}, got {told['time_attr']!r}; seconds and the like "
+            "do not measure the work of a trial that trains on unequal machines"
         )
-    if perturbation_interval != int(perturbation_interval) or perturbation_interval < 1:
-        raise InputError(f"perturbation_interval: expected a whole number of iterations, got {perturbation_interval}")
-    if synch:
+    interval = told["perturbation_interval"]
+    if interval != int(interval) or interval < 1:
+        raise InputError(f"perturbation_interval: expected a whole number of iterations, got {interval}")
+    if told["synch"]:
         raise InputError(
             "synch: HeterogeneousPBT looks at each trial by itself; for a population in step leave it out and say "
             "strategy='fusion+pbt-sync'"
         )
+    population.check_mutations(told["hyperparam_mutations"] or {})
+    return {
+        "perturbation_interval": int(interval),
+        "quantile_fraction": told["quantile_fraction"],
+        "resample_probability": told["resample_probability"],
+        "perturbation_factors": list(told["perturbation_factors"]),
+        "bounds": "ray",
+        "iterations": "lineage",
+    }
