@@ -11,7 +11,7 @@ Scenarios
 `load_policies`         run a file that registers policies
 `register_scheduling`   register a scheduling policy: which trial runs where
 `register_allocation`   register an allocation policy: nodes -> workers
-`register_learning`     register a learning model: how a simulated trial's accuracy grows
+`register_learning`     register a learning model: how a simulated trial's scores grow
 `register_explore`      register an explore function: the last word on what PBT changes
 
 Studies

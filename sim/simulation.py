@@ -75,7 +75,7 @@ class Simulation:
             times, self.state, self._draws, self._copies, kept.network_bytes_per_s, self._overheads.latency_s
         )
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
-        self._model = scenario.learning_model()
+        self._model = setup.learning_model()
         self._train, self._score = self._model.train, self._model.score
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}

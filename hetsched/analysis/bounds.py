@@ -30,7 +30,7 @@ For experiments it is the larger of two: the makespan of each alone, and one mac
 
 **Left out:** start-up, restore, evaluation, checkpoint and dispatch, PBT's dependence of trials on each other, the
 cores that feed a GPU, failures, and noise: step times are the profile's means, so a lucky run may end a little below
-its bound. If trials stop on accuracy or by a policy, the bound of a run is taken in hindsight, over the iterations
+its bound. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the iterations
 that this run trained: it says how well the work was placed, not whether there had to be so much of it.
 """
 

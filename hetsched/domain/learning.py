@@ -41,5 +41,13 @@ class SaysAssumptions(Protocol):
         ...
 
 
+@runtime_checkable
+class OfOneMetric(Protocol):
+    """A learning model whose scores are values of one metric: it cannot simulate experiments that have another."""
+
+    metric: str
+    """The name of the metric."""
+
+
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])
 register = models.register

@@ -20,7 +20,7 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, Worker
-from hetsched.domain.learning import LearningModel
+from hetsched.domain.learning import LearningModel, OfOneMetric
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy, load_file
@@ -121,6 +121,19 @@ class Scenario(Table):
                     check_sgd(domains(experiment.search_space), f"the learning model {self.learning.model!r}")
                 except ValueError as error:
                     raise ValueError(f"workload.experiments.{experiment.name}.{error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _target_is_a_score(self) -> Self:
+        target, metrics = self.metrics.target_score, [experiment.metric for experiment in self.workload.experiments]
+        names = list(dict.fromkeys(f"{metric.name} ({metric.mode})" for metric in metrics))
+        if target is not None and len(names) > 1:
+            raise ValueError(
+                f"metrics.target_score: the experiments have different metrics, {', '.join(names)}: leave it out, and "
+                "give each its stop_score"
+            )
+        if target is not None and not any(metric.model_fields_set for metric in metrics) and not 0 < target <= 1:
+            raise ValueError(f"metrics.target_score: expected an accuracy, above 0 and at most 1, got {target:g}")
         return self
 
     @model_validator(mode="wrap")  # the last one, as it is around those before it
@@ -254,6 +267,20 @@ class Setup(Problem, frozen=True, kw_only=True):
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
             frozen_workers=dict(frozen_workers),
         )
+
+    def learning_model(self) -> LearningModel:
+        """The learning-curve model. Raises InputError if there is none of that name, if an option is wrong, or if its
+        scores are of another metric than an experiment's."""
+        model = self.scenario.learning_model()
+        for experiment in self.workload.experiments:
+            wanted = experiment.metric.name
+            if experiment.evaluation_images and isinstance(model, OfOneMetric) and model.metric != wanted:
+                raise InputError(
+                    f"learning.model {self.scenario.learning.model!r}: predicts {model.metric!r}, and the metric of "
+                    f"experiment {experiment.id!r} is {wanted!r}: name a model of that, or 'unknown', which predicts "
+                    "no scores"
+                )
+        return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:
         """The workers that the strategy's allocation policy makes.

@@ -10,6 +10,9 @@ from hetsched.domain.training_class import EXPECTED, TrainingSource, source_of, 
 from hetsched.errors import InputError
 from hetsched.scenario.tables import Table
 
+UNKNOWN = "unknown"
+"""The learning model that predicts no scores."""
+
 
 class TrainingTable(Table):
     """A training of one's own (`hetsched.domain.training`): its `class`, FILE.py:CLASS with a file relative to the
@@ -42,7 +45,8 @@ class TrainingTable(Table):
 
 def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tables of a scenario with a `[training]`; its experiments have what they need not say: `model` is the class's
-    name, there is one data set and one batch size, and an evaluation costs what one image would.
+    name, there is one data set and one batch size, and an evaluation costs what one image would. Nothing is known of
+    how it learns.
 
     Raises ValueError for an experiment that does not say what is tuned: the ranges of HRFS are those of SGD.
     """
@@ -58,7 +62,10 @@ def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"of {name} are tuned, such as search_space.lr = {{low = 1e-4, high = 0.1, scale = 'log'}}"
             )
     filled = [{**defaults, **each} if isinstance(each, Mapping) else each for each in listed]
-    return {**tables, "workload": {**workload, "experiments": filled}}
+    learning = tables.get("learning", {})
+    if isinstance(learning, Mapping):
+        learning = {"model": UNKNOWN, **learning}
+    return {**tables, "workload": {**workload, "experiments": filled}, "learning": learning}
 
 
 def _class_of(training: object) -> str | None:

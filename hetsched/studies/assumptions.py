@@ -31,9 +31,9 @@ Pair = tuple[TrialKind, WorkerType]
 
 
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
-    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and accuracies."""
+    """What simulations of these strategies assume: of step times, costs, the jobs of a trace and scores."""
     pairs = _pairs(setup, strategies)
-    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *_jobs(setup), *_accuracies(setup)]
+    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *_jobs(setup), *_scores(setup)]
     return list(dict.fromkeys(said))
 
 
@@ -125,17 +125,18 @@ def _jobs(setup: Setup) -> Iterator[str]:
         yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"
 
 
-def _accuracies(setup: Setup) -> Iterator[str]:
+def _scores(setup: Setup) -> Iterator[str]:
     """What the learning model assumes."""
-    model = setup.scenario.learning_model()
+    model = setup.learning_model()
     if not isinstance(model, SaysAssumptions):
         return
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
+    named = " and ".join(dict.fromkeys(experiment.metric.name for experiment in evaluated))
     rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
     rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
     for line in model.assumed(kinds):
-        yield f"accuracy: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
+        yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
 
 
 def _some(names: Iterable[str]) -> str:

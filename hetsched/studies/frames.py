@@ -1,14 +1,14 @@
 """Runs as pandas data frames."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.core.events import ExperimentArrived, SegmentEnded, SegmentLost, SegmentStarted, TrialAdded
 from hetsched.core.log import read_log
 from hetsched.domain.entry_points import needed_for
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.studies.one_run import RunResult
 
 if TYPE_CHECKING:
@@ -29,24 +29,32 @@ def runs_frame(runs: Sequence[RunResult]) -> "DataFrame":
 
 def segments_frame(runs: Sequence[RunResult]) -> "DataFrame":
     """A row per segment that ended or was lost, in the order of their ends. Seconds end in `_s`. Of a segment that was
-    lost, `reason` says why, and it has no score and no parts."""
+    lost, `reason` says why, and it has no score and no parts. Metrics have columns of their names, beside `score`."""
     return frame(row for run in runs for row in _segments(run))
 
 
 def _figures(run: RunResult) -> dict[str, Any]:
     figures: dict[str, Any] = msgspec.to_builtins(run.metrics)
     del figures["workers"]
+    metric = run.metrics.metric
+    figures["metric"], figures["mode"] = (None, None) if metric is None else (metric.name, metric.mode)
     return {**figures, "decision_s": run.decision_s, "decisions": run.decisions, "log": str(run.log)}
 
 
 def _segments(run: RunResult) -> Iterator[dict[str, Any]]:
     started: dict[TrialId, SegmentStarted] = {}
+    names: dict[ExperimentId, str] = {}
+    metric_of: dict[TrialId, str] = {}
     for event in read_log(run.log):
-        if isinstance(event, SegmentStarted):
+        if isinstance(event, ExperimentArrived):
+            names[event.experiment.id] = event.experiment.metric.name
+        elif isinstance(event, TrialAdded):
+            metric_of[event.trial] = names[event.experiment]
+        elif isinstance(event, SegmentStarted):
             started[event.trial] = event
         elif isinstance(event, (SegmentEnded, SegmentLost)):
             start = started.pop(event.trial)
-            yield {
+            row = {
                 "strategy": run.metrics.strategy,
                 "seed": run.metrics.seed,
                 "trial": event.trial,
@@ -57,6 +65,13 @@ def _segments(run: RunResult) -> Iterator[dict[str, Any]]:
                 **_outcome(event),
                 "log": str(run.log),
             }
+            yield row | _metrics(event, metric_of[event.trial], row.keys())
+
+
+def _metrics(event: SegmentEnded | SegmentLost, name: str, taken: Collection[str]) -> dict[str, float | None]:
+    """What the evaluation reported, by the names of the columns."""
+    reported = {} if isinstance(event, SegmentLost) else {name: event.score, **event.metrics}
+    return {f"{metric} (metric)" if metric in taken else metric: value for metric, value in reported.items()}
 
 
 def _outcome(event: SegmentEnded | SegmentLost) -> dict[str, Any]:

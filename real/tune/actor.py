@@ -2,8 +2,6 @@
 
 import logging
 import os
-from collections.abc import Mapping
-from numbers import Real
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,7 +13,6 @@ from ray.exceptions import RayError
 
 from hetsched.cores import available_cores
 from hetsched.domain.cluster import Worker
-from hetsched.domain.metric import finite
 from hetsched.domain.workload import Place, TrialId
 from hetsched.errors import InputError, where
 from real.checkpoints.snapshot import Copy
@@ -23,6 +20,7 @@ from real.checkpoints.write_behind import WriteBehind
 from real.cluster.matching import RayNodeId
 from real.training.trainer import Settings, Snapshot, Trainer, make, writer
 from real.tune.messages import Assignment
+from real.tune.reported import checked
 from real.tune.segment_times import seconds_late
 
 FETCH_S = 60.0
@@ -102,7 +100,7 @@ class SegmentTrainable(tune.Trainable):
         pace_s = None if self._plan.pace_s is None else self._plan.pace_s[work.batch_size]
         trainer.train(work.iterations, pace_s, work.batch_size)
         trained = perf_counter()
-        metrics = self._checked(trainer.evaluate())
+        metrics = checked(trainer.evaluate(), self._plan.settings.model)
         evaluated = perf_counter()
         self._keep(trainer, work.save)
         self._held = (work.trial, work.save)
@@ -122,17 +120,6 @@ class SegmentTrainable(tune.Trainable):
             "hyperparameters": dict(work.hyperparameters),
             "timesteps_total": work.total,  # where Tune's loggers put the result
         }
-
-    def _checked(self, reported: object) -> dict[str, float | None]:
-        """What an evaluation reported; None for what is not finite. Raises InputError, which ends the run, for what are
-        no metrics: another attempt would come to the same."""
-        values = reported if isinstance(reported, Mapping) else {}
-        if values and all(isinstance(name, str) and isinstance(value, Real) for name, value in values.items()):
-            return {name: finite(value) for name, value in values.items()}
-        raise InputError(
-            f"the trainer of {self._plan.settings.model!r}: evaluate returned {reported!r}: expected numbers by the "
-            'names of their metrics, such as {"accuracy": 0.93}'
-        )
 
     def _made(self) -> Trainer:
         """The trainer. Raises what kept it from being made."""

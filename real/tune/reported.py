@@ -1,9 +1,25 @@
 """What an evaluation reported: the experiment's metric, by which trials are ranked, and further metrics."""
 
 from collections.abc import Mapping
+from numbers import Real
 
+from hetsched.domain.metric import finite
 from hetsched.domain.workload import Experiment, TrialId
 from hetsched.errors import InputError, nearest
+
+
+def checked(reported: object, model: str) -> dict[str, float | None]:
+    """What the model's evaluation returned, by the names of the metrics; None for what is not finite.
+
+    Raises InputError, which ends the run, for what are no metrics: another attempt would come to the same.
+    """
+    values = reported if isinstance(reported, Mapping) else {}
+    if values and all(isinstance(name, str) and isinstance(value, Real) for name, value in values.items()):
+        return {name: finite(value) for name, value in values.items()}
+    raise InputError(
+        f"the trainer of {model!r}: evaluate returned {reported!r}: expected numbers by the names of their metrics, "
+        'such as {"accuracy": 0.93}'
+    )
 
 
 def divided(

@@ -4,6 +4,7 @@ Every trial is parked at PAUSED until the driver starts it on a worker, and ever
 segment to the end of the run. The driver stays in this process: Tune pickles the scheduler, which leaves it out.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ from real.training.trainer import CheckpointError
 from real.tune.driver import Driver
 from real.tune.messages import Failure, Next, SegmentResult, What
 from real.tune.tune_actors import TuneActors
+
+METRICS = "metrics/"
+"""How Tune calls what is in the table of metrics."""
 
 
 class DispatchingScheduler(FIFOScheduler):
@@ -60,7 +64,7 @@ class DispatchingScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """The actor of the trial has finished a segment."""
-        decoded = self._driver.guarded(lambda: msgspec.convert(result, SegmentResult), None)
+        decoded = self._driver.guarded(lambda: _decoded(result), None)
         after = Next.IGNORED if decoded is None else self._driver.ended(_ours(trial), decoded)
         if after is Next.WAITS:
             self._driver.guarded(lambda: self._actors.pause(_ours(trial)), None)
@@ -76,6 +80,12 @@ class DispatchingScheduler(FIFOScheduler):
 
 def _ours(trial: TuneTrial) -> TrialId:
     return TrialId(trial.config["trial"])
+
+
+def _decoded(result: Mapping[str, Any]) -> SegmentResult:
+    """The actor's report. Tune has made its tables flat: `metrics/loss` is the metric `loss`."""
+    metrics = {key.removeprefix(METRICS): value for key, value in result.items() if key.startswith(METRICS)}
+    return msgspec.convert({**result, "metrics": metrics}, SegmentResult)
 
 
 def _failure(cause: Exception, reason: str) -> Failure:

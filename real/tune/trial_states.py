@@ -175,4 +175,4 @@ class TrialStates:
 
 def best_trial(state: State) -> Trial:
     """The trial that scores best now, whose weights outlive the run."""
-    return max(state.trials.values(), key=lambda trial: trial.score or 0.0)
+    return max(state.trials.values(), key=lambda trial: state.experiments[trial.experiment].metric.rank(trial.score))

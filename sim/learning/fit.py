@@ -72,7 +72,7 @@ def fit(recordings: Sequence[Recording], names: Sequence[str] = tuple(BOUNDS)) -
     Those that are not named stay at `sgd`'s defaults.
     """
     low, start, high = np.array([BOUNDS[name] for name in names]).T
-    recorded = np.concatenate([[line.accuracy for line in r.evaluations[1:]] for r in recordings])
+    recorded = np.concatenate([[line.score for line in r.evaluations[1:]] for r in recordings])
 
     def residuals(point: Array) -> Array:
         model = SGDCurve(**dict(zip(names, point.tolist(), strict=True)))
@@ -90,7 +90,7 @@ def fit(recordings: Sequence[Recording], names: Sequence[str] = tuple(BOUNDS)) -
 
 
 def errors(predict: Predict, recordings: Sequence[Recording]) -> Errors:
-    pairs = [(predict(r), [line.accuracy for line in r.evaluations[1:]]) for r in recordings]
+    pairs = [(predict(r), [line.score for line in r.evaluations[1:]]) for r in recordings]
     misses = np.concatenate([np.abs(np.array(p) - np.array(a)) for p, a in pairs])
     finals = np.array([(p[-1], a[-1]) for p, a in pairs])
     constant = np.ptp(finals[:, 0]) == 0
@@ -220,12 +220,12 @@ def plot(model: SGDCurve, found: Sequence[Part], path: Path) -> None:
             lines = recording.evaluations[1:]
             colour = f"C{number % 10}"
             steps = [line.iteration for line in lines]
-            panel.plot(steps, [line.accuracy for line in lines], ".", color=colour)
+            panel.plot(steps, [line.score for line in lines], ".", color=colour)
             panel.plot(steps, predicted(model, recording), "-", color=colour, linewidth=1)
         panel.set(xlabel="iterations", ylabel="accuracy", title=f"{part.name}, held out")
         finals.plot(
             [predicted(model, r)[-1] for r in part.held_out],
-            [r.final_accuracy for r in part.held_out],
+            [r.final_score for r in part.held_out],
             marker,
             label=part.name,
         )

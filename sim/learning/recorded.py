@@ -4,10 +4,11 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 
+from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
@@ -16,7 +17,7 @@ from sim.learning.recordings import SHIPPED, Recording, read_recordings
 class RecordedWeights(Struct, frozen=True):
     """How far along which recording a trial is (`iteration` may lie between two evaluations); none: it is fresh."""
 
-    accuracy: float
+    score: float
     recording: int | None = None
     iteration: float = 0.0
 
@@ -25,25 +26,41 @@ class Tabular:
     """Recorded trials, replayed: no formula, but no answer beyond what was recorded either.
 
     A trial follows the recording of its model and data set whose hyperparameters are nearest: in ln of the effective
-    rate lr / (1 - momentum) and in ln of the batch size, both weighed alike. Between evaluations accuracy is linear in
+    rate lr / (1 - momentum) and in ln of the batch size, both weighed alike. Between evaluations the score is linear in
     the iterations; after the last one it stays. With other hyperparameters, its own or after an exploit, a trial goes
-    on along the nearest recording of these, from the first point at which that was as accurate as it is (from its end,
-    if it never was, keeping its accuracy). Recordings whose hyperparameters change on the way are left out.
+    on along the nearest recording of these, from the first point at which that was as good as it is (from its end, if
+    it never was, keeping its score). Recordings whose hyperparameters change on the way are left out.
     """
 
-    def __init__(self, file: str = "", noise: float = 0.02, chance: float | None = None) -> None:
+    def __init__(
+        self,
+        file: str = "",
+        noise: float = 0.02,
+        chance: float | None = None,
+        metric: str = DEFAULT.name,
+        mode: Mode = DEFAULT.mode,
+    ) -> None:
         """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
-        after iteration 0 start from `chance`, the accuracy of an untrained network.
+        after iteration 0 start from `chance`, the score of an untrained network. `metric` and `mode` are those of the
+        scores, `noise` is in their unit: accuracies stay in 0..1, others between the least and the most recorded.
 
         Raises InputError for what is no such file, and without `chance` for such recordings.
         """
-        if chance is not None and not 0 <= chance <= 1:
+        if mode not in (modes := get_args(Mode)):
+            raise ValueError(f"mode is {mode!r}: expected {' or '.join(map(repr, modes))}")
+        if metric == DEFAULT.name and chance is not None and not 0 <= chance <= 1:
             raise ValueError(f"chance is {chance}: expected an accuracy, from 0 to 1")
+        if metric != DEFAULT.name and not file:
+            raise ValueError(f"the shipped recordings are of accuracies: name a file with {metric!r} in options.file")
+        self.metric = metric
+        self._direction = Metric(metric, mode)
         self._file = file
         paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
-        self._recordings = [r for path in paths for r in read_recordings(path, chance) if not r.has_schedule]
+        self._recordings = [r for path in paths for r in read_recordings(path, chance, metric) if not r.has_schedule]
         self._steps = [[line.iteration for line in r.evaluations] for r in self._recordings]
-        self._accuracies = [[line.accuracy for line in r.evaluations] for r in self._recordings]
+        self._scores = [[line.score for line in r.evaluations] for r in self._recordings]
+        recorded = [score for scores in self._scores for score in scores]
+        self._least, self._most = (0.0, 1.0) if metric == DEFAULT.name else (min(recorded), max(recorded))
         self._noise = noise
         self._nearest: dict[tuple[TrialKind, float, float], int] = {}
 
@@ -63,7 +80,7 @@ class Tabular:
                 f"{kind.dataset} whose hyperparameters stay the same; they have {', '.join(have)}. "
                 "Record some with 'python -m real.measuring.recorder' and name the file in learning.options.file"
             )
-        return RecordedWeights(min(r.evaluations[0].accuracy for r in known))
+        return RecordedWeights(min((r.evaluations[0].score for r in known), key=self._direction.rank))
 
     def train(
         self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
@@ -74,12 +91,15 @@ class Tabular:
             chosen = self._nearest[key] = self._find(*key)
         start = weights.iteration if weights.recording == chosen else self._join(chosen, weights)
         before = self._at(chosen, start)
-        accuracy = before if weights.recording is None else weights.accuracy
+        score = before if weights.recording is None else weights.score
         moved = self._at(chosen, start + iterations) - before
-        return RecordedWeights(min(1.0, max(0.0, accuracy + moved)), chosen, start + iterations)
+        return RecordedWeights(self._within(score + moved), chosen, start + iterations)
 
     def score(self, weights: RecordedWeights, normal: float) -> float:
-        return min(1.0, max(0.0, weights.accuracy + self._noise * normal))
+        return self._within(weights.score + self._noise * normal)
+
+    def _within(self, score: float) -> float:
+        return min(self._most, max(self._least, score))
 
     def _find(self, kind: TrialKind, lr: float, momentum: float) -> int:
         """The recording that is nearest."""
@@ -102,25 +122,25 @@ class Tabular:
         return min(alike, key=distance)
 
     def _join(self, chosen: int, weights: RecordedWeights) -> float:
-        """The iterations after which the recording was first as accurate as the trial is."""
+        """The iterations after which the recording was first as good as the trial is."""
         if weights.recording is None:
             return 0.0
-        steps, accuracies = self._steps[chosen], self._accuracies[chosen]
-        for place, accuracy in enumerate(accuracies):
-            if accuracy >= weights.accuracy:
+        steps, scores = self._steps[chosen], self._scores[chosen]
+        for place, score in enumerate(scores):
+            if self._direction.reached(score, weights.score):
                 if place == 0:
                     return float(steps[0])
-                before, rise = accuracies[place - 1], accuracy - accuracies[place - 1]
-                return steps[place - 1] + (steps[place] - steps[place - 1]) * (weights.accuracy - before) / rise
+                before, change = scores[place - 1], score - scores[place - 1]
+                return steps[place - 1] + (steps[place] - steps[place - 1]) * (weights.score - before) / change
         return float(steps[-1])
 
     def _at(self, chosen: int, iteration: float) -> float:
-        """The recorded accuracy after so many iterations."""
-        steps, accuracies = self._steps[chosen], self._accuracies[chosen]
+        """The recorded score after so many iterations."""
+        steps, scores = self._steps[chosen], self._scores[chosen]
         place = bisect_left(steps, iteration)
         if place == len(steps):
-            return accuracies[-1]
+            return scores[-1]
         if place == 0:
-            return accuracies[0]
+            return scores[0]
         part = (iteration - steps[place - 1]) / (steps[place] - steps[place - 1])
-        return accuracies[place - 1] + part * (accuracies[place] - accuracies[place - 1])
+        return scores[place - 1] + part * (scores[place] - scores[place - 1])

@@ -1,22 +1,25 @@
-"""Recordings: accuracies that real trials reported on their way, with the hyperparameters they had.
+"""Recordings: scores that real trials reported on their way, with the hyperparameters they had.
 
 A recording file is a CSV file with a line an evaluation, those of a recording in the order of `iteration`:
 
     recording,model,dataset,batch_size,seed,iteration,lr,momentum,weight_decay,accuracy,loss
 
 `lr`, `momentum` and `weight_decay` are what the iterations up to this line were trained with (since the line before);
-the line of iteration 0 is the untrained network. `loss` is the mean over these iterations.
+the line of iteration 0 is the untrained network. `loss` is the mean over these iterations. A file with scores of
+another metric has a column of its name in place of `accuracy`; what else it has is left out.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
 
+from hetsched.domain.metric import DEFAULT
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
@@ -40,7 +43,7 @@ class Evaluation(BaseModel):
     lr: float = Field(ge=0)
     momentum: float = Field(ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    accuracy: float = Field(ge=0, le=1)
+    score: float = Field(ge=0, le=1, validation_alias=AliasChoices("accuracy"))
     loss: float | None = None
 
     @property
@@ -50,6 +53,19 @@ class Evaluation(BaseModel):
     @property
     def hyperparameters(self) -> dict[str, float]:
         return {"lr": self.lr, "momentum": self.momentum}
+
+
+@cache
+def _lines_of(metric: str) -> type[Evaluation]:
+    """The lines of a file whose scores are of this metric."""
+    if metric == DEFAULT.name:
+        return Evaluation
+    score = (float, Field(validation_alias=AliasChoices(metric)))
+    return create_model(f"Evaluation by {metric}", __base__=_EvaluationByAnother, score=score)
+
+
+class _EvaluationByAnother(Evaluation):
+    model_config = ConfigDict(extra="ignore")
 
 
 class Recording(NamedTuple):
@@ -65,18 +81,18 @@ class Recording(NamedTuple):
         return len({(line.lr, line.momentum) for line in self.evaluations}) > 1
 
     @property
-    def final_accuracy(self) -> float:
-        return self.evaluations[-1].accuracy
+    def final_score(self) -> float:
+        return self.evaluations[-1].score
 
 
-def read_recordings(path: Path, chance: float | None = None) -> list[Recording]:
-    """The recordings of a file. One that begins later than the untrained network starts from `chance`, an accuracy in
-    0..1, at iteration 0.
+def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAULT.name) -> list[Recording]:
+    """The recordings of a file, with scores of the metric. One that begins later than the untrained network starts from
+    `chance`, a score, at iteration 0.
 
     Raises InputError, naming file and line, for what is no recording, and without `chance` for one that begins later.
     """
-    needed = tuple(name for name, field in Evaluation.model_fields.items() if field.is_required())
-    lines = [line for _, line in read_rows(path, Evaluation, "recording file", needed)]
+    needed = [name for name, field in Evaluation.model_fields.items() if field.is_required() and name != "score"]
+    lines = [line for _, line in read_rows(path, _lines_of(metric), "recording file", [*needed, metric])]
     recordings = []
     for name, of_one in groupby(lines, key=lambda line: line.recording):
         evaluations = tuple(of_one)
@@ -99,10 +115,10 @@ def _start(path: Path, first: Evaluation, chance: float | None) -> tuple[Evaluat
     if chance is None:
         raise InputError(
             f"{path}: recording {first.recording!r} begins at iteration {first.iteration}, and nothing says what came "
-            "before: add a line of iteration 0 (the untrained network), or give the 'tabular' model the accuracy of "
-            "guessing, such as learning.options.chance = 0.1 for ten classes"
+            "before: add a line of iteration 0 (the untrained network), or give the 'tabular' model its score, "
+            "such as learning.options.chance = 0.1 for the accuracy of guessing among ten classes"
         )
-    return (first.model_copy(update={"iteration": 0, "accuracy": chance, "loss": None}),)
+    return (first.model_copy(update={"iteration": 0, "score": chance, "loss": None}),)
 
 
 def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording], list[Recording]]:
@@ -122,9 +138,9 @@ def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording
 
 
 def mean_curve(recordings: Iterable[Recording]) -> dict[int, float]:
-    """The mean accuracy after each number of iterations: what a model must beat."""
+    """The mean score after each number of iterations: what a model must beat."""
     by_iteration: dict[int, list[float]] = {}
     for recording in recordings:
         for line in recording.evaluations:
-            by_iteration.setdefault(line.iteration, []).append(line.accuracy)
-    return {iteration: float(np.mean(accuracies)) for iteration, accuracies in sorted(by_iteration.items())}
+            by_iteration.setdefault(line.iteration, []).append(line.score)
+    return {iteration: float(np.mean(scores)) for iteration, scores in sorted(by_iteration.items())}

@@ -28,6 +28,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.state import State
 from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
+from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -57,7 +58,7 @@ class Log:
         self._on[trial] = workers[0]
         self.events.append(SegmentStarted(time, TrialId(trial), workers[0], iterations, workers[1:]))
 
-    def end(self, time: float, trial: str, score: float = 0.0, iterations: int = 10) -> None:
+    def end(self, time: float, trial: str, score: float | None = 0.0, iterations: int = 10) -> None:
         self.events.append(SegmentEnded(time, TrialId(trial), self._on[trial], iterations, score, NOTHING))
 
     def lose(self, time: float, trial: str) -> None:
@@ -66,7 +67,7 @@ class Log:
     def complete(self, time: float, trial: str) -> None:
         self.events.append(TrialCompleted(time, TrialId(trial), "a test"))
 
-    def run(self, trial: str, worker: WorkerId, start: float, end: float, score: float = 0.0) -> None:
+    def run(self, trial: str, worker: WorkerId, start: float, end: float, score: float | None = 0.0) -> None:
         self.start(start, trial, worker)
         self.end(end, trial, score)
 
@@ -100,6 +101,39 @@ def test_two_trials_take_turns_on_a_worker() -> None:
     assert found.staleness == pytest.approx((20 + 20) / 100)
     assert (found.wasted_s, found.wasted_fraction) == (0, 0)
     assert found.finish_time_fairness is None, "there is one experiment"
+
+
+LOSS = {"name": "loss", "mode": "min"}
+
+
+def test_a_loss_is_the_better_the_smaller_it_is() -> None:
+    scenario = two_trials(stop_score=0.6, metric=LOSS).replace(metrics=MetricsTable(deadline_s=35.0))
+    log = Log(scenario, SLOW)
+    log.run("e-0", W, 0, 10, 0.9)
+    log.run("e-1", W, 10, 30, 0.7)
+    log.run("e-0", W, 30, 40, 0.5)
+    log.complete(40, "e-0")
+    log.run("e-1", W, 40, 60, 0.8)
+    found = log.measure()
+    assert found.metric == Metric("loss", "min")
+    assert (found.best_score, found.score_at_deadline, found.time_to_target_s) == (0.5, 0.7, 40)
+
+
+def test_scores_of_different_metrics_are_not_compared() -> None:
+    experiments: list[dict[str, Any]] = [{"name": "e0", "stop_score": 0.9}, {"name": "e1", "metric": LOSS}]
+    log = Log(make_setup(experiments=experiments).replace(metrics=MetricsTable(deadline_s=35.0)), SLOW)
+    log.run("e0-0", W, 0, 10, 0.95)
+    log.run("e1-0", W, 10, 20, 3.0)
+    found = log.measure()
+    assert (found.metric, found.best_score, found.score_at_deadline) == (None, None, None)
+    assert found.time_to_target_s == 10  # of the experiment that has a target
+
+
+def test_where_nothing_was_evaluated_no_score_is_the_best() -> None:
+    log = Log(two_trials(evaluation_images=0).replace(metrics=MetricsTable(deadline_s=35.0)), SLOW)
+    log.run("e-0", W, 0, 10, None)
+    found = log.measure()
+    assert (found.metric, found.best_score, found.score_at_deadline) == (Metric("accuracy", "max"), None, None)
 
 
 def test_a_target_of_ones_own_and_one_that_is_never_reached() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from hetsched.core.events import LOG_VERSION, RunStarted
+from hetsched.core.events import LOG_VERSION, ExperimentArrived, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.metric import Metric
 from hetsched.errors import InputError
 from tests.conftest import Simulate, make_setup
 
@@ -59,6 +60,29 @@ def test_what_no_hetsched_wrote_is_damage(damage: dict[str, Any], tmp_path: Path
 def test_a_log_without_a_number_is_of_the_first_format(tmp_path: Path) -> None:
     [begun] = read_log(log_of(tmp_path, STARTED))
     assert isinstance(begun, RunStarted) and begun.log_version == 1
+
+
+EXPERIMENT: dict[str, Any] = {
+    "id": "e",
+    "model": "resnet18",
+    "dataset": "cifar10",
+    "batch_sizes": [32],
+    "population": 2,
+    "stop_iterations": 20,
+    "stop_accuracy": 0.8,
+    "pbt": None,
+    "search_space": {},
+}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_logs_are_of_accuracies_and_keep_their_stop_rule(version: int, tmp_path: Path) -> None:
+    begun = STARTED if version == 1 else STARTED | {"log_version": version}
+    arrived = {"event": "experiment-arrived", "time": 0.0, "experiment": EXPERIMENT}
+    resumed = RESUMED | {"log_version": LOG_VERSION}
+    _, event, *_ = read_log(log_of(tmp_path, begun, arrived, resumed))
+    assert isinstance(event, ExperimentArrived)
+    assert (event.experiment.stop_score, event.experiment.metric) == (0.8, Metric("accuracy", "max"))
 
 
 def test_a_run_names_the_format_of_its_log(simulate_log: Simulate, tmp_path: Path) -> None:

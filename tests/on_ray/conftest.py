@@ -41,7 +41,7 @@ from real.tune import scheduler  # noqa: E402
 from real.tune.run import run  # noqa: E402
 from tests.conftest import make_setup, profile_row  # noqa: E402
 
-collect_ignore = ["stand_in.py"]  # loaded as a scenario's model file, under a name of its own
+collect_ignore = ["stand_in.py", "foreign_training.py"]  # loaded as a scenario's model file, under a name of its own
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -67,6 +67,18 @@ EXPERIMENT: dict[str, Any] = {
 }
 
 
+FOREIGN = f"{HERE / 'foreign_training.py'}:Downhill"
+"""The class of a user's training."""
+
+BOTH = pytest.mark.parametrize("foreign", [False, True], ids=["built-in", "foreign"])
+"""Once with a trainer of ours, once with a training of a user's."""
+
+BOTH_IN_ALL = pytest.mark.parametrize(
+    "foreign", [False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["built-in", "foreign"]
+)
+"""The same, the latter only where all tests run."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
@@ -77,9 +89,11 @@ def small_scenario(
     nodes: Iterable[dict[str, Any]] = NODES,
     place: Place = "storage",
     real: Mapping[str, Any] | None = None,
+    foreign: bool = False,
     **changes: Any,
 ) -> Setup:
-    """One experiment, which trains the stand-in on the shared cluster; `changes` are of the experiment.
+    """One experiment, which trains the stand-in on the shared cluster; `changes` are of the experiment. With `foreign`
+    it trains the same as a training of a user's own.
 
     Checkpoints are in storage unless `place` says otherwise: segments here take hardly longer than a hand-over.
     """
@@ -91,8 +105,10 @@ def small_scenario(
         for size in (sizes if isinstance(sizes, list) else [sizes])
     ]
     made = make_setup(nodes, rows, **experiment)
-    table = made.scenario.real.model_copy(update={"model_file": str(HERE / "stand_in.py"), **(real or {})})
-    return made.replace(real=table, checkpoints=CheckpointsTable(place=place)).replace_times(made.times)
+    own: dict[str, Any] = {"training": {"class": FOREIGN}} if foreign else {}
+    file = {} if foreign else {"model_file": str(HERE / "stand_in.py")}
+    table = made.scenario.real.model_copy(update={**file, **(real or {})})
+    return made.replace(real=table, checkpoints=CheckpointsTable(place=place), **own).replace_times(made.times)
 
 
 class InTurn:

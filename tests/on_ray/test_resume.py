@@ -35,7 +35,7 @@ from hetsched.core.state import State, state_of
 from hetsched.domain.registry import forget_files
 from hetsched.testing import check_log
 from real.cluster import ray_cluster
-from tests.on_ray.conftest import INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until
+from tests.on_ray.conftest import BOTH_IN_ALL, INTERVAL, STOP, descendants, raylet, small_scenario, trained, wait_until
 
 POPULATION = 4
 
@@ -65,10 +65,11 @@ class Mine:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where commands run: `scenario.toml`, and in `mine.py` policies of one's own."""
-    setup = small_scenario(place="both", population=POPULATION)
-    setup.save(tmp_path)
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands run: `scenario.toml`, and in `mine.py` policies of one's own. The scenario trains with a user's
+    training if the test's parameter `foreign` says so."""
+    foreign = "foreign" in request.fixturenames and request.getfixturevalue("foreign")
+    small_scenario(place="both", population=POPULATION, foreign=foreign).save(tmp_path)
     (tmp_path / "mine.py").write_text(POLICIES.format(fault="pass"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -195,8 +196,9 @@ def cut_at_last_exploit(log: Path) -> None:
     log.write_bytes(b"".join(lines[:exploit]) + lines[exploit][:20])
 
 
+@BOTH_IN_ALL
 def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_it_had_not_been(
-    folder: Path, address: str, capfd: pytest.CaptureFixture[str]
+    foreign: bool, folder: Path, address: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """First on a cluster of the driver's own, which ends with it; then on one that it joins, by its nodes' labels."""
     new = ["run", "scenario.toml", "--strategy", "one-core+least-progress", "--policy-file", "mine.py", "--repeat", "2"]
@@ -207,6 +209,8 @@ def test_a_run_whose_driver_is_killed_and_interrupted_once_and_twice_ends_as_if_
 
     driver = Command(*new, "--out", "cut off")
     driver.wait_for(first, TrialExploited)
+    if foreign:
+        (folder / "training" / "foreign_training.py").unlink()  # the results folder has a copy
     driver.process.send_signal(signal.SIGSTOP)
     capfd.readouterr()
     assert main(resume) == 2

@@ -30,6 +30,8 @@ from real.cluster import nodes, ray_cluster
 from real.tune import failures
 from real.tune.tune_actors import TuneActors
 from tests.on_ray.conftest import (
+    BOTH,
+    BOTH_IN_ALL,
     INTERVAL,
     MOVING,
     STAYING,
@@ -89,15 +91,17 @@ def goes_on_without_a(seen: Seen) -> bool:
     )
 
 
+@BOTH_IN_ALL
 @pytest.mark.usefixtures("cluster")
-def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(tmp_path: Path) -> None:
+def test_processes_die_and_a_node_dies_and_returns_and_goes_dark(foreign: bool, tmp_path: Path) -> None:
     """Each costs the segment of one trial, which goes on elsewhere; what is back is used."""
     kill = Once(trains_on(A), kill_actor(A))
     die = Once(trains_on(A), lambda seen: kill_node("a"))
     back = Once(a_is_gone, come_back)
     dark = Once(trains_on(A), crash)
     end = Once(goes_on_without_a, see_no_more)
-    events = carry_out(small_scenario(stop_iterations=ENDLESS), tmp_path, in_order(kill, die, back, dark, end)).events
+    endless = small_scenario(foreign=foreign, stop_iterations=ENDLESS)
+    events = carry_out(endless, tmp_path, in_order(kill, die, back, dark, end)).events
     losses, leaves = of(events, SegmentLost), of(events, WorkerLeft)
     assert [event.worker for event in losses] == [A] * 3
     assert [event.worker for event in leaves] == [A] * 2
@@ -169,7 +173,10 @@ def without_pbt(**changes: Any) -> Setup:
     return small_scenario(pbt={"perturbation_interval": INTERVAL, "quantile_fraction": 0.0}, **changes)
 
 
-def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@BOTH
+def test_a_broken_checkpoint_costs_a_generation(
+    foreign: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """One is cut short, one has a bit turned over in its weights, and of one trial both are gone.
 
     No trial stays where it is, so that each reads its file.
@@ -190,7 +197,7 @@ def test_a_broken_checkpoint_costs_a_generation(tmp_path: Path, caplog: pytest.L
                     (seen.folder / "checkpoints" / f"e-2-{INTERVAL}.pt").write_bytes(b"")
 
     with caplog.at_level(logging.WARNING):
-        events = carry_out(without_pbt(population=4), tmp_path, damage, MOVING).events
+        events = carry_out(without_pbt(population=4, foreign=foreign), tmp_path, damage, MOVING).events
     lost = {trial: of(events, CheckpointLost, trial=trial) for trial in ITERATIONS}
     assert [event.iterations for event in lost["e-0"] + lost["e-1"] + lost["e-2"]] == [3, 3, 3, 0]
     for trial in ("e-0", "e-1"):
@@ -219,7 +226,8 @@ def turn_a_bit_over(file: Path) -> None:
         content.write(bytes([byte ^ 16]))
 
 
-def test_a_killed_process_costs_its_segment_only_when_files_are_written_behind(tmp_path: Path) -> None:
+@BOTH
+def test_a_killed_process_costs_its_segment_only_when_files_are_written_behind(foreign: bool, tmp_path: Path) -> None:
     """It is killed when the files of all that has ended are complete. Trials go from one worker to the other."""
 
     def at_work(seen: Seen) -> bool:
@@ -227,7 +235,7 @@ def test_a_killed_process_costs_its_segment_only_when_files_are_written_behind(t
         return trains_on(A)(seen) and written[-1].exists() and all(file.exists() for file in written)
 
     kill = Once(at_work, kill_actor(A))
-    events = carry_out(small_scenario(place="both"), tmp_path, kill, MOVING).events
+    events = carry_out(small_scenario(place="both", foreign=foreign), tmp_path, kill, MOVING).events
     assert kill.done
     assert len(of(events, SegmentLost)) == 1 and not of(events, CheckpointLost)
     assert trained(events) == ITERATIONS
@@ -235,14 +243,16 @@ def test_a_killed_process_costs_its_segment_only_when_files_are_written_behind(t
     assert any(len(workers) == 2 for workers in homes.values())
 
 
+@BOTH_IN_ALL
 @pytest.mark.usefixtures("cluster")
-def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
+def test_what_is_in_memory_only_is_lost_with_its_node(foreign: bool, tmp_path: Path) -> None:
     """Its trial starts anew; at the end the best trial's weights are in storage all the same.
 
     Each trial stays where it is, so nobody else fetches its states.
     """
     crashed = Once(trains_on(A), crash)
-    events = carry_out(without_pbt(population=2, place="object-store"), tmp_path, crashed, STAYING).events
+    setup = without_pbt(population=2, place="object-store", foreign=foreign)
+    events = carry_out(setup, tmp_path, crashed, STAYING).events
     assert crashed.at is not None
     before = [event for event in events if event.time <= crashed.at]
     at_home = {event.trial: event.worker for event in of(before, SegmentEnded)}
@@ -255,8 +265,9 @@ def test_what_is_in_memory_only_is_lost_with_its_node(tmp_path: Path) -> None:
     assert file.name.startswith(f"{best}-{STOP}.")  # a trial that fell back numbers its files anew
 
 
+@BOTH_IN_ALL
 def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    foreign: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The object store of a node outlives the actors there. What an actor had not handed over is gone with it."""
     handed_over: list[Any] = []
@@ -276,7 +287,8 @@ def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
         see_no_more(seen)
 
     killed = Once(lambda seen: len(seen.saved) >= 4 and {A, B} <= seen.pids.keys(), kill_all)
-    events = carry_out(without_pbt(population=2, place="object-store"), tmp_path, killed).events
+    setup = without_pbt(population=2, place="object-store", foreign=foreign)
+    events = carry_out(setup, tmp_path, killed).events
     assert killed.done and of(events, SegmentLost)
     best = max(state_of(events).trials.values(), key=lambda trial: trial.score or 0.0)
     [file] = (tmp_path / "checkpoints").iterdir()

@@ -20,10 +20,16 @@ STAND_IN = (HERE / "stand_in.py").read_text()
             ": AttributeError in mine.py:{line}: 'StandIn' object has no attribute 'noth",
         ),
         (
-            "return 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0",
-            "return None",
+            'return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}',
+            "return 0.5",
             InputError,
-            "the trainer of 'stand-in': evaluate returned None, expected a score from 0 to 1",
+            "the trainer of 'stand-in': evaluate returned 0.5: expected numbers by the names of their metrics, such as",
+        ),
+        (
+            'return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}',
+            'return {"accuracy": 0.5}',
+            InputError,
+            "its evaluation did not report 'accuracy', the metric of experiment 'e': did you mean 'accuracy'?",
         ),
         (
             "self._iterations = 0\n        self._rate = 0.0",

@@ -10,6 +10,7 @@ from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted, WorkerJoined
 from hetsched.core.state import State
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
+from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId
 from hetsched.errors import InputError
@@ -17,8 +18,10 @@ from hetsched.scheduling.stopping.asha import rungs_of
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
 
 PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
-Scores = Callable[[int, int], float]
+Scores = Callable[[int, int], float | None]
 """The score of a trial, by its number, after so many iterations."""
+
+LOSS = Metric("loss", "min")
 
 
 def experiment(population: int = 9, stop: int = 90, interval: int | None = 10, **changes: object) -> Experiment:
@@ -86,6 +89,11 @@ def nine_three_one(trial: int, iterations: int) -> float:
     return AT_10[trial] if iterations <= 10 else AT_30[trial]
 
 
+def one_less(scores: Callable[[int, int], float]) -> Scores:
+    """The losses to these accuracies."""
+    return lambda trial, iterations: 1 - scores(trial, iterations)
+
+
 def test_nine_trials_then_three_then_one() -> None:
     # Rungs at 10, 30 and 90. Of the first three at 10, floor(3 / 3) = 1 goes on: trial 2. After six it is two: 2 and
     # 5; after nine three: 2, 5 and 8. Of these three, at 30, trial 5 is the best.
@@ -134,6 +142,31 @@ def test_what_was_promoted_too_early_stays_promoted() -> None:
 def test_equal_scores_are_taken_in_the_order_of_the_trials() -> None:
     made = run(experiment(), lambda trial, done: 0.1)
     assert made.done == [90, 30, 30, 10, 10, 10, 10, 10, 10]
+
+
+def test_of_losses_the_smallest_go_on() -> None:
+    # The scores of the first test, from 1 down: the same trials go on in the same order.
+    accuracies, losses = run(experiment(), nine_three_one), run(experiment(metric=LOSS), one_less(nine_three_one))
+    assert losses.segments == accuracies.segments
+    assert losses.done == [10, 10, 30, 10, 10, 90, 10, 10, 30]
+    assert losses.reasons == accuracies.reasons
+
+
+def test_a_loss_that_is_low_enough_keeps_its_place() -> None:
+    made = run(
+        experiment(stop_score=0.01, metric=LOSS),
+        lambda trial, done: 0.0 if trial == 5 else one_less(nine_three_one)(trial, done),
+    )
+    assert made.reasons[5] == "loss <= 0.01"
+    assert made.done == [10, 10, 30, 10, 10, 10, 10, 10, 30]
+
+
+@pytest.mark.parametrize("metric", [Metric(), LOSS])
+def test_scores_that_are_not_known_rank_last_in_the_order_of_the_trials(metric: Metric) -> None:
+    made = run(experiment(metric=metric), lambda trial, done: None)
+    assert made.done == [90, 30, 30, 10, 10, 10, 10, 10, 10]
+    made = run(experiment(3, metric=metric), lambda trial, done: 0.5 if trial == 2 else None)
+    assert made.done == [10, 10, 90]
 
 
 def test_a_trial_that_reaches_the_target_keeps_its_place() -> None:

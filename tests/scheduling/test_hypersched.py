@@ -49,7 +49,7 @@ class Run:
             self.dispatcher.arrive(0.0, experiment, 0)
         self.dispatcher.dispatch(0.0)
 
-    def end(self, time: float, trial: str, score: float) -> None:
+    def end(self, time: float, trial: str, score: float | None) -> None:
         """The trial's segment ends, and the policy decides."""
         segment = self.state.running[TrialId(trial)]
         seconds = self.times.seconds_per_iteration(
@@ -69,6 +69,9 @@ class Run:
     @property
     def completed(self) -> list[str]:
         return sorted(trial.id for trial in self.state.trials.values() if trial.completed is not None)
+
+
+LOSS = {"name": "loss", "mode": "min"}
 
 
 def with_options(setup: Setup, **options: Any) -> Setup:
@@ -130,29 +133,47 @@ def test_where_no_iteration_fits_the_deadline_is_waited_for(simulate_log: Simula
     assert time == pytest.approx(11.45)
 
 
-def halving(population: int = 4) -> Setup:
+def halving(population: int = 4, **changes: Any) -> Setup:
     """Two equal workers of 1 s an iteration; trials of 40 iterations, with a score at each ten."""
     nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
-    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
+    independent: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10, **changes}
     return make_setup(nodes, overheads=NO_OVERHEADS, population=population, stop_iterations=40, **independent)
 
 
-def test_trials_below_the_cutoff_of_a_milestone_make_room() -> None:
-    # For eta = 2 the milestones are at 10 and 20 iterations, and the cutoff is the median.
-    run = Run(halving(), eta=2.0)
+@pytest.mark.parametrize(("metric", "sign"), [({}, 1), (LOSS, -1)])
+def test_trials_below_the_cutoff_of_a_milestone_make_room(metric: dict[str, str], sign: int) -> None:
+    # For eta = 2 the milestones are at 10 and 20 iterations, and the cutoff is the median. The same in both directions.
+    run = Run(halving(metric=metric), eta=2.0)
     assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
-    run.end(10.0, "e-0", 0.5)  # the only score at 10 iterations: it goes on
-    run.end(10.1, "e-1", 0.3)  # below the median of 0.3 and 0.5: it makes room for a new trial
+    run.end(10.0, "e-0", sign * 0.5)  # the only score at 10 iterations: it goes on
+    run.end(10.1, "e-1", sign * 0.3)  # below the median of 0.3 and 0.5: it makes room for a new trial
     assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
-    run.end(20.0, "e-0", 0.6)
-    run.end(20.1, "e-2", 0.7)  # above the median of 0.3, 0.5 and 0.7, which e-0 is not below
+    run.end(20.0, "e-0", sign * 0.6)
+    run.end(20.1, "e-2", sign * 0.7)  # above the median of 0.3, 0.5 and 0.7, which e-0 is not below
     assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
-    run.end(30.0, "e-0", 0.6)
-    run.end(30.1, "e-2", 0.8)  # at 20 iterations: above the median of 0.6 and 0.8, which e-0 is below
-    run.end(40.0, "e-0", 0.6)  # its stop iteration
+    run.end(30.0, "e-0", sign * 0.6)
+    run.end(30.1, "e-2", sign * 0.8)  # at 20 iterations: above the median of 0.6 and 0.8, which e-0 is below
+    run.end(40.0, "e-0", sign * 0.6)  # its stop iteration
     assert run.places == {"e-2": "b/cpu0", "e-3": "a/cpu0"}
-    run.end(50.0, "e-3", 0.2)  # e-1 and e-3 are below the cutoff, and no other waits: the better one trains
+    run.end(50.0, "e-3", sign * 0.2)  # e-1 and e-3 are below the cutoff, and no other waits: the better one trains
     assert run.places == {"e-1": "a/cpu0", "e-2": "b/cpu0"}
+
+
+@pytest.mark.parametrize(("metric", "score"), [({}, 0.1), (LOSS, 9.0)])
+def test_a_trial_without_a_score_makes_room_where_another_has_one(metric: dict[str, str], score: float) -> None:
+    run = Run(halving(metric=metric), eta=2.0)
+    run.end(10.0, "e-0", score)
+    run.end(10.1, "e-1", None)
+    assert run.places == {"e-0": "a/cpu0", "e-2": "b/cpu0"}
+    run.end(20.1, "e-2", None)  # most have none now: who has one goes on, and a new trial comes
+    assert run.places == {"e-0": "a/cpu0", "e-3": "b/cpu0"}
+
+
+def test_where_no_trial_has_a_score_none_makes_room() -> None:
+    run = Run(halving(evaluation_images=0), eta=2.0)
+    run.end(10.0, "e-0", None)
+    run.end(10.1, "e-1", None)
+    assert run.places == {"e-0": "a/cpu0", "e-1": "b/cpu0"}
 
 
 def test_a_paused_trial_goes_on_when_the_cutoff_falls() -> None:

@@ -136,7 +136,7 @@ def test_a_replayed_recording_scores_what_was_recorded() -> None:
     for recording in steady:
         line = recording.evaluations[-1]
         weights = model.train(model.fresh(recording.kind), recording.kind, line.hyperparameters, 300)
-        exact += model.score(weights, 0.0) == pytest.approx(line.accuracy, abs=0.03)
+        exact += model.score(weights, 0.0) == pytest.approx(line.score, abs=0.03)
     assert exact >= len(steady) - 4  # the repeats of one configuration all follow the first of them
 
 
@@ -154,10 +154,10 @@ def test_a_recording_that_begins_late_is_replayed_from_chance_not_from_its_first
     (tmp_path / "late.csv").write_text("\n".join([columns, *lines, ""]))
     model = Tabular(str(tmp_path / "late.csv"), noise=0.0, chance=0.1)
     weights = model.fresh(KIND)
-    assert weights.accuracy == 0.1
+    assert weights.score == 0.1
     for after, expected in ((39, 0.135), (390, 0.45), (780, 0.60), (5000, 0.60)):
         one = model.train(weights, KIND, {"lr": 0.1, "momentum": 0.9}, after)
-        assert one.accuracy == pytest.approx(expected)
+        assert one.score == pytest.approx(expected)
 
 
 LATE = {390: 0.45, 780: 0.60}

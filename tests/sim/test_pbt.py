@@ -15,11 +15,17 @@ from tests.conftest import Simulate, make_setup
 
 
 def population(
-    size: int, seed: int = 0, space: Mapping[str, object] | None = None, **pbt: Any
+    size: int,
+    seed: int = 0,
+    space: Mapping[str, object] | None = None,
+    metric: Mapping[str, str] | None = None,
+    **pbt: Any,
 ) -> tuple[State, PopulationBasedTraining]:
     settings = {"perturbation_interval": 10, **pbt}
     searched: dict[str, Any] = {} if space is None else {"search_space": dict(space)}
-    experiment = make_setup(population=size, pbt=settings, **searched).workload.experiments[0]
+    experiment = make_setup(population=size, pbt=settings, metric=dict(metric or {}), **searched).workload.experiments[
+        0
+    ]
     state = State()
     state.experiments[experiment.id] = experiment
     for index in range(size):
@@ -30,7 +36,7 @@ def population(
     return state, PopulationBasedTraining(experiment, experiment.pbt, state, Random(seed))
 
 
-def report(state: State, pbt: PopulationBasedTraining, index: int, iterations: int, score: float) -> str | None:
+def report(state: State, pbt: PopulationBasedTraining, index: int, iterations: int, score: float | None) -> str | None:
     """A trial reports; returns the trial that it exploits."""
     known = state.trials[TrialId(f"t{index}")]
     trial = Trial(known.id, index, known.experiment, known.kind, {}, 0.0, iterations, score)
@@ -48,6 +54,14 @@ def test_the_worst_of_four_exploits_the_best() -> None:
     assert [report(state, pbt, i, 10, score) for i, score in enumerate([0.4, 0.3, 0.2])] == [None, "t0", "t0"]
     assert report(state, pbt, 3, 10, 0.5) is None
     assert report(state, pbt, 2, 20, 0.1) == "t3"
+
+
+@pytest.mark.parametrize("missing", [None, 0.9])
+def test_of_four_losses_the_largest_exploits_the_smallest(missing: float | None) -> None:
+    state, pbt = population(4, metric={"name": "loss", "mode": "min"})
+    assert [report(state, pbt, i, 10, loss) for i, loss in enumerate([0.6, 0.7, 0.8])] == [None, "t0", "t0"]
+    assert report(state, pbt, 3, 10, 0.5) is None
+    assert report(state, pbt, 2, 20, missing) == "t3"  # a loss that is not known is the largest
 
 
 def test_before_the_interval_nothing_happens_and_no_score_is_kept() -> None:
