@@ -3,22 +3,26 @@
 `PRIVATE_NAMES` lists them, and tests/real/test_ray_internals.py looks whether the Ray that is installed has them.
 """
 
+import copy
 import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import ray
+from pyarrow.fs import FileType
 from ray._private import ray_constants, services, utils, worker
 from ray.exceptions import RayActorError, RayTaskError
 from ray.train._internal import session as tune_sessions
-from ray.tune import Checkpoint, PlacementGroupFactory, Trainable
+from ray.tune import Callback, Checkpoint, PlacementGroupFactory, Trainable
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.schedulers import PopulationBasedTraining
+from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
+from ray.tune.search import BasicVariantGenerator
 
+from hetsched.domain.metric import Mode
 from hetsched.errors import HetschedError
 
 
@@ -39,6 +43,9 @@ _SERVICES, _UTILS = "ray._private.services", "ray._private.utils"
 _CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
 _MANAGER = "ray.air.execution._internal:RayActorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
+_CALLBACKS = "ray.tune.callback:CallbackList"
+_SEARCH = "ray.tune.search.basic_variant:BasicVariantGenerator"
+_MANAGED = "ray.train._internal.checkpoint_manager:_CheckpointManager"
 _PBT = "ray.tune.schedulers.pbt:PopulationBasedTraining"
 _SCORES = "ray.tune.schedulers.pbt:_PBTTrialState"
 _SESSIONS, _TRAINABLE = "ray.train._internal.session", "ray.tune.trainable.trainable:Trainable"
@@ -58,6 +65,11 @@ PRIVATE_NAMES = (
     PrivateName(_CONTROLLER, "_set_trial_status", "park trials, and queue those that start"),
     PrivateName(_CONTROLLER, "_unstage_trial_with_resources", "take a trial back that waits for an actor"),
     PrivateName(_CONTROLLER, "_process_trial_failure", "learn what a trial failed of"),
+    PrivateName(_CONTROLLER, "_callbacks", "hear in a drop-in of actors that are ready and of saves", set_by_init=True),
+    PrivateName(_CONTROLLER, "_queued_trial_decisions", "have a saved trial go on in its place", set_by_init=True),
+    PrivateName(_CONTROLLER, "_reuse_actors", "see whether the user lets actors be kept", set_by_init=True),
+    PrivateName(_CALLBACKS, "_callbacks", "hear in a drop-in of actors that are ready and of saves", set_by_init=True),
+    PrivateName(_SEARCH, "get_state", "leave out of Tune's snapshots what holds the search open"),
     PrivateName(_MANAGER, "_actor_task_failed", "take every error of a task for a death of its actor"),
     PrivateName(_MANAGER, "_actor_start_failed", "take every error of a start for a death of its actor"),
     PrivateName(_MANAGER, "_live_actors_to_ray_actors_resources", "find the actors of a placement", set_by_init=True),
@@ -67,13 +79,23 @@ PRIVATE_NAMES = (
     PrivateName(_CACHE, "pop_cached_object", "let go of an idle actor"),
     PrivateName(_PBT, "_trial_state", "forget the score of a state that is lost", set_by_init=True),
     PrivateName(_PBT, "_get_new_config", "explore as Ray does"),
+    PrivateName(_PBT, "_metric", "name the metric of a drop-in", set_by_init=True),
+    PrivateName(_PBT, "_mode", "name the metric's direction", set_by_init=True),
+    PrivateName(_PBT, "_hyperparam_mutations", "name the search space of a drop-in", set_by_init=True),
+    PrivateName(_MANAGED, "_latest_checkpoint_result", "say which checkpoint a trial goes on from", set_by_init=True),
     PrivateName(_PBT, "_checkpoint_or_exploit", "pass over no source: every finished segment has left a checkpoint"),
     PrivateName(_PBT, "_exploit", "let a trial count its own iterations only"),
     PrivateName(_SCORES, "last_score", "forget the score of a state that is lost", set_by_init=True),
+    PrivateName(_SCORES, "last_checkpoint", "exploit what a source had at its last boundary", set_by_init=True),
+    PrivateName(_SCORES, "last_result", "exploit what a source had at its last boundary", set_by_init=True),
     PrivateName(_SCORES, "last_perturbation_time", "look at a trial again that fell back, or copied", set_by_init=True),
     PrivateName(_SCORES, "last_train_time", "look at a trial again that fell back, or copied", set_by_init=True),
     PrivateName(_SESSIONS, "_session", "answer a function that calls tune.report"),
-    PrivateName(_SESSIONS, "_TrainingResult", "restore a trainable with its number of iterations"),
+    PrivateName(
+        _SESSIONS,
+        "_TrainingResult",
+        "say which checkpoint, and how many iterations, something goes on from",
+    ),
     PrivateName(_TRAINABLE, "_setup_logdir", "keep trainables out of ~/ray_results"),
     PrivateName(_TRAINABLE, "_logdir", "keep trainables out of ~/ray_results", set_by_init=True),
 )
@@ -158,7 +180,8 @@ class TuneInternals:
     def start(self, trial: TuneTrial, placement: PlacementGroupFactory) -> None:
         """Queue a paused trial for the actor of that placement."""
         if trial.status != TuneTrial.PAUSED:
-            raise HetschedError(f"Tune has trial {trial.config['trial']} as {trial.status} when it should start")
+            name = trial.config.get("trial", trial.trial_id)
+            raise HetschedError(f"Tune has trial {name} as {trial.status} when it should start")
         trial.update_resources(placement)
         self._controller._set_trial_status(trial, TuneTrial.PENDING)
 
@@ -179,6 +202,31 @@ class TuneInternals:
     def stop(self, trial: TuneTrial) -> None:
         """End a paused trial."""
         self._controller.stop_trial(trial)
+
+    def listen(self, callback: Callback) -> None:
+        """Have the callback told of what happens, as if the user had passed it to Tune."""
+        callbacks = self._controller._callbacks
+        callbacks._callbacks = [*callbacks._callbacks, callback]
+
+    @property
+    def reuses_actors(self) -> bool:
+        """Whether an actor may go on with another trial."""
+        return bool(self._controller._reuse_actors)
+
+    def hold_open(self) -> None:
+        """The search is finished when every trial is: until then Tune keeps the actors of paused trials."""
+        if type(self._controller.search_alg) is BasicVariantGenerator:
+            generator: Any = self._controller.search_alg
+            generator.__class__ = _HeldOpen
+            generator.trials = self._controller.get_trials()
+
+    def go_on(self, trial: TuneTrial) -> None:
+        """Have a trial that was saved train in its place, not pause."""
+        self._controller._queued_trial_decisions[trial.trial_id] = TrialScheduler.CONTINUE
+
+    def stop_saved(self, trial: TuneTrial) -> None:
+        """End a trial that was saved, in place of a pause."""
+        self._controller._queued_trial_decisions[trial.trial_id] = TrialScheduler.STOP
 
     def end(self) -> None:
         """End the experiment in this step, whatever becomes of its actors; segments that run are broken off."""
@@ -215,6 +263,21 @@ def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
         failed(exception=error, **whose)
 
     return told
+
+
+class _HeldOpen(BasicVariantGenerator):
+    """Tune's own generator of trials, finished only when all that it made have ended."""
+
+    trials: Sequence[TuneTrial] = ()
+
+    def is_finished(self) -> bool:
+        return bool(super().is_finished()) and all(trial.is_finished() for trial in self.trials)
+
+    def get_state(self) -> Any:
+        state: Any = super().get_state()  # type: ignore[no-untyped-call]
+        if state:
+            state.pop("trials", None)
+        return state
 
 
 # Tune's PBT.
@@ -256,6 +319,72 @@ class LineagePBT(OwnIterationsPBT):
         own, source = self._trial_state[trial], self._trial_state[trial_to_clone]
         own.last_perturbation_time = source.last_perturbation_time
         own.last_train_time = source.last_train_time
+
+
+class BoundaryPBT(PopulationBasedTraining):
+    """Ray's PBT, where every trial is saved whenever it is looked at: no source is passed over for want of a
+    checkpoint, and what is exploited is the source's state at its last boundary.
+
+    `exploit` is what the last result led to: the source and the new configuration.
+    """
+
+    exploit: tuple[TuneTrial, dict[str, Any]] | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """Which way is better."""
+        return "min" if self._mode == "min" else "max"
+
+    @property
+    def mutations(self) -> dict[str, Any]:
+        """What is mutated, as the user gave it."""
+        return dict(self._hyperparam_mutations)
+
+    def saved(self, trial: TuneTrial) -> None:
+        """The trial has reached a boundary, and its state there is its latest checkpoint."""
+        known, latest = self._trial_state[trial], trial.latest_checkpoint_result
+        if latest is not None:
+            known.last_checkpoint, known.last_result = latest.checkpoint, dict(latest.metrics)
+
+    def perturb(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
+        """The trial has reported this at a boundary, and is saved. It may exploit another: then it is paused."""
+        self.exploit = None
+        super().on_trial_result(tune_controller, trial, result)
+        self.saved(trial)  # Ray keeps the result as it was reported, and no checkpoint
+
+    def go_on_from(self, trial: TuneTrial, state: Any) -> None:
+        """The paused trial goes on from this state."""
+        kept: Any = trial.run_metadata.checkpoint_manager
+        kept._latest_checkpoint_result = state
+
+    def _checkpoint_or_exploit(
+        self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]
+    ) -> None:
+        """As in Ray, but that every trial is saved already."""
+        if trial in lower_quantile:
+            source = random.choice(upper_quantile)
+            if not _exists(self._trial_state[source].last_checkpoint):
+                self.saved(source)  # Tune keeps only so many: then it is what the source has saved since
+            if _exists(self._trial_state[source].last_checkpoint):
+                self._exploit(tune_controller, trial, source)
+
+    def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
+        """As in Ray. The trial's metrics are its own copy: Ray writes into them."""
+        super()._exploit(tune_controller, trial, trial_to_clone)
+        state: Any = trial.latest_checkpoint_result
+        metrics = copy.deepcopy(state.metrics)
+        if "config" in metrics:
+            metrics["config"] = copy.deepcopy(trial.config)
+        self.go_on_from(trial, tune_sessions._TrainingResult(state.checkpoint, metrics))
+        self.exploit = trial_to_clone, trial.config
+
+
+def _exists(checkpoint: Any) -> bool:
+    """Whether there is a checkpoint, and Tune has not deleted it."""
+    if checkpoint is None:
+        return False
+    info = checkpoint.filesystem.get_file_info(checkpoint.path)
+    return bool(info.type != FileType.NotFound)
 
 
 # Trainables that a training of hetsched's holds itself, without Tune.

@@ -1,7 +1,8 @@
 """CPU cores alone."""
 
 from hetsched.allocation import register
-from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker
+from hetsched.allocation.fusion import checked_cores
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 
@@ -10,8 +11,12 @@ from hetsched.domain.workload import Workload
 class CpuOnly:
     """All cores of each node are one CPU worker, and the GPUs idle.
 
-    With `gpu-only` it says what each half of an unequal cluster is worth alone.
+    With `gpu-only` it says what each half of an unequal cluster is worth alone. With `cores_per_worker` the cores are
+    as many workers of so many cores as there are.
     """
 
+    def __init__(self, cores_per_worker: int | None = None) -> None:
+        self._cores = checked_cores(cores_per_worker)
+
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
-        return [cpu_worker(node, 0, node.cores) for node in cluster]
+        return [worker for node in cluster for worker in cpu_workers(node, node.cores, self._cores)]

@@ -1,7 +1,7 @@
 """Every device at work: GPUs and the cores beside them."""
 
 from hetsched.allocation import register
-from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker
+from hetsched.domain.cluster import ClusterSpec, Worker, cpu_workers, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 
@@ -11,8 +11,12 @@ class Fusion:
     """Every GPU is a worker, and the remaining cores of each node are one CPU worker.
 
     The allocation of HRFS, the predecessor ("heterogeneous resource fusion"): a trial may run on either. A
-    GPU worker keeps one core of its node to feed it, as far as there are cores.
+    GPU worker keeps one core of its node to feed it, as far as there are cores. With `cores_per_worker` the remaining
+    cores are as many CPU workers of so many cores as there are.
     """
+
+    def __init__(self, cores_per_worker: int | None = None) -> None:
+        self._cores = checked_cores(cores_per_worker)
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
         workers = []
@@ -20,6 +24,12 @@ class Fusion:
             feeding = min(node.gpus, node.cores)
             for number in range(node.gpus):
                 workers.append(gpu_worker(node, number, cores=1 if number < feeding else 0))
-            if node.cores > feeding:
-                workers.append(cpu_worker(node, 0, node.cores - feeding))
+            workers += cpu_workers(node, node.cores - feeding, self._cores)
         return workers
+
+
+def checked_cores(cores_per_worker: int | None) -> int | None:
+    """The option of a policy, or None. Raises ValueError for a number of cores that no worker has."""
+    if cores_per_worker is not None and cores_per_worker < 1:
+        raise ValueError(f"cores_per_worker must be at least 1, not {cores_per_worker}")
+    return cores_per_worker

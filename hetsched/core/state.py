@@ -36,8 +36,6 @@ from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 
-"""The further metrics of a trial of which none are known."""
-
 
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
@@ -196,7 +194,7 @@ class State:
             old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics
         )
         self.ready.add(trial)
-        work = old.kind, self.experiments[experiment].gang
+        work, parts = (old.kind, self.experiments[experiment].gang), event.parts
         for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
@@ -205,7 +203,12 @@ class State:
                 self.first_segments[used] = Timing(event.iterations, event.time - segment.time)
             trained = self.trained[used][work]
             trained.iterations += event.iterations
-            trained.seconds += event.parts.train_s
+            trained.seconds += parts.train_s
+            trained.segments += 1
+            trained.beside_s += parts.checkpoint_s + parts.dispatch_s
+            if parts.restore_s:
+                trained.restores += 1
+                trained.restore_s += parts.start_up_s + parts.restore_s
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress

@@ -13,6 +13,9 @@ from hetsched.core.events import SegmentStarted
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 
+NONE_REPORTED: Mapping[str, float | None] = MappingProxyType({})
+"""The further metrics of a trial of which none are known."""
+
 
 class Status(StrEnum):
     READY = "ready"
@@ -144,7 +147,15 @@ Work = tuple[TrialKind, int]
 
 
 class Trained(Struct, gc=False):
-    """How many iterations were trained so far, and the seconds that they took."""
+    """How many iterations were trained so far, and the seconds that they took.
+
+    `beside_s` are what the `segments` took beside start-up, restore, training and evaluation. `restore_s` are what the
+    `restores` among them took before they trained.
+    """
 
     iterations: int = 0
     seconds: float = 0.0
+    segments: int = 0
+    beside_s: float = 0.0
+    restores: int = 0
+    restore_s: float = 0.0

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
@@ -38,6 +40,8 @@ class StateView:
 
     _state: State
     _times: StepTimes
+    _learns_costs: bool
+    _learnt: tuple[int, float, float]
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
     workers: Mapping[WorkerId, Worker]
@@ -62,6 +66,8 @@ class StateView:
             "lead": MappingProxyType(state.lead),
             "best_score": MappingProxyType(state.best_score),
         }
+        learns = not any(row.checkpoint_s is not None or row.restore_s is not None for row in times.rows)
+        fields |= {"_learns_costs": learns, "_learnt": (0, 0.0, 0.0)}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -166,8 +172,27 @@ class StateView:
         )
 
     def costs(self, trial: Trial, worker: Worker) -> Costs:
-        """What a segment of the trial may cost on the worker beside its iterations, by the profile."""
-        return self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
+        """What a segment of the trial may cost on the worker beside its iterations, by the profile.
+
+        Of a profile that says nothing of restores and checkpoints, these are what this run's segments took on average.
+        """
+        costs = self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
+        if not self._learns_costs:
+            return costs
+        restore_s, checkpoint_s = self._learnt_costs()
+        return replace(costs, restore_s=restore_s, checkpoint_s=checkpoint_s)
+
+    def _learnt_costs(self) -> tuple[float, float]:
+        """The mean seconds that a restore took in this run, and those of a segment's end; 0 while there was none."""
+        known, restore_s, checkpoint_s = self._learnt
+        if known != self._state.segments:
+            all_trained = [one for of_worker in self._state.trained.values() for one in of_worker.values()]
+            restores = sum(one.restores for one in all_trained)
+            restore_s = sum(one.restore_s for one in all_trained) / restores if restores else 0.0
+            segments = sum(one.segments for one in all_trained)
+            checkpoint_s = sum(one.beside_s for one in all_trained) / segments if segments else 0.0
+            object.__setattr__(self, "_learnt", (self._state.segments, restore_s, checkpoint_s))
+        return restore_s, checkpoint_s
 
     def expected_end(self, segment: Segment) -> float | None:
         """When a running segment should end by what is known now, in seconds since the start of the run."""

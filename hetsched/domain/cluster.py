@@ -82,6 +82,12 @@ def cpu_worker(node: Node, number: int, cores: int) -> Worker:
     return Worker(WorkerId(f"{node.id}/cpu{number}"), node.id, CPU, cores, 0.0, node.pace)
 
 
+def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
+    """So many cores of a node as workers of `per_worker` cores each, as far as they go; None: as one worker."""
+    size = per_worker or cores
+    return [cpu_worker(node, number, size) for number in range(cores // size if size else 0)]
+
+
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
     """The worker on the `number`-th GPU of a node (or the `part`-th worker of several that share it), with `cores` host
     cores to feed it."""

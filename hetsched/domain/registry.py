@@ -133,6 +133,10 @@ class Registry(Generic[P]):
             raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
         return self._factories[name]
 
+    def takes(self, name: str, option: str) -> bool:
+        """Whether the policy of that name has that option."""
+        return option in _parameters(self.factory(name))
+
     def summary(self, name: str) -> str:
         """The first line of the policy's docstring."""
         return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]

@@ -359,9 +359,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files
         and of the training's file: all that another run needs."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_profile(folder / "profile.csv", self.times.rows)
-        scenario = self.scenario
-        sources = ["profile.csv"] if self.times.rows else []
+        scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
+        if sources:
+            write_profile(folder / "profile.csv", self.times.rows)
         complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": sources}))
         if scenario.workload.trace is not None:
             saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}

@@ -349,11 +349,11 @@ CORNER_CASES = {
     "an experiment arrives later": _corner(make_experiment(), make_experiment(1, model="resnet50", arrival_s=7)),
     "nothing is there at first": _corner(make_experiment(arrival_s=5), make_experiment(1, arrival_s=200)),
     "trials that stop on their score": _corner(make_experiment(population=6, stop_iterations=60, stop_score=0.6)),
+    "copies take over iterations": _corner(make_experiment(population=6, stop_iterations=45, iterations="lineage")),
     "a metric to minimise": _corner(
         make_experiment(population=6, stop_iterations=60, stop_score=0.2, metric=Metric("loss", "min"))
     ),
     "scores that are not known": _corner(make_experiment(population=6, stop_iterations=60, evaluation_images=0)),
-    "copies take over iterations": _corner(make_experiment(population=6, stop_iterations=45, iterations="lineage")),
     "trials bound to a device": _corner(make_experiment(devices=("k80",)), make_experiment(1, devices=(CPU,))),
     "a worker leaves and comes back": _corner(absences=(Absence(0, 3, 25),), noise=True),
     "a worker leaves for good": _corner(absences=(Absence(0, 13, None),)),

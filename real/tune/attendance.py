@@ -8,7 +8,7 @@ from hetsched.domain.cluster import Worker, WorkerId
 from real.cluster.matching import RayNodeId
 from real.cluster.nodes import Nodes
 from real.tune.clock import Clock
-from real.tune.ports import Actors
+from real.tune.ports import Places
 
 
 class Attendance:
@@ -19,7 +19,7 @@ class Attendance:
         workers: Mapping[WorkerId, Worker],
         nodes: Nodes,
         dispatcher: Dispatcher,
-        actors: Actors,
+        actors: Places,
         clock: Clock,
         on_leave: Callable[[WorkerId], None],
     ) -> None:

@@ -16,18 +16,25 @@ Exploit = tuple[TrialId, Hyperparameters]
 """The trial whose weights are taken over, and the hyperparameters to go on with."""
 
 
-class Actors(Protocol):
-    """Starts and keeps an actor per worker, and brings trials to them.
-
-    What comes of it reaches the driver by `Driver.started`, `Driver.ended` and `Driver.failed`. After `take_back` and
-    `close`, nothing more comes of the trials that they concern.
-    """
+class Places(Protocol):
+    """What attendance has done when workers come and go."""
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
         """The worker is there, on this Ray node: its actor is started with its first trial, and then kept."""
 
     def close(self, worker: WorkerId) -> None:
         """The worker is gone: kill its actor."""
+
+    def take_back(self, trial: TrialId) -> None:
+        """Have a trial wait, whether it is on its way to an actor, trains there, or waits still."""
+
+
+class Actors(Places, Protocol):
+    """Starts and keeps an actor per worker, and brings trials to them.
+
+    What comes of it reaches the driver by `Driver.started`, `Driver.ended` and `Driver.failed`. After `take_back` and
+    `close`, nothing more comes of the trials that they concern.
+    """
 
     def start(self, trial: TrialId, worker: WorkerId) -> None:
         """Bring a trial that waits to the worker's actor."""
@@ -37,9 +44,6 @@ class Actors(Protocol):
 
     def pause(self, trial: TrialId) -> None:
         """Take a trial that has just reported off its actor."""
-
-    def take_back(self, trial: TrialId) -> None:
-        """Have a trial wait, whether it is on its way to an actor, trains there, or waits still."""
 
     def stop(self, trial: TrialId) -> None:
         """A trial that waits is completed."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import ray
 from msgspec.structs import replace
-from ray import tune
 from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -16,32 +15,10 @@ from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.host_cores import HostCores
 from real.cluster.matching import RayNodeId
+from real.cluster.placement import WorkerPlacement
 from real.ray_internals import TuneInternals
 from real.tune.actor import Plan, write_apart
 from real.tune.messages import Assignment
-
-
-class WorkerPlacement(tune.PlacementGroupFactory):
-    """The resources of one worker, on its node.
-
-    Tune keeps actors by their placement, so that of two workers differs even if they are alike and on one node, and so
-    does that of a worker whose node has died and come back.
-    """
-
-    def __init__(self, plan: Plan, ray_node: RayNodeId) -> None:
-        worker = plan.worker
-        self.ray_node = ray_node
-        self._key = worker.id, ray_node
-        super().__init__(
-            [{"CPU": worker.cores, "GPU": worker.gpu_share}],
-            bundle_label_selector=[{"ray.io/node-id": ray_node}],
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkerPlacement) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
 
 
 class TuneActors:
@@ -86,7 +63,7 @@ class TuneActors:
         plan = self._plans[worker]
         first = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
         self._plans[worker] = plan = replace(plan, first_core=first)
-        placement = self._placements[worker] = WorkerPlacement(plan, ray_node)
+        placement = self._placements[worker] = WorkerPlacement(plan.worker, ray_node)
         self._tune.keep_warm(placement)
 
     def close(self, worker: WorkerId) -> None:

@@ -393,7 +393,7 @@ def test_rays_class_as_it_is_decides_the_same_where_every_source_has_a_checkpoin
 ) -> None:
     """Trials report in rounds of an interval, and are all better than in the round before. From the second round on the
     best report first: whoever is in the upper quantile was so at its own last report, when Ray saved it."""
-    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, mode), random.Random(seed + 1)
+    twins, luck = Twins(RayAsItIs, size, interval, fraction, resample, seed, bounds, mode=mode), random.Random(seed + 1)
     rounds, exploits = 8, 0
     for number in range(rounds):
         order = luck.sample(range(size), size)
@@ -442,7 +442,7 @@ def test_on_long_courses_both_stay_at_the_same_random_numbers(
 def test_a_score_that_is_not_known_ranks_last_in_both_directions(
     kind: type[RayCorrected | RealRuns], mode: Mode
 ) -> None:
-    twins, sign = Twins(kind, 4, 10, 0.25, 0.25, 0, "range", mode), 1 if mode == "max" else -1
+    twins, sign = Twins(kind, 4, 10, 0.25, 0.25, 0, "range", mode=mode), 1 if mode == "max" else -1
     assert not any(twins.report(index, 10, sign * score) for index, score in [(0, 0.5), (1, 0.6), (2, 0.7)])
     assert twins.report(3, 10, None)
     assert twins.ours.quantiles() == (["e-3"], ["e-2"])

@@ -1,0 +1,28 @@
+"""Where a Tune experiment's log is written."""
+
+from pathlib import Path
+from typing import Any
+
+from pyarrow.fs import LocalFileSystem
+from ray.tune.experiment import Trial as TuneTrial
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError
+
+
+def home_of(trial: TuneTrial, chosen: Path | None, *, makes_log: bool = True) -> Path:
+    """The folder for the log: the chosen one, else that of the trial's experiment.
+
+    If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if a log is
+    to be made there and the folder has one.
+    """
+    home = chosen or _experiment(trial.storage)
+    home.mkdir(parents=True, exist_ok=True)
+    if makes_log and (home / LOG_NAME).exists():
+        raise InputError(f"{home / LOG_NAME}: is there already: name another experiment, or folder=")
+    return home
+
+
+def _experiment(storage: Any) -> Path:
+    is_local = isinstance(storage.storage_filesystem, LocalFileSystem)
+    return Path(storage.experiment_fs_path if is_local else storage.experiment_driver_staging_path)

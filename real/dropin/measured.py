@@ -1,0 +1,99 @@
+"""What a Tune experiment has measured, as a profile and a scenario with which other strategies are compared."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, median, stdev
+
+from msgspec import Struct, field
+
+from hetsched.core.events import Parts
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.workload import TrialKind
+from hetsched.scenario.scenario import Scenario, Setup
+
+MEASURED = "measured"
+"""The folder of the profile and the scenario, in that of the experiment."""
+
+STRATEGIES = ["uniform+fifo", "fusion+fifo", "fusion+lookahead"]
+"""What is compared at first: the first of them is what Ray Tune does."""
+
+LEAST_S = 1e-9
+
+
+class Samples(Struct):
+    """Seconds, as they were seen on workers of one type."""
+
+    steps: list[float] = field(default_factory=list)
+    start_ups: list[float] = field(default_factory=list)
+    restores: list[float] = field(default_factory=list)
+    saves: list[float] = field(default_factory=list)
+
+
+class Measured:
+    """Gathers what segments take, by kind of trial and type of worker."""
+
+    def __init__(self) -> None:
+        self._samples: defaultdict[tuple[TrialKind, WorkerType], Samples] = defaultdict(Samples)
+
+    def of(self, kind: TrialKind, worker: WorkerType) -> Samples:
+        """What was seen of such trials on such workers."""
+        return self._samples[kind, worker]
+
+    def segment(self, kind: TrialKind, worker: WorkerType, steps: Sequence[float], parts: Parts) -> None:
+        """A segment has ended, whose steps took so many seconds each."""
+        samples = self.of(kind, worker)
+        samples.steps += steps
+        samples.saves += [parts.checkpoint_s] if parts.checkpoint_s else []
+        if parts.restore_s:  # an actor that is started anew for a state is part of what the state costs
+            samples.restores.append(parts.start_up_s + parts.restore_s)
+        elif parts.start_up_s:
+            samples.start_ups.append(parts.start_up_s)
+
+    def rows(self, provenance: str) -> list[ProfileRow]:
+        """A row per kind and type whose steps were seen."""
+        return [
+            ProfileRow(
+                model=kind.model,
+                dataset=kind.dataset,
+                batch_size=kind.batch_size,
+                device=worker.device,
+                cores=worker.cores,
+                gpu_share=worker.gpu_share,
+                seconds_per_iteration=max(fmean(samples.steps), LEAST_S),
+                noise_cv=_variation(samples.steps),
+                evaluation_s_per_image=0.0,  # within the steps
+                start_up_s=_middle(samples.start_ups),
+                restore_s=_middle(samples.restores),
+                checkpoint_s=_middle(samples.saves),
+                provenance=provenance,
+            )
+            for (kind, worker), samples in self._samples.items()
+            if samples.steps
+        ]
+
+
+def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int) -> Path:
+    """Write the scenario with these rows as its profile, and with trials as long as they became. Returns the folder."""
+    home = folder / MEASURED
+    [experiment] = scenario.workload.experiments
+    whole = experiment.model_copy(update={"stop_iterations": stop_iterations})
+    compared = scenario.replace(
+        strategies=STRATEGIES,
+        baseline=STRATEGIES[0],
+        seeds=10,
+        workload=scenario.workload.model_copy(update={"experiments": [whole]}),
+    )
+    Setup.of(compared, StepTimes(rows)).save(home)
+    return home
+
+
+def _middle(seconds: Sequence[float]) -> float | None:
+    return median(seconds) if seconds else None
+
+
+def _variation(seconds: Sequence[float]) -> float | None:
+    """The standard deviation by the mean."""
+    mean = fmean(seconds)
+    return stdev(seconds) / mean if len(seconds) > 1 and mean > 0 else None

@@ -1,0 +1,186 @@
+"""What the trials of a Tune experiment are in the terms of a scenario: hyperparameters, domains, resources, ends."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.result import AUTO_RESULT_KEYS
+from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Quantized
+
+from hetsched.domain.metric import finite
+from hetsched.errors import InputError
+
+UNIT, SECONDS = "training_iteration", "time_this_iter_s"
+"""What is counted, Tune's reports of a trial; and how long the training took until this one."""
+
+TUNES_OWN = frozenset(AUTO_RESULT_KEYS) | {"done", "should_checkpoint", "trial_id", "experiment_tag"}
+"""What Tune adds to the results of a training."""
+
+Table = dict[str, Any]
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a nested configuration that JSON has, by their dotted paths.
+
+    >>> flat({"lr": 0.1, "net": {"width": 8, "data": object()}})
+    {'lr': 0.1, 'net.width': 8}
+    """
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        elif isinstance(scalar := _plain(value), bool | int | float | str):
+            found[f"{prefix}{key}"] = scalar
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The number of Python's own that a number of NumPy's is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> dict[str, Table | Any]:
+    """The domain of each hyperparameter, as a scenario writes it, by dotted paths.
+
+    What is mutated has the domain that the user gave. What else varies is a choice of the values that there are, and
+    what does not is a constant. Of a function that draws values, only those that were drawn are known.
+    """
+    given, values = _given(mutations), [flat(config) for config in configs]
+    found: dict[str, Table | Any] = {}
+    for key in dict.fromkeys(key for of_trial in values for key in of_trial):
+        seen = list(dict.fromkeys(of_trial[key] for of_trial in values if key in of_trial))
+        domain = domain_table(given[key], seen) if key in given else None
+        found[key] = _simplest(domain or _drawn(seen))
+    return found
+
+
+def _simplest(table: Table) -> Table | Any:
+    """A domain of one value is that value."""
+    values = table["choices"] if "choices" in table else list({table["low"], table["high"]})
+    return values[0] if len(values) == 1 else table
+
+
+def mutated(mutations: Mapping[str, Any], space: Mapping[str, Any]) -> list[str]:
+    """The dotted paths of the hyperparameters that PBT changes: those that are mutated, and have several values."""
+    return [key for key in space if key in _given(mutations) and isinstance(space[key], dict)]
+
+
+def _given(mutations: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, domain in mutations.items():
+        found |= _given(domain, f"{prefix}{key}.") if isinstance(domain, dict) else {f"{prefix}{key}": domain}
+    return found
+
+
+def check_mutations(mutations: Mapping[str, Any]) -> None:
+    """Raise InputError for a choice of what is no number: Ray's PBT multiplies the value of a `tune.choice`."""
+    for key, domain in _given(mutations).items():
+        for value in domain.categories if isinstance(domain, Categorical) else ():
+            if isinstance(value, bool) or not isinstance(_plain(value), int | float):
+                raise InputError(
+                    f"hyperparam_mutations.{key}: tune.choice has {value!r}, and Ray's PBT multiplies the value of a "
+                    f"choice: give a list, {list(domain.categories)!r}"
+                )
+
+
+def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
+    """A domain of Tune's as a scenario writes it; None for one that has no such form. `seen` are values of it."""
+    if isinstance(domain, list | tuple):
+        return _choices(domain) | {"ordered": True}
+    if isinstance(domain, Categorical):
+        return _choices(domain.categories)
+    if isinstance(domain, Float | Integer):
+        return _span(domain)
+    if isinstance(domain, Domain) or callable(domain):
+        return _drawn(seen)
+    return None
+
+
+def _choices(values: Iterable[Any]) -> Table:
+    """Values that JSON has, each once."""
+    found: list[Any] = []
+    for value in map(_plain, values):
+        if isinstance(value, bool | int | float | str) and value not in found:
+            found.append(value)
+    return {"choices": found}
+
+
+def _span(domain: Float | Integer) -> Table | None:
+    if domain.lower is None or domain.upper is None or abs(domain.lower) == abs(domain.upper) == float("inf"):
+        return None
+    sampler: Any = domain.get_sampler()  # type: ignore[no-untyped-call]
+    table: Table = {}
+    if isinstance(sampler, Quantized):
+        if all(abs(end / sampler.q - round(end / sampler.q)) < 1e-9 for end in (domain.lower, domain.upper)):
+            table["step"] = sampler.q
+        sampler = sampler.sampler
+    if isinstance(sampler, LogUniform):
+        table["scale"] = "log"
+    if isinstance(domain, Integer):
+        high = (
+            domain.upper if "step" in table else domain.upper - 1
+        )  # Tune leaves the upper end out where it has no step
+        return {"low": domain.lower, "high": high, "integer": True, **table}
+    return {"low": domain.lower, "high": domain.upper, **table}
+
+
+def _drawn(seen: Sequence[Any]) -> Table:
+    """A domain around values that were drawn."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in seen):
+        whole = {"integer": True} if all(isinstance(value, int) for value in seen) else {}
+        return {"low": min(seen), "high": max(seen), **whole}
+    return _choices(seen)
+
+
+def resources(trial: TuneTrial) -> tuple[int, float]:
+    """The CPUs and GPUs that the user asks for a trial.
+
+    Raises InputError for what the scheduler could not put on one worker.
+    """
+    asked: Any = trial.placement_group_factory
+    bundles = asked.bundles
+    if len(bundles) != 1:
+        raise InputError(
+            f"tune.with_resources: a trial of {trial.trainable_name} takes {len(bundles)} bundles; HeterogeneousPBT "
+            "puts a trial on one worker: ask for one bundle of CPUs and GPUs"
+        )
+    [bundle] = bundles
+    if others := sorted(key for key in bundle if key not in ("CPU", "GPU", "memory")):
+        raise InputError(
+            f"tune.with_resources: a trial of {trial.trainable_name} asks for {', '.join(others)}; HeterogeneousPBT "
+            "chooses the node: ask for CPUs and GPUs alone"
+        )
+    return max(1, round(bundle.get("CPU", 0))), float(bundle.get("GPU", 0))
+
+
+def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
+    """The `training_iteration` at which Tune stops the trials; None if it does not say."""
+    stops = [trial.stopping_criterion.get(UNIT) for trial in trials]
+    known = [stop for stop in stops if stop is not None]
+    return int(max(known)) if known and len(known) == len(stops) else None
+
+
+def score(value: Any) -> float | None:
+    """A number that was reported; None for what is none."""
+    value = _plain(value)
+    return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def further_metrics(result: Mapping[str, Any], metric: str | None) -> dict[str, float | None]:
+    """The numbers that a training reports beside its metric, less what Tune adds."""
+    return {
+        key: score(value)
+        for key, value in result.items()
+        if key not in TUNES_OWN and key != metric and not key.startswith("config/")
+        if isinstance(_plain(value), int | float) and not isinstance(value, bool)
+    }
+
+
+def name_of(text: str) -> str:
+    """A name that a scenario takes, near to the text.
+
+    >>> name_of("train fn/1")
+    'train-fn-1'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "tune"

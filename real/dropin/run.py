@@ -1,0 +1,191 @@
+"""A Tune experiment as a run of hetsched: its dispatcher, its log and what each segment has done. It knows no Ray."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hetsched.core.dispatcher import Decided, Dispatcher
+from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
+from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.core.state import State
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialId
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.beginning import begin
+from hetsched.studies.resume import COMPLETED, failed
+from real.dropin.measured import Measured
+from real.dropin.progress import Progress
+from real.tune.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+BACKEND = "ray-tune"
+"""What the log calls the backend."""
+
+Exploit = tuple[TrialId, Hyperparameters]
+
+
+class Run:
+    """Asks the dispatcher's policy, and tells it what Tune reports.
+
+    `boundary` is each trial's `training_iteration` at its last boundary, whence it goes on. `to_start` are the segments
+    that were decided on and whose trials Tune has not been told of.
+    """
+
+    def __init__(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, clock: Clock) -> None:
+        self.setup = setup
+        self.home = folder
+        self.clock = clock
+        self.boundary: dict[TrialId, int] = {}
+        self.to_start: list[Segment] = []
+        self.stopped: list[TrialId] = []
+        self.ask_policy = True
+        self.measured = Measured()
+        self._strategy = strategy
+        self._seed = seed
+        self._progress: dict[TrialId, Progress] = {}
+        self._log = LogWriter(folder / LOG_NAME)
+        policy = setup.scenario.scheduling_policy(strategy)
+        self.dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times, self._log)
+
+    @property
+    def state(self) -> State:
+        return self.dispatcher.state
+
+    def begin(self, workers: Sequence[Worker], trials: Mapping[TrialId, Hyperparameters]) -> None:
+        """The run begins, with these workers and trials."""
+        self.clock.start()
+        begin(self.dispatcher, BACKEND, self.setup, self._strategy, self._seed, workers)
+        [experiment] = self.setup.workload.experiments
+        self.dispatcher.record(ExperimentArrived(0.0, experiment))
+        for number, (trial, hyperparameters) in enumerate(trials.items()):
+            batch_size = experiment.kind(number).batch_size
+            self.dispatcher.record(TrialAdded(0.0, trial, experiment.id, batch_size, hyperparameters))
+            self.boundary[trial] = 0
+        self.dispatcher.commit()
+
+    # What runs.
+
+    def decide(self) -> None:
+        """Ask the policy, if it is to be asked now."""
+        now, wake_at = self.clock.now(), self.dispatcher.wake_at
+        if self.ask_policy:
+            self.ask_policy = False
+            self._carry_out(self.dispatcher.dispatch(now))
+        elif wake_at is not None and now >= wake_at:
+            self._carry_out(self.dispatcher.wake(now))
+
+    def _carry_out(self, decided: Decided) -> None:
+        for segment in decided.starts:
+            restores = self.state.trials[segment.trial].score is not None
+            self._progress[segment.trial] = Progress(segment, self.boundary[segment.trial], restores)
+        self.to_start += decided.starts
+        self.stopped += decided.stops
+
+    def ready(self, trial: TrialId, *, fresh: bool) -> None:
+        """The worker's actor has the trial. `fresh`: it was started for it."""
+        if (progress := self._progress.get(trial)) is not None:
+            progress.ready_at, progress.fresh = self.clock.now(), fresh
+
+    def report(self, trial: TrialId, iteration: int, seconds: float) -> bool:
+        """The trial has reported that `training_iteration`, `seconds` after it began with it. Whether its segment is
+        done."""
+        progress = self._progress.get(trial)
+        if progress is None:
+            logger.warning("a result of trial %s came after its segment was lost; it does not count", trial)
+            return False
+        progress.report(self.clock.now(), iteration, seconds)
+        return iteration >= progress.target
+
+    def progress_of(self, trial: TrialId) -> Progress | None:
+        """How far the trial's segment has got; None if none runs."""
+        return self._progress.get(trial)
+
+    # How segments end.
+
+    def end(
+        self,
+        trial: TrialId,
+        score: float | None,
+        metrics: dict[str, float | None],
+        perturb: Callable[[Trial], Exploit | None],
+        *,
+        in_steps: bool,
+        over: str | None = None,
+    ) -> Segment | None:
+        """The trial's segment is done, and the trial saved. `over` says why Tune ends the trial, None if it does not.
+
+        Return the segment with which the trial goes on in its place; None if it does not.
+        """
+        self.decide()
+        now, progress = self.clock.now(), self._progress.pop(trial)
+        segment, dispatcher = progress.segment, self.dispatcher
+        if not progress.done:
+            dispatcher.lose_segment(now, trial, over or "nothing was trained")
+        else:
+            parts = progress.parts(now, in_steps=in_steps)
+            self.boundary[trial] = progress.iteration
+            kind, worker = self.state.trials[trial].kind, self.state.workers[segment.worker].type
+            self.measured.segment(kind, worker, progress.train_steps(in_steps=in_steps), parts)
+            ended = SegmentEnded(now, trial, segment.worker, progress.done, score, parts, metrics=metrics)
+            dispatcher.end_segment(ended, (lambda trial: None) if over else perturb)
+        if over and self.state.trials[trial].completed is None:
+            dispatcher.record(TrialCompleted(now, trial, over))
+        before = len(self.to_start)
+        self._carry_out(dispatcher.dispatch(now))
+        here = (trial, segment.worker)
+        for number, start in enumerate(self.to_start[before:], before):
+            if (start.trial, start.worker) == here and self.state.trials[trial].at is not None:
+                return self.to_start.pop(number)
+        return None
+
+    def lose(self, trial: TrialId, reason: str, *, for_good: bool) -> Segment | None:
+        """The trial failed. `for_good`: Tune gives it up. Return the segment that is lost, None if none ran."""
+        self.decide()
+        segment = self.state.running.get(trial)
+        if segment is not None:
+            self._drop(trial)
+            self.dispatcher.lose_segment(self.clock.now(), trial, reason)
+        if for_good and self.state.trials[trial].completed is None:
+            self.dispatcher.record(TrialCompleted(self.clock.now(), trial, f"failed: {reason}"))
+        self.ask_policy = True
+        return segment
+
+    def remove(self, trial: TrialId, reason: str) -> None:
+        """Tune ends a trial that waits."""
+        self.decide()
+        known = self.state.trials[trial]
+        if known.completed is None:
+            self._drop(trial)
+            if trial in self.state.running:
+                self.dispatcher.lose_segment(self.clock.now(), trial, reason)
+            self.dispatcher.record(TrialCompleted(self.clock.now(), trial, reason))
+            self.ask_policy = True
+
+    def forget(self, gone: Callable[[Segment], bool]) -> None:
+        """Segments that were to start, or ran, where nothing runs any more."""
+        for trial in [trial for trial, one in self._progress.items() if gone(one.segment)]:
+            self._drop(trial)
+
+    def _drop(self, trial: TrialId) -> None:
+        self._progress.pop(trial, None)
+        self.to_start = [start for start in self.to_start if start.trial != trial]
+
+    def is_stopped_by_policy(self, trial: TrialId) -> bool:
+        """Whether the policy has stopped the trial, which Tune is to be told."""
+        return trial in self.stopped
+
+    def close(self, error: BaseException | None) -> None:
+        """The experiment has ended."""
+        now = self.clock.tick()
+        for trial in list(self.state.running):
+            self.dispatcher.lose_segment(now, trial, "Ray Tune ended the experiment")
+        if error is not None:
+            reason = failed(error)
+        else:
+            reason = COMPLETED if self.state.finished else "Ray Tune ended the experiment"
+        self.dispatcher.record(RunEnded(now, reason))
+        self._log.close()

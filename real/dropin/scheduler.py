@@ -1,0 +1,304 @@
+"""Ray Tune's PBT on unequal machines: a scheduler for a Tune script, in the place of `PopulationBasedTraining`."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.result import SHOULD_CHECKPOINT
+from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
+from ray.tune.trainable import FunctionTrainable
+
+from hetsched.domain.metric import Metric
+from hetsched.domain.workload import TrialId
+from hetsched.errors import InputError
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.profile_files import read_profile
+from real.cluster.matching import alive, match_all
+from real.dropin import population
+from real.dropin.folder import home_of
+from real.dropin.measured import save_measured
+from real.dropin.retention import Borrowed
+from real.dropin.run import Exploit, Run
+from real.dropin.setup import Options, Wanted, make_setup, workers_of
+from real.dropin.tune_side import Listener, TuneSide
+from real.ray_internals import BoundaryPBT, TuneInternals
+from real.tune.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+
+class HeterogeneousPBT(BoundaryPBT):
+    """Ray Tune's PBT, whose trials train where a policy of hetsched puts them.
+
+    The arguments are those of `ray.tune.schedulers.PopulationBasedTraining`, and more:
+
+    - `strategy`: how nodes become workers, and which trial trains on which
+    - `profile`: a CSV file with step times; without one they are learnt while it runs
+    - `stop_iterations`: the `training_iteration` at which trials stop, where `RunConfig(stop=...)` does not say it
+    - `devices`: the types of device that trials may train on, such as ["cpu", "v100"], or "all"; without it those that
+      `tune.with_resources` asks for
+    - `options`: options of the strategy's policies, such as {"lookahead": {"patience": 0.3}}
+    - `folder`: where the log is written (default: the experiment's folder)
+    - `seed`: of the policy
+
+    A trial is saved at the end of each segment: see docs/ray-tune-dropin.md. Raises InputError for what cannot be done.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        strategy: str = "fusion+lookahead",
+        profile: str | Path | None = None,
+        stop_iterations: int | None = None,
+        devices: str | Sequence[str] | None = None,
+        options: Options | None = None,
+        folder: str | Path | None = None,
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        given = signature(PopulationBasedTraining).bind(*args, **settings)
+        given.arguments.setdefault("time_attr", population.UNIT)
+        given.apply_defaults()
+        told = given.arguments
+        self._pbt_settings = _checked(told)
+        super().__init__(**told)
+        self._strategy = parse_strategy(strategy, "strategy")
+        self._rows = [] if profile is None else read_profile(Path(profile))
+        self._stop_iterations = stop_iterations
+        self._devices = [devices] if isinstance(devices, str) else devices
+        self._options = options or {}
+        self._folder = None if folder is None else Path(folder)
+        self._seed = seed
+        self._forget()
+
+    def _forget(self) -> None:
+        """As it is before an experiment."""
+        self._known: list[TuneTrial] = []
+        self._tune: TuneInternals | None = None
+        self._run: Run | None = None
+        self._side: TuneSide | None = None
+        self._pending: dict[TuneTrial, dict[str, Any]] = {}
+        self._borrowed = Borrowed()
+        self._error: BaseException | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the user gave: Tune pickles its scheduler."""
+        live = ("_known", "_tune", "_run", "_side", "_pending", "_borrowed", "_error", "_trial_state")
+        return {key: value for key, value in self.__dict__.items() if key not in live}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._trial_state = {}
+        self._forget()
+
+    # Tune's hooks.
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Tune has a new trial, or has queued one again that failed."""
+        if self._tune is None:
+            self._tune = TuneInternals(tune_controller)
+            self._tune.listen(Listener(self))
+            if self._tune.reuses_actors:
+                self._tune.hold_open()
+        if trial in self._known:
+            self._tune.park(trial)
+            return
+        if self._run is not None:
+            raise InputError(
+                f"trial {trial.trial_id} came after the population had begun: leave out max_concurrent_trials; workers "
+                "bound how many trials run at once"
+            )
+        super().on_trial_add(tune_controller, trial)
+        self._known.append(trial)
+        trial.init_local_path()
+        trial.set_status(TuneTrial.PAUSED)  # before Tune files it, so that it does not start by itself
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
+        if self._known:
+            self._guarded(self._step)
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        """The trial has reported: if its segment is done it is saved, and then looked at."""
+        run = self._begun()
+        run.clock.tick()
+        done = run.report(_id(trial), result[population.UNIT], result.get(population.SECONDS, 0.0))
+        if not done or (_is_function(trial) and not result.get(SHOULD_CHECKPOINT)):
+            return str(TrialScheduler.CONTINUE)
+        self._pending[trial] = result
+        self._controller = tune_controller
+        return str(TrialScheduler.PAUSE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
+        """Tune ends a trial that trains: its last result met the user's stop rule, or it has ended by itself."""
+        self._guarded(lambda: self._complete(trial, result))
+
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """Tune ends a trial that waits."""
+        run = self._begun()
+        run.clock.tick()
+        run.remove(_id(trial), "removed by Ray Tune")
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """The trial failed. If Tune tries again, it has marked it as failed by now, and queues it right after this."""
+        self._guarded(lambda: self._failed(trial, for_good=trial.status != TuneTrial.ERROR))
+
+    def on_actor_ready(self, trial: TuneTrial) -> None:
+        """The actor of a queued trial is ready; it is told to train right after this."""
+        run, side = self._begun(), self._side
+        run.clock.tick()
+        if side is not None and (progress := run.progress_of(_id(trial))) is not None:
+            run.ready(_id(trial), fresh=side.is_fresh(trial, progress.segment.worker))
+
+    def on_saved(self, trial: TuneTrial) -> None:
+        """The trial was saved: if its segment is done, that is its end."""
+        result = self._pending.pop(trial, None)
+        if result is not None:
+            self._guarded(lambda: self._ended(trial, result))
+
+    def on_experiment_end(self) -> None:
+        """Nothing more happens."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.close(self._error)
+            if rows := run.measured.rows(f"measured in {run.home}"):
+                most = max(trial.iterations for trial in run.state.trials.values())
+                save_measured(run.home, run.setup.scenario, rows, most)
+
+    # What is done.
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """What goes wrong ends the experiment; the log says so."""
+        if self._run is not None:
+            self._run.clock.tick()
+        try:
+            act()
+        except Exception as error:
+            self._error = error
+            raise
+
+    def _begun(self) -> Run:
+        if self._run is None:
+            raise InputError("HeterogeneousPBT: an experiment's hook was called before its trials were added")
+        return self._run
+
+    def _step(self) -> None:
+        if self._run is None:
+            self._begin()
+        if self._side is not None:
+            self._side.step()
+
+    def _begin(self) -> None:
+        """All trials are known: make workers of the nodes that are there."""
+        wanted = Wanted(
+            self._strategy,
+            self.metric or "",
+            self.mode,
+            self._pbt_settings,
+            self.mutations,
+            self._rows,
+            self._stop_iterations,
+            self._devices,
+            self._options,
+        )
+        setup = make_setup(wanted, self._known)
+        workers = workers_of(setup, self._strategy)
+        nodes = match_all(setup.cluster, alive(ray.nodes()))
+        home = home_of(self._known[0], self._folder)
+        setup.save(home)
+        run = self._run = Run(setup, self._strategy, self._seed, home, Clock())
+        run.begin(workers, {_id(trial): population.flat(trial.config) for trial in self._known})
+        assert self._tune is not None
+        self._side = TuneSide(self._tune, self._known, workers)
+        self._side.attend(run, nodes)
+
+    def _ended(self, trial: TuneTrial, result: dict[str, Any]) -> None:
+        """The trial's segment is done and saved."""
+        run, name = self._begun(), _id(trial)
+        assert self._tune is not None
+        self._borrowed.give_back(trial)
+        score = self._score(result)
+        metrics, in_steps = population.further_metrics(result, self.metric), _is_function(trial)
+        going_on = run.end(name, score, metrics, lambda _: self._perturb(trial, result), in_steps=in_steps)
+        if going_on is not None:
+            self._tune.go_on(trial)
+        elif run.state.trials[name].completed is not None:
+            if name in run.stopped:
+                run.stopped.remove(name)
+            self._tune.stop_saved(trial)
+
+    def _perturb(self, trial: TuneTrial, result: dict[str, Any]) -> Exploit | None:
+        """Ray's own class ranks and explores. The trial is paused if it exploits another."""
+        run, name = self._begun(), self.metric or ""
+        if name in result and self._score(result) is None:  # it ranks last, where Ray would not rank it
+            result = {**result, name: Metric(name, self.mode).worst}
+        self.perturb(self._controller, trial, result)
+        if self.exploit is None:
+            return None
+        source, config = self.exploit
+        self.go_on_from(trial, self._borrowed.keep(trial, trial.latest_checkpoint_result))
+        self.saved(trial)
+        run.boundary[_id(trial)] = run.boundary[_id(source)]
+        return _id(source), population.flat(config)
+
+    def _complete(self, trial: TuneTrial, result: dict[str, Any]) -> None:
+        run, name = self._begun(), _id(trial)
+        self._pending.pop(trial, None)
+        if (progress := run.progress_of(name)) is not None:
+            if result[population.UNIT] > max(progress.iteration, progress.before):  # else it was reported before
+                run.report(name, result[population.UNIT], result.get(population.SECONDS, 0.0))
+            metrics, in_steps = population.further_metrics(result, self.metric), _is_function(trial)
+            over = "ended by Ray Tune"
+            run.end(name, self._score(result), metrics, lambda _: None, in_steps=in_steps, over=over)
+
+    def _failed(self, trial: TuneTrial, for_good: bool) -> None:
+        run = self._begun()
+        assert self._tune is not None and self._side is not None
+        self._pending.pop(trial, None)
+        cause, reason = self._tune.last_error(trial)
+        lost = run.lose(_id(trial), reason, for_good=for_good)
+        if lost is not None:
+            self._side.failed(lost.worker, cause)
+
+    def _score(self, result: Mapping[str, Any]) -> float | None:
+        return population.score(result.get(self.metric or ""))
+
+
+def _id(trial: TuneTrial) -> TrialId:
+    return TrialId(trial.trial_id)
+
+
+def _is_function(trial: TuneTrial) -> bool:
+    """Whether the training is a function, which reports its checkpoints by itself."""
+    kind = trial.get_trainable_cls()
+    return isinstance(kind, type) and issubclass(kind, FunctionTrainable)
+
+
+def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of PBT as a scenario has them. Raises InputError, naming the argument, for what cannot be done."""
+    if told["time_attr"] != population.UNIT:
+        raise InputError(
+            f"time_attr: HeterogeneousPBT counts {population.UNIT!r}, got {told['time_attr']!r}; seconds and the like "
+            "do not measure the work of a trial that trains on unequal machines"
+        )
+    interval = told["perturbation_interval"]
+    if interval != int(interval) or interval < 1:
+        raise InputError(f"perturbation_interval: expected a whole number of iterations, got {interval}")
+    if told["synch"]:
+        raise InputError(
+            "synch: HeterogeneousPBT looks at each trial by itself; for a population in step leave it out and say "
+            "strategy='fusion+pbt-sync'"
+        )
+    population.check_mutations(told["hyperparam_mutations"] or {})
+    return {
+        "perturbation_interval": int(interval),
+        "quantile_fraction": told["quantile_fraction"],
+        "resample_probability": told["resample_probability"],
+        "perturbation_factors": list(told["perturbation_factors"]),
+        "bounds": "ray",
+        "iterations": "lineage",
+    }

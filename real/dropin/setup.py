@@ -1,0 +1,134 @@
+"""The scenario of a Tune experiment: its nodes, its population, what is known of step times."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ray
+from ray.tune.experiment import Trial as TuneTrial
+
+from hetsched import allocation
+from hetsched.domain.cluster import Worker
+from hetsched.domain.hyperparameters import nested
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.scenario import Scenario, Setup
+from real.cluster.discovery import tables
+from real.cluster.matching import alive
+from real.dropin import population
+
+FAR = 1_000_000
+"""Where nobody says when trials stop, plans reckon with so many intervals."""
+
+Options = Mapping[str, Mapping[str, bool | int | float | str]]
+"""Options of policies, by the name of the policy."""
+
+
+class Wanted(NamedTuple):
+    """What the user told the scheduler, in the terms of a scenario. `pbt` are the settings of PBT."""
+
+    strategy: Strategy
+    metric: str
+    mode: str
+    pbt: Mapping[str, Any]
+    mutations: Mapping[str, Any]
+    rows: Sequence[ProfileRow]
+    stop_iterations: int | None
+    devices: Sequence[str] | None
+    options: Options
+
+
+def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
+    """The scenario of these trials on the nodes that Ray has. Raises InputError for what cannot be one."""
+    nodes = tables(alive(ray.nodes()))
+    cores, gpus = population.resources(trials[0])
+    types = {"cpu", *(node["gpu_type"] for node in nodes if "gpu_type" in node)}
+    devices = _devices(wanted.devices, types, gpus > 0)
+    document = {
+        "name": population.name_of(trials[0].experiment_dir_name),
+        "strategies": [str(wanted.strategy)],
+        "seeds": 1,
+        "cluster": {"nodes": nodes},
+        "workload": {"experiments": [experiment(wanted, trials, devices)]},
+        "profile": {"sources": []},
+        "allocation": _allocation_options(wanted, cores),
+        "scheduling": {name: dict(options) for name, options in wanted.options.items() if _is_scheduling(wanted, name)},
+        "learning": {"model": "unknown"},
+    }
+    return Setup.of(Scenario.of(document), StepTimes(wanted.rows))
+
+
+def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:
+    """The table of the trials' experiment."""
+    stop = population.stop_iterations(trials) or wanted.stop_iterations
+    kind = kind_of(trials[0])
+    space = population.search_space(wanted.mutations, [trial.config for trial in trials])
+    pbt = dict(wanted.pbt)
+    if wanted.mutations:
+        pbt["mutate"] = population.mutated(wanted.mutations, space)
+    return {
+        "name": population.name_of(trials[0].trainable_name),
+        "model": kind.model,
+        "dataset": kind.dataset,
+        "batch_size": kind.batch_size,
+        "evaluation_images": 1,
+        "population": len(trials),
+        "metric": {"name": wanted.metric, "mode": wanted.mode},
+        "stop_iterations": stop or min(FAR * pbt.get("perturbation_interval", 1), 10**9),
+        "search_space": nested(space),
+        "pbt": pbt,
+        **({} if devices is None else {"devices": list(devices)}),
+    }
+
+
+def kind_of(trial: TuneTrial) -> TrialKind:
+    """What the trial is called in profiles."""
+    return TrialKind(population.name_of(trial.trainable_name), "own", 1)
+
+
+def workers_of(setup: Setup, strategy: Strategy) -> list[Worker]:
+    """The strategy's workers, less those that no trial may run on. Raises InputError if none is left."""
+    [experiment] = setup.workload.experiments
+    workers = setup.workers(strategy)
+    usable = [worker for worker in workers if experiment.may_use(worker.device)]
+    if not usable:
+        have = ", ".join(sorted({str(worker.type) for worker in workers}))
+        raise InputError(
+            f"strategy: {strategy} makes workers of {have}, and trials run on {', '.join(experiment.devices or ())}: "
+            "choose another allocation policy, or say devices=[...]"
+        )
+    return usable
+
+
+def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[str] | None:
+    """The types of device that trials may run on, None for all. Unless it is said, those that they ask for."""
+    if said is None:
+        gpus = sorted(types - {"cpu"})
+        if on_gpu and not gpus:
+            raise InputError("tune.with_resources: trials ask for a GPU, and no node of the Ray cluster has one")
+        return gpus if on_gpu else ["cpu"]
+    if isinstance(said, str):
+        said = [said]
+    if list(said) == ["all"]:
+        return None
+    for device in said:
+        if device not in types:
+            raise InputError(f"devices: the Ray cluster has no {device!r}: {nearest(device, types)}")
+    return list(said)
+
+
+def _allocation_options(wanted: Wanted, cores: int) -> dict[str, dict[str, Any]]:
+    """Of the strategy's allocation policy; CPU workers are as large as trials ask, if the policy can do that."""
+    name = wanted.strategy.allocation
+    given = dict(wanted.options.get(name, {}))
+    if allocation.policies.takes(name, "cores_per_worker"):
+        given.setdefault("cores_per_worker", cores)
+    return {name: given} if given else {}
+
+
+def _is_scheduling(wanted: Wanted, name: str) -> bool:
+    if name not in wanted.strategy:
+        known = ", ".join(wanted.strategy)
+        raise InputError(f"options: {name!r} is no policy of {wanted.strategy}: expected {known}")
+    return name == wanted.strategy.scheduling
