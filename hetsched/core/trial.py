@@ -13,9 +13,6 @@ from hetsched.core.events import SegmentStarted
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 
-NONE_REPORTED: Mapping[str, float | None] = MappingProxyType({})
-"""The further metrics of a trial of which none are known."""
-
 
 class Status(StrEnum):
     READY = "ready"
