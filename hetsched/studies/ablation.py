@@ -1,6 +1,6 @@
 """Ablation: what each part of the simulated world contributes to the makespan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -116,16 +116,8 @@ def ablate(
     profiled_workers(setup, chosen)
     setup.learning_model()
     home, parts = ResultsFolder.new(folder, setup), variants(setup)
-    runs: dict[str, list[RunResult]] = {name: [] for name in parts}
     with home.kept(), progress(len(parts) * len(listed)) as advance:
-        for name, variant in parts.items():
-            place = home.path / name.replace(" ", "-")
-            variant.save(place)  # for `hetsched replay`
-            for seed in listed:
-                run, _ = carry_out("sim", variant, chosen, seed, place / f"seed-{seed}")
-                check_trained(chosen, run.metrics, "ablate")
-                runs[name].append(run)
-                advance()
+        runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)
     result = AblationResult(
         home=home,
@@ -139,6 +131,20 @@ def ablate(
     )
     write_summary(home.path, "ablate", result.document())
     return result
+
+
+def _simulated(
+    variant: Setup, name: str, strategy: Strategy, seeds: Sequence[int], folder: Path, advance: Callable[[], None]
+) -> list[RunResult]:
+    """The runs of a variant, in a folder of its name."""
+    place, runs = folder / name.replace(" ", "-"), []
+    variant.save(place)  # for `hetsched replay`
+    for seed in seeds:
+        run, _ = carry_out("sim", variant, strategy, seed, place / f"seed-{seed}")
+        check_trained(strategy, run.metrics, "ablate")
+        runs.append(run)
+        advance()
+    return runs
 
 
 def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:

@@ -18,7 +18,7 @@ lr = { low = 1e-4, high = 0.1, scale = "log" }
 dropout = { low = 0, high = 0.5, step = 0.1 }
 layers = { low = 1, high = 4, integer = true }
 width = { low = 32, high = 512, scale = "log", step = 32, integer = true }
-batch_size = { choices = [16, 32, 64], ordered = true }
+heads = { choices = [2, 4, 8], ordered = true }
 activation = "relu"
 seeded = true
 
@@ -41,7 +41,7 @@ def test_every_kind_is_read() -> None:
         "dropout": Float(0.0, 0.5, step=0.1),
         "layers": Integer(1, 4),
         "width": Integer(32, 512, "log", 32),
-        "batch_size": Choice((16, 32, 64), ordered=True),
+        "heads": Choice((2, 4, 8), ordered=True),
         "activation": Constant("relu"),
         "seeded": Constant(True),
         "optimizer.name": Choice(("sgd", "adam")),
