@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt, no_decisions
 from hetsched.core.events import (
@@ -149,9 +150,12 @@ class Dispatcher:
         """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next, which
         commits all of it to the log.
 
-        The order is fixed here so that every backend, and a replay, takes the same decisions.
+        The order is fixed here so that every backend, and a replay, takes the same decisions. A score that is not
+        finite is not known.
         """
         state, name = self.state, ended.trial
+        if ended.score is not None and not isfinite(ended.score):
+            ended = replace(ended, score=None)
         self._apply(ended)
         self._tell(ended)
         self._unanswered = True

@@ -15,6 +15,10 @@ Mode = Literal["max", "min"]
 """Whether the larger or the smaller score is the better one."""
 
 
+METRIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9 @%+/._-]*$"
+"""What a metric of a scenario may be called: its name is a heading of tables."""
+
+
 class Metric(Struct, frozen=True):
     """A number that evaluations report under `name`."""
 
@@ -23,8 +27,9 @@ class Metric(Struct, frozen=True):
 
     def rank(self, score: float | None) -> float:
         """What to sort by: the larger, the better; None is minus infinity."""
-        known = self.worst if score is None else score
-        return known if self.mode == "max" else -known
+        if score is None:
+            return -inf
+        return score if self.mode == "max" else -score
 
     @property
     def worst(self) -> float:
@@ -33,7 +38,9 @@ class Metric(Struct, frozen=True):
 
     def better(self, score: float | None, other: float | None) -> bool:
         """Whether `score` is better than `other`; of equals neither is."""
-        return self.rank(score) > self.rank(other)
+        if score is None or other is None:
+            return score is not None
+        return score > other if self.mode == "max" else score < other
 
     def best(self, scores: Iterable[float | None]) -> float | None:
         """The best of the scores; None if none of them is known.
@@ -45,7 +52,7 @@ class Metric(Struct, frozen=True):
 
     def reached(self, score: float | None, target: float) -> bool:
         """Whether the score is as good as the target, or better."""
-        return score is not None and self.rank(score) >= self.rank(target)
+        return score is not None and (score >= target if self.mode == "max" else score <= target)
 
     def rule(self, target: float) -> str:
         """What `reached` asks for, in words.

@@ -7,10 +7,14 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from typing_extensions import TypeAliasType
 
+from hetsched.domain.metric import METRIC_NAME
 from hetsched.domain.registry import NAME
 from hetsched.errors import nearest, ordinal
 
-PATTERNS = {NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first"}
+PATTERNS = {
+    NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first",
+    METRIC_NAME: "expected letters (A to Z, a to z), digits, spaces and @ % + / . _ -, with a letter or a digit first",
+}
 """What patterns ask for, in words."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
-from hetsched.domain.metric import DEFAULT, Metric, Mode
+from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import (
     BATCH_SIZE,
@@ -93,7 +93,7 @@ class MetricTable(Table):
     """What trials are ranked by: a number that evaluations report under `name`, and whether the larger (`max`) or the
     smaller (`min`) is better."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60)] = DEFAULT.name
+    name: Annotated[str, Field(pattern=METRIC_NAME, max_length=60)] = DEFAULT.name
     mode: Mode = DEFAULT.mode
 
 

@@ -18,7 +18,7 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.folder import ResultsFolder, write_summary
-from hetsched.studies.frames import frame
+from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
@@ -84,7 +84,10 @@ class AblationResult(Results):
 
     def variants_frame(self) -> "DataFrame":
         """A row per variant. Raises InputError without pandas."""
-        return frame({"variant": name, **asdict(figures)} for name, figures in self.variants.items())
+        return frame(
+            {"variant": name, **asdict(figures), **metric_columns(figures.metric)}
+            for name, figures in self.variants.items()
+        )
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""

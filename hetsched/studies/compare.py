@@ -21,7 +21,7 @@ from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
-from hetsched.studies.frames import frame
+from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import too_long
@@ -269,6 +269,7 @@ def _row(name: str, figures: Comparison) -> dict[str, Any]:
     return {
         "strategy": name,
         **plain,
+        **metric_columns(figures.metric),
         "makespan_s": figures.makespan_s.mean,
         "makespan_low_s": interval[0],
         "makespan_high_s": interval[1],

@@ -10,6 +10,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.core.trial import status_of
 from hetsched.domain.entry_points import needed_for
+from hetsched.domain.metric import Metric
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.studies.one_run import RunResult
 
@@ -44,9 +45,18 @@ def trials_frame(runs: Sequence[RunResult]) -> "DataFrame":
 def _figures(run: RunResult) -> dict[str, Any]:
     figures: dict[str, Any] = msgspec.to_builtins(run.metrics)
     del figures["workers"]
-    metric = run.metrics.metric
-    figures["metric"], figures["mode"] = (None, None) if metric is None else (metric.name, metric.mode)
-    return {**figures, "decision_s": run.decision_s, "decisions": run.decisions, "log": str(run.log)}
+    return {
+        **figures,
+        **metric_columns(run.metrics.metric),
+        "decision_s": run.decision_s,
+        "decisions": run.decisions,
+        "log": str(run.log),
+    }
+
+
+def metric_columns(metric: Metric | None) -> dict[str, str | None]:
+    """Name and direction of the metric of all experiments, None where they have different ones."""
+    return {"metric": None, "mode": None} if metric is None else {"metric": metric.name, "mode": metric.mode}
 
 
 def _trials(run: RunResult) -> Iterator[dict[str, Any]]:

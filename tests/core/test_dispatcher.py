@@ -229,6 +229,15 @@ def test_a_call_is_in_the_log_unless_decisions_tell_it() -> None:
     assert [type(event) for event in events] == [SegmentEnded, SegmentStarted]
 
 
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf"), None])
+def test_a_score_that_is_not_finite_is_not_known(score: float | None) -> None:
+    """A backend of one's own may report what it likes: the log, and who reads it, know numbers and null."""
+    dispatcher, _, events = once()
+    ended = SegmentEnded(7.0, TrialId("e-0"), WorkerId("a/cpu0"), 10, score, NO_PARTS)
+    assert dispatcher.end_segment(ended, lambda trial: None).score is None
+    assert [event.score for event in events if isinstance(event, SegmentEnded)] == [None]
+
+
 def test_answers_to_two_calls_in_a_row_can_be_told_apart() -> None:
     """A backend may ask again at once: the second answer begins where the log says that the policy was asked."""
     scenario, events = make_setup(), list[Event]()

@@ -142,3 +142,17 @@ def test_a_score_that_is_no_number_is_an_error_that_names_model_and_trial() -> N
     learning.register("wrong")(Wrong)
     with pytest.raises(Exception, match=r"learning model 'wrong' raised TypeError for trial e-\d.*'good'"):
         simulate(with_model("wrong"), "fusion+fifo", seeds=[0])
+
+
+def test_data_frames_have_metrics_under_their_names() -> None:
+    pytest.importorskip("pandas")
+    experiments: list[dict[str, Any]] = [{"name": "a", "metric": LOSS}, {"name": "b"}]
+    result = hetsched.compare(make_setup(experiments=experiments).replace(learning={"model": "unknown"}), seeds=1)
+    assert result.strategies_frame()["metric"].tolist() == [None], "they are not the same"
+    segments = result.segments_frame()
+    assert {"score", "loss", "accuracy"} <= set(segments.columns)
+    one = hetsched.simulate(with_model("one-less", metric=LOSS), "fusion+fifo", seeds=[0])
+    [row] = one.to_frame().to_dict("records")
+    assert (row["metric"], row["mode"]) == ("loss", "min")
+    segments = one.segments_frame()
+    assert segments["loss"].equals(segments["score"]) and segments["loss"].min() == row["best_score"]

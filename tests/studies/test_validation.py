@@ -146,6 +146,19 @@ def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
     assert same.decisions == 1
 
 
+@pytest.mark.parametrize("metric", [{}, {"name": "loss", "mode": "min"}])
+def test_best_scores_are_compared_where_both_are_known(simulate_log: Simulate, metric: dict[str, str]) -> None:
+    run = repetition(simulate_log, make_setup(NODES, metric=metric).replace(learning={"model": "unknown"}))
+    [half, whole, unknown] = [
+        Repetition(replace(run.metrics, best_score=score), run.decisions) for score in (0.5, 1.0, None)
+    ]
+    found = agreement([half, unknown, whole], [whole, half, unknown])
+    assert found.metric == run.metrics.metric
+    assert found.best_score is not None
+    assert (found.best_score.predicted, found.best_score.measured, found.best_score.error_percent) == (0.5, 1.0, -50.0)
+    assert agreement([unknown], [half]).best_score is None
+
+
 def test_a_worker_that_only_one_side_ever_had_did_nothing_on_the_other(simulate_log: Simulate) -> None:
     """As where the scenario's `faults.late` have it join after the end."""
     all_there = make_setup(NODES, population=6)
