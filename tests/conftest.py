@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hetsched import allocation, scheduling
 from hetsched.core.events import Event
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.domain.exploring import explorers
 from hetsched.domain.registry import Registry, Strategy, forget_files
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -30,7 +31,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # `make 
 @pytest.fixture(autouse=True)
 def no_policy_stays() -> Iterator[None]:
     """Policies that a test registers, or loads from a file, are unknown to the next one."""
-    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies)
+    registries: tuple[Registry[Any], ...] = (allocation.policies, scheduling.policies, explorers)
     before = [dict(registry._factories) for registry in registries]
     yield
     forget_files()

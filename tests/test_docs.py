@@ -20,7 +20,7 @@ import tomli_w
 
 from hetsched import allocation, scheduling
 from hetsched.cli.main import parser
-from hetsched.domain import learning
+from hetsched.domain import exploring, learning
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
@@ -284,7 +284,7 @@ SOURCES = [path for room in ("hetsched", "sim", "real", "benchmarks") for path i
 def not_names_of_python() -> set[str]:
     """Entry-point groups, and keys of scenarios, which look like names of Python."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    return {*groups, *(f"real.{key}" for key in RealTable.model_fields), "hetsched.cli.NAME"}
+    return {*groups, exploring.explorers.group, *(f"real.{key}" for key in RealTable.model_fields), "hetsched.cli.NAME"}
 
 
 def exists(name: str) -> bool:
@@ -316,7 +316,7 @@ def test_every_name_in_backticks_is_there() -> None:
 
 
 def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> None:
-    registries = (allocation.policies, scheduling.policies, learning.models)
+    registries = (allocation.policies, scheduling.policies, learning.models, exploring.explorers)
     looked_up = {registry.group for registry in registries} | {backends.GROUP}
     said = {
         group

@@ -35,7 +35,7 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
 
     def nearest(self, value: float) -> float:
         """The value of the range that is nearest to `value`."""
-        inside = min(max(value, self.low), self.high)
+        inside = float(min(max(value, self.low), self.high))
         return inside if self.step is None else self._on_grid(inside, self.step)
 
     def cast(self, value: float) -> float:

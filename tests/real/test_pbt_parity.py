@@ -25,6 +25,7 @@ pytest.importorskip("ray")
 
 from ray.tune.schedulers import PopulationBasedTraining as TunesPBT
 
+import hetsched
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.hyperparameters import Choice, Hyperparameters, flat, nested
@@ -244,8 +245,9 @@ class Twins:
         seed: int,
         bounds: Bounds,
         iterations: Iterations = "own",
+        **more: Any,
     ) -> None:
-        pbt: dict[str, Any] = {
+        pbt: dict[str, Any] = more | {
             "perturbation_interval": interval,
             "quantile_fraction": fraction,
             "resample_probability": resample,
@@ -410,6 +412,28 @@ def test_on_long_courses_both_stay_at_the_same_random_numbers(
     assert {one["weight_decay"] for one in values} == {0.0005}
     if bounds == "range":
         assert all(low <= one[key] <= high for one in values for key, (low, high) in RANGES.items())
+
+
+MUTATED = ["lr", "optimizer.name", "batch"]
+
+
+@pytest.mark.parametrize("bounds", ["range", "ray"])
+def test_what_is_not_mutated_is_the_sources_and_a_users_function_has_the_last_word(bounds: Bounds) -> None:
+    @hetsched.register_explore("own")
+    def own(hyperparameters: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+        hyperparameters["optimizer"]["schedule"]["warm_up"] = 10 * rng.randint(0, 200)  # some are out of range
+        hyperparameters["layers"] += 0.6
+        return hyperparameters | {"momentum": 1 if rng.random() < 0.1 else rng.random()}
+
+    twins, scores = Twins(RealRuns, 4, 1, 0.5, 0.5, 3, bounds, mutate=MUTATED, explore="own"), random.Random(5)
+    start = [trial.hyperparameters for trial in twins.state.trials.values()]
+    assert sum(twins.report(step % 4, 1 + step // 4, scores.random()) for step in range(200)) > 50
+    values = [trial.hyperparameters for trial in twins.state.trials.values()]
+    for key in ("optimizer.beta", "mirrors", "pool"):
+        assert {one[key] for one in values} <= {one[key] for one in start}
+    assert all(type(one["layers"]) is int and type(one["momentum"]) is float for one in values)
+    warm_ups = {one["optimizer.schedule.warm_up"] for one in values}
+    assert all(10 <= warm_up <= 1000 for warm_up in warm_ups) == (bounds == "range")
 
 
 def test_a_score_that_is_no_number_is_not_ranked() -> None:

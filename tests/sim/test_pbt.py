@@ -1,15 +1,18 @@
 """The simulator's PBT: its rules, one by one. tests/real/test_pbt_parity.py compares it with Ray's."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+import hetsched
 from hetsched.core.events import TrialAdded, TrialExploited
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.workload import TrialId
+from hetsched.errors import InputError, PolicyError
 from sim.pbt import PopulationBasedTraining, quantile_size
 from tests.conftest import Simulate, make_setup
 
@@ -140,3 +143,100 @@ def test_a_run_searches_what_the_scenario_says_and_nothing_else(
     assert {values.get("momentum") for values in tried} == momenta
     left = [values["lr"] for values in tried if not 0.001 <= values["lr"] <= 0.01]
     assert bool(left) == (bounds == "ray")
+
+
+KINDS: dict[str, Any] = {
+    "lr": {"low": 0.1, "high": 1.0},
+    "layers": {"low": 1, "high": 9, "integer": True},
+    "units": {"low": 32, "high": 512, "integer": True, "step": 32},
+    "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
+    "width": {"choices": [16, 32, 64], "ordered": True},
+    "optimizer": {"name": {"choices": ["sgd", "adam"]}},
+    "depth": 3,
+}
+START = {
+    "lr": 0.5,
+    "layers": 5,
+    "units": 256,
+    "dropout": 0.2,
+    "width": 32,
+    "optimizer.name": "sgd",
+    "depth": 3,
+}
+
+
+def explored(**pbt: Any) -> dict[str, set[Any]]:
+    """Which values come of START, by hyperparameter."""
+    _, one = population(2, space=KINDS, **pbt)
+    new = [one.explore(START) for _ in range(200)]
+    shown = [{key: round(v, 9) if isinstance(v, float) else v for key, v in values.items()} for values in new]
+    return {key: {values[key] for values in shown} for key in START}
+
+
+def test_what_is_not_resampled_is_multiplied_rounded_moved_or_kept() -> None:
+    assert explored(resample_probability=0.0) == {
+        "lr": {0.4, 0.6},
+        "layers": {4, 6},
+        "units": {192, 320},  # 204.8 and 307.2 are no multiples of 32
+        "dropout": {0.2},  # 0.16 and 0.24 are nearest to 0.2
+        "width": {16, 64},
+        "optimizer.name": {"sgd"},
+        "depth": {3},
+    }
+    ray = explored(resample_probability=0.0, bounds="ray")
+    assert (ray["units"], ray["dropout"]) == ({205, 307}, {0.16, 0.24})
+
+
+def test_what_is_resampled_has_any_value_of_its_kind() -> None:
+    found = explored(resample_probability=1.0)
+    assert found["layers"] == set(range(1, 10))
+    assert found["units"] == set(range(32, 513, 32))
+    assert found["dropout"] == {0.0, 0.1, 0.2, 0.3, 0.4, 0.5}
+    assert (found["width"], found["optimizer.name"], found["depth"]) == ({16, 32, 64}, {"sgd", "adam"}, {3})
+
+
+def test_only_what_pbt_names_is_mutated() -> None:
+    found = explored(mutate=["layers", "optimizer.name"])
+    assert {key for key, values in found.items() if len(values) > 1} == {"layers", "optimizer.name"}
+
+
+def test_an_explore_function_has_the_last_word() -> None:
+    @hetsched.register_explore("own")
+    def own(hyperparameters: dict[str, Any], rng: Random) -> dict[str, Any]:
+        assert hyperparameters["optimizer"] == {"name": "sgd"}  # nested, as a training gets them
+        return hyperparameters | {"layers": rng.choice([2, 99]), "lr": 1}
+
+    _, pbt = population(2, space=KINDS, resample_probability=0.0, explore="own")
+    new = [pbt.explore(START) for _ in range(50)]
+    assert {values["layers"] for values in new} == {2, 9}  # in its range
+    assert {(type(values["lr"]), values["lr"]) for values in new} == {(float, 1.0)}
+    assert {values["width"] for values in new} == {16, 64}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("None", "explore function 'own' returned None: expected the hyperparameters, a dictionary"),
+        ("{**h, 'rate': 1}", "returned the hyperparameters .*, rate: expected lr, layers, .*, depth"),
+        ("{**h, 'lr': 'fast'}", "returned lr = 'fast': expected a number"),
+        ("{**h, 'lr': float('nan')}", "returned lr = nan: expected a number"),
+        ("{**h, 'layers': True}", "returned layers = True: expected a number"),
+        ("{**h, 'optimizer': {'name': 'lion'}}", "returned optimizer.name = 'lion': expected one of 'sgd', 'adam'"),
+        ("{**h, 'depth': 4}", "returned depth = 4: expected the constant 3"),
+        ("h['lrr']", "explore function 'own' raised KeyError in own.py:4: 'lrr'"),
+    ],
+)
+def test_an_explore_function_that_returns_what_no_trial_can_have_is_named(
+    body: str, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(f"import hetsched\n@hetsched.register_explore('own')\ndef own(h, rng):\n    return {body}\n")
+    hetsched.load_policies(file)
+    _, pbt = population(2, space=KINDS, explore="own")
+    with pytest.raises(PolicyError, match=message):
+        pbt.explore(START)
+
+
+def test_an_explore_function_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="unknown explore function 'own'.*policy-file"):
+        population(2, space=KINDS, explore="own")
