@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hetsched.analysis.bounds import jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.analysis.bounds_groups import Job
 from hetsched.analysis.metrics import Metrics, measure
+from hetsched.core.decisions import Dispatch
 from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     CheckpointLost,
@@ -23,12 +24,14 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
+from hetsched.core.view import StateView
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling.queueing.fifo import Fifo
+from hetsched.scheduling.shares.gavel_las import GavelLas
 from hetsched.testing import check_log
 from sim.engine import simulate
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
@@ -294,3 +297,21 @@ def test_a_constant_size_in_the_search_space_is_as_one_beside_it(simulate_log: S
     assert len(course(inside)) == len(course(beside)) > 30
     seconds = [e.parts.train_s / e.iterations for e in simulate_log(inside) if isinstance(e, SegmentEnded)]
     assert set(seconds) == {6.0, 3.0}
+
+
+def test_rounds_book_what_was_trained_at_the_speed_of_the_size_that_it_had() -> None:
+    """A trial trains 10 iterations of 4 s, and is of size 128 then: what fits into the 100 s of the round at 4 s an
+    iteration would take 250 s at 10 s. It gets what fits into the rest of the round."""
+    policy = GavelLas(round_s=100.0)
+    setup = searching(CHOICES, population=1, stop_iterations=1000)
+    course = Course(setup, sizes=(32,))
+    view = StateView(course.state, setup.times)
+    [first] = policy.dispatch(view)
+    assert isinstance(first, Dispatch) and first.iterations == 10, "an interval"
+    course.train(0)
+    trial = course.state.trials[TrialId("e-0")]
+    changed = {"lr": 0.1, "batch_size": 128}
+    course.state.trials[trial.id] = trial.copying(trial, changed, kind(128), takes_count=False)
+    course.state.ready.replace(course.state.trials[trial.id])
+    [second] = policy.dispatch(view)
+    assert isinstance(second, Dispatch) and second.iterations == 6, "60 s are left of the round"

@@ -93,14 +93,22 @@ def small_scenario(
     **changes: Any,
 ) -> Setup:
     """One experiment, which trains the stand-in on the shared cluster; `changes` are of the experiment. With `foreign`
-    it trains the same as a training of a user's own.
+    it trains the same as a training of a user's own. Batch sizes take equally long, unless they are searched: then an
+    iteration takes as much longer as its batch is larger.
 
     Checkpoints are in storage unless `place` says otherwise: segments here take hardly longer than a hand-over.
     """
     experiment = EXPERIMENT | changes
-    sizes = experiment["batch_size"]
+    searched = experiment.get("search_space", {}).get("batch_size")
+    sizes = experiment["batch_size"] if searched is None else searched["choices"]
     rows = [
-        profile_row(device, seconds=seconds, model=experiment["model"], dataset=experiment["dataset"], batch_size=size)
+        profile_row(
+            device,
+            seconds=seconds if searched is None else seconds * size / sizes[0],
+            model=experiment["model"],
+            dataset=experiment["dataset"],
+            batch_size=size,
+        )
         for device, seconds in PACE_S.items()
         for size in (sizes if isinstance(sizes, list) else [sizes])
     ]
