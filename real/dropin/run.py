@@ -32,10 +32,20 @@ class Run:
     """Asks the dispatcher's policy, and tells it what Tune reports.
 
     `boundary` is each trial's `training_iteration` at its last boundary, whence it goes on. `to_start` are the segments
-    that were decided on and whose trials Tune has not been told of.
+    that were decided on and whose trials Tune has not been told of, `measured` is what segments took. `log` and
+    `dispatcher` are those of a run that goes on.
     """
 
-    def __init__(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        strategy: Strategy,
+        seed: int,
+        folder: Path,
+        clock: Clock,
+        log: LogWriter | None = None,
+        dispatcher: Dispatcher | None = None,
+    ) -> None:
         self.setup = setup
         self.home = folder
         self.clock = clock
@@ -47,9 +57,10 @@ class Run:
         self._strategy = strategy
         self._seed = seed
         self._progress: dict[TrialId, Progress] = {}
-        self._log = LogWriter(folder / LOG_NAME)
-        policy = setup.scenario.scheduling_policy(strategy)
-        self.dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times, self._log)
+        self._log = log or LogWriter(folder / LOG_NAME)
+        self.dispatcher = dispatcher or Dispatcher(
+            State(), setup.scenario.scheduling_policy(strategy), strategy.scheduling, setup.times, self._log
+        )
 
     @property
     def state(self) -> State:
