@@ -7,6 +7,7 @@ from pathlib import Path
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.core.log_check import RAY_TUNE
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
@@ -21,9 +22,6 @@ from real.dropin.progress import Progress
 from real.tune.clock import Clock
 
 logger = logging.getLogger(__name__)
-
-BACKEND = "ray-tune"
-"""What the log calls the backend."""
 
 Exploit = tuple[TrialId, Hyperparameters]
 
@@ -69,7 +67,7 @@ class Run:
     def begin(self, workers: Sequence[Worker], trials: Mapping[TrialId, Hyperparameters]) -> None:
         """The run begins, with these workers and trials."""
         self.clock.start()
-        begin(self.dispatcher, BACKEND, self.setup, self._strategy, self._seed, workers)
+        begin(self.dispatcher, RAY_TUNE, self.setup, self._strategy, self._seed, workers)
         [experiment] = self.setup.workload.experiments
         self.dispatcher.record(ExperimentArrived(0.0, experiment))
         for number, (trial, hyperparameters) in enumerate(trials.items()):
