@@ -346,6 +346,13 @@ class BoundaryPBT(PopulationBasedTraining):
         if latest is not None:
             known.last_checkpoint, known.last_result = latest.checkpoint, dict(latest.metrics)
 
+    def recall(self, trial: TuneTrial, time: int, score: float) -> None:
+        """Before the driver was restored, the trial was last looked at after so many iterations, and scored this."""
+        known = self._trial_state[trial]
+        known.last_score = score if self._mode == "max" else -score
+        known.last_perturbation_time = known.last_train_time = time
+        self.saved(trial)
+
     def perturb(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
         """The trial has reported this at a boundary, and is saved. It may exploit another: then it is paused."""
         self.exploit = None

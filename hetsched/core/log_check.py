@@ -9,6 +9,7 @@ from hetsched.core.events import (
     ExperimentArrived,
     RunEnded,
     RunResumed,
+    RunStarted,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -23,15 +24,17 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, TrialId
 from hetsched.errors import InputError
 
+RAY_TUNE = "ray-tune"
+"""The backend whose trainings decide by themselves when they can be saved, and when they are over."""
+
 
 def check_log(events: Iterable[Event]) -> State:
     """Check the log of a run, finished or not, and return the state that it adds up to.
 
     - Time never goes back.
     - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
-    - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under a
-      training that decides by itself when it can be saved, and when it is over, it may end with more, or with fewer if
-      the trial is completed then.
+    - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under
+      `RAY_TUNE` it may end with more, or with fewer if the trial is completed then.
     - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
     - A trial has one of the batch sizes of its experiment.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
@@ -67,6 +70,7 @@ class _CheckedLog:
         self._running: dict[TrialId, SegmentStarted] = {}
         self._trains: dict[WorkerId, TrialId] = {}
         self._cut_short: dict[TrialId, str] = {}
+        self._is_ray_tune = False
 
     def check(self, line: int, event: Event) -> None:
         self._line = line
@@ -83,6 +87,10 @@ class _CheckedLog:
     @singledispatchmethod
     def _take(self, event: Event) -> None:
         """Other events need no check but that of the time."""
+
+    @_take.register
+    def _(self, event: RunStarted) -> None:
+        self._is_ray_tune = event.backend == RAY_TUNE
 
     @_take.register
     def _(self, event: WorkerJoined) -> None:
@@ -131,6 +139,7 @@ class _CheckedLog:
         self._done[event.trial] += event.iterations
         unequal = f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}"
         self._expect(event.iterations >= 1, unequal)
+        self._expect(event.iterations == started.iterations or self._is_ray_tune, unequal)
         if event.iterations < started.iterations:
             self._cut_short[event.trial] = unequal
         self._furthest[event.trial] = max(self._furthest[event.trial], self._done[event.trial])

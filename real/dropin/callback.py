@@ -122,7 +122,7 @@ class Profiler(tune.Callback):
         pbt = {"enabled": False} if self._interval is None else {"perturbation_interval": self._interval}
         strategy = Strategy("fusion", "fifo")
         wanted = Wanted(strategy, self._metric or "score", self._mode, pbt, {}, rows, None, None, {})
-        home = self._folder or home_of(trials[0], None, makes_log=False)
+        home = self._folder or home_of(trials[0], None)
         folder = save_measured(home, make_setup(wanted, trials).scenario, rows, self._iterations)
         logger.info("compare strategies with: hetsched compare %s", folder / "scenario.toml")
 

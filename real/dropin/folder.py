@@ -6,20 +6,14 @@ from typing import Any
 from pyarrow.fs import LocalFileSystem
 from ray.tune.experiment import Trial as TuneTrial
 
-from hetsched.core.log import LOG_NAME
-from hetsched.errors import InputError
 
-
-def home_of(trial: TuneTrial, chosen: Path | None, *, makes_log: bool = True) -> Path:
+def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
     """The folder for the log: the chosen one, else that of the trial's experiment.
 
-    If experiments are stored on another machine it is the folder that Tune copies there. Raises InputError if a log is
-    to be made there and the folder has one.
+    If experiments are stored on another machine it is the folder that Tune copies there.
     """
     home = chosen or _experiment(trial.storage)
     home.mkdir(parents=True, exist_ok=True)
-    if makes_log and (home / LOG_NAME).exists():
-        raise InputError(f"{home / LOG_NAME}: is there already: name another experiment, or folder=")
     return home
 
 

@@ -1,7 +1,7 @@
 """What the trials of a Tune experiment are in the terms of a scenario: hyperparameters, domains, resources, ends."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
@@ -112,8 +112,7 @@ def _span(domain: Float | Integer) -> Table | None:
     sampler: Any = domain.get_sampler()  # type: ignore[no-untyped-call]
     table: Table = {}
     if isinstance(sampler, Quantized):
-        if all(abs(end / sampler.q - round(end / sampler.q)) < 1e-9 for end in (domain.lower, domain.upper)):
-            table["step"] = sampler.q
+        table["step"] = sampler.q
         sampler = sampler.sampler
     if isinstance(sampler, LogUniform):
         table["scale"] = "log"
@@ -161,10 +160,35 @@ def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
     return int(max(known)) if known and len(known) == len(stops) else None
 
 
+def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested configuration with these values at their dotted paths.
+
+    >>> with_values({"lr": 0.1, "net": {"width": 8}}, {"net.width": 16})
+    {'lr': 0.1, 'net': {'width': 16}}
+    """
+    changed: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            prefix = f"{key}."
+            inner = {path.removeprefix(prefix): new for path, new in values.items() if path.startswith(prefix)}
+            changed[key] = with_values(value, inner)
+        else:
+            changed[key] = values.get(key, value)
+    return changed
+
+
 def score(value: Any) -> float | None:
     """A number that was reported; None for what is none."""
     value = _plain(value)
     return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def put_back(result: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    """Which values a training has that its trial has not, in words: those of a checkpoint that brought its own."""
+    for path, value in flat(config).items():
+        trained = _plain(result.get(f"config/{path.replace('.', '/')}", value))
+        if trained != value:
+            yield f"{path} = {trained!r} where the trial has {value!r}"
 
 
 def further_metrics(result: Mapping[str, Any], metric: str | None) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import ExperimentArrived, RunEnded, SegmentEnded, TrialAdded, TrialCompleted
 from hetsched.core.log import LOG_NAME, LogWriter
+from hetsched.core.log_check import RAY_TUNE
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
@@ -22,9 +23,6 @@ from real.tune.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-BACKEND = "ray-tune"
-"""What the log calls the backend."""
-
 Exploit = tuple[TrialId, Hyperparameters]
 
 
@@ -32,10 +30,20 @@ class Run:
     """Asks the dispatcher's policy, and tells it what Tune reports.
 
     `boundary` is each trial's `training_iteration` at its last boundary, whence it goes on. `to_start` are the segments
-    that were decided on and whose trials Tune has not been told of.
+    that were decided on and whose trials Tune has not been told of, `measured` is what segments took. `log` and
+    `dispatcher` are those of a run that goes on.
     """
 
-    def __init__(self, setup: Setup, strategy: Strategy, seed: int, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        strategy: Strategy,
+        seed: int,
+        folder: Path,
+        clock: Clock,
+        log: LogWriter | None = None,
+        dispatcher: Dispatcher | None = None,
+    ) -> None:
         self.setup = setup
         self.home = folder
         self.clock = clock
@@ -47,9 +55,10 @@ class Run:
         self._strategy = strategy
         self._seed = seed
         self._progress: dict[TrialId, Progress] = {}
-        self._log = LogWriter(folder / LOG_NAME)
-        policy = setup.scenario.scheduling_policy(strategy)
-        self.dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times, self._log)
+        self._log = log or LogWriter(folder / LOG_NAME)
+        self.dispatcher = dispatcher or Dispatcher(
+            State(), setup.scenario.scheduling_policy(strategy), strategy.scheduling, setup.times, self._log
+        )
 
     @property
     def state(self) -> State:
@@ -58,7 +67,7 @@ class Run:
     def begin(self, workers: Sequence[Worker], trials: Mapping[TrialId, Hyperparameters]) -> None:
         """The run begins, with these workers and trials."""
         self.clock.start()
-        begin(self.dispatcher, BACKEND, self.setup, self._strategy, self._seed, workers)
+        begin(self.dispatcher, RAY_TUNE, self.setup, self._strategy, self._seed, workers)
         [experiment] = self.setup.workload.experiments
         self.dispatcher.record(ExperimentArrived(0.0, experiment))
         for number, (trial, hyperparameters) in enumerate(trials.items()):

@@ -12,14 +12,18 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.trainable import FunctionTrainable
 
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import read_profile
+from hetsched.scenario.scenario import SCENARIO_NAME
 from real.cluster.matching import alive, match_all
 from real.dropin import population
 from real.dropin.folder import home_of
+from real.dropin.going_on import go_on, past_of, recall
 from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
 from real.dropin.run import Exploit, Run
@@ -115,7 +119,8 @@ class HeterogeneousPBT(BoundaryPBT):
         super().on_trial_add(tune_controller, trial)
         self._known.append(trial)
         trial.init_local_path()
-        trial.set_status(TuneTrial.PAUSED)  # before Tune files it, so that it does not start by itself
+        if not trial.is_finished():  # as some are of an experiment that is restored
+            trial.set_status(TuneTrial.PAUSED)  # before Tune files it: else it starts by itself
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
@@ -126,6 +131,9 @@ class HeterogeneousPBT(BoundaryPBT):
         """The trial has reported: if its segment is done it is saved, and then looked at."""
         run = self._begun()
         run.clock.tick()
+        if (progress := run.progress_of(_id(trial))) is not None and progress.restores and not progress.steps:
+            for wrong in population.put_back(result, trial.config):
+                logger.warning("trial %s trains with %s: set it again at the end of load_checkpoint", trial, wrong)
         done = run.report(_id(trial), result[population.UNIT], result.get(population.SECONDS, 0.0))
         if not done or (_is_function(trial) and not result.get(SHOULD_CHECKPOINT)):
             return str(TrialScheduler.CONTINUE)
@@ -205,16 +213,23 @@ class HeterogeneousPBT(BoundaryPBT):
             self._devices,
             self._options,
         )
-        setup = make_setup(wanted, self._known)
+        home = home_of(self._known[0], self._folder)
+        restored = (home / LOG_NAME).exists()
+        setup = load_setup(home / SCENARIO_NAME) if restored else make_setup(wanted, self._known)
         workers = workers_of(setup, self._strategy)
         nodes = match_all(setup.cluster, alive(ray.nodes()))
-        home = home_of(self._known[0], self._folder)
-        setup.save(home)
-        run = self._run = Run(setup, self._strategy, self._seed, home, Clock())
-        run.begin(workers, {_id(trial): population.flat(trial.config) for trial in self._known})
+        past = past_of(home, setup, self._strategy, self._seed, self._known) if restored else []
+        if past:
+            self._run = go_on(home, setup, self._strategy, self._seed, past, workers, self._known)
+            recall(self, past, setup.workload.experiments[0], self._known)
+        else:
+            setup.save(home)
+            (home / LOG_NAME).unlink(missing_ok=True)
+            self._run = Run(setup, self._strategy, self._seed, home, Clock())
+            self._run.begin(workers, {_id(trial): population.flat(trial.config) for trial in self._known})
         assert self._tune is not None
         self._side = TuneSide(self._tune, self._known, workers)
-        self._side.attend(run, nodes)
+        self._side.attend(self._run, nodes)
 
     def _ended(self, trial: TuneTrial, result: dict[str, Any]) -> None:
         """The trial's segment is done and saved."""

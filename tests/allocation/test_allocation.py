@@ -41,6 +41,20 @@ def cuts(workers: list[Worker]) -> dict[str, list[int]]:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("fusion", {"g": [2], "a": [2, 2]}), ("cpu-only", {"g": [2, 2], "a": [2, 2]})]
+)
+def test_cores_are_cut_into_workers_of_a_size(name: str, expected: dict[str, list[int]]) -> None:
+    """Of g, fusion has two cores feed its GPUs; a has one core too many."""
+    workers = workers_of(make_setup([V100, {"name": "a", "cores": 5}]), name, cores_per_worker=2)
+    assert cuts(workers) == expected
+
+
+def test_a_worker_without_cores_is_refused() -> None:
+    with pytest.raises(InputError, match="cores_per_worker must be at least 1, not 0"):
+        workers_of(make_setup([V100]), "fusion", cores_per_worker=0)
+
+
 def test_gpu_only_leaves_the_cores_idle() -> None:
     workers = workers_of(make_setup([V100, {"name": "a", "cores": 8}]), "gpu-only")
     assert [(w.id, w.device, w.cores, w.gpu_share) for w in workers] == [

@@ -10,6 +10,7 @@ from hetsched.core.events import (
     Event,
     ExperimentArrived,
     Parts,
+    RunStarted,
     SegmentEnded,
     SegmentStarted,
     TrialAdded,
@@ -18,6 +19,7 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
+from hetsched.core.log_check import RAY_TUNE
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.testing import check_log
 from tests.conftest import Simulate, make_setup
@@ -90,6 +92,24 @@ def test_a_log_as_it_is_written_passes_and_so_does_every_beginning_of_it(log: li
     assert check_log(log).ended == "completed"
     for end in range(len(log)):
         check_log(log[:end])
+
+
+def by_ray_tune(events: list[Event]) -> None:
+    changed(RunStarted, backend=RAY_TUNE)(events)
+
+
+def test_a_training_of_ray_tunes_ends_its_segments_by_itself(log: list[Event]) -> None:
+    """With more iterations where it can be saved, with fewer where it is over; but not with fewer and then goes on."""
+    by_ray_tune(log)
+    changed(SegmentEnded, iterations=11)(log)
+    end = log[first(log, SegmentEnded)]
+    assert isinstance(end, SegmentEnded)
+    starts = [n for n, event in enumerate(log) if isinstance(event, SegmentStarted) and event.trial == end.trial]
+    check_log(log[: starts[1]])
+    changed(SegmentEnded, iterations=3)(log)
+    check_log(log[: starts[1]])
+    with pytest.raises(AssertionError, match="ends 3 iterations, and started 10"):
+        check_log(log[: starts[1] + 1])
 
 
 @pytest.mark.parametrize(

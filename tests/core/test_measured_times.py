@@ -6,8 +6,8 @@ from hetsched.core.events import ExperimentArrived, Parts, SegmentEnded, Segment
 from hetsched.core.state import State
 from hetsched.core.trial import Timing
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerId, gpu_workers
-from hetsched.domain.profiles import StepTimes
+from hetsched.domain.cluster import NodeId, Worker, WorkerId, gpu_workers
+from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import ExperimentId, TrialId
 from tests.conftest import make_setup, profile_row
 
@@ -49,3 +49,36 @@ def test_all_workers_of_a_gang_have_finished_its_segment(after_a_gang_of_four: S
     _, view, workers = after_a_gang_of_four
     expected: dict[WorkerId, Timing] = {worker.id: Timing(10, 30.0) for worker in workers}
     assert dict(view.first_segments) == expected
+
+
+def ended_on_two_workers(rows: list[ProfileRow]) -> tuple[State, StateView]:
+    """Two trials on two workers; the second segment of one of them was restored on the other worker."""
+    setup = make_setup([{"name": name, "cores": 1} for name in "ab"], rows, population=2)
+    state, [experiment] = State(), setup.workload.experiments
+    for name in "ab":
+        state.apply(WorkerJoined(0.0, Worker(WorkerId(f"{name}/cpu0"), NodeId(name), "cpu", 1)))
+    state.apply(ExperimentArrived(0.0, experiment))
+    for trial in experiment.trial_ids():
+        state.apply(TrialAdded(0.0, trial, experiment.id, 32, {}))
+    at, one = WorkerId("a/cpu0"), experiment.trial_ids()[0]
+    state.apply(SegmentStarted(0.0, one, at, 10))
+    state.apply(SegmentEnded(20.0, one, at, 10, 0.5, Parts(5.0, 0.0, 10.0, 2.0, 1.0, 2.0)))
+    at = WorkerId("b/cpu0")
+    state.apply(SegmentStarted(20.0, one, at, 10))
+    state.apply(SegmentEnded(40.0, one, at, 10, 0.5, Parts(4.0, 2.0, 10.0, 0.0, 3.0, 1.0)))
+    return state, StateView(state, StepTimes(rows))
+
+
+def test_costs_of_which_no_profile_tells_are_learnt_while_a_run_goes() -> None:
+    row = profile_row("cpu", cores=1).model_copy(update={"restore_s": None, "checkpoint_s": None, "start_up_s": 7.0})
+    state, view = ended_on_two_workers([row])
+    costs = view.costs(state.trials[TrialId("e-0")], state.workers[WorkerId("a/cpu0")])
+    # A restore took 4 + 2 s, the ends of both segments 1 + 2 and 3 + 1 s. What the profile tells stays.
+    assert (costs.restore_s, costs.checkpoint_s, costs.start_up_s) == (6.0, 3.5, 7.0)
+
+
+def test_costs_of_a_profile_stay() -> None:
+    row = profile_row("cpu", cores=1).model_copy(update={"restore_s": 0.25, "checkpoint_s": 0.5})
+    state, view = ended_on_two_workers([row])
+    costs = view.costs(state.trials[TrialId("e-0")], state.workers[WorkerId("a/cpu0")])
+    assert (costs.restore_s, costs.checkpoint_s) == (0.25, 0.5)

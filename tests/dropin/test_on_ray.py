@@ -17,7 +17,7 @@ from hetsched.core.log import LOG_NAME, read_log  # noqa: E402
 from hetsched.core.log_check import check_log  # noqa: E402
 from hetsched.core.state import State  # noqa: E402
 from hetsched.tune import HeterogeneousPBT, Profiler  # noqa: E402
-from tests.dropin.trainings import Parabola, every_second, parabola, seven_steps  # noqa: E402
+from tests.dropin.trainings import Forgetful, Parabola, every_second, parabola, seven_steps  # noqa: E402
 
 pytestmark = pytest.mark.on_ray
 
@@ -112,6 +112,16 @@ def test_a_function_that_ends_by_itself_completes_its_trial(tmp_path: Path, node
     assert {e.reason for e in events if isinstance(e, TrialCompleted)} == {"ended by Ray Tune"}
 
 
+def test_a_training_whose_checkpoints_bring_old_values_back_is_named(
+    tmp_path: Path, nodes: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(Forgetful, tmp_path)
+    exploited = {trial.id for trial in seen(tmp_path)[1].trials.values() if trial.exploits}
+    warned = [record.getMessage() for record in caplog.records if "set it again" in record.getMessage()]
+    assert warned and all("trains with lr = " in line for line in warned)
+    assert {trial for trial in exploited if any(trial in line for line in warned)}
+
+
 def test_a_profiler_writes_what_another_strategy_is_simulated_with(tmp_path: Path, nodes: dict[str, str]) -> None:
     pbt = tune.schedulers.PopulationBasedTraining(
         time_attr="training_iteration", perturbation_interval=INTERVAL, hyperparam_mutations=RATES
@@ -126,3 +136,41 @@ def test_a_profiler_writes_what_another_strategy_is_simulated_with(tmp_path: Pat
     [experiment] = scenario.resolve().workload.experiments
     assert (experiment.population, experiment.stop_iterations, experiment.interval) == (TRIALS, STOP, INTERVAL)
     assert hetsched.simulate(scenario, "fusion+lookahead", seeds=1).runs[0].metrics.makespan_s > 0
+
+
+class Power(tune.Callback):
+    """Fails once, when so many results have come, as if the driver had been lost."""
+
+    def __init__(self, flag: Path) -> None:
+        self._flag = flag
+        self._results = 0
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        self._results += 1
+        if self._results == 16 and not self._flag.exists():
+            self._flag.touch()
+            raise RuntimeError("the power went")
+
+
+def test_a_restored_experiment_goes_on_with_its_log_and_perturbed_values(
+    tmp_path: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "0")
+    with pytest.raises(RuntimeError, match="the power went"):
+        fit(Parabola, tmp_path, callbacks=[Power(tmp_path / "flag")])
+    events, before = seen(tmp_path)
+    perturbed = {trial.id: trial.hyperparameters["lr"] for trial in before.trials.values() if trial.exploits}
+    assert before.ended is not None and perturbed and not before.finished
+    results: Any = tune.Tuner.restore(str(tmp_path / "experiment"), trainable=Parabola).fit()
+    assert not results.errors
+    after, state = seen(tmp_path)
+    assert after[: len(events)] == events
+    assert state.ended == "completed"
+    exploits = {event.trial for event in after[len(events) :] if isinstance(event, TrialExploited)}
+    for result in results:
+        trial = state.trials[result.metrics["trial_id"]]
+        assert result.metrics["training_iteration"] == trial.iterations == STOP
+        assert result.metrics["rate"] == trial.hyperparameters["lr"]
+        if trial.id in perturbed and trial.id not in exploits:
+            assert result.metrics["rate"] == perturbed[trial.id]
+    assert hetsched.replay(tmp_path / "experiment").same
