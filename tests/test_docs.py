@@ -117,6 +117,8 @@ class TestTOML:
         if "trace" in document["workload"]:
             (tmp_path / document["workload"]["trace"]).write_bytes((ROOT / "examples/helios-made-up.csv").read_bytes())
             document["profile"] = {"sources": ["gavel-osdi20-jobs"]}
+        if "training" in document:
+            (tmp_path / "my_training.py").write_bytes((ROOT / "examples/my_training.py").read_bytes())
         scenario = tmp_path / "scenario.toml"
         scenario.write_text(tomli_w.dumps(document))
         assert load(scenario).resolve().workload.experiments
@@ -131,6 +133,10 @@ def merged(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestPython:
+    def test_a_class_that_is_shown_is_the_example(self) -> None:
+        shown = [block.text for block in BLOCKS if block.page.name == "training.md" and "class Mine" in block.text]
+        assert shown and shown[0] in (ROOT / "examples/my_training.py").read_text()
+
     @pytest.mark.parametrize("block", [b for b in of_language("python") if b.values[0].page not in SESSIONS])
     def test_runs(self, block: Block) -> None:
         """From the folder of examples, so that a block can import what stands there. Its tests are called."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any, NamedTuple
 
 from hetsched.domain.hyperparameters import nested
@@ -112,7 +112,8 @@ class Played:
         return Saved(folder, name, Path(copytree(folder, folder.with_name(f"copy-of-{name}"))), content)
 
     def load(self, saved: Saved) -> None:
-        """Load the copy, as it lies elsewhere than what was saved."""
+        """Load the copy, which lies elsewhere than what was saved: that is gone."""
+        rmtree(saved.folder)
         self._call("load", f"copy_of_{saved.name}", lambda: self._training.load(saved.copy))
 
     def _call(self, method: str, arguments: str, call: Callable[[], Any]) -> Any:
