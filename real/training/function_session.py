@@ -107,6 +107,8 @@ class FunctionSession:
             else:
                 self._report_value(function(config))
             self._outcomes.put(Returned())
+        except SystemExit:  # of `report`, or the function's own
+            self._outcomes.put(Returned())
         except BaseException as error:
             if not self._stopping:
                 self._outcomes.put(error)

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Protocol
 from ray import tune
 from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import AUTO_RESULT_KEYS, DONE, EPISODES_TOTAL, TIMESTEPS_TOTAL, TRIAL_ID
+from ray.tune.trainable import FunctionTrainable
 
 from hetsched.domain.training import Resources
 from hetsched.errors import InputError
@@ -63,6 +64,8 @@ class ClassHolder:
     """One instance of a class trainable, which begins anew where its `reset_config` cannot do without."""
 
     def __init__(self, trainable: type[tune.Trainable], name: str, folder: Path) -> None:
+        if issubclass(trainable, FunctionTrainable):
+            raise InputError(f"{name}: is a function that Ray has wrapped: name the function itself")
         for method in ("step", "save_checkpoint", "load_checkpoint"):
             if getattr(trainable, method) is getattr(tune.Trainable, method):
                 raise InputError(f"{name}: has no method {method}: a trainable that is paused and copied needs one")
@@ -98,6 +101,10 @@ class FunctionHolder:
     """One call of a function trainable, which is made anew whenever the config changes."""
 
     def __init__(self, function: Callable[..., Any], name: str, folder: Path) -> None:
+        try:
+            (signature := inspect.signature(function)).bind({})
+        except TypeError as error:
+            raise InputError(f"{name}: takes {signature}, expected one argument, the config") from error
         self._function = function
         self._name = name
         self._checkpoint = folder / "reported"
