@@ -47,7 +47,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 def new_run(options: argparse.Namespace) -> StrategyResult:
     """What the command line asks for, in a new folder."""
     if options.scenario is None or options.strategy is None:
-        raise InputError("hetsched run needs SCENARIO and --strategy A+S, or --resume DIR")
+        raise InputError("hetsched run needs SCENARIO and --strategy A+S (or auto), or --resume DIR")
     if options.strategy != AUTO and (given := _planning_options(options)):
         raise InputError(f"{', '.join(given)}: with --strategy auto only, not with {options.strategy}")
     setup = real_scenario(options, options.scenario)

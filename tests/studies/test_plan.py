@@ -85,6 +85,15 @@ def test_the_best_strategy_takes_as_long_as_was_predicted(cluster: Cluster) -> N
         assert rows[true.cores].restore_s == pytest.approx(true.restore_s)
 
 
+def test_paced_workers_are_measured_without_their_pace(cluster: Cluster) -> None:
+    nodes = [dict(node, pace=pace) for node, pace in zip(NODES, (1.0, 1.0, 2.5), strict=True)]
+    found = plan(make_setup(nodes, TRUTH, overheads=QUIET, **EXPERIMENT), ["fusion+lpt"], seeds=1, folder="plan")
+    for true, row in zip(reversed(TRUTH), read_profile(Path("plan/measured.csv")), strict=True):
+        assert (row.cores, row.seconds_per_iteration) == (true.cores, pytest.approx(true.seconds_per_iteration))
+    run, _ = one_run.carry_out("ray", found.setup, Strategy("fusion", "lpt"), 0, Path("real"))
+    assert found.prediction.makespan_s == pytest.approx(run.metrics.makespan_s, rel=0.02)
+
+
 def test_the_command_runs_what_was_predicted(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
     found = plan(scenario(), ["fusion+fifo", "fusion+lookahead"], seeds=2, folder="plan")
     assert found.seeds == [0, 1] and list(found.forecasts) == ["fusion+lookahead", "fusion+fifo"]
