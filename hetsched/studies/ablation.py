@@ -118,13 +118,12 @@ def ablate(
     profiled_workers(setup, chosen)
     setup.learning_model()
     home = ResultsFolder.new(folder, setup)
-    runs: dict[str, list[RunResult]] = {}
     parts = variants(setup)
+    runs = {name: list[RunResult]() for name in parts}
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         for name, variant in parts.items():
             place = home.path / name.replace(" ", "-")
             variant.save(place)  # for `hetsched replay`
-            runs[name] = []
             for seed in listed:
                 run, _ = carry_out("sim", variant, chosen, seed, place / f"seed-{seed}")
                 check_trained(chosen, run.metrics, "ablate")
