@@ -153,10 +153,19 @@ class TuneInternals:
         self._controller = getattr(controller, "_tune_controller", controller)
         self._errors: dict[TuneTrial, Exception] = {}
         self._process_failure = self._controller._process_trial_failure
+        self._state = self._controller.__getstate__
         self._controller._process_trial_failure = self._keep_error
+        self._controller.__getstate__ = self._state_for_snapshots
         manager = self._controller._actor_manager
         manager._actor_task_failed = _as_death(manager._actor_task_failed)
         manager._actor_start_failed = _as_death(manager._actor_start_failed)
+
+    def _state_for_snapshots(self) -> dict[str, Any]:
+        """What Tune saves of its controller, without what is put in here: that leads back to the controller."""
+        state = dict(self._state())
+        for name in ("_process_trial_failure", "__getstate__"):
+            state.pop(name, None)
+        return state
 
     def keep_warm(self, placement: PlacementGroupFactory) -> None:
         """Keep one idle actor of this placement, whatever Tune plans to start."""

@@ -126,6 +126,8 @@ class HeterogeneousPBT(BoundaryPBT):
         """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
         if self._known:
             self._guarded(self._step)
+        if self._error is not None:
+            raise self._error
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """The trial has reported: if its segment is done it is saved, and then looked at."""
@@ -180,14 +182,15 @@ class HeterogeneousPBT(BoundaryPBT):
     # What is done.
 
     def _guarded(self, act: Callable[[], None]) -> None:
-        """What goes wrong ends the experiment; the log says so."""
+        """What goes wrong ends the experiment in the next step: from there Tune passes the error on as it is."""
+        if self._error is not None:
+            return
         if self._run is not None:
             self._run.clock.tick()
         try:
             act()
         except Exception as error:
             self._error = error
-            raise
 
     def _begun(self) -> Run:
         if self._run is None:
