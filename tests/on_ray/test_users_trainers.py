@@ -7,6 +7,7 @@ import pytest
 from hetsched.errors import HetschedError, InputError
 from tests.on_ray.conftest import HERE, carry_out, small_scenario
 
+FOREIGN = (HERE / "foreign_training.py").read_text()
 STAND_IN = (HERE / "stand_in.py").read_text()
 
 
@@ -47,3 +48,30 @@ def test_the_line_is_named(old: str, new: str, error: type[Exception], message: 
     with pytest.raises(error) as raised:
         carry_out(small_scenario(real={"model_file": str(tmp_path / "mine.py")}), tmp_path)
     assert message.format(line=line) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'np.save(folder / "weights.npy", self._weights)\n        (folder / "progress").mkdir()\n'
+            '        (folder / "progress" / "iterations.json").write_text(json.dumps(self._iterations))',
+            "pass",
+            "mine.py:Downhill: save wrote no file into its folder: write there all that load needs",
+        ),
+        (
+            'hyperparameters["lr"]',
+            'hyperparameters["rate"]',
+            "mine.py:Downhill: start refused {{'lr': .*}} in mine.py:{line}: KeyError: 'rate'; mend it",
+        ),
+    ],
+)
+def test_what_a_training_does_wrong_ends_the_run_in_a_line(old: str, new: str, message: str, tmp_path: Path) -> None:
+    assert FOREIGN.count(old) == 1
+    source = FOREIGN.replace(old, new)
+    line = next(number for number, text in enumerate(source.splitlines(), 1) if new in text)
+    (tmp_path / "mine.py").write_text(source)
+    setup = small_scenario(foreign=True).replace(training={"class": f"{tmp_path / 'mine.py'}:Downhill"})
+    with pytest.raises(InputError, match=message.format(line=line)) as raised:
+        carry_out(setup, tmp_path)
+    assert "\n" not in str(raised.value)

@@ -11,6 +11,7 @@ pytest.importorskip("ray")
 from hetsched.cli.main import main
 from real.cluster import ray_cluster
 from tests.conftest import make_setup, profile_row
+from tests.domain.test_training_class import MINE
 
 
 @pytest.fixture
@@ -27,10 +28,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def scenario(model: str = "resnet18", dataset: str = "parquet", **real: Any) -> None:
+def scenario(
+    model: str = "resnet18", dataset: str = "parquet", training: dict[str, Any] | None = None, **real: Any
+) -> None:
     rows = [profile_row("cpu", seconds=0.1, model=model, dataset=dataset, batch_size=8)]
     made = make_setup([{"name": "a", "cores": 1}], rows, model=model, dataset=dataset, batch_size=8)
-    made.replace(real=made.scenario.real.model_copy(update=real)).save(Path("given"))
+    table = made.scenario.real.model_copy(update=real)
+    made.replace(real=table, **({"training": training} if training else {})).save(Path("given"))
 
 
 def test_a_folder_without_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,4 +55,24 @@ def test_a_model_file_that_registers_nothing(model: str, folder: Path, capsys: p
     for words in (["run", "given/scenario.toml", "--strategy"], ["validate", "given/scenario.toml", "--strategies"]):
         assert main([*words, "fusion+fifo", "--out", "out"]) == 2
         assert "mine.py: registers no model; put @register(NAME) before" in capsys.readouterr().err
+        assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def save(", "def safe(", "a training has a method 'save', and there is none; did you mean 'save' by 'safe'?"),
+        ("class Mine", "class Other", "there is no class 'Mine': known: Other"),
+        ("class Mine", "import no_such_package\nclass Mine", "cannot be imported in mine.py:2: No module named"),
+    ],
+)
+def test_a_training_that_is_none(
+    old: str, new: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(MINE.replace(old, new))
+    scenario("Mine", "own", training={"class": "mine.py:Mine"})
+    for words in (["run", "given/scenario.toml", "--strategy"], ["validate", "given/scenario.toml", "--strategies"]):
+        assert main([*words, "fusion+fifo", "--out", "out"]) == 2
+        *_, line = capsys.readouterr().err.splitlines()
+        assert "training.class: training/mine.py" in line and said in line
         assert not (folder / "out").exists()
