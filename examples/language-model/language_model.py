@@ -42,12 +42,12 @@ class LanguageModel:
         self.device = resources.device
         torch.set_num_threads(max(resources.threads, 1))
         text = "\n".join(topics[name] for name in sorted(topics))
-        code = {letter: number for number, letter in enumerate(sorted(set(text)))}
-        letters = torch.tensor([code[letter] for letter in text], device=self.device)
+        codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32).to(self.device)
+        alphabet, letters = codes.unique(return_inverse=True)
         cut = len(letters) * 9 // 10
         self.train_text, held_out = letters[:cut], letters[cut:]
         self.held_out = self._windows(held_out, torch.linspace(0, len(held_out) - self.context - 1, WINDOWS).long())
-        self.sizes = {"alphabet": len(code), **sizes}
+        self.sizes = {"alphabet": len(alphabet), **sizes}
 
     def start(self, hyperparameters: dict[str, Any], seed: int) -> None:
         torch.manual_seed(seed)
