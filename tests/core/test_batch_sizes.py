@@ -30,6 +30,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.scenario import Setup
+from hetsched.scheduling.planning.group_plan import make_group_plan
 from hetsched.scheduling.queueing.fifo import Fifo
 from hetsched.scheduling.shares.gavel_las import GavelLas
 from hetsched.testing import check_log
@@ -45,7 +46,6 @@ ROWS = [
     for cores in (1, 2)
 ]
 LR = {"low": 0.001, "high": 0.1, "scale": "log"}
-NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 W = cpu_worker(Node(NodeId("a"), 1), 0, 1)
 
 
@@ -150,7 +150,8 @@ class Course:
         name, state = TrialId(f"e-{index}"), self.state
         seconds = iterations * SECONDS[state.trials[name].kind.batch_size]
         self.dispatcher.record(SegmentStarted(state.now, name, W.id, iterations))
-        ended = SegmentEnded(state.now + seconds, name, W.id, iterations, 0.5, NOTHING)
+        parts = Parts(0.0, 0.0, seconds, 0.0, 0.0, 0.0)
+        ended = SegmentEnded(state.now + seconds, name, W.id, iterations, 0.5, parts)
         exploit = None if copies is None else (TrialId(f"e-{copies}"), {"lr": 0.1, "batch_size": size})
         self.dispatcher.end_segment(ended, lambda _: exploit)
 
@@ -315,3 +316,15 @@ def test_rounds_book_what_was_trained_at_the_speed_of_the_size_that_it_had() -> 
     course.state.ready.replace(course.state.trials[trial.id])
     [second] = policy.dispatch(view)
     assert isinstance(second, Dispatch) and second.iterations == 6, "60 s are left of the round"
+
+
+def test_a_plan_is_made_anew_when_a_trial_has_become_one_of_another_kind() -> None:
+    course = two_trials()
+    view = StateView(course.state, course.setup.times)
+    plan = make_group_plan(view)
+    course.train(0)
+    assert plan.kinds == {"e-0": kind(32), "e-1": kind(64)}
+    assert not plan._replace(renew_at=1e9).is_outdated(view)
+    course.train(1, copies=0, size=128)
+    assert plan._replace(renew_at=1e9).is_outdated(view)
+    assert make_group_plan(view).kinds[TrialId("e-1")] == kind(128)

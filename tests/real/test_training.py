@@ -180,6 +180,18 @@ def test_configure_changes_the_step_but_not_the_weights(training: Training) -> N
     assert all(map(torch.equal, parameters, training._model.parameters()))  # a learning rate of 0 moves nothing
 
 
+def test_a_batch_size_that_is_searched_is_what_train_is_told(training: Training) -> None:
+    training.reset({"lr": 0.1, "batch_size": 4}, seed=1)
+    training.train(2, batch_size=4)
+    searched = weights(training).clone()
+    training.reset({"lr": 0.1}, seed=1)
+    training.train(2, batch_size=4)
+    assert torch.equal(weights(training), searched)
+    training.reset({"lr": 0.1}, seed=1)
+    training.train(2, batch_size=8)
+    assert not torch.equal(weights(training), searched)
+
+
 def test_batches_cover_every_image_once_an_epoch(training: Training) -> None:
     training.reset(SGD, seed=5)
     epochs = [torch.cat([training._batch(5 * epoch + n, 8)[0] for n in range(5)]) for epoch in range(2)]

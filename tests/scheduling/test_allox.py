@@ -7,7 +7,8 @@ import pytest
 
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling.matching.allox import AlloX, first_turns
-from hetsched.scheduling.shares.rounds import Array, Demand
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import Demand
 
 
 def demand(jobs: dict[str, tuple[list[float], float]], counts: list[float], ages: list[float] | None = None) -> Demand:

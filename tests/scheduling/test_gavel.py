@@ -36,7 +36,8 @@ from hetsched.scheduling.shares.gavel_isolated import GavelIsolated
 from hetsched.scheduling.shares.gavel_las import GavelLas, GavelLasBlind
 from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
 from hetsched.scheduling.shares.gavel_makespan import GavelMakespan, GavelMakespanBlind, bisected
-from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import Demand, Rounds
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 from tests.gavel_runs import CLOSE, EXAMPLE, NAMES, TYPES, gavel_scenario, rows
 

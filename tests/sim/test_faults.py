@@ -35,7 +35,7 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
-from hetsched.scheduling.shares.rounds import Ledger, Pick
+from hetsched.scheduling.shares.ledger import Ledger, Pick
 from hetsched.testing import check_log
 from sim.checkpoint_copies import CheckpointCopies
 from sim.engine import simulate

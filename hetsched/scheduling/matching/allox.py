@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
-from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import Demand, Rounds
 
 NEVER = 1e-10
 """Where a job cannot run it is taken to be so fast (iterations per second), as in Gavel's code."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from hetsched.scheduling import register
-from hetsched.scheduling.shares.rounds import Array, Demand, Rounds
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import Demand, Rounds
 
 
 @register("gavel-fifo")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from hetsched.scheduling import register
-from hetsched.scheduling.shares.rounds import Array, BlindRounds, Demand
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import BlindRounds, Demand
 
 
 def equal_shares(demand: Demand) -> Array:

@@ -3,7 +3,8 @@
 from hetsched.scheduling import register
 from hetsched.scheduling.shares.gavel_isolated import equal_shares
 from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
-from hetsched.scheduling.shares.rounds import Array, BlindRounds, Demand, Rounds
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import BlindRounds, Demand, Rounds
 
 
 @register("gavel-las")

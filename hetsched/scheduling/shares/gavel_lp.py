@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hetsched.scheduling.shares.rounds import Array, Demand
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import Demand
 
 MARGIN = 1e-4
 """The middle is that of the shares which give every job its rate less this part of it."""

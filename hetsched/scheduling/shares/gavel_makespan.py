@@ -3,7 +3,8 @@
 from hetsched.scheduling import register
 from hetsched.scheduling.shares.gavel_blind import blind
 from hetsched.scheduling.shares.gavel_lp import central_shares, least_load
-from hetsched.scheduling.shares.rounds import Array, BlindRounds, Demand, Rounds
+from hetsched.scheduling.shares.ledger import Array
+from hetsched.scheduling.shares.rounds import BlindRounds, Demand, Rounds
 
 FROM_S, TO_S, CLOSE = 100.0, 1e6, 1.05
 """Gavel halves the interval between these times, in seconds, until its ends are no further apart than this factor."""
