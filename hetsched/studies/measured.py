@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from hetsched.cores import available_cores
-from hetsched.domain.cluster import WorkerType
+from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.profiles import Costs, ProfileRow
 from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import read_profile, write_profile
@@ -98,11 +98,15 @@ class Measured:
         self.reused: list[Path] = []
 
     def add(self, calibration: Calibration) -> None:
-        """Take what a probe showed. What was known before stays."""
+        """Take what a probe showed. What was known before stays.
+
+        Neighbours trained at the same time, so what sharing a node costs is in the step times already.
+        """
         if not self._rows:
             self._latency_s = calibration.latency_s
         for row in calibration.rows:
-            self._rows.setdefault((row.kind, row.worker_type), row)
+            sharing = 1.0 if row.device == CPU else None
+            self._rows.setdefault((row.kind, row.worker_type), row.model_copy(update={"sharing": sharing}))
 
     def save(self, folder: Path) -> None:
         """So that it is found again."""

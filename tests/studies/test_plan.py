@@ -83,6 +83,8 @@ def test_the_best_strategy_takes_as_long_as_was_predicted(cluster: Cluster) -> N
         assert rows[true.cores].seconds_per_iteration == pytest.approx(true.seconds_per_iteration)
         assert rows[true.cores].start_up_s == pytest.approx(true.start_up_s)
         assert rows[true.cores].restore_s == pytest.approx(true.restore_s)
+        assert rows[true.cores].sharing == 1.0
+    assert not any("sharing a node" in line for line in found.assumptions)
 
 
 def test_paced_workers_are_measured_without_their_pace(cluster: Cluster) -> None:
