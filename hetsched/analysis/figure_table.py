@@ -139,7 +139,12 @@ FIGURES = (
     Figure("cores", "cores", Average.FIRST, "cores of the cluster"),
     Figure("gpus_used", "GPUs", Average.FIRST, "GPUs, or parts of GPUs, in workers"),
     Figure("gpus", "GPUs", Average.FIRST, "GPUs of the cluster"),
-    Figure("iterations", "iterations", Average.MEAN, "iterations that were trained and not lost, over all trials"),
+    Figure(
+        "iterations",
+        "iterations",
+        Average.MEAN,
+        "iterations that were trained and not lost with a checkpoint, over all trials; what PBT threw away counts",
+    ),
     Figure("segments", "segments", Average.MEAN, "segments that were finished"),
     Figure("lost_segments", "segments", Average.MEAN, "segments that broke"),
     Figure("exploits", "times", Average.MEAN, "how often PBT copied one trial over another"),

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from msgspec.structs import replace
-
+from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
@@ -40,8 +39,7 @@ class StateView:
 
     _state: State
     _times: StepTimes
-    _learns_costs: bool
-    _learnt: tuple[int, float, float]
+    _learnt: LearntCosts | None
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
     workers: Mapping[WorkerId, Worker]
@@ -67,7 +65,7 @@ class StateView:
             "best_score": MappingProxyType(state.best_score),
         }
         learns = not any(row.checkpoint_s is not None or row.restore_s is not None for row in times.rows)
-        fields |= {"_learns_costs": learns, "_learnt": (0, 0.0, 0.0)}
+        fields["_learnt"] = LearntCosts(state) if learns else None
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -177,22 +175,7 @@ class StateView:
         Of a profile that says nothing of restores and checkpoints, these are what this run's segments took on average.
         """
         costs = self._times.costs(trial.kind, worker.type.gang(self.experiment(trial).gang))
-        if not self._learns_costs:
-            return costs
-        restore_s, checkpoint_s = self._learnt_costs()
-        return replace(costs, restore_s=restore_s, checkpoint_s=checkpoint_s)
-
-    def _learnt_costs(self) -> tuple[float, float]:
-        """The mean seconds that a restore took in this run, and those of a segment's end; 0 while there was none."""
-        known, restore_s, checkpoint_s = self._learnt
-        if known != self._state.segments:
-            all_trained = [one for of_worker in self._state.trained.values() for one in of_worker.values()]
-            restores = sum(one.restores for one in all_trained)
-            restore_s = sum(one.restore_s for one in all_trained) / restores if restores else 0.0
-            segments = sum(one.segments for one in all_trained)
-            checkpoint_s = sum(one.beside_s for one in all_trained) / segments if segments else 0.0
-            object.__setattr__(self, "_learnt", (self._state.segments, restore_s, checkpoint_s))
-        return restore_s, checkpoint_s
+        return costs if self._learnt is None else self._learnt.filled_in(costs)
 
     def expected_end(self, segment: Segment) -> float | None:
         """When a running segment should end by what is known now, in seconds since the start of the run."""

@@ -165,13 +165,13 @@ def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]
 
 
 def _ignored(setup: Setup) -> Iterator[str]:
-    """Which hyperparameters do nothing, as the learning model does not answer to them."""
+    """Which hyperparameters are searched and do nothing, as the learning model does not answer to them."""
     model = setup.learning_model()
     if not isinstance(model, NamesHyperparameters):
         return
     evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
-    names = [name for experiment in evaluated for name in experiment.search_space]
-    if ignored := [name for name in names if name not in model.known_hyperparameters]:
+    searched = [name for experiment in evaluated for name in experiment.searched]
+    if ignored := [name for name in searched if name not in model.known_hyperparameters]:
         yield f"learning: the curve knows nothing of {_some(ignored)}: no value is better than another"
 
 

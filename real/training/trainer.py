@@ -54,7 +54,7 @@ class Settings:
     augment: bool = False
     speed_ups: tuple[SpeedUp, ...] = ()
     training: TrainingSource | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class Trainer(Protocol):

@@ -91,7 +91,7 @@ def test_how_much_is_rounding_depends_on_the_size_of_the_figures() -> None:
 def test_a_part_that_changes_nothing_contributes_nothing(makespans: Sequence[float]) -> None:
     """An ablation said that it contributes -0.0 s, and so many percent in its document."""
     runs: Any = {
-        name: [SimpleNamespace(makespan_s=makespan, best_accuracy=0.5, iterations=1)]
+        name: [SimpleNamespace(makespan_s=makespan, metric=None, best_score=0.5, iterations=1)]
         for name, makespan in zip((WHOLE, "without sharing"), makespans, strict=True)
     }
     without = _contributions(runs)["without sharing"]

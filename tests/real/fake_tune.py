@@ -301,7 +301,8 @@ class FakeTune:
         if self.ended or self._driver.error is not None:
             return
         assert work is not None, f"{worker} was told to train {trial} without an assignment"
-        assert work.batch_size == work.hyperparameters["batch_size"], "the batch size is another than PBT says"
+        batch_size = work.hyperparameters.get("batch_size", work.batch_size)
+        assert work.batch_size == batch_size, "the batch size is another than PBT says"
         held, actor.held = actor.held, None
         try:
             before = 0 if work.restore is None else self._restored(actor, work, held)

@@ -9,7 +9,7 @@ import pytest
 
 ray = pytest.importorskip("ray")
 
-from real.ray_internals import PRIVATE_NAMES, PrivateName  # noqa: E402
+from real.ray_private_names import PRIVATE_NAMES, PrivateName  # noqa: E402
 
 REAL = Path(__file__).parents[2] / "real"
 

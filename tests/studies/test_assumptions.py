@@ -183,9 +183,9 @@ def test_a_hyperparameter_that_no_curve_knows(tmp_path: Path) -> None:
 
 def test_accuracies_that_nobody_evaluates(tmp_path: Path) -> None:
     scenario = setup([row(**MEASURED)], tmp_path)
-    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_accuracy": None}
+    of_one = {**scenario.workload.experiments[0].model_dump(), "evaluation_images": 0, "stop_score": None}
     unseen = scenario.replace(workload={"experiments": [of_one]})
-    assert assumptions(unseen.resolve(), FIFO) == ["accuracy: not evaluated, and counts as 0, for e"]
+    assert assumptions(unseen.resolve(), FIFO) == ["scores: not evaluated, and unknown, for e"]
 
 
 def test_jobs_of_a_clusters_trace_are_dealt() -> None:
