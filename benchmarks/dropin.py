@@ -4,7 +4,7 @@ python benchmarks/dropin.py [equal|unequal|both]
 
 Both schedulers run one script, one after the other, on one local Ray cluster. A step sleeps, so that a small machine
 can stand for several. Equal: three nodes of one core, a worker each, trials as many as workers and twice as many.
-Unequal: a node with a GPU that is eight times as fast as a core, and three nodes of one core; stock Tune runs with
+Unequal: a node with a GPU that is four times as fast as a core, and three nodes of one core; stock Tune runs with
 each of the two bundles that a trial could ask for.
 """
 
@@ -23,8 +23,8 @@ from ray.tune.schedulers import PopulationBasedTraining
 
 from hetsched.tune import HeterogeneousPBT
 
-CORE_S, SPEED_UP = 0.4, 8
-INTERVAL, STOP = 5, 30
+CORE_S, SPEED_UP = 0.8, 4
+INTERVAL, STOP = 5, 40
 RATES = {"lr": tune.loguniform(0.01, 0.5)}
 
 
