@@ -1,6 +1,7 @@
 """The table `[training]` of a scenario: what experiments need not say with it, and the copy in results folders."""
 
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def test_experiments_need_not_say_what_images_are_for() -> None:
     assert experiment.evaluation_images == 1
     [experiment] = hetsched.Scenario(**tables(model="named", batch_size=8)).workload.listed_experiments()
     assert (experiment.model, experiment.dataset, experiment.batch_sizes) == ("named", "own", (8,))
+
+
+def test_a_search_space_may_have_the_batch_size() -> None:
+    made = hetsched.Scenario(**tables(search_space=SPACE | {"batch_size": {"choices": [16, 32]}}))
+    [experiment] = made.workload.listed_experiments()
+    assert experiment.batch_sizes == (16, 32)
+    assert hetsched.Scenario(**tomllib.loads(made.to_toml())).workload == made.workload
 
 
 @pytest.mark.parametrize(
