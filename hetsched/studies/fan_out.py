@@ -2,6 +2,7 @@
 results and the logs are the same."""
 
 import gc
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +27,9 @@ R = TypeVar("R")
 
 AWAY_AT_ONCE = 16
 """So many runs for each core of a Ray cluster are on their way at once; their logs pass through this process."""
+
+
+_OF_THE_TRACKER = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 
 
 class Task(NamedTuple):
@@ -99,10 +103,28 @@ def _here(
     from joblib import Parallel  # a tenth of a second, which the processes that it starts can do without
 
     try:
-        with Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel:
+        with (
+            _leaks_unsaid(),
+            Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel,
+        ):
             yield _OnCores(parallel, setup, policy_files, carry_out_one)
     except BrokenProcessPool as error:
         raise HetschedError("a simulating process died: out of memory, or a policy that ends it?") from error
+
+
+@contextmanager
+def _leaks_unsaid() -> Iterator[None]:
+    """joblib's process that clears up after the others says nothing of it. It would warn, on stderr, of what processes
+    that a second Ctrl-C ended had no time to release."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), _OF_THE_TRACKER])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 class _OnCores(Generic[R]):
