@@ -13,7 +13,7 @@ import pytest
 from hetsched.errors import Terminated
 from hetsched.signals import one_interrupt, signals_held, sigterm_as_ctrl_c
 
-LONG_S = 60.0
+LONG_S = 300.0
 COMMANDS = {
     "simulate": ("simulate", "demo", "--strategy", "fusion+hrfs", "--repeat", "100000", "--out", "out"),
     "compare here": ("compare", "demo", "--seeds", "100000", "--jobs", "1", "--out", "out"),

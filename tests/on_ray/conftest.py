@@ -46,7 +46,7 @@ collect_ignore = ["stand_in.py", "foreign_training.py"]  # loaded as a scenario'
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
-LONG_S = 100.0
+LONG_S = 300.0
 """So long a test waits for what must follow. It says nothing of how soon that is: machines have other things to do."""
 
 STOP, INTERVAL = 9, 3

@@ -76,4 +76,4 @@ def test_an_address_without_a_cluster_is_status_2_and_quick(folder: Path) -> Non
             assert refused.returncode == 2, refused.stderr
             assert f"--ray {wrong}: no Ray cluster there" in refused.stderr
             assert "Traceback" not in refused.stderr
-            assert time.monotonic() - began < 30  # of which starting Python and importing Ray take some
+            assert time.monotonic() - began < 100  # of which starting Python and importing Ray take some

@@ -280,7 +280,7 @@ def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
     monkeypatch.setattr(TuneActors, "snapshot", noted)
 
     def kill_all(seen: Seen) -> None:
-        there, _ = ray.wait(handed_over, num_returns=len(handed_over), timeout=60)
+        there, _ = ray.wait(handed_over, num_returns=len(handed_over), timeout=300)
         assert len(there) == len(handed_over)
         for worker in (A, B):
             kill_actor(worker)(seen)

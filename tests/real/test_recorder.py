@@ -55,7 +55,7 @@ def test_sigterm_keeps_what_is_finished_and_ends_the_processes_that_record(jobs:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None and process.stderr.readline().startswith(("0: ", "1: "))
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)  # until all who may write there have ended
+    _, errors = process.communicate(timeout=300)  # until all who may write there have ended
     assert (process.returncode, "Traceback" in errors) == (143, False), errors
     assert "recordings were finished" in errors
     assert read_recordings(out)
