@@ -14,6 +14,7 @@ from hetsched.cli.shared import finish, say, show
 from hetsched.domain.hyperparameters import Domain
 from hetsched.domain.training import Resources
 from hetsched.domain.training_class import TrainingSource, source_of, training_class
+from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.loading import load_tables
@@ -101,9 +102,10 @@ def subject_of(options: argparse.Namespace) -> Subject:
     hyperparameters: dict[str, Any] = {}
     changed: dict[str, Any] = {}
     if options.training.endswith(".toml"):
-        source, made_with, space = _of_scenario(Path(options.training))
-        hyperparameters = {key: domain.at(0.5) for key, domain in space.items()}
-        changed = {key: value for key in space if (value := _other(space[key])) is not None}
+        source, made_with, experiment = _of_scenario(Path(options.training))
+        hyperparameters = {key: domain.at(0.5) for key, domain in experiment.search_space.items()}
+        others = {key: _other(domain) for key, domain in experiment.mutated.items()}
+        changed = {key: other for key, other in others.items() if other is not None}
     else:
         source = source_of(options.training)
     for key, text in _pairs("--hyperparameters", options.hyperparameters):
@@ -118,8 +120,8 @@ def subject_of(options: argparse.Namespace) -> Subject:
     return Subject(made_by, name, {**made_with, **given}, resources, hyperparameters, changed, options.tolerance)
 
 
-def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Mapping[str, Domain]]:
-    """The training of a scenario, its options, and the search space of its first experiment."""
+def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Experiment]:
+    """The training of a scenario, its options, and its first experiment."""
     scenario = load_tables(path)
     if scenario.training is None:
         raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
@@ -128,7 +130,9 @@ def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Mapping
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     experiments = scenario.workload.listed_experiments()
-    return source, scenario.training.options, experiments[0].search_space if experiments else {}
+    if not experiments:
+        raise InputError(f"{path}: workload.experiments: list one, which says what is tuned")
+    return source, scenario.training.options, experiments[0]
 
 
 def _other(domain: Domain) -> Any:
