@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import ray
 
@@ -31,11 +32,11 @@ def kinds() -> dict[str, Settings]:
     }
 
 
-def start_s(settings: Settings) -> float:
+def start_s(actors: Any, settings: Settings) -> float:
     """The seconds from the order to the first answer of an actor, in a process of its own."""
     plan = Plan(WORKER, settings, None, "storage")
     begin = perf_counter()
-    actor = ray.remote(num_cpus=1)(SegmentTrainable).remote(config={"plan": plan})
+    actor = actors.remote(config={"plan": plan})
     ray.get(actor.flush.remote())
     seconds = perf_counter() - begin
     ray.kill(actor)
@@ -46,10 +47,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="actors of each kind (default: 5)")
     repeat = parser.parse_args().repeat
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    actors = ray.remote(num_cpus=1)(SegmentTrainable)
     for name, settings in kinds().items():
-        times = sorted([start_s(settings) for _ in range(repeat + 1)][1:])
-        print(f"{name}: median {median(times):.2f} s, {times[0]:.2f} to {times[-1]:.2f} s, n = {len(times)}")
+        times = sorted([start_s(actors, settings) for _ in range(repeat + 1)][1:])
+        print(
+            f"{name}: median {median(times):.2f} s, {times[0]:.2f} to {times[-1]:.2f} s, n = {len(times)}", flush=True
+        )
     ray.shutdown()
 
 
