@@ -45,6 +45,15 @@ def test_experiments_need_not_say_what_images_are_for() -> None:
     assert (experiment.model, experiment.dataset, experiment.batch_sizes) == ("named", "own", (8,))
 
 
+def test_an_experiment_that_searches_its_batch_size_is_told_none() -> None:
+    space = SPACE | {"batch_size": {"choices": [8, 16]}}
+    scenario = hetsched.Scenario(**tables(search_space=space))
+    [experiment] = scenario.workload.listed_experiments()
+    assert experiment.batch_sizes == (8, 16)
+    [again] = hetsched.Scenario(**scenario.model_dump(by_alias=True)).workload.listed_experiments()
+    assert again.batch_sizes == (8, 16)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
