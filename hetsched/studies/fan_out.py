@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy, forget_files, load_file
@@ -145,7 +146,13 @@ class _OnCores(Generic[R]):
         calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
         with children_without_interrupts():  # joblib starts its processes with the first calls
             results = self._parallel(calls)
-        yield from results
+        try:
+            for result in results:  # noqa: UP028 - `yield from` would close them before they are closed here
+                yield result
+        finally:
+            with catch_warnings():  # joblib would warn of what a stopped comparison leaves undone
+                simplefilter("ignore", UserWarning)
+                results.close()
 
 
 class _Away:

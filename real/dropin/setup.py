@@ -11,7 +11,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import nested
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import TrialKind
+from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Scenario, Setup
 from real.cluster.discovery import tables
@@ -64,6 +64,7 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
     stop = population.stop_iterations(trials) or wanted.stop_iterations
     kind = kind_of(trials[0])
     space = population.search_space(wanted.mutations, [trial.config for trial in trials])
+    space.pop(BATCH_SIZE, None)  # it would decide the kind of a trial, and Ray's values need not be known beforehand
     pbt = dict(wanted.pbt)
     if wanted.mutations:
         pbt["mutate"] = population.mutated(wanted.mutations, space)

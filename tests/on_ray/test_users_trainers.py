@@ -28,9 +28,9 @@ STAND_IN = (HERE / "stand_in.py").read_text()
         ),
         (
             'return {"accuracy": 1.0 / (1.0 + loss) if np.isfinite(loss) else 0.0, "loss": loss}',
-            'return {"accuracy": 0.5}',
+            'return {"acuracy": 0.5}',
             InputError,
-            "its evaluation did not report 'accuracy', the metric of experiment 'e': did you mean 'accuracy'?",
+            "its evaluation did not report 'accuracy', the metric of experiment 'e': did you mean 'acuracy'?",
         ),
         (
             "self._iterations = 0\n        self._rate = 0.0",
