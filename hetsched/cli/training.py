@@ -8,12 +8,13 @@ from typing import Any
 
 from rich.table import Table
 
-from hetsched.argument_types import count
+from hetsched.argument_types import count, part
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.hyperparameters import Domain
 from hetsched.domain.training import Resources
 from hetsched.domain.training_class import TrainingSource, source_of, training_class
+from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report.progress import ProgressLine
 from hetsched.scenario.loading import load_tables
@@ -46,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     check.add_argument(
         "--tolerance",
-        type=float,
+        type=part,
         default=TOLERANCE,
         metavar="T",
         help="the relative difference up to which two numbers are the same (default: %(default)s)",
@@ -100,8 +101,11 @@ def subject_of(options: argparse.Namespace) -> Subject:
     made_with: Mapping[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
     changed: dict[str, Any] = {}
+    metrics: tuple[str, ...] = ()
     if options.training.endswith(".toml"):
-        source, made_with, space = _of_scenario(Path(options.training))
+        source, made_with, experiments = _of_scenario(Path(options.training))
+        space = experiments[0].search_space if experiments else {}
+        metrics = tuple(dict.fromkeys(experiment.metric.name for experiment in experiments))
         hyperparameters = {key: domain.at(0.5) for key, domain in space.items()}
         changed = {key: value for key in space if (value := _other(space[key])) is not None}
     else:
@@ -115,11 +119,12 @@ def subject_of(options: argparse.Namespace) -> Subject:
     resources = Resources(options.device, options.threads, float(options.device != "cpu"))
     given = {key: _value(text) for key, text in _pairs("--options", options.options)}
     name = source.class_name or str(getattr(made_by, "__name__", source))
-    return Subject(made_by, name, {**made_with, **given}, resources, hyperparameters, changed, options.tolerance)
+    settings = {**made_with, **given}
+    return Subject(made_by, name, settings, resources, hyperparameters, changed, options.tolerance, metrics)
 
 
-def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Mapping[str, Domain]]:
-    """The training of a scenario, its options, and the search space of its first experiment."""
+def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Sequence[Experiment]]:
+    """The training of a scenario, its options, and the experiments that the scenario lists."""
     scenario = load_tables(path)
     if scenario.training is None:
         raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
@@ -127,8 +132,7 @@ def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Mapping
         source = scenario.training.source(path.parent)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    experiments = scenario.workload.listed_experiments()
-    return source, scenario.training.options, experiments[0].search_space if experiments else {}
+    return source, scenario.training.options, scenario.workload.listed_experiments()
 
 
 def _other(domain: Domain) -> Any:
