@@ -16,13 +16,16 @@ def count_or_auto(text: str) -> int | str:
     return text if text == AUTO else _whole(text, 1, " or 'auto'")
 
 
+def part(text: str) -> float:
+    """A number from 0 to below 1."""
+    if not 0 <= (number := _number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text!r}")
+    return number
+
+
 def seconds(text: str) -> float:
     """A number of seconds above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = nan
-    if not 0 < number < 1e6:
+    if not 0 < (number := _number(text)) < 1e6:
         raise argparse.ArgumentTypeError(f"expected a number above 0 and below a million, found {text!r}")
     return number
 
@@ -30,6 +33,14 @@ def seconds(text: str) -> float:
 def seed(text: str) -> int:
     """A whole number of at least 0."""
     return _whole(text, 0)
+
+
+def _number(text: str) -> float:
+    """Nan for what is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 def _whole(text: str, least: int, alternative: str = "") -> int:

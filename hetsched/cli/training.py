@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from hetsched.argument_types import count
+from hetsched.argument_types import count, part
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.hyperparameters import Domain
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     check.add_argument(
         "--tolerance",
-        type=float,
+        type=part,
         default=TOLERANCE,
         metavar="T",
         help="the relative difference up to which two numbers are the same (default: %(default)s)",
@@ -101,10 +101,12 @@ def subject_of(options: argparse.Namespace) -> Subject:
     made_with: Mapping[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
     changed: dict[str, Any] = {}
+    metrics: tuple[str, ...] = ()
     if options.training.endswith(".toml"):
-        source, made_with, experiment = _of_scenario(Path(options.training))
-        hyperparameters = {key: domain.at(0.5) for key, domain in experiment.search_space.items()}
-        others = {key: _other(domain) for key, domain in experiment.mutated.items()}
+        source, made_with, experiments = _of_scenario(Path(options.training))
+        metrics = tuple(dict.fromkeys(experiment.metric.name for experiment in experiments))
+        hyperparameters = {key: domain.at(0.5) for key, domain in experiments[0].search_space.items()}
+        others = {key: _other(domain) for key, domain in experiments[0].mutated.items()}
         changed = {key: other for key, other in others.items() if other is not None}
     else:
         source = source_of(options.training)
@@ -117,11 +119,12 @@ def subject_of(options: argparse.Namespace) -> Subject:
     resources = Resources(options.device, options.threads, float(options.device != "cpu"))
     given = {key: _value(text) for key, text in _pairs("--options", options.options)}
     name = source.class_name or str(getattr(made_by, "__name__", source))
-    return Subject(made_by, name, {**made_with, **given}, resources, hyperparameters, changed, options.tolerance)
+    settings = {**made_with, **given}
+    return Subject(made_by, name, settings, resources, hyperparameters, changed, options.tolerance, metrics)
 
 
-def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Experiment]:
-    """The training of a scenario, its options, and its first experiment."""
+def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Sequence[Experiment]]:
+    """The training of a scenario, its options, and the experiments that the scenario lists."""
     scenario = load_tables(path)
     if scenario.training is None:
         raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
@@ -132,7 +135,7 @@ def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Experim
     experiments = scenario.workload.listed_experiments()
     if not experiments:
         raise InputError(f"{path}: workload.experiments: list one, which says what is tuned")
-    return source, scenario.training.options, experiments[0]
+    return source, scenario.training.options, experiments
 
 
 def _other(domain: Domain) -> Any:

@@ -1,6 +1,6 @@
 """Tables for the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -159,14 +159,14 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
     for heading in ("predicted", "measured", "error", "95% interval"):
         table.add_column(heading, justify="right")
     for name, figures in agreements.items():
-        _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}")
+        _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}".format)
         if figures.best_score is not None:
-            _agreement_row(table, "", f"best {metric_name(figures.metric)}", figures.best_score, "{:.3f}")
-        _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}")
+            _agreement_row(table, "", f"best {metric_name(figures.metric)}", figures.best_score, shown)
+        _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}".format)
         table.add_row("", "decisions alike", f"{figures.decisions:.0%}")
         for worker, of_worker in figures.workers.items():
-            _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}")
-            _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}")
+            _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}".format)
+            _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}".format)
         for steps in figures.steps:
             of = f"step on {steps.worker} [s], {counted(steps.segments, 'segment')}"
             table.add_row("", of, *_steps_cells(steps))
@@ -174,11 +174,11 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
     return table
 
 
-def _agreement_row(table: Table, name: str, figure: str, error: Error, form: str) -> None:
+def _agreement_row(table: Table, name: str, figure: str, error: Error, form: Callable[[float], str]) -> None:
     percent = "" if error.error_percent is None else f"{error.error_percent:+.1f}%"
     ends = error.ci95_percent
     interval = "" if ends is None else f"{ends[0]:+.1f} .. {ends[1]:+.1f}%"
-    table.add_row(name, figure, form.format(error.predicted), form.format(error.measured), percent, interval)
+    table.add_row(name, figure, form(error.predicted), form(error.measured), percent, interval)
 
 
 def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:

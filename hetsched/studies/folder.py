@@ -139,7 +139,7 @@ def write_running_results(
             "",
             f"strategy = {strategy}, repetitions = {n}",
             f"  Avg_total_runtime : {sum(m.makespan_s for m in of_strategy) / n:.3f} s",
-            f"  Avg_{'score' if metric is None else metric.name} : {'unknown' if score is None else f'{score:.4f}'}",
+            f"  Avg_{'score' if metric is None else metric.name} : {'unknown' if score is None else f'{score:.6g}'}",
             *(f"  Note : {remark}" for remark in remarks.get(strategy, ())),
         ]
     lines += ["", *(f"assumed = {line}" for line in assumptions)] if assumptions else []

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from hetsched.domain.hyperparameters import nested
 from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
-from hetsched.errors import where
+from hetsched.errors import nearest, where
 
 
 class Subject(NamedTuple):
     """The training that is checked: what makes it, of which name, and with what.
 
     `hyperparameters` are flat; `changed` has, for those that may change, another value each. Two numbers are the same
-    if they differ by `tolerance` of the larger one at most.
+    if they differ by `tolerance` of the larger one at most. Every evaluation must report the `metrics` named.
     """
 
     make: TrainingClass
@@ -25,6 +25,7 @@ class Subject(NamedTuple):
     hyperparameters: Mapping[str, Any]
     changed: Mapping[str, Any]
     tolerance: float
+    metrics: tuple[str, ...] = ()
 
 
 class RaisedError(Exception):
@@ -94,13 +95,17 @@ class Played:
         self._call("train", str(iterations), lambda: self._training.train(iterations))
 
     def evaluate(self) -> dict[str, float]:
-        """The metrics. Raises RaisedError for what are none."""
+        """The metrics. Raises RaisedError for what are none, and if one that must be there is not."""
         returned = self._call("evaluate", "", self._training.evaluate)
         try:
             metrics = metrics_of(returned)
         except TypeError as error:
             raise RaisedError(str(error)) from error
         self._course.lines[-1] += f"  # {metrics}"
+        for name in self._course.subject.metrics:
+            if name not in metrics:
+                hint = nearest(name, metrics)
+                raise RaisedError(f"evaluate did not report {name!r}, which the scenario's metric.name says: {hint}")
         return metrics
 
     def save(self) -> Saved:

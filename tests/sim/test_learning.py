@@ -184,6 +184,7 @@ def test_recordings_may_be_of_any_metric_and_go_either_way(tmp_path: Path) -> No
     assert model.score(better, 0.0) == pytest.approx(3.4 - 0.9)
     # Back on the first, which was never as good, it stays where it is.
     assert model.score(model.train(better, kind, {"lr": 0.01}, 30), 0.0) == pytest.approx(2.5)
+    assert model.beyond(kind, 200) == "a trial keeps its loss beyond the end of its recording, after 100 iterations"
     noisy = Tabular(str(file), noise=100.0, metric="loss", mode="min")
     assert [noisy.score(noisy.fresh(kind), luck) for luck in (-1.0, 1.0)] == [1.0, 4.0]
     perplexity = Tabular(str(file), metric="perplexity", mode="min")

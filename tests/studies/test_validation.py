@@ -1,9 +1,11 @@
 """Predicted against measured, with the simulator in both roles."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from hetsched.analysis.metrics import measure
@@ -12,6 +14,7 @@ from hetsched.core.log import read_log
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
+from hetsched.report.tables import agreement_table, print_table
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.validation import (
@@ -157,6 +160,19 @@ def test_best_scores_are_compared_where_both_are_known(simulate_log: Simulate, m
     assert found.best_score is not None
     assert (found.best_score.predicted, found.best_score.measured, found.best_score.error_percent) == (0.5, 1.0, -50.0)
     assert agreement([unknown], [half]).best_score is None
+
+
+def test_scores_of_any_size_and_sign_are_compared(simulate_log: Simulate) -> None:
+    """A small loss was shown as 0.000, and the sign of an error was turned round below 0."""
+    setup = make_setup(NODES, metric={"name": "reward"}).replace(learning={"model": "unknown"})
+    run = repetition(simulate_log, setup)
+    [low, high] = [Repetition(replace(run.metrics, best_score=score), run.decisions) for score in (-0.00002, -0.00001)]
+    found = agreement([high], [low])
+    assert found.best_score is not None and found.best_score.error_percent == 50.0
+    screen = StringIO()
+    print_table(agreement_table({"fusion+fifo": found}), Console(file=screen, width=140))
+    rows = [" ".join(line.replace("│", " ").split()) for line in screen.getvalue().splitlines()]
+    assert "best reward -1e-05 -2e-05 +50.0%" in rows
 
 
 def test_a_worker_that_only_one_side_ever_had_did_nothing_on_the_other(simulate_log: Simulate) -> None:

@@ -264,6 +264,25 @@ def test_a_scenario_says_class_options_and_values(
     assert "s.toml: training: there is no such table" in capsys.readouterr().err
 
 
+def test_evaluate_must_report_the_metric_of_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = tables({"class": "mine.py:Mine"}, metric={"name": "losss", "mode": "min"})
+    Path("s.toml").write_text(hetsched.Scenario(**made).to_toml())
+    Path("mine.py").write_text(MINE)
+    assert main(["training", "check", "s.toml"]) == 1
+    out = capsys.readouterr().out
+    assert "evaluate did not report 'losss', which the scenario's metric.name says: did you mean 'loss'?" in out
+
+
+@pytest.mark.parametrize("tolerance", ["-1", "nan", "1", "much"])
+def test_a_tolerance_is_a_part(tolerance: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["training", "check", "sound.py", f"--tolerance={tolerance}"])
+    assert f"expected a number from 0 to below 1, found '{tolerance}'" in capsys.readouterr().err
+
+
 def test_values_of_the_command_line() -> None:
     assert value_and_other("3") == (3, None)
     assert value_and_other("16,32") == (16, 32)
