@@ -9,6 +9,7 @@ from hetsched import allocation, scheduling
 from hetsched.domain.exploring import explorers
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.option_files import create
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.workload_tables import DISCOVER
 
@@ -80,9 +81,9 @@ def _check_names(scenario: Scenario) -> None:
     if scenario.baseline is not None:
         parse_strategy(scenario.baseline, where="baseline")
     for name, options in scenario.allocation.items():
-        allocation.policies.create(name, options)
+        create(allocation.policies, name, options, scenario.path)
     for name, options in scenario.scheduling.items():
-        scheduling.policies.create(name, options)
+        create(scheduling.policies, name, options, scenario.path)
     scenario.learning_model()
     for experiment in scenario.workload.experiments:
         if experiment.pbt.explore is not None:
