@@ -12,6 +12,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.option_files import create
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.workload_tables import DISCOVER
+from hetsched.scenario.written_by import other_version
 
 Discover = Callable[[str | None], list[dict[str, Any]]]
 """From the address that the scenario has to the tables of the nodes that are there."""
@@ -60,7 +61,8 @@ def _parsed(path: Path, discover: Discover | None) -> Scenario:
     try:
         return Scenario.of(document, path.parent)
     except InputError as error:
-        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        lines = [f"{path}: {line}" for line in str(error).splitlines()]
+        raise InputError("\n".join([*lines, *other_version(path)])) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from hetsched.scenario.tables import (
 )
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
+from hetsched.scenario.written_by import signed
 
 OF_SGD_CURVES = ("sgd", "tabular")
 """The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
@@ -386,7 +387,7 @@ class Setup(Problem, frozen=True, kw_only=True):
         curve = scenario.learning.model_copy(update={"options": learnt[scenario.learning.model]})
         complete = complete.replace(allocation=placing, scheduling=dispatching, learning=curve)
         complete = complete.replace(real=scenario.real.with_whole_paths(scenario.path))
-        (folder / SCENARIO_NAME).write_text(complete.to_toml())
+        (folder / SCENARIO_NAME).write_text(signed(complete.to_toml()))
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
