@@ -80,7 +80,7 @@ class Tabular:
         if iterations <= min(ends, default=iterations):
             return None
         last = f"{min(ends)} to {max(ends)}" if max(ends) > min(ends) else str(max(ends))
-        return f"a trial keeps its accuracy beyond the end of its recording, after {last} iterations"
+        return f"a trial keeps its score beyond the end of its recording, after {last} iterations"
 
     def fresh(self, kind: TrialKind) -> RecordedWeights:
         """Raises InputError if nothing was recorded of the model on the data set."""
