@@ -38,7 +38,7 @@ NEVER_THERE = WorkerMetrics(busy_s=0.0, utilisation=0.0, segments=0)
 class Error(Struct, frozen=True):
     """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
 
-    `error_percent` is 100 x (predicted - measured) / measured, None where nothing was measured; `ci95_percent` is its
+    `error_percent` is 100 x (predicted - measured) / |measured|, None where nothing was measured; `ci95_percent` is its
     95% interval (Student's t), paired by seed, None with one repetition and where the error in percent is the same in
     all.
     """
@@ -369,12 +369,12 @@ def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
     >>> found = error([9.0, 9.0], [10.0, 8.0])
     >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]
     (0.0, [-141.2, 141.2])
-    >>> error([9.0], [10.0]).error_percent
-    -10.0
+    >>> error([9.0], [10.0]).error_percent, error([-9.0], [-10.0]).error_percent
+    (-10.0, 10.0)
     """
     p, m = fmean(predicted), fmean(measured)
     if not m:
         return Error(p, m, None)
-    found = 100 * (p - m) / m
-    signed = [found + 100 * (one - p / m * other) / m for one, other in zip(predicted, measured, strict=True)]
+    found = 100 * (p - m) / abs(m)
+    signed = [found + 100 * (one - p / m * other) / abs(m) for one, other in zip(predicted, measured, strict=True)]
     return Error(p, m, found, interval(signed, size=100.0 * max(1.0, abs(p / m))))

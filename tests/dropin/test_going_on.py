@@ -14,6 +14,7 @@ from hetsched.core.decisions import Dispatch, Stop
 from hetsched.core.events import TrialCompleted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.log_check import check_log
+from hetsched.domain.workload import TrialId
 from hetsched.tune import HeterogeneousPBT
 from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
 
@@ -70,4 +71,4 @@ def test_what_the_policy_stopped_is_stopped_though_the_log_lacks_it(tmp_path: Pa
     events = list(read_log(log))
     assert check_log(events).ended == "completed"
     ends = {event.trial: event.reason for event in events if isinstance(event, TrialCompleted)}
-    assert ends["t2"] == "decided before, and not written down: stopped by keeps-one: one is enough"
+    assert ends[TrialId("t2")] == "decided before, and not written down: stopped by keeps-one: one is enough"
