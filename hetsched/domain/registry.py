@@ -120,7 +120,7 @@ class Registry(Generic[P]):
         for option, value in options.items():
             annotation = parameters[option].annotation
             if not _fits(value, annotation):
-                expected = getattr(annotation, "__name__", str(annotation))
+                expected = "the path of a file" if _is_path(annotation) else getattr(annotation, "__name__", annotation)
                 raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
@@ -137,6 +137,16 @@ class Registry(Generic[P]):
         """Whether the policy of that name has that option."""
         return option in _parameters(self.factory(name))
 
+    def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
+        """Those of the options that are paths of files: their annotation is `Path`, or a union with it. None of a part
+        that is not known."""
+        parameters = _parameters(self.factory(name)) if options and name in self.names() else {}
+        return {
+            option: value
+            for option, value in options.items()
+            if option in parameters and _is_path(parameters[option].annotation) and isinstance(value, str) and value
+        }
+
     def summary(self, name: str) -> str:
         """The first line of the policy's docstring."""
         return (self.factory(name).__doc__ or "").strip().split("\n", 1)[0]
@@ -152,12 +162,23 @@ def check_name(name: object, kind: str) -> None:
 
 @cache  # as slow as a small simulation
 def _parameters(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(factory).parameters
+    try:
+        return inspect.signature(factory, eval_str=True).parameters
+    except NameError:  # an annotation in quotes of what only type checkers import
+        return inspect.signature(factory).parameters
+
+
+def _is_path(annotation: Any) -> bool:
+    return Path in (get_args(annotation) or (annotation,))
 
 
 def _fits(value: object, annotation: Any) -> bool:
-    """Whether an option's value is what its annotation says, as far as that is a plain type or a union of some."""
+    """Whether an option's value is what its annotation says, as far as that is a plain type, a path or a union of
+    some."""
     arms = get_args(annotation) or (annotation,)
+    if Path in arms and isinstance(value, str | Path):
+        return True
+    arms = tuple(arm for arm in arms if arm is not Path)
     if annotation is inspect.Parameter.empty or not all(arm in (bool, int, float, str, NoneType) for arm in arms):
         return True
     if isinstance(value, float) and not isfinite(value):

@@ -9,8 +9,10 @@ from hetsched import allocation, scheduling
 from hetsched.domain.exploring import explorers
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.option_files import create
 from hetsched.scenario.scenario import Scenario, Setup
 from hetsched.scenario.workload_tables import DISCOVER
+from hetsched.scenario.written_by import other_version
 
 Discover = Callable[[str | None], list[dict[str, Any]]]
 """From the address that the scenario has to the tables of the nodes that are there."""
@@ -59,7 +61,8 @@ def _parsed(path: Path, discover: Discover | None) -> Scenario:
     try:
         return Scenario.of(document, path.parent)
     except InputError as error:
-        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        lines = [f"{path}: {line}" for line in str(error).splitlines()]
+        raise InputError("\n".join([*lines, *other_version(path)])) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -80,9 +83,9 @@ def _check_names(scenario: Scenario) -> None:
     if scenario.baseline is not None:
         parse_strategy(scenario.baseline, where="baseline")
     for name, options in scenario.allocation.items():
-        allocation.policies.create(name, options)
+        create(allocation.policies, name, options, scenario.path)
     for name, options in scenario.scheduling.items():
-        scheduling.policies.create(name, options)
+        create(scheduling.policies, name, options, scenario.path)
     scenario.learning_model()
     for experiment in scenario.workload.experiments:
         if experiment.pbt.explore is not None:

@@ -10,6 +10,9 @@ POLICIES = "policies"
 TRAINING = "training"
 """The folder of the copy of a training's file."""
 
+OPTIONS = "options"
+"""The folder of the copies of files that options name."""
+
 SUMS = "SHA256SUMS"
 """The file of their sums in such a folder, as `sha256sum --check` reads it."""
 

@@ -24,12 +24,13 @@ from hetsched.domain.learning import LearningModel, OfOneMetric
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.registry import Strategy, load_file
+from hetsched.domain.registry import Registry, Strategy, load_file
 from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
 from hetsched.scenario.job_traces import write_jobs
+from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
 from hetsched.scenario.search_space import check_sgd, domains
@@ -48,6 +49,7 @@ from hetsched.scenario.tables import (
 )
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
+from hetsched.scenario.written_by import signed
 
 OF_SGD_CURVES = ("sgd", "tabular")
 """The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
@@ -203,15 +205,15 @@ class Scenario(Table):
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
         """A new scheduling policy of the strategy, with the scenario's options for it."""
-        return scheduling.policies.create(strategy.scheduling, self.scheduling.get(strategy.scheduling, {}))
+        return create(scheduling.policies, name := strategy.scheduling, self.scheduling.get(name, {}), self.path)
 
     def allocation_policy(self, strategy: Strategy) -> AllocationPolicy:
         """A new allocation policy of the strategy, with the scenario's options for it."""
-        return allocation.policies.create(strategy.allocation, self.allocation.get(strategy.allocation, {}))
+        return create(allocation.policies, name := strategy.allocation, self.allocation.get(name, {}), self.path)
 
     def learning_model(self) -> LearningModel:
         """The learning-curve model. Raises InputError if there is none of that name, or an option is wrong."""
-        return learning.models.create(self.learning.model, self.learning.options)
+        return create(learning.models, self.learning.model, self.learning.options, self.path)
 
     def to_toml(self) -> str:
         """The scenario with every default written out."""
@@ -356,8 +358,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files
-        and of the training's file: all that another run needs."""
+        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files,
+        of the training's file and of those that options name: all that another run needs. Data and models of a real
+        run stay where they are."""
         folder.mkdir(parents=True, exist_ok=True)
         scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
         if sources:
@@ -375,7 +378,16 @@ class Setup(Problem, frozen=True, kw_only=True):
             [copy] = copy_files([Path(source.file)], folder, TRAINING)
             table = training.model_copy(update={"class_name": f"{copy}:{source.class_name}"})
             complete = complete.replace(training=table)
-        (folder / SCENARIO_NAME).write_text(complete.to_toml())
+        tables: list[tuple[Registry[Any], PolicyOptions]] = [
+            (allocation.policies, scenario.allocation),
+            (scheduling.policies, scenario.scheduling),
+            (learning.models, {scenario.learning.model: scenario.learning.options}),
+        ]
+        placing, dispatching, learnt = copy_option_files(tables, scenario.path, folder)
+        curve = scenario.learning.model_copy(update={"options": learnt[scenario.learning.model]})
+        complete = complete.replace(allocation=placing, scheduling=dispatching, learning=curve)
+        complete = complete.replace(real=scenario.real.with_whole_paths(scenario.path))
+        (folder / SCENARIO_NAME).write_text(signed(complete.to_toml()))
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:

@@ -1,6 +1,8 @@
 """The tables of a scenario file but for cluster and workload: profile, costs, checkpoints, faults, real runs."""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -166,6 +168,12 @@ class RealTable(Table):
     tensorboard: bool = False
     augment: bool = False
     speed_ups: list[SpeedUp] = []
+
+    def with_whole_paths(self, find: Callable[[str], Path]) -> Self:
+        """With the paths where `find` finds them: as good from another folder."""
+        paths = {"data_dir": self.data_dir, "model_file": self.model_file}
+        whole = {key: str(find(path).resolve()) for key, path in paths.items() if path is not None}
+        return self.model_copy(update=whole)
 
 
 PolicyOptions = dict[str, dict[str, bool | int | float | str]]

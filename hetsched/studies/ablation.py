@@ -23,6 +23,7 @@ from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def ablate(
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
-        warnings=too_long_for(setup, {chosen: every}),
+        warnings=joined(too_long_for(setup, {chosen: every}), unknown_scores(runs)),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

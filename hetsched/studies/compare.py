@@ -26,6 +26,7 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def _written(
         complete=complete,
         by_width=plan.seeds == "auto",
         assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
-        warnings=too_long(setup, bounds_s),
+        warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)),
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),
     )

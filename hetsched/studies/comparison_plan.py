@@ -13,6 +13,7 @@ from msgspec import Struct
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
+from hetsched.scenario.policy_files import OPTIONS, POLICIES, SUMS, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
@@ -106,5 +107,7 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
 
 def _sums(folder: Path) -> dict[str, str]:
     """The sums of the scenario and all that it names, by path in the folder."""
-    files = [folder / SCENARIO_NAME, *folder.glob("*.csv"), *folder.glob("policies/**/*.py")]
+    copies = (file for each in (POLICIES, TRAINING, OPTIONS) for file in (folder / each).rglob("*"))
+    kept = (file for file in copies if file.is_file() and file.name != SUMS and file.suffix != ".pyc")
+    files = [folder / SCENARIO_NAME, *folder.glob("*.csv"), *kept]
     return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hetsched.analysis.intervals import Spread, interval_of_one_more, spread
+from hetsched.analysis.intervals import Spread, interval_of_one_more, level, spread
 from hetsched.analysis.metrics import Metrics
 from hetsched.core.dispatcher import STOPPED_BY
 from hetsched.cores import available_cores
@@ -121,7 +121,10 @@ class _Courses:
             if run.task.seed in self.finished and run.task.strategy not in self.failed:
                 of_strategy.setdefault(run.task.strategy, []).append(run)
         found = {strategy: _summary(runs) for strategy, runs in of_strategy.items()}
-        best_first = sorted(found, key=lambda strategy: (found[strategy].stopped > 0, found[strategy].makespan_s.mean))
+        # Those that differ by rounding are in the order in which they were given.
+        means_s = dict(zip(found, level([of_one.makespan_s.mean for of_one in found.values()]), strict=True))
+        given = {strategy: number for number, strategy in enumerate(self._strategies)}
+        best_first = sorted(found, key=lambda one: (found[one].stopped > 0, means_s[one], given[one]))
         forecasts = {strategy: found[strategy] for strategy in best_first}
         return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished))
 

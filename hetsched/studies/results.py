@@ -22,6 +22,7 @@ from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
+from hetsched.studies.unknown_scores import joined
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -164,13 +165,8 @@ def load_results(folder: Path | str) -> LoadedResults:
     partly = {
         name: f"{n} of {many[name]} did not come to the end: figures are of a part" for name, n in cut.items() if n
     }
-    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=_said(found.summary, partly))
-
-
-def _said(summary: Mapping[str, Any], partly: Mapping[str, str]) -> dict[str, str]:
-    """What the study warned of, and which of its runs are there in part only."""
-    warned = dict(summary.get("warnings", {}))
-    return warned | {name: "; ".join(filter(None, [warned.get(name), line])) for name, line in partly.items()}
+    warned = joined(found.summary.get("warnings", {}), partly)
+    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
 
 
 def scenario_of(run: Path) -> Path:

@@ -15,6 +15,7 @@ from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
+from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Watch, unwatched
 
 
@@ -57,6 +58,7 @@ def strategy_result(
     prediction: Prediction | None = None,
 ) -> StrategyResult:
     """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them."""
+    of_one = {strategy: [run for run, _ in runs]}
     return StrategyResult(
         home=home,
         setup=setup,
@@ -66,7 +68,7 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=too_long_for(setup, {strategy: [run for run, _ in runs]}),
+        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)),
     )
 
 

@@ -29,6 +29,7 @@ from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
 
@@ -174,6 +175,7 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
 
 def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
     """The result, which is also in its folder."""
+    every = {name: [*of_one, *runs.predicted[name]] for name, of_one in runs.measured.items()}
     result = ValidationResult(
         home=home,
         runs=tuple(run for of_one in runs.measured.values() for run in of_one),
@@ -181,9 +183,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=too_long_for(
-            setup, {name: [*of_one, *runs.predicted[name]] for name, of_one in runs.measured.items()}
-        ),
+        warnings=joined(too_long_for(setup, every), unknown_scores(every)),
         agreements=runs.agreements,
     )
     write_summary(home.path, "validate", result.document())

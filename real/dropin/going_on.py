@@ -57,7 +57,7 @@ def go_on(
     log = LogWriter(home / LOG_NAME, appends=True)
     dispatcher = Dispatcher(State(), remembered.policy, strategy.scheduling, setup.times, log)
     dispatcher.remember(past)
-    take_up(dispatcher, workers, remembered.forgot)
+    take_up(dispatcher, workers, remembered.forgot, remembered.stops)
     run = Run(setup, strategy, seed, home, Clock(dispatcher.state.now), log, dispatcher)
     run.clock.start()
     for trial in trials:

@@ -37,7 +37,7 @@ class Tabular:
 
     def __init__(
         self,
-        file: str = "",
+        file: Path | str = "",
         noise: float = 0.02,
         chance: float | None = None,
         metric: str = DEFAULT.name,

@@ -14,6 +14,7 @@ from hetsched.scenario.loading import load, load_setup
 from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
+from hetsched.version import __version__
 from tests.conftest import ROWS
 
 GOOD = """
@@ -244,3 +245,17 @@ def test_what_a_search_space_leaves_out_is_not_searched(scenario_file: Path) -> 
     assert searched("search_space.lr = {low = 0.1, high = 1.0}") == {"lr"}
     constant = "search_space = {lr = {low = 0.1, high = 1.0}, momentum = {low = 0.9, high = 0.9}}"
     assert searched(constant) == {"lr"}
+
+
+def test_a_saved_scenario_says_which_hetsched_wrote_it(scenario_file: Path, tmp_path: Path) -> None:
+    load_setup(scenario_file).save(tmp_path / "out")
+    saved = tmp_path / "out" / "scenario.toml"
+    first, _, rest = saved.read_text().partition("\n")
+    assert first == f"# written by hetsched {__version__}"
+    saved.write_text(f"{first}\nnovel = 1\n{rest}")
+    with pytest.raises(InputError) as error:
+        load_setup(saved)
+    assert "written by" not in str(error.value)
+    saved.write_text(f"# written by hetsched 99.1\nnovel = 1\n{rest}")
+    with pytest.raises(InputError, match="novel: unknown key(.|\n)*was written by hetsched 99.1, this is"):
+        load_setup(saved)

@@ -248,7 +248,7 @@ def test_a_bad_recording_file_is_one_line_that_says_why(text: str, message: str,
         ("best_accuracy = 93.0", "'sgd': chance is 0.1 and best_accuracy 93.0: expected 0 to 1, in this order"),
         ("most_held = 1.5", "'sgd': most_held is 1.5: expected 0 to 1"),
         ('chance = 10.0\n[learning]\nmodel = "tabular"', "chance is 10.0: expected an accuracy, from 0 to 1"),
-        ('file = "none.csv"\n[learning]\nmodel = "tabular"', "none.csv: cannot read the recording file"),
+        ('file = "none.csv"\n[learning]\nmodel = "tabular"', "none.csv: no such file"),
     ],
 )
 def test_options_that_cannot_be_are_one_line_that_says_why(

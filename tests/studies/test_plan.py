@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import hetsched
+from hetsched.analysis.intervals import spread
 from hetsched.cli.main import main
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import RunPredicted, RunStarted, SegmentEnded, SegmentStarted
@@ -18,7 +20,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import read_profile
 from hetsched.scenario.scenario import Setup
-from hetsched.studies import one_run
+from hetsched.studies import forecast, one_run
 from hetsched.studies.backends import Outcome, backend
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.plan import PlanResult, plan
@@ -215,6 +217,22 @@ def test_a_strategy_that_stops_trials_is_no_faster_at_the_same_work() -> None:
     assert found.forecasts["fusion+asha"].makespan_s.mean < found.prediction.makespan_s
     assert found.forecasts["fusion+asha"].stopped > 0
     assert plan(scenario(), ["fusion+asha"], folder="alone").best == "fusion+asha"
+
+
+def test_strategies_that_differ_by_rounding_are_in_the_order_in_which_they_were_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["fusion+fifo", "fusion+srtf"]
+    whole = forecast._summary
+
+    def off(runs: Sequence[Any]) -> forecast.Forecast:
+        """The second one ends sooner by what the order of a sum makes of it."""
+        makespan = 0.1 + 0.2 if str(runs[0].task.strategy) == names[0] else 0.3
+        return replace(whole(runs), makespan_s=spread([makespan]))
+
+    monkeypatch.setattr(forecast, "_summary", off)
+    for number, order in enumerate((names, names[::-1])):
+        assert list(plan(scenario(), order, seeds=1, folder=f"plan{number}").forecasts) == order
 
 
 def test_of_allocations_with_the_same_workers_one_is_simulated() -> None:

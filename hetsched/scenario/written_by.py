@@ -1,0 +1,23 @@
+"""Which hetsched wrote a scenario file: said in its first line, and in errors about what another one wrote."""
+
+from pathlib import Path
+
+from hetsched.version import __version__
+
+SAYS = "# written by hetsched "
+
+
+def signed(document: str) -> str:
+    """The TOML document, with the version in its first line."""
+    return f"{SAYS}{__version__}\n{document}"
+
+
+def other_version(path: Path) -> list[str]:
+    """For an error about a file that cannot be read as a scenario: a line that names the version of hetsched that
+    wrote it, if that is another one."""
+    with path.open() as file:
+        first = file.readline()
+    version = first.removeprefix(SAYS).strip()
+    if not first.startswith(SAYS) or version == __version__:
+        return []
+    return [f"{path}: was written by hetsched {version}, this is {__version__}: correct the above, or use that version"]
