@@ -158,7 +158,7 @@ def test_recordings_of_another_batch_size(tmp_path: Path) -> None:
         ("sgd", "accuracy: the curve goes on as it was fitted beyond the 1000 iterations that were recorded"),
         (
             "tabular",
-            "accuracy: a trial keeps its score beyond the end of its recording, after 300 to 1000 iterations",
+            "accuracy: a trial keeps its accuracy beyond the end of its recording, after 300 to 1000 iterations",
         ),
     ],
 )
