@@ -49,10 +49,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "did you mean 'hrfs'?"
     >>> nearest("zzz", ["fifo", "hrfs"])
     'known: fifo, hrfs'
+    >>> nearest("zzz", [])
+    'none is known'
     """
     options = sorted(known)
     close = closest(word, options)
-    return f"did you mean {close!r}?" if close else "known: " + ", ".join(options)
+    return f"did you mean {close!r}?" if close else f"known: {', '.join(options)}" if options else "none is known"
 
 
 def path_of(given: object, argument: str) -> Path:

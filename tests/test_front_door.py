@@ -24,6 +24,9 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome
+from hetsched.studies.folder import ResultsFolder
+from hetsched.studies.run import what_stays
+from hetsched.studies.run_plan import RunPlan
 from sim.backend import SimBackend
 from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 
@@ -360,6 +363,19 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
     _, note = raised.value.__notes__
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
     assert Path("r/events.jsonl").stat().st_size
+
+
+def test_a_run_that_stops_says_where_its_training_is_mended(tmp_path: Path) -> None:
+    """Whoever mended the file that the error names, and resumed, met the same error again."""
+    plan = RunPlan("fusion+fifo", [0], [], "1")
+    (tmp_path / "events.jsonl").write_text('{"event":"segment-ended"}\n')
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "mine.py").touch()
+    with pytest.raises(hetsched.InputError) as raised, what_stays(plan, ResultsFolder(tmp_path)):
+        raise hetsched.InputError("mine.py:Mine: start refused {}")
+    mended, note = raised.value.__notes__
+    assert mended.endswith(f"by which the run goes on: {tmp_path / 'training' / 'mine.py'}")
+    assert note.startswith("what was finished is kept; go on with: hetsched run --resume")
 
 
 @pytest.mark.usefixtures("own_policies", "quick")

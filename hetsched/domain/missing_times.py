@@ -7,6 +7,8 @@ from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import closest
 
+MEASURE = "measure it with 'hetsched profile', or a training of your own with 'hetsched plan'"
+
 
 def why_missing(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
     """A phrase that says what the profile lacks, and what to do about it.
@@ -33,8 +35,8 @@ def why_missing(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
     rows = [row for row in rows if row.gpu_share == worker.gpu_share]
     continued = StepTimes(rows, extrapolate=True)
     if continued.seconds_per_iteration(kind, worker) is not None:
-        return "measure it with 'hetsched profile', or set profile.extrapolate = true"
-    return f"measure it with 'hetsched profile'; profile.extrapolate does not help: {_no_line(continued, kind, worker)}"
+        return f"{MEASURE}; or set profile.extrapolate = true"
+    return f"{MEASURE}; profile.extrapolate does not help: {_no_line(continued, kind, worker)}"
 
 
 def _no_line(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:

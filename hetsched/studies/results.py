@@ -149,6 +149,11 @@ def load_results(folder: Path | str) -> LoadedResults:
     folder = path_of(folder, "folder")
     begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
     logs = [log for log in begun if PROBES not in log.relative_to(folder).parts]
+    if not logs and begun:
+        raise InputError(
+            f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs; its probes "
+            f"are runs: name one, such as {begun[0].parent}"
+        )
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
     scenarios: dict[Path, Setup] = {}

@@ -10,8 +10,9 @@ from hetsched.analysis.step_times import worker_steps
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError, path_of
+from hetsched.errors import HetschedError, InputError, path_of
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, unused
 from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
@@ -64,7 +65,7 @@ def run(
     setup, plan = _with_strategy(setup, plan, home, planner)
     runs = []
     for seed in plan.seeds:
-        with _what_stays(plan, home, new=name != AUTO):
+        with what_stays(plan, home, new=name != AUTO):
             runs.append(_carry_out(setup, parse_strategy(plan.strategy), seed, plan.home(home.path, seed), watch))
     return _written(home, setup, plan, runs)
 
@@ -101,7 +102,7 @@ def resume(
             complete(home)
             continue
         nothing_left = False
-        with _what_stays(plan, ResultsFolder(folder), new=False):
+        with what_stays(plan, ResultsFolder(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))
     return _written(ResultsFolder(folder), setup, plan, runs, again=not nothing_left)
 
@@ -144,13 +145,15 @@ def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: W
 
 
 @contextmanager
-def _what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Iterator[None]:
+def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Iterator[None]:
     """If the run stops before its end, note how to go on with it, or that nothing was finished; of a new one that could
     not begin, leave nothing."""
     try:
         yield
     except BaseException as error:
         if plan.segments_finished(home.path):
+            for copy in (home.path / TRAINING).glob("*.py") if isinstance(error, HetschedError) else ():
+                error.add_note(f"a fault of the training is to be mended in the copy by which the run goes on: {copy}")
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
         elif new and not plan.begun(home.path):
             home.undo()

@@ -18,7 +18,7 @@ from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.metric import Metric
-from hetsched.domain.missing_times import why_missing
+from hetsched.domain.missing_times import MEASURE, why_missing
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
@@ -235,7 +235,7 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
                 if (profiled := setup.times.seconds_per_iteration(row.kind, worker)) is not None
             ]
             if wanted is None or not slower:
-                why = "measure it with 'hetsched profile'" if wanted else why_missing(setup.times, kind, worker)
+                why = MEASURE if wanted else why_missing(setup.times, kind, worker)
                 raise InputError(
                     f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help: {why}; "
                     "a profile that was measured here is given as --profile"

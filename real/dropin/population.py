@@ -5,17 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Quantized
 
 from hetsched.domain.metric import finite
 from hetsched.errors import InputError
+from real.result_keys import TUNES_OWN
 
 UNIT, SECONDS = "training_iteration", "time_this_iter_s"
 """What is counted, Tune's reports of a trial; and how long the training took until this one."""
-
-TUNES_OWN = frozenset(AUTO_RESULT_KEYS) | {"done", "should_checkpoint", "trial_id", "experiment_tag"}
-"""What Tune adds to the results of a training."""
 
 Table = dict[str, Any]
 

@@ -21,17 +21,15 @@ from typing import Any, ClassVar, Protocol
 
 from ray import tune
 from ray.air.constants import TRAINING_ITERATION
-from ray.tune.result import AUTO_RESULT_KEYS, DONE, EPISODES_TOTAL, TIMESTEPS_TOTAL, TRIAL_ID
+from ray.tune.result import EPISODES_TOTAL, TIMESTEPS_TOTAL
 from ray.tune.trainable import FunctionTrainable
 
 from hetsched.domain.training import Resources
 from hetsched.errors import InputError
 from real.ray_internals import restore, session_folder, with_logdir
+from real.result_keys import TUNES_OWN
 from real.training.function_session import FunctionSession, Returned
 from real.training.global_generators import GlobalGenerators
-
-NOT_METRICS = {*AUTO_RESULT_KEYS, DONE, TRIAL_ID}
-"""What Ray adds to a result."""
 
 COUNTERS = (TRAINING_ITERATION, TIMESTEPS_TOTAL, EPISODES_TOTAL)
 """What a class counts on from after it was restored."""
@@ -285,7 +283,7 @@ def metrics_of(result: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """The numbers of a result of Tune's, without what Ray adds."""
     metrics: dict[str, float] = {}
     for name, value in result.items():
-        if name in NOT_METRICS and not prefix:
+        if (name in TUNES_OWN and not prefix) or isinstance(value, bool):
             continue
         if isinstance(value, Mapping):
             metrics |= metrics_of(value, f"{prefix}{name}/")

@@ -196,8 +196,9 @@ def test_a_generator_reports_what_it_yields() -> None:
 
 
 def test_metrics_are_the_numbers_of_a_result() -> None:
-    result = {"loss": np.float32(0.5), "eval": {"top/5": 1}, "name": "x", "pid": 12, "config": {"lr": 1}, "done": False}
-    assert metrics_of(result) == {"loss": 0.5, "eval/top/5": 1.0}
+    result = {"loss": np.float32(0.5), "eval": {"top/5": 1}, "name": "x", "pid": 12, "config": {"lr": 1}}
+    orders = {"done": False, "should_checkpoint": True, "better": np.bool_(True), "worse": False}
+    assert metrics_of(result | orders) == {"loss": 0.5, "eval/top/5": 1.0}
 
 
 def test_a_metric_that_is_not_a_number_is_none_after_loading_either(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_what_was_measured_is_not_measured_again(cluster: Cluster) -> None:
     again = plan(scenario(population=9), ["fusion+fifo", "cpu-only+lpt"], folder="results/two")
     assert cluster.strategies == ["fusion+measure"]
     assert again.reused == [Path("results/one")] and again.probes == []
+    with pytest.raises(InputError, match="results/one: a plan keeps the figures .*, such as results/one/probes/"):
+        hetsched.load_results("results/one")
     anew = plan(scenario(), ["fusion+fifo"], folder="results/three", measure_again=True)
     assert cluster.strategies == ["fusion+measure"] * 2
     assert anew.reused == [] and anew.probes == [Path("results/three/probes/1-fusion")]
