@@ -27,6 +27,17 @@ def seconds(text: str) -> float:
     return number
 
 
+def fraction(text: str) -> float:
+    """A number from 0 to below 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, found {text!r}")
+    return number
+
+
 def seed(text: str) -> int:
     """A whole number of at least 0."""
     return _whole(text, 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from hetsched.argument_types import count
+from hetsched.argument_types import count, fraction
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.hyperparameters import Domain
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     check.add_argument(
         "--tolerance",
-        type=float,
+        type=fraction,
         default=TOLERANCE,
         metavar="T",
         help="the relative difference up to which two numbers are the same (default: %(default)s)",
