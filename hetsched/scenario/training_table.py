@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, field_validator
 
 from hetsched.domain.training_class import EXPECTED, TrainingSource, source_of, split_name
+from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import InputError
 from hetsched.scenario.tables import Table
 
@@ -61,11 +62,20 @@ def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"workload.experiments.{experiment.get('name', '')}.search_space: missing: say which hyperparameters "
                 f"of {name} are tuned, such as search_space.lr = {{low = 1e-4, high = 0.1, scale = 'log'}}"
             )
-    filled = [{**defaults, **each} if isinstance(each, Mapping) else each for each in listed]
+    filled = [
+        {**_without_what_is_searched(defaults, each), **each} if isinstance(each, Mapping) else each for each in listed
+    ]
     learning = tables.get("learning", {})
     if isinstance(learning, Mapping):
         learning = {"model": UNKNOWN, **learning}
     return {**tables, "workload": {**workload, "experiments": filled}, "learning": learning}
+
+
+def _without_what_is_searched(defaults: Mapping[str, Any], experiment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A batch size that is searched has no default: the search space says what it may be."""
+    space = experiment["search_space"]
+    searched = BATCH_SIZE in space if isinstance(space, Mapping) else False
+    return {key: value for key, value in defaults.items() if not (searched and key == BATCH_SIZE)}
 
 
 def _class_of(training: object) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import profile_row
 from tests.domain.test_training_class import MINE
@@ -100,3 +101,13 @@ def test_a_scenario_is_made_anew_of_its_own_tables() -> None:
     made = hetsched.Scenario(**tables())
     assert hetsched.Scenario(**made.model_dump()) == made
     assert made.replace(seeds=2).training == made.training
+
+
+def test_a_batch_size_may_be_searched(folder: Path) -> None:
+    """The default of 1 was held against the search space, with the advice to leave out what nobody had written."""
+    space = {"batch_size": {"choices": [32, 64]}, "lr": {"low": 0.01, "high": 0.1}}
+    made = hetsched.Scenario.of(tables(search_space=space), folder)
+    [experiment] = made.workload.listed_experiments()
+    assert experiment.batch_sizes == (32, 64) and experiment.searches_batch_size
+    (folder / "again.toml").write_text(made.to_toml())
+    assert load_setup(folder / "again.toml").workload.experiments == (experiment,)
