@@ -410,6 +410,22 @@ def test_a_run_that_could_not_begin_leaves_no_folder(
 
 
 @pytest.mark.usefixtures("quick")
+def test_loaded_runs_of_several_scenarios_are_not_mixed_without_a_word(scenario: hetsched.Scenario) -> None:
+    """A validation's probe was a run among its results, and what was predicted and measured had one mean."""
+    hetsched.validate(scenario, ["fusion+fifo"], seeds=2, folder="v")
+    assert any(Path("v/probe").rglob("events.jsonl"))
+    loaded = hetsched.load_results("v")
+    assert {name: len(runs) for name, runs in loaded.by_strategy.items()} == {"fusion+fifo": 4}
+    both = "measured/fusion+fifo, predicted/fusion+fifo"
+    mixed = f"runs of 2 scenarios, which a mean would mix, in {both}: load one"
+    assert loaded.warnings == {"fusion+fifo": mixed}
+    assert not hetsched.load_results("v/measured").warnings
+    assert len(hetsched.load_results("v/probe/fusion").runs) == 1
+    ablated = hetsched.ablate(scenario, "fusion+fifo", folder="a")
+    assert hetsched.load_results("a").warnings["fusion+fifo"].startswith(f"runs of {len(ablated.variants)} scenarios")
+
+
+@pytest.mark.usefixtures("quick")
 def test_validate(scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     result = hetsched.validate(scenario, seeds=2, profile="p.csv")
     assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]

@@ -53,6 +53,15 @@ def planning(options: argparse.Namespace) -> Planning:
     )
 
 
+def _warnings(plan: PlanResult, rows: int) -> dict[str, str]:
+    """Why figures are not to be trusted: of each strategy that is shown, and of how many others."""
+    warned = [(name, found.warning) for name, found in plan.forecasts.items()]
+    shown = {name: warning for name, warning in warned[:rows] if warning is not None}
+    if hidden := sum(warning is not None for _, warning in warned[rows:]):
+        shown["slower ones"] = f"the figures of {hidden} are not to be trusted either, which --all explains"
+    return shown
+
+
 def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
     """The table, what it rests on, and what to do next."""
     seeds = counted(len(plan.seeds), "seed")
@@ -70,8 +79,7 @@ def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
         say(f"left out: {line}")
     if plan.seeds_left_out:
         say(f"left out: {counted(plan.seeds_left_out, 'seed')}, as the budget was over")
-    best = plan.forecasts[plan.best]
-    say_caveats(plan.assumptions, {} if best.warning is None else {plan.best: best.warning})
+    say_caveats(plan.assumptions, _warnings(plan, len(plan.forecasts) if whole else ROWS))
     say(f"planned in {plan.planned_s:.0f} s")
     say(predicted(plan.prediction))
     say(f"run it: {plan.command()}", style="bold")

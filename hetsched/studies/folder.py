@@ -23,6 +23,9 @@ SUMMARY_NAME = "summary.json"
 PROBES = "probes"
 """The folder of a plan's short runs, which are measurements and no results."""
 
+PROBE = "probe"
+"""That of a validation's short runs."""
+
 
 class ResultsFolder:
     """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`

@@ -1,10 +1,11 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError, counted, path_of
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.folder import PROBES, SUMMARY_NAME, ResultsFolder
+from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
 from hetsched.studies.one_run import RunResult, look_up
@@ -141,14 +142,14 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 
 def load_results(folder: Path | str) -> LoadedResults:
     """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log, but for
-    the probes of a plan. Policy files are not run. Assumptions and warnings are those of the folder's summary; runs
-    that did not come to their end are a warning, too.
+    the probes of plans and validations. Policy files are not run. Assumptions and warnings are those of the folder's
+    summary; runs that did not come to their end are a warning, too, and so are those of several scenarios.
 
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
     begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
-    logs = [log for log in begun if PROBES not in log.relative_to(folder).parts]
+    logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
     if not logs and begun:
         raise InputError(
             f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs; its probes "
@@ -157,7 +158,7 @@ def load_results(folder: Path | str) -> LoadedResults:
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
     scenarios: dict[Path, Setup] = {}
-    runs, cut = [], Counter[str]()
+    runs, cut, homes = [], Counter[str](), defaultdict[str, dict[str, None]](dict)
     for log in logs:
         path = scenario_of(log.parent)
         if path not in scenarios:
@@ -165,12 +166,18 @@ def load_results(folder: Path | str) -> LoadedResults:
         run, state = look_up(scenarios[path], log)
         runs.append(run)
         cut[run.metrics.strategy] += state.ended != COMPLETED
+        homes[run.metrics.strategy][relpath(path.parent, folder)] = None
     found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
     many = {strategy: counted(len(of_one), "run") for strategy, of_one in found.by_strategy.items()}
     partly = {
         name: f"{n} of {many[name]} did not come to the end: figures are of a part" for name, n in cut.items() if n
     }
-    warned = joined(found.summary.get("warnings", {}), partly)
+    mixed = {
+        name: f"runs of {len(of_one)} scenarios, which a mean would mix, in {', '.join(of_one)}: load one"
+        for name, of_one in homes.items()
+        if len(of_one) > 1
+    }
+    warned = joined(found.summary.get("warnings", {}), partly, mixed)
     return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
 
 

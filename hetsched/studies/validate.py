@@ -16,6 +16,7 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.fan_out import run_folder
+from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.folder import (
     ResultsFolder,
     default_folder,
@@ -166,7 +167,7 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     """The scenario as a short real run on the workers of that allocation policy shows it to be."""
     strategy = Strategy(allocation, PROBE)
     workers = setup.workers(strategy)
-    home = folder / "probe" / allocation
+    home = folder / PROBE_FOLDER / allocation
     calibration = probe(validation.probe_scenario(setup, len(workers)), strategy, home, watch)
     calibration = validation.completed(calibration, setup, workers)
     write_profile(home / "profile.csv", calibration.rows)

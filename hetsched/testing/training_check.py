@@ -200,8 +200,11 @@ def check_training(
     It trains with `hyperparameters`; `changed` has other values of those that may change while a trial trains. The
     longest course has so many `iterations`. Numbers that differ by `tolerance` of the larger one are the same.
 
-    Raises TrainingError with the smallest course of calls in which it fails, and InputError if it is no training.
+    Raises TrainingError with the smallest course of calls in which it fails, and InputError if it is no training, or
+    for a tolerance with which every training would pass, or none.
     """
+    if not 0 <= tolerance < 1:
+        raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
     made_by, name = _found(training)
     subject = Subject(made_by, name, options, resources, flat(hyperparameters), flat(changed), tolerance)
     for verdict in training_verdicts(subject, iterations):

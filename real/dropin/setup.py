@@ -60,7 +60,11 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
 
 
 def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:
-    """The table of the trials' experiment."""
+    """The table of the trials' experiment.
+
+    Of a batch size nobody knows here which values a script may come to, as Ray leaves ranges: it is in the log with the
+    other hyperparameters, and step times are those of all sizes together.
+    """
     stop = population.stop_iterations(trials) or wanted.stop_iterations
     kind = kind_of(trials[0])
     space = population.search_space(wanted.mutations, [trial.config for trial in trials])

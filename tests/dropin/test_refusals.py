@@ -94,20 +94,6 @@ def test_a_worker_is_as_large_as_a_trial_asks(tmp_path: Path) -> None:
     assert [worker.cores for worker in workers.values()] == [4, 4]
 
 
-def test_a_batch_size_may_be_any(tmp_path: Path) -> None:
-    """In a scenario it decides how long an iteration takes, so its values must be known. Ray's need not."""
-    mutations = RATES | {"batch_size": tune.lograndint(16, 4096)}
-    with ray_with(ray_node("a", 2)):
-        trial = FakeTrial("t0", {"lr": 0.1, "batch_size": 100}, {"training_iteration": 4}, tmp_path)
-        scheduler = HeterogeneousPBT(
-            metric="score", mode="max", perturbation_interval=2, hyperparam_mutations=mutations, folder=tmp_path
-        )
-        controller = FakeController(scheduler, [trial])
-        controller.step()
-        [known] = controller._scheduler._run.state.trials.values()
-    assert known.hyperparameters["batch_size"] == 100 and known.kind.batch_size == 1
-
-
 def test_it_is_pickled_as_the_user_made_it(tmp_path: Path) -> None:
     with ray_with(ray_node("a", 2)):
         scheduler = begun(tmp_path)._scheduler

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 import hetsched
 from hetsched.analysis.intervals import spread
 from hetsched.cli.main import main
+from hetsched.cli.planning import print_plan
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import RunPredicted, RunStarted, SegmentEnded, SegmentStarted
 from hetsched.core.log import read_log
@@ -235,6 +236,22 @@ def test_strategies_that_differ_by_rounding_are_in_the_order_in_which_they_were_
     monkeypatch.setattr(forecast, "_summary", off)
     for number, order in enumerate((names, names[::-1])):
         assert list(plan(scenario(), order, seeds=1, folder=f"plan{number}").forecasts) == order
+
+
+def test_a_plan_says_of_every_strategy_whose_figures_are_not_to_be_trusted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads that a policy is slow must read that its rounds were too long; only of the best one it was said."""
+    names = ["fusion+fifo", "fusion+gavel-makespan", "fusion+gavel-las"]
+    found = plan(scenario(), names, seeds=1, folder="plan")
+    assert found.best == names[0]
+    print_plan(found)
+    said = capsys.readouterr().out
+    assert all(f"warning: {name}: decides too seldom for a run" in said for name in names[1:])
+    monkeypatch.setattr("hetsched.cli.planning.ROWS", 1)
+    print_plan(found)
+    said = capsys.readouterr().out
+    assert "warning: slower ones: the figures of 2 are not to be trusted either, which --all explains" in said
 
 
 def test_of_allocations_with_the_same_workers_one_is_simulated() -> None:

@@ -13,6 +13,7 @@ import hetsched
 from hetsched.cli.main import main
 from hetsched.cli.training import value_and_other
 from hetsched.domain.training import Resources
+from hetsched.errors import InputError
 from hetsched.testing import TrainingError, check_training
 from hetsched.testing.training_check import SETTLE_S, checks, training_verdicts
 from hetsched.testing.training_course import Subject
@@ -287,3 +288,14 @@ def test_values_of_the_command_line() -> None:
     assert value_and_other("3") == (3, None)
     assert value_and_other("16,32") == (16, 32)
     assert value_and_other("a,b,c") == ("a,b,c", None)
+
+
+@pytest.mark.parametrize("tolerance", ["-1", "inf", "nan", "1", "much"])
+def test_a_tolerance_with_which_all_pass_or_none_is_refused(tolerance: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Below 0 the check ended in a traceback, and an infinite one passed whatever was evaluated."""
+    with pytest.raises(SystemExit):
+        main(["training", "check", "mine.py", f"--tolerance={tolerance}"])
+    assert "expected a number from 0 to below 1" in capsys.readouterr().err
+    if tolerance != "much":
+        with pytest.raises(InputError, match="tolerance: expected a number from 0 to below 1"):
+            check_training("mine.py:Mine", tolerance=float(tolerance))
