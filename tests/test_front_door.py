@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas
 import pytest
+from msgspec.structs import replace
 
 import hetsched
 from hetsched import scheduling
@@ -25,8 +26,10 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome
 from hetsched.studies.folder import ResultsFolder
+from hetsched.studies.one_run import RunResult
 from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
+from hetsched.studies.validate import _predict
 from sim.backend import SimBackend
 from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 
@@ -451,6 +454,20 @@ def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
     assert error is not None and abs(error) < 20
     assert not result.warnings
     assert hetsched.replay("v/probe/fusion").same
+
+
+@pytest.mark.usefixtures("quick")
+def test_scores_that_are_only_measured_are_no_warning(
+    scenario: hetsched.Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is predicted of how a training of one's own learns: that is an assumption, which is said already."""
+
+    def predict(*arguments: Any) -> list[RunResult]:
+        runs = _predict(*arguments)
+        return [run._replace(metrics=replace(run.metrics, best_score=None)) for run in runs]
+
+    monkeypatch.setattr("hetsched.studies.validate._predict", predict)
+    assert not hetsched.validate(scenario, ["fusion+fifo"], folder="v", profile="p.csv").warnings
 
 
 @pytest.mark.usefixtures("quick")

@@ -184,7 +184,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=joined(too_long_for(setup, every), unknown_scores(every)),
+        warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)),
         agreements=runs.agreements,
     )
     write_summary(home.path, "validate", result.document())
