@@ -154,8 +154,9 @@ def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Itera
         yield
     except BaseException as error:
         if plan.segments_finished(home.path):
-            for copy in (home.path / TRAINING).glob("*.py") if isinstance(error, HetschedError) else ():
-                error.add_note(f"a fault of the training is to be mended in the copy by which the run goes on: {copy}")
+            for copy in (home.path / TRAINING).glob("*.py"):
+                if isinstance(error, HetschedError) and copy.name in str(error):
+                    error.add_note(f"mend the training in the copy by which the run goes on: {copy}")
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
         elif new and not plan.begun(home.path):
             home.undo()
