@@ -62,6 +62,13 @@ def _warnings(plan: PlanResult, rows: int) -> dict[str, str]:
     return shown
 
 
+def planning_words(options: argparse.Namespace) -> list[str]:
+    """The options of `add_planning` that a plan needs which goes on: what was measured is not measured again."""
+    words = [] if options.strategies is None else ["--strategies", *options.strategies]
+    words += [] if options.budget_s is None else ["--budget-s", f"{options.budget_s:g}"]
+    return words + ([] if options.jobs is None else ["--jobs", str(options.jobs)])
+
+
 def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
     """The table, what it rests on, and what to do next."""
     seeds = counted(len(plan.seeds), "seed")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
 from hetsched.cli.json_output import Emit
-from hetsched.cli.planning import add_planning, planning, print_plan
+from hetsched.cli.planning import add_planning, planning, planning_words, print_plan
 from hetsched.cli.shared import live_view, real_scenario, runs_progress, seeds_of, show_strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -58,6 +58,7 @@ def new_run(options: argparse.Namespace) -> StrategyResult:
         options.out,
         policy_files=options.policy_file,
         planner=partial(shown_plan, options),
+        planning=planning_words(options),
         watch=live_view,
     )
 

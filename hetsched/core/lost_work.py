@@ -75,5 +75,5 @@ class TakenBack:
             raise HetschedError(
                 f"trial {trial} copied trials with fewer iterations {FRUITLESS_LOSSES} times and never got beyond "
                 f"{self._furthest[trial]}: the run cannot end. Let trials count their own iterations "
-                '(pbt.iterations = "own"), or have evaluations tell them apart'
+                '(pbt.iterations = "own"), or have scores tell them apart (learning.model "unknown" simulates none)'
             )

@@ -43,10 +43,12 @@ def run(
     *,
     policy_files: Sequence[Path | str] = (),
     planner: Planner = plan_beside,
+    planning: Sequence[str] = (),
     watch: Watch = unwatched,
 ) -> StrategyResult:
     """Run one strategy for real on Ray Tune's PBT, under every seed in turn. "auto" is the best one of a plan, which
-    `planner` makes first, in the folder `plan` of the results.
+    `planner` makes first, in the folder `plan` of the results. `planning` are the words of a command line that make the
+    same plan: the command that goes on with a plan that stopped has them.
 
     Logs, checkpoints and figures go to `folder`, which must be new (default: a new one in `results`): `resume` needs
     them if the run stops. `policy_files` are copied there, and named in the command that goes on. The error of a run
@@ -57,7 +59,7 @@ def run(
     setup = for_real(resolved(scenario).with_policy_files(given))
     name = AUTO if strategy == AUTO else str(chosen_strategy(strategy))
     files = [str(path.resolve()) for path in given]
-    plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__)
+    plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
     if name != AUTO:
         setup.workers(parse_strategy(name))
     home = ResultsFolder.new(folder or default_folder("run", setup), setup)
@@ -152,8 +154,9 @@ def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Itera
         yield
     except BaseException as error:
         if plan.segments_finished(home.path):
-            for copy in (home.path / TRAINING).glob("*.py") if isinstance(error, HetschedError) else ():
-                error.add_note(f"a fault of the training is to be mended in the copy by which the run goes on: {copy}")
+            for copy in (home.path / TRAINING).glob("*.py"):
+                if isinstance(error, HetschedError) and copy.name in str(error):
+                    error.add_note(f"mend the training in the copy by which the run goes on: {copy}")
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
         elif new and not plan.begun(home.path):
             home.undo()

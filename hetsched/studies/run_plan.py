@@ -25,8 +25,8 @@ SEGMENT_ENDED = b'"segment-ended"'
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
     command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
-    the version that began the run. `auto` stands for the strategy until a plan has chosen one, and `prediction` is what
-    that plan has predicted.
+    the version that began the run. `auto` stands for the strategy until a plan has chosen one, with the `planning`
+    words of the command line, and `prediction` is what that plan has predicted.
     """
 
     strategy: str
@@ -34,6 +34,7 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     policy_files: list[str]
     hetsched: str
     prediction: Prediction | None = None
+    planning: list[str] = []
 
     def save(self, folder: Path) -> None:
         write_json(folder / PLAN_NAME, self)
@@ -44,7 +45,8 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     def resume_command(self, folder: Path) -> str:
         policies = [word for file in self.policy_files for word in ("--policy-file", file)]
-        return join(["hetsched", "run", "--resume", str(folder), *policies])
+        planning = self.planning if self.strategy == AUTO else []
+        return join(["hetsched", "run", "--resume", str(folder), *policies, *planning])
 
     def begun(self, folder: Path) -> bool:
         """Whether there is anything to go on from."""

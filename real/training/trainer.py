@@ -159,7 +159,8 @@ def check(
     for key, word, known in (("model", experiment.model, models), ("dataset", experiment.dataset, DATASETS)):
         if word not in known:
             where = f"workload.experiments.{experiment.id}.{key}"
-            raise InputError(f"{where}: no {key} {word!r} can be trained: {nearest(word, known)}")
+            own = "; a training of your own is named in [training]" if key == "model" else ""
+            raise InputError(f"{where}: no {key} {word!r} can be trained: {nearest(word, known)}{own}")
     check_files(experiment.dataset, data_dir)
 
 

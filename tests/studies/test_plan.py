@@ -392,6 +392,26 @@ def test_a_run_that_stopped_while_it_was_planned_goes_on(cluster: Cluster, monke
     assert result.foretold is not None and Path("run/plan-2/summary.json").is_file()
 
 
+def test_the_command_that_goes_on_with_a_plan_makes_the_same_plan(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It planned every strategy anew, and ran one that was not asked for."""
+
+    def stopped(*arguments: Any, **options: Any) -> PlanResult:
+        plan(*arguments, **options)
+        raise KeyboardInterrupt
+
+    scenario().save(Path("s"))
+    names = ["--strategies", "fusion+fifo", "fusion+lpt", "--budget-s", "500", "--jobs", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr("hetsched.cli.run.plan", stopped)
+        assert main(["run", "s/scenario.toml", "--strategy", "auto", *names, "--measure-again", "--out", "run"]) == 130
+    go_on = f"hetsched run --resume run {' '.join(names)}"
+    assert capfd.readouterr().err.splitlines()[-1].endswith(f"go on with: {go_on}")
+    assert main(go_on.split()[1:]) == 0
+    assert cluster.strategies[0] == "fusion+measure" and cluster.strategies[1] in names
+
+
 def test_a_run_whose_plan_fails_leaves_no_folder(cluster: Cluster) -> None:
     cluster.breaks = lambda strategy: True
     with pytest.raises(HetschedError, match="a node is gone"):
