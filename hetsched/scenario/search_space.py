@@ -16,6 +16,9 @@ OF_SGD = ("lr", "momentum", "weight_decay")
 """The hyperparameters of SGD, which the built-in networks and learning curves know. They are drawn first, in this
 order, wherever they stand in a file."""
 
+OF_SGD_CURVES = ("sgd", "tabular")
+"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
+
 MOST = 1e12
 """No number that is searched is larger, so that no product of them overflows."""
 
