@@ -655,3 +655,15 @@ def test_the_page_names_what_there_is() -> None:
     page = (ROOT / "docs" / "python.md").read_text()
     assert all(hasattr(hetsched, name) for name in re.findall(r"hetsched\.([a-z]\w+)\(", page))
     assert all(f"`{name}`" in page for name in ("run", "resume", "validate", "load_results", "register_learning"))
+
+
+def test_a_bound_says_in_every_output_of_which_trials_the_work_is_not_known(scenario: hetsched.Scenario) -> None:
+    """A run of a third of the iterations was faster than the bound, of which only the table said why."""
+    [experiment] = scenario.workload.experiments
+    pbt = experiment.pbt.model_copy(update={"iterations": "lineage"})
+    early = experiment.model_copy(update={"stop_score": 0.9, "pbt": pbt})
+    found = hetsched.bound(scenario.replace(workload={"experiments": [early]}))
+    notes = ["Trials that stop on a score may need fewer iterations."]
+    notes.append("Trials that take over iterations may need fewer, or more.")
+    assert found.notes == found.document()["notes"] == notes
+    assert hetsched.bound(scenario).notes == []

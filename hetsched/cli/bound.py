@@ -26,18 +26,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         raise InputError(f"{options.scenario}: {error}") from error
 
     def table() -> None:
-        experiments = setup.workload.experiments
-        early = any(experiment.stop_score is not None for experiment in experiments)
-        copies = any(experiment.counts_lineage for experiment in experiments)
-        dealt = any(experiment.changes_kinds for experiment in experiments)
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
         show(tables.bound_table({"any": result.overall, **result.by_allocation}))
-        say(
-            "Overheads and noise are left out."
-            + " Trials that stop on a score may need fewer iterations." * early
-            + " Trials that take over iterations may need fewer, or more." * copies
-            + " Batch sizes, which PBT changes, are dealt evenly." * dealt
-        )
+        say(" ".join(["Overheads and noise are left out.", *result.notes]))
         say_caveats(result.assumptions)
 
     finish(options, emit, result.document(), table, None)

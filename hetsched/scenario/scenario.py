@@ -33,7 +33,7 @@ from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
-from hetsched.scenario.search_space import check_sgd, domains
+from hetsched.scenario.search_space import OF_SGD_CURVES, check_sgd, domains
 from hetsched.scenario.tables import (
     CheckpointsTable,
     Count,
@@ -50,9 +50,6 @@ from hetsched.scenario.tables import (
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 from hetsched.scenario.written_by import signed
-
-OF_SGD_CURVES = ("sgd", "tabular")
-"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""
@@ -324,15 +321,17 @@ class Setup(Problem, frozen=True, kw_only=True):
                     f"{key}: was read already and stays as it was read: change the scenario and resolve that, such as "
                     "setup.scenario.replace(...).resolve()"
                 )
-        return Setup.of(scenario, self.times, self.jobs, self.frozen_workers)
+        made = Setup.of(scenario, self.times, self.jobs)
+        alike = (made.cluster, scenario.allocation) == (self.cluster, self.scenario.allocation)
+        return replace(made, frozen_workers=self.frozen_workers) if alike else made
 
     def replace_times(self, times: StepTimes) -> "Setup":
         """With `times` in place of the profile. The jobs of the trace stay as they were dealt."""
         return Setup.of(self.scenario, times, self.jobs, self.frozen_workers)
 
     def freeze_workers(self, strategies: Iterable[Strategy]) -> "Setup":
-        """With the workers that these strategies' allocation policies make now: neither other step times nor another
-        workload will change them."""
+        """With the workers that these strategies' allocation policies make now. Neither other step times nor another
+        workload change them; another cluster, and other options of allocation policies, do."""
         return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
     def with_prediction(self, prediction: Prediction | None) -> "Setup":

@@ -1,6 +1,7 @@
 """The table of an experiment's hyperparameters: what may be searched, and what PBT may change."""
 
 from collections.abc import Collection, Iterator, Mapping
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_serializer, model_validator
@@ -14,6 +15,9 @@ from hetsched.scenario.tables import Table
 OF_SGD = ("lr", "momentum", "weight_decay")
 """The hyperparameters of SGD, which the built-in networks and learning curves know. They are drawn first, in this
 order, wherever they stand in a file."""
+
+OF_SGD_CURVES = ("sgd", "tabular")
+"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
 
 MOST = 1e12
 """No number that is searched is larger, so that no product of them overflows."""
@@ -64,7 +68,8 @@ class RangeTable(Table):
 
 
 def _is_value(value: object) -> bool:
-    return isinstance(value, bool | int | float | str)
+    """Whether a log has the value: JSON has neither infinite numbers nor nan."""
+    return isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)
 
 
 class ChoicesTable(Table):
@@ -80,7 +85,7 @@ class ChoicesTable(Table):
         for number, value in enumerate(self.choices):
             for one in value if isinstance(value, list) else [value]:
                 if not _is_value(one):
-                    expected = "expected numbers, strings, true or false, or lists of them"
+                    expected = "expected finite numbers, strings, true or false, or lists of them"
                     raise ValueError(f"choices: {expected}, got {one!r}")
             if value in self.choices[:number]:
                 equal = self.choices[self.choices.index(value)]
@@ -95,7 +100,8 @@ def _constant(value: Any) -> Any:
     if isinstance(value, list):
         raise ValueError("a list is no value: write {choices = [...]} to choose one of its elements")
     if not _is_value(value):
-        raise ValueError("expected a number, a string, true or false, or a table with low and high or with choices")
+        expected = "a finite number, a string, true or false, or a table with low and high or with choices"
+        raise ValueError(f"expected {expected}")
     return value
 
 

@@ -1,10 +1,11 @@
 """What no schedule can beat on a scenario."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
+from hetsched.domain.workload import Experiment
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import dealt_jobs, pairs_of, step_times
 from hetsched.studies.frames import frame
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BoundResult:
-    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy."""
+    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy. `notes` say of which
+    trials the work is not known beforehand, so that a run may end sooner."""
 
     setup: Setup = field(repr=False)
     overall: Bounds
     by_allocation: dict[str, Bounds]
     assumptions: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def to_frame(self) -> "DataFrame":
         """A row per allocation policy, after one for `any`. Raises InputError without pandas."""
@@ -36,6 +39,7 @@ class BoundResult:
             document[f"{key}bound_s"] = getattr(self.overall, figure)
             document[f"{key}by_allocation_s"] = {n: getattr(own, figure) for n, own in self.by_allocation.items()}
         document["assumptions"] = list(self.assumptions)
+        document["notes"] = list(self.notes)
         return document
 
 
@@ -60,4 +64,20 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         assumed |= dict.fromkeys(step_times(times, pairs_of(setup, types)))
         # What no schedule under any allocation can beat, none under this one can.
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
-    return BoundResult(setup=setup, overall=overall, by_allocation=by_allocation, assumptions=list(assumed))
+    return BoundResult(
+        setup=setup,
+        overall=overall,
+        by_allocation=by_allocation,
+        assumptions=list(assumed),
+        notes=list(_notes(workload.experiments)),
+    )
+
+
+def _notes(experiments: Sequence[Experiment]) -> Iterator[str]:
+    """What is not known beforehand of the work."""
+    if any(experiment.stop_score is not None for experiment in experiments):
+        yield "Trials that stop on a score may need fewer iterations."
+    if any(experiment.counts_lineage for experiment in experiments):
+        yield "Trials that take over iterations may need fewer, or more."
+    if any(experiment.changes_kinds for experiment in experiments):
+        yield "Batch sizes, which PBT changes, are dealt evenly."

@@ -19,6 +19,7 @@ from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.budget import Budget
+from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
 from hetsched.studies.forecast import Forecast, Simulations, forecast
 from hetsched.studies.frames import frame
@@ -29,6 +30,7 @@ from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.periods import too_long
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import scenario_facts
+from hetsched.studies.unknown_scores import joined
 from hetsched.studies.watching import Progress, Watch, silent, unwatched
 
 if TYPE_CHECKING:
@@ -204,6 +206,17 @@ def _fitting(setup: Setup, chosen: Sequence[Strategy], not_measured: Mapping[str
     return _Fitting(frozen, strategies, left_out, same)
 
 
+def _less_work(found: Mapping[Strategy, Forecast]) -> dict[str, str]:
+    """A warning for each strategy that ends sooner as it trains less: trials took over iterations, or ended early."""
+    most = max(found, key=lambda strategy: found[strategy].iterations)
+    shares = {strategy: of.iterations / found[most].iterations for strategy, of in found.items()}
+    return {
+        str(strategy): f"trains {share:.0%} of the iterations of {most}, so that it is not known to be faster"
+        for strategy, share in shares.items()
+        if share < 1 - SIMILAR_WORK
+    }
+
+
 def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
     reasons = Counter(left_out.values()).most_common(1)
     return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}")
@@ -214,7 +227,8 @@ def _written(
 ) -> PlanResult:
     """The result, which is also in its folder."""
     setup, found = fitting.setup, simulated.forecasts
-    warnings = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
+    rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
+    warnings = joined(rounds, _less_work(found))
     left_out = fitting.left_out | simulated.failed
     result = PlanResult(
         home=home,

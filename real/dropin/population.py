@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Quantized
 
 from hetsched.domain.metric import finite
+from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import InputError
+from hetsched.scenario.search_space import MOST
 from real.result_keys import TUNES_OWN
 
 UNIT, SECONDS = "training_iteration", "time_this_iter_s"
 """What is counted, Tune's reports of a trial; and how long the training took until this one."""
+
+OF_DOMAINS = ("low", "high", "choices")
+"""By these keys a scenario tells a domain from a table of hyperparameters."""
 
 Table = dict[str, Any]
 
@@ -27,9 +33,14 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{key}.")
-        elif isinstance(scalar := _plain(value), bool | int | float | str):
+        elif _has_json(scalar := _plain(value)):
             found[f"{prefix}{key}"] = scalar
     return found
+
+
+def _has_json(value: Any) -> bool:
+    """Whether JSON has the value: it has neither infinite numbers nor nan."""
+    return isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)
 
 
 def _plain(value: Any) -> Any:
@@ -50,6 +61,19 @@ def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, An
         domain = domain_table(given[key], seen) if key in given else None
         found[key] = _simplest(domain or _drawn(seen))
     return found
+
+
+def is_sayable(path: str, space: Iterable[str]) -> bool:
+    """Whether a scenario's search space can have this hyperparameter beside the others, and takes it for one: not a
+    batch size, which would be that of profiles; not `clip.low`, which would be a range's; not `a` beside `a.b`.
+
+    >>> space = ["lr", "batch_size", "clip.low", "a", "a.b", "low"]
+    >>> [path for path in space if is_sayable(path, space)]
+    ['lr', 'a.b', 'low']
+    """
+    first, *inner = path.split(".")
+    named = bool(first) and all(part and part not in OF_DOMAINS for part in inner)
+    return path != BATCH_SIZE and named and not any(other.startswith(f"{path}.") for other in space)
 
 
 def _simplest(table: Table) -> Table | Any:
@@ -88,7 +112,8 @@ def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
     if isinstance(domain, Categorical):
         return _choices(domain.categories)
     if isinstance(domain, Float | Integer):
-        return _span(domain)
+        table = _span(domain)
+        return table if table is None or _in_reach([table["low"], table["high"]]) else _drawn(seen)
     if isinstance(domain, Domain) or callable(domain):
         return _drawn(seen)
     return None
@@ -98,7 +123,7 @@ def _choices(values: Iterable[Any]) -> Table:
     """Values that JSON has, each once."""
     found: list[Any] = []
     for value in map(_plain, values):
-        if isinstance(value, bool | int | float | str) and value not in found:
+        if _has_json(value) and value not in found:
             found.append(value)
     return {"choices": found}
 
@@ -122,11 +147,20 @@ def _span(domain: Float | Integer) -> Table | None:
 
 
 def _drawn(seen: Sequence[Any]) -> Table:
-    """A domain around values that were drawn."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in seen):
+    """A domain around values that were drawn: a range, where a scenario can have one."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in seen) and _in_reach(seen):
         whole = {"integer": True} if all(isinstance(value, int) for value in seen) else {}
         return {"low": min(seen), "high": max(seen), **whole}
     return _choices(seen)
+
+
+def _in_reach(numbers: Iterable[float]) -> bool:
+    """Whether a range of a scenario may have these ends.
+
+    >>> _in_reach([-1.0, 10**6]), _in_reach([1.0, float("inf")]), _in_reach([float("nan")]), _in_reach([2**63])
+    (True, False, False, False)
+    """
+    return all(abs(number) <= MOST for number in numbers)
 
 
 def resources(trial: TuneTrial) -> tuple[int, float]:

@@ -11,7 +11,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import nested
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.domain.workload import BATCH_SIZE, TrialKind
+from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Scenario, Setup
 from real.cluster.discovery import tables
@@ -62,13 +62,13 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
 def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:
     """The table of the trials' experiment.
 
-    Of a batch size nobody knows here which values a script may come to, as Ray leaves ranges: it is in the log with the
-    other hyperparameters, and step times are those of all sizes together.
+    Of a batch size nobody knows here which values a script may come to, as Ray leaves ranges: step times are those of
+    all sizes together. It is in the log, as is whatever else the table leaves out.
     """
     stop = population.stop_iterations(trials) or wanted.stop_iterations
     kind = kind_of(trials[0])
     space = population.search_space(wanted.mutations, [trial.config for trial in trials])
-    space.pop(BATCH_SIZE, None)  # it would decide the kind of a trial, and Ray's values need not be known beforehand
+    space = {path: domain for path, domain in space.items() if population.is_sayable(path, space)}
     pbt = dict(wanted.pbt)
     if wanted.mutations:
         pbt["mutate"] = population.mutated(wanted.mutations, space)

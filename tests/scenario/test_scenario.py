@@ -259,3 +259,14 @@ def test_a_saved_scenario_says_which_hetsched_wrote_it(scenario_file: Path, tmp_
     saved.write_text(f"# written by hetsched 99.1\nnovel = 1\n{rest}")
     with pytest.raises(InputError, match="novel: unknown key(.|\n)*was written by hetsched 99.1, this is"):
         load_setup(saved)
+
+
+def test_frozen_workers_are_those_of_the_cluster(scenario_file: Path) -> None:
+    """A setup of a plan or of a validation, with another cluster, was simulated on workers that this one has not."""
+    strategy = parse_strategy("fusion+fifo")
+    frozen = load_setup(scenario_file).freeze_workers([strategy])
+    other = frozen.replace(cluster={"nodes": [{"name": "z", "cores": 2}]})
+    assert {worker.node for worker in other.workers(strategy)} == {"z"}
+    optioned = frozen.replace(allocation={"fusion": {"cores_per_worker": 1}})
+    assert {worker.cores for worker in optioned.workers(strategy)} == {1}
+    assert frozen.replace(seeds=3, overheads={"noise": False}).frozen_workers == frozen.frozen_workers

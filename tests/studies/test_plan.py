@@ -254,6 +254,22 @@ def test_a_plan_says_of_every_strategy_whose_figures_are_not_to_be_trusted(
     assert "warning: slower ones: the figures of 2 are not to be trusted either, which --all explains" in said
 
 
+def test_a_plan_says_who_trains_less(capsys: pytest.CaptureFixture[str]) -> None:
+    """Trials that copy a count of iterations train less, and the strategy that copies most was the fastest of all."""
+    pbt = {"perturbation_interval": 20, "iterations": "lineage"}
+    setup = make_setup(
+        NODES, (), overheads=QUIET, **EXPERIMENT | {"pbt": pbt, "population": 12, "stop_iterations": 400}
+    )
+    found = plan(setup, ["fusion+fifo", "fusion+lookahead"], seeds=2, folder="plan")
+    less, most = sorted(found.forecasts, key=lambda name: found.forecasts[name].iterations)
+    share = found.forecasts[less].iterations / found.forecasts[most].iterations
+    assert share < 0.9
+    said = f"trains {share:.0%} of the iterations of {most}, so that it is not known to be faster"
+    assert found.forecasts[less].warning == said and found.forecasts[most].warning is None
+    print_plan(found)
+    assert f"warning: {less}: {said}" in capsys.readouterr().out
+
+
 def test_of_allocations_with_the_same_workers_one_is_simulated() -> None:
     found = plan(scenario(), folder="plan", seeds=1)
     assert "fusion+fifo" in found.forecasts and "cpu-only+fifo" not in found.forecasts
