@@ -50,9 +50,13 @@ class PopulationBasedTraining:
         self._names: list[TrialId] = []
         self._last: dict[TrialId, tuple[int, float]] = {}
 
-    def perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
-        """At the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
-        name, rank, iterations = trial.id, self._metric.rank(trial.score), trial.iterations
+    def perturb(self, trial: Trial, lot: float | None = None) -> tuple[TrialId, Hyperparameters] | None:
+        """At the end of a trial's segment: the trial to exploit and the new hyperparameters, or None.
+
+        The trial is ranked by its score unless a `lot` was drawn for it.
+        """
+        name, iterations = trial.id, trial.iterations
+        rank = self._metric.rank(trial.score) if lot is None else lot
         last = self._last.get(name)
         if last is None:
             if iterations < self._interval:

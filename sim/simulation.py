@@ -17,7 +17,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import Hyperparameters
-from hetsched.domain.learning import Weights
+from hetsched.domain.learning import DrawsLots, Weights
 from hetsched.domain.metric import finite
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
@@ -32,10 +32,12 @@ from sim.pbt import PopulationBasedTraining
 
 
 class Member(Struct, gc=False):
-    """What training has made of a trial, and the draws of its scores (None: it is never evaluated)."""
+    """What training has made of a trial, the draws of its scores (None: it is never evaluated), and the lot that it is
+    ranked by (None: by its score)."""
 
     weights: Weights
     normals: Iterator[float] | None
+    lot: float | None = None
 
 
 class Simulation:
@@ -77,6 +79,7 @@ class Simulation:
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
         self._model = setup.learning_model()
         self._train, self._score = self._model.train, self._model.score
+        self._lot = self._model.lot if isinstance(self._model, DrawsLots) else None
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
         self._to_arrive = 0
@@ -140,7 +143,7 @@ class Simulation:
         pbt = self._pbt.get(trial.experiment)
         if pbt is None:
             return None
-        exploit = pbt.perturb(trial)
+        exploit = pbt.perturb(trial, self._members[trial.id].lot)
         if exploit is not None:
             self._members[trial.id].weights = self._members[exploit[0]].weights
             if self._copies is not None:
@@ -216,7 +219,9 @@ class Simulation:
         if member.normals is not None:
             try:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
-                score = self._score(weights, next(member.normals))
+                normal = next(member.normals)
+                score = self._score(weights, normal)
+                member.lot = None if self._lot is None else self._lot(normal)
                 if score is not None:
                     if not isinstance(score, Real):
                         raise TypeError(f"a score of {score!r}: expected a number, or None where it is not known")

@@ -60,6 +60,19 @@ class NamesHyperparameters(Protocol):
 
 
 @runtime_checkable
+class DrawsLots(Protocol):
+    """A learning model without scores, of which PBT ranks trials by lot.
+
+    In a real run other trials are the worst ones again and again. If all trials tied, the first one would always be the
+    worst, and under `pbt.iterations = "lineage"` it would be taken back for ever.
+    """
+
+    def lot(self, normal: float) -> float:
+        """What a trial is ranked by after an evaluation, the larger the better; `normal` is a standard normal draw."""
+        ...
+
+
+@runtime_checkable
 class OfOneMetric(Protocol):
     """A learning model whose scores are values of one metric: it cannot simulate experiments that have another."""
 

@@ -7,7 +7,7 @@ from hetsched.domain.workload import TrialKind
 
 
 class Unknown:
-    """Trials have no scores: PBT ranks them in the order in which they were added, and no stop score is reached."""
+    """Trials have no scores: PBT ranks them by lot, and no stop score is reached."""
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """That ranks are made up, and best scores unknown."""
@@ -15,7 +15,7 @@ class Unknown:
         if models:
             yield (
                 f"nothing is known of how {', '.join(models)} {'learn' if len(models) > 1 else 'learns'}: trials are "
-                "ranked in the order in which they were added; best scores are not predicted"
+                "ranked by lot; best scores are not predicted"
             )
 
     def fresh(self, kind: TrialKind) -> None:
@@ -26,3 +26,6 @@ class Unknown:
 
     def score(self, weights: None, normal: float) -> None:
         return None
+
+    def lot(self, normal: float) -> float:
+        return normal

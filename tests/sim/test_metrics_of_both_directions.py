@@ -96,12 +96,23 @@ def test_where_nothing_is_known_trials_train_to_the_end_and_no_score_is_told(pol
     assert any(isinstance(event, TrialExploited) for event in events)
 
 
+@pytest.mark.parametrize("iterations", ["own", "lineage"])
+def test_where_no_score_is_known_lots_decide_so_that_no_trial_is_always_the_worst(iterations: str) -> None:
+    """By the order in which trials were added, the first one copied one source again and again: under lineage, for
+    ever."""
+    pbt = {"perturbation_interval": 10, "iterations": iterations}
+    events, metrics = course(with_model("unknown", metric=LOSS, pbt=pbt), "least-progress")
+    exploits = [event for event in events if isinstance(event, TrialExploited)]
+    assert len({event.trial for event in exploits}) > 4 and len({event.source for event in exploits}) > 2
+    assert metrics.completed == metrics.trials
+
+
 def test_what_is_not_known_is_said_beside_the_figures() -> None:
     result = simulate(with_model("unknown", metric=LOSS), "fusion+fifo", seeds=[0])
     [said] = [line for line in result.assumptions if "nothing is known" in line]
     assert said == (
-        "loss: nothing is known of how resnet18 learns: trials are ranked in the order in which they were added; best "
-        "scores are not predicted; exploits go by it"
+        "loss: nothing is known of how resnet18 learns: trials are ranked by lot; best scores are not predicted; "
+        "exploits go by it"
     )
 
 
