@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from hetsched import allocation, scheduling
+from hetsched.analysis.intervals import level
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.cluster import Worker
 from hetsched.domain.prediction import Prediction
@@ -229,12 +230,15 @@ def _written(
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     warnings = joined(rounds, _less_work(found))
+    means_s = dict(zip(found, level([of.makespan_s.mean for of in found.values()]), strict=True))
+    # Of those that are alike, one whose figures are to be trusted comes first.
+    best_first = sorted(found, key=lambda one: (found[one].stopped > 0, means_s[one], str(one) in warnings))
     left_out = fitting.left_out | simulated.failed
     result = PlanResult(
         home=home,
         setup=setup,
         seeds=simulated.seeds,
-        forecasts={str(name): replace(of, warning=warnings.get(str(name))) for name, of in found.items()},
+        forecasts={str(one): replace(found[one], warning=warnings.get(str(one))) for one in best_first},
         left_out={str(strategy): reason for strategy, reason in left_out.items()},
         same_workers=fitting.same,
         reused=measured.reused,

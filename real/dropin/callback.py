@@ -119,7 +119,8 @@ class Profiler(tune.Callback):
         if not rows:
             logger.warning("hetsched.tune.Profiler: no trial reported twice in a row: nothing was measured")
             return
-        pbt = {"enabled": False} if self._interval is None else {"perturbation_interval": self._interval}
+        of_rays = {"perturbation_interval": self._interval, "bounds": "ray", "iterations": "lineage"}
+        pbt = {"enabled": False} if self._interval is None else of_rays
         strategy = Strategy("fusion", "fifo")
         wanted = Wanted(strategy, self._metric or "score", self._mode, pbt, {}, rows, None, None, {})
         home = self._folder or home_of(trials[0], None)

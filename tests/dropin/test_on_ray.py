@@ -135,6 +135,7 @@ def test_a_profiler_writes_what_another_strategy_is_simulated_with(tmp_path: Pat
     assert row.start_up_s
     [experiment] = scenario.resolve().workload.experiments
     assert (experiment.population, experiment.stop_iterations, experiment.interval) == (TRIALS, STOP, INTERVAL)
+    assert experiment.counts_lineage and experiment.pbt is not None and experiment.pbt.bounds == "ray"
     assert hetsched.simulate(scenario, "fusion+lookahead", seeds=1).runs[0].metrics.makespan_s > 0
 
 

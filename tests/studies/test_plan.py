@@ -254,6 +254,14 @@ def test_a_plan_says_of_every_strategy_whose_figures_are_not_to_be_trusted(
     assert "warning: slower ones: the figures of 2 are not to be trusted either, which --all explains" in said
 
 
+def test_of_strategies_that_are_alike_one_without_a_warning_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = forecast._summary
+    monkeypatch.setattr(forecast, "_summary", lambda runs: replace(whole(runs), makespan_s=spread([30.0])))
+    found = plan(scenario(), ["fusion+gavel-makespan", "fusion+fifo"], seeds=1, folder="plan")
+    assert found.forecasts["fusion+gavel-makespan"].warning is not None
+    assert list(found.forecasts) == ["fusion+fifo", "fusion+gavel-makespan"]
+
+
 def test_a_plan_says_who_trains_less(capsys: pytest.CaptureFixture[str]) -> None:
     """Trials that copy a count of iterations train less, and the strategy that copies most was the fastest of all."""
     pbt = {"perturbation_interval": 20, "iterations": "lineage"}
