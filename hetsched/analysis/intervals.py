@@ -91,3 +91,12 @@ def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] 
     mean = fmean(values)
     half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / sqrt(len(values))
     return mean - half, mean + half
+
+
+def variation(values: Sequence[float]) -> float | None:
+    """The coefficient of variation: the standard deviation / the mean. None for one value, and around 0.
+
+    >>> variation([1.0, 3.0]), variation([1.0])
+    (0.7071067811865476, None)
+    """
+    return stdev(values) / mean if len(values) > 1 and (mean := fmean(values)) else None

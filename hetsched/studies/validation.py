@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.analysis.intervals import interval, level, spread
+from hetsched.analysis.intervals import interval, level, spread, variation
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
@@ -166,13 +166,13 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
         seconds_per_iteration=seconds,
         noise_cv=_noise_cv(trained, seconds),
         evaluation_s_per_image=fmean(evaluations),
-        evaluation_cv=_cv(evaluations),
+        evaluation_cv=variation(evaluations),
         start_up_s=fmean(starts) if starts else None,
-        start_up_cv=_cv(starts),
+        start_up_cv=variation(starts),
         restore_s=fmean(restores) if restores else None,
-        restore_cv=_cv(restores),
+        restore_cv=variation(restores),
         checkpoint_s=fmean(checkpoints),
-        checkpoint_cv=_cv(checkpoints),
+        checkpoint_cv=variation(checkpoints),
         provenance=provenance,
     )
 
@@ -196,11 +196,6 @@ def _noise_cv(segments: Sequence[_Seen], mean: float) -> float | None:
         return None
     squares = sum((_unpaced_s(one) / one.ended.iterations - mean) ** 2 * one.ended.iterations for one in segments)
     return sqrt(squares / (len(segments) - 1)) / mean
-
-
-def _cv(values: Sequence[float]) -> float | None:
-    """The coefficient of variation; None if it cannot be had."""
-    return stdev(values) / fmean(values) if len(values) > 1 and fmean(values) else None
 
 
 def check_pace(workers: Iterable[Worker]) -> None:

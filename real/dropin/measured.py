@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
 from msgspec import Struct, field
 
+from hetsched.analysis.intervals import variation
 from hetsched.core.events import Parts
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import ProfileRow, StepTimes
@@ -62,7 +63,7 @@ class Measured:
                 cores=worker.cores,
                 gpu_share=worker.gpu_share,
                 seconds_per_iteration=max(fmean(samples.steps), LEAST_S),
-                noise_cv=_variation(samples.steps),
+                noise_cv=variation(samples.steps),
                 evaluation_s_per_image=0.0,  # within the steps
                 start_up_s=_middle(samples.start_ups),
                 restore_s=_middle(samples.restores),
@@ -91,9 +92,3 @@ def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], 
 
 def _middle(seconds: Sequence[float]) -> float | None:
     return median(seconds) if seconds else None
-
-
-def _variation(seconds: Sequence[float]) -> float | None:
-    """The standard deviation by the mean."""
-    mean = fmean(seconds)
-    return stdev(seconds) / mean if len(seconds) > 1 and mean > 0 else None

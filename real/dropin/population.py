@@ -8,6 +8,8 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search.sample import Categorical, Domain, Float, Integer, LogUniform, Quantized
 
+from hetsched.domain import hyperparameters
+from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.metric import finite
 from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import InputError
@@ -23,19 +25,14 @@ OF_DOMAINS = ("low", "high", "choices")
 Table = dict[str, Any]
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, Any]) -> Hyperparameters:
     """The values of a nested configuration that JSON has, by their dotted paths.
 
     >>> flat({"lr": 0.1, "net": {"width": 8, "data": object()}})
     {'lr': 0.1, 'net.width': 8}
     """
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
-        elif _has_json(scalar := _plain(value)):
-            found[f"{prefix}{key}"] = scalar
-    return found
+    plain = {key: _plain(value) for key, value in hyperparameters.flat(config).items()}
+    return {key: value for key, value in plain.items() if _has_json(value)}
 
 
 def _has_json(value: Any) -> bool:
