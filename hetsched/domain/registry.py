@@ -140,7 +140,8 @@ class Registry(Generic[P]):
     def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
         """Those of the options that are paths of files: their annotation is `Path`, or a union with it. None of a part
         that is not known."""
-        parameters = _parameters(self.factory(name)) if options and name in self.names() else {}
+        is_known = name in self._factories or name in self.names()  # to look for entry points takes milliseconds
+        parameters = _parameters(self.factory(name)) if options and is_known else {}
         return {
             option: value
             for option, value in options.items()
