@@ -184,17 +184,19 @@ class State:
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
         old, segment = self.trials[name], self.running.pop(name)
-        best, experiment = old.best_score, old.experiment
-        metric = self.experiments[experiment].metric
+        best, home = old.best_score, self.experiments[old.experiment]
+        experiment, metric = home.id, home.metric
         progress = old.iterations + event.iterations
         if metric.better(score, best):
             best = score
+            if metric.better(score, self.best_score[experiment]):  # at least as good as the trial's own
+                self.best_score[experiment] = score
         metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
         self.trials[name] = trial = replace(
             old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics
         )
         self.ready.add(trial)
-        work, parts = (old.kind, self.experiments[experiment].gang), event.parts
+        work, parts = (old.kind, home.gang), event.parts
         for used in (worker, *segment.others):
             if used in self.serving:
                 self.idle[used] = self.serving[used]
@@ -212,8 +214,6 @@ class State:
         self.segments += 1
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
-        if metric.better(score, self.best_score[experiment]):
-            self.best_score[experiment] = score
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)

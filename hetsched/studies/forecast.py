@@ -1,4 +1,4 @@
-"""Simulating many strategies, those that fail among them, and ranking them."""
+"""Simulating many strategies, those that fail among them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hetsched.analysis.intervals import Spread, interval_of_one_more, level, spread
+from hetsched.analysis.intervals import Spread, interval_of_one_more, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics
 from hetsched.core.dispatcher import STOPPED_BY
 from hetsched.cores import available_cores
@@ -52,8 +52,8 @@ class _Simulated(NamedTuple):
 
 
 class Simulations(NamedTuple):
-    """Forecasts by strategy, the best first; why others failed; under which seeds; and how many seeds the budget did
-    not allow."""
+    """Forecasts by strategy, in the order in which the strategies were given; why others failed; under which seeds; and
+    how many seeds the budget did not allow."""
 
     forecasts: dict[Strategy, Forecast]
     failed: dict[Strategy, str]
@@ -87,7 +87,7 @@ def forecast(
             for task in tasks:
                 courses.failed[task.strategy] = f"not simulated: {budget} was over before"
             courses.finished.append(seed)
-    return courses.ranked(len(seeds))
+    return courses.summed_up(len(seeds))
 
 
 class _Courses:
@@ -114,18 +114,13 @@ class _Courses:
                 run.log.unlink()
             advance()
 
-    def ranked(self, wanted: int) -> Simulations:
-        """By makespan, and those that stop trials after those that train them all."""
+    def summed_up(self, wanted: int) -> Simulations:
+        """Of `wanted` seeds, those under which no simulation is missing."""
         of_strategy: dict[Strategy, list[_Simulated]] = {}
         for run in sorted(self.runs, key=lambda run: run.task.seed):
             if run.task.seed in self.finished and run.task.strategy not in self.failed:
                 of_strategy.setdefault(run.task.strategy, []).append(run)
-        found = {strategy: _summary(runs) for strategy, runs in of_strategy.items()}
-        # Those that differ by rounding are in the order in which they were given.
-        means_s = dict(zip(found, level([of_one.makespan_s.mean for of_one in found.values()]), strict=True))
-        given = {strategy: number for number, strategy in enumerate(self._strategies)}
-        best_first = sorted(found, key=lambda one: (found[one].stopped > 0, means_s[one], given[one]))
-        forecasts = {strategy: found[strategy] for strategy in best_first}
+        forecasts = {one: _summary(of_strategy[one]) for one in self._strategies if one in of_strategy}
         return Simulations(forecasts, self.failed, self.finished, wanted - len(self.finished))
 
 
@@ -135,14 +130,9 @@ def _summary(runs: Sequence[_Simulated]) -> Forecast:
     return Forecast(
         makespan_s=spread(makespans_s),
         run_interval_s=interval_of_one_more(makespans_s),
-        bound_ratio=_mean([metrics.bound_ratio for metrics in figures]),
-        workers_bound_ratio=_mean([metrics.workers_bound_ratio for metrics in figures]),
+        bound_ratio=mean_of_known(metrics.bound_ratio for metrics in figures),
+        workers_bound_ratio=mean_of_known(metrics.workers_bound_ratio for metrics in figures),
         workers_bound_s=figures[0].workers_bound_s,
         stopped=fmean(run.stopped for run in runs),
         iterations=fmean(metrics.iterations for metrics in figures),
     )
-
-
-def _mean(ratios: Sequence[float | None]) -> float | None:
-    known = [ratio for ratio in ratios if ratio is not None]
-    return fmean(known) if known else None

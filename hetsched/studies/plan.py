@@ -218,6 +218,17 @@ def _less_work(found: Mapping[Strategy, Forecast]) -> dict[str, str]:
     }
 
 
+def _ranked(found: Mapping[str, Forecast]) -> dict[str, Forecast]:
+    """By makespan; those that stop trials after those that train them all. Of strategies that differ by rounding, those
+    without a warning come first, in the order in which they were given."""
+    means_s = dict(zip(found, level([of.makespan_s.mean for of in found.values()]), strict=True))
+
+    def place(name: str) -> tuple[bool, float, bool]:
+        return found[name].stopped > 0, means_s[name], found[name].warning is not None
+
+    return {name: found[name] for name in sorted(found, key=place)}
+
+
 def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
     reasons = Counter(left_out.values()).most_common(1)
     return HetschedError(f"no strategy fits: {reasons[0][0] if reasons else 'none was given'}")
@@ -230,15 +241,12 @@ def _written(
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     warnings = joined(rounds, _less_work(found))
-    means_s = dict(zip(found, level([of.makespan_s.mean for of in found.values()]), strict=True))
-    # Of those that are alike, one whose figures are to be trusted comes first.
-    best_first = sorted(found, key=lambda one: (found[one].stopped > 0, means_s[one], str(one) in warnings))
     left_out = fitting.left_out | simulated.failed
     result = PlanResult(
         home=home,
         setup=setup,
         seeds=simulated.seeds,
-        forecasts={str(one): replace(found[one], warning=warnings.get(str(one))) for one in best_first},
+        forecasts=_ranked({str(one): replace(of, warning=warnings.get(str(one))) for one, of in found.items()}),
         left_out={str(strategy): reason for strategy, reason in left_out.items()},
         same_workers=fitting.same,
         reused=measured.reused,

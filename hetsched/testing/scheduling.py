@@ -169,7 +169,7 @@ def decision_time(make: MakePolicy, policy: str) -> Verdict:
         policy,
         DECISION_TIME,
         f"a median below {LIMIT_MS:,.0f} ms a decision",
-        example="1,000 trials and 100 workers of 3 types",
+        smallest="1,000 trials and 100 workers of 3 types",
     )
     spent: list[float] = []
     try:

@@ -6,7 +6,6 @@ from functools import partial
 from math import isclose, isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import indent
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from hetsched.domain.hyperparameters import flat
 from hetsched.domain.training import Resources, TrainingClass
 from hetsched.domain.training_class import source_of, training_class, what_is_wrong
 from hetsched.errors import InputError
+from hetsched.testing.check_error import CheckError
 from hetsched.testing.training_course import Course, Played, RaisedError, Subject, content_of
 
 ITERATIONS = 100
@@ -35,24 +35,18 @@ Play = Callable[[Course, Sizes], str | None]
 """Makes the calls of a course and returns what happened instead of what is expected, None if nothing did."""
 
 
-class TrainingError(AssertionError):
+class TrainingError(CheckError):
     """A training fails a check. `course` is the smallest course of calls found in which it does, as a program."""
 
-    def __init__(self, training: str, check: str, expected: str, happened: str, course: str) -> None:
-        self.training = training
-        self.check = check
-        self.expected = expected
-        self.happened = happened
-        self.course = course
-        super().__init__(training, check, expected, happened, course)
+    KIND, CASE = "training", "course"
 
-    def __str__(self) -> str:
-        return (
-            f"training {self.training!r} fails the check {self.check!r}\n"
-            f"  expected: {self.expected}\n"
-            f"  happened: {self.happened}\n"
-            f"  smallest course found:\n{indent(self.course, '    ')}"
-        )
+    @property
+    def training(self) -> str:
+        return self.subject
+
+    @property
+    def course(self) -> str:
+        return self.smallest
 
 
 class TrainingVerdict(NamedTuple):
@@ -70,8 +64,7 @@ class TrainingVerdict(NamedTuple):
 
     def document(self) -> dict[str, object]:
         """The verdict as plain data."""
-        named = () if self.failure is None else ("expected", "happened", "course")
-        return {"result": self.result, **{key: getattr(self.failure, key) for key in named}}
+        return {"result": self.result, **(self.failure.document() if self.failure is not None else {})}
 
 
 class Check(NamedTuple):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from textwrap import indent
 from time import process_time
 from typing import Generic, NamedTuple, TypeVar
 
@@ -10,6 +9,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Flaky
 
 from hetsched.domain.registry import Registry
+from hetsched.testing.check_error import CheckError
 from hetsched.testing.generation import situations
 from hetsched.testing.situations import CORNER_CASES, Situation
 
@@ -23,24 +23,18 @@ SHRINK_S = 10.0
 """So many seconds of computing are spent on finding a smaller example of a failure, at most."""
 
 
-class ConformanceError(AssertionError):
+class ConformanceError(CheckError):
     """A policy fails a check. `example` is the smallest situation found in which it does, in words."""
 
-    def __init__(self, policy: str, check: str, expected: str, happened: str, example: str) -> None:
-        self.policy = policy
-        self.check = check
-        self.expected = expected
-        self.happened = happened
-        self.example = example
-        super().__init__(policy, check, expected, happened, example)
+    KIND, CASE = "policy", "example"
 
-    def __str__(self) -> str:
-        return (
-            f"policy {self.policy!r} fails the check {self.check!r}\n"
-            f"  expected: {self.expected}\n"
-            f"  happened: {self.happened}\n"
-            f"  smallest example found:\n{indent(self.example, '    ')}"
-        )
+    @property
+    def policy(self) -> str:
+        return self.subject
+
+    @property
+    def example(self) -> str:
+        return self.smallest
 
 
 class Check(NamedTuple, Generic[E]):
@@ -93,7 +87,7 @@ class Verdict(NamedTuple):
         if self.measured is not None:
             document |= self.measured._asdict()
         if self.failure is not None:
-            document |= {key: getattr(self.failure, key) for key in ("expected", "happened", "example")}
+            document |= self.failure.document()
         return document
 
 

@@ -20,10 +20,9 @@ from hetsched.studies.resume import COMPLETED, failed
 from real.dropin.measured import Measured
 from real.dropin.progress import Progress
 from real.tune.clock import Clock
+from real.tune.ports import Exploit
 
 logger = logging.getLogger(__name__)
-
-Exploit = tuple[TrialId, Hyperparameters]
 
 
 class Run:
@@ -182,10 +181,6 @@ class Run:
     def _drop(self, trial: TrialId) -> None:
         self._progress.pop(trial, None)
         self.to_start = [start for start in self.to_start if start.trial != trial]
-
-    def is_stopped_by_policy(self, trial: TrialId) -> bool:
-        """Whether the policy has stopped the trial, which Tune is to be told."""
-        return trial in self.stopped
 
     def close(self, error: BaseException | None) -> None:
         """The experiment has ended."""

@@ -26,11 +26,12 @@ from real.dropin.folder import home_of
 from real.dropin.going_on import go_on, past_of, recall
 from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
-from real.dropin.run import Exploit, Run
+from real.dropin.run import Run
 from real.dropin.setup import Options, Wanted, make_setup, workers_of
 from real.dropin.tune_side import Listener, TuneSide
 from real.ray_internals import BoundaryPBT, TuneInternals
 from real.tune.clock import Clock
+from real.tune.ports import Exploit
 
 logger = logging.getLogger(__name__)
 
