@@ -1,0 +1,197 @@
+"""What a page shows, as values. Python fills the document in, and the scripts of the page draw it.
+
+Times are seconds since the start of the run. A list of a column has an entry per row, and columns of one table are of
+one length. `lane` and `trial` are positions in the lists of lanes and trials.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.metric import Metric
+
+
+class Lane(Struct, frozen=True):
+    """A worker. Lanes of one node follow each other. `device` is the type of the device, `cpu` for cores."""
+
+    worker: str
+    node: str
+    device: str
+    cores: int
+    gpu_share: float
+
+
+class Segments(Struct, frozen=True):
+    """The segments in the order of their starts; a gang's segment has a row per worker.
+
+    Training goes from `train_from_s` to `train_to_s`; what is before and after that is overhead. `iterations` are those
+    of the segment, `total` those that the trial had after it. `number` ties the rows of a gang together and names the
+    segment in the log. `state` is 0 for one that ended, 1 for one that was lost, 2 for one that runs still; only one
+    that ended has a score.
+    """
+
+    number: list[int]
+    lane: list[int]
+    trial: list[int]
+    start_s: list[float]
+    end_s: list[float]
+    train_from_s: list[float]
+    train_to_s: list[float]
+    iterations: list[int]
+    total: list[int]
+    score: list[float | None]
+    state: list[int]
+
+
+class PageTrial(Struct, frozen=True):
+    """A trial, with the hyperparameters that it began with, and as the run left it."""
+
+    id: str
+    experiment: str
+    added_s: float
+    hyperparameters: Hyperparameters
+    status: str
+    iterations: int
+    score: float | None
+    best_score: float | None
+
+
+class Exploit(Struct, frozen=True):
+    """The trial took over the weights of `source` and went on with `hyperparameters`."""
+
+    time_s: float
+    trial: int
+    source: int
+    hyperparameters: Hyperparameters
+
+
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """Something that happened to a worker, a trial or the run, in words."""
+
+    time_s: float
+    kind: Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+    text: str
+    lane: int | None = None
+    trial: int | None = None
+
+
+class Series(Struct, frozen=True):
+    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown."""
+
+    name: str
+    group: str
+    unit: str
+    time_s: list[float]
+    value: list[float | None]
+
+
+class Ancestor(Struct, frozen=True):
+    """A part of the family tree of the trial that scored best: what `trial` was from `from_s` to `to_s`. It took over
+    `source` when it began (None: a fresh trial), and `changed` says what PBT changed then: (before, after)."""
+
+    trial: int
+    source: int | None
+    from_s: float
+    to_s: float
+    score: float | None
+    changed: dict[str, tuple[object, object]]
+
+
+class PageRun(Struct, frozen=True):
+    """One run. `ended` is the reason in words, None of a run that goes on or broke off. `metric` is None where the
+    experiments have different ones. `bound_s` is what no schedule can beat, None where the profile does not say."""
+
+    title: str
+    strategy: str
+    seed: int
+    backend: str
+    paced: bool
+    end_s: float
+    ended: str | None
+    bound_s: float | None
+    metric: Metric | None
+    lanes: list[Lane]
+    trials: list[PageTrial]
+    segments: Segments
+    exploits: list[Exploit]
+    marks: list[Mark]
+    utilisation: list[Series] = []
+    resources: list[Series] = []
+    ancestors: list[Ancestor] = []
+
+
+class Estimate(Struct, frozen=True):
+    """A mean and its 95% interval, None where there is none."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+
+class StrategyRow(Struct, frozen=True):
+    """A strategy of a comparison: ratios to the bound, and what its differences to the baseline come to. `ratios` and
+    `makespans_s` are by seed; `best_over_time` is the best score of the seeds' mean."""
+
+    strategy: str
+    seeds: list[int]
+    makespans_s: list[float]
+    makespan_s: Estimate
+    bound_ratio: Estimate | None
+    to_baseline: list[float]
+    speedup: Estimate | None
+    verdict: str
+    decision_s: float | None
+    best_score: float | None
+    best_over_time: Series | None = None
+
+
+class PageComparison(Struct, frozen=True):
+    baseline: str
+    complete: bool
+    metric: Metric | None
+    strategies: list[StrategyRow]
+
+
+class ValidationRow(Struct, frozen=True):
+    """A strategy of a validation. `predicted` and `measured` are positions in the page's list of runs, those of one
+    seed."""
+
+    strategy: str
+    predicted_s: float
+    measured_s: float
+    error_percent: Estimate | None
+    predicted_score: float | None
+    measured_score: float | None
+    same_decisions: float
+    predicted: int
+    measured: int
+
+
+class PageValidation(Struct, frozen=True):
+    """`kendall_tau` is None where there is one strategy only."""
+
+    strategies: list[ValidationRow]
+    mean_error_percent: float | None
+    kendall_tau: float | None
+
+
+class Fact(Struct, frozen=True):
+    """A line of the table of facts. A `link` is relative to the results folder."""
+
+    name: str
+    value: str
+    link: str | None = None
+
+
+class Page(Struct, frozen=True):
+    """A whole page. `remarks` are verdicts, assumptions and warnings in words, by heading."""
+
+    title: str
+    kind: Literal["run", "comparison", "validation", "plan", "several"]
+    complete: bool
+    facts: list[Fact]
+    remarks: dict[str, list[str]]
+    runs: list[PageRun]
+    comparison: PageComparison | None = None
+    validation: PageValidation | None = None
