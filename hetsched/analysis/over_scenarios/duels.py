@@ -1,0 +1,83 @@
+"""Two policies over many scenarios: where each is better, where they are alike, and how likely one beats the other."""
+
+from collections.abc import Mapping, Sequence
+from math import exp, isclose, log
+from statistics import fmean
+
+from msgspec import Struct
+
+from hetsched.analysis.intervals import ROUNDING
+from hetsched.analysis.over_scenarios.aggregates import BySeed
+from hetsched.analysis.paired import LEVEL, Difference, differences, holm
+
+EQUIVALENCE = 0.01
+"""Ratios within so much of 1 are as good as 1."""
+
+OUTCOMES = ("win", "alike", "loss", "open")
+
+
+class Duel(Struct, frozen=True):
+    """What became of one policy against another. The lists name scenarios.
+
+    - win, loss: a difference is shown after Holm's correction for the number of scenarios, and the ratio is outside the
+      region of equivalence
+    - alike: the whole 95% interval of the ratio lies within the region of equivalence
+    - open: neither; more seeds would tell
+    - beats: the probability that the policy has the smaller figure under a seed of a scenario, both drawn at random;
+      ties count half
+    - ratio: the geometric mean over scenarios of the other's figure / the policy's: above 1 the policy is better
+    """
+
+    win: list[str]
+    alike: list[str]
+    loss: list[str]
+    open: list[str]
+    beats: float
+    ratio: float
+
+
+def duel(policy: BySeed, other: BySeed) -> Duel:
+    """Of figures by the same scenarios and, in turn, the same seeds; less is better."""
+    found = {name: differences(other[name], {"": policy[name]})[""] for name in policy}
+    outcomes = _outcomes(found)
+    return Duel(
+        **{which: [name for name, outcome in outcomes.items() if outcome == which] for which in OUTCOMES},
+        beats=fmean(beating(policy[name], other[name]) for name in policy),
+        ratio=exp(fmean(log(difference.ratio) for difference in found.values())),
+    )
+
+
+def _outcomes(found: Mapping[str, Difference]) -> dict[str, str]:
+    tested = [name for name, difference in found.items() if difference.p_value is not None]
+    corrected = dict(zip(tested, holm([found[name].p_value or 0.0 for name in tested]), strict=True))
+    return {name: _outcome(difference, corrected.get(name)) for name, difference in found.items()}
+
+
+def _outcome(difference: Difference, p_holm: float | None) -> str:
+    """Seeds that are alike are one run: then the ratio itself tells."""
+    ratio = difference.ratio
+    if within(*(difference.ci95 or (ratio, ratio))) and (difference.ci95 or difference.alike):
+        return "alike"
+    shown = difference.alike if p_holm is None else p_holm < LEVEL and difference.rank_biserial * log(ratio) > 0
+    if not shown or within(ratio, ratio):
+        return "open"
+    return "win" if ratio > 1 else "loss"
+
+
+def within(low: float, high: float) -> bool:
+    """Whether both ratios are as good as 1.
+
+    >>> within(0.995, 1.005), within(0.995, 1.02)
+    (True, False)
+    """
+    return low >= 1 / (1 + EQUIVALENCE) - ROUNDING and high <= 1 + EQUIVALENCE + ROUNDING
+
+
+def beating(policy: Sequence[float], other: Sequence[float]) -> float:
+    """The part of all pairs, one seed of each, in which the policy has the smaller figure. Ties count half.
+
+    >>> beating([1.0, 2.0], [1.0, 3.0])
+    0.625
+    """
+    pairs = [0.5 if isclose(a, b, rel_tol=ROUNDING) else float(a < b) for a in policy for b in other]
+    return fmean(pairs)
