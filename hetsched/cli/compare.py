@@ -128,6 +128,8 @@ def print_comparison(result: ComparisonResult) -> None:
     show(tables.comparison_table(result.comparisons, result.baseline))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
+    for name, periods in result.periods.items():
+        say(f"{name} was given {periods}")
     say_caveats(result.assumptions, result.warnings)
     if result.by_width and result.complete:
         width = f"{NARROW:.0%} of the ratio of makespans"

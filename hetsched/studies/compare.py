@@ -1,6 +1,6 @@
 """Strategies in simulation under the same seeds, and what can be said of their differences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from hetsched.studies.folder import ResultsFolder, write_running_results, write_
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.periods import too_long
+from hetsched.studies.periods import fitted, too_long
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
@@ -50,6 +50,8 @@ class ComparisonResult(Results):
     rank_agreement: RankAgreement = field(repr=False)
     complete: bool = True
     by_width: bool = field(default=False, repr=False)
+    periods: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By scheduling policy, which periods were set so that they fit the runs, in words."""
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -71,6 +73,7 @@ class ComparisonResult(Results):
             "complete": self.complete,
             "intervals_are_narrow": self.narrow,
             "rank_agreement": self.rank_agreement,
+            "periods": dict(self.periods),
             **self.caveats,
             "folder": str(self.folder),
             "strategies": self.comparisons,
@@ -104,7 +107,7 @@ def compare(
     interval of every difference is under 1%. Logs and figures go to `folder`, which must be new; without one the logs
     are in a temporary folder, which goes with the result. `jobs` processes simulate (None: one per core), on the Ray
     cluster at `ray_address` if there is one; more than one know only policies that are installed, come in
-    `policy_files` or in the scenario's.
+    `policy_files` or in the scenario's. Periods of policies that the scenario does not set are made to fit the runs.
 
     Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run trained
     nothing. Ctrl-C raises Interrupted, which has what can be said so far; `resume_comparison` goes on.
@@ -112,12 +115,15 @@ def compare(
     setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
     _check_counts(max_seeds=max_seeds, jobs=jobs)
     chosen = _with_baseline(setup, strategies, baseline)
+    setup, periods = fitted(setup, chosen)
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup)
         with _going_on(home):
-            plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
+            plan = ComparisonPlan.begun(
+                home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
+            )
             return _carried_out(home, setup, plan, simulating, progress, {})
 
 
@@ -250,6 +256,7 @@ def _written(
         comparisons=comparisons,
         complete=complete,
         by_width=plan.seeds == "auto",
+        periods=plan.periods,
         assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
         warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)),
         narrow=comparison.widest(runs, baseline) < NARROW,

@@ -1,10 +1,11 @@
 """What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from hashlib import sha256
 from pathlib import Path
 from shlex import join
 from shutil import rmtree
+from types import MappingProxyType
 from typing import Literal, Self
 
 import msgspec
@@ -30,7 +31,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     `files` are the SHA-256 sums of the files beside the plan from which the runs follow: the scenario and all that it
     names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder does not
-    tell any more: that the jobs in its trace were dealt.
+    tell any more: that the jobs in its trace were dealt. `periods` says in words which periods the comparison has set.
     """
 
     strategies: list[str]
@@ -39,6 +40,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str]
     hetsched: str
     assumed: list[str] = []
+    periods: dict[str, str] = {}
 
     @classmethod
     def begun(
@@ -48,9 +50,18 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         strategies: list[Strategy],
         seeds: list[int] | Literal["auto"],
         max_seeds: int,
+        periods: Mapping[str, str] = MappingProxyType({}),
     ) -> Self:
         """The plan of a comparison, which is also in its folder; the scenario must be there already."""
-        plan = cls(list(map(str, strategies)), seeds, max_seeds, _sums(folder), __version__, list(dealt_jobs(setup)))
+        plan = cls(
+            strategies=list(map(str, strategies)),
+            seeds=seeds,
+            max_seeds=max_seeds,
+            files=_sums(folder),
+            hetsched=__version__,
+            assumed=list(dealt_jobs(setup)),
+            periods=dict(periods),
+        )
         write_json(folder / PLAN_NAME, plan)
         return plan
 

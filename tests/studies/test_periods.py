@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import hetsched
+from hetsched.cli.compare import print_comparison
 from hetsched.cli.simulate import show_ablation
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
-from hetsched.studies.periods import too_long
+from hetsched.studies.periods import fitted, too_long
 from tests.conftest import NO_OVERHEADS, make_setup
 
 GAVEL = Strategy("fusion", "gavel-makespan")
@@ -54,7 +55,8 @@ def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
 
 def test_every_output_has_the_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`Running_Results.txt` lacked it, and so did all of an ablation."""
-    setup = make_setup(overheads=NO_OVERHEADS)
+    published = {"round_s": 360.0, "reallocation_s": 1920.0}
+    setup = with_options(make_setup(overheads=NO_OVERHEADS), "gavel-makespan", **published)
     warning = hetsched.simulate(setup, GAVEL, folder=tmp_path / "one").warnings[str(GAVEL)]
     ablation = hetsched.ablate(setup, GAVEL)
     assert ablation.document()["warnings"] == {str(GAVEL): warning}
@@ -69,3 +71,33 @@ def test_a_period_that_is_no_option_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("hetsched.scheduling.queueing.fifo.Fifo.periods", {"round": 20}, raising=False)
     with pytest.raises(hetsched.InputError, match="'fifo': periods: 'round' is none of its options"):
         too_long(make_setup(), {Strategy("fusion", "fifo"): 1.0})
+
+
+def test_a_comparison_sets_periods_that_fit_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy was judged by rounds as long as the whole run."""
+    setup = make_setup(overheads=NO_OVERHEADS)
+    result = hetsched.compare(setup, [GAVEL, "fusion+fifo"], 1, tmp_path / "out", baseline="fusion+fifo")
+    assert not result.warnings
+    assert "its own 360 and 1920 would be too long" in result.periods["gavel-makespan"]
+    options = tomllib.loads((tmp_path / "out/scenario.toml").read_text())["scheduling"]["gavel-makespan"]
+    assert result.periods["gavel-makespan"].startswith(
+        f"round_s = {options['round_s']:g} and reallocation_s = {options['reallocation_s']:g};"
+    )
+    unfitted = hetsched.simulate(setup, GAVEL).runs[0].metrics.makespan_s
+    assert result.comparisons[str(GAVEL)].makespan_s.mean < unfitted
+    print_comparison(result)
+    assert f"gavel-makespan was given {result.periods['gavel-makespan']}" in capsys.readouterr().out
+    assert hetsched.resume_comparison(tmp_path / "out").periods == result.periods
+
+
+def test_periods_that_the_scenario_sets_stay_as_they_are() -> None:
+    setup = with_options(make_setup(), "gavel-makespan", round_s=60.0)
+    kept, said = fitted(setup, [GAVEL, Strategy("fusion", "fifo")])
+    assert kept.scenario.scheduling["gavel-makespan"]["round_s"] == 60.0
+    assert said["gavel-makespan"].startswith("reallocation_s = ")
+    assert "fifo" not in said
+
+
+def test_periods_that_fit_stay_the_policys_own() -> None:
+    setup = with_options(make_setup(), "gavel-makespan", round_s=1.0, reallocation_s=4.0)
+    assert fitted(setup, [GAVEL]) == (setup, {})
