@@ -72,6 +72,10 @@ class Registry(Generic[P]):
         offered = {point.name for point in entry_points(group=self.group)}
         return sorted(self._factories.keys() | offered)
 
+    def is_shipped(self, name: str) -> bool:
+        """Whether the policy of that name comes with hetsched, and is in no file or package of somebody else."""
+        return getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
+
     def registered(self) -> dict[str, Callable[..., P]]:
         """What this process has registered or looked up so far, by name."""
         return dict(self._factories)

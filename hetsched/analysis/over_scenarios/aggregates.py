@@ -58,10 +58,15 @@ def interquartile_mean(of_scenarios: Array) -> Array:
     return np.asarray((values * weights).sum(axis=-1) / weights.sum())
 
 
+def mean_of_scenarios(figures: BySeed, mean: Callable[[Array], Array]) -> float:
+    """The mean over scenarios of each scenario's geometric mean over its seeds."""
+    return float(mean(np.array([geometric_mean(np.asarray(of_one, dtype=float)) for of_one in figures.values()])))
+
+
 def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0) -> Aggregate:
-    """The mean over scenarios of each scenario's geometric mean over its seeds. `seed` is the one of the bootstrap."""
+    """The same with its interval. `seed` is the one of the bootstrap."""
     logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
-    found = float(mean(np.exp(np.array([of_one.mean() for of_one in logs]))))
+    found = mean_of_scenarios(figures, mean)
     if len(logs) < 2:
         return Aggregate(found, None)
     low, high = np.quantile(mean(_resampled(logs, np.random.default_rng(seed))), _expanded(len(logs)))

@@ -1,0 +1,1 @@
+"""Policies on many scenarios: carried out, kept, and ranked."""

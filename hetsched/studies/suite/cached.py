@@ -1,0 +1,64 @@
+"""The runs of the shipped policies, which come with the package, so that a policy of one's own is ranked at once."""
+
+import csv
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.errors import InputError
+from hetsched.scenario.packaged.suite import RESULTS, VERSION
+from hetsched.studies.suite.record import Cell, Record
+
+SUMS = RESULTS.with_suffix(".json")
+"""Of what the runs are."""
+
+FIELDS = [name for name in Record.__struct_fields__ if name not in ("decision_s", "decisions")]
+"""What another host can use."""
+
+
+class CachedFrom(Struct, frozen=True):
+    """The version of the suite, and the digest of each scenario that was simulated."""
+
+    suite: str
+    scenarios: dict[str, str]
+
+
+def cached(scenario: str, digest: str) -> dict[Cell, Record]:
+    """The runs of a scenario of the suite, if they are of what it simulates now; none otherwise."""
+    known = _sums()
+    if known is None or known.suite != VERSION or known.scenarios.get(scenario) != digest:
+        return {}
+    return {record.cell: record for record in _records() if record.scenario == scenario}
+
+
+def write(records: Iterable[Record], scenarios: dict[str, str], path: Path = RESULTS) -> None:
+    """Write the runs, in a fixed order."""
+    rows = sorted(records, key=lambda record: record.cell)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(FIELDS)
+        writer.writerows(["" if (v := getattr(row, name)) is None else _text(v) for name in FIELDS] for row in rows)
+    sums = msgspec.json.encode(CachedFrom(VERSION, dict(sorted(scenarios.items()))))
+    path.with_suffix(".json").write_bytes(msgspec.json.format(sums, indent=2) + b"\n")
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@cache
+def _sums() -> CachedFrom | None:
+    return msgspec.json.decode(SUMS.read_bytes(), type=CachedFrom) if SUMS.exists() else None
+
+
+@cache
+def _records() -> list[Record]:
+    with RESULTS.open(newline="") as file:
+        rows = [{key: value for key, value in row.items() if value != ""} for row in csv.DictReader(file)]
+    try:
+        return msgspec.convert(rows, list[Record], strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{RESULTS}: {error}") from error

@@ -1,0 +1,60 @@
+"""The runs of a suite, scenario by scenario: simulated, kept, and their logs thrown away."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.checks import parse_strategy, profiled_workers
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.fan_out import Task, attempts, run_folder
+from hetsched.studies.periods import fitted
+from hetsched.studies.suite.record import Cell, Record, record
+
+Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
+
+
+def strategy_of(setup: Setup, policy: str) -> Strategy:
+    """The policy on the workers of the scenario's first strategy."""
+    return Strategy(parse_strategy(setup.scenario.strategies[0], "strategies").allocation, policy)
+
+
+def carry_out_all(
+    scenarios: Mapping[str, Setup], cells: Sequence[Cell], jobs: int | None, progress: Progress
+) -> Iterator[Record]:
+    """Simulate the cells and hand each over when it is done. A policy that refuses a scenario is no error. Raises
+    PolicyError for one that fails."""
+    with progress(len(cells)) as advance:
+        for name, setup in scenarios.items():
+            for of_one in _carried_out(setup, [cell for cell in cells if cell.scenario == name], jobs):
+                yield of_one
+                advance()
+
+
+def _carried_out(setup: Setup, cells: Sequence[Cell], jobs: int | None) -> Iterator[Record]:
+    refusals = {policy: _refusal(setup, policy) for policy in dict.fromkeys(cell.policy for cell in cells)}
+    yield from (Record(*cell, refused=why) for cell in cells if (why := refusals[cell.policy]) is not None)
+    left = [cell for cell in cells if refusals[cell.policy] is None]
+    if not left:
+        return
+    setup, periods = fitted(setup, [strategy_of(setup, cell.policy) for cell in left])
+    tasks = {Task(strategy_of(setup, cell.policy), cell.seed): cell for cell in left}
+    with attempts(setup, jobs and min(jobs, len(tasks))) as attempting, TemporaryDirectory() as folder:
+        for task, run in attempting(list(tasks), Path(folder)):
+            if isinstance(run, PolicyError):
+                run.add_note(f"scenario {tasks[task].scenario!r}, seed {task.seed}")
+                raise run
+            yield record(setup, tasks[task], run, periods.get(task.strategy.scheduling, ""))
+            rmtree(run_folder(Path(folder), *task), ignore_errors=True)
+
+
+def _refusal(setup: Setup, policy: str) -> str | None:
+    """Why the policy cannot run the scenario, None if it can."""
+    try:
+        profiled_workers(setup, strategy_of(setup, policy))
+    except InputError as error:
+        return str(error)
+    return None

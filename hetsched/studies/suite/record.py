@@ -1,0 +1,72 @@
+"""One run of a suite, as it is kept."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hetsched.analysis.bounds import full_jobs
+from hetsched.errors import HetschedError
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.one_run import RunResult
+
+
+class Cell(NamedTuple):
+    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has."""
+
+    scenario: str
+    policy: str
+    seed: int
+
+
+class Record(Struct, frozen=True):
+    """A run of a suite. Seconds end in `_s`. `refused` says why the policy cannot run the scenario: then there are no
+    figures. `trained` is the part of all iterations that were trained, below 1 where a policy stops trials early.
+    `decision_s` and `decisions` are of this host."""
+
+    scenario: str
+    policy: str
+    seed: int
+    refused: str | None = None
+    makespan_s: float | None = None
+    bound_ratio: float | None = None
+    mean_jct_s: float | None = None
+    jct_bound_ratio: float | None = None
+    time_to_target_s: float | None = None
+    best_score: float | None = None
+    trained: float | None = None
+    decision_s: float | None = None
+    decisions: int | None = None
+    periods: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.scenario, self.policy, self.seed)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all iterations were trained, so that the figures can be compared."""
+        return self.trained is not None and self.trained > 1 - WHOLE
+
+
+WHOLE = 1e-9
+
+
+def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: str) -> Record:
+    """What is kept of a run, or of the error that it ended with."""
+    if isinstance(run, HetschedError):
+        return Record(*cell, refused=str(run))
+    metrics = run.metrics
+    wanted = sum(job.iterations * count for job, count in full_jobs(setup.workload).items())
+    return Record(
+        *cell,
+        makespan_s=metrics.makespan_s,
+        bound_ratio=metrics.workers_bound_ratio,
+        mean_jct_s=metrics.mean_jct_s,
+        jct_bound_ratio=metrics.jct_bound_ratio,
+        time_to_target_s=metrics.time_to_target_s,
+        best_score=metrics.best_score,
+        trained=metrics.iterations / wanted,
+        decision_s=run.decision_s,
+        decisions=run.decisions,
+        periods=periods,
+    )

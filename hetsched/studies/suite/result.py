@@ -1,0 +1,198 @@
+"""What a suite found: the runs of every policy on every scenario, and what can be said of the policies."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.analysis.figures import decision_time
+from hetsched.analysis.over_scenarios.aggregates import (
+    Aggregate,
+    BySeed,
+    aggregate,
+    geometric_mean,
+    interquartile_mean,
+    mean_of_scenarios,
+    worst,
+)
+from hetsched.analysis.over_scenarios.duels import Duel, duel
+from hetsched.analysis.over_scenarios.leave_one_out import leave_one_out
+from hetsched.analysis.over_scenarios.profiles import profile
+from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
+from hetsched.analysis.paired import Difference, differences
+from hetsched.studies.frames import frame
+from hetsched.studies.suite.record import Record
+from hetsched.studies.suite.suite_plan import SuitePlan
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class OnScenario(Struct, frozen=True):
+    """A policy on a scenario: geometric means over the seeds. `to_baseline` is None for the baseline itself."""
+
+    bound_ratio: float
+    to_baseline: Difference | None
+    periods: str
+
+
+class OverScenarios(Struct, frozen=True):
+    """A policy over all scenarios. `bound` are makespans / the bound of the same workers, `speedup` is the geometric
+    mean of the baseline's makespan / the policy's; `decision_s` is the mean seconds of a decision on this host, None
+    where nobody measured it."""
+
+    interquartile_mean: Aggregate
+    geometric_mean: Aggregate
+    worst: tuple[str, float]
+    speedup: Aggregate
+    duel: Duel
+    rank: float
+    bound_profile: list[tuple[float, float]]
+    target_profile: list[tuple[float, float]]
+    decision_s: float | None
+    scenarios: dict[str, OnScenario]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteResult:
+    """The runs of a suite. `folder` has `results.csv` and `summary.json`; `cached` policies come from the package."""
+
+    folder: Path
+    plan: SuitePlan
+    records: Sequence[Record] = field(repr=False)
+    cached: Sequence[str] = ()
+    complete: bool = True
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """By policy, why it cannot be ranked."""
+        return {name: why for name in self.plan.policies if (why := self._why_not(name)) is not None}
+
+    @property
+    def ranked(self) -> list[str]:
+        """The policies that trained all of every scenario, the best first, by the interquartile mean."""
+        return sorted(self.over_scenarios, key=lambda name: self.over_scenarios[name].interquartile_mean.mean)
+
+    @cached_property
+    def by_policy(self) -> dict[str, dict[str, list[Record]]]:
+        """The runs by policy and scenario, in the order of the seeds."""
+        found: dict[str, dict[str, list[Record]]] = {}
+        for record in sorted(self.records, key=lambda record: record.seed):
+            found.setdefault(record.policy, {}).setdefault(record.scenario, []).append(record)
+        return {name: {s: found[name][s] for s in self.plan.scenarios if s in found[name]} for name in found}
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Average ranks and which policies the scenarios do not tell apart."""
+        return ranking({name: self._ratios(name) for name in self._whole})
+
+    @cached_property
+    def over_scenarios(self) -> dict[str, OverScenarios]:
+        """Each policy that can be ranked."""
+        return {name: self._summary(name) for name in self._whole}
+
+    @cached_property
+    def order_without(self) -> dict[str, list[str]]:
+        """By scenario, the order of the policies without it, where it differs; see `ranked`."""
+        return leave_one_out({name: self._ratios(name) for name in self._whole}, _by_interquartile_mean)
+
+    def to_frame(self) -> "DataFrame":
+        """A row per run. Raises InputError without pandas."""
+        return frame(msgspec.structs.asdict(record) for record in self.records)
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "suite": self.plan.suite,
+            "seeds": self.plan.seeds,
+            "baseline": self.plan.baseline,
+            "complete": self.complete,
+            "cached": list(self.cached),
+            "folder": str(self.folder),
+            "order": self.ranked,
+            "cliques": self.ranking.cliques,
+            "order_without": self.order_without,
+            "left_out": self.left_out,
+            "policies": {name: self.over_scenarios[name] for name in self.ranked},
+        }
+
+    @property
+    def _whole(self) -> list[str]:
+        return [name for name in self.plan.policies if name not in self.left_out]
+
+    def _why_not(self, policy: str) -> str | None:
+        of_policy = self.by_policy.get(policy, {})
+        for scenario in self.plan.scenarios:
+            runs = of_policy.get(scenario, [])
+            if refused := next((run.refused for run in runs if run.refused is not None), None):
+                return f"refuses {scenario}: {refused}"
+            if len(runs) < len(self.plan.seeds):
+                return f"not all seeds of {scenario} are simulated"
+            if least := [run for run in runs if not run.whole]:
+                return f"trains {least[0].trained or 0.0:.0%} of the iterations of {scenario}"
+        return None
+
+    def _ratios(self, policy: str) -> BySeed:
+        return self._figures(policy, lambda run: run.bound_ratio)
+
+    def _figures(self, policy: str, figure: Callable[[Record], float | None]) -> dict[str, list[float]]:
+        return {name: [_known(figure(run)) for run in runs] for name, runs in self.by_policy[policy].items()}
+
+    def _summary(self, policy: str) -> OverScenarios:
+        ratios, makespans = self._ratios(policy), self._figures(policy, lambda run: run.makespan_s)
+        baseline = self._figures(self.plan.baseline, lambda run: run.makespan_s)
+        speedups = {s: [b / m for b, m in zip(baseline[s], makespans[s], strict=True)] for s in makespans}
+        runs = [run for of_one in self.by_policy[policy].values() for run in of_one]
+        return OverScenarios(
+            interquartile_mean=aggregate(ratios, interquartile_mean),
+            geometric_mean=aggregate(ratios, geometric_mean),
+            worst=worst(ratios),
+            speedup=aggregate(speedups, geometric_mean),
+            duel=duel(makespans, baseline),
+            rank=self.ranking.ranks[policy],
+            bound_profile=profile(ratios),
+            target_profile=profile(self._times_to_target(policy)),
+            decision_s=decision_time(sum(r.decision_s or 0.0 for r in runs), sum(r.decisions or 0 for r in runs)),
+            scenarios=self._by_scenario(policy, makespans, baseline),
+        )
+
+    def _by_scenario(self, policy: str, makespans: BySeed, baseline: BySeed) -> dict[str, OnScenario]:
+        is_baseline = policy == self.plan.baseline
+        return {
+            name: OnScenario(
+                worst({name: self._ratios(policy)[name]})[1],
+                None if is_baseline else differences(baseline[name], {policy: makespans[name]})[policy],
+                runs[0].periods,
+            )
+            for name, runs in self.by_policy[policy].items()
+        }
+
+    def _times_to_target(self, policy: str) -> dict[str, list[float]]:
+        """Seconds to the target / the bound on the makespan, on the scenarios that have a target; infinite where it was
+        not reached."""
+        found = {}
+        for name, runs in self.by_policy[policy].items():
+            of_all = [run for of_policy in self.by_policy.values() for run in of_policy.get(name, [])]
+            if any(run.time_to_target_s is not None for run in of_all):
+                found[name] = [_to_target(run) for run in runs]
+        return found
+
+
+def _to_target(run: Record) -> float:
+    if run.time_to_target_s is None:
+        return inf
+    return run.time_to_target_s * _known(run.bound_ratio) / _known(run.makespan_s)
+
+
+def _known(value: float | None) -> float:
+    assert value is not None, "a run that trained all iterations has these figures"
+    return value
+
+
+def _by_interquartile_mean(policies: Mapping[str, BySeed]) -> list[str]:
+    return sorted(policies, key=lambda name: mean_of_scenarios(policies[name], interquartile_mean))

@@ -1,0 +1,183 @@
+"""Every policy on every scenario of a suite, kept run by run, and what can be said of the policies."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from hetsched import scheduling
+from hetsched.domain.registry import load_file
+from hetsched.errors import InputError, counted, path_of
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
+from hetsched.scenario.policy_files import POLICIES, copy_files
+from hetsched.scenario.scenario import Setup
+from hetsched.signals import one_interrupt
+from hetsched.studies.folder import unused, write_summary
+from hetsched.studies.inputs import chosen_files
+from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.suite.cached import cached
+from hetsched.studies.suite.carry_out import carry_out_all
+from hetsched.studies.suite.record import Cell, Record
+from hetsched.studies.suite.result import SuiteResult
+from hetsched.studies.suite.suite_plan import Runs, SuitePlan, digest, load_plan, resume_command
+from hetsched.studies.watching import Progress, silent
+
+BASELINE = "fifo"
+"""The order in which Ray Tune serves trials."""
+
+SEEDS = 5
+
+RESULTS_NAME = "results.csv"
+
+
+def suite(
+    scenarios: Sequence[str | Path] | None = None,
+    policies: Sequence[str] | None = None,
+    seeds: int = SEEDS,
+    folder: Path | str | None = None,
+    *,
+    baseline: str = BASELINE,
+    policy_files: Sequence[Path | str] = (),
+    use_cached: bool = True,
+    jobs: int | None = 1,
+    progress: Progress = silent,
+) -> SuiteResult:
+    """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
+
+    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them.
+    A policy runs on the workers of each scenario's first strategy, under `seeds` seeds from the scenario's first one.
+    Runs of shipped policies come from the package, if `use_cached` and they are of the same scenarios and seeds.
+    Results go to `folder`, which must be new (default: a new one in `results`); `jobs` processes simulate (None: one
+    per core). Raises InputError for what is wrong in the input, PolicyError if a policy fails. What Ctrl-C raises has a
+    note that says how to go on; `resume_suite` does.
+    """
+    files = chosen_files(policy_files, there=True)
+    for file in files:
+        load_file(file, replaces=True)
+    setups, chosen = _setups(scenarios), _chosen(policies, baseline)
+    if seeds < 1:
+        raise InputError(f"seeds: expected a whole number from 1, got {seeds!r}")
+    home = _new_folder(folder)
+    plan = SuitePlan(
+        suite=VERSION if all(name in suite_names() for name in setups) else None,
+        scenarios={name: digest(setup) for name, setup in setups.items()},
+        files={} if scenarios is None else {name: str(path) for name, path in _paths(scenarios).items()},
+        policies=chosen,
+        baseline=baseline,
+        seeds=list(range(seeds)),
+        policy_files=copy_files(files, home, POLICIES),
+        use_cached=use_cached,
+    )
+    plan.save(home)
+    return _carried_out(home, plan, setups, jobs, progress)
+
+
+def resume_suite(folder: Path | str, *, jobs: int | None = 1, progress: Progress = silent) -> SuiteResult:
+    """Go on with a suite that was stopped, from the runs that its folder holds. Raises InputError if the folder is not
+    that of a suite, or a scenario has changed since; else as `suite` does."""
+    home = path_of(folder, "folder")
+    plan = load_plan(home)
+    for file in plan.policy_files:
+        load_file(home / file, replaces=True)
+    setups = {name: load_setup(Path(plan.files.get(name) or suite_file(name))) for name in plan.scenarios}
+    plan.check(home, setups)
+    return _carried_out(home, plan, setups, jobs, progress)
+
+
+def _carried_out(
+    home: Path, plan: SuitePlan, setups: Mapping[str, Setup], jobs: int | None, progress: Progress
+) -> SuiteResult:
+    """The runs that are neither finished nor cached, and the result of all."""
+    kept, wanted = Runs(home), plan.cells()
+    done = {record.cell: record for record in kept.read()}
+    shipped = _cached(plan) if plan.use_cached else {}
+    known = {cell: found for cell in wanted if (found := done.get(cell) or shipped.get(cell)) is not None}
+    missing = [cell for cell in wanted if cell not in known]
+    own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
+    with one_interrupt(), _going_on(home, known):
+        for record in carry_out_all(own, missing, jobs, progress):
+            kept.add(record)
+            known[record.cell] = record
+    from_package = [name for name in plan.policies if not any(cell.policy == name for cell in (*missing, *done))]
+    return _written(home, plan, [known[cell] for cell in wanted], from_package)
+
+
+def _written(home: Path, plan: SuitePlan, records: Sequence[Record], cached_policies: Sequence[str]) -> SuiteResult:
+    """The result, which is also in its folder."""
+    result = SuiteResult(folder=home, plan=plan, records=records, cached=cached_policies)
+    with (home / RESULTS_NAME).open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Record.__struct_fields__)
+        writer.writerows(msgspec.structs.astuple(record) for record in records)
+    write_summary(home, "suite", result.document())
+    return result
+
+
+@contextmanager
+def _going_on(home: Path, known: Mapping[Cell, Record]) -> Iterator[None]:
+    """Ctrl-C says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"{counted(len(known), 'run')} finished in {home}; go on with: {resume_command(home)}")
+        raise
+
+
+def _cached(plan: SuitePlan) -> dict[Cell, Record]:
+    """The runs of policies that are shipped: a file of one's own may have one of a shipped name."""
+    found: dict[Cell, Record] = {}
+    for name, of_scenario in plan.scenarios.items():
+        found |= cached(name, of_scenario)
+    return {cell: record for cell, record in found.items() if scheduling.policies.is_shipped(cell.policy)}
+
+
+def _paths(scenarios: Iterable[str | Path]) -> dict[str, Path]:
+    """The files of one's own among them, by the name of the scenario; it must not be that of another."""
+    found: dict[str, Path] = {}
+    for given in scenarios:
+        path = Path(given)
+        if path.suffix:
+            name = load_setup(path).scenario.name
+            if name in found or name in suite_names():
+                raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
+            found[name] = path.resolve()
+    return found
+
+
+def _setups(scenarios: Sequence[str | Path] | None) -> dict[str, Setup]:
+    if scenarios is None:
+        return {name: load_setup(suite_file(name)) for name in suite_names()}
+    own = _paths(scenarios)
+    named = {str(given): suite_file(str(given)) for given in scenarios if not Path(given).suffix}
+    if not (found := {name: load_setup(path) for name, path in {**named, **own}.items()}):
+        raise InputError("scenarios: expected at least one; leave them out for all of the suite")
+    return found
+
+
+def _chosen(policies: Sequence[str] | None, baseline: str) -> list[str]:
+    """The baseline and the other policies, each once. Raises InputError for one that there is not."""
+    names = [name for name in scheduling.policies.names() if name != MEASURE] if policies is None else list(policies)
+    chosen = list(dict.fromkeys([baseline, *names]))
+    for name in chosen:
+        scheduling.policies.factory(name)
+    return chosen
+
+
+def _new_folder(folder: Path | str | None) -> Path:
+    """Raises InputError if it is there already and not empty, or cannot be made."""
+    home = (
+        unused(Path("results") / f"suite-{datetime.now():%Y%m%d-%H%M%S}")
+        if folder is None
+        else path_of(folder, "folder")
+    )
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{home}: cannot be made: {error.strerror}") from error
+    if any(home.iterdir()):
+        raise InputError(f"{home}: is not empty, and results are never overwritten; name a new folder")
+    return home
