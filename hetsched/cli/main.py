@@ -38,6 +38,7 @@ exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 14
 COMMANDS = {
     "compare": "simulate strategies under the same seeds and compare them",
     "simulate": "simulate one strategy",
+    "suite": "simulate scheduling policies on many scenarios and rank them",
     "plan": "measure a training for a moment, simulate every strategy, and say which one to run",
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",

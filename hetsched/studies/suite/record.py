@@ -11,7 +11,8 @@ from hetsched.studies.one_run import RunResult
 
 
 class Cell(NamedTuple):
-    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has."""
+    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has, or a
+    whole strategy, such as `fusion+fifo`."""
 
     scenario: str
     policy: str
@@ -29,6 +30,7 @@ class Record(Struct, frozen=True):
     refused: str | None = None
     makespan_s: float | None = None
     bound_ratio: float | None = None
+    workers_bound_ratio: float | None = None
     mean_jct_s: float | None = None
     jct_bound_ratio: float | None = None
     time_to_target_s: float | None = None
@@ -60,7 +62,8 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
     return Record(
         *cell,
         makespan_s=metrics.makespan_s,
-        bound_ratio=metrics.workers_bound_ratio,
+        bound_ratio=metrics.bound_ratio,
+        workers_bound_ratio=metrics.workers_bound_ratio,
         mean_jct_s=metrics.mean_jct_s,
         jct_bound_ratio=metrics.jct_bound_ratio,
         time_to_target_s=metrics.time_to_target_s,

@@ -42,9 +42,9 @@ class OnScenario(Struct, frozen=True):
 
 
 class OverScenarios(Struct, frozen=True):
-    """A policy over all scenarios. `bound` are makespans / the bound of the same workers, `speedup` is the geometric
-    mean of the baseline's makespan / the policy's; `decision_s` is the mean seconds of a decision on this host, None
-    where nobody measured it."""
+    """A policy over all scenarios. The first three are of makespan / bound, `speedup` is the geometric mean of the
+    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound.
+    `decision_s` is the mean seconds of a decision on this host, None where nobody measured it."""
 
     interquartile_mean: Aggregate
     geometric_mean: Aggregate
@@ -138,7 +138,9 @@ class SuiteResult:
         return None
 
     def _ratios(self, policy: str) -> BySeed:
-        return self._figures(policy, lambda run: run.bound_ratio)
+        """Of whole strategies to the bound under any allocation; of policies, which have one, to that of its workers."""
+        whole = any("+" in name for name in self.plan.policies)
+        return self._figures(policy, lambda run: run.bound_ratio if whole else run.workers_bound_ratio)
 
     def _figures(self, policy: str, figure: Callable[[Record], float | None]) -> dict[str, list[float]]:
         return {name: [_known(figure(run)) for run in runs] for name, runs in self.by_policy[policy].items()}

@@ -11,6 +11,7 @@ import msgspec
 from hetsched import scheduling
 from hetsched.domain.registry import load_file
 from hetsched.errors import InputError, counted, path_of
+from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
 from hetsched.scenario.policy_files import POLICIES, copy_files
@@ -49,7 +50,8 @@ def suite(
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
     `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them.
-    A policy runs on the workers of each scenario's first strategy, under `seeds` seeds from the scenario's first one.
+    A policy runs on the workers of each scenario's first strategy, under the seeds 0, 1, ...; a whole strategy, such as
+    "fusion+fifo", may stand for a policy.
     Runs of shipped policies come from the package, if `use_cached` and they are of the same scenarios and seeds.
     Results go to `folder`, which must be new (default: a new one in `results`); `jobs` processes simulate (None: one
     per core). Raises InputError for what is wrong in the input, PolicyError if a policy fails. What Ctrl-C raises has a
@@ -132,7 +134,8 @@ def _cached(plan: SuitePlan) -> dict[Cell, Record]:
     found: dict[Cell, Record] = {}
     for name, of_scenario in plan.scenarios.items():
         found |= cached(name, of_scenario)
-    return {cell: record for cell, record in found.items() if scheduling.policies.is_shipped(cell.policy)}
+    shipped = {name for name in plan.policies if "+" not in name and scheduling.policies.is_shipped(name)}
+    return {cell: record for cell, record in found.items() if cell.policy in shipped}
 
 
 def _paths(scenarios: Iterable[str | Path]) -> dict[str, Path]:
@@ -163,7 +166,10 @@ def _chosen(policies: Sequence[str] | None, baseline: str) -> list[str]:
     names = [name for name in scheduling.policies.names() if name != MEASURE] if policies is None else list(policies)
     chosen = list(dict.fromkeys([baseline, *names]))
     for name in chosen:
-        scheduling.policies.factory(name)
+        if "+" in name:
+            parse_strategy(name, "policies")
+        else:
+            scheduling.policies.factory(name)
     return chosen
 
 

@@ -1,0 +1,98 @@
+"""`hetsched suite`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched import scheduling
+from hetsched.argument_types import count
+from hetsched.cli.arguments import add_out
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, runs_progress, say, show
+from hetsched.cores import available_cores
+from hetsched.errors import InputError, counted
+from hetsched.report.suite_tables import list_table, policies_table, remarks, scenarios_table
+from hetsched.scenario.packaged.suite import VERSION, purpose, suite_names
+from hetsched.studies.suite.result import SuiteResult
+from hetsched.studies.suite.suite import BASELINE, SEEDS, resume_suite, suite
+
+LIST = "list"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME|FILE.toml",
+        help="scenarios of the suite, or files of your own; 'list' says which scenarios there are",
+    )
+    parser.add_argument("--all", action="store_true", help="all scenarios of the suite (the default)")
+    add_out(parser)
+    parser.add_argument(
+        "--policies",
+        nargs="+",
+        metavar="NAME",
+        help="scheduling policies, on each scenario's own workers, or whole strategies such as fusion+hrfs (default: all)",
+    )
+    parser.add_argument(
+        "--baseline", default=BASELINE, metavar="NAME", help="what to compare with (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", type=count, default=SEEDS, metavar="N", help="how many seeds (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
+    )
+    parser.add_argument(
+        "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
+    )
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies come with the package,
+    so that a policy of your own (--policy-file) is ranked among them in a minute. See docs/suite.md."""
+    if options.names == [LIST]:
+        document = {"suite": VERSION, "scenarios": {name: purpose(name) for name in suite_names()}}
+        finish(options, emit, document, lambda: show(list_table(document["scenarios"])), None)
+        return
+    result = begun_suite(options) if options.resume else new_suite(options)
+    finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
+
+
+def new_suite(options: argparse.Namespace) -> SuiteResult:
+    """What the command line asks for, in a new folder."""
+    if options.all and options.names:
+        raise InputError(f"--all: leave it out, or leave out {' '.join(options.names)}")
+    return suite(
+        options.names or None,
+        options.policies,
+        options.seeds,
+        options.out,
+        baseline=options.baseline,
+        policy_files=options.policy_file,
+        use_cached=not options.afresh,
+        jobs=options.jobs,
+        progress=runs_progress,
+    )
+
+
+def begun_suite(options: argparse.Namespace) -> SuiteResult:
+    """What an earlier command has begun in the folder of --resume."""
+    given = {
+        "NAME": options.names or None,
+        "--out": options.out,
+        "--policies": options.policies,
+        "--policy-file": options.policy_file or None,
+    }
+    if superfluous := [name for name, value in given.items() if value is not None]:
+        raise InputError(f"--resume: the folder says what to simulate; leave out {', '.join(superfluous)}")
+    return resume_suite(options.resume, jobs=options.jobs, progress=runs_progress)
+
+
+def print_suite(result: SuiteResult) -> None:
+    version = "scenarios of your own" if result.plan.suite is None else f"suite {result.plan.suite}"
+    scenarios, seeds = counted(len(result.plan.scenarios), "scenario"), counted(len(result.plan.seeds), "seed")
+    say(f"{version}: {scenarios}, {seeds}, simulated", style="bold")
+    show(policies_table(result))
+    own = [name for name in result.plan.policies if "+" in name or not scheduling.policies.is_shipped(name)]
+    show(scenarios_table(result, own))
+    for line in remarks(result):
+        say(line)
