@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--policies",
         nargs="+",
         metavar="NAME",
-        help="scheduling policies, on each scenario's own workers, or whole strategies such as fusion+hrfs (default: all)",
+        help="scheduling policies, on each scenario's workers, or strategies such as fusion+hrfs (default: all policies)",
     )
     parser.add_argument(
         "--baseline", default=BASELINE, metavar="NAME", help="what to compare with (default: %(default)s)"
@@ -50,8 +50,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies come with the package,
     so that a policy of your own (--policy-file) is ranked among them in a minute. See docs/suite.md."""
     if options.names == [LIST]:
-        document = {"suite": VERSION, "scenarios": {name: purpose(name) for name in suite_names()}}
-        finish(options, emit, document, lambda: show(list_table(document["scenarios"])), None)
+        purposes = {name: purpose(name) for name in suite_names()}
+        finish(options, emit, {"suite": VERSION, "scenarios": purposes}, lambda: show(list_table(purposes)), None)
         return
     result = begun_suite(options) if options.resume else new_suite(options)
     finish(options, emit, result.document(), lambda: print_suite(result), result.folder)

@@ -11,8 +11,8 @@ from hetsched.studies.one_run import RunResult
 
 
 class Cell(NamedTuple):
-    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has, or a
-    whole strategy, such as `fusion+fifo`."""
+    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has, or
+    a whole strategy, such as `fusion+fifo`."""
 
     scenario: str
     policy: str

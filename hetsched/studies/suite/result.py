@@ -138,7 +138,7 @@ class SuiteResult:
         return None
 
     def _ratios(self, policy: str) -> BySeed:
-        """Of whole strategies to the bound under any allocation; of policies, which have one, to that of its workers."""
+        """To the bound of the workers, which all policies have; among whole strategies, to that of any allocation."""
         whole = any("+" in name for name in self.plan.policies)
         return self._figures(policy, lambda run: run.bound_ratio if whole else run.workers_bound_ratio)
 
