@@ -4,18 +4,22 @@ import argparse
 from pathlib import Path
 
 from hetsched import scheduling
-from hetsched.argument_types import count
+from hetsched.argument_types import count, seed
 from hetsched.cli.arguments import add_out
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, show
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report.suite_tables import list_table, policies_table, remarks, scenarios_table
-from hetsched.scenario.packaged.suite import VERSION, purpose, suite_names
+from hetsched.scenario.drawing import draw
+from hetsched.scenario.packaged.suite import VERSION, held_out_names, in_words, purpose, suite_names
+from hetsched.studies.folder import unused
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite import BASELINE, SEEDS, resume_suite, suite
 
 LIST = "list"
+GENERATE = "generate"
+DRAWN = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME|FILE.toml",
-        help="scenarios of the suite, or files of your own; 'list' says which scenarios there are",
+        help="scenarios of the suite, or files of your own; 'list' says which there are, 'generate' draws new ones",
     )
     parser.add_argument("--all", action="store_true", help="all scenarios of the suite (the default)")
     add_out(parser)
@@ -31,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--policies",
         nargs="+",
         metavar="NAME",
-        help="scheduling policies, on each scenario's workers, or strategies such as fusion+hrfs (default: all policies)",
+        help="scheduling policies, on each scenario's workers, or strategies such as fusion+hrfs (default: all)",
     )
     parser.add_argument(
         "--baseline", default=BASELINE, metavar="NAME", help="what to compare with (default: %(default)s)"
@@ -43,18 +47,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
     )
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="with generate: which ones (default: 0)")
+    parser.add_argument(
+        "--count", type=count, default=DRAWN, metavar="N", help="with generate: how many (default: %(default)s)"
+    )
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies come with the package,
     so that a policy of your own (--policy-file) is ranked among them in a minute. See docs/suite.md."""
+    if options.names == [GENERATE]:
+        generate(options, emit)
+        return
     if options.names == [LIST]:
-        purposes = {name: purpose(name) for name in suite_names()}
+        purposes = {name: purpose(name) for name in (*suite_names(), *held_out_names())}
         finish(options, emit, {"suite": VERSION, "scenarios": purposes}, lambda: show(list_table(purposes)), None)
         return
     result = begun_suite(options) if options.resume else new_suite(options)
     finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
+
+
+def generate(options: argparse.Namespace, emit: Emit) -> None:
+    """Draw scenarios at random into a new folder."""
+    folder = options.out or unused(Path(f"drawn-{options.seed}"))
+    files = draw(folder, options.seed, options.count)
+    drawn = {path.name: in_words(path) for path in files}
+    finish(options, emit, {"folder": str(folder), "scenarios": drawn}, lambda: show(list_table(drawn)), folder)
 
 
 def new_suite(options: argparse.Namespace) -> SuiteResult:

@@ -1,6 +1,6 @@
 """What a suite found, as tables and lines for the terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
@@ -15,13 +15,13 @@ SHOWN = 4
 def policies_table(result: SuiteResult) -> Table:
     """A row per policy, the best first."""
     table = Table(header_style="bold")
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for heading in (
         "x bound,\ninterquartile mean",
-        "x bound,\ngeometric mean",
-        "worst",
+        "x bound,\nmean",
+        "x bound,\nworst",
         f"speed-up over\n{result.plan.baseline}",
-        "wins, alike,\nlosses, open",
+        "wins alike\nlosses open",
         "beats\nit",
         "mean\nrank",
         "decision\n[ms]",
@@ -29,14 +29,14 @@ def policies_table(result: SuiteResult) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for name in result.ranked:
         found = result.over_scenarios[name]
-        scenario, ratio = found.worst
+        _, ratio = found.worst
         duel = found.duel
         is_baseline = name == result.plan.baseline
         table.add_row(
             f"{name} (baseline)" if is_baseline else name,
             _aggregate(found.interquartile_mean),
-            _aggregate(found.geometric_mean),
-            f"{ratio:.2f} {scenario}",
+            f"{found.geometric_mean.mean:.3f}",
+            f"{ratio:.2f}",
             "" if is_baseline else _aggregate(found.speedup),
             "" if is_baseline else " ".join(str(len(of)) for of in (duel.win, duel.alike, duel.loss, duel.open)),
             "" if is_baseline else f"{duel.beats:.0%}",
@@ -54,7 +54,7 @@ def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
     columns = [name for name in dict.fromkeys(chosen) if name in result.over_scenarios]
     for name in columns:
         table.add_column(name, justify="right")
-    for scenario in result.plan.scenarios:
+    for scenario in result.scenarios:
         ratios = [result.over_scenarios[name].scenarios[scenario].bound_ratio for name in columns]
         table.add_row(scenario, *(f"{ratio:.3f}" for ratio in ratios))
     return table
@@ -62,14 +62,12 @@ def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
 
 def remarks(result: SuiteResult) -> Iterator[str]:
     """What the tables do not say."""
+    for name in result.ranked:
+        scenario, ratio = result.over_scenarios[name].worst
+        yield f"{name} is worst on {scenario}: {ratio:.2f} x the bound"
     for clique in result.ranking.cliques:
-        yield f"not told apart by {counted(len(result.plan.scenarios), 'scenario')}: {', '.join(clique)}"
-    if result.order_without:
-        for scenario, order in result.order_without.items():
-            moved = [name for name, other in zip(order, result.ranked, strict=True) if name != other]
-            yield f"without {scenario} the order is another one, from {moved[0]} on"
-    else:
-        yield "the order stays whichever scenario is left out"
+        yield f"not told apart by {counted(len(result.scenarios), 'scenario')}: {', '.join(clique)}"
+    yield from _how_stable(result)
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
     for name in result.ranked:
@@ -79,6 +77,31 @@ def remarks(result: SuiteResult) -> Iterator[str]:
             yield f"{name} was given periods that fit on {counted(len(chosen), 'scenario')}, such as {chosen[first]}"
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
+
+
+def _how_stable(result: SuiteResult) -> Iterator[str]:
+    """Whether the order hangs on single scenarios, and whether it holds on those that are held out."""
+    order = result.ranked
+    if result.order_without:
+        first = min(_first_moved(order, other) for other in result.order_without.values())
+        names = ", ".join(result.order_without)
+        yield f"the order from place {first + 1} on hangs on single scenarios: it is another one without {names}"
+    else:
+        yield "the order stays whichever scenario is left out"
+    if other := result.held_out_order:
+        number = counted(len(result.plan.held_out), "scenario")
+        if other == order:
+            yield f"the order holds on the {number} that are held out"
+        else:
+            place = _first_moved(order, other)
+            yield (
+                f"on the {number} that are held out the order is another one from place {place + 1} on: "
+                f"{', '.join(other)}"
+            )
+
+
+def _first_moved(order: Sequence[str], other: Sequence[str]) -> int:
+    return next(place for place, (one, two) in enumerate(zip(order, other, strict=True)) if one != two)
 
 
 def _aggregate(found: Aggregate) -> str:

@@ -78,6 +78,17 @@ class SuiteResult:
         """The policies that trained all of every scenario, the best first, by the interquartile mean."""
         return sorted(self.over_scenarios, key=lambda name: self.over_scenarios[name].interquartile_mean.mean)
 
+    @property
+    def scenarios(self) -> list[str]:
+        """Those that policies are ranked by: all but the held-out ones."""
+        return [name for name in self.plan.scenarios if name not in self.plan.held_out]
+
+    @cached_property
+    def held_out_order(self) -> list[str]:
+        """The same policies in the order of the scenarios that are held out; empty where there are none."""
+        ratios = {name: self._ratios(name, self.plan.held_out) for name in self._whole}
+        return _by_interquartile_mean(ratios) if self.plan.held_out else []
+
     @cached_property
     def by_policy(self) -> dict[str, dict[str, list[Record]]]:
         """The runs by policy and scenario, in the order of the seeds."""
@@ -117,6 +128,7 @@ class SuiteResult:
             "order": self.ranked,
             "cliques": self.ranking.cliques,
             "order_without": self.order_without,
+            "held_out_order": self.held_out_order,
             "left_out": self.left_out,
             "policies": {name: self.over_scenarios[name] for name in self.ranked},
         }
@@ -127,7 +139,7 @@ class SuiteResult:
 
     def _why_not(self, policy: str) -> str | None:
         of_policy = self.by_policy.get(policy, {})
-        for scenario in self.plan.scenarios:
+        for scenario in self.plan.scenarios:  # held-out ones, too
             runs = of_policy.get(scenario, [])
             if refused := next((run.refused for run in runs if run.refused is not None), None):
                 return f"refuses {scenario}: {refused}"
@@ -137,19 +149,24 @@ class SuiteResult:
                 return f"trains {least[0].trained or 0.0:.0%} of the iterations of {scenario}"
         return None
 
-    def _ratios(self, policy: str) -> BySeed:
+    def _ratios(self, policy: str, scenarios: Sequence[str] | None = None) -> BySeed:
         """To the bound of the workers, which all policies have; among whole strategies, to that of any allocation."""
         whole = any("+" in name for name in self.plan.policies)
-        return self._figures(policy, lambda run: run.bound_ratio if whole else run.workers_bound_ratio)
+        figure = _bound_ratio if whole else _workers_bound_ratio
+        return self._figures(policy, figure, scenarios)
 
-    def _figures(self, policy: str, figure: Callable[[Record], float | None]) -> dict[str, list[float]]:
-        return {name: [_known(figure(run)) for run in runs] for name, runs in self.by_policy[policy].items()}
+    def _figures(
+        self, policy: str, figure: Callable[[Record], float | None], scenarios: Sequence[str] | None = None
+    ) -> dict[str, list[float]]:
+        of_policy = self.by_policy[policy]
+        names = self.scenarios if scenarios is None else scenarios
+        return {name: [_known(figure(run)) for run in of_policy[name]] for name in names}
 
     def _summary(self, policy: str) -> OverScenarios:
         ratios, makespans = self._ratios(policy), self._figures(policy, lambda run: run.makespan_s)
         baseline = self._figures(self.plan.baseline, lambda run: run.makespan_s)
         speedups = {s: [b / m for b, m in zip(baseline[s], makespans[s], strict=True)] for s in makespans}
-        runs = [run for of_one in self.by_policy[policy].values() for run in of_one]
+        runs = [run for name in self.scenarios for run in self.by_policy[policy][name]]
         return OverScenarios(
             interquartile_mean=aggregate(ratios, interquartile_mean),
             geometric_mean=aggregate(ratios, geometric_mean),
@@ -169,20 +186,29 @@ class SuiteResult:
             name: OnScenario(
                 worst({name: self._ratios(policy)[name]})[1],
                 None if is_baseline else differences(baseline[name], {policy: makespans[name]})[policy],
-                runs[0].periods,
+                self.by_policy[policy][name][0].periods,
             )
-            for name, runs in self.by_policy[policy].items()
+            for name in self.scenarios
         }
 
     def _times_to_target(self, policy: str) -> dict[str, list[float]]:
         """Seconds to the target / the bound on the makespan, on the scenarios that have a target; infinite where it was
         not reached."""
         found = {}
-        for name, runs in self.by_policy[policy].items():
+        for name in self.scenarios:
+            runs = self.by_policy[policy][name]
             of_all = [run for of_policy in self.by_policy.values() for run in of_policy.get(name, [])]
             if any(run.time_to_target_s is not None for run in of_all):
                 found[name] = [_to_target(run) for run in runs]
         return found
+
+
+def _bound_ratio(run: Record) -> float | None:
+    return run.bound_ratio
+
+
+def _workers_bound_ratio(run: Record) -> float | None:
+    return run.workers_bound_ratio
 
 
 def _to_target(run: Record) -> float:

@@ -13,7 +13,7 @@ from hetsched.domain.registry import load_file
 from hetsched.errors import InputError, counted, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
+from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
 from hetsched.signals import one_interrupt
@@ -49,7 +49,8 @@ def suite(
 ) -> SuiteResult:
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
-    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them.
+    `scenarios` are all of the suite by default, and those that it holds out, `policies` all that are registered; the
+    baseline is always among them.
     A policy runs on the workers of each scenario's first strategy, under the seeds 0, 1, ...; a whole strategy, such as
     "fusion+fifo", may stand for a policy.
     Runs of shipped policies come from the package, if `use_cached` and they are of the same scenarios and seeds.
@@ -65,7 +66,7 @@ def suite(
         raise InputError(f"seeds: expected a whole number from 1, got {seeds!r}")
     home = _new_folder(folder)
     plan = SuitePlan(
-        suite=VERSION if all(name in suite_names() for name in setups) else None,
+        suite=VERSION if all(name in (*suite_names(), *held_out_names()) for name in setups) else None,
         scenarios={name: digest(setup) for name, setup in setups.items()},
         files={} if scenarios is None else {name: str(path) for name, path in _paths(scenarios).items()},
         policies=chosen,
@@ -73,6 +74,7 @@ def suite(
         seeds=list(range(seeds)),
         policy_files=copy_files(files, home, POLICIES),
         use_cached=use_cached,
+        held_out=held_out_names() if scenarios is None else [],
     )
     plan.save(home)
     return _carried_out(home, plan, setups, jobs, progress)
@@ -145,7 +147,7 @@ def _paths(scenarios: Iterable[str | Path]) -> dict[str, Path]:
         path = Path(given)
         if path.suffix:
             name = load_setup(path).scenario.name
-            if name in found or name in suite_names():
+            if name in (*found, *suite_names(), *held_out_names()):
                 raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
             found[name] = path.resolve()
     return found
@@ -153,7 +155,7 @@ def _paths(scenarios: Iterable[str | Path]) -> dict[str, Path]:
 
 def _setups(scenarios: Sequence[str | Path] | None) -> dict[str, Setup]:
     if scenarios is None:
-        return {name: load_setup(suite_file(name)) for name in suite_names()}
+        return {name: load_setup(suite_file(name)) for name in (*suite_names(), *held_out_names())}
     own = _paths(scenarios)
     named = {str(given): suite_file(str(given)) for given in scenarios if not Path(given).suffix}
     if not (found := {name: load_setup(path) for name, path in {**named, **own}.items()}):

@@ -22,7 +22,8 @@ RUNS_NAME = "runs.jsonl"
 
 class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Scenarios with the digests of what they simulate, policies and seeds. `suite` is the version of the set, None
-    where scenarios of one's own take part, which are in `files`. `policy_files` are copies in the folder."""
+    where scenarios of one's own take part, which are in `files`. `held_out` are those of the scenarios that say whether
+    an order holds elsewhere. `policy_files` are copies in the folder."""
 
     suite: str | None
     scenarios: dict[str, str]
@@ -32,6 +33,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int]
     policy_files: list[str]
     use_cached: bool
+    held_out: list[str] = []
     hetsched: str = __version__
 
     def cells(self) -> list[Cell]:

@@ -15,18 +15,34 @@ RESULTS = FOLDER / "results.csv"
 """The runs of the policies that come with the package."""
 
 
+HELD_OUT = FOLDER / "held_out"
+"""Scenarios drawn at random, which no policy was made for."""
+
+
 def suite_names() -> list[str]:
+    """The scenarios that were chosen, each for a reason."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def held_out_names() -> list[str]:
+    """The scenarios that were drawn."""
+    return sorted(path.stem for path in HELD_OUT.glob("*.toml"))
 
 
 def suite_file(name: str) -> Path:
     """Raises InputError, with the nearest name, for a scenario that the suite does not have."""
-    if name not in (names := suite_names()):
+    names = {**dict.fromkeys(suite_names(), FOLDER), **dict.fromkeys(held_out_names(), HELD_OUT)}
+    if name not in names:
         raise InputError(f"{name}: no scenario of the suite: {nearest(name, names)}")
-    return FOLDER / f"{name}.toml"
+    return names[name] / f"{name}.toml"
 
 
 def purpose(name: str) -> str:
     """What the scenario is for, in a sentence."""
-    first, *_ = suite_file(name).read_text().splitlines()
+    return in_words(suite_file(name))
+
+
+def in_words(path: Path) -> str:
+    """The first line of a scenario's file, which is a comment."""
+    first, *_ = path.read_text().splitlines()
     return first.removeprefix("# ")
