@@ -1,6 +1,21 @@
-"""After the tables of pytest-benchmark: the figures that they do not show, such as segments per second."""
+"""Policies of one's own in benchmarks, and, after the tables of pytest-benchmark, the figures that they do not show."""
+
+from pathlib import Path
 
 import pytest
+
+from hetsched.domain.registry import load_file
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--policy-file", type=Path, action="append", default=[], metavar="FILE.py", help="policies of your own"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for file in config.getoption("--policy-file"):
+        load_file(file)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -63,27 +63,27 @@ def mean_of_scenarios(figures: BySeed, mean: Callable[[Array], Array]) -> float:
     return float(mean(np.array([geometric_mean(np.asarray(of_one, dtype=float)) for of_one in figures.values()])))
 
 
-def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0) -> Aggregate:
-    """The same with its interval. `seed` is the one of the bootstrap."""
+def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, resamples: int = RESAMPLES) -> Aggregate:
+    """The same with its interval. `seed` and `resamples` are those of the bootstrap."""
     logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
     found = mean_of_scenarios(figures, mean)
     if len(logs) < 2:
         return Aggregate(found, None)
-    low, high = np.quantile(mean(_resampled(logs, np.random.default_rng(seed))), _expanded(len(logs)))
+    low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
     return Aggregate(found, (float(low), float(high)))
 
 
-def _resampled(logs: Sequence[Array], rng: np.random.Generator) -> Array:
+def _resampled(logs: Sequence[Array], resamples: int, rng: np.random.Generator) -> Array:
     """A row per draw, a column per scenario drawn: the geometric means of the seeds drawn."""
     n = len(logs)
-    by_seeds = np.stack([_means_of_draws(of_one, n, rng) for of_one in logs])  # scenario, draw, place
-    chosen = rng.integers(n, size=(RESAMPLES, n))
-    return np.asarray(np.exp(by_seeds[chosen, np.arange(RESAMPLES)[:, None], np.arange(n)]))
+    by_seeds = np.stack([_means_of_draws(of_one, (resamples, n), rng) for of_one in logs])  # scenario, draw, place
+    chosen = rng.integers(n, size=(resamples, n))
+    return np.asarray(np.exp(by_seeds[chosen, np.arange(resamples)[:, None], np.arange(n)]))
 
 
-def _means_of_draws(logs: Array, places: int, rng: np.random.Generator) -> Array:
+def _means_of_draws(logs: Array, shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """For each draw and each place that the scenario may take in it, the mean of seeds drawn anew."""
-    return np.asarray(logs[rng.integers(len(logs), size=(RESAMPLES, places, len(logs)))].mean(axis=-1))
+    return np.asarray(logs[rng.integers(len(logs), size=(*shape, len(logs)))].mean(axis=-1))
 
 
 def _expanded(n: int) -> tuple[float, float]:

@@ -52,7 +52,7 @@ class Sia:
     Raises ValueError for values that make no sense.
     """
 
-    periods: ClassVar = {"round_s": 20}
+    periods: ClassVar = {"round_s": 8}
 
     def __init__(
         self, p: float = -0.5, lambda_n: float = 1.1, restart_s: float | None = None, round_s: float = 60.0

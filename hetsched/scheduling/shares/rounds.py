@@ -62,7 +62,7 @@ class Rounds(ABC):
     taken to be as fast as on its fastest type, and is tried for an interval.
     """
 
-    periods: ClassVar = {"round_s": 20, "reallocation_s": 4}
+    periods: ClassVar = {"round_s": 8, "reallocation_s": 2}
     """How often each must at least fit into a run, or its figures are those of the mismatch."""
 
     fills_up = True
