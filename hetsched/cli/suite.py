@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="scheduling policies, on each scenario's workers, or strategies such as fusion+hrfs (default: all)",
     )
     parser.add_argument(
-        "--baseline", default=BASELINE, metavar="NAME", help="what to compare with (default: %(default)s)"
+        "--baseline", metavar="NAME", help=f"what to compare with (default: {BASELINE}); --resume may change it"
     )
     parser.add_argument("--seeds", type=count, default=SEEDS, metavar="N", help="how many seeds (default: %(default)s)")
     parser.add_argument(
@@ -85,7 +85,7 @@ def new_suite(options: argparse.Namespace) -> SuiteResult:
         options.policies,
         options.seeds,
         options.out,
-        baseline=options.baseline,
+        baseline=options.baseline or BASELINE,
         policy_files=options.policy_file,
         use_cached=not options.afresh,
         jobs=options.jobs,
@@ -103,7 +103,7 @@ def begun_suite(options: argparse.Namespace) -> SuiteResult:
     }
     if superfluous := [name for name, value in given.items() if value is not None]:
         raise InputError(f"--resume: the folder says what to simulate; leave out {', '.join(superfluous)}")
-    return resume_suite(options.resume, jobs=options.jobs, progress=runs_progress)
+    return resume_suite(options.resume, baseline=options.baseline, jobs=options.jobs, progress=runs_progress)
 
 
 def print_suite(result: SuiteResult) -> None:

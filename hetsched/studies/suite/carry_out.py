@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, PolicyError
@@ -25,18 +24,21 @@ def strategy_of(setup: Setup, policy: str) -> Strategy:
 
 
 def carry_out_all(
-    scenarios: Mapping[str, Setup], cells: Sequence[Cell], jobs: int | None, progress: Progress
+    scenarios: Mapping[str, Setup], cells: Sequence[Cell], folder: Path, jobs: int | None, progress: Progress
 ) -> Iterator[Record]:
-    """Simulate the cells and hand each over when it is done. A policy that refuses a scenario is no error. Raises
-    PolicyError for one that fails."""
+    """Simulate the cells and hand each over when it is done. A policy that refuses a scenario is no error. Logs are in
+    the folder while runs go on. Raises PolicyError for a policy that fails: the log of its run stays there."""
+    rmtree(folder, ignore_errors=True)  # what a stopped suite has left
     with progress(len(cells)) as advance:
         for name, setup in scenarios.items():
-            for of_one in _carried_out(setup, [cell for cell in cells if cell.scenario == name], jobs):
+            of_scenario = [cell for cell in cells if cell.scenario == name]
+            for of_one in _carried_out(setup, of_scenario, folder / name, jobs):
                 yield of_one
                 advance()
+    rmtree(folder, ignore_errors=True)
 
 
-def _carried_out(setup: Setup, cells: Sequence[Cell], jobs: int | None) -> Iterator[Record]:
+def _carried_out(setup: Setup, cells: Sequence[Cell], folder: Path, jobs: int | None) -> Iterator[Record]:
     refusals = {policy: _refusal(setup, policy) for policy in dict.fromkeys(cell.policy for cell in cells)}
     yield from (Record(*cell, refused=why) for cell in cells if (why := refusals[cell.policy]) is not None)
     left = [cell for cell in cells if refusals[cell.policy] is None]
@@ -44,13 +46,13 @@ def _carried_out(setup: Setup, cells: Sequence[Cell], jobs: int | None) -> Itera
         return
     setup, periods = fitted(setup, [strategy_of(setup, cell.policy) for cell in left])
     tasks = {Task(strategy_of(setup, cell.policy), cell.seed): cell for cell in left}
-    with attempts(setup, jobs and min(jobs, len(tasks))) as attempting, TemporaryDirectory() as folder:
-        for task, run in attempting(list(tasks), Path(folder)):
+    with attempts(setup, jobs and min(jobs, len(tasks))) as attempting:
+        for task, run in attempting(list(tasks), folder):
             if isinstance(run, PolicyError):
                 run.add_note(f"scenario {tasks[task].scenario!r}, seed {task.seed}")
                 raise run
             yield record(setup, tasks[task], run, periods.get(task.strategy.scheduling, ""))
-            rmtree(run_folder(Path(folder), *task), ignore_errors=True)
+            rmtree(run_folder(folder, *task), ignore_errors=True)
 
 
 def _refusal(setup: Setup, policy: str) -> str | None:

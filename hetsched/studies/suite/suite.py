@@ -10,7 +10,7 @@ import msgspec
 
 from hetsched import scheduling
 from hetsched.domain.registry import load_file
-from hetsched.errors import InputError, counted, path_of
+from hetsched.errors import HetschedError, InputError, counted, nearest, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
@@ -33,6 +33,9 @@ BASELINE = "fifo"
 SEEDS = 5
 
 RESULTS_NAME = "results.csv"
+
+RUNNING = "running"
+"""The folder of the logs of runs that go on, or that failed."""
 
 
 def suite(
@@ -80,11 +83,18 @@ def suite(
     return _carried_out(home, plan, setups, jobs, progress)
 
 
-def resume_suite(folder: Path | str, *, jobs: int | None = 1, progress: Progress = silent) -> SuiteResult:
-    """Go on with a suite that was stopped, from the runs that its folder holds. Raises InputError if the folder is not
-    that of a suite, or a scenario has changed since; else as `suite` does."""
+def resume_suite(
+    folder: Path | str, *, baseline: str | None = None, jobs: int | None = 1, progress: Progress = silent
+) -> SuiteResult:
+    """Go on with a suite that was stopped, from the runs that its folder holds; of a complete one, the result again.
+    `baseline` is another one of its policies. Raises InputError if the folder is not that of a suite, or a scenario has
+    changed since; else as `suite` does."""
     home = path_of(folder, "folder")
     plan = load_plan(home)
+    if baseline is not None:
+        if baseline not in plan.policies:
+            raise InputError(f"baseline: {home} has no policy {baseline!r}: {nearest(baseline, plan.policies)}")
+        plan = msgspec.structs.replace(plan, baseline=baseline)
     for file in plan.policy_files:
         load_file(home / file, replaces=True)
     setups = {name: load_setup(Path(plan.files.get(name) or suite_file(name))) for name in plan.scenarios}
@@ -103,7 +113,7 @@ def _carried_out(
     missing = [cell for cell in wanted if cell not in known]
     own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
     with one_interrupt(), _going_on(home, known):
-        for record in carry_out_all(own, missing, jobs, progress):
+        for record in carry_out_all(own, missing, home / RUNNING, jobs, progress):
             kept.add(record)
             known[record.cell] = record
     from_package = [name for name in plan.policies if not any(cell.policy == name for cell in (*missing, *done))]
@@ -117,6 +127,9 @@ def _written(home: Path, plan: SuitePlan, records: Sequence[Record], cached_poli
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Record.__struct_fields__)
         writer.writerows(msgspec.structs.astuple(record) for record in records)
+    if (why := result.left_out.get(plan.baseline)) is not None:
+        choose = f"choose another one: {resume_command(home)} --baseline NAME"
+        raise HetschedError(f"the baseline {plan.baseline!r} {why}, so that nothing can be compared with it; {choose}")
     write_summary(home, "suite", result.document())
     return result
 

@@ -1,0 +1,177 @@
+"""A suite: carried out, stopped, gone on with, and one's own policy among the shipped ones."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hetsched.domain.profiles import ProfileRow
+from hetsched.errors import HetschedError, InputError, PolicyError
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
+from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.suite import cached as cached_runs
+from hetsched.studies.suite.record import Record
+from hetsched.studies.suite.suite import resume_suite, suite
+from hetsched.studies.suite.suite_plan import PLAN_NAME, RUNS_NAME, digest
+
+NAMES = ["homogeneous", "small-population"]
+MINE = """
+from hetsched import Dispatch, register_scheduling
+
+@register_scheduling("mine")
+class Mine:
+    def dispatch(self, state):
+        pairs = zip(state.idle_workers, state.ready_trials)
+        return [Dispatch(t.id, w.id, state.interval(t)) for w, t in pairs if state.usable(t, w)]
+"""
+
+
+def test_policies_are_ranked_by_their_ratio_to_the_bound(tmp_path: Path) -> None:
+    result = suite(NAMES, ["lookahead", "asha"], 2, tmp_path / "out", use_cached=False)
+    assert result.ranked == ["lookahead", "fifo"]
+    ratios = [record.workers_bound_ratio for record in result.by_policy["lookahead"]["homogeneous"]]
+    on_one = result.over_scenarios["lookahead"].scenarios["homogeneous"].bound_ratio
+    assert ratios[0] and ratios[1]
+    assert on_one == pytest.approx((ratios[0] * ratios[1]) ** 0.5)
+    assert result.left_out["asha"].startswith("trains ")
+    assert result.document()["suite"] == VERSION
+    written = (tmp_path / "out/results.csv").read_text().splitlines()
+    assert len(written) == 1 + 2 * 3 * 2
+
+
+def test_it_goes_on_where_it_stopped_and_comes_to_the_same(tmp_path: Path) -> None:
+    whole = suite(NAMES, ["least-progress"], 2, tmp_path / "whole", use_cached=False)
+
+    @contextmanager
+    def stopping(runs: int) -> Iterator[Callable[[], None]]:
+        left = [3]
+
+        def advance() -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        suite(NAMES, ["least-progress"], 2, tmp_path / "part", use_cached=False, progress=stopping)
+    assert "3 runs finished" in stop.value.__notes__[0]
+    assert f"hetsched suite --resume {tmp_path / 'part'}" in stop.value.__notes__[0]
+    with (tmp_path / "part" / RUNS_NAME).open("a") as file:
+        file.write('{"scenario": "homog')  # the writer died in the middle of a line
+    resumed = resume_suite(tmp_path / "part")
+    assert figures(resumed.records) == figures(whole.records)
+
+
+def figures(records: object) -> list[Record]:
+    """Without the seconds of this host."""
+    return [msgspec.structs.replace(record, decision_s=None) for record in records]  # type: ignore[attr-defined]
+
+
+def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_package(suite(NAMES, ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records, tmp_path, monkeypatch)
+    (tmp_path / "mine.py").write_text(MINE)
+    result = suite(NAMES, ["mine", "lookahead"], 1, tmp_path / "out", policy_files=[tmp_path / "mine.py"])
+    assert {record.policy for record in cached_or_not(tmp_path / "out")} == {"mine"}
+    assert set(result.cached) == {"fifo", "lookahead"}
+    assert set(result.ranked) == {"mine", "fifo", "lookahead"}
+    assert (tmp_path / "out/policies/mine.py").is_file()
+
+
+def test_the_packages_runs_of_another_scenario_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped", use_cached=False).records
+    own_package(records, tmp_path, monkeypatch, wrong="homogeneous")
+    result = suite(["homogeneous"], ["fifo"], 1, tmp_path / "out")
+    assert not result.cached
+    assert cached_or_not(tmp_path / "out")
+
+
+def own_package(records: object, folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: str | None = None) -> None:
+    """Put these runs in the place of those of the package."""
+    sums = {name: "0" if name == wrong else digest(load_setup(suite_file(name))) for name in suite_names()}
+    cached_runs.write(records, sums, folder / "results.csv")  # type: ignore[arg-type]
+    monkeypatch.setattr(cached_runs, "RESULTS", folder / "results.csv")
+    monkeypatch.setattr(cached_runs, "SUMS", folder / "results.json")
+    for one in (cached_runs._sums, cached_runs._records):
+        one.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _package_is_read_anew() -> Iterator[None]:
+    yield
+    for one in (cached_runs._sums, cached_runs._records):
+        one.cache_clear()
+
+
+def cached_or_not(folder: Path) -> list[Record]:
+    """The runs that were simulated."""
+    path = folder / RUNS_NAME
+    return [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def test_a_policy_that_refuses_a_scenario_is_left_out_and_says_why(tmp_path: Path) -> None:
+    text = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "gangs"')
+    text = text.replace("population = ", "gang = 2\npopulation = ")
+    (tmp_path / "gangs.toml").write_text(re.sub(r"sources = .*", 'sources = ["pairs.csv"]', text))
+    pair = ProfileRow(
+        model="resnet18-cifar", dataset="cifar10", batch_size=128, device="v100", cores=0, gpu_share=2.0,
+        seconds_per_iteration=0.1, provenance="made up",
+    )  # fmt: skip
+    write_profile(tmp_path / "pairs.csv", [pair])
+    result = suite([tmp_path / "gangs.toml"], ["hrfs"], 1, tmp_path / "out")
+    assert (
+        "refuses gangs: workload.experiments.cifar.gang: 'hrfs' puts a trial on one worker" in result.left_out["hrfs"]
+    )
+    assert result.ranked == ["fifo"]
+
+
+def test_a_baseline_that_cannot_be_ranked_can_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(HetschedError) as refused:
+        suite(["homogeneous"], ["fifo", "lookahead"], 1, tmp_path / "out", baseline="asha", use_cached=False)
+    assert "the baseline 'asha' trains 16% of the iterations of homogeneous" in str(refused.value)
+    assert f"hetsched suite --resume {tmp_path / 'out'} --baseline NAME" in str(refused.value)
+    result = resume_suite(tmp_path / "out", baseline="fifo")
+    assert result.ranked == ["lookahead", "fifo"]
+
+
+def test_a_policy_that_fails_names_scenario_and_seed(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(MINE.replace('"mine"', '"bad"').replace("return [", "return [1 / 0 for _ in "))
+    with pytest.raises(PolicyError) as failed:
+        suite(["homogeneous"], ["bad"], 1, tmp_path / "out", policy_files=[tmp_path / "bad.py"])
+    saw, where = failed.value.__notes__
+    assert where == "scenario 'homogeneous', seed 0"
+    assert Path(saw.removeprefix("what the policy saw: ")).is_file()
+
+
+def test_scenarios_of_ones_own_have_no_version(tmp_path: Path) -> None:
+    text = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "lab"')
+    (tmp_path / "lab.toml").write_text(text)
+    result = suite([tmp_path / "lab.toml", "small-population"], ["fifo"], 1, tmp_path / "out", use_cached=False)
+    assert result.document()["suite"] is None
+    assert set(result.plan.scenarios) == {"lab", "small-population"}
+
+
+def test_wrong_words_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="homogenous: no scenario of the suite: did you mean 'homogeneous'"):
+        suite(["homogenous"], ["fifo"], 1, tmp_path / "a")
+    with pytest.raises(InputError, match="unknown scheduling policy 'fifoo'"):
+        suite(NAMES, ["fifoo"], 1, tmp_path / "b")
+    with pytest.raises(InputError, match="no suite to go on with"):
+        resume_suite(tmp_path)
+    (tmp_path / "homogeneous.toml").write_text(suite_file("homogeneous").read_text())
+    with pytest.raises(InputError, match="another scenario called 'homogeneous'"):
+        suite([tmp_path / "homogeneous.toml"], ["fifo"], 1, tmp_path / "c")
+
+
+def test_a_scenario_that_has_changed_is_refused(tmp_path: Path) -> None:
+    suite(NAMES, ["fifo"], 1, tmp_path / "out", use_cached=False)
+    plan = tmp_path / "out" / PLAN_NAME
+    plan.write_text(plan.read_text().replace(digest(load_setup(suite_file("homogeneous"))), "0" * 64))
+    with pytest.raises(InputError, match="the scenario 'homogeneous' has changed"):
+        resume_suite(tmp_path / "out")
