@@ -45,6 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
     )
     parser.add_argument(
+        "--ray",
+        metavar="ADDR",
+        help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
+    )
+    parser.add_argument(
         "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="with generate: which ones (default: 0)")
@@ -89,6 +94,7 @@ def new_suite(options: argparse.Namespace) -> SuiteResult:
         policy_files=options.policy_file,
         use_cached=not options.afresh,
         jobs=options.jobs,
+        ray_address=options.ray,
         progress=runs_progress,
     )
 
@@ -103,7 +109,13 @@ def begun_suite(options: argparse.Namespace) -> SuiteResult:
     }
     if superfluous := [name for name, value in given.items() if value is not None]:
         raise InputError(f"--resume: the folder says what to simulate; leave out {', '.join(superfluous)}")
-    return resume_suite(options.resume, baseline=options.baseline, jobs=options.jobs, progress=runs_progress)
+    return resume_suite(
+        options.resume,
+        baseline=options.baseline,
+        jobs=options.jobs,
+        ray_address=options.ray,
+        progress=runs_progress,
+    )
 
 
 def print_suite(result: SuiteResult) -> None:

@@ -68,7 +68,7 @@ def fan_out(
     policy_files = [*setup.policy_files, *policy_files]
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
-            yield _Away(parallel, setup, policy_files)
+            yield _with_logs(_Away(parallel, setup, policy_files, _simulate))
     else:
         with _here(setup, jobs, policy_files, _simulate) as simulating:
             yield _with_logs(simulating)
@@ -85,13 +85,14 @@ def _with_logs(simulate: Simulate) -> Simulate:
 
 
 @contextmanager
-def attempts(setup: Setup, jobs: int | None = None) -> Iterator[Attempt]:
-    """A way to simulate the scenario on `jobs` cores of this machine (None: all), which hands over also the errors.
-
-    Raises HetschedError if a process dies.
-    """
-    with _here(setup, jobs, setup.policy_files, _attempt) as attempting:
-        yield attempting
+def attempts(setup: Setup, jobs: int | None = None, ray_address: str | None = None) -> Iterator[Attempt]:
+    """The same, but that the errors of tasks are handed over, too."""
+    if ray_address is not None:
+        with backend("ray").executor(ray_address, jobs) as parallel:
+            yield _Away(parallel, setup, setup.policy_files, _attempt)
+    else:
+        with _here(setup, jobs, setup.policy_files, _attempt) as attempting:
+            yield attempting
 
 
 @contextmanager
@@ -155,22 +156,30 @@ class _OnCores(Generic[R]):
                 results.close()
 
 
-class _Away:
+class _Away(Generic[R]):
     """There may be no disk that all nodes see: policy files travel there, and logs back, with the tasks."""
 
-    def __init__(self, parallel: "Parallel", setup: Setup, policy_files: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        parallel: "Parallel",
+        setup: Setup,
+        policy_files: Sequence[Path],
+        carry_out_one: Callable[[Setup, Task, Path], R],
+    ) -> None:
         self._parallel = parallel
-        self._common = (pickle.dumps(setup), tuple((path.resolve(), path.read_bytes()) for path in policy_files))
+        sources = tuple((path.resolve(), path.read_bytes()) for path in policy_files)
+        self._common = (carry_out_one, pickle.dumps(setup), sources)
 
-    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, RunResult]]:
+    def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, R]]:
         many = AWAY_AT_ONCE * self._parallel.n_jobs
         for first in range(0, len(tasks), many):
-            calls = (_call(_simulate_away, task, *self._common) for task in tasks[first : first + many])
-            for task, run, log in self._parallel(calls):
+            calls = (_call(_carry_out_away, task, *self._common) for task in tasks[first : first + many])
+            for task, result, files in self._parallel(calls):
                 home = run_folder(folder, *task)
                 home.mkdir(parents=True)
-                (home / LOG_NAME).write_bytes(log)
-                yield task, run._replace(log=home / LOG_NAME)
+                for name, content in files.items():
+                    (home / name).write_bytes(content)
+                yield task, result
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
@@ -193,11 +202,17 @@ def _carry_out_here(
         return task, carry_out_one(_unpacked(setup), task, folder)
 
 
-def _simulate_away(task: Task, setup: bytes, sources: tuple[tuple[Path, bytes], ...]) -> tuple[Task, RunResult, bytes]:
+def _carry_out_away(
+    task: Task,
+    carry_out_one: Callable[[Setup, Task, Path], R],
+    setup: bytes,
+    sources: tuple[tuple[Path, bytes], ...],
+) -> tuple[Task, R, dict[str, bytes]]:
     _load_sources(sources)
     with TemporaryDirectory() as folder, _without_collection():
-        run = _simulate(_unpacked(setup), task, Path(folder))
-        return task, run, run.log.read_bytes()
+        result = carry_out_one(_unpacked(setup), task, Path(folder))
+        home = run_folder(Path(folder), *task)
+        return task, result, {path.name: path.read_bytes() for path in home.iterdir()}
 
 
 @contextmanager

@@ -33,6 +33,6 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
     monkeypatch.setattr(fan_out, "carry_out", watched)
     setup, task = pickle.dumps(make_setup()), fan_out.Task(FIFO, 0)
     fan_out._carry_out_here(task, tmp_path, fan_out._simulate, setup, ())
-    fan_out._simulate_away(task, setup, ())
+    fan_out._carry_out_away(task, fan_out._simulate, setup, ())
     assert seen == [False, False]
     assert gc.isenabled()

@@ -21,7 +21,7 @@ from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import chosen_files
 from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.suite.cached import cached
-from hetsched.studies.suite.carry_out import carry_out_all
+from hetsched.studies.suite.carry_out import FanOut, carry_out_all
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite_plan import Runs, SuitePlan, digest, load_plan, resume_command
@@ -48,30 +48,30 @@ def suite(
     policy_files: Sequence[Path | str] = (),
     use_cached: bool = True,
     jobs: int | None = 1,
+    ray_address: str | None = None,
     progress: Progress = silent,
 ) -> SuiteResult:
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
     `scenarios` are all of the suite by default, and those that it holds out, `policies` all that are registered; the
-    baseline is always among them.
-    A policy runs on the workers of each scenario's first strategy, under the seeds 0, 1, ...; a whole strategy, such as
-    "fusion+fifo", may stand for a policy.
-    Runs of shipped policies come from the package, if `use_cached` and they are of the same scenarios and seeds.
-    Results go to `folder`, which must be new (default: a new one in `results`); `jobs` processes simulate (None: one
-    per core). Raises InputError for what is wrong in the input, PolicyError if a policy fails. What Ctrl-C raises has a
-    note that says how to go on; `resume_suite` does.
+    baseline is always among them. A policy runs on the workers of each scenario's first strategy, under the seeds 0, 1,
+    ...; a whole strategy, such as "fusion+fifo", may stand for a policy. Runs of shipped policies come from the package
+    if `use_cached`, and if they are of the same scenarios and seeds. Results go to `folder`, which must be new
+    (default: a new one in `results`). `jobs` processes simulate (None: one per core), on the Ray cluster at
+    `ray_address` if there is one.
+
+    Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if the baseline
+    cannot be ranked. What Ctrl-C raises has a note that says how to go on; `resume_suite` does.
     """
-    files = chosen_files(policy_files, there=True)
-    for file in files:
-        load_file(file, replaces=True)
-    setups, chosen = _setups(scenarios), _chosen(policies, baseline)
+    files = _loaded(policy_files)
+    setups, own, chosen = _setups(scenarios), _paths(scenarios or ()), _chosen(policies, baseline)
     if seeds < 1:
         raise InputError(f"seeds: expected a whole number from 1, got {seeds!r}")
     home = _new_folder(folder)
     plan = SuitePlan(
-        suite=VERSION if all(name in (*suite_names(), *held_out_names()) for name in setups) else None,
+        suite=None if own else VERSION,
         scenarios={name: digest(setup) for name, setup in setups.items()},
-        files={} if scenarios is None else {name: str(path) for name, path in _paths(scenarios).items()},
+        files=own,
         policies=chosen,
         baseline=baseline,
         seeds=list(range(seeds)),
@@ -80,11 +80,16 @@ def suite(
         held_out=held_out_names() if scenarios is None else [],
     )
     plan.save(home)
-    return _carried_out(home, plan, setups, jobs, progress)
+    return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
 def resume_suite(
-    folder: Path | str, *, baseline: str | None = None, jobs: int | None = 1, progress: Progress = silent
+    folder: Path | str,
+    *,
+    baseline: str | None = None,
+    jobs: int | None = 1,
+    ray_address: str | None = None,
+    progress: Progress = silent,
 ) -> SuiteResult:
     """Go on with a suite that was stopped, from the runs that its folder holds; of a complete one, the result again.
     `baseline` is another one of its policies. Raises InputError if the folder is not that of a suite, or a scenario has
@@ -99,11 +104,11 @@ def resume_suite(
         load_file(home / file, replaces=True)
     setups = {name: load_setup(Path(plan.files.get(name) or suite_file(name))) for name in plan.scenarios}
     plan.check(home, setups)
-    return _carried_out(home, plan, setups, jobs, progress)
+    return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
 def _carried_out(
-    home: Path, plan: SuitePlan, setups: Mapping[str, Setup], jobs: int | None, progress: Progress
+    home: Path, plan: SuitePlan, setups: Mapping[str, Setup], fan_out: FanOut, progress: Progress
 ) -> SuiteResult:
     """The runs that are neither finished nor cached, and the result of all."""
     kept, wanted = Runs(home), plan.cells()
@@ -113,7 +118,7 @@ def _carried_out(
     missing = [cell for cell in wanted if cell not in known]
     own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
     with one_interrupt(), _going_on(home, known):
-        for record in carry_out_all(own, missing, home / RUNNING, jobs, progress):
+        for record in carry_out_all(own, missing, home / RUNNING, fan_out, progress):
             kept.add(record)
             known[record.cell] = record
     from_package = [name for name in plan.policies if not any(cell.policy == name for cell in (*missing, *done))]
@@ -153,16 +158,23 @@ def _cached(plan: SuitePlan) -> dict[Cell, Record]:
     return {cell: record for cell, record in found.items() if cell.policy in shipped}
 
 
-def _paths(scenarios: Iterable[str | Path]) -> dict[str, Path]:
+def _loaded(policy_files: Sequence[Path | str]) -> list[Path]:
+    files = chosen_files(policy_files, there=True)
+    for file in files:
+        load_file(file, replaces=True)
+    return files
+
+
+def _paths(scenarios: Iterable[str | Path]) -> dict[str, str]:
     """The files of one's own among them, by the name of the scenario; it must not be that of another."""
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for given in scenarios:
         path = Path(given)
         if path.suffix:
             name = load_setup(path).scenario.name
             if name in (*found, *suite_names(), *held_out_names()):
                 raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
-            found[name] = path.resolve()
+            found[name] = str(path.resolve())
     return found
 
 
@@ -171,7 +183,7 @@ def _setups(scenarios: Sequence[str | Path] | None) -> dict[str, Setup]:
         return {name: load_setup(suite_file(name)) for name in (*suite_names(), *held_out_names())}
     own = _paths(scenarios)
     named = {str(given): suite_file(str(given)) for given in scenarios if not Path(given).suffix}
-    if not (found := {name: load_setup(path) for name, path in {**named, **own}.items()}):
+    if not (found := {name: load_setup(Path(path)) for name, path in {**named, **own}.items()}):
         raise InputError("scenarios: expected at least one; leave them out for all of the suite")
     return found
 
