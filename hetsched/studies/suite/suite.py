@@ -13,7 +13,7 @@ from hetsched.domain.registry import load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
+from hetsched.scenario.packaged.suite import FOLDER, VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
 from hetsched.signals import one_interrupt
@@ -54,19 +54,17 @@ def suite(
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
     `scenarios` are all of the suite by default, and those that it holds out, `policies` all that are registered; the
-    baseline is always among them. A policy runs on the workers of each scenario's first strategy, under the seeds 0, 1,
-    ...; a whole strategy, such as "fusion+fifo", may stand for a policy. Runs of shipped policies come from the package
-    if `use_cached`, and if they are of the same scenarios and seeds. Results go to `folder`, which must be new
-    (default: a new one in `results`). `jobs` processes simulate (None: one per core), on the Ray cluster at
-    `ray_address` if there is one.
-
-    Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if the baseline
-    cannot be ranked. What Ctrl-C raises has a note that says how to go on; `resume_suite` does.
+    baseline is always among them. A policy runs on the workers of each scenario's first strategy, under `seeds` seeds;
+    a whole strategy, such as "fusion+fifo", may stand for one. Runs of shipped policies come from the package if
+    `use_cached`. Results go to `folder`, which must be new (default: a new one in `results`). `jobs` processes simulate
+    (None: one per core), on the Ray cluster at `ray_address` if there is one. Raises InputError for what is wrong in
+    the input, PolicyError if a policy fails, HetschedError if the baseline cannot be ranked.
     """
-    files = _loaded(policy_files)
-    setups, own, chosen = _setups(scenarios), _paths(scenarios or ()), _chosen(policies, baseline)
-    if seeds < 1:
-        raise InputError(f"seeds: expected a whole number from 1, got {seeds!r}")
+    listed = _seeds(seeds)
+    loaded = _loaded(policy_files)
+    files, chosen = _scenario_files(scenarios), _chosen(policies, baseline)
+    setups = {name: load_setup(path) for name, path in files.items()}
+    own = {name: str(path) for name, path in files.items() if FOLDER not in path.parents}
     home = _new_folder(folder)
     plan = SuitePlan(
         suite=None if own else VERSION,
@@ -74,8 +72,8 @@ def suite(
         files=own,
         policies=chosen,
         baseline=baseline,
-        seeds=list(range(seeds)),
-        policy_files=copy_files(files, home, POLICIES),
+        seeds=listed,
+        policy_files=copy_files(loaded, home, POLICIES),
         use_cached=use_cached,
         held_out=held_out_names() if scenarios is None else [],
     )
@@ -158,6 +156,12 @@ def _cached(plan: SuitePlan) -> dict[Cell, Record]:
     return {cell: record for cell, record in found.items() if cell.policy in shipped}
 
 
+def _seeds(number: int) -> list[int]:
+    if number < 1:
+        raise InputError(f"seeds: expected a whole number from 1, got {number!r}")
+    return list(range(number))
+
+
 def _loaded(policy_files: Sequence[Path | str]) -> list[Path]:
     files = chosen_files(policy_files, there=True)
     for file in files:
@@ -165,25 +169,19 @@ def _loaded(policy_files: Sequence[Path | str]) -> list[Path]:
     return files
 
 
-def _paths(scenarios: Iterable[str | Path]) -> dict[str, str]:
-    """The files of one's own among them, by the name of the scenario; it must not be that of another."""
-    found: dict[str, str] = {}
-    for given in scenarios:
-        path = Path(given)
-        if path.suffix:
-            name = load_setup(path).scenario.name
-            if name in (*found, *suite_names(), *held_out_names()):
-                raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
-            found[name] = str(path.resolve())
-    return found
-
-
-def _setups(scenarios: Sequence[str | Path] | None) -> dict[str, Setup]:
+def _scenario_files(scenarios: Iterable[str | Path] | None) -> dict[str, Path]:
+    """The files of the scenarios, by their names. Raises InputError for none, and for two of one name."""
+    shipped = [*suite_names(), *held_out_names()]
     if scenarios is None:
-        return {name: load_setup(suite_file(name)) for name in (*suite_names(), *held_out_names())}
-    own = _paths(scenarios)
-    named = {str(given): suite_file(str(given)) for given in scenarios if not Path(given).suffix}
-    if not (found := {name: load_setup(Path(path)) for name, path in {**named, **own}.items()}):
+        return {name: suite_file(name) for name in shipped}
+    found: dict[str, Path] = {}
+    for given in scenarios:
+        path = Path(given) if Path(given).suffix else suite_file(str(given))
+        name = load_setup(path).scenario.name if Path(given).suffix else str(given)
+        if name in found or (Path(given).suffix and name in shipped):
+            raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
+        found[name] = path.resolve()
+    if not found:
         raise InputError("scenarios: expected at least one; leave them out for all of the suite")
     return found
 
