@@ -19,6 +19,8 @@ Studies
 `compare`               simulate strategies under the same seeds and compare them
 `resume_comparison`     go on with a comparison that stopped
 `simulate`              simulate one strategy
+`suite`                 simulate scheduling policies on many scenarios and rank them
+`resume_suite`          go on with a suite that stopped
 `ablate`                simulate one strategy without each part of the simulated world in turn
 `bound`                 what no schedule can beat
 `plan`                  measure a training for a moment, simulate every strategy, and rank them
@@ -35,6 +37,7 @@ Results
 `ComparisonResult`      of `compare`
 `StrategyResult`        of `simulate`, `run` and `resume`
 `AblationResult`        of `ablate`
+`SuiteResult`           of `suite`
 `BoundResult`           of `bound`
 `PlanResult`            of `plan`
 `ValidationResult`      of `validate`
@@ -79,6 +82,7 @@ __all__ = [
     "StateView",
     "Stop",
     "StrategyResult",
+    "SuiteResult",
     "ValidationResult",
     "WakeAt",
     "__version__",
@@ -97,8 +101,10 @@ __all__ = [
     "replay",
     "resume",
     "resume_comparison",
+    "resume_suite",
     "run",
     "simulate",
+    "suite",
     "validate",
 ]
 
@@ -123,6 +129,8 @@ if TYPE_CHECKING:
     from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
     from hetsched.studies.run import resume, run
     from hetsched.studies.simulate import simulate
+    from hetsched.studies.suite.result import SuiteResult
+    from hetsched.studies.suite.suite import resume_suite, suite
     from hetsched.studies.validate import ValidationResult, validate
     from hetsched.testing.training_check import check_training
     from hetsched.version import __version__
@@ -148,6 +156,8 @@ else:
         "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],
         "studies.run": ["resume", "run"],
         "studies.simulate": ["simulate"],
+        "studies.suite.result": ["SuiteResult"],
+        "studies.suite.suite": ["resume_suite", "suite"],
         "studies.validate": ["ValidationResult", "validate"],
         "testing.training_check": ["check_training"],
         "version": ["__version__"],

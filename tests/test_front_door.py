@@ -225,7 +225,8 @@ def test_simulate_ablate_bound_and_replay(scenario: hetsched.Scenario, capfd: py
 
 def test_loaded_results_say_what_their_figures_rest_on(scenario: hetsched.Scenario, tmp_path: Path) -> None:
     """Figures of half a run, and of assumptions, came without a word."""
-    of = hetsched.compare(scenario, ["fusion+gavel-makespan", "fusion+fifo"], 2, tmp_path / "c")
+    published = scenario.replace(scheduling={"gavel-makespan": {"round_s": 360.0, "reallocation_s": 1920.0}})
+    of = hetsched.compare(published, ["fusion+gavel-makespan", "fusion+fifo"], 2, tmp_path / "c")
     loaded = hetsched.load_results(of.folder)
     assert list(loaded.assumptions) == list(of.assumptions) != []
     assert loaded.warnings == of.warnings != {}

@@ -15,19 +15,25 @@ from hetsched.cli.shared import (
     show,
     simulated_scenario,
 )
+from hetsched.cli.suite import print_suite
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
+from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.compare import MAX_SEEDS, ComparisonResult, Interrupted, compare, resume_comparison
 from hetsched.studies.comparison import NARROW
 from hetsched.studies.folder import default_folder
+from hetsched.studies.suite.suite import SEEDS, suite
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    parser.add_argument(
+        "more", type=Path, nargs="*", metavar="SCENARIO", help="further ones: strategies are ranked over all of them"
+    )
     add_out(parser)
     add_strategies(parser)
     parser.add_argument("--baseline", metavar="A+S", help="what to compare with (default: the scenario's)")
@@ -57,7 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate every strategy under the same seeds, seed by seed, print one table, and say of each strategy whether a
     difference to the baseline is shown. The baseline is always among them. After Ctrl-C the table is that of the seeds
-    under which all strategies are finished; --resume goes on. See docs/statistics.md."""
+    under which all strategies are finished; --resume goes on. See docs/statistics.md. Over several scenarios strategies
+    are ranked as in a suite: see docs/suite.md."""
+    if options.more:
+        over_scenarios(options, emit)
+        return
     try:
         result = begun_comparison(options) if options.resume else new_comparison(options)
     except Interrupted as stop:
@@ -73,6 +83,29 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         print_explanation(result, result.folder / SCENARIO_NAME if whole else options.named, options.explain)
 
     finish(options, emit, result.document(), table, result.folder)
+
+
+def over_scenarios(options: argparse.Namespace, emit: Emit) -> None:
+    """Rank the strategies over all scenarios; they, and the baseline, are those of the first one by default."""
+    given = {"--resume": options.resume, "--max-seeds": options.max_seeds, "--explain": options.explain or None}
+    if superfluous := [name for name, value in given.items() if value is not None]:
+        raise InputError(f"{', '.join(superfluous)}: for one scenario only; leave it out")
+    if options.seeds == "auto":
+        raise InputError("--seeds auto: for one scenario only; give a number")
+    first = simulated_scenario(options).scenario
+    strategies = options.strategies or first.strategies
+    result = suite(
+        [options.scenario, *map(scenario_file, options.more)],
+        strategies,
+        options.seeds or SEEDS,
+        options.out,
+        baseline=options.baseline or first.baseline or strategies[0],
+        policy_files=options.policy_file,
+        jobs=options.jobs,
+        ray_address=options.ray,
+        progress=runs_progress,
+    )
+    finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
 
 
 def new_comparison(options: argparse.Namespace) -> ComparisonResult:

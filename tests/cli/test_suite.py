@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hetsched.cli.main import main
-from hetsched.scenario.packaged.suite import suite_names
+from hetsched.scenario.packaged.suite import suite_file, suite_names
 
 
 def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,3 +69,19 @@ def test_wrong_words_are_a_line(
     assert main(["suite", *words]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_compare_ranks_strategies_over_several_scenarios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        text = suite_file("homogeneous").read_text().replace('name = "homogeneous"', f'name = "{name}"')
+        Path(f"{name}.toml").write_text(text)
+    words = ["compare", "one.toml", "two.toml", "--strategies", "gpu-only+lookahead", "gpu-only+fifo"]
+    assert main([*words, "--baseline", "gpu-only+fifo", "--seeds", "1", "--jobs", "1", "--json", "--out", "out"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["order"] == ["gpu-only+lookahead", "gpu-only+fifo"]
+    assert list(found["policies"]["gpu-only+fifo"]["scenarios"]) == ["one", "two"]
+    assert main([*words, "--seeds", "auto"]) == 2
+    assert "--seeds auto: for one scenario only" in capsys.readouterr().err

@@ -1,8 +1,9 @@
-"""Scenarios that come with the package: each is a TOML file in this folder, called by its name without `.toml`."""
+"""Scenarios that come with the package: each is a TOML file here or in `suite`, called by its name without `.toml`."""
 
 from pathlib import Path
 
 from hetsched.errors import InputError, nearest
+from hetsched.scenario.packaged.suite import held_out_names, suite_file, suite_names
 
 FOLDER = Path(__file__).parent
 
@@ -16,6 +17,8 @@ def packaged_scenario(name: str) -> Path:
 
     Raises InputError, with the names that there are, for any other name.
     """
+    if name in [*suite_names(), *held_out_names()]:
+        return suite_file(name)
     names = packaged_names()
     if name not in names:
         raise InputError(

@@ -60,8 +60,7 @@ def suite(
     (None: one per core), on the Ray cluster at `ray_address` if there is one. Raises InputError for what is wrong in
     the input, PolicyError if a policy fails, HetschedError if the baseline cannot be ranked.
     """
-    listed = _seeds(seeds)
-    loaded = _loaded(policy_files)
+    listed, loaded = _seeds(seeds), _loaded(policy_files)
     files, chosen = _scenario_files(scenarios), _chosen(policies, baseline)
     setups = {name: load_setup(path) for name, path in files.items()}
     own = {name: str(path) for name, path in files.items() if FOLDER not in path.parents}
