@@ -20,6 +20,7 @@ from hetsched.core.events import (
     ExperimentArrived,
     PolicyAsked,
     PolicyWoken,
+    ResourcesSampled,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -131,7 +132,8 @@ class Dispatcher:
         """Something happened: apply it to the state and append it to the log."""
         self._apply(event)
         self._tell(event)
-        self._unanswered = True
+        if type(event) is not ResourcesSampled:  # which policies do not see
+            self._unanswered = True
 
     def remember(self, events: Iterable[Event]) -> None:
         """This happened before, and is in the log already."""
