@@ -1,7 +1,7 @@
 """Where the best weights of a run come from: which trials trained them, and what PBT changed on the way."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple, Optional
 
@@ -44,24 +44,6 @@ class _Weights(Struct, frozen=True):
     before: Optional["_Weights"] = None
 
 
-def winners_line(events: Iterable[Event]) -> list[Forebear]:
-    """The line of the weights that scored best, the oldest first: the last is the trial that won.
-
-    Of equal scores the first one counts. Empty where nothing was scored, and where experiments have different metrics,
-    so that their scores cannot be compared.
-    """
-    family = _Family()
-    for event in events:
-        family.take(event)
-    metric = shared(experiment.metric for experiment in family.experiments.values())
-    best = None if metric is None else family.best.get(metric)
-    line = []
-    while best is not None:
-        forebear, best = _forebear(best)
-        line.append(forebear)
-    return line[::-1]
-
-
 def _forebear(last: _Weights) -> tuple[Forebear, _Weights | None]:
     """The part of the trial that had these weights last, and the weights with which that part began."""
     first, trained = last, last.trained
@@ -88,21 +70,21 @@ def _back_from(weights: _Weights | None) -> Iterator[_Weights]:
         weights = weights.before
 
 
-class _Family:
-    """All weights that the trials of a run had, and the best for each metric."""
+class Family:
+    """Follows a run, event by event: the weights that its trials had, and the best for each metric."""
 
     def __init__(self) -> None:
-        self.experiments: dict[ExperimentId, Experiment] = {}
-        self.best: dict[Metric, _Weights] = {}
+        self._experiments: dict[ExperimentId, Experiment] = {}
+        self._best: dict[Metric, _Weights] = {}
         self._home: dict[TrialId, Experiment] = {}
         self._had: defaultdict[TrialId, list[_Weights]] = defaultdict(list)
 
-    def take(self, event: Event) -> None:
+    def __call__(self, event: Event) -> None:
         match event:
             case ExperimentArrived(experiment=experiment):
-                self.experiments[experiment.id] = experiment
+                self._experiments[experiment.id] = experiment
             case TrialAdded():
-                self._home[event.trial] = self.experiments[event.experiment]
+                self._home[event.trial] = self._experiments[event.experiment]
                 self._keep(_Weights(event.trial, event.time, 0, None, 0, event.hyperparameters))
             case SegmentEnded():
                 self._end(event)
@@ -110,6 +92,20 @@ class _Family:
                 self._exploit(event)
             case CheckpointLost():
                 self._fall_back(event)
+
+    def winners_line(self) -> list[Forebear]:
+        """The line of the weights that scored best so far, the oldest first: the last is the trial that won.
+
+        Of equal scores the first one counts. Empty where nothing was scored, and where experiments have different
+        metrics, so that their scores cannot be compared.
+        """
+        metric = shared(experiment.metric for experiment in self._experiments.values())
+        best = None if metric is None else self._best.get(metric)
+        line = []
+        while best is not None:
+            forebear, best = _forebear(best)
+            line.append(forebear)
+        return line[::-1]
 
     def _keep(self, weights: _Weights) -> None:
         self._had[weights.trial].append(weights)
@@ -121,9 +117,9 @@ class _Family:
         weights = _Weights(trial, event.time, count, event.score, iterations, hyperparameters, before)
         self._keep(weights)
         metric = self._home[trial].metric
-        best = self.best.get(metric)
+        best = self._best.get(metric)
         if metric.better(event.score, None if best is None else best.score):
-            self.best[metric] = weights
+            self._best[metric] = weights
 
     def _exploit(self, event: TrialExploited) -> None:
         source, own = self._had[event.source][-1], self._had[event.trial][-1]

@@ -1,6 +1,6 @@
 """How much of the workers trained when: of all of them, of each node's and of each type of device."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -61,38 +61,49 @@ GROUPINGS = (
 type count by their cores, or by their shares of GPUs."""
 
 
-def stretches(events: Iterable[Event], end_s: float) -> tuple[list[Stretch], list[Stretch]]:
-    """When which worker was in the cluster, and when it was in a segment, finished or lost. What goes on at the end of
-    the run ends there. Stays are in the order in which they began."""
-    present: list[Stretch] = []
-    busy: list[Stretch] = []
-    there: dict[WorkerId, tuple[Worker, float]] = {}
-    running: dict[TrialId, SegmentStarted] = {}
-    known: dict[WorkerId, Worker] = {}
-    for event in events:
+class WorkerTimes:
+    """Follows a run, event by event: when which worker was in the cluster, and when in a segment, finished or lost."""
+
+    def __init__(self) -> None:
+        self._known: dict[WorkerId, Worker] = {}
+        self._there: dict[WorkerId, float] = {}
+        self._running: dict[TrialId, SegmentStarted] = {}
+        self._present: list[Stretch] = []
+        self._busy: list[Stretch] = []
+
+    def __call__(self, event: Event) -> None:
         match event:
             case WorkerJoined(time=time, worker=worker):
-                known[worker.id] = worker
-                there[worker.id] = worker, time
+                self._known[worker.id] = worker
+                self._there[worker.id] = time
             case WorkerLeft(time=time, worker=name):
-                present.append(Stretch(*there.pop(name), time))
+                self._present.append(Stretch(self._known[name], self._there.pop(name), time))
             case SegmentStarted():
-                running[event.trial] = event
+                self._running[event.trial] = event
             case SegmentEnded(time=time) | SegmentLost(time=time):
-                started = running.pop(event.trial)
-                busy += [Stretch(known[worker], started.time, time) for worker in started.workers]
-    present += [Stretch(worker, joined, end_s) for worker, joined in there.values()]
-    busy += [Stretch(known[worker], start.time, end_s) for start in running.values() for worker in start.workers]
-    order = {worker: place for place, worker in enumerate(known)}
-    return sorted(present, key=lambda stay: (stay.from_s, order[stay.worker.id])), busy
+                self._busy += self._segment(self._running.pop(event.trial), time)
+
+    def _segment(self, start: SegmentStarted, end_s: float) -> list[Stretch]:
+        return [Stretch(self._known[worker], start.time, end_s) for worker in start.workers]
+
+    def present(self, end_s: float) -> list[Stretch]:
+        """All stays in the cluster, in the order in which they began. Who is there stays to the end."""
+        stay = [Stretch(self._known[name], joined, end_s) for name, joined in self._there.items()]
+        order = {name: place for place, name in enumerate(self._known)}
+        return sorted([*self._present, *stay], key=lambda one: (one.from_s, order[one.worker.id]))
+
+    def busy(self, end_s: float) -> list[Stretch]:
+        """All segments, for each of their workers. What runs goes on to the end."""
+        running = [stretch for start in self._running.values() for stretch in self._segment(start, end_s)]
+        return [*self._busy, *running]
 
 
-def utilisation_over_time(events: Iterable[Event], end_s: float) -> list[Utilisation]:
+def utilisation_over_time(times: WorkerTimes, end_s: float) -> list[Utilisation]:
     """All workers, then nodes and types of device in the order in which they joined.
 
     A series is exact where it has few changes. Otherwise a value is the mean over one of equal parts of the run.
     """
-    present, busy = stretches(events, end_s)
+    present, busy = times.present(end_s), times.busy(end_s)
     return [series for grouping in GROUPINGS for series in _of_group(grouping, present, busy, end_s)]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetsched.analysis.lineage import Forebear, winners_line
+from hetsched.analysis.lineage import Family, Forebear
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -55,7 +55,10 @@ class Log:
 
     @property
     def line(self) -> list[Forebear]:
-        return winners_line(self.events)
+        family = Family()
+        for event in self.events:
+            family(event)
+        return family.winners_line()
 
 
 WORKER: Any = "w"
@@ -129,7 +132,7 @@ def test_a_copy_that_fell_back_to_before_it_copied_is_its_own_source() -> None:
 
 def test_without_scores_and_with_unlike_metrics_nobody_wins() -> None:
     assert Log(setup_of()).end(10, "e-0", None).line == []
-    assert winners_line([]) == []
+    assert Family().winners_line() == []
     experiments = [{"name": "x", "population": 1}, {"name": "y", "population": 1, "metric": {"name": "f1"}}]
     assert Log(make_setup(experiments=experiments)).end(10, "x-0", 0.5).end(20, "y-0", 0.6).line == []
     alike = [{"name": "x", "population": 1}, {"name": "y", "population": 1}]

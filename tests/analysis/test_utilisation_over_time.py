@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.analysis.figures import utilisation
-from hetsched.analysis.utilisation_over_time import MOST_PARTS, Stretch, Utilisation, stretches, utilisation_over_time
+from hetsched.analysis.utilisation_over_time import MOST_PARTS, Stretch, Utilisation, WorkerTimes, utilisation_over_time
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     Event,
@@ -44,6 +44,17 @@ def in_order(events: list[Event]) -> list[Event]:
     return sorted(events, key=lambda event: event.time)
 
 
+def followed(events: list[Event]) -> WorkerTimes:
+    times = WorkerTimes()
+    for event in events:
+        times(event)
+    return times
+
+
+def over_time(events: list[Event], end_s: float) -> list[Utilisation]:
+    return utilisation_over_time(followed(events), end_s)
+
+
 def of(series: list[Utilisation], name: str, group: str) -> list[tuple[float, float | None]]:
     [found] = [one for one in series if (one.group, one.name) == (group, name)]
     return list(zip(found.time_s, found.value, strict=True))
@@ -53,7 +64,7 @@ def test_workers_of_a_node_count_alike_and_devices_by_their_size() -> None:
     events = joined(ONE, FOUR, HALF, QUARTER) + in_order(
         segment("t-0", 0, 10, FOUR) + segment("t-1", 5, 20, HALF) + segment("t-2", 10, 20, ONE)
     )
-    series = utilisation_over_time(events, 20.0)
+    series = over_time(events, 20.0)
     assert [(one.group, one.name) for one in series] == [
         ("all", "all workers"),
         ("node", "a"),
@@ -78,7 +89,7 @@ def test_a_worker_that_is_not_there_does_not_count_and_none_is_a_gap() -> None:
         *joined(FOUR, at=20),
         *segment("t-1", 20, 40, FOUR),
     ]
-    series = utilisation_over_time(events, 40.0)
+    series = over_time(events, 40.0)
     assert of(series, "all workers", "all") == [(0, 1.0), (10, None), (15, 1.0), (20, 0.5)]
     assert of(series, "b", "node") == [(0, 1.0), (10, None), (20, 1.0)]
     assert of(series, "a", "node") == [(0, None), (15, 1.0), (20, 0.0)]
@@ -86,7 +97,7 @@ def test_a_worker_that_is_not_there_does_not_count_and_none_is_a_gap() -> None:
 
 def test_a_gang_keeps_each_of_its_workers_busy() -> None:
     events = joined(ONE, FOUR) + segment("t-0", 0, 10, ONE, FOUR)
-    series = utilisation_over_time(events, 20.0)
+    series = over_time(events, 20.0)
     assert of(series, "all workers", "all") == [(0, 1.0), (10, 0.0)]
     assert of(series, "a", "node") == of(series, "b", "node") == [(0, 1.0), (10, 0.0)]
 
@@ -98,7 +109,7 @@ def test_a_lost_segment_counts_and_one_that_runs_goes_on_to_the_end() -> None:
         SegmentStarted(0, TrialId("t-1"), FOUR.id, 10),
         SegmentLost(5, TrialId("t-0"), ONE.id, "a test"),
     ]
-    series = utilisation_over_time(events, 20.0)
+    series = over_time(events, 20.0)
     assert of(series, "all workers", "all") == [(0, 1.0), (5, 0.5)]
 
 
@@ -106,7 +117,7 @@ def test_many_changes_are_means_over_equal_parts() -> None:
     events = joined(FOUR)
     for number in range(5_000):  # busy for 1 of 4 s in the first half, 3 of 4 s in the second
         events += segment("t-0", 4 * number, 4 * number + (1 if number < 2_500 else 3), FOUR)
-    values = of(utilisation_over_time(events, 20_000.0), "all workers", "all")
+    values = of(over_time(events, 20_000.0), "all workers", "all")
     assert len(values) == MOST_PARTS
     assert values[0] == (0, 0.26), "of 50 s, 12 s and then 1 s of two"
     assert values[-1] == (19_950, 0.74), "of 50 s, 1 s of two and then 36 s"
@@ -117,14 +128,14 @@ def test_of_a_thousand_nodes_the_series_are_short() -> None:
     events = joined(*workers)
     for number in range(100):
         events += in_order([event for w in workers for event in segment(w.id, 9 * number, 9 * number + 5, w)])
-    nodes = [one for one in utilisation_over_time(events, 900.0) if one.group == "node"]
+    nodes = [one for one in over_time(events, 900.0) if one.group == "node"]
     assert len(nodes) == 1000
     assert {len(one.value) for one in nodes} == {20}
 
 
 def test_nothing_happened() -> None:
-    assert utilisation_over_time([], 0.0) == []
-    assert of(utilisation_over_time(joined(ONE), 0.0), "all workers", "all") == [(0.0, None)]
+    assert over_time([], 0.0) == []
+    assert of(over_time(joined(ONE), 0.0), "all workers", "all") == [(0.0, None)]
 
 
 WORKERS = [
@@ -173,11 +184,11 @@ def during(found: list[Stretch], moment: float) -> list[Worker]:
 @given(logs(), st.floats(0, 0.999))
 def test_at_any_moment_it_is_who_works_of_who_is_there(events: list[Event], part: float) -> None:
     end_s = (events[-1].time if events else 0.0) + 1.0
-    present, busy = stretches(events, end_s)
+    present, busy = followed(events).present(end_s), followed(events).busy(end_s)
     moment = end_s * part
     there, working = during(present, moment), during(busy, moment)
     assert {worker.id for worker in working} <= {worker.id for worker in there}
-    for series in utilisation_over_time(events, end_s):
+    for series in over_time(events, end_s):
         after = sum(time <= moment for time in series.time_s)
         shown = series.value[after - 1]
         if min(abs(moment - time) for time in series.time_s) < 0.01:
@@ -219,9 +230,9 @@ def test_the_mean_is_the_figure_of_the_run(events: list[Event], coarse: bool) ->
         occupancy.end(SegmentLost(end_s, start.trial, start.worker, "the end"))
     there_s = [occupancy.present_s(worker, end_s) for worker in occupancy.workers]
     expected = utilisation(occupancy.busy_s.values(), there_s)
-    present, _ = stretches(events, end_s)
+    present = followed(events).present(end_s)
     total = busy = 0.0
-    for series in utilisation_over_time(events, end_s):
+    for series in over_time(events, end_s):
         if series.group == "all":
             for start_s, stop_s, value in zip(series.time_s, [*series.time_s[1:], end_s], series.value, strict=True):
                 there = sum(max(0.0, min(stop_s, stay.to_s) - max(start_s, stay.from_s)) for stay in present)

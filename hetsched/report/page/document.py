@@ -58,12 +58,15 @@ class PageTrial(Struct, frozen=True):
 
 
 class Exploit(Struct, frozen=True):
-    """The trial took over the weights of `source` and went on with `hyperparameters`."""
+    """The trial took over the weights of `source` and went on with `hyperparameters`. From then on it had a count of
+    `iterations` and a `score`."""
 
     time_s: float
     trial: int
     source: int
     hyperparameters: Hyperparameters
+    iterations: int = 0
+    score: float | None = None
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):

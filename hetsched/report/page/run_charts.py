@@ -1,39 +1,52 @@
 """What the charts of a run show beside its segments: utilisation, the winner's line, and what was searched."""
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
-from hetsched.analysis.lineage import Forebear, winners_line
-from hetsched.analysis.utilisation_over_time import utilisation_over_time
-from hetsched.core.events import Event, ExperimentArrived
+from hetsched.analysis.lineage import Family, Forebear
+from hetsched.analysis.utilisation_over_time import WorkerTimes, utilisation_over_time
+from hetsched.core.events import Event, TrialExploited
+from hetsched.core.state import State
 from hetsched.domain.hyperparameters import Choice, Domain, Float, Integer
 from hetsched.domain.workload import Experiment
 from hetsched.report.page.document import Ancestor, Axis, PageExperiment, PageRun, Series
 
 
-def with_charts(run: PageRun, events: Sequence[Event]) -> PageRun:
-    """The run with everything that its charts need. Trials of the run are those of the log."""
-    place = {trial.id: number for number, trial in enumerate(run.trials)}
-    return replace(
-        run,
-        utilisation=_utilisation(events, run.end_s),
-        ancestors=[_ancestor(forebear, place) for forebear in winners_line(events)],
-        experiments=[_experiment(event.experiment) for event in events if isinstance(event, ExperimentArrived)],
-    )
+class RunCharts:
+    """Follows a run: call it with the state and every event, after the state has taken that into account."""
+
+    def __init__(self) -> None:
+        self._times = WorkerTimes()
+        self._family = Family()
+        self._after_exploits: list[tuple[int, float | None]] = []
+
+    def __call__(self, state: State, event: Event) -> None:
+        self._times(event)
+        self._family(event)
+        if isinstance(event, TrialExploited):
+            trial = state.trials[event.trial]
+            self._after_exploits.append((trial.iterations, trial.score))
+
+    def on(self, run: PageRun, state: State) -> PageRun:
+        """The run so far, with everything that its charts need."""
+        return replace(
+            run,
+            exploits=[
+                replace(exploit, iterations=iterations, score=score)
+                for exploit, (iterations, score) in zip(run.exploits, self._after_exploits, strict=True)
+            ],
+            utilisation=[
+                Series(found.name, found.group, "share", found.time_s, found.value)
+                for found in utilisation_over_time(self._times, run.end_s)
+            ],
+            ancestors=[_ancestor(forebear, state) for forebear in self._family.winners_line()],
+            experiments=[_experiment(experiment) for experiment in state.experiments.values()],
+        )
 
 
-def _utilisation(events: Sequence[Event], end_s: float) -> list[Series]:
-    return [
-        Series(found.name, found.group, "share", found.time_s, found.value)
-        for found in utilisation_over_time(events, end_s)
-    ]
-
-
-def _ancestor(forebear: Forebear, place: dict[str, int]) -> Ancestor:
+def _ancestor(forebear: Forebear, state: State) -> Ancestor:
     return Ancestor(
-        trial=place[forebear.trial],
-        source=None if forebear.source is None else place[forebear.source],
+        trial=state.trials[forebear.trial].index,
+        source=None if forebear.source is None else state.trials[forebear.source].index,
         from_s=round(forebear.from_s, 3),
         to_s=round(forebear.to_s, 3),
         iterations=forebear.iterations,
