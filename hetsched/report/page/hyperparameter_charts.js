@@ -53,14 +53,14 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
     const columns = cells(of, surface);
     const most = columns.reduce((high, column) => column.reduce((a, b) => Math.max(a, b), high), 1);
     const [from, to] = surface.time;
-    const wide = (x(to) - x(from)) / columns.length;
-    const tall = (y(of.range.from) - y(of.range.to)) / BINS;
+    const left = (i) => Math.round(x(from) + ((x(to) - x(from)) * i) / columns.length);
+    const top = (bin) => Math.round(y(of.range.from) + ((y(of.range.to) - y(of.range.from)) * bin) / BINS);
     c.fillStyle = kit.palette.series[0];
     columns.forEach((column, i) => {
       column.forEach((count, bin) => {
         if (!count) return;
         c.globalAlpha = 0.08 + 0.92 * Math.sqrt(count / most);
-        c.fillRect(x(from) + i * wide, y(of.range.from) - (bin + 1) * tall, wide + 0.5, tall);
+        c.fillRect(left(i), top(bin + 1), left(i + 1) - left(i), top(bin) - top(bin + 1));
       });
     });
     c.globalAlpha = 1;
@@ -144,7 +144,6 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
 
   function summary(of) {
     const changes = [...of.steps.values()].reduce((sum, steps) => sum + Math.max(0, steps.length - 1), 0);
-    const first = now(of, Math.max(0, ...of.run.experiments.slice(0, 1).map(() => 0)));
     const ending = of.winner === null ? null : of.steps.get(of.winner)?.at(-1);
     const best = ending ? ` The best trial ended with ${kit.value(ending.value)}.` : "";
     const values = of.scale === "choice" ? `${of.choices.length} choices` : `from ${kit.number(of.low)} to ${kit.number(of.high)}`;

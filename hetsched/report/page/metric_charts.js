@@ -73,7 +73,7 @@ trials are left sees their lines. */
     chosen: () => ({ colour: kit.palette.accent, width: 2.4, dot: 3, dash: [7, 3] }),
     best: () => ({ colour: kit.palette.ink, dash: [2, 3] }),
     target: () => ({ colour: kit.palette.bad, dash: [10, 4] }),
-    jump: () => ({ colour: kit.palette.muted, dash: [1, 3] }),
+    jump: () => ({ colour: kit.palette.muted, dash: [2, 3] }),
   };
 
   const ordinary = (of, trials, trial) =>
@@ -86,7 +86,7 @@ trials are left sees their lines. */
     const { lines, jumps } = of.courses().get(trial);
     c.globalAlpha = alpha;
     for (const { from, to } of jumps) {
-      if (from) kit.line(surface, [x(from.x), x(to.x)], [y(from.y), y(to.y)], { colour, dash: [1, 3] }, { width });
+      if (from) kit.line(surface, [x(from.x), x(to.x)], [y(from.y), y(to.y)], { colour, dash: [2, 3] }, { width });
       c.fillStyle = c.strokeStyle = colour;
       kit.shape(c, "triangle", x(to.x), y(to.y), Math.max(dot + 1.5, 2));
     }

@@ -17,6 +17,8 @@ had a part in the weights, the oldest first. */
   const changes = (changed) =>
     Object.entries(changed).map(([name, [before, after]]) => `${name} ${shown(before)} → ${shown(after)}`);
 
+  const times = (number) => (number === 1 ? "once" : `${kit.number(number)} times`);
+
   const shown = (value) => (value === null ? "none" : kit.value(value));
 
   /* How often others copied the trial while it had these weights. */
@@ -27,7 +29,7 @@ had a part in the weights, the oldest first. */
 
   function draw(of, surface) {
     const { context: c } = surface;
-    surface.box = kit.box(surface, { left: 12, top: 6 });
+    surface.box = kit.box(surface, { left: 26, top: 6 });
     const { left, right, top } = surface.box;
     const x = kit.scale(...surface.time, left, right);
     kit.axes(surface, { x, time: true, xLabel: "time" });
@@ -37,8 +39,8 @@ had a part in the weights, the oldest first. */
       const before = surface.rows[row - 1];
       if (before) arrow(surface, x, before, { part, y });
       bar(of, surface, x, part, y, row === of.shown.length - 1);
-      label(of, surface, x, part, y);
     });
+    for (const { part, y } of surface.rows) label(of, surface, x, part, y);
     if (of.at !== null) outline(c, x, surface.rows[of.at]);
   }
 
@@ -103,7 +105,7 @@ had a part in the weights, the oldest first. */
       `${kit.seconds(part.from_s)} to ${kit.seconds(part.to_s)}: ${from}, trained ${kit.number(iterations)} iterations`,
       score,
       ...(changes.length ? changes : part.source === null ? [] : ["no hyperparameter was changed"]),
-      ...(number ? [`others copied it ${number === 1 ? "once" : `${kit.number(number)} times`}`] : []),
+      ...(number ? [`others copied it ${times(number)}`] : []),
     ];
   }
 
@@ -125,7 +127,7 @@ had a part in the weights, the oldest first. */
     const trained = line.reduce((sum, { iterations }) => sum + iterations, 0);
     const drawn = shown.length < line.length ? ` The last ${shown.length} are drawn.` : "";
     return (
-      `${best} Its weights began in ${run.trials[first.trial].id}, were copied ${kit.number(line.length - 1)} times ` +
+      `${best} Its weights began in ${run.trials[first.trial].id}, were copied ${times(line.length - 1)} ` +
       `and trained for ${kit.number(trained)} iterations.${drawn} Ticks below a bar are other trials that copied it.`
     );
   }
