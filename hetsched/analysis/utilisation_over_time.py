@@ -1,22 +1,14 @@
 """How much of the workers trained when: of all of them, of each node's and of each type of device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hetsched.analysis.share_over_time import Stretch, most_parts, share_over_time
 from hetsched.core.events import Event, SegmentEnded, SegmentLost, SegmentStarted, WorkerJoined, WorkerLeft
 from hetsched.domain.cluster import CPU, Worker, WorkerId
 from hetsched.domain.workload import TrialId
 
 Group = Literal["all", "node", "device"]
-
-MOST_VALUES = 8_000
-"""Of the series of one group together."""
-
-MOST_PARTS, FEWEST_PARTS = 400, 20
-"""Of one series."""
 
 
 class Utilisation(NamedTuple):
@@ -29,7 +21,7 @@ class Utilisation(NamedTuple):
     value: list[float | None]
 
 
-class Stretch(NamedTuple):
+class Stay(NamedTuple):
     """The worker was in the cluster, or in a segment, from one moment to another."""
 
     worker: Worker
@@ -68,8 +60,8 @@ class WorkerTimes:
         self._known: dict[WorkerId, Worker] = {}
         self._there: dict[WorkerId, float] = {}
         self._running: dict[TrialId, SegmentStarted] = {}
-        self._present: list[Stretch] = []
-        self._busy: list[Stretch] = []
+        self._present: list[Stay] = []
+        self._busy: list[Stay] = []
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -77,24 +69,24 @@ class WorkerTimes:
                 self._known[worker.id] = worker
                 self._there[worker.id] = time
             case WorkerLeft(time=time, worker=name):
-                self._present.append(Stretch(self._known[name], self._there.pop(name), time))
+                self._present.append(Stay(self._known[name], self._there.pop(name), time))
             case SegmentStarted():
                 self._running[event.trial] = event
             case SegmentEnded(time=time) | SegmentLost(time=time):
                 self._busy += self._segment(self._running.pop(event.trial), time)
 
-    def _segment(self, start: SegmentStarted, end_s: float) -> list[Stretch]:
-        return [Stretch(self._known[worker], start.time, end_s) for worker in start.workers]
+    def _segment(self, start: SegmentStarted, end_s: float) -> list[Stay]:
+        return [Stay(self._known[worker], start.time, end_s) for worker in start.workers]
 
-    def present(self, end_s: float) -> list[Stretch]:
+    def present(self, end_s: float) -> list[Stay]:
         """All stays in the cluster, in the order in which they began. Who is there stays to the end."""
-        stay = [Stretch(self._known[name], joined, end_s) for name, joined in self._there.items()]
+        stay = [Stay(self._known[name], joined, end_s) for name, joined in self._there.items()]
         order = {name: place for place, name in enumerate(self._known)}
         return sorted([*self._present, *stay], key=lambda one: (one.from_s, order[one.worker.id]))
 
-    def busy(self, end_s: float) -> list[Stretch]:
+    def busy(self, end_s: float) -> list[Stay]:
         """All segments, for each of their workers. What runs goes on to the end."""
-        running = [stretch for start in self._running.values() for stretch in self._segment(start, end_s)]
+        running = [stay for start in self._running.values() for stay in self._segment(start, end_s)]
         return [*self._busy, *running]
 
 
@@ -107,50 +99,17 @@ def utilisation_over_time(times: WorkerTimes, end_s: float) -> list[Utilisation]
     return [series for grouping in GROUPINGS for series in _of_group(grouping, present, busy, end_s)]
 
 
-def _of_group(grouping: _Grouping, present: list[Stretch], busy: list[Stretch], end_s: float) -> list[Utilisation]:
-    there: dict[str, list[Stretch]] = {}
-    works: dict[str, list[Stretch]] = {}
-    for found, stretches_ in ((there, present), (works, busy)):
-        for stretch in stretches_:
-            found.setdefault(grouping.name(stretch.worker), []).append(stretch)
-    most = min(MOST_PARTS, max(FEWEST_PARTS, MOST_VALUES // max(1, len(there))))
-    series = []
-    for name, of_name in there.items():
-        edges = _edges([*of_name, *works.get(name, [])], end_s, most)
-        there_s = np.diff(_seconds(of_name, grouping.weight, edges))
-        busy_s = np.diff(_seconds(works.get(name, []), grouping.weight, edges))
-        absent = there_s <= 1e-9 * np.diff(edges)
-        shares = np.clip(busy_s / np.where(absent, 1.0, there_s), 0.0, 1.0)
-        values = [
-            None if gone else round(share, 4) for gone, share in zip(absent.tolist(), shares.tolist(), strict=True)
-        ]
-        series.append(Utilisation(grouping.group, name, [round(edge, 3) for edge in edges[:-1].tolist()], values))
-    return series
+def _of_group(grouping: _Grouping, present: list[Stay], busy: list[Stay], end_s: float) -> list[Utilisation]:
+    there, working = _by_name(grouping, present), _by_name(grouping, busy)
+    most = most_parts(len(there))
+    return [
+        Utilisation(grouping.group, name, *share_over_time(working.get(name, []), whole, end_s, most))
+        for name, whole in there.items()
+    ]
 
 
-def _edges(stretches_: list[Stretch], end_s: float, most: int) -> NDArray[np.float64]:
-    """The moments between which a series has one value: those at which it changes, unless they are too many."""
-    moments = {moment for _, *of_stretch in stretches_ for moment in of_stretch if 0.0 < moment < end_s}
-    if len(moments) < most:
-        return np.array([0.0, *sorted(moments), end_s])
-    return np.linspace(0.0, end_s, most + 1)
-
-
-def _seconds(
-    stretches_: list[Stretch], weight: Callable[[Worker], float], until: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The seconds of the stretches up to each of the moments, weighted, together."""
-    weights = np.array([weight(stretch.worker) for stretch in stretches_])
-    begun = _since([stretch.from_s for stretch in stretches_], weights, until)
-    return begun - _since([stretch.to_s for stretch in stretches_], weights, until)
-
-
-def _since(moments_s: list[float], weights: NDArray[np.float64], until: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The seconds that have passed since each of the moments, weighted, together: 0 for those that are to come."""
-    moments = np.array(moments_s)
-    order = np.argsort(moments)
-    passed = np.searchsorted(moments[order], until, side="right")
-    weight = np.concatenate([[0.0], np.cumsum(weights[order])])[passed]
-    start = np.concatenate([[0.0], np.cumsum((weights * moments)[order])])[passed]
-    result: NDArray[np.float64] = weight * until - start
-    return result
+def _by_name(grouping: _Grouping, stays: Iterable[Stay]) -> dict[str, list[Stretch]]:
+    found: dict[str, list[Stretch]] = {}
+    for worker, from_s, to_s in stays:
+        found.setdefault(grouping.name(worker), []).append(Stretch(from_s, to_s, grouping.weight(worker)))
+    return found

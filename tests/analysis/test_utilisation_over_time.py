@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.analysis.figures import utilisation
-from hetsched.analysis.utilisation_over_time import MOST_PARTS, Stretch, Utilisation, WorkerTimes, utilisation_over_time
+from hetsched.analysis.share_over_time import MOST_PARTS
+from hetsched.analysis.utilisation_over_time import Stay, Utilisation, WorkerTimes, utilisation_over_time
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.events import (
     Event,
@@ -177,8 +178,8 @@ def logs(draw: st.DrawFn) -> list[Event]:
     return events
 
 
-def during(found: list[Stretch], moment: float) -> list[Worker]:
-    return [stretch.worker for stretch in found if stretch.from_s <= moment < stretch.to_s]
+def during(found: list[Stay], moment: float) -> list[Worker]:
+    return [stay.worker for stay in found if stay.from_s <= moment < stay.to_s]
 
 
 @given(logs(), st.floats(0, 0.999))

@@ -1,8 +1,10 @@
-"""What the charts of a run show beside its segments: utilisation, the winner's line, and what was searched."""
+"""What the charts of a run show beside its segments: utilisation, resources, the winner's line, and what was
+searched."""
 
 from msgspec.structs import replace
 
 from hetsched.analysis.lineage import Family, Forebear
+from hetsched.analysis.resources_over_time import Resources
 from hetsched.analysis.utilisation_over_time import WorkerTimes, utilisation_over_time
 from hetsched.core.events import Event, TrialExploited
 from hetsched.core.state import State
@@ -16,11 +18,13 @@ class RunCharts:
 
     def __init__(self) -> None:
         self._times = WorkerTimes()
+        self._resources = Resources()
         self._family = Family()
         self._after_exploits: list[tuple[int, float | None]] = []
 
     def __call__(self, state: State, event: Event) -> None:
         self._times(event)
+        self._resources(event)
         self._family(event)
         if isinstance(event, TrialExploited):
             trial = state.trials[event.trial]
@@ -37,6 +41,10 @@ class RunCharts:
             utilisation=[
                 Series(found.name, found.group, "share", found.time_s, found.value)
                 for found in utilisation_over_time(self._times, run.end_s)
+            ],
+            resources=[
+                Series(found.name, found.resource, "share", found.time_s, found.value)
+                for found in self._resources.over_time(run.end_s)
             ],
             ancestors=[_ancestor(forebear, state) for forebear in self._family.winners_line()],
             experiments=[_experiment(experiment) for experiment in state.experiments.values()],
