@@ -21,6 +21,9 @@ REPORT_NAME = "report.html"
 SCRIPTS = (
     "kit.js",
     "figure.js",
+    "timeline.js",
+    "gantt_signs.js",
+    "gantt_words.js",
     "gantt.js",
     "plots.js",
     "chart_data.js",
