@@ -185,11 +185,18 @@ const figures = (() => {
     );
   };
 
+  /* A cell: numbers as the document has them, as times are to the millisecond and other numbers to six digits. */
+  const exact = (one) => (typeof one === "number" ? digits(Math.abs(one)).format(one) : kit.value(one));
+
+  const fine = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+  const coarse = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
+  const digits = (size) => (size < 1000 ? fine : coarse);
+
   function table({ columns, rows, row }) {
     const shown = Math.min(rows, ROWS);
     const numeric = shown ? row(0).map((cell) => typeof cell === "number") : [];
     const cell = (name, text, i) => element(name, { class: numeric[i] ? "number" : null }, text);
-    const line = (i) => element("tr", {}, row(i).map((one, j) => cell("td", one === null ? "" : kit.value(one), j)));
+    const line = (i) => element("tr", {}, row(i).map((one, j) => cell("td", one === null ? "" : exact(one), j)));
     const head = element("tr", {}, columns.map((name, i) => cell("th", name, i)));
     const note = rows > shown ? `The first ${kit.number(shown)} of ${kit.number(rows)} rows; the files have all.` : "";
     return [

@@ -48,6 +48,12 @@ def test_rows_become_columns() -> None:
     assert table([]) == {"rows": 0, "columns": {}}
 
 
+def test_times_of_a_long_run_are_to_the_millisecond() -> None:
+    """The page compares them with the times of segments."""
+    columns = table([Mark(1234567.89123, "lost", "x"), Mark(1234567.89, "left", "y")])["columns"]
+    assert columns["time_s"] == [1234567.891, 1234567.89]
+
+
 def test_a_page_without_runs_is_written_whole() -> None:
     page = Page(title="t", kind="plan", complete=True, facts=[], remarks={"a": ["b"]}, runs=[])
     found = msgspec.json.decode(document(page))
