@@ -26,6 +26,8 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.results_csv import write_results_csv
+from hetsched.studies.sittings import go_on_with_study
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
@@ -115,7 +117,7 @@ def compare(
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
-        home = ResultsFolder.new(folder, setup)
+        home = ResultsFolder.new(folder, setup, "compare")
         with _going_on(home):
             plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
@@ -142,6 +144,7 @@ def resume_comparison(
     done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
         home = ResultsFolder(folder)
+        go_on_with_study(folder)
         with _going_on(home):
             return _carried_out(home, setup, plan, simulating, progress, done)
 
@@ -259,6 +262,7 @@ def _written(
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
+    write_results_csv(home.path, sim=result.runs)
     return result
 
 

@@ -30,6 +30,7 @@ from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
@@ -115,7 +116,7 @@ def validate(
             check_profile_covers(given, setup, strategy)
         else:
             validation.check_pace(setup.workers(strategy))
-    home = ResultsFolder.new(folder or default_folder("validate", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
     with home.kept(), home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
     return _written(home, setup, listed, runs)
@@ -191,6 +192,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
     remarks = {name: [*result.remarks(name), *result.warned(name)] for name in runs.agreements}
     write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
+    write_results_csv(home.path, ray=result.runs, sim=result.predicted)
     return result
 
 
