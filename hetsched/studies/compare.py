@@ -1,8 +1,8 @@
 """Strategies in simulation under the same seeds, and what can be said of their differences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -241,29 +241,43 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, *, complete: bool
 ) -> ComparisonResult:
     """The result, which is also in its folder."""
-    baseline = next(iter(runs))
-    comparisons = comparison.compare(runs, baseline)
-    bounds_s = {strategy: comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    result = ComparisonResult(
-        home=home,
-        runs=tuple(run for of_strategy in runs.values() for run in of_strategy),
-        setup=setup,
-        baseline=str(baseline),
-        seeds=[run.metrics.seed for run in runs[baseline]],
-        comparisons=comparisons,
-        complete=complete,
-        by_width=plan.seeds == "auto",
-        assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
-        warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)),
-        narrow=comparison.widest(runs, baseline) < NARROW,
-        rank_agreement=comparison.agreement_of_ranks(runs),
-    )
+    assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
+    result = comparison_result(home, setup, plan, runs, assumed, {}, complete)
+    bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
+    result = replace(result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)))
     write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     write_results_csv(home.path, sim=result.runs)
     return result
+
+
+def comparison_result(
+    home: ResultsFolder,
+    setup: Setup,
+    plan: ComparisonPlan,
+    runs: Runs,
+    assumed: Sequence[str],
+    warnings: Mapping[str, str],
+    complete: bool,
+) -> ComparisonResult:
+    """What runs under the same seeds come to, the baseline first."""
+    baseline = next(iter(runs))
+    return ComparisonResult(
+        home=home,
+        runs=tuple(run for of_strategy in runs.values() for run in of_strategy),
+        setup=setup,
+        baseline=str(baseline),
+        seeds=[run.metrics.seed for run in runs[baseline]],
+        comparisons=comparison.compare(runs, baseline),
+        complete=complete,
+        by_width=plan.seeds == "auto",
+        assumptions=assumed,
+        warnings=warnings,
+        narrow=comparison.widest(runs, baseline) < NARROW,
+        rank_agreement=comparison.agreement_of_ranks(runs),
+    )
 
 
 def _row(name: str, figures: Comparison) -> dict[str, Any]:

@@ -27,6 +27,9 @@ PROBES = "probes"
 PROBE = "probe"
 """That of a validation's short runs."""
 
+PREDICTED, MEASURED = "predicted", "measured"
+"""Those of a validation's simulations and real runs."""
+
 
 class ResultsFolder:
     """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`

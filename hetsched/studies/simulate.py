@@ -1,6 +1,6 @@
 """One strategy in simulation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hetsched.analysis.step_times import WorkerSteps
@@ -57,8 +57,10 @@ def strategy_result(
     steps: Sequence[WorkerSteps] = (),
     assumed: Sequence[str] = (),
     prediction: Prediction | None = None,
+    warnings: Mapping[str, str] | None = None,
 ) -> StrategyResult:
-    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them."""
+    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them. The
+    `warnings` are those that the runs give cause for, unless they are known."""
     of_one = {strategy: [run for run, _ in runs]}
     return StrategyResult(
         home=home,
@@ -69,7 +71,7 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)),
+        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)) if warnings is None else warnings,
     )
 
 

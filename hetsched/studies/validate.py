@@ -16,13 +16,15 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions
 from hetsched.studies.fan_out import run_folder
-from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.folder import (
+    MEASURED,
+    PREDICTED,
     ResultsFolder,
     default_folder,
     write_running_results,
     write_summary,
 )
+from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
@@ -142,11 +144,11 @@ def _carry_out_all(
         if probe and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
         predicting = probed.get(strategy.allocation, setup)
-        predicting.save(home / "predicted" / str(strategy))
-        setup.save(home / "measured" / str(strategy))  # for `hetsched replay`
-        predicted[strategy] = _predict(predicting, strategy, listed, home / "predicted")
-        measured[strategy] = _measure(setup, strategy, listed, home / "measured", watch)
-        agreements[str(strategy)] = _agreement(predicting, predicted[strategy], measured[strategy])
+        predicting.save(home / PREDICTED / str(strategy))
+        setup.save(home / MEASURED / str(strategy))  # for `hetsched replay`
+        predicted[strategy] = _predict(predicting, strategy, listed, home / PREDICTED)
+        measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
+        agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
     return _Runs(predicted, measured, agreements, list(assumed))
 
@@ -196,7 +198,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     return result
 
 
-def _agreement(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
+def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
     """Of runs with the predictions for them, which the step times of `predicting` were made with."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
     return validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
