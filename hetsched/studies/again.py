@@ -86,6 +86,15 @@ def result_in(folder: Path) -> Result:
             raise InputError(f"{folder}: is not the folder of one study; name the results folder of one")
 
 
+def is_complete(result: Result) -> bool:
+    """Whether the study came to its end."""
+    if isinstance(result, ComparisonResult):
+        return result.complete
+    if isinstance(result, StrategyResult):
+        return all(state.ended == COMPLETED for state in result.states)
+    return (result.folder / SUMMARY_NAME).is_file()
+
+
 def comparison_in(folder: Path) -> ComparisonResult:
     """Of the seeds under which all strategies are finished."""
     if not (folder / comparison_plan.PLAN_NAME).is_file():

@@ -21,6 +21,8 @@ from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
 
+REPORT_NAME = "report.html"
+
 PROBES = "probes"
 """The folder of a plan's short runs, which are measurements and no results."""
 
