@@ -184,9 +184,9 @@ const figures = (() => {
     );
   };
 
-  function table({ columns, rows, row }) {
+  function table({ columns, rows, row, numbers }) {
     const shown = Math.min(rows, ROWS);
-    const numeric = shown ? row(0).map((cell) => typeof cell === "number") : [];
+    const numeric = numbers ?? (shown ? row(0).map((cell) => typeof cell === "number") : []);
     const cell = (name, text, i) => element(name, { class: numeric[i] ? "number" : null }, text);
     const line = (i) => element("tr", {}, row(i).map((one, j) => cell("td", one === null ? "" : kit.value(one), j)));
     const head = element("tr", {}, columns.map((name, i) => cell("th", name, i)));

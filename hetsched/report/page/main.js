@@ -44,7 +44,8 @@ const render = (() => {
   function draw(page) {
     window.hetsched.document = page;
     const run = page.runs[view.run] ?? page.runs[0] ?? null;
-    view.end = run ? Math.max(run.end_s, run.bound_s ?? 0) || 1 : 1;
+    const together = page.validation ? page.runs : run ? [run] : []; // on one time axis
+    view.end = Math.max(0, ...together.map(({ end_s, bound_s }) => Math.max(end_s, bound_s ?? 0))) || 1;
     parts.title.textContent = page.title;
     parts.remarks.replaceChildren(...remarks(page));
     parts.facts.replaceChildren(facts(page.facts.filter((fact) => !fact.link)));
