@@ -24,8 +24,9 @@ const comparison = (() => {
         `${best.strategy} is closest, with ${times(best.bound_ratio.mean)}. ` +
         strategies.map((row) => `${row.strategy}: ${times(row.bound_ratio.mean)}`).join("; ") + ".",
       seeds,
-      rows: strategies.map((row) => ({
+      rows: strategies.map((row, look) => ({
         name: row.strategy,
+        look,
         note: `${times(row.own_bound_ratio.mean)} the bound of its own workers`,
         values: row.bound_ratios,
         estimate: row.bound_ratio,
@@ -49,7 +50,13 @@ const comparison = (() => {
           `The makespan of ${baseline} by that of each strategy under the same seed; above 1 the strategy is faster. ` +
           others.map((row) => `${row.strategy}: ${times(row.speedup.mean)}`).join("; ") + ".",
         seeds,
-        rows: others.map((row) => ({ name: row.strategy, note: row.verdict, values: row.speedups, estimate: row.speedup })),
+        rows: others.map((row) => ({
+          name: row.strategy,
+          look: strategies.indexOf(row),
+          note: row.verdict,
+          values: row.speedups,
+          estimate: row.speedup,
+        })),
         reference: { value: 1, name: "as fast as the baseline" },
         word: times,
         xLabel: "speed-up",
@@ -132,8 +139,9 @@ const comparison = (() => {
         id: "decision-time",
         title: "Time of a decision",
         summary: `The mean seconds of a call of the policy, on the machine of the study; they are no part of simulated time. Most takes ${most.strategy}: ${brief(most.decision_s)}.`,
-        rows: strategies.map((row) => ({
+        rows: strategies.map((row, look) => ({
           name: row.strategy,
+          look,
           note: row.decision_s === null ? "nobody measured it" : brief(row.decision_s),
           values: [],
           estimate: row.decision_s === null ? null : { mean: row.decision_s, low: null, high: null },

@@ -2,8 +2,9 @@
 /* Dots in rows: `dots.figure({id, title, summary, rows, ...})`. A row is a strategy: its name above, a dot per seed,
 and the mean as a larger mark with its interval. Dots of one row stand below each other in the order of the seeds.
 
-rows: [{name, values: [numbers], estimate: {mean, low, high} or null, note}]; `seeds` names the values. `reference` is
-{value, name}: a line across all rows. `word` writes a value, `xLabel` names it with its unit. */
+rows: [{name, look, values: [numbers], estimate: {mean, low, high} or null, note}]; `look` is the number of its mark,
+`seeds` names the values. `reference` is {value, name}: a line across all rows. `word` writes a value, `xLabel` names it
+with its unit. */
 
 const dots = (() => {
   const ROW = 48;
@@ -82,12 +83,11 @@ const dots = (() => {
   function rowOfDots(of, { context: c, box }, x, row, i) {
     const { name, values, estimate, note } = row;
     const top = box.top + i * ROW;
-    const mark = kit.mark(i);
-    c.fillStyle = kit.palette.ink;
+    const mark = kit.mark(row.look);
     c.font = kit.FONT;
     c.textAlign = "left";
     c.textBaseline = "top";
-    c.fillText(fitted(c, note ? `${name}: ${note}` : name, box.right - box.left), box.left + 2, top + 4);
+    named(c, fitted(c, note ? `${name}: ${note}` : name, box.right - box.left), box.left + 2, top + 4);
     c.fillStyle = c.strokeStyle = mark.colour;
     const found = values.map((value, k) => {
       const y = top + 22 + (values.length > 1 ? (18 * k) / (values.length - 1) : 9);
@@ -102,6 +102,16 @@ const dots = (() => {
       found.push({ row: i, x: x(estimate.mean), y, lines: [name, said(of, estimate)] });
     }
     return found;
+  }
+
+  /* Text that is read over a line, too. */
+  function named(c, text, x, y) {
+    c.strokeStyle = kit.palette.panel;
+    c.lineWidth = 4;
+    c.lineJoin = "round";
+    c.strokeText(text, x, y);
+    c.fillStyle = kit.palette.ink;
+    c.fillText(text, x, y);
   }
 
   const said = ({ word }, { mean, low, high }) => `mean ${word(mean)}${low === null ? "" : `, 95% interval ${word(low)} to ${word(high)}`}`;

@@ -1,6 +1,7 @@
 """The facts of a study: what it was asked, of what, by whom, with what, and how long it took; and its files."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from shlex import join
@@ -142,14 +143,12 @@ def _sitting(sitting: Sitting) -> Iterator[tuple[str, str]]:
     machine = sitting.machine
     memory = f", {machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""
     yield "command", join(sitting.command) if sitting.command else "from Python"
-    yield "began", sitting.began
+    yield "began", f"{datetime.fromisoformat(sitting.began):%Y-%m-%d %H:%M:%S %Z}"
     yield "took", "not known: it goes on, or broke off" if sitting.took_s is None else f"{sitting.took_s:,.1f} s"
     yield "versions", f"hetsched {sitting.hetsched}, Python {sitting.python}"
     yield "libraries", ", ".join(f"{name} {version}" for name, version in sitting.libraries.items())
-    yield (
-        "machine",
-        f"{machine.host}: {counted(machine.cores, 'core')} of {machine.processor}{memory}, {machine.system}",
-    )
+    yield "machine", f"{machine.host}: {counted(machine.cores, 'core')} of {machine.processor}{memory}"
+    yield "system", machine.system
 
 
 def _files(folder: Path) -> Iterator[Fact]:

@@ -24,6 +24,8 @@ SCRIPTS = (
     "gantt.js",
     "charts.js",
     "tree.js",
+    "tables.js",
+    "dots.js",
     "comparison.js",
     "validation.js",
     "main.js",

@@ -16,6 +16,7 @@ const validation = (() => {
           known.map((row) => `${row.strategy}: ${percent(row.error_percent.mean)}`).join("; ") + ".",
         rows: known.map((row) => ({
           name: row.strategy,
+          look: strategies.indexOf(row),
           note: `${kit.seconds(row.predicted_s)} predicted, ${kit.seconds(row.measured_s)} measured, ${kit.percent(row.same_decisions)} of the decisions alike`,
           values: [],
           estimate: row.error_percent,
