@@ -11,7 +11,7 @@ from hetsched.cli.simulate import show_ablation
 from hetsched.cli.validate import print_agreements
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.ablation import AblationResult
-from hetsched.studies.again import result_in
+from hetsched.studies.again import result_in, study_in
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
@@ -38,8 +38,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
             print_agreements(result)
 
     if isinstance(result, StrategyResult):
-        simulated = all(state.run is not None and state.run.backend == "sim" for state in result.states)
-        show_strategy(options, emit, result, "simulated" if simulated else "run on Ray Tune")
+        how = "run on Ray Tune" if study_in(options.folder) == "run" else "simulated"
+        show_strategy(options, emit, result, how)
     elif isinstance(result, AblationResult):
         show_ablation(options, emit, result)
     else:

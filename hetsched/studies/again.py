@@ -158,7 +158,7 @@ def strategy_in(folder: Path) -> StrategyResult:
     names = {run.metrics.strategy for run, _ in found}
     if len(names) > 1 or len(scenarios) > 1:
         raise InputError(f"{folder}: has runs of several strategies or scenarios; name the folder of one")
-    real = any(state.run is not None and state.run.backend != "sim" for _, state in found)
+    real = study_in(folder) == "run"
     steps = worker_steps((read_log(run.log) for run, _ in found), setup.times) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
