@@ -43,6 +43,7 @@ COMMANDS = {
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
+    "report": "write what a results folder tells as one HTML file",
     "show": "print the tables of a study again, from its results folder",
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
@@ -52,7 +53,7 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile", "show", "training"}
+WITHOUT_POLICIES = {"nodes", "profile", "report", "show", "training"}
 """Commands that ask no policy."""
 
 
