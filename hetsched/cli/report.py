@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
-from hetsched.report.page.page import REPORT_NAME, write_report
+from hetsched.report.page.page import write_report
+from hetsched.studies.folder import REPORT_NAME
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -192,9 +192,9 @@ const figures = (() => {
   const coarse = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
   const digits = (size) => (size < 1000 ? fine : coarse);
 
-  function table({ columns, rows, row }) {
+  function table({ columns, rows, row, numbers }) {
     const shown = Math.min(rows, ROWS);
-    const numeric = shown ? row(0).map((cell) => typeof cell === "number") : [];
+    const numeric = numbers ?? (shown ? row(0).map((cell) => typeof cell === "number") : []);
     const cell = (name, text, i) => element(name, { class: numeric[i] ? "number" : null }, text);
     const line = (i) => element("tr", {}, row(i).map((one, j) => cell("td", one === null ? "" : exact(one), j)));
     const head = element("tr", {}, columns.map((name, i) => cell("th", name, i)));

@@ -360,5 +360,5 @@ sections.push({
   title: "Who ran where",
   of: "run",
   order: 10,
-  figures: (page, run) => [gantt(run, { id: "gantt-of-run", title: `${run.strategy}, seed ${run.seed}` })],
+  figures: (page, run) => page.validation ? [] : [gantt(run, { id: "gantt-of-run", title: `${run.strategy}, seed ${run.seed}` })],
 });

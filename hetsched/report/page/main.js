@@ -9,12 +9,14 @@ const render = (() => {
   function frame() {
     const theme = element("button", { type: "button", click: turnTheme }, "Light or dark");
     const choice = element("select", { id: "choice", change: () => choose(choice.selectedIndex) });
+    const hint = element("span", { class: "hint" });
     return {
       title: element("h1"),
       remarks: element("div", { class: "remarks" }),
       facts: element("div", { class: "scroll" }),
       ofPage: element("div"),
-      chosen: element("p", { class: "tools", hidden: "" }, element("label", { for: "choice" }, "One run"), choice, element("span", { class: "hint" })),
+      chosen: element("p", { class: "tools", hidden: "" }, element("label", { for: "choice" }, "One run"), choice, hint),
+      hint,
       ofRun: element("div"),
       files: element("div"),
       theme,
@@ -50,10 +52,16 @@ const render = (() => {
     parts.facts.replaceChildren(facts(page.facts.filter((fact) => !fact.link)));
     parts.files.replaceChildren(...files(page.facts.filter((fact) => fact.link)));
     parts.chosen.hidden = page.runs.length < 2;
+    parts.hint.textContent = FIRST_SEED[page.kind] ?? "";
     if (page.runs.length !== parts.choice.length) parts.choice.replaceChildren(...page.runs.map(option));
     lay(parts.ofPage, "page", page, run);
     lay(parts.ofRun, "run", page, run);
   }
+
+  const FIRST_SEED = {
+    comparison: "Of each strategy the run under the first seed is shown, all on one time axis.",
+    validation: "Of each strategy the runs under its first seed are shown, all on one time axis.",
+  };
 
   /* What is compared is drawn on one time axis. */
   const onOneAxis = (page, run) => (["comparison", "validation"].includes(page.kind) ? page.runs : run ? [run] : []);
