@@ -20,7 +20,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
-from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
+from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.unknown_scores import joined
@@ -66,15 +66,32 @@ class Results:
         """A row per run, a column per figure. Raises InputError without pandas."""
         return runs_frame(self.runs)
 
+    def events_frame(self) -> "DataFrame":
+        """A row per line of every log. Raises InputError without pandas."""
+        return table_frame("events", self.runs)
+
     def segments_frame(self) -> "DataFrame":
         """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
         Raises InputError without pandas."""
-        return segments_frame(self.runs)
+        return table_frame("segments", self.runs)
 
     def trials_frame(self) -> "DataFrame":
         """A row per trial of every run: iterations, scores, exploits and hyperparameters as the run left it. Raises
         InputError without pandas."""
-        return trials_frame(self.runs)
+        return table_frame("trials", self.runs)
+
+    def workers_frame(self) -> "DataFrame":
+        """A row per worker of every run: how long it was there, and what with. Raises InputError without pandas."""
+        return table_frame("workers", self.runs)
+
+    def decisions_frame(self) -> "DataFrame":
+        """A row per decision of the policy and per exploit of PBT. Raises InputError without pandas."""
+        return table_frame("decisions", self.runs)
+
+    def resources_frame(self) -> "DataFrame":
+        """A row per sample of a node's cores and memory, and of each of its GPUs. Real runs have them. Raises
+        InputError without pandas."""
+        return table_frame("resources", self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,15 +165,7 @@ def load_results(folder: Path | str) -> LoadedResults:
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
-    begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
-    logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
-    if not logs and begun:
-        raise InputError(
-            f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs; its probes "
-            f"are runs: name one, such as {begun[0].parent}"
-        )
-    if not logs:
-        raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
+    logs = logs_of(folder)
     scenarios: dict[Path, Setup] = {}
     runs, cut, homes = [], Counter[str](), defaultdict[str, dict[str, None]](dict)
     for log in logs:
@@ -179,6 +188,21 @@ def load_results(folder: Path | str) -> LoadedResults:
     }
     warned = joined(found.summary.get("warnings", {}), partly, mixed)
     return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
+
+
+def logs_of(folder: Path) -> list[Path]:
+    """The logs that are in the folder or below it, but for empty ones and the probes of plans and validations. Raises
+    InputError if there is none."""
+    begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
+    logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
+    if not logs and begun:
+        raise InputError(
+            f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs; its probes "
+            f"are runs: name one, such as {begun[0].parent}"
+        )
+    if not logs:
+        raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
+    return logs
 
 
 def scenario_of(run: Path) -> Path:
