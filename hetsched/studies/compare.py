@@ -255,10 +255,10 @@ def _written(
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),
     )
-    write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
+    write_summary(home.path, "compare", result.document())
     return result
 
 

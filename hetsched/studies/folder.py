@@ -16,6 +16,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.json_file import write_json
+from hetsched.studies.ro_crate import write_ro_crate
 from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
@@ -108,8 +109,10 @@ def default_folder(study: str, setup: Setup) -> Path:
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
-    """`summary.json`: what the command found, and with which versions."""
+    """`summary.json`: what the command found, and with which versions. The results are complete then, and are
+    described (`ro-crate-metadata.json`)."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
+    write_ro_crate(folder)
 
 
 def write_running_results(

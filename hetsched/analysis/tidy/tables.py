@@ -6,10 +6,9 @@ from typing import NamedTuple, Protocol
 
 from hetsched.analysis.tidy import decisions, events, resources, segments, trials, workers
 from hetsched.analysis.tidy.columns import LOG, OF_RUN, Column, Row
-from hetsched.core.events import Event
-from hetsched.core.log import read_log
+from hetsched.analysis.tidy.following import followed
+from hetsched.core.events import Event, RunStarted
 from hetsched.core.state import State
-from hetsched.errors import InputError
 
 
 class Follower(Protocol):
@@ -52,26 +51,16 @@ def rows(log: Path, names: Collection[str] = tuple(TABLES), called: str | None =
     The log is read once, whatever the number of tables. Raises InputError, naming file and line, for a log that is
     damaged.
     """
-    state = State()
     following = [(name, TABLES[name].follow()) for name in names]
     last = {LOG.name: str(log) if called is None else called}
     first: Row = dict.fromkeys(column.name for column in OF_RUN)
-    for line, event in enumerate(read_log(log), start=1):
-        _apply(state, event, f"{log}:{line}")
-        if line == 1 and state.run is not None:
-            first = {"strategy": state.run.strategy, "seed": state.run.seed, "backend": state.run.backend}
+    state = State()
+    for state, event in followed(log):
+        if isinstance(event, RunStarted):
+            first = {"strategy": event.strategy, "seed": event.seed, "backend": event.backend}
         for name, follower in following:
             for row in follower(state, event):
                 yield name, first | row | last
     for name, follower in following:
         for row in follower.rest(state):
             yield name, first | row | last
-
-
-def _apply(state: State, event: Event, where: str) -> None:
-    try:
-        state.apply(event)
-    except (AssertionError, LookupError, ValueError) as error:
-        raise InputError(
-            f"{where}: {type(event).__name__} does not follow from the lines before: was the log altered?"
-        ) from error
