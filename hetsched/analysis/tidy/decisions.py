@@ -27,15 +27,14 @@ class Decisions:
     """Hyperparameters are those with which an exploit has the trial go on."""
 
     def __init__(self) -> None:
-        self._decision = self._segment = 0
+        self._decision = 0
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
         ready, idle = len(state.ready), len(state.idle)
         if isinstance(event, SegmentStarted):
-            self._segment += 1
             started = self._row(event, "dispatch", ready + 1, idle + len(event.workers))
             where = {"worker": event.worker, "others": " ".join(event.others) or None}
-            yield started | where | {"segment": self._segment, "iterations": event.iterations}
+            yield started | where | {"segment": event.segment, "iterations": event.iterations}
         elif isinstance(event, TrialCompleted):
             if event.reason.startswith(STOPPED_BY):
                 yield self._row(event, "stop", ready + 1, idle) | {"reason": event.reason}

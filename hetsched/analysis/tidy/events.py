@@ -16,6 +16,7 @@ COLUMNS = (
     Column("segment", "int", "the number of the segment that it concerns"),
     Column("trial", "text", "the trial that it concerns"),
     Column("worker", "text", "the worker that it concerns"),
+    Column("node", "text", "the node that it concerns"),
     Column("experiment", "text", "the experiment that it concerns"),
     Column("iterations", "int", "the iterations that it names", "iterations"),
     Column("score", "float", "the score that it names"),
@@ -23,7 +24,7 @@ COLUMNS = (
     Column("details", "text", "its other fields, as JSON"),
 )
 
-_PLAIN = ("segment", "trial", "iterations", "score", "reason")
+_PLAIN = ("segment", "trial", "node", "iterations", "score", "reason")
 _NAMED = ("worker", "experiment")
 
 

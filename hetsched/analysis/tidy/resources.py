@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import asdict
+
 from hetsched.analysis.tidy.columns import Column, Row
-from hetsched.core.events import Event
+from hetsched.core.events import Event, ResourcesSampled
 from hetsched.core.state import State
+from hetsched.domain.cluster import CPU
 
 COLUMNS = (
     Column("time_s", "float", "when it was sampled, since the start of the run", "s"),
@@ -19,7 +22,14 @@ COLUMNS = (
 
 class Resources:
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
-        yield from ()
+        if not isinstance(event, ResourcesSampled):
+            return
+        memory = {"memory_bytes": event.memory_bytes, "memory_total_bytes": event.memory_total_bytes}
+        of_node = {"time_s": event.time, "node": event.node}
+        yield {**of_node, "device": CPU, "gpu": None, "use": event.cpu, **memory}
+        for number, gpu in enumerate(event.gpus):
+            used = asdict(gpu)
+            yield {**of_node, "device": used.pop("name"), "gpu": number, **used}
 
     def rest(self, state: State) -> Iterator[Row]:
         """Every sample has had its row."""

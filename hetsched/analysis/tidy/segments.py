@@ -44,10 +44,9 @@ _PARTS = [field.name for field in fields(Parts)]
 
 
 class _Begun(NamedTuple):
-    """A segment that is running: its number and its worker."""
+    """A segment that is running, and its worker, which may be gone when it is lost."""
 
     event: SegmentStarted
-    number: int
     worker: Worker
 
 
@@ -56,12 +55,10 @@ class Segments:
 
     def __init__(self) -> None:
         self._begun: dict[TrialId, _Begun] = {}
-        self._number = 0
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
         if isinstance(event, SegmentStarted):
-            self._number += 1
-            self._begun[event.trial] = _Begun(event, self._number, state.workers[event.worker])
+            self._begun[event.trial] = _Begun(event, state.workers[event.worker])
         elif isinstance(event, SegmentEnded):
             outcome = _outcome("ended", event.time) | asdict(event.parts)
             outcome |= {"score": event.score, "late_s": event.late_s}
@@ -80,7 +77,7 @@ class Segments:
         begun, trial = self._begun.pop(name), state.trials[name]
         start = begun.event
         return {
-            "segment": begun.number,
+            "segment": start.segment,
             "trial": name,
             "experiment": trial.experiment,
             "worker": start.worker,

@@ -2,7 +2,7 @@
 
 Nodes are processes and workers their threads. A segment is a slice with the trial's name, on every worker of a gang,
 and its parts are slices within it. An exploit is a flow: an arrow from the source's last segment to the next one of the
-trial. The first process is the run: it has the counters.
+trial. The first process is the run: it has the counters. What is used of a node are counters of the node.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     Parts,
+    ResourcesSampled,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -88,6 +89,7 @@ class Trace:
     def __init__(self) -> None:
         self._lanes: dict[WorkerId, Lane] = {}
         self._nodes: dict[NodeId, int] = {}
+        self._sampled: set[NodeId] = set()
         self._begun: dict[TrialId, SegmentStarted] = {}
         self._last: dict[TrialId, Span] = {}
         self._copied: dict[TrialId, Span] = {}
@@ -110,6 +112,8 @@ class Trace:
             yield _instant(self._lanes[event.worker.id], event.time, "joined", {})
         elif isinstance(event, WorkerLeft | WorkerDraining | WorkerSlowed):
             yield self._of_worker(event)
+        elif isinstance(event, ResourcesSampled):
+            yield from self._sample(event)
         else:
             yield from _of_run(event)
 
@@ -123,12 +127,24 @@ class Trace:
         """Name the lane of a worker, and that of its node, when they are seen first."""
         if worker.id in self._lanes:
             return
-        if worker.node not in self._nodes:
-            self._nodes[worker.node] = pid = self._unused()
-            yield from _named(Lane(pid, pid), "process", f"node {worker.node}", pid)
+        yield from self._home(worker.node)
         tid = self._unused()
         self._lanes[worker.id] = lane = Lane(self._nodes[worker.node], tid)
         yield from _named(lane, "thread", f"{worker.id} ({worker.type})", tid)
+
+    def _home(self, node: NodeId) -> Iterator[TraceEvent]:
+        """Name the process of a node when it is seen first."""
+        if node not in self._nodes:
+            self._nodes[node] = pid = self._unused()
+            yield from _named(Lane(pid, pid), "process", f"node {node}", pid)
+
+    def _sample(self, event: ResourcesSampled) -> Iterator[TraceEvent]:
+        yield from self._home(event.node)
+        lane = Lane(self._nodes[event.node], self._nodes[event.node])
+        if event.node not in self._sampled:
+            self._sampled.add(event.node)
+            yield from _named(lane, "thread", "resources", lane.tid)
+        yield from _use(lane, event)
 
     def _unused(self) -> int:
         """A number for a process or a thread. Perfetto knows both by number alone, so that all are different."""
@@ -143,7 +159,7 @@ class Trace:
         self, state: State, name: TrialId, end_s: float, parts: Parts | None, outcome: dict[str, Any]
     ) -> Iterator[TraceEvent]:
         begun, trial = self._begun.pop(name), state.trials[name]
-        args = {"experiment": trial.experiment, "iterations": begun.iterations, **outcome}
+        args = {"segment": begun.segment, "experiment": trial.experiment, "iterations": begun.iterations, **outcome}
         args |= {"total iterations": trial.iterations, "hyperparameters": dict(trial.hyperparameters)}
         shown = f"{name} (lost)" if "lost" in outcome else name
         for worker in begun.workers:
@@ -199,6 +215,18 @@ class Counters:
             if self._written.get(name) != value:
                 yield {"ph": "C", "name": name, "pid": RUN, "tid": RUN, "ts": _us(self._time), "args": value}
         self._written = self._values
+
+
+def _use(lane: Lane, event: ResourcesSampled) -> Iterator[TraceEvent]:
+    """What is used of a node, as counters of its process."""
+    values = {"cpu": {"percent": 100 * event.cpu}, "memory": {"bytes": event.memory_bytes}}
+    for number, gpu in enumerate(event.gpus):
+        values |= {
+            f"gpu {number}": {"percent": 100 * gpu.use},
+            f"gpu {number} memory": {"bytes": gpu.memory_bytes},
+        }
+    for name, value in values.items():
+        yield {"ph": "C", "name": name, **lane._asdict(), "ts": _us(event.time), "args": value}
 
 
 def _parts(span: Span, start_s: float, parts: Parts) -> Iterator[TraceEvent]:

@@ -10,9 +10,19 @@ import pytest
 from hetsched.analysis.metrics import Metrics, measure_log
 from hetsched.analysis.tidy.columns import FurtherColumns, Row, metric_columns, value_as
 from hetsched.analysis.tidy.tables import TABLES, rows
-from hetsched.core.events import AnyEvent, Parts, SegmentEnded, SegmentStarted, TrialExploited, WorkerLeft
+from hetsched.core.events import (
+    AnyEvent,
+    GpuUse,
+    Parts,
+    ResourcesSampled,
+    SegmentEnded,
+    SegmentStarted,
+    TrialExploited,
+    WorkerLeft,
+)
 from hetsched.core.log import read_log
 from hetsched.core.state import State, state_of
+from hetsched.domain.cluster import NodeId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from tests.analysis.tidy.eventful import eventful, simulated
@@ -68,7 +78,7 @@ def test_events_are_the_lines(run: Run) -> None:
         written = msgspec.json.decode(line)
         assert (row["time_s"], row["event"]) == (written.pop("time"), written.pop("event"))
         again = msgspec.json.decode(row["details"]) if row["details"] else {}
-        for key in ("segment", "trial", "worker", "experiment", "iterations", "score", "reason"):
+        for key in ("segment", "trial", "worker", "node", "experiment", "iterations", "score", "reason"):
             if row[key] is not None and key not in again:
                 again[key] = row[key]
         assert {key: value for key, value in again.items() if value is not None}.items() >= {
@@ -84,8 +94,8 @@ def test_segments_are_those_of_the_log(run: Run) -> None:
     }
     assert sorted(row["segment"] for row in segments) == list(range(1, len(run.of(SegmentStarted)) + 1))
     by_number = {row["segment"]: row for row in segments}
-    for number, start in enumerate(run.of(SegmentStarted), start=1):
-        row = by_number[number]
+    for start in run.of(SegmentStarted):
+        row = by_number[start.segment]
         assert (row["start_s"], row["trial"], row["worker"]) == (start.time, start.trial, start.worker)
         assert row["iterations"] == start.iterations
     for row, end in zip((r for r in segments if r["state"] == "ended"), run.of(SegmentEnded), strict=True):
@@ -101,12 +111,10 @@ def test_segments_are_those_of_the_log(run: Run) -> None:
 def test_a_segment_has_the_hyperparameters_with_which_it_was_trained(run: Run) -> None:
     state = State()
     expected = {}
-    number = 0
     for event in run.events:
         state.apply(event)
         if isinstance(event, SegmentStarted):
-            number += 1
-            expected[number] = state.trials[event.trial].hyperparameters["lr"]
+            expected[event.segment] = state.trials[event.trial].hyperparameters["lr"]
     assert {row["segment"]: row["hyperparameters.lr"] for row in run.tables["segments"]} == expected
     assert len(set(expected.values())) > 8, "PBT changed some"
 
@@ -147,6 +155,22 @@ def test_decisions_are_what_the_policy_and_pbt_decided(run: Run) -> None:
         state.apply(event)
     dispatches = [row for row in run.tables["decisions"] if row["kind"] == "dispatch"]
     assert [(row["ready_trials"], row["idle_workers"]) for row in dispatches] == before
+
+
+def test_resources_are_the_samples_of_cores_and_gpus(run: Run, tmp_path: Path) -> None:
+    gpus = (GpuUse("K80", 0.5, 10, 100), GpuUse("K80", 0.0, 0, 100))
+    sample = ResourcesSampled(1.0, NodeId("server"), 0.25, 7, 8, gpus)
+    lines = run.log.read_bytes().splitlines(keepends=True)
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"".join([*lines[:20], msgspec.json.encode(sample) + b"\n", *lines[20:]]))
+    assert run.tables["resources"] == []
+    found = [row for _, row in rows(log, ["resources"])]
+    columns = ("time_s", "node", "device", "gpu", "use", "memory_bytes", "memory_total_bytes")
+    assert [tuple(row[name] for name in columns) for row in found] == [
+        (1.0, "server", "cpu", None, 0.25, 7, 8),
+        (1.0, "server", "K80", 0, 0.5, 10, 100),
+        (1.0, "server", "K80", 1, 0.0, 0, 100),
+    ]
 
 
 def test_a_policy_that_stops_trials_has_its_stops_among_the_decisions(tmp_path: Path) -> None:

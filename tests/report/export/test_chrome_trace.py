@@ -5,11 +5,22 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from hetsched.core.events import AnyEvent, SegmentEnded, SegmentLost, TrialExploited, WorkerJoined, WorkerLeft
+from hetsched.core.events import (
+    AnyEvent,
+    GpuUse,
+    ResourcesSampled,
+    SegmentEnded,
+    SegmentLost,
+    TrialExploited,
+    WorkerJoined,
+    WorkerLeft,
+)
 from hetsched.core.log import read_log
 from hetsched.core.state import State
+from hetsched.domain.cluster import NodeId
 from hetsched.report.export.chrome_trace import NAMES, write_trace
 from tests.analysis.tidy.eventful import simulated
 from tests.conftest import make_setup
@@ -117,6 +128,23 @@ def test_losses_joins_and_leaves_are_instants(events: list[AnyEvent], viewed: Vi
     assert shown["draining"] and shown["slowed"] and shown["checkpoint lost"] and shown["ended"] == 1
     assert {args["reason"] for name, _, args in viewed.instants if name == "left"} == {
         event.reason for event in events if isinstance(event, WorkerLeft)
+    }
+
+
+def test_what_is_used_of_a_node_is_counted(log: Path, tmp_path: Path) -> None:
+    sample = ResourcesSampled(1.0, NodeId("server"), 0.25, 7, 8, (GpuUse("K80", 0.5, 10, 100),))
+    elsewhere = ResourcesSampled(2.0, NodeId("without workers"), 0.5, 7, 8)
+    lines = log.read_bytes().splitlines()
+    sampled = tmp_path / "events.jsonl"
+    written = [*lines[:20], *map(msgspec.json.encode, (sample, elsewhere)), *lines[20:]]
+    sampled.write_bytes(b"\n".join(written) + b"\n")
+    shown = view(write_trace(sampled, tmp_path / "trace.json"))
+    assert ("resources", "node without workers") in shown.threads.values()
+    assert {name: values for name, values in shown.counters.items() if values[0][0] == 1_000_000} == {
+        "cpu percent": [(1_000_000, 25.0), (2_000_000, 50.0)],
+        "memory bytes": [(1_000_000, 7), (2_000_000, 7)],
+        "gpu 0 percent": [(1_000_000, 50.0)],
+        "gpu 0 memory bytes": [(1_000_000, 10)],
     }
 
 
