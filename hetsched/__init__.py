@@ -28,6 +28,7 @@ Studies
 `replay`                feed a run's measured durations to its policy again
 `load_results`          the runs of a results folder
 `write_report`          write a results folder as one HTML file
+`export`                write what was run for other programs: traces, Parquet, CSV, RO-Crate
 
 Results
 --------------------------------------------------------------------------------------------------------
@@ -87,6 +88,7 @@ __all__ = [
     "bound",
     "check_training",
     "compare",
+    "export",
     "load_policies",
     "load_results",
     "load_scenario",
@@ -114,6 +116,7 @@ if TYPE_CHECKING:
     from hetsched.domain.learning import register as register_learning
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
+    from hetsched.report.export.exporting import export
     from hetsched.report.page.page import write_report
     from hetsched.scenario.scenario import Scenario
     from hetsched.scheduling import register as register_scheduling
@@ -141,6 +144,7 @@ else:
         "domain.registry": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],
         "report.page.page": ["write_report"],
+        "report.export.exporting": ["export"],
         "scenario.scenario": ["Scenario"],
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],

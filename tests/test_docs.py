@@ -36,8 +36,9 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"[\w./-]*\w\.(py|toml|csv|png|sh|yaml|md|txt)")
 THE_READERS = {"scenario.toml", "my_policy.py", "models.py", "cluster_log.csv", "jobs.csv", "FILE.csv", "FILE.py"}
 """Files that a reader has and the project has not."""
-SESSIONS = {ROOT / "docs" / "python.md"}
-"""Pages whose Python blocks run one after the other in one session: tests/test_front_door.py runs them."""
+SESSIONS = {ROOT / "docs" / "python.md", ROOT / "docs" / "results.md"}
+"""Pages whose Python blocks run one after the other in one session: tests/test_front_door.py and
+tests/test_results_page.py run them."""
 SCRIPTS = ROOT / "examples" / "clusters"
 ELSEWHERE = {"cat", "cd", "docker", "export", "git", "kubectl", "pip", "pre-commit", "python3", "ray", "sbatch", "ruff"}
 """Programs whose arguments only they know; the files that are named must exist all the same."""

@@ -45,6 +45,7 @@ COMMANDS = {
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
     "report": "write what a results folder tells as one HTML file",
     "show": "print the tables of a study again, from its results folder",
+    "export": "write what was run for other programs: traces, Parquet, CSV, RO-Crate",
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
@@ -53,7 +54,7 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile", "report", "show", "training"}
+WITHOUT_POLICIES = {"export", "nodes", "profile", "report", "show", "training"}
 """Commands that ask no policy."""
 
 

@@ -245,11 +245,11 @@ def _written(
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
     result = replace(result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)))
-    write_summary(home.path, "compare", result.document())
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     write_results_csv(home.path, sim=result.runs)
+    write_summary(home.path, "compare", result.document())
     return result
 
 

@@ -16,6 +16,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.json_file import write_json
+from hetsched.studies.ro_crate import write_ro_crate
 from hetsched.studies.sittings import begin_study, end_study
 from hetsched.version import __version__
 
@@ -117,9 +118,11 @@ def default_folder(study: str, setup: Setup) -> Path:
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
-    """`summary.json`: what the command found, and with which version. The study has come to its end then."""
+    """`summary.json`: what the command found, and with which version. The study has come to its end then, and its
+    results are described (`ro-crate-metadata.json`): this is what is written last."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
     end_study(folder)
+    write_ro_crate(folder)
 
 
 def write_running_results(

@@ -20,7 +20,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
-from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
+from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.unknown_scores import joined
@@ -66,15 +66,32 @@ class Results:
         """A row per run, a column per figure. Raises InputError without pandas."""
         return runs_frame(self.runs)
 
+    def events_frame(self) -> "DataFrame":
+        """A row per line of every log. Raises InputError without pandas."""
+        return table_frame("events", self.runs)
+
     def segments_frame(self) -> "DataFrame":
         """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
         Raises InputError without pandas."""
-        return segments_frame(self.runs)
+        return table_frame("segments", self.runs)
 
     def trials_frame(self) -> "DataFrame":
         """A row per trial of every run: iterations, scores, exploits and hyperparameters as the run left it. Raises
         InputError without pandas."""
-        return trials_frame(self.runs)
+        return table_frame("trials", self.runs)
+
+    def workers_frame(self) -> "DataFrame":
+        """A row per worker of every run: how long it was there, and what with. Raises InputError without pandas."""
+        return table_frame("workers", self.runs)
+
+    def decisions_frame(self) -> "DataFrame":
+        """A row per decision of the policy and per exploit of PBT. Raises InputError without pandas."""
+        return table_frame("decisions", self.runs)
+
+    def resources_frame(self) -> "DataFrame":
+        """A row per sample of a node's cores and memory, and of each of its GPUs. Real runs have them. Raises
+        InputError without pandas."""
+        return table_frame("resources", self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)

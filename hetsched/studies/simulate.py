@@ -77,8 +77,8 @@ def strategy_result(
 
 def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
     """Write the figures into the folder of the result."""
-    write_summary(result.folder, study, result.document())
     metrics = {result.strategy: [run.metrics for run in result.runs]}
     remarks = {result.strategy: [*result.remarks, *result.warned(result.strategy)]}
     write_running_results(result.folder, result.setup, backend, metrics, remarks, result.assumptions)
     write_results_csv(result.folder, **{"sim" if study == "simulate" else "ray": result.runs})
+    write_summary(result.folder, study, result.document())

@@ -190,11 +190,11 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)),
         agreements=runs.agreements,
     )
-    write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
     remarks = {name: [*result.remarks(name), *result.warned(name)] for name in runs.agreements}
     write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
     write_results_csv(home.path, ray=result.runs, sim=result.predicted)
+    write_summary(home.path, "validate", result.document())
     return result
 
 
