@@ -55,7 +55,7 @@ class LogWriter:
         self.path = path
         self.full: OSError | None = None
         self._durable = durable
-        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._reserve = reserve_of(path)
         try:
             self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
         except FileExistsError as error:
@@ -135,6 +135,11 @@ class LogWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def reserve_of(log: Path) -> Path:
+    """The file beside a durable log that keeps space in reserve while a driver has the log open."""
+    return log.with_name(f".{log.name}.reserve")
 
 
 def read_log(path: Path) -> Iterator[AnyEvent]:
