@@ -140,6 +140,8 @@ class LogWriter:
 def reserve_of(log: Path) -> Path:
     """The file beside a durable log that keeps space in reserve while a driver has the log open."""
     return log.with_name(f".{log.name}.reserve")
+
+
 class LogDecoder:
     """Decodes the lines of one log, in their order, whatever format each driver wrote in."""
 

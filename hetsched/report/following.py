@@ -105,5 +105,5 @@ class FollowedRun:
         written = path.stat().st_mtime
         self._now = lambda: written
         clock = self._now if run.backend == SIMULATED else lambda: self._now()
-        what = f"{run.strategy}, seed {run.seed}"
-        return LiveView(what, setup, strategy, self._every_s, console=self._console, clock=clock)
+        what, activity = f"{run.strategy}, seed {run.seed}", "following the log"
+        return LiveView(what, setup, strategy, self._every_s, activity=activity, console=self._console, clock=clock)
