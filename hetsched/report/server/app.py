@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -38,6 +39,15 @@ BREATH_EVERY_S = 15.0
 PIECE_BYTES = 2**16
 
 
+class PlaceConvertor(PathConvertor):
+    """Any path, also one with a line break in a name."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("place", PlaceConvertor())
+
+
 class Pages:
     """Answers what is asked of the served folder. `stopping` says whether the server is about to end."""
 
@@ -52,9 +62,9 @@ class Pages:
         routes = [
             Route("/", self.list),
             Route("/list", self.list_changes),
-            Route("/at/{place:path}", self.folder_or_file),
-            Route("/document/{place:path}", self.document),
-            Route("/changes/{place:path}", self.changes),
+            Route("/at/{place:place}", self.folder_or_file),
+            Route("/document/{place:place}", self.document),
+            Route("/changes/{place:place}", self.changes),
         ]
         return Access(Starlette(routes=routes, exception_handlers={NotHereError: not_here}), token, host, port)
 

@@ -68,8 +68,10 @@ class Served:
                 self._check_scenario(scenario_of(path.parent))
 
     def _check_scenario(self, path: Path) -> None:
-        if not self.holds(path):
+        if not path.is_relative_to(self.root):
             raise InputError(f"{path.name}: is not in the folder that is served, but above: serve {path.parent}")
+        if not self.holds(path):
+            raise InputError(f"{self.shown(path)}: a link out of the folder that is served: not followed")
         scenario = load_tables(path)
         trace = scenario.workload.trace
         for name in (*scenario.profile.sources, *([] if trace is None else [trace])):
