@@ -175,6 +175,7 @@ const figures = (() => {
       button("←", "Earlier", () => pan(-0.5)),
       button("→", "Later", () => pan(0.5)),
       button("All", "Show all of the run", () => show(0, view.end)),
+      ...(figure.controls?.() ?? []),
       element(
         "span",
         { class: "hint" },

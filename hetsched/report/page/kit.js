@@ -95,10 +95,14 @@ const kit = (() => {
   // ---- colours: the variables of style.css, so that a theme changes them
 
   let palette = {};
+  let marks = [];
+  const patterns = new Map();
 
   function readPalette() {
     const style = getComputedStyle(document.documentElement);
     palette = { series: [] };
+    marks = [];
+    patterns.clear();
     for (const name of ["ink", "muted", "grid", "panel", "absent", "accent", "bad"]) {
       palette[name] = style.getPropertyValue(`--${name}`).trim();
     }
@@ -111,27 +115,28 @@ const kit = (() => {
 
   /* How the i-th of many things looks: a colour of Okabe and Ito, and a second mark for eyes and printers that do not
   tell colours apart: a dash and a shape for lines, a hatch for areas. Areas differ in 35 ways. */
-  const mark = (i) => ({
-    colour: palette.series[i % 7],
-    dash: DASHES[(i + Math.floor(i / 7)) % 7],
-    shape: SHAPES[(i + Math.floor(i / 7)) % 7],
-    hatch: HATCHES[Math.floor(i / 7) % 5],
-  });
-
-  const patterns = new Map();
+  const mark = (i) =>
+    (marks[i % 245] ??= {
+      colour: palette.series[i % 7],
+      dash: DASHES[(i + Math.floor(i / 7)) % 7],
+      shape: SHAPES[(i + Math.floor(i / 7)) % 7],
+      hatch: HATCHES[Math.floor(i / 7) % 5],
+    });
 
   /* A fill of a mark's colour and hatch, for a canvas; at `scale` device pixels a CSS pixel. */
   function pattern(context, colour, hatch, scale = 1) {
     if (hatch === "none") return colour;
-    const key = `${colour} ${hatch} ${palette.panel} ${scale}`;
-    if (!patterns.has(key)) patterns.set(key, tile(colour, hatch, scale));
-    const made = context.createPattern(patterns.get(key), "repeat");
-    made.setTransform(new DOMMatrix().scale(1 / scale));
-    return made;
+    const key = `${colour} ${hatch} ${scale}`;
+    if (!patterns.has(key)) {
+      const made = context.createPattern(tile(colour, hatch, scale), "repeat");
+      made.setTransform(new DOMMatrix().scale(1 / scale));
+      patterns.set(key, made);
+    }
+    return patterns.get(key);
   }
 
   function tile(colour, hatch, scale) {
-    const side = 6 * scale;
+    const side = 8 * scale;
     const canvas = element("canvas", { width: side, height: side });
     const c = canvas.getContext("2d");
     c.fillStyle = colour;
@@ -140,9 +145,9 @@ const kit = (() => {
     c.strokeStyle = c.fillStyle = palette.panel;
     c.lineWidth = 1.2;
     const lines = {
-      up: [[-1, 7, 7, -1], [-1, 1, 1, -1], [5, 7, 7, 5]],
-      down: [[-1, -1, 7, 7], [5, -1, 7, 1], [-1, 5, 1, 7]],
-      across: [[0, 3, 6, 3]],
+      up: [[-1, 9, 9, -1], [-1, 1, 1, -1], [7, 9, 9, 7]],
+      down: [[-1, -1, 9, 9], [7, -1, 9, 1], [-1, 7, 1, 9]],
+      across: [[0, 4, 8, 4]],
       dots: [],
     };
     for (const [x0, y0, x1, y1] of lines[hatch]) {
@@ -151,7 +156,7 @@ const kit = (() => {
       c.lineTo(x1, y1);
       c.stroke();
     }
-    if (hatch === "dots") c.fillRect(2, 2, 2, 2);
+    if (hatch === "dots") c.fillRect(3, 3, 3, 3);
     return canvas;
   }
 
@@ -178,6 +183,12 @@ const kit = (() => {
       context.lineTo(x + r * Math.cos(angle), y + r * Math.sin(angle));
     }
     context.closePath();
+  }
+
+  /* Black or white, whichever is read better on a colour #rrggbb. */
+  function inkOn(colour) {
+    const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? "#000000" : "#ffffff";
   }
 
   // ---- numbers in words
@@ -364,7 +375,7 @@ const kit = (() => {
   const FONT = '11px system-ui, "Segoe UI", "Liberation Sans", sans-serif';
 
   return {
-    FONT, axes, bisect, box, bytes, clipped, clock, decode, element, line, mark, number, pattern, percent, readPalette,
+    FONT, axes, bisect, box, bytes, clipped, clock, decode, element, inkOn, line, mark, number, pattern, percent, readPalette,
     scale, seconds, shape, svg, timeTicks, timeWord, value,
     get palette() {
       return palette;

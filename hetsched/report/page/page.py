@@ -18,7 +18,19 @@ from hetsched.studies.results import LoadedResults, load_results, scenario_of
 
 REPORT_NAME = "report.html"
 
-SCRIPTS = ("kit.js", "figure.js", "gantt.js", "charts.js", "tree.js", "comparison.js", "validation.js", "main.js")
+SCRIPTS = (
+    "kit.js",
+    "figure.js",
+    "timeline.js",
+    "gantt_signs.js",
+    "gantt_words.js",
+    "gantt.js",
+    "charts.js",
+    "tree.js",
+    "comparison.js",
+    "validation.js",
+    "main.js",
+)
 """In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
 
 
