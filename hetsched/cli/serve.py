@@ -31,9 +31,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def began(address: str) -> None:
         emit(msgspec.json.encode({"folder": str(options.folder), "address": address}))
-        print(f"{options.folder}: {address}", flush=True)
         if not is_local(options.host):
             warning = "others can reach this address, unencrypted; docs/serve.md has a tunnel that is safer"
             print(f"hetsched: {warning}", file=sys.stderr)
+        print(f"{options.folder}: {address}", flush=True)
 
     serve(options.folder, options.host, options.port, began)

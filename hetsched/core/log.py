@@ -11,7 +11,7 @@ from typing import IO
 import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
-from hetsched.core.older_logs import NUMBERED_SINCE, SegmentNumbers, as_of_now
+from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -159,7 +159,7 @@ class LogDecoder:
         self._line += 1
         try:
             event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
-        except msgspec.DecodeError as error:
+        except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
             raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}") from error
         if isinstance(event, RunStarted | RunResumed):
@@ -186,7 +186,7 @@ def _check_format(line: bytes, where: str) -> None:
     """Raise InputError if the line names a format that this hetsched does not know."""
     try:
         named = _number_decoder.decode(line).log_version
-    except msgspec.DecodeError:
+    except NOT_READ:
         return  # it names none
     if named > LOG_VERSION:
         raise InputError(

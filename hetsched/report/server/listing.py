@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from hetsched.core.log import LOG_NAME
+from hetsched.core.older_logs import NOT_READ
 from hetsched.errors import counted
 from hetsched.report.server.places import Served, entries
 from hetsched.scenario.scenario import SCENARIO_NAME
@@ -108,7 +109,7 @@ class Listing:
             return ListedRun(address, name, BEGINS)
         try:
             first, last = first_and_last(log, found.st_size)
-        except (OSError, ValueError):  # DecodeError is one
+        except (OSError, *NOT_READ):
             return ListedRun(address, name, "cannot be read")
         state = last.reason if last.event == "run-ended" else GOES_ON
         return ListedRun(address, name, state, first.strategy, first.seed, first.backend, last.time)
@@ -123,7 +124,7 @@ def _with_silence(run: ListedRun, found: stat_result) -> ListedRun:
 
 
 def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
-    """The first and the last whole line. Raises ValueError if they are not of a log, and OSError."""
+    """The first and the last whole line. Raises one of NOT_READ if they are not of a log, and OSError."""
     with log.open("rb") as file:
         head = file.read(LINE_BYTES)
         file.seek(max(0, size - LINE_BYTES))

@@ -1,17 +1,14 @@
 """Nothing outside the served folder is shown, whatever an address, a link or a file says."""
 
-import asyncio
 import os
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import pytest
-from starlette.testclient import TestClient
 
 from hetsched.errors import InputError
+from hetsched.report.server.listing import Listing
 from hetsched.report.server.places import Served
-from tests.report.server.conftest import client_of
+from tests.report.server.asking import Client, asking
 from tests.slow_log import SlowLog
 
 SECRET = "the-secret"
@@ -53,7 +50,7 @@ WAYS_OUT = [
 
 
 @pytest.fixture
-def hostile(tmp_path: Path, results: Path) -> TestClient:
+def hostile(tmp_path: Path, results: Path) -> Client:
     """What is beside the served folder, and links to it."""
     outside = tmp_path / "outside"
     SlowLog(outside, name=SECRET).finished()
@@ -65,45 +62,21 @@ def hostile(tmp_path: Path, results: Path) -> TestClient:
     (results / "circle").symlink_to("circle")
     (results / "dangling").symlink_to("nothing")
     os.mkfifo(results / "pipe")
-    return client_of(results)
+    return asking(results)
 
 
 @pytest.mark.parametrize("address", WAYS_OUT)
-def test_there_is_no_way_out(address: str, hostile: TestClient, tmp_path: Path) -> None:
+def test_there_is_no_way_out(address: str, hostile: Client, tmp_path: Path) -> None:
     outside = str(tmp_path)
     written = address.format(outside=outside, outside_encoded=outside.replace("/", "%2F"))
-    answer = raw(hostile, written)
-    assert answer[0] == 404, answer
-    assert SECRET not in answer[1]
-
-
-def raw(client: TestClient, address: str) -> tuple[int, str]:
-    """The answer to an address that comes as it is written: no client has taken the dots out."""
-    cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": unquote(address),
-        "raw_path": address.encode("latin-1"),
-        "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())],
-    }
-    told: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.sleep(60)
-        return {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        told.append(message)
-
-    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
-    return told[0]["status"], b"".join(message.get("body", b"") for message in told).decode()
+    answer = hostile.get(written)
+    assert answer.status == 404, answer
+    assert SECRET not in answer.text
 
 
 def test_links_within_the_folder_are_followed(results: Path) -> None:
     (results / "latest").symlink_to("one")
-    client = client_of(results)
+    client = asking(results)
     assert client.get("/at/latest/events.jsonl").content == (results / "one" / "events.jsonl").read_bytes()
 
 
@@ -117,16 +90,14 @@ def test_a_page_is_not_made_over_links_out(name: str, target: str, results: Path
     path = results / "one" / name
     path.unlink(missing_ok=True)
     path.symlink_to(tmp_path / "outside" / target)
-    found = client_of(results).get("/document/one/").text
+    found = asking(results).get("/document/one/").text
     assert f"one/{name}: a link out of the folder that is served: not followed" in found
     assert SECRET not in found and "77" not in found
 
 
-def test_the_listing_leaves_links_out_alone(hostile: TestClient, results: Path, tmp_path: Path) -> None:
+def test_the_listing_leaves_links_out_alone(hostile: Client, results: Path, tmp_path: Path) -> None:
     (results / "two").mkdir()
     (results / "two" / "events.jsonl").symlink_to(tmp_path / "outside" / "events.jsonl")
-    from hetsched.report.server.listing import Listing
-
     assert [study.name for study in Listing(Served(results)).studies()] == ["one"]
 
 
@@ -141,7 +112,7 @@ def test_a_scenario_cannot_have_files_read_that_lie_outside(key: str, results: P
         text = text.replace("[[workload", '[workload]\ntrace = "../../secret.csv"\n\n[[workload', 1)
     assert "secret.csv" in text
     scenario.write_text(text)
-    found = client_of(results).get("/document/one/").text
+    found = asking(results).get("/document/one/").text
     assert "names '../../secret.csv', outside the folder that is served: not read" in found
     assert SECRET not in found
 
@@ -150,15 +121,15 @@ def test_a_scenario_above_the_served_folder_is_not_read(results: Path) -> None:
     run = results / "one"
     (run / "seed-0").mkdir()
     (run / "events.jsonl").rename(run / "seed-0" / "events.jsonl")
-    assert '"test"' not in client_of(run / "seed-0").get("/document/").text
-    assert "is not in the folder that is served, but above" in client_of(run / "seed-0").get("/document/").text
-    assert '"title":"test"' in client_of(run).get("/document/seed-0/").text
+    assert '"test"' not in asking(run / "seed-0").get("/document/").text
+    assert "is not in the folder that is served, but above" in asking(run / "seed-0").get("/document/").text
+    assert '"title":"test"' in asking(run).get("/document/seed-0/").text
 
 
 def test_a_pipe_does_not_hold_the_page_up(results: Path) -> None:
     (results / "one" / "events.jsonl").unlink()
     os.mkfifo(results / "one" / "events.jsonl")
-    client = client_of(results)
+    client = asking(results)
     assert "one/events.jsonl: neither a file nor a folder: not read" in client.get("/document/one/").text
 
 
@@ -174,10 +145,10 @@ NAMES = ["a b", "<script>alert(1)<", "x\ny", 'q"uote', "per%2e%2ecent", "ü€",
 def test_any_name_of_a_folder_and_a_file_can_be_opened(name: str, tmp_path: Path) -> None:
     run = SlowLog(tmp_path / name).finished()
     (run.folder / name).write_text("found")
-    served, client = Served(tmp_path), client_of(tmp_path)
-    assert raw(client, f"/at/{served.written(run.folder)}/{served.written(run.folder)}")[1] == "found"
+    served, client = Served(tmp_path), asking(tmp_path)
+    assert client.get(f"/at/{served.written(run.folder)}/{served.written(run.folder)}").text == "found"
     page = client.get(f"/at/{served.written(run.folder)}/")
-    assert page.status_code == 200 and "<script>alert" not in page.text
+    assert page.status == 200 and "<script>alert" not in page.text
     answer = client.get(f"/at/{served.written(run.folder / name)}")
     assert answer.headers["content-disposition"] == f"attachment; filename*=utf-8''{served.written(run.folder)}"
 
@@ -188,6 +159,5 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
         SlowLog(odd).finished()
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
-    client = client_of(tmp_path)
-    assert raw(client, "/at/%ff%fe/")[0] == 200
-    assert client.get("/document/").status_code == 200
+    client = asking(tmp_path)
+    assert client.get("/at/%ff%fe/").status == client.get("/document/").status == 200
