@@ -68,8 +68,7 @@ class Timeline:
         self.exploits: list[TrialExploited] = []
         self.happenings: list[Happening] = []
         self._over: list[TimedSegment] = []
-        self._running: dict[TrialId, tuple[int, SegmentStarted]] = {}
-        self._started = 0
+        self._running: dict[TrialId, SegmentStarted] = {}
 
     def __call__(self, state: State, event: Event) -> None:
         handle = _HANDLERS.get(type(event))
@@ -78,7 +77,7 @@ class Timeline:
 
     def segments(self, state: State) -> list[TimedSegment]:
         """Those so far in the order of their starts; one that runs still ends now."""
-        running = (self._cut(state, number, start, RUNNING) for number, start in self._running.values())
+        running = (self._cut(state, start, RUNNING) for start in self._running.values())
         return sorted([*self._over, *running], key=lambda segment: segment.number)
 
     @property
@@ -89,12 +88,11 @@ class Timeline:
             nodes.setdefault(worker.node, []).append(worker)
         return [worker for of_node in nodes.values() for worker in of_node]
 
-    def _cut(self, state: State, number: int, start: SegmentStarted, how: int) -> TimedSegment:
+    def _cut(self, state: State, start: SegmentStarted, how: int) -> TimedSegment:
         """A segment that did not end, up to now."""
-        total, now = state.trials[start.trial].iterations, state.now
-        return TimedSegment(
-            number, start.trial, start.workers, start.time, now, start.time, now, start.iterations, total, None, how
-        )
+        number, trial, begun, now = start.segment, start.trial, start.time, state.now
+        total = state.trials[trial].iterations
+        return TimedSegment(number, trial, start.workers, begun, now, begun, now, start.iterations, total, None, how)
 
     def _note(self, event: Event, kind: Kind, text: str) -> None:
         worker, trial = getattr(event, "worker", None), getattr(event, "trial", None)
@@ -104,7 +102,7 @@ class Timeline:
 
     def _worker_joined(self, state: State, event: WorkerJoined) -> None:
         worker = event.worker
-        if self._started:  # those of the beginning are no news
+        if state.started:  # those of the beginning are no news
             self.happenings.append(Happening(event.time, "joined", "", worker.id))
         self.workers[worker.id] = worker
 
@@ -118,15 +116,14 @@ class Timeline:
         self._note(event, "slowed", "as fast as it should be" if event.factor == 1 else f"{event.factor:.3g} x as long")
 
     def _segment_started(self, state: State, event: SegmentStarted) -> None:
-        self._started += 1
-        self._running[event.trial] = (self._started, event)
+        self._running[event.trial] = event
 
     def _segment_ended(self, state: State, event: SegmentEnded) -> None:
-        number, start = self._running.pop(event.trial)
+        start = self._running.pop(event.trial)
         train_from_s, train_to_s = _training(start.time, event.time, event.parts)
         self._over.append(
             TimedSegment(
-                number,
+                event.segment,
                 event.trial,
                 start.workers,
                 start.time,
@@ -141,8 +138,7 @@ class Timeline:
         )
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:
-        number, start = self._running.pop(event.trial)
-        self._over.append(self._cut(state, number, start, LOST))
+        self._over.append(self._cut(state, self._running.pop(event.trial), LOST))
         self._note(event, "lost", event.reason)
 
     def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:

@@ -42,6 +42,7 @@ COMMANDS = {
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
+    "report": "write what a results folder tells as one HTML file",
     "watch": "follow a run that another process carries out, in the terminal",
     "serve": "show the runs of a folder as pages, those that go on live, on this machine only",
     "profile": "measure the step times of this machine",
@@ -52,7 +53,7 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile", "serve", "training", "watch"}
+WITHOUT_POLICIES = {"nodes", "profile", "report", "serve", "training", "watch"}
 """Commands that ask no policy."""
 
 

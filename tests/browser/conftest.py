@@ -3,11 +3,13 @@ the browser reports as an error."""
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """What the browser is called on one system or the other; $HETSCHED_BROWSER goes before all."""
@@ -18,6 +20,21 @@ PageOf = Callable[..., Page]
 def browser_path() -> str | None:
     wanted = os.environ.get("HETSCHED_BROWSER")
     return wanted or next((found for found in map(shutil.which, NAMES) if found), None)
+
+
+DRAWN_WITHIN_S = 60.0
+
+
+def await_true(page: Page, expression: str) -> None:
+    """Wait until the expression holds in the page, which may be on its way to another one. `page.wait_for_function`
+    would do what the page's security policy forbids: evaluate a string, in the page."""
+    until = time.monotonic() + DRAWN_WITHIN_S
+    while True:
+        with suppress(Error):
+            if page.evaluate(f"Boolean({expression})"):
+                return
+        assert time.monotonic() < until, f"{page.url}: not within {DRAWN_WITHIN_S:g} s: {expression}"
+        page.wait_for_timeout(10)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +64,7 @@ def page_of(browser: Browser) -> Iterator[PageOf]:
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(where.resolve().as_uri() if isinstance(where, Path) else where)
-        page.wait_for_function("window.hetsched && window.hetsched.ready_ms")
+        await_true(page, "window.hetsched && window.hetsched.ready_ms")
         return page
 
     yield opened

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
-from tests.browser.conftest import PageOf
+from tests.browser.conftest import PageOf, await_true
 from tests.cli.test_serve import Server, serving
 from tests.slow_log import SlowLog
 
@@ -42,7 +42,7 @@ def ended(run: SlowLog) -> int:
     return sum(isinstance(event, SegmentEnded) for event in read_log(run.path))
 
 
-def test_a_run_appears_goes_on_and_ends(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_a_run_appears_goes_on_and_ends(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     page = opened(page_of, server)
     expect(page.locator("#following")).to_have_text("There is no run in this folder yet.")
     page.evaluate("window.never_reloaded = true")
@@ -55,15 +55,13 @@ def test_a_run_appears_goes_on_and_ends(page_of: PageOf, server: Server, tmp_pat
     assert page.evaluate("window.never_reloaded")
 
     row.get_by_role("link").click()
-    page.wait_for_function("window.hetsched && window.hetsched.ready_ms && window.hetsched.document.runs.length")
+    await_true(page, "window.hetsched && window.hetsched.ready_ms && window.hetsched.document.runs.length")
     assert segments(page) == ended(run)
     expect(page.locator(".verdict")).to_have_text("Not finished: the figures are of a part.")
     page.evaluate("window.never_reloaded = true; hetsched.view.from = 1.5; hetsched.view.to = 20.5")
     for share in (0.7, 1.0):
         run.write(share)
-        page.wait_for_function(
-            f"hetsched.document.runs[0].segments.state.filter((s) => s === 0).length === {ended(run)}"
-        )
+        await_true(page, f"hetsched.document.runs[0].segments.state.filter((s) => s === 0).length === {ended(run)}")
     assert page.evaluate("hetsched.document.runs[0].ended") == "completed"
     expect(page.locator(".verdict")).to_have_count(0)
     expect(page.locator("#following")).to_contain_text("As of")
@@ -72,43 +70,43 @@ def test_a_run_appears_goes_on_and_ends(page_of: PageOf, server: Server, tmp_pat
     expect(page.locator("#studies tr", has_text="live")).to_contain_text("completed")
 
 
-def test_a_page_that_is_open_before_the_run_begins(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_a_page_that_is_open_before_the_run_begins(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     (tmp_path / "later").mkdir()
     page = opened(page_of, server)
     page.goto(f"http://127.0.0.1:{server.port}/at/later/")
     expect(page.locator(".remarks")).to_contain_text("there is no events.jsonl in it or below it")
     run = SlowLog(tmp_path / "later").finished()
-    page.wait_for_function("window.hetsched.document.runs.length === 1")
+    await_true(page, "window.hetsched.document.runs.length === 1")
     assert segments(page) == ended(run)
     expect(page.locator(".remarks")).not_to_contain_text("there is no events.jsonl")
 
 
-def test_damage_is_said_on_the_page_and_mended_there(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_damage_is_said_on_the_page_and_mended_there(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     run = SlowLog(tmp_path / "one").finished()
     page = opened(page_of, server)
     page.get_by_role("link", name="one").click()
-    page.wait_for_function("window.hetsched.document.runs.length === 1")
+    await_true(page, "window.hetsched.document.runs.length === 1")
     run.append(b"{\n")
     expect(page.locator(".remarks")).to_contain_text("not an event of a hetsched log")
     run.path.write_bytes(run.content)
-    page.wait_for_function("window.hetsched.document.runs.length === 1")
+    await_true(page, "window.hetsched.document.runs.length === 1")
 
 
 HOSTILE = "<img src=x onerror=window.harmed=1></script><script>window.harmed=1</script>"
 
 
-def test_hostile_names_are_text(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_hostile_names_are_text(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     name = HOSTILE.replace("/", "")
     run = SlowLog(tmp_path / name)
     run.append(run.content.replace(b'"e-0"', f'"{HOSTILE}"'.encode()).replace(b"fusion+fifo", f"{HOSTILE}+x".encode()))
     page = opened(page_of, server)
     page.get_by_role("link", name=name).click()
-    page.wait_for_function("window.hetsched && window.hetsched.document && window.hetsched.document.runs.length === 1")
+    await_true(page, "window.hetsched && window.hetsched.document && window.hetsched.document.runs.length === 1")
     assert page.evaluate("window.hetsched.document.runs[0].trials[0].id") == HOSTILE
     assert page.evaluate("[window.harmed === undefined, document.images.length]") == [True, 0]
 
 
-def test_a_study_opens_to_its_runs(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_a_study_opens_to_its_runs(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     for seed in range(3):
         run = SlowLog(tmp_path / "study" / f"seed-{seed}", seed=seed).finished()
     (tmp_path / "study" / "scenario.toml").write_bytes((run.folder / "scenario.toml").read_bytes())
@@ -119,12 +117,10 @@ def test_a_study_opens_to_its_runs(page_of: PageOf, server: Server, tmp_path: Pa
     expect(page.get_by_role("link", name="another")).to_be_visible()
     expect(page.get_by_role("listitem")).to_have_count(3)
     page.get_by_role("link", name="study/seed-2").click()
-    page.wait_for_function(
-        "window.hetsched && window.hetsched.document && window.hetsched.document.runs[0]?.seed === 2"
-    )
+    await_true(page, "window.hetsched && window.hetsched.document && window.hetsched.document.runs[0]?.seed === 2")
 
 
-def test_a_page_that_nobody_sees_asks_for_nothing(page_of: PageOf, server: Server, tmp_path: Path) -> None:
+def test_a_page_that_nobody_sees_asks_for_nothing(server: Server, page_of: PageOf, tmp_path: Path) -> None:
     SlowLog(tmp_path / "one").finished()
     page = opened(page_of, server)
     expect(page.get_by_role("link", name="one")).to_be_visible()

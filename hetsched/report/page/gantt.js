@@ -53,6 +53,14 @@ const gantt = (() => {
     });
     labels(surface, run, at);
     ganttSigns.boundName(surface, run, at);
+    if (at.end - at.first < run.lanes.length) inSight(surface, run, at);
+  }
+
+  function inSight({ context: c, height }, run, at) {
+    c.fillStyle = kit.palette.muted;
+    c.textAlign = "left";
+    c.textBaseline = "alphabetic";
+    c.fillText(`workers ${at.first + 1} to ${at.end} of ${run.lanes.length}`, 2, height - 3);
   }
 
   /* The pixels up to which a segment is part of a bin: more, the more segments are in sight. */
@@ -107,7 +115,7 @@ const gantt = (() => {
     const flush = () => {
       if (drawn === null) return;
       c.globalAlpha = drawn.lit ? 1 : 0.3;
-      c.fillStyle = kit.palette.muted;
+      c.fillStyle = kit.palette.busy;
       c.fillRect(drawn.from * BIN, top + at.bar - drawn.height, (drawn.to - drawn.from) * BIN, drawn.height);
       c.globalAlpha = 1;
       drawn = null;

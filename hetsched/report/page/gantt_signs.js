@@ -53,7 +53,7 @@ const ganttSigns = (() => {
       c.lineTo(x - 6, y + 3.5);
       c.closePath();
     }
-    c.stroke();
+    if (heads.length < 2 * ARROWS) c.stroke(); // slow
     c.fill();
   }
 
@@ -119,7 +119,7 @@ const ganttSigns = (() => {
   }
 
   function lost(c, x, top, width, height) {
-    c.fillStyle = kit.pattern(c, kit.palette.bad, "up");
+    c.fillStyle = kit.pattern(c, kit.palette.panel, "up", 1, kit.palette.bad);
     c.fillRect(x, top, width, height);
     c.strokeStyle = kit.palette.bad;
     c.lineWidth = 1;

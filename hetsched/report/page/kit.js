@@ -103,7 +103,7 @@ const kit = (() => {
     palette = { series: [] };
     marks = [];
     patterns.clear();
-    for (const name of ["ink", "muted", "grid", "panel", "absent", "accent", "bad"]) {
+    for (const name of ["ink", "muted", "grid", "panel", "absent", "busy", "accent", "bad"]) {
       palette[name] = style.getPropertyValue(`--${name}`).trim();
     }
     for (let i = 0; i < 7; i++) palette.series.push(style.getPropertyValue(`--series-${i}`).trim());
@@ -123,26 +123,27 @@ const kit = (() => {
       hatch: HATCHES[Math.floor(i / 7) % 5],
     });
 
-  /* A fill of a mark's colour and hatch, for a canvas; at `scale` device pixels a CSS pixel. */
-  function pattern(context, colour, hatch, scale = 1) {
+  /* A fill of a mark's colour and hatch, for a canvas; at `scale` device pixels a CSS pixel. The hatch is of the page's
+  colour, or that of the `line`. */
+  function pattern(context, colour, hatch, scale = 1, line = palette.panel) {
     if (hatch === "none") return colour;
-    const key = `${colour} ${hatch} ${scale}`;
+    const key = `${colour} ${hatch} ${scale} ${line}`;
     if (!patterns.has(key)) {
-      const made = context.createPattern(tile(colour, hatch, scale), "repeat");
+      const made = context.createPattern(tile(colour, hatch, scale, line), "repeat");
       made.setTransform(new DOMMatrix().scale(1 / scale));
       patterns.set(key, made);
     }
     return patterns.get(key);
   }
 
-  function tile(colour, hatch, scale) {
+  function tile(colour, hatch, scale, line) {
     const side = 8 * scale;
     const canvas = element("canvas", { width: side, height: side });
     const c = canvas.getContext("2d");
     c.fillStyle = colour;
     c.fillRect(0, 0, side, side);
     c.scale(scale, scale);
-    c.strokeStyle = c.fillStyle = palette.panel;
+    c.strokeStyle = c.fillStyle = line;
     c.lineWidth = 1.2;
     const lines = {
       up: [[-1, 9, 9, -1], [-1, 1, 1, -1], [7, 9, 9, 7]],

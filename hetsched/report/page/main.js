@@ -44,7 +44,7 @@ const render = (() => {
   function draw(page) {
     window.hetsched.document = page;
     const run = page.runs[view.run] ?? page.runs[0] ?? null;
-    view.end = run ? Math.max(run.end_s, run.bound_s ?? 0) || 1 : 1;
+    view.end = Math.max(...onOneAxis(page, run).map(({ end_s, bound_s }) => Math.max(end_s, bound_s ?? 0)), 0) || 1;
     parts.title.textContent = page.title;
     parts.remarks.replaceChildren(...remarks(page));
     parts.facts.replaceChildren(facts(page.facts.filter((fact) => !fact.link)));
@@ -54,6 +54,9 @@ const render = (() => {
     lay(parts.ofPage, "page", page, run);
     lay(parts.ofRun, "run", page, run);
   }
+
+  /* What is compared is drawn on one time axis. */
+  const onOneAxis = (page, run) => (["comparison", "validation"].includes(page.kind) ? page.runs : run ? [run] : []);
 
   const option = (run, position) =>
     element("option", { selected: position === view.run ? "" : null }, `${run.strategy}, seed ${run.seed} (${run.backend})`);

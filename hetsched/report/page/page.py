@@ -7,7 +7,6 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from hetsched.errors import InputError, path_of
 from hetsched.report.page.document import Fact, Page
@@ -88,20 +87,14 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     folder = path_of(folder, "folder")
     target = folder / REPORT_NAME if out is None else path_of(out, "out")
     text = html(page(folder))
+    part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, prefix=".report-", delete=False) as file:
-            file.write(text)
-        Path(file.name).chmod(0o666 & ~_umask())
-        os.replace(file.name, target)
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _source(name: str) -> str:

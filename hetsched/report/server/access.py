@@ -24,6 +24,9 @@ HEADERS = {
 NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """The Content-Security-Policy of what is no page of ours."""
 
+BARE = "default-src 'none'; frame-ancestors 'none'"
+"""That of the page that leads on: a page in a sandbox may not, and would not send the cookie along."""
+
 ONWARD = """\
 <!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hetsched</title></head>
@@ -69,7 +72,7 @@ class Access:
         if len(hosts) != 1 or not is_known(hosts[0], self._host):
             return PlainTextResponse("the address has a name under which this server does not answer\n", 400)
         if self._is_right(*parse_qs(request.url.query).get("token", [])):
-            onward = HTMLResponse(ONWARD)
+            onward = HTMLResponse(ONWARD, headers={"content-security-policy": BARE})
             onward.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
             return onward
         if not self._is_right(request.cookies.get(self._cookie, "")):
