@@ -11,7 +11,7 @@ from typing import IO
 import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
-from hetsched.core.older_logs import NUMBERED_SINCE, SegmentNumbers, as_of_now
+from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -55,7 +55,7 @@ class LogWriter:
         self.path = path
         self.full: OSError | None = None
         self._durable = durable
-        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._reserve = reserve_of(path)
         try:
             self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
         except FileExistsError as error:
@@ -137,6 +137,11 @@ class LogWriter:
         self.close()
 
 
+def reserve_of(log: Path) -> Path:
+    """The file beside a durable log that keeps space in reserve while a driver has the log open."""
+    return log.with_name(f".{log.name}.reserve")
+
+
 class LogDecoder:
     """Decodes the lines of one log, in their order, whatever format each driver wrote in."""
 
@@ -154,7 +159,7 @@ class LogDecoder:
         self._line += 1
         try:
             event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
-        except msgspec.DecodeError as error:
+        except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
             raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}") from error
         if isinstance(event, RunStarted | RunResumed):
@@ -181,7 +186,7 @@ def _check_format(line: bytes, where: str) -> None:
     """Raise InputError if the line names a format that this hetsched does not know."""
     try:
         named = _number_decoder.decode(line).log_version
-    except msgspec.DecodeError:
+    except NOT_READ:
         return  # it names none
     if named > LOG_VERSION:
         raise InputError(

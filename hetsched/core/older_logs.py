@@ -12,6 +12,9 @@ SAID_SINCE = 3
 """The format since which a search space says the kind of each hyperparameter, and an experiment its metric. Before, all
 hyperparameters were ranges of numbers, and all metrics accuracies."""
 
+NOT_READ = (ValueError, RecursionError)
+"""What decoding raises for bytes that are no JSON of what was expected, no UTF-8, or nested a thousand deep."""
+
 NUMBERED_SINCE = 4
 """The format since which segments have numbers."""
 
@@ -40,7 +43,7 @@ def as_of_now(line: bytes, version: int) -> bytes:
         return line
     try:
         event = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except NOT_READ:
         return line
     return msgspec.json.encode(_with_stop_score(_tagged(event)))
 

@@ -301,12 +301,18 @@ def state_of(events: Iterable[Event]) -> State:
     before it."""
     state = State()
     for line, event in enumerate(events, start=1):
-        try:
-            state.apply(event)
-        except (AssertionError, LookupError, ValueError) as error:
-            subject = getattr(event, "trial", None) or getattr(event, "worker", None)
-            what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
-            raise InputError(
-                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
-            ) from error
+        apply_line(state, line, event)
     return state
+
+
+def apply_line(state: State, line: int, event: Event) -> None:
+    """Apply the event of that line of a log. Raises InputError, naming the line, if it cannot have followed those
+    before it."""
+    try:
+        state.apply(event)
+    except (AssertionError, LookupError, ValueError) as error:
+        subject = getattr(event, "trial", None) or getattr(event, "worker", None)
+        what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
+        raise InputError(
+            f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
+        ) from error

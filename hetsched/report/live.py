@@ -104,7 +104,7 @@ class LiveView:
     event costs the same however large the run is. Another thread draws what they add up to, a few times per second.
 
     Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at
-    once, too. `clock` counts seconds.
+    once, too. `activity` is what goes on before the first event. `clock` counts seconds.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class LiveView:
         strategy: Strategy,
         every_s: float,
         *,
+        activity: str = "starting Ray",
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,7 +126,7 @@ class LiveView:
         self._console = console or Console(stderr=True)
         self._clock = clock
         self._began = clock()
-        self._activity = "starting Ray"
+        self._activity = activity
         self._lock = Lock()  # of what follows up to the news
         self._seen: float | None = None
         self._now = 0.0

@@ -5,10 +5,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """What the browser is called on one system or the other; $HETSCHED_BROWSER goes before all."""
@@ -24,11 +25,15 @@ def browser_path() -> str | None:
 DRAWN_WITHIN_S = 60.0
 
 
-def _await_drawn(page: Page) -> None:
-    """`page.wait_for_function` would do what the page's security policy forbids: evaluate a string, in the page."""
+def await_true(page: Page, expression: str) -> None:
+    """Wait until the expression holds in the page, which may be on its way to another one. `page.wait_for_function`
+    would do what the page's security policy forbids: evaluate a string, in the page."""
     until = time.monotonic() + DRAWN_WITHIN_S
-    while not page.evaluate("Boolean(window.hetsched && window.hetsched.ready_ms)"):
-        assert time.monotonic() < until, f"{page.url}: not drawn within {DRAWN_WITHIN_S:g} s"
+    while True:
+        with suppress(Error):
+            if page.evaluate(f"Boolean({expression})"):
+                return
+        assert time.monotonic() < until, f"{page.url}: not within {DRAWN_WITHIN_S:g} s: {expression}"
         page.wait_for_timeout(10)
 
 
@@ -59,7 +64,7 @@ def page_of(browser: Browser) -> Iterator[PageOf]:
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(where.resolve().as_uri() if isinstance(where, Path) else where)
-        _await_drawn(page)
+        await_true(page, "window.hetsched && window.hetsched.ready_ms")
         return page
 
     yield opened
