@@ -58,12 +58,15 @@ class PageTrial(Struct, frozen=True):
 
 
 class Exploit(Struct, frozen=True):
-    """The trial took over the weights of `source` and went on with `hyperparameters`."""
+    """The trial took over the weights of `source` and went on with `hyperparameters`. From then on it had a count of
+    `iterations` and a `score`."""
 
     time_s: float
     trial: int
     source: int
     hyperparameters: Hyperparameters
+    iterations: int = 0
+    score: float | None = None
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
@@ -87,15 +90,35 @@ class Series(Struct, frozen=True):
 
 
 class Ancestor(Struct, frozen=True):
-    """A part of the family tree of the trial that scored best: what `trial` was from `from_s` to `to_s`. It took over
-    `source` when it began (None: a fresh trial), and `changed` says what PBT changed then: (before, after)."""
+    """A part of the family tree of the trial that scored best: `trial` had its weights from `from_s` to `to_s`, and
+    trained them for `iterations`. It took over `source` when it began (None: a fresh trial), and `changed` says what
+    PBT changed then: (before, after). `score` is that at `to_s`."""
 
     trial: int
     source: int | None
     from_s: float
     to_s: float
+    iterations: int
     score: float | None
     changed: dict[str, tuple[object, object]]
+
+
+class Axis(Struct, frozen=True, omit_defaults=True):
+    """On what a hyperparameter is drawn: `values` are those of a choice."""
+
+    scale: Literal["linear", "log", "choice"]
+    values: list[object] = []
+
+
+class PageExperiment(Struct, frozen=True):
+    """An experiment: what its scores are, the score at which its trials stop, and the hyperparameters that differ
+    between its trials. With `counts_lineage` a trial takes over the count of iterations of the trial that it copies."""
+
+    id: str
+    metric: Metric
+    stop_score: float | None
+    counts_lineage: bool
+    hyperparameters: dict[str, Axis]
 
 
 class PageRun(Struct, frozen=True):
@@ -119,6 +142,7 @@ class PageRun(Struct, frozen=True):
     utilisation: list[Series] = []
     resources: list[Series] = []
     ancestors: list[Ancestor] = []
+    experiments: list[PageExperiment] = []
 
 
 class Estimate(Struct, frozen=True):
