@@ -27,6 +27,7 @@ Studies
 `validate`              simulate, run for real, and compare the two
 `replay`                feed a run's measured durations to its policy again
 `load_results`          the runs of a results folder
+`figures`               draw the figures of a results folder at paper size
 
 Results
 --------------------------------------------------------------------------------------------------------
@@ -86,6 +87,7 @@ __all__ = [
     "bound",
     "check_training",
     "compare",
+    "figures",
     "load_policies",
     "load_results",
     "load_scenario",
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from hetsched.domain.learning import register as register_learning
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
+    from hetsched.report.figures.folder import figures
     from hetsched.scenario.scenario import Scenario
     from hetsched.scheduling import register as register_scheduling
     from hetsched.studies.ablation import AblationResult, ablate
@@ -137,6 +140,7 @@ else:
         "domain.learning": ["register_learning"],
         "domain.registry": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],
+        "report.figures.folder": ["figures"],
         "scenario.scenario": ["Scenario"],
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],

@@ -42,6 +42,7 @@ COMMANDS = {
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
+    "figures": "draw the figures of a results folder at paper size",
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
@@ -50,7 +51,7 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile", "training"}
+WITHOUT_POLICIES = {"figures", "nodes", "profile", "training"}
 """Commands that ask no policy."""
 
 
