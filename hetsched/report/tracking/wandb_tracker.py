@@ -42,7 +42,7 @@ class WandbTracker:
         )
         self._run.define_metric("time_s", hidden=True)
         self._run.define_metric("*", step_metric="time_s")
-        self.where = str(self._run.url or self._run.dir)
+        self.where = str(self._run.dir if self._run.offline else self._run.url)
 
     def log(self, points: Sequence[Point]) -> None:
         for point in points:
