@@ -48,6 +48,7 @@ STYLE = {
     "pdf.fonttype": 42,  # TrueType: text that can be searched and edited, as publishers ask for
     "svg.fonttype": "none",  # text as text
     "svg.hashsalt": "hetsched",  # the same file for the same figure
+    "text.parse_math": False,  # names from logs are text, dollars and all
     "xtick.labelsize": 6.5,
     "xtick.major.width": 0.5,
     "ytick.labelsize": 6.5,
