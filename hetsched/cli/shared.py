@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import join
 from types import MappingProxyType
 from typing import Any
 
@@ -143,13 +144,14 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
 def finish(
     options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
 ) -> None:
-    """Print the document, or the table and where the results are."""
+    """Print the document, or the table, where the results are, and the command that makes a report of them."""
     if options.json:
         emit(msgspec.json.format(msgspec.json.encode(document), indent=2))
         return
     table()
     if where is not None:
         say(f"results: {where}")
+        say(f"report: {join(['hetsched', 'report', str(where)])}")
 
 
 def print_heading(text: str, setup: Setup) -> None:

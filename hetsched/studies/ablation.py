@@ -119,7 +119,7 @@ def ablate(
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
     setup.learning_model()
-    home, parts = ResultsFolder.new(folder, setup), variants(setup)
+    home, parts = ResultsFolder.new(folder, setup, "ablate"), variants(setup)
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)

@@ -27,7 +27,7 @@ def frame(rows: Iterable[dict[str, Any]]) -> "DataFrame":
 
 def runs_frame(runs: Sequence[RunResult]) -> "DataFrame":
     """A row per run, a column per figure: see `hetsched.analysis.metrics.Metrics`."""
-    return frame(_figures(run) for run in runs)
+    return frame(figures_row(run) for run in runs)
 
 
 def segments_frame(runs: Sequence[RunResult]) -> "DataFrame":
@@ -42,7 +42,8 @@ def trials_frame(runs: Sequence[RunResult]) -> "DataFrame":
     return frame(row for run in runs for row in _trials(run))
 
 
-def _figures(run: RunResult) -> dict[str, Any]:
+def figures_row(run: RunResult) -> dict[str, Any]:
+    """Every figure of a run, those of its workers aside."""
     figures: dict[str, Any] = msgspec.to_builtins(run.metrics)
     del figures["workers"]
     return {

@@ -142,7 +142,7 @@ def plan(
     setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
     chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
     listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
-    home = ResultsFolder.new(folder or default_folder("plan", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("plan", setup), setup, "plan")
     measured = Measured(setup)
     if not measure_again:
         measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os.path import relpath
@@ -130,9 +130,18 @@ class LoadedResults(Results):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """The folder's `summary.json`; empty if the folder has none."""
-        path = self.folder / SUMMARY_NAME
+        return summary_of(self.folder)
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The `summary.json` of the folder; empty if the folder has none. Raises InputError, naming the file, for one that
+    is no JSON document."""
+    path = folder / SUMMARY_NAME
+    try:
         found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-        return found
+    except ValueError as error:
+        raise InputError(f"{path}: not what hetsched wrote: {error}") from error
+    return found
 
 
 def scenario_facts(setup: Setup) -> dict[str, Any]:
@@ -148,6 +157,30 @@ def load_results(folder: Path | str) -> LoadedResults:
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
+    logs = begun_logs(folder)
+    scenarios: dict[Path, Setup] = {}
+    runs, ended, homes = [], [], defaultdict[str, dict[str, None]](dict)
+    for log in logs:
+        path = scenario_of(log.parent)
+        if path not in scenarios:
+            scenarios[path] = load_setup_of_logs(path)
+        run, state = look_up(scenarios[path], log)
+        runs.append(run)
+        ended.append((run.metrics.strategy, state.ended))
+        homes[run.metrics.strategy][relpath(path.parent, folder)] = None
+    found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
+    mixed = {
+        name: f"runs of {len(of_one)} scenarios, which a mean would mix, in {', '.join(of_one)}: load one"
+        for name, of_one in homes.items()
+        if len(of_one) > 1
+    }
+    warned = joined(found.summary.get("warnings", {}), unfinished(ended), mixed)
+    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
+
+
+def begun_logs(folder: Path) -> list[Path]:
+    """The logs in the folder or below it that tell of something, but for those of probes. Raises InputError if there is
+    none."""
     begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
     logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
     if not logs and begun:
@@ -157,28 +190,21 @@ def load_results(folder: Path | str) -> LoadedResults:
         )
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
-    scenarios: dict[Path, Setup] = {}
-    runs, cut, homes = [], Counter[str](), defaultdict[str, dict[str, None]](dict)
-    for log in logs:
-        path = scenario_of(log.parent)
-        if path not in scenarios:
-            scenarios[path] = load_setup_of_logs(path)
-        run, state = look_up(scenarios[path], log)
-        runs.append(run)
-        cut[run.metrics.strategy] += state.ended != COMPLETED
-        homes[run.metrics.strategy][relpath(path.parent, folder)] = None
-    found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
-    many = {strategy: counted(len(of_one), "run") for strategy, of_one in found.by_strategy.items()}
-    partly = {
-        name: f"{n} of {many[name]} did not come to the end: figures are of a part" for name, n in cut.items() if n
+    return logs
+
+
+def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """A warning for each strategy some of whose runs did not come to their end, in words, by the strategy of each run
+    and the reason with which the run ended."""
+    runs, cut = Counter[str](), Counter[str]()
+    for strategy, reason in ended:
+        runs[strategy] += 1
+        cut[strategy] += reason != COMPLETED
+    return {
+        name: f"{n} of {counted(runs[name], 'run')} did not come to the end: figures are of a part"
+        for name, n in cut.items()
+        if n
     }
-    mixed = {
-        name: f"runs of {len(of_one)} scenarios, which a mean would mix, in {', '.join(of_one)}: load one"
-        for name, of_one in homes.items()
-        if len(of_one) > 1
-    }
-    warned = joined(found.summary.get("warnings", {}), partly, mixed)
-    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
 
 
 def scenario_of(run: Path) -> Path:

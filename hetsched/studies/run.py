@@ -23,6 +23,7 @@ from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run_plan import AUTO, RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy
+from hetsched.studies.sittings import go_on_with_study
 from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
 
@@ -62,7 +63,7 @@ def run(
     plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
     if name != AUTO:
         setup.workers(parse_strategy(name))
-    home = ResultsFolder.new(folder or default_folder("run", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
     plan.save(home.path)
     setup, plan = _with_strategy(setup, plan, home, planner)
     runs = []
@@ -103,6 +104,8 @@ def resume(
             runs.append(look_up(setup, home / LOG_NAME, (chosen, seed)))
             complete(home)
             continue
+        if nothing_left:
+            go_on_with_study(folder)
         nothing_left = False
         with what_stays(plan, ResultsFolder(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))

@@ -6,7 +6,6 @@ start that process is measured by the way.
 
 import datetime
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from hetsched.cores import available_cores
+from hetsched.cores import available_cores, cpu_model
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
@@ -153,7 +152,7 @@ def device_type(name: str) -> str:
 def _row(point: Point, measured: Measured, available: int) -> ProfileRow:
     on_cpu = point.device == "cpu"
     cores = len(point.cores)
-    hardware = _cpu_model() if on_cpu else measured.device_name
+    hardware = cpu_model() if on_cpu else measured.device_name
     return ProfileRow(
         model=point.model,
         dataset=point.dataset,
@@ -209,15 +208,6 @@ def _pooled(rows: list[ProfileRow]) -> list[ProfileRow]:
         pooled["start_up_cv"] = _rounded(statistics.stdev(starts) / statistics.fmean(starts))
     pooled["sharing"] = next((row.sharing for row in rows if row.sharing is not None), None)
     return [row.model_copy(update=pooled) for row in rows]
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _ended(point: Point) -> subprocess.CompletedProcess[str]:

@@ -154,15 +154,18 @@ class Estimate(Struct, frozen=True):
 
 
 class StrategyRow(Struct, frozen=True):
-    """A strategy of a comparison: ratios to the bound, and what its differences to the baseline come to. `ratios` and
-    `makespans_s` are by seed; `best_over_time` is the best score of the seeds' mean."""
+    """A strategy of a comparison. Lists are by seed. `bound_ratio` is the makespan by the least one under any
+    allocation, `own_bound_ratio` by the least one on the workers of the run. `speedups` are the baseline's makespan by
+    this one, `speedup` what they come to, None of the baseline. `decision_s` are the mean seconds a call of the
+    policy, None where nobody measured them. `best_over_time` is the mean over the seeds of the best score so far."""
 
     strategy: str
-    seeds: list[int]
     makespans_s: list[float]
     makespan_s: Estimate
-    bound_ratio: Estimate | None
-    to_baseline: list[float]
+    bound_ratios: list[float]
+    bound_ratio: Estimate
+    own_bound_ratio: Estimate
+    speedups: list[float]
     speedup: Estimate | None
     verdict: str
     decision_s: float | None
@@ -171,7 +174,10 @@ class StrategyRow(Struct, frozen=True):
 
 
 class PageComparison(Struct, frozen=True):
+    """Of the `seeds` under which all strategies are finished; `complete`: these are all that were asked for."""
+
     baseline: str
+    seeds: list[int]
     complete: bool
     metric: Metric | None
     strategies: list[StrategyRow]
@@ -208,6 +214,15 @@ class Fact(Struct, frozen=True):
     link: str | None = None
 
 
+class PageTable(Struct, frozen=True):
+    """A table as the terminal shows it: cells are in words. `numbers` says of each column whether it has numbers."""
+
+    title: str
+    columns: list[str]
+    numbers: list[bool]
+    rows: list[list[str]]
+
+
 class Page(Struct, frozen=True):
     """A whole page. `remarks` are verdicts, assumptions and warnings in words, by heading."""
 
@@ -219,3 +234,4 @@ class Page(Struct, frozen=True):
     runs: list[PageRun]
     comparison: PageComparison | None = None
     validation: PageValidation | None = None
+    tables: list[PageTable] = []

@@ -10,13 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from hetsched.errors import InputError, path_of
-from hetsched.report.page.document import Fact, Page
+from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
-from hetsched.report.page.run import page_run
-from hetsched.scenario.loading import load_setup_of_logs
-from hetsched.studies.results import LoadedResults, load_results, scenario_of
-
-REPORT_NAME = "report.html"
+from hetsched.report.page.study import page_of
+from hetsched.studies.folder import REPORT_NAME
 
 SCRIPTS = ("kit.js", "figure.js", "gantt.js", "charts.js", "tree.js", "comparison.js", "validation.js", "main.js")
 """In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
@@ -24,21 +21,7 @@ SCRIPTS = ("kit.js", "figure.js", "gantt.js", "charts.js", "tree.js", "compariso
 
 def page(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
-    results = load_results(folder)
-    shown = [runs[0] for runs in results.by_strategy.values()]
-    runs = [page_run(load_setup_of_logs(scenario_of(run.log.parent)), run) for run in shown]
-    return Page(
-        title=results.folder.resolve().name,
-        kind="run" if len(runs) == 1 else "several",
-        complete=all(run.ended is not None for run in runs),
-        facts=_facts(results),
-        remarks={"Warnings": [f"{name}: {text}" for name, text in results.warnings.items()]},
-        runs=runs,
-    )
-
-
-def _facts(results: LoadedResults) -> list[Fact]:
-    return [Fact("log", str(run.log.relative_to(results.folder))) for run in results.runs]
+    return page_of(folder)
 
 
 def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> str:

@@ -1,5 +1,7 @@
 """One run as the page shows it: log -> `PageRun`."""
 
+from pathlib import Path
+
 from hetsched.analysis.bounds import cluster_devices, full_jobs, makespan_bound
 from hetsched.analysis.metrics import Measurement, Metrics
 from hetsched.analysis.timeline import TimedSegment, Timeline
@@ -13,7 +15,7 @@ from hetsched.errors import InputError
 from hetsched.report.page.document import Exploit, Lane, Mark, PageRun, PageTrial, Segments
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.bound import uncertain_work
-from hetsched.studies.one_run import RunResult, check_run
+from hetsched.studies.one_run import check_run
 
 
 class RunOnPage:
@@ -125,14 +127,14 @@ def _columns(segments: list[TimedSegment], lane_of: dict[WorkerId, int], state: 
     )
 
 
-def page_run(setup: Setup, found: RunResult) -> PageRun:
+def page_run(setup: Setup, log: Path) -> PageRun:
     """The run of a log. Raises InputError, naming the log, for one of another scenario, or that has not begun."""
     follow = RunOnPage(setup)
-    for event in read_log(found.log):
+    for event in read_log(log):
         if isinstance(event, RunStarted):
-            check_run(found.log, event, setup)
+            check_run(log, event, setup)
         follow(event)
     try:
         return follow.page()
     except InputError as error:
-        raise InputError(f"{found.log}: {error}") from error
+        raise InputError(f"{log}: {error}") from error
