@@ -228,7 +228,7 @@ class Simulation:
                     score = finite(score)
             except Exception as error:
                 raise self._learning_failed(name, error) from error
-        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)
+        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts, segment=segment.segment)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)

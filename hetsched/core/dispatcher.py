@@ -151,9 +151,11 @@ class Dispatcher:
         commits all of it to the log.
 
         The order is fixed here so that every backend, and a replay, takes the same decisions. A score that is not
-        finite is not known.
+        finite is not known. A segment that has no number gets that of its start.
         """
         state, name = self.state, ended.trial
+        if not ended.segment:
+            ended = replace(ended, segment=state.running[name].segment)
         if ended.score is not None and not isfinite(ended.score):
             ended = replace(ended, score=None)
         self._apply(ended)
@@ -184,7 +186,8 @@ class Dispatcher:
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
-        self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
+        segment = self.state.running[trial]
+        self.record(SegmentLost(time, trial, segment.worker, reason, segment.segment))
         self.commit()
 
     def dispatch(self, time: float) -> Decided:
@@ -207,7 +210,9 @@ class Dispatcher:
                 refusal = self._refusal_to_start(decision)
                 if refusal is not None:
                     raise self._refused(decision, refusal)
-                start = SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others)
+                start = SegmentStarted(
+                    time, decision.trial, decision.worker, decision.iterations, decision.others, state.started + 1
+                )
                 self._apply(start)
                 self._tell(start)
                 starts.append(start)

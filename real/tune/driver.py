@@ -230,7 +230,9 @@ class Driver:
         score, further = divided(state.experiments[state.trials[trial].experiment], trial, result.metrics)
         parts = self._times.parts(segment, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
-        ended = SegmentEnded(now, trial, segment.worker, segment.iterations, score, parts, metrics=further)
+        ended = SegmentEnded(
+            now, trial, segment.worker, segment.iterations, score, parts, metrics=further, segment=segment.segment
+        )
         if result.late_s:  # msgspec leaves a default out of the log if it is the same object
             ended = replace(ended, late_s=result.late_s)
         reached = state.trials[trial].iterations + segment.iterations

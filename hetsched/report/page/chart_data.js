@@ -1,17 +1,22 @@
-// What the charts of a run show, worked out from the document: no drawing here.
-//
-// A trial's course is a list of points {x, y, jump}: `jump` is null, or the trial that it copied at this point.
-// Courses over time have seconds as x, courses over iterations the count that the trial had.
-
 "use strict";
+/* What the charts of a run show, worked out from the document: no drawing here. Trials are positions in `run.trials`. */
 
 const chartData = (() => {
-  // More trials than these are shown as a band, or by how many there are, and not each by a line of its own.
+  /* More trials than these are shown as a band, or by how many there are, and not each by a line of its own. */
   const MOST_LINES = 300;
   const COLUMNS = 80;
 
-  // The rows of segments that ended, one per segment (a gang has a row per worker), in the order of their ends.
-  function finished(run) {
+  /* Worked out once for each run. */
+  function perRun(make) {
+    const made = new WeakMap();
+    return (run) => {
+      if (!made.has(run)) made.set(run, make(run));
+      return made.get(run);
+    };
+  }
+
+  /* The rows of segments that ended, one per segment (a gang has a row per worker), in the order of their ends. */
+  const finished = perRun((run) => {
     const { number, state, end_s } = run.segments;
     const seen = new Set();
     const rows = [];
@@ -21,10 +26,11 @@ const chartData = (() => {
       rows.push(row);
     }
     return rows.sort((a, b) => end_s[a] - end_s[b] || a - b);
-  }
+  });
 
-  // Everything that changed a trial's score or count, by trial, in order of time: {time, score, total, source}.
-  function histories(run) {
+  /* Everything that changed a trial's score or count, by trial, in order of time: {time, score,
+  total, source, lost}. `source` is the trial that it copied; `lost`: its checkpoint was. */
+  const histories = perRun((run) => {
     const { trial, end_s, total, score } = run.segments;
     const of = run.trials.map(() => []);
     for (const row of finished(run))
@@ -39,10 +45,10 @@ const chartData = (() => {
     // A copy follows the segment that ended at the same moment: sort is stable, and segments were put in first.
     for (const history of of) history.sort((a, b) => a.time - b.time);
     return of;
-  }
+  });
 
-  // The trial's score as lines over time or over iterations. A jump is a line of its own, from what the trial had to
-  // what it took over; a lost checkpoint and an unknown score end a line.
+  /* The trial's score as lines over time or over iterations. A jump is a line of its own, from what the trial had to
+  what it took over; a lost checkpoint and an unknown score end a line. */
   function course(history, by) {
     const lines = [];
     const jumps = [];
@@ -70,24 +76,30 @@ const chartData = (() => {
     return { lines, jumps };
   }
 
-  // The best score so far, of all trials: {x, y, trial} at every improvement, for scores that can be compared.
-  function bestSoFar(run, members, by, mode) {
+  /* The scores that the members reported, in the order of x: columns {x, y, trial}. */
+  function scores(run, members, by) {
     const { trial, end_s, total, score } = run.segments;
-    const x = by === "time" ? end_s : total;
-    const better = mode === "max" ? (a, b) => a > b : (a, b) => a < b;
+    const along = by === "time" ? end_s : total;
     const rows = finished(run).filter((row) => members.has(trial[row]) && score[row] !== null);
-    rows.sort((a, b) => x[a] - x[b]);
+    if (by !== "time") rows.sort((a, b) => along[a] - along[b]);
+    const column = (of) => Float64Array.from(rows, (row) => of[row]);
+    return { x: column(along), y: column(score), trial: Uint32Array.from(rows, (row) => trial[row]) };
+  }
+
+  /* The best score so far: {x, y, trial} at every improvement. */
+  function bestSoFar({ x, y, trial }, mode) {
+    const better = mode === "max" ? (a, b) => a > b : (a, b) => a < b;
     const best = [];
-    for (const row of rows) {
+    for (let row = 0; row < x.length; row++) {
       const last = best[best.length - 1];
-      if (last && !better(score[row], last.y)) continue;
+      if (last && !better(y[row], last.y)) continue;
       if (last && last.x === x[row]) best.pop();
-      best.push({ x: x[row], y: score[row], trial: trial[row] });
+      best.push({ x: x[row], y: y[row], trial: trial[row] });
     }
     return best;
   }
 
-  // The value below which that part of the sorted values lies, between two of them by the rule of three.
+  /* The value below which that part of the sorted values lies, between two of them in proportion. */
   function quantile(sorted, part) {
     const at = part * (sorted.length - 1);
     const low = Math.floor(at);
@@ -95,35 +107,34 @@ const chartData = (() => {
     return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
   }
 
-  // Of the scores that were reported in each of equal parts of the axis: {from, to, n, low, lower, middle, upper, high}
-  // are their quantiles 5, 25, 50, 75 and 95%. Parts without a score are left out.
-  function band(run, members, by, end, columns = COLUMNS) {
-    const { trial, end_s, total, score } = run.segments;
-    const x = by === "time" ? end_s : total;
-    const parts = Array.from({ length: columns }, () => []);
-    const width = end / columns || 1;
-    for (const row of finished(run)) {
-      if (!members.has(trial[row]) || score[row] === null) continue;
-      // A value at the edge of two parts is of the one that it ends.
-      parts[Math.min(columns - 1, Math.max(0, Math.ceil(x[row] / width - 1e-9) - 1))].push(score[row]);
-    }
-    return parts.flatMap((scores, number) => {
-      if (!scores.length) return [];
-      const sorted = Float64Array.from(scores).sort();
+  /* Of the scores that were reported in each of equal parts of the axis from `from` to `to`: their number `n` and their
+  quantiles `low`, `lower`, `middle`, `upper`, `high` (5, 25, 50, 75 and 95%). Parts without a score are left out; a
+  score at the edge of two parts is in the one that ends there. */
+  function band({ x, y }, from, to, columns = COLUMNS) {
+    const width = (to - from) / columns || 1;
+    const parts = [];
+    let row = kit.bisect(x, from);
+    for (let number = 0; number < columns; number++) {
+      const end = from + (number + 1) * width;
+      const first = row;
+      while (row < x.length && x[row] <= end + 1e-9 * width) row++;
+      if (row === first) continue;
+      const sorted = y.slice(first, row).sort();
       const [low, lower, middle, upper, high] = [0.05, 0.25, 0.5, 0.75, 0.95].map((part) => quantile(sorted, part));
-      return [{ from: number * width, to: (number + 1) * width, n: scores.length, low, lower, middle, upper, high }];
-    });
+      parts.push({ from: end - width, to: end, n: sorted.length, low, lower, middle, upper, high });
+    }
+    return parts;
   }
 
-  // Until when each trial was there: to its last segment if it is completed, to the end of the run if not.
-  function ends(run) {
+  /* Until when each trial was there: to its last segment if it is completed, to the end of the run if not. */
+  const ends = perRun((run) => {
     const last = run.trials.map((trial) => trial.added_s);
     const { trial, end_s } = run.segments;
     for (let row = 0; row < trial.length; row++) last[trial[row]] = Math.max(last[trial[row]], end_s[row]);
     return run.trials.map((trial, place) => (trial.status === "completed" ? last[place] : run.end_s));
-  }
+  });
 
-  // A hyperparameter of every trial over time: a list of {from, to, value} per trial, in the order of time.
+  /* A hyperparameter of every trial over time: a list of {from, to, value} per trial, in the order of time. */
   function values(run, members, name) {
     const until = ends(run);
     const steps = new Map();
@@ -144,7 +155,7 @@ const chartData = (() => {
     return steps;
   }
 
-  // How the hyperparameter is drawn: as the search space says, or as its values suggest.
+  /* How the hyperparameter is drawn: as the search space says, or as its values suggest. */
   function scaleOf(run, members, name) {
     const axes = run.experiments.map((experiment) => experiment.hyperparameters[name]).filter(Boolean);
     const all = allValues(run, members, name);
@@ -153,8 +164,8 @@ const chartData = (() => {
       const named = axes.flatMap((axis) => axis.values || []);
       return { scale: "choice", choices: distinct([...named, ...all]) };
     }
-    const low = Math.min(...all);
-    const high = Math.max(...all);
+    const low = all.reduce((a, b) => Math.min(a, b), Infinity);
+    const high = all.reduce((a, b) => Math.max(a, b), -Infinity);
     const log = axes.length ? axes.some((axis) => axis.scale === "log") : low > 0 && high / low >= 100;
     return { scale: log && low > 0 ? "log" : "linear", low, high };
   }
@@ -175,42 +186,51 @@ const chartData = (() => {
     return [...found.keys()];
   }
 
-  // A choice as text: what is no text is written as JSON.
+  /* A choice as text: a number to six digits, as the document writes it; anything else as JSON. */
   function text(value) {
+    if (typeof value === "number") return String(Number(value.toPrecision(6)));
     return typeof value === "string" ? value : JSON.stringify(value);
   }
 
-  // How many trials have each of the choices at the edges of equal parts of the run: {time, counts}.
-  function shares(steps, choices, end, columns = COLUMNS) {
+  /* How many trials have each of the choices, at the edges of equal parts of the time: {time, counts}. */
+  function shares(steps, choices, [from, to], columns = COLUMNS) {
     const place = new Map(choices.map((choice, number) => [choice, number]));
-    const rows = Array.from({ length: columns + 1 }, (_, n) => ({
-      time: (end * n) / columns, counts: choices.map(() => 0),
+    const rows = Array.from({ length: columns + 1 }, (_, number) => ({
+      time: from + ((to - from) * number) / columns,
+      counts: choices.map(() => 0),
     }));
-    each(steps, end, columns, (column, value) => rows[column].counts[place.get(text(value))]++);
+    each(steps, from, to, columns, (column, value) => rows[column].counts[place.get(text(value))]++);
     return rows;
   }
 
-  // How many trials have a value in each cell of columns (moments) and bins (of the axis, by `at`: value to 0..1).
-  function density(steps, at, end, bins, columns = COLUMNS) {
-    const cells = Array.from({ length: columns + 1 }, () => new Float64Array(bins));
-    each(steps, end, columns, (column, value) => {
+  /* How many trials have a value in each cell of columns (parts of the time, at their middles) and bins (of the axis,
+  by `at`: from a value to 0..1). */
+  function density(steps, at, [from, to], bins, columns = COLUMNS) {
+    const cells = Array.from({ length: columns }, () => new Float64Array(bins));
+    const half = (to - from) / columns / 2;
+    each(steps, from + half, to - half, columns - 1, (column, value) => {
       if (typeof value !== "number") return;
       cells[column][Math.min(bins - 1, Math.max(0, Math.floor(at(value) * bins)))]++;
     });
     return cells;
   }
 
-  // Calls `see` with every column at whose moment a trial has a value. Who has left is not counted.
-  function each(steps, end, columns, see) {
-    const width = end / columns || 1;
-    for (const list of steps.values())
-      for (const { from, to, value } of list) {
-        const last = to >= end ? columns : Math.ceil(to / width) - 1;
-        for (let column = Math.ceil(from / width); column <= last; column++) see(column, value);
-      }
+  /* Calls `see` with every column at whose moment a trial has a value: the columns are at from, ... to. At the moment
+  when it takes another value, a trial has that; at the moment when it leaves, it is still there. */
+  function each(steps, from, to, columns, see) {
+    const width = (to - from) / columns || 1;
+    for (const list of steps.values()) {
+      list.forEach((step, i) => {
+        const goesOn = i + 1 < list.length;
+        const last = (step.to - from) / width;
+        const end = Math.min(columns, goesOn ? Math.ceil(last - 1e-9) - 1 : Math.floor(last + 1e-9));
+        for (let column = Math.max(0, Math.ceil((step.from - from) / width - 1e-9)); column <= end; column++)
+          see(column, step.value);
+      });
+    }
   }
 
-  // The experiments by metric: {metric, members (positions of trials), targets, named (of several)}.
+  /* The experiments by metric: {metric, members (a set of trials), targets (scores at which trials stop)}. */
   function metrics(run) {
     const groups = new Map();
     const home = new Map();
@@ -225,7 +245,7 @@ const chartData = (() => {
     return [...groups.values()].filter((group) => group.members.size);
   }
 
-  // The names of hyperparameters that differ between trials or over time, in the order of the search spaces.
+  /* The names of hyperparameters that differ between trials or over time, in the order of the search spaces. */
   function searched(run) {
     const names = new Set(run.experiments.flatMap((experiment) => Object.keys(experiment.hyperparameters)));
     const first = new Map();
@@ -242,7 +262,6 @@ const chartData = (() => {
   }
 
   return {
-    MOST_LINES, COLUMNS, finished, histories, course, bestSoFar, band, ends, values, scaleOf, shares, density, metrics,
-    searched, text, quantile,
+    MOST_LINES, band, bestSoFar, course, density, histories, metrics, scaleOf, scores, searched, shares, text, values,
   };
 })();

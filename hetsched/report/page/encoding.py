@@ -1,7 +1,7 @@
 """The page's document as JSON that is small: a list of structs becomes a table of columns, and a column is written in
 the shortest of a few ways. `decode` in kit.js is the other side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -70,21 +70,34 @@ def _series(series: Series) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Struct]) -> dict[str, Any]:
-    """The rows by column. A column of dictionaries is a table itself: of the keys that any row has."""
+    """The rows by column. A column of dictionaries is a table itself: of the keys that any row has.
+
+    Times (`_s`) are to the millisecond in runs of any length: the page compares them with those of segments.
+    """
     names = [field.name for field in msgspec.structs.fields(type(rows[0]))] if rows else []
-    return {"rows": len(rows), "columns": {name: _any_column([getattr(row, name) for row in rows]) for name in names}}
+    return {"rows": len(rows), "columns": {name: _any_column([getattr(r, name) for r in rows], name) for name in names}}
 
 
-def _any_column(values: list[Any]) -> Any:
+def _any_column(values: list[Any], name: str) -> Any:
+    if name.endswith("_s"):
+        return column(values, lambda time: time if time is None else round(time, 3))
     if not all(isinstance(value, dict) for value in values):
         return column(values)
     keys = dict.fromkeys(key for value in values for key in value)
     return {"keys": {key: column([value.get(key) for value in values]) for key in keys}}
 
 
-def column(values: Sequence[Any]) -> Any:
+def _short(value: Any) -> Any:
+    """A number to six digits, as a whole one where it is one."""
+    if not isinstance(value, float):
+        return value
+    rounded = float(f"{value:.6g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
+
+
+def column(values: Sequence[Any], shorten: Callable[[Any], Any] = _short) -> Any:
     """A list; or, where all values are one, that one; or, where words repeat, the words and which one each is."""
-    short = [_short(value) for value in values]
+    short = [shorten(value) for value in values]
     if len(short) > 1 and all(value == short[0] and type(value) is type(short[0]) for value in short):
         return {"same": short[0]}
     if short and all(value is None or isinstance(value, str) for value in short):
@@ -97,14 +110,6 @@ def column(values: Sequence[Any]) -> Any:
 def steps(numbers: Sequence[int]) -> Any:
     """Rising whole numbers, as the differences from one to the next."""
     return {"steps": column([after - before for before, after in zip([0, *numbers], numbers, strict=False)])}
-
-
-def _short(value: Any) -> Any:
-    """A number to six digits, as a whole one where it is one."""
-    if not isinstance(value, float):
-        return value
-    rounded = float(f"{value:.6g}")
-    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
 
 
 def _milliseconds(seconds: float) -> int:

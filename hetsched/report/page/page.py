@@ -15,7 +15,20 @@ from hetsched.report.page.encoding import document
 from hetsched.report.page.study import page_of
 from hetsched.studies.folder import REPORT_NAME
 
-SCRIPTS = ("kit.js", "figure.js", "gantt.js", "charts.js", "tree.js", "comparison.js", "validation.js", "main.js")
+SCRIPTS = (
+    "kit.js",
+    "figure.js",
+    "gantt.js",
+    "plots.js",
+    "chart_data.js",
+    "charts.js",
+    "metric_charts.js",
+    "hyperparameter_charts.js",
+    "tree.js",
+    "comparison.js",
+    "validation.js",
+    "main.js",
+)
 """In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
 
 

@@ -13,6 +13,7 @@ from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.report.page.document import Exploit, Lane, Mark, PageRun, PageTrial, Segments
+from hetsched.report.page.run_charts import RunCharts
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.bound import uncertain_work
 from hetsched.studies.one_run import check_run
@@ -26,6 +27,7 @@ class RunOnPage:
         self._setup = setup
         self._measurement = Measurement(setup)
         self._timeline = Timeline()
+        self._charts = RunCharts()
         self._fresh: dict[TrialId, Trial] = {}
 
     def __call__(self, event: Event) -> None:
@@ -33,6 +35,7 @@ class RunOnPage:
         state.apply(event)
         self._measurement(state, event)
         self._timeline(state, event)
+        self._charts(state, event)
         if len(state.trials) > len(self._fresh):
             newest = next(reversed(state.trials.values()))
             self._fresh[newest.id] = newest
@@ -44,7 +47,7 @@ class RunOnPage:
             raise InputError("the run has not begun: its log has no run-started")
         metrics, lanes = self._measurement.metrics(state), self._timeline.lanes
         lane_of = {worker.id: position for position, worker in enumerate(lanes)}
-        return PageRun(
+        shown = PageRun(
             title=run.scenario,
             strategy=run.strategy,
             seed=run.seed,
@@ -60,6 +63,7 @@ class RunOnPage:
             exploits=self._exploits(),
             marks=self._marks(lane_of),
         )
+        return self._charts.on(shown, state)
 
     def _bound_s(self, metrics: Metrics) -> float | None:
         """The bound of what was trained; while the run is not over, of all that is to be trained if that is known."""
