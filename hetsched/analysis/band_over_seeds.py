@@ -1,13 +1,12 @@
-"""How the best score of a run grew, and what runs under several seeds come to together."""
+"""What the best scores of a strategy's runs come to together: their mean, and how far they lie apart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetsched.core.events import Event, SegmentEnded
-from hetsched.domain.metric import Metric
+from hetsched.analysis.best_over_time import Steps
 
 Array = NDArray[np.float64]
 
@@ -15,17 +14,8 @@ MOMENTS = 200
 """At so many moments runs are brought together."""
 
 
-class BestScores(NamedTuple):
-    """The best score so far: `score[i]` from `time_s[i]` on, until the run ended at `end_s`."""
-
-    time_s: list[float]
-    score: list[float]
-    end_s: float
-
-
 class Band(NamedTuple):
-    """The mean over the seeds, and the least and the most, at moments in seconds; nan until every seed has a score. A
-    run that is over keeps its best score."""
+    """The mean over the seeds, and the least and the most, at moments in seconds; nan until every seed has a score."""
 
     time_s: Array
     mean: Array
@@ -34,30 +24,19 @@ class Band(NamedTuple):
     seeds: int
 
 
-def best_scores(events: Iterable[Event], metric: Metric) -> BestScores:
-    """Of all trials of a run."""
-    found = BestScores([], [], 0.0)
-    for event in events:
-        found = found._replace(end_s=event.time)
-        best = found.score[-1] if found.score else None
-        if isinstance(event, SegmentEnded) and event.score is not None and metric.better(event.score, best):
-            found.time_s.append(event.time)
-            found.score.append(event.score)
-    return found
+def band_over_seeds(runs: Sequence[Steps], end_s: float) -> Band:
+    """From the start to `end_s`. A run that is over keeps its best score.
 
-
-def over_seeds(runs: Sequence[BestScores]) -> Band:
-    """
-    >>> band = over_seeds([BestScores([10.0], [0.5], 40.0), BestScores([20.0, 40.0], [0.25, 0.75], 40.0)])
+    >>> band = band_over_seeds([[(10.0, 0.5)], [(20.0, 0.25), (40.0, 0.75)]], 40.0)
     >>> band.mean[-1].item(), band.low[-1].item(), band.high[-1].item(), band.seeds
     (0.625, 0.5, 0.75, 2)
     """
-    moments = np.linspace(0.0, max(run.end_s for run in runs), MOMENTS + 1)
+    moments = np.linspace(0.0, end_s, MOMENTS + 1)
     scores = np.array([_at(run, moments) for run in runs])
     return Band(moments, scores.mean(axis=0), scores.min(axis=0), scores.max(axis=0), len(runs))
 
 
-def _at(run: BestScores, moments: Array) -> Array:
-    known = np.array([np.nan, *run.score])
-    found: Array = known[np.searchsorted(run.time_s, moments, side="right")]
+def _at(run: Steps, moments: Array) -> Array:
+    known = np.array([np.nan, *(score for _, score in run)])
+    found: Array = known[np.searchsorted([time_s for time_s, _ in run], moments, side="right")]
     return found

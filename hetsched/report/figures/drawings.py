@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from hetsched.analysis.best_over_time import best_scores, over_seeds
+from hetsched.analysis.band_over_seeds import band_over_seeds
+from hetsched.analysis.best_over_time import best_over_time
 from hetsched.core.log import read_log
 from hetsched.report.figures.comparison import paired_differences, ratio_to_bound
 from hetsched.report.figures.gantt import gantt
 from hetsched.report.figures.over_time import best_of_strategies, scores, utilisation, utilisation_of_strategies
 from hetsched.report.figures.validation import predicted_against_measured
 from hetsched.report.page.document import Page, PageComparison, PageRun, PageValidation
-from hetsched.studies.results import LoadedResults
+from hetsched.report.scores import metric_name
+from hetsched.studies.results import load_results
 
 
 class Drawing(NamedTuple):
@@ -24,18 +27,18 @@ class Drawing(NamedTuple):
     draw: Callable[[], Figure | None]
 
 
-def drawings_of(page: Page, results: LoadedResults, width_in: float) -> Iterator[Drawing]:
-    """The figures of a page and of all runs that it stands for, that wide."""
+def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
+    """The figures of a page and of all runs in its folder, that wide."""
     if page.validation is not None:
         yield from _of_validation(page.validation, page.runs, width_in)
-        return
-    if len(page.runs) > 1:
+    elif len({run.strategy for run in page.runs}) > 1:
         titles = [_title(run) for run in page.runs]
         yield Drawing("gantt", "gantt", partial(gantt, page.runs, titles, width_in))
         yield Drawing("utilisation", "utilisation", partial(utilisation_of_strategies, page.runs, width_in))
-        yield Drawing("metric", "metric", partial(_best, results, width_in))
+        yield Drawing("metric", "metric", partial(_best, page, folder, width_in))
     else:
-        yield from _of_run(page.runs[0], width_in)
+        for run in page.runs:
+            yield from _of_run(run, width_in)
     if page.comparison is not None:
         yield from _of_comparison(page.comparison, width_in)
 
@@ -65,14 +68,14 @@ def _of_validation(validation: PageValidation, runs: list[PageRun], width_in: fl
         yield Drawing("gantt", f"gantt-{row.strategy}-predicted-and-measured", partial(gantt, pair, titles, width_in))
 
 
-def _best(results: LoadedResults, width_in: float) -> Figure | None:
-    """None where the runs have different metrics, or none has a score."""
-    metrics = {run.metrics.metric for run in results.runs}
-    if len(metrics) > 1 or (metric := metrics.pop()) is None:
-        return None
-    found = {
-        strategy: [best_scores(read_log(run.log), metric) for run in runs]
-        for strategy, runs in results.by_strategy.items()
-    }
-    bands = {name: over_seeds(runs) for name, runs in found.items() if all(run.score for run in runs)}
-    return best_of_strategies(bands, metric.name, width_in) if bands else None
+def _best(page: Page, folder: Path, width_in: float) -> Figure | None:
+    """None where no strategy has a score under every seed."""
+    bands = {}
+    by_strategy = load_results(folder).by_strategy
+    seeds = None if page.comparison is None else page.comparison.seeds
+    for strategy in dict.fromkeys(run.strategy for run in page.runs):
+        runs = [run for run in by_strategy[strategy] if seeds is None or run.metrics.seed in seeds]
+        steps = [best_over_time(read_log(run.log)) for run in runs]
+        if all(steps):
+            bands[strategy] = band_over_seeds(steps, max(run.metrics.makespan_s for run in runs))
+    return best_of_strategies(bands, metric_name(page.runs[0].metric), width_in) if bands else None

@@ -7,7 +7,6 @@ from pathlib import Path
 from hetsched.domain.entry_points import needed_for
 from hetsched.errors import InputError, nearest, path_of
 from hetsched.report.page.page import page
-from hetsched.studies.results import load_results
 
 FORMATS = ("pdf", "svg", "png")
 
@@ -50,9 +49,7 @@ def figures(
     folder = path_of(folder, "folder")
     target = folder / "figures" if out is None else path_of(out, "out")
     shown = page(folder)
-    drawings = [
-        drawing for drawing in drawings_of(shown, load_results(folder), width) if not only or drawing.kind in only
-    ]
+    drawings = [drawing for drawing in drawings_of(shown, folder, width) if not only or drawing.kind in only]
     files: list[Path] = []
     with in_style():
         for drawing in drawings:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hetsched.analysis.best_over_time import Array, Band
+from hetsched.analysis.band_over_seeds import Array, Band
 from hetsched.report.figures.style import INK, colour, dash, legend_below, one_plot
 from hetsched.report.page.document import PageRun, Series
 from hetsched.report.scores import metric_name
@@ -32,7 +32,9 @@ def utilisation(run: PageRun, width_in: float) -> Figure | None:
     figure = Figure(figsize=(width_in, 0.5 + len(shown) * 1.3))
     plots = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
     for plot, (group, lines) in zip(plots, shown.items(), strict=True):
-        _busy(plot, {line.name: line for line in lines}, run.end_s)
+        for number, line in enumerate(lines):
+            _busy(plot, number, line.name, line, run.end_s)
+        plot.set_xlim(0, run.end_s)
         plot.set_title(f"by {group}" if len(lines) > 1 else lines[0].name)
         if len(lines) > 1:
             plot.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -42,23 +44,23 @@ def utilisation(run: PageRun, width_in: float) -> Figure | None:
 
 def utilisation_of_strategies(runs: Sequence[PageRun], width_in: float) -> Figure | None:
     """A line per run: of all its workers."""
-    of_all = {run.strategy: run.utilisation[0] for run in runs if run.utilisation}
-    if not of_all:
+    shown = [run for run in runs if run.utilisation]
+    if not shown:
         return None
     figure, plot = one_plot(width_in, 2.0)
-    _busy(plot, of_all, max(run.end_s for run in runs))
+    for number, run in enumerate(shown):
+        _busy(plot, number, run.strategy, run.utilisation[0], run.end_s)
+    plot.set_xlim(0, max(run.end_s for run in shown))
     plot.set_xlabel(TIME)
     legend_below(figure, plot.get_lines(), width_in)
     return figure
 
 
-def _busy(plot: Axes, lines: Mapping[str, Series], end_s: float) -> None:
-    for number, (name, series) in enumerate(lines.items()):
-        time_s, percent = means(series, end_s)
-        look = {"color": colour(number), "linestyle": dash(number), "label": name}
-        plot.plot(time_s, 100 * percent, drawstyle="steps-post", **look)
+def _busy(plot: Axes, number: int, name: str, series: Series, end_s: float) -> None:
+    time_s, share = means(series, end_s)
+    look = {"color": colour(number), "linestyle": dash(number), "label": name}
+    plot.plot(time_s, 100 * share, drawstyle="steps-post", **look)
     plot.set_ylim(0, 103)
-    plot.set_xlim(0, end_s)
     plot.set_ylabel("utilisation [%]")
 
 
