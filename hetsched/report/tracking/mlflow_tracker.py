@@ -39,7 +39,7 @@ class MLflowTracker:
         run = self._client.create_run(number, run_name=name, tags={"group": group})
         self._run = run.info.run_id
         self.where = f"experiment {title}, run {self._run}"
-        params = [Param(allowed(name), _shown(value)) for name, value in parameters.items()]
+        params = [Param(allowed(name), str(value)) for name, value in parameters.items()]
         for first in range(0, len(params), PARAMETERS):
             self._client.log_batch(self._run, params=params[first : first + PARAMETERS])
 
@@ -75,7 +75,3 @@ def allowed(name: str) -> str:
     ('cifar-00/top-5 acc_1', 'a/b/__/c')
     """
     return re.sub("/+", "/", re.sub(r"[^\w. :/-]", "_", name).replace("..", "__")).strip("/")[:250]
-
-
-def _shown(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"

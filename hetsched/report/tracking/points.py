@@ -61,9 +61,8 @@ def whole(time_s: float, values: Mapping[str, Value]) -> Point:
 
 def settings(hyperparameters: Hyperparameters) -> dict[str, Value]:
     """Numbers as numbers, everything else in words."""
-    numbers = (int, float)
     return {
-        name: float(value) if isinstance(value, numbers) and not isinstance(value, bool) else str(value)
+        name: value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
         for name, value in hyperparameters.items()
     }
 
@@ -73,7 +72,7 @@ def parameters(setup: Setup, strategy: str, seed: int, started: RunStarted) -> d
     found: dict[str, Value] = {
         "scenario": started.scenario,
         "strategy": strategy,
-        "seed": float(seed),
+        "seed": seed,
         "backend": started.backend,
         "paced": str(started.paced).lower(),
         "synthetic": str(started.synthetic).lower(),
@@ -82,7 +81,7 @@ def parameters(setup: Setup, strategy: str, seed: int, started: RunStarted) -> d
         found |= {
             f"{experiment.id}/model": experiment.model,
             f"{experiment.id}/dataset": experiment.dataset,
-            f"{experiment.id}/population": float(experiment.population),
-            f"{experiment.id}/stop_iterations": float(experiment.stop_iterations),
+            f"{experiment.id}/population": experiment.population,
+            f"{experiment.id}/stop_iterations": experiment.stop_iterations,
         }
     return found

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from hetsched.domain.registry import Registry
 
-Value = float | str
+Value = int | float | str
 
 WHOLE_RUN = ""
 """The series of what is told of a run as a whole."""

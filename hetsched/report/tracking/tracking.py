@@ -96,7 +96,7 @@ def made(name: str) -> Tracker:
 def figures(run: RunResult) -> Point:
     """The run's figures, as far as they are numbers."""
     found = msgspec.to_builtins(run.metrics)
-    values = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    values = {name: value for name, value in found.items() if isinstance(value, int | float)}
     return whole(run.metrics.makespan_s, values)
 
 
