@@ -29,6 +29,7 @@ Studies
 `load_results`          the runs of a results folder
 `write_report`          write a results folder as one HTML file
 `export`                write what was run for other programs: traces, Parquet, CSV, RO-Crate
+`figures`               draw the figures of a results folder at paper size
 
 Results
 --------------------------------------------------------------------------------------------------------
@@ -89,6 +90,7 @@ __all__ = [
     "check_training",
     "compare",
     "export",
+    "figures",
     "load_policies",
     "load_results",
     "load_scenario",
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
     from hetsched.report.export.exporting import export
+    from hetsched.report.figures.folder import figures
     from hetsched.report.page.page import write_report
     from hetsched.scenario.scenario import Scenario
     from hetsched.scheduling import register as register_scheduling
@@ -145,6 +148,7 @@ else:
         "errors": ["HetschedError", "InputError", "PolicyError"],
         "report.page.page": ["write_report"],
         "report.export.exporting": ["export"],
+        "report.figures.folder": ["figures"],
         "scenario.scenario": ["Scenario"],
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],

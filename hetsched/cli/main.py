@@ -48,6 +48,7 @@ COMMANDS = {
     "export": "write what was run for other programs: traces, Parquet, CSV, RO-Crate",
     "watch": "follow a run that another process carries out, in the terminal",
     "serve": "show the runs of a folder as pages, those that go on live, on this machine only",
+    "figures": "draw the figures of a results folder at paper size",
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
@@ -56,7 +57,7 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"export", "nodes", "profile", "report", "serve", "show", "training", "watch"}
+WITHOUT_POLICIES = {"export", "figures", "nodes", "profile", "report", "serve", "show", "training", "watch"}
 """Commands that ask no policy."""
 
 

@@ -1,6 +1,7 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
+from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -81,6 +83,12 @@ def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> I
     """What a simulated run shows while it goes on."""
     with TrialProgress(f"{doing} seed {seed}", setup) as progress:
         yield progress.listen
+
+
+def hand_over(tracking: Tracking, result: StrategyResult) -> None:
+    """Give trackers what a study has found, and print where it is."""
+    for line in tracking.finish(result):
+        print(f"hetsched: {line}", file=sys.stderr)
 
 
 @contextmanager
