@@ -172,6 +172,46 @@ def test_a_policy_is_woken_at_a_number_of_seconds(tmp_path: Path) -> None:
         simulate_deciding(lambda state: [WakeAt(float("nan"))], tmp_path)
 
 
+def in_order(*kinds: Callable[[Any], Any]) -> Decide:
+    """Starts trials in order, with ids and iterations of these kinds."""
+    of_trial, of_worker, of_number = kinds
+
+    def decide(state: StateView) -> Iterable[Decision]:
+        for decision in serve(state, state.ready_trials):
+            yield Dispatch(of_trial(decision.trial), of_worker(decision.worker), of_number(decision.iterations))
+
+    return decide
+
+
+class Name(str):
+    """A text that is not of the type `str` itself."""
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        in_order(np.str_, str, int),
+        in_order(str, np.str_, int),
+        in_order(Name, Name, int),
+        in_order(str, str, np.int64),
+        lambda state: [Stop(np.str_(trial.id), np.str_("enough")) for trial in state.ready_trials],  # type: ignore[arg-type]
+        lambda state: [WakeAt(np.float64(3.0))] if state.now < 3 else serve(state, state.ready_trials),
+        lambda state: [WakeAt(np.int64(3))] if state.now < 3 else serve(state, state.ready_trials),  # type: ignore[arg-type]
+    ],
+)
+def test_texts_and_numbers_of_numpy_are_logged_as_those_of_python(decide: Decide, tmp_path: Path) -> None:
+    simulate_deciding(decide, tmp_path)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert isinstance(events[-1], RunEnded) and events[-1].reason == "completed"
+    assert sum(isinstance(event, TrialCompleted) for event in events) == 4
+
+
+def test_a_time_beyond_all_floats_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="must be a number of seconds"):
+        simulate_deciding(lambda state: [WakeAt(10**400)], tmp_path)
+    assert isinstance(list(read_log(tmp_path / LOG_NAME))[-1], RunEnded)
+
+
 class Once:
     """Starts one trial, wants to be woken at 10 s, and decides nothing after that."""
 
