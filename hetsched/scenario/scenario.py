@@ -303,8 +303,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
         if workers is None:
             raise PolicyError(f"allocation policy {strategy.allocation!r}: {no_workers(returned)}")
-        check_allocation(strategy.allocation, self.cluster, workers)
-        return workers
+        return check_allocation(strategy.allocation, self.cluster, workers)
 
     def replace(self, **changes: Any) -> "Setup":
         """With some top-level values of the scenario changed: see `Scenario.replace`.
