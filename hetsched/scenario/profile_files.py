@@ -27,17 +27,21 @@ def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
 
 
 def _read_source(source: str, folder: Path) -> list[ProfileRow]:
-    shipped = {
-        entry.name.removesuffix(".csv"): entry
-        for point in entry_points(group="hetsched.profiles")
-        for entry in files(point.value).iterdir()
-        if entry.name.endswith(".csv")
-    }
+    shipped: dict[str, Path] = {}
+    broken: list[str] = []
+    for point in entry_points(group="hetsched.profiles"):
+        try:
+            found = [Path(str(entry)) for entry in files(point.value).iterdir()]
+        except (Exception, SystemExit) as error:  # of a package that is not ours
+            broken.append(f"; those of {point.value} cannot be had: {type(error).__name__}: {error}")
+            continue
+        shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
     if source in shipped:
-        return read_profile(Path(str(shipped[source])))
+        return read_profile(shipped[source])
     path = folder / source
     if path.suffix != ".csv" or not path.is_file():
-        raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {nearest(source, shipped)}")
+        hint = "".join([nearest(source, shipped), *broken])
+        raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {hint}")
     return read_profile(path)
 
 
