@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 
 from hetsched.domain.cluster import WorkerType
@@ -11,6 +12,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
+from hetsched.whole_file import write_whole
 
 
 def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
@@ -53,10 +55,12 @@ NEEDED = (*COLUMNS[: COLUMNS.index("evaluation_cv")], "provenance")
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.model_dump() for row in rows)
+    """The rows as a file; one that is there is replaced."""
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def read_profile(path: Path) -> list[ProfileRow]:

@@ -1,6 +1,5 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,10 +128,26 @@ class LoadedResults(Results):
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The folder's `summary.json`; empty if the folder has none."""
-        path = self.folder / SUMMARY_NAME
-        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-        return found
+        """The folder's `summary.json`; empty if the folder has none. Raises InputError for one that is damaged."""
+        return _read_summary(self.folder / SUMMARY_NAME)
+
+
+class _Said(msgspec.Struct):
+    """What a summary says of figures, beside them."""
+
+    warnings: dict[str, str] = {}
+    assumptions: list[str] = []
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        msgspec.convert(found, _Said)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
+    return found
 
 
 def scenario_facts(setup: Setup) -> dict[str, Any]:

@@ -144,6 +144,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda text: text.replace("checkpoint_s", "checkpoints"), "column 'checkpoint_s' is missing"),
+        (lambda text: text.replace("\n", ",4\n").replace(",4", ",model", 1), "column 'model' is 2 times in the first"),
         (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than or equal"),
         (lambda text: text.replace(",4.5,", ",fast,"), "p.csv:2: seconds_per_iteration: .*valid number"),
         (lambda text: text.replace(",4.5,", ",inf,"), "p.csv:2: seconds_per_iteration: .*finite"),
