@@ -16,7 +16,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -138,6 +138,7 @@ def resume_comparison(
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
+    check_learning(setup)
     first = setup.scenario.first_seed
     done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
     with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
@@ -220,7 +221,7 @@ def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | 
     chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
-    setup.learning_model()
+    check_learning(setup)
     return chosen
 
 
