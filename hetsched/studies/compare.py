@@ -26,11 +26,14 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+COMPARISON = "comparison"
 
 MAX_SEEDS = 100
 """The most that "auto" takes, by default."""
@@ -116,7 +119,7 @@ def compare(
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup)
-        with _going_on(home):
+        with _going_on(home), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
 
@@ -140,11 +143,13 @@ def resume_comparison(
     chosen = chosen_strategies(setup, plan.strategies)
     check_learning(setup)
     first = setup.scenario.first_seed
-    done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
-    with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-        home = ResultsFolder(folder)
-        with _going_on(home):
-            return _carried_out(home, setup, plan, simulating, progress, done)
+    seeds = range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds
+    with sole_owner(folder, COMPARISON):
+        done = finished(folder, setup, chosen, seeds)
+        with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
+            home = ResultsFolder(folder)
+            with _going_on(home):
+                return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def _carried_out(
