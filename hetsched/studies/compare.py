@@ -16,7 +16,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -28,11 +28,14 @@ from hetsched.studies.periods import too_long
 from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.sittings import go_on_with_study
+from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+COMPARISON = "comparison"
 
 MAX_SEEDS = 100
 """The most that "auto" takes, by default."""
@@ -118,7 +121,7 @@ def compare(
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup, "compare")
-        with _going_on(home):
+        with _going_on(home), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds)
             return _carried_out(home, setup, plan, simulating, progress, {})
 
@@ -140,13 +143,16 @@ def resume_comparison(
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
+    check_learning(setup)
     first = setup.scenario.first_seed
-    done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
-    with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-        home = ResultsFolder(folder)
-        go_on_with_study(folder)
-        with _going_on(home):
-            return _carried_out(home, setup, plan, simulating, progress, done)
+    seeds = range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds
+    with sole_owner(folder, COMPARISON):
+        done = finished(folder, setup, chosen, seeds)
+        with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
+            home = ResultsFolder(folder)
+            go_on_with_study(folder)
+            with _going_on(home):
+                return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def _carried_out(
@@ -223,7 +229,7 @@ def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | 
     chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
-    setup.learning_model()
+    check_learning(setup)
     return chosen
 
 

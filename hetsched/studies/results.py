@@ -1,6 +1,5 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -146,18 +145,28 @@ class LoadedResults(Results):
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The folder's `summary.json`; empty if the folder has none."""
+        """The folder's `summary.json`; empty if the folder has none. Raises InputError for one that is damaged."""
         return summary_of(self.folder)
+
+
+class _Said(msgspec.Struct):
+    """What a summary says of figures, beside them."""
+
+    warnings: dict[str, str] = {}
+    assumptions: list[str] = []
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
     """The `summary.json` of the folder; empty if the folder has none. Raises InputError, naming the file, for one that
-    is no JSON document."""
+    is damaged."""
     path = folder / SUMMARY_NAME
+    if not path.is_file():
+        return {}
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{path}: not what hetsched wrote: {error}") from error
+        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        msgspec.convert(found, _Said)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
     return found
 
 

@@ -9,7 +9,7 @@ from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
@@ -36,7 +36,7 @@ def simulate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
-    setup.learning_model()
+    check_learning(setup)
     home = ResultsFolder.new(folder, setup, "simulate")
     runs: list[tuple[RunResult, State]] = []
     with home.kept():

@@ -14,7 +14,7 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     MEASURED,
@@ -107,7 +107,7 @@ def validate(
     for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
     setup = for_real(resolved(scenario))
-    setup.learning_model()  # refused before anything is measured
+    check_learning(setup)  # refused before anything is measured
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:

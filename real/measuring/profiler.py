@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 
@@ -233,12 +234,15 @@ def _ended(point: Point) -> subprocess.CompletedProcess[str]:
 def _measured_apart(point: Point) -> Measured:
     """Measure one point in a fresh process."""
     process = _ended(point)
-    if process.returncode != 0:
-        why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
-        if process.returncode < 0:
-            why = "it was killed; is the memory enough for this batch size?"
-        raise ProfileError(
-            f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
-            f"{counted(len(point.cores), 'core')}: the measuring process ended with status {process.returncode}: {why}"
-        )
-    return msgspec.json.decode(process.stdout.splitlines()[-1], type=Measured)
+    why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
+    if process.returncode < 0:
+        why = "it was killed; is the memory enough for this batch size?"
+    elif process.returncode == 0:
+        for line in reversed(process.stdout.splitlines()):  # a trainer of one's own may have printed others
+            with suppress(msgspec.DecodeError):
+                return msgspec.json.decode(line, type=Measured)
+        why = "it printed no result: does the trainer end the process?"
+    raise ProfileError(
+        f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
+        f"{counted(len(point.cores), 'core')}: the measuring process ended with status {process.returncode}: {why}"
+    )
