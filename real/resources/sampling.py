@@ -85,10 +85,10 @@ class Sampling:
         for node, ray_node in self._there().items():
             machines.setdefault(self._host_of(ray_node), {})[node] = ray_node
         for host, nodes in machines.items():
-            asked = self._asked.get(host)
-            if asked not in nodes.values():
+            if self._asked.get(host) not in nodes.values():
                 self._drop(host)
-                asked = self._asked[host] = next(iter(nodes.values()))
+                self._asked[host] = next(iter(nodes.values()))
+            asked = self._asked[host]
             if asked not in self._waits_for and self._failures[asked] < MOST_FAILURES:
                 self._waits_for.add(asked)
                 self._meters.ask(asked, partial(self._answered, asked, nodes))
