@@ -14,6 +14,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 PageOf = Callable[..., Page]
 
+READY = "window.hetsched && window.hetsched.ready_ms"
+"""True on a page of ours once it is drawn."""
+
 
 def browser_path() -> str | None:
     wanted = os.environ.get("HETSCHED_BROWSER")
@@ -47,7 +50,8 @@ def page_of(browser: Browser) -> Iterator[PageOf]:
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(where.resolve().as_uri() if isinstance(where, Path) else where)
-        page.wait_for_function("window.hetsched && window.hetsched.ready_ms")
+        if where != "about:blank":
+            page.wait_for_function(READY)
         return page
 
     yield opened

@@ -13,21 +13,18 @@ from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page, write_report
-from tests.browser.conftest import PageOf
+from tests.browser.conftest import READY, PageOf
 from tests.report.page.runs import faulty, page_of_size, simulated
 
 CANVAS = "#gantt canvas[role=img]"
 REDRAW = """async ([from, to]) => {
   const { figures, view } = hetsched;
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
-  await frame();
-  const began = performance.now();
   figures.show(from * view.end, to * view.end);
   await frame();
   document.querySelector("#gantt canvas[role=img]").getContext("2d").getImageData(0, 0, 1, 1);
-  return performance.now() - began;
 }"""
-"""Milliseconds from a change of the zoom until the pixels are there."""
+"""Changes the zoom, and ends when the pixels are there."""
 
 COLOURS = """() => {
   const context = document.querySelector("#gantt canvas[role=img]").getContext("2d");
@@ -276,12 +273,29 @@ def test_on_paper_figures_are_light_and_twice_as_fine(run: Path, page_of: PageOf
     assert opened.evaluate("kit.palette.panel") == "#14171b" and opened.evaluate(width) == before
 
 
+class Effort:
+    """The processor time that a page takes, which is the same on a busy machine and on an idle one."""
+
+    def __init__(self, opened: Page) -> None:
+        self._cdp = opened.context.new_cdp_session(opened)
+        self._cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    @property
+    def seconds(self) -> float:
+        metrics = self._cdp.send("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+
 def test_ten_thousand_segments_are_ready_in_a_second_and_redrawn_in_a_tenth(tmp_path: Path, page_of: PageOf) -> None:
-    opened = page_of(of_size(10_000, tmp_path))
-    assert opened.evaluate("hetsched.ready_ms") < 1000
+    opened = page_of("about:blank")
+    effort = Effort(opened)
+    opened.goto(of_size(10_000, tmp_path).as_uri())
+    opened.wait_for_function(READY)
+    assert effort.seconds < 1
     for stretch in ([0, 0.9], [0.2, 0.7], [0.4, 0.5], [0, 1]):
-        times = sorted(opened.evaluate(REDRAW, stretch) for _ in range(3))
-        assert times[0] < 100, stretch
+        before = effort.seconds
+        opened.evaluate(REDRAW, stretch)
+        assert effort.seconds - before < 0.1, stretch
 
 
 def test_a_hundred_thousand_segments_open(tmp_path: Path, page_of: PageOf) -> None:
