@@ -291,11 +291,12 @@ def test_ten_thousand_segments_are_ready_in_a_second_and_redrawn_in_a_tenth(tmp_
     effort = Effort(opened)
     before = effort.seconds
     opened.reload()
-    assert 0 < opened.evaluate("hetsched.ready_ms") and effort.seconds - before < 1
+    assert opened.evaluate("hetsched.ready_ms") > 0
+    assert 0.01 < effort.seconds - before < 1
     for stretch in ([0, 0.9], [0.2, 0.7], [0.4, 0.5], [0, 1]):
         before = effort.seconds
         opened.evaluate(REDRAW, stretch)
-        assert effort.seconds - before < 0.1, stretch
+        assert 0.001 < effort.seconds - before < 0.1, stretch
 
 
 def test_a_hundred_thousand_segments_open(tmp_path: Path, page_of: PageOf) -> None:
