@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from playwright.sync_api import Page as BrowserPage
@@ -12,6 +13,7 @@ from playwright.sync_api import Page as BrowserPage
 from hetsched.analysis.lineage import Family
 from hetsched.analysis.utilisation_over_time import WorkerTimes, utilisation_over_time
 from hetsched.core.events import (
+    AnyEvent,
     Event,
     GpuUse,
     ResourcesSampled,
@@ -33,6 +35,7 @@ from hetsched.report.page.document import (
     PageTrial,
     Segments,
 )
+from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html
 from hetsched.report.page.run import RunOnPage
 from hetsched.scenario.scenario import Setup
@@ -125,8 +128,8 @@ def test_utilisation_is_that_of_the_log(page: BrowserPage, events: list[Event]) 
 @pytest.mark.parametrize("counting", ["own", "lineage"])
 def test_scores_are_those_of_the_log(counting: str, simulate_log: Simulate, page_of: PageOf, tmp_path: Path) -> None:
     pbt = {"perturbation_interval": 10, "iterations": counting}
-    rows = [profile_row(seconds=4321.987), profile_row(cores=2, seconds=2345.678), profile_row("v100", seconds=567.891)]
-    setup = make_setup(NODES, rows, population=5, stop_iterations=40, pbt=pbt, search_space=SPACE)
+    slow = [profile_row(seconds=4321.987), profile_row(cores=2, seconds=2345.678), profile_row("v100", seconds=567.891)]
+    setup = make_setup(NODES, slow, population=5, stop_iterations=40, pbt=pbt, search_space=SPACE)
     events = simulate_log(setup)
     page = page_of(written(tmp_path / "report.html", page_run(setup, events)))
     counts: defaultdict[str, int] = defaultdict(int)
@@ -223,6 +226,40 @@ def test_resources_are_those_that_were_sampled(
     }.items():
         shown = [(name, float(value)) for name, _, _, value in table(page, figure)]
         assert shown == expected
+
+
+def test_names_from_a_log_are_text(setup: Setup, events: list[Event], page_of: PageOf, tmp_path: Path) -> None:
+    name = "<img src=x onerror=document.title=1>"
+    log = msgspec.json.encode(events).replace(b'"e-0"', f'"{name}"'.encode()).replace(b'"momentum"', b'"<i>m</i>"')
+    page = page_of(written(tmp_path / "report.html", page_run(setup, msgspec.json.decode(log, type=list[AnyEvent]))))
+    assert name in {row[0] for row in table(page, "metric-0-time")}
+    assert "<i>m</i>" in page.locator("#hyperparameters h3").all_inner_texts()
+    for plot in page.locator("canvas[role=img]").all():
+        plot.scroll_into_view_if_needed()
+        plot.focus()
+        page.keyboard.press("ArrowRight")
+        plot.hover(position={"x": 200, "y": 60})
+    assert page.locator("img, i").count() == 0
+    assert page.title() != "1"
+
+
+def test_a_run_that_goes_on_is_drawn_from_its_first_event_to_its_last(
+    setup: Setup, events: list[Event], page_of: PageOf, tmp_path: Path
+) -> None:
+    page = page_of(written(tmp_path / "report.html", page_run(setup, events[:1])))
+    assert not page.locator("#metric").is_visible()
+    ended = 0
+    for number, event in enumerate(events):
+        ended += isinstance(event, SegmentEnded)
+        if number % 40 and number + 1 < len(events):
+            continue
+        shown = Page("test", "run", False, [], {}, [page_run(setup, events[: number + 1])])
+        page.evaluate("document => hetsched.show(document)", msgspec.json.decode(document(shown)))
+        if ended:
+            rows = table(page, "metric-0-time")
+            assert sum(row[4] == "segment" for row in rows) == ended
+    assert ended > 20
+    assert page.locator("#family-tree").is_visible()
 
 
 # Keys, and the pointer.

@@ -151,12 +151,14 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
   }
 
   function table(of) {
-    const rows = [...of.steps].flatMap(([trial, steps]) => steps.map((step) => [trial, step]));
+    const rows = plots.lazy(() => [...of.steps].flatMap(([trial, steps]) => steps.map((step) => [trial, step])));
     return {
       columns: ["trial", "from [s]", "to [s]", of.name],
-      rows: rows.length,
+      get rows() {
+        return rows().length;
+      },
       row(i) {
-        const [trial, { from, to, value }] = rows[i];
+        const [trial, { from, to, value }] = rows()[i];
         return [of.run.trials[trial].id, from, to, value];
       },
     };

@@ -20,6 +20,7 @@ trials are left sees their lines. */
     return {
       run, metric, by, scores, best, courses,
       members: [...members],
+      copies: run.exploits.reduce((sum, { trial }) => sum + members.has(trial), 0),
       targets: [...targets],
       winner: best.length ? best[best.length - 1].trial : null,
       range: plots.range([...targets, ...extremes(scores.y)]),
@@ -209,7 +210,7 @@ trials are left sees their lines. */
       ...(few ? each : many),
       ...(of.winner === null ? [] : [{ name: `best trial, ${of.run.trials[of.winner].id}`, mark: special.winner() }]),
       { name: "best so far", mark: special.best() },
-      ...(of.run.exploits.length ? [{ name: "copied another trial", mark: { ...special.jump(), shape: "triangle" } }] : []),
+      ...(of.copies ? [{ name: "copied another trial", mark: { ...special.jump(), shape: "triangle" } }] : []),
       ...(of.targets.length ? [{ name: "a trial stops", mark: special.target() }] : []),
       { name: "chosen trial", mark: special.chosen() },
     ];
@@ -223,10 +224,9 @@ trials are left sees their lines. */
   }
 
   function summary(of) {
-    const { run, metric, members, best } = of;
-    const copies = run.exploits.filter(({ trial }) => members.includes(trial)).length;
+    const { run, metric, members, copies, best } = of;
     const last = best[best.length - 1];
-    const count = `${kit.number(members.length)} trials, of which ${metric.mode === "max" ? "more" : "less"} is better.`;
+    const count = `${kit.number(members.length)} trials; the ${metric.mode === "max" ? "larger" : "smaller"}, the better.`;
     const many =
       members.length > chartData.MOST_LINES ? " They are a band: zoom in on few trials to see their lines." : "";
     const top = `The best ${metric.name} is ${kit.number(last.y)}, of ${run.trials[last.trial].id}`;
@@ -235,15 +235,19 @@ trials are left sees their lines. */
   }
 
   function table({ run, members }) {
-    const histories = chartData.histories(run);
-    const rows = members.flatMap((trial) => histories[trial].map((change) => [trial, change]));
+    const rows = plots.lazy(() => {
+      const histories = chartData.histories(run);
+      return members.flatMap((trial) => histories[trial].map((change) => [trial, change]));
+    });
     const what = ({ source, lost }) =>
       lost ? "lost its checkpoint" : source === null ? "segment" : `copied ${run.trials[source].id}`;
     return {
       columns: ["trial", "time [s]", "iterations", "score", "by"],
-      rows: rows.length,
+      get rows() {
+        return rows().length;
+      },
       row(i) {
-        const [trial, change] = rows[i];
+        const [trial, change] = rows()[i];
         return [run.trials[trial].id, change.time, change.total, change.score, what(change)];
       },
     };
