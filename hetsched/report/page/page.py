@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from os.path import relpath
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from hetsched.errors import InputError, path_of
 from hetsched.report.page.document import Page
@@ -75,7 +78,7 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     """
     folder = path_of(folder, "folder")
     target = folder / REPORT_NAME if out is None else path_of(out, "out")
-    text = html(page(folder))
+    text = html(linked_from(page(folder), folder, target.parent))
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         part.write_text(text, encoding="utf-8")
@@ -84,6 +87,13 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
         part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target
+
+
+def linked_from(page: Page, folder: Path, home: Path) -> Page:
+    """The page of the folder with links that lead from another folder, `home`, to the same files."""
+    way = relpath(folder, home)
+    moved = [fact if fact.link is None else replace(fact, link=f"{way}/{fact.link}") for fact in page.facts]
+    return page if way == "." else replace(page, facts=moved)
 
 
 def _source(name: str) -> str:
