@@ -176,13 +176,14 @@ class Trace:
             yield _instant(first.lane, end_s, "segment lost", {"trial": name, "reason": outcome["lost"]})
 
     def _flow(self, source: Span, to: Span) -> Iterator[TraceEvent]:
-        """An arrow from the end of a slice to the begin of another; both must take time to hold it."""
+        """An arrow from the end of a slice to the begin of another; both must take time to hold it. It is a microsecond
+        within them, where no instant is: an arrow leads to what began last on its lane."""
         if source.start == source.end or to.start == to.end:
             return
         self._flows += 1
         common = {"name": "exploit", "cat": "exploit", "id": self._flows}
         yield {"ph": "s", **common, **source.lane._asdict(), "ts": source.end - 1}
-        yield {"ph": "f", "bp": "e", **common, **to.lane._asdict(), "ts": to.start}
+        yield {"ph": "f", "bp": "e", **common, **to.lane._asdict(), "ts": min(to.start + 1, to.end - 1)}
 
 
 class Counters:

@@ -1,8 +1,9 @@
 """Reads a trace of the Trace Event Format as Perfetto's importer of JSON does, and refuses what that drops or bends.
 
 After `json_trace_parser_impl.cc`, `slice_tracker.cc` and `flow_tracker.cc` of Perfetto's trace processor: events are
-sorted by time, the longer slice first; every thread has a stack of open slices; a flow begins and ends in the innermost
-open slice of its thread; threads are known by `tid` alone.
+sorted by time, the longer slice first; every thread has a stack of open slices, of which those that are over go when
+another begins; an instant of a thread is a slice that takes no time; a flow begins and ends in the slice on the top of
+its thread's stack; threads are known by `tid` alone.
 """
 
 import json
@@ -46,12 +47,12 @@ def view(path: Path) -> Viewed:
     open_slices: dict[int, list[Slice]] = defaultdict(list)
     begun: dict[int, Slice] = {}
     for event in timed:
-        stack = open_slices[event["tid"]]
-        while stack and stack[-1].end <= event["ts"]:
-            stack.pop()
-        phase = event["ph"]
-        if phase == "X":
+        stack, phase = open_slices[event["tid"]], event["ph"]
+        if phase == "X" or event.get("s") == "t":
+            while stack and stack[-1].end <= event["ts"]:
+                stack.pop()
             stack.append(slice_of(event, threads, stack))
+        if phase == "X":
             found.slices.append(stack[-1])
         elif phase == "C":
             for key, value in event["args"].items():
@@ -111,7 +112,7 @@ def names(events: list[dict[str, Any]]) -> tuple[dict[int, str], dict[int, tuple
 
 
 def slice_of(event: dict[str, Any], threads: dict[int, tuple[str, str]], stack: list[Slice]) -> Slice:
-    begin, end = event["ts"], event["ts"] + event["dur"]
+    begin, end = event["ts"], event["ts"] + event.get("dur", 0)
     parent = stack[-1] if stack else None
     assert parent is None or end <= parent.end, f"{event} goes beyond {parent}, in which it begins"
     thread, process = threads[event["tid"]]
