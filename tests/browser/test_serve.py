@@ -48,10 +48,10 @@ def test_a_run_appears_goes_on_and_ends(server: Server, page_of: PageOf, tmp_pat
     page.evaluate("window.never_reloaded = true")
     run = SlowLog(tmp_path / "live")
     row = page.locator("#studies tr", has_text="live")
-    expect(row).to_contain_text("begins")
+    expect(row).to_contain_text("starting")
     run.write(0.4)
     expect(row).to_contain_text("fusion+fifo, seed 0 (sim)")
-    expect(row).to_contain_text("goes on")
+    expect(row).to_contain_text("running")
     assert page.evaluate("window.never_reloaded")
 
     row.get_by_role("link").click()

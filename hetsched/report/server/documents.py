@@ -92,7 +92,7 @@ def empty_page(title: str, heading: str, remark: str) -> Page:
 
 def listing_html(served: Served) -> str:
     """The page that lists what there is."""
-    page = empty_page(served.shown(served.root), "Runs and studies", "those that were written to last come first")
+    page = empty_page(served.shown(served.root), "Runs and studies", "Those that were written to last come first.")
     return html(page, scripts=[script("list.js")], connect=True)
 
 

@@ -2,8 +2,8 @@
 fetching and drawing take long. A page that nobody sees asks for nothing. */
 (() => {
   const place = location.pathname.slice("/at/".length);
-  const note = kit.element("p", { class: "hint", id: "following", role: "status" });
-  document.querySelector("header").append(note, kit.element("a", { href: "/" }, "All runs"));
+  const note = kit.element("span", { class: "hint", id: "following", role: "status" });
+  document.querySelector("header .tools").prepend(note, kit.element("a", { href: "/" }, "All runs"));
   let source = null;
   let drawing = false;
   let stale = false;

@@ -2,8 +2,9 @@
 (() => {
   const { element } = kit;
   const table = element("table", { id: "studies" });
-  const note = element("p", { class: "hint", id: "following", role: "status" });
-  document.querySelector("header").append(note);
+  const note = element("span", { class: "hint", id: "following", role: "status" });
+  table.style.overflowWrap = "break-word"; // scrolled on a small screen, not broken within words
+  document.querySelector("header .tools").prepend(note);
   document.querySelector("main").append(element("div", { class: "scroll" }, table));
   const open = new Set();
   let source = null;
@@ -35,7 +36,7 @@
   }
 
   function show(studies) {
-    const heads = ["folder", "what", "state", "at", "changed"].map((name) => element("th", { scope: "col" }, name));
+    const heads = ["folder", "runs", "state", "time of the run", "last written"].map((name) => element("th", { scope: "col" }, name));
     table.replaceChildren(element("tr", {}, heads), ...studies.flatMap(row));
     note.textContent = studies.length ? `As of ${new Date().toLocaleTimeString()}.` : "There is no run in this folder yet.";
   }

@@ -16,7 +16,7 @@ from hetsched.report.server.places import Served, entries
 from hetsched.scenario.scenario import SCENARIO_NAME
 
 SILENT_S = 60.0
-"""A real run writes every few seconds; of one that has not for so long nobody knows whether it goes on."""
+"""A real run writes every few seconds; of one that has not for so long nobody knows whether it still runs."""
 
 LINE_BYTES = 2**16
 """What is read of the beginning, and of the end, of a log."""
@@ -106,20 +106,20 @@ class Listing:
     def _run(self, log: Path, found: stat_result) -> ListedRun:
         address, name = self._served.written(log.parent), self._served.shown(log.parent)
         if not found.st_size:
-            return ListedRun(address, name, BEGINS)
+            return ListedRun(address, name, STARTING)
         try:
             first, last = first_and_last(log, found.st_size)
         except (OSError, *NOT_READ):
             return ListedRun(address, name, "cannot be read")
-        state = last.reason if last.event == "run-ended" else GOES_ON
+        state = last.reason if last.event == "run-ended" else RUNNING
         return ListedRun(address, name, state, first.strategy, first.seed, first.backend, last.time)
 
 
-BEGINS, GOES_ON, SILENT = "begins", "goes on", "silent: goes on, or broke off"
+STARTING, RUNNING, SILENT = "starting", "running", "silent: running, or broken off"
 
 
 def _with_silence(run: ListedRun, found: stat_result) -> ListedRun:
-    silent = run.state == GOES_ON and time.time() - found.st_mtime > SILENT_S
+    silent = run.state == RUNNING and time.time() - found.st_mtime > SILENT_S
     return msgspec.structs.replace(run, state=SILENT) if silent else run
 
 

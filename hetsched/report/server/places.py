@@ -80,7 +80,8 @@ class Served:
 
     def shown(self, path: Path) -> str:
         """A path as people read it, relative to the served folder."""
-        return os.fsencode(path.relative_to(self.root)).decode(errors="backslashreplace") or self.root.name
+        relative = path.relative_to(self.root) if path != self.root else self.root.name
+        return os.fsencode(relative).decode(errors="backslashreplace")
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -119,8 +119,8 @@ def test_the_list_has_runs_and_studies_and_how_they_stand(tmp_path: Path) -> Non
     studies = {study["name"]: study for study in json.loads(listed)}
     assert {name: (study["what"], study["state"]) for name, study in studies.items()} == {
         "one": ("fusion+fifo, seed 0 (sim)", "completed"),
-        "live": ("uniform+fifo, seed 3 (sim)", "goes on"),
-        "begins": ("", "begins"),
+        "live": ("uniform+fifo, seed 3 (sim)", "running"),
+        "begins": ("", "starting"),
         "study": ("fusion+fifo, 2 runs", "completed"),
     }
     assert [run["name"] for run in studies["study"]["runs"]] == ["study/fusion+fifo/seed-0", "study/fusion+fifo/seed-1"]
@@ -132,7 +132,7 @@ def test_a_run_that_is_silent_may_have_broken_off(tmp_path: Path) -> None:
     run.write(0.5)
     os.utime(run.path, (time.time() - 300, time.time() - 300))
     [listed] = events(asking(tmp_path, stopping=looks(1)).get("/list").text)
-    assert json.loads(listed)[0]["state"] == "silent: goes on, or broke off"
+    assert json.loads(listed)[0]["state"] == "silent: running, or broken off"
 
 
 DAMAGE = {
