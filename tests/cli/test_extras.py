@@ -44,6 +44,9 @@ ON_RAY = ["--strategy", "uniform+fifo"]
         (ALL, ["nodes", "--address", "127.0.0.1:7"], "real"),
         (ALL, ["compare", "s.toml", "--ray", "127.0.0.1:7", "--seeds", "1"], "real"),
         (ALL, ["policies", "check", "fifo"], "testing"),
+        ("matplotlib", ["figures", "."], "figures"),
+        ("mlflow", ["simulate", "s.toml", *ON_RAY, "--track", "mlflow"], "tracking"),
+        ("wandb", ["run", "s.toml", *ON_RAY, "--track", "wandb"], "tracking"),
     ],
 )
 def test_it_says_what_to_install(
