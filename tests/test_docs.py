@@ -22,6 +22,7 @@ from hetsched import allocation, scheduling
 from hetsched.cli.main import parser
 from hetsched.domain import exploring, learning
 from hetsched.errors import InputError
+from hetsched.report.tracking.tracker import trackers
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
 from hetsched.scenario.tables import RealTable
@@ -327,7 +328,7 @@ def test_every_name_in_backticks_is_there() -> None:
 
 
 def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> None:
-    registries = (allocation.policies, scheduling.policies, learning.models, exploring.explorers)
+    registries = (allocation.policies, scheduling.policies, learning.models, exploring.explorers, trackers)
     looked_up = {registry.group for registry in registries} | {backends.GROUP}
     said = {
         group

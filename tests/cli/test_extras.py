@@ -46,6 +46,9 @@ ON_RAY = ["--strategy", "uniform+fifo"]
         (ALL, ["policies", "check", "fifo"], "testing"),
         ("starlette", ["serve", "."], "serve"),
         ("uvicorn", ["serve", "."], "serve"),
+        ("matplotlib", ["figures", "."], "figures"),
+        ("mlflow", ["simulate", "s.toml", *ON_RAY, "--track", "mlflow"], "tracking"),
+        ("wandb", ["run", "s.toml", *ON_RAY, "--track", "wandb"], "tracking"),
     ],
 )
 def test_it_says_what_to_install(

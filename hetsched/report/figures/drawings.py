@@ -9,11 +9,14 @@ from matplotlib.figure import Figure
 
 from hetsched.analysis.band_over_seeds import band_over_seeds
 from hetsched.analysis.best_over_time import best_over_time
+from hetsched.analysis.figures import makespan
+from hetsched.analysis.timeline import ENDED
 from hetsched.core.log import read_log
 from hetsched.report.figures.comparison import paired_differences, ratio_to_bound
 from hetsched.report.figures.gantt import gantt
 from hetsched.report.figures.over_time import best_of_strategies, scores, utilisation, utilisation_of_strategies
 from hetsched.report.figures.validation import predicted_against_measured
+from hetsched.report.figures_in_words import seconds
 from hetsched.report.page.document import Page, PageComparison, PageRun, PageValidation
 from hetsched.report.scores import metric_name
 from hetsched.studies.results import load_results
@@ -44,7 +47,9 @@ def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
 
 
 def _title(run: PageRun) -> str:
-    return f"{run.strategy}, seed {run.seed}"
+    """Whose run it is, and its makespan."""
+    ended = [end_s for end_s, state in zip(run.segments.end_s, run.segments.state, strict=True) if state == ENDED]
+    return f"{run.strategy}, seed {run.seed}: {seconds(makespan(ended))} s"
 
 
 def _of_run(run: PageRun, width_in: float) -> Iterator[Drawing]:

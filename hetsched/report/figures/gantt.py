@@ -11,11 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
+from hetsched.analysis.timeline import LOST
 from hetsched.report.figures.style import ALARM, INK, PALE, RIM, colour, hatch, legend_rows
 from hetsched.report.page.document import Mark, PageRun
-
-LOST = 1
-"""The state of a segment that was lost."""
 
 LANE_IN, MOST_LANES_IN = 0.115, 7.5
 """How high a lane is, in inches, and how high all lanes of a figure may be: with more lanes they are lower."""

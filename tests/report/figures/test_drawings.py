@@ -24,7 +24,7 @@ from hetsched.report.page.document import (
 from hetsched.report.page.page import page
 
 pytest.importorskip("matplotlib", reason="figures need the extra 'figures'")
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import PathPatch
 
 from hetsched.report.figures.folder import file_name
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_gantt_has_every_segment(folder: Path) -> None:
     [run] = page(folder).runs
     patches = gantt([run], ["a run"], 7.0).subfigs[0].axes[0].patches
-    drawn = [patch for patch in patches if isinstance(patch, PathPatch) and patch.get_facecolor()[3] > 0]
+    drawn = [patch for patch in patches if isinstance(patch, PathPatch) and to_rgba(patch.get_facecolor())[3] > 0]
     [whole] = [patch for patch in drawn if to_hex(patch.get_facecolor()) == PALE.lower()]
     ends = [event for event in read_log(folder / LOG_NAME) if isinstance(event, SegmentEnded)]
     assert sorted(spans(whole)[1]) == pytest.approx(sorted(event.time for event in ends), abs=0.01)
