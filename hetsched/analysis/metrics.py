@@ -41,6 +41,7 @@ from hetsched.core.events import (
     WorkerJoined,
     WorkerLeft,
 )
+from hetsched.core.following import followed
 from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
@@ -345,10 +346,10 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
 
 
 def measure(events: Iterable[Event], problem: Problem) -> Metrics:
-    """The metrics of a run of the problem, by its events."""
+    """The metrics of a run of the problem, by its events. Raises InputError for one that cannot have followed those
+    before it."""
     state, measurement = State(), Measurement(problem)
-    for event in events:
-        state.apply(event)
+    for event in followed(events, state):
         measurement(state, event)
     return measurement.metrics(state)
 
