@@ -1,4 +1,4 @@
-# make demo   compare four strategies in simulation (installs the core only)
+# make demo   compare four strategies in simulation, and write a report of it (installs the core only)
 # make test   run the tests (installs Ray, torch and torchvision too)
 # make test-all  run the long ones, too, before a release
 # make lint   ruff and mypy
@@ -13,7 +13,9 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constr
 .PHONY: demo test test-all lint bench release clean
 
 demo: $(VENV)/.core
-	$(BIN)/hetsched compare examples/demo.toml
+	@out=results/demo-$$(date +%Y%m%d-%H%M%S); \
+	echo "hetsched compare examples/demo.toml --out $$out"; \
+	$(BIN)/hetsched compare examples/demo.toml --out $$out && $(BIN)/hetsched report $$out
 
 # The tests that start Ray take as long as all others, which run beside them and report last.
 test: $(VENV)/.full

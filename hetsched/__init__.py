@@ -29,6 +29,9 @@ Studies
 `validate`              simulate, run for real, and compare the two
 `replay`                feed a run's measured durations to its policy again
 `load_results`          the runs of a results folder
+`write_report`          write a results folder as one HTML file
+`export`                write what was run for other programs: traces, Parquet, CSV, RO-Crate
+`figures`               draw the figures of a results folder at paper size
 
 Results
 --------------------------------------------------------------------------------------------------------
@@ -90,6 +93,8 @@ __all__ = [
     "bound",
     "check_training",
     "compare",
+    "export",
+    "figures",
     "load_policies",
     "load_results",
     "load_scenario",
@@ -106,6 +111,7 @@ __all__ = [
     "simulate",
     "suite",
     "validate",
+    "write_report",
 ]
 
 if TYPE_CHECKING:
@@ -118,6 +124,9 @@ if TYPE_CHECKING:
     from hetsched.domain.learning import register as register_learning
     from hetsched.domain.registry import load_file as load_policies
     from hetsched.errors import HetschedError, InputError, PolicyError
+    from hetsched.report.export.exporting import export
+    from hetsched.report.figures.folder import figures
+    from hetsched.report.page.page import write_report
     from hetsched.scenario.scenario import Scenario
     from hetsched.scheduling import register as register_scheduling
     from hetsched.studies.ablation import AblationResult, ablate
@@ -145,6 +154,9 @@ else:
         "domain.learning": ["register_learning"],
         "domain.registry": ["load_policies"],
         "errors": ["HetschedError", "InputError", "PolicyError"],
+        "report.page.page": ["write_report"],
+        "report.export.exporting": ["export"],
+        "report.figures.folder": ["figures"],
         "scenario.scenario": ["Scenario"],
         "scheduling": ["register_scheduling"],
         "studies.ablation": ["AblationResult", "ablate"],

@@ -23,6 +23,13 @@ def part(text: str) -> float:
     return number
 
 
+def port(text: str) -> int:
+    """A TCP port, or 0 for a free one."""
+    if not 0 <= (number := _whole(text, 0)) < 2**16:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {2**16 - 1}, found {text!r}")
+    return number
+
+
 def seconds(text: str) -> float:
     """A number of seconds above 0."""
     if not 0 < (number := _number(text)) < 1e6:

@@ -13,6 +13,7 @@ from typing import Any
 
 import simpy
 
+from hetsched.core.applied_events import followed
 from hetsched.core.asked_again import (
     UNTOLD,
     AskedAgain,
@@ -22,7 +23,7 @@ from hetsched.core.asked_again import (
     tells_when_asked,
 )
 from hetsched.core.events import AnyEvent, Event, RunResumed, RunStarted, SegmentEnded, SegmentLost, SegmentStarted
-from hetsched.core.state import state_of
+from hetsched.core.state import State
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -52,7 +53,10 @@ class Replay:
                 raise InputError(
                     f"the policy of this run was replaced at {event.time:.3f} s: no one policy can take its decisions"
                 )
-        self._ended = state_of(events).ended  # what a damaged log lacks is said before anything is made of it
+        state = State()
+        for _ in followed(events, state):  # what a damaged log lacks is said before anything is made of it
+            pass
+        self._ended = state.ended
         parts = [(first, events[first:end]) for first, end in pairwise(parts_by_driver(events))]
         if not all(tells_when_asked(part) for _, part in parts):
             raise InputError(f"{UNTOLD}: run it again, or replay it with the version of hetsched that wrote it")

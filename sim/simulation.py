@@ -174,10 +174,10 @@ class Simulation:
             return self._model.fresh(self.state.trials[trial].kind)
         except InputError:  # a model that says what it has not learned
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._learning_failed(trial, error) from error
 
-    def _learning_failed(self, trial: TrialId, error: Exception) -> HetschedError:
+    def _learning_failed(self, trial: TrialId, error: BaseException) -> HetschedError:
         raised = f"raised {type(error).__name__} for trial {trial}{where(error)}: {error}"
         return HetschedError(f"learning model {self._setup.scenario.learning.model!r} {raised}")
 
@@ -221,14 +221,12 @@ class Simulation:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 normal = next(member.normals)
                 score = self._score(weights, normal)
-                member.lot = None if self._lot is None else self._lot(normal)
                 if score is not None:
-                    if not isinstance(score, Real):
-                        raise TypeError(f"a score of {score!r}: expected a number, or None where it is not known")
-                    score = finite(score)
-            except Exception as error:
+                    score = _number(score, "a score", "a number, or None where it is not known")
+                member.lot = None if self._lot is None else _number(self._lot(normal), "a lot", "a number")
+            except (Exception, SystemExit) as error:
                 raise self._learning_failed(name, error) from error
-        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts)
+        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts, segment=segment.segment)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)
@@ -238,3 +236,10 @@ class Simulation:
         """The trial is no longer ranked."""
         if trial.experiment in self._pbt:
             self._pbt[trial.experiment].forget(trial.id)
+
+
+def _number(value: object, what: str, expected: str) -> float | None:
+    """A number that a learning model made, None for one that is not finite. Raises TypeError for what is none."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{what} of {value!r}: expected {expected}")
+    return finite(value)

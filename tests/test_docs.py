@@ -22,6 +22,7 @@ from hetsched import allocation, scheduling
 from hetsched.cli.main import parser
 from hetsched.domain import exploring, learning
 from hetsched.errors import InputError
+from hetsched.report.tracking.tracker import trackers
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load
 from hetsched.scenario.tables import RealTable
@@ -36,8 +37,9 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"[\w./-]*\w\.(py|toml|csv|png|sh|yaml|md|txt)")
 THE_READERS = {"scenario.toml", "my_policy.py", "models.py", "cluster_log.csv", "jobs.csv", "FILE.csv", "FILE.py"}
 """Files that a reader has and the project has not."""
-SESSIONS = {ROOT / "docs" / "python.md"}
-"""Pages whose Python blocks run one after the other in one session: tests/test_front_door.py runs them."""
+SESSIONS = {ROOT / "docs" / "python.md", ROOT / "docs" / "results.md"}
+"""Pages whose Python blocks run one after the other in one session: tests/test_front_door.py and
+tests/test_results_page.py run them."""
 SCRIPTS = ROOT / "examples" / "clusters"
 ELSEWHERE = {"cat", "cd", "docker", "export", "git", "kubectl", "pip", "pre-commit", "python3", "ray", "sbatch", "ruff"}
 """Programs whose arguments only they know; the files that are named must exist all the same."""
@@ -326,7 +328,7 @@ def test_every_name_in_backticks_is_there() -> None:
 
 
 def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> None:
-    registries = (allocation.policies, scheduling.policies, learning.models, exploring.explorers)
+    registries = (allocation.policies, scheduling.policies, learning.models, exploring.explorers, trackers)
     looked_up = {registry.group for registry in registries} | {backends.GROUP}
     said = {
         group

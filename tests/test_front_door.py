@@ -253,6 +253,29 @@ def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario,
             read(run)
 
 
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (lambda lines: [line for line in lines if "segment-started" not in line], "SegmentEnded of .* does not follow"),
+        (lambda lines: [*lines[:-1], *[line for line in lines if "segment-ended" in line][:1]], "does not follow"),
+        (
+            lambda lines: [*lines[:-1], re.sub('"time":[0-9.]+', '"time":0.5', lines[-1])],
+            "time goes back from .* to 0.5",
+        ),
+    ],
+)
+def test_an_altered_log_is_named(
+    alter: Callable[[list[str]], list[str]], message: str, scenario: hetsched.Scenario, tmp_path: Path
+) -> None:
+    """It was a traceback, or was replayed in an order that never was."""
+    log = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run").folder / "events.jsonl"
+    log.write_text("".join(alter(log.read_text().splitlines(keepends=True))))
+    with pytest.raises(hetsched.InputError, match=f"events.jsonl:[0-9]+: .*({message}).*: was it altered"):
+        hetsched.load_results(tmp_path / "run")
+    with pytest.raises(hetsched.InputError, match="events.jsonl: .*was it altered"):
+        hetsched.replay(tmp_path / "run")
+
+
 def test_lost_segments_are_in_the_frame(scenario: hetsched.Scenario) -> None:
     faulty = hetsched.Scenario(**TABLES | {"faults": {"trials": {"mean_between_s": 20.0}}})
     run = hetsched.simulate(faulty, "fusion+fifo")

@@ -1,9 +1,15 @@
 """Whether the workers of an allocation policy fit the nodes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker
+from msgspec.structs import astuple
+
+from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId
+from hetsched.domain.plain import plain
 from hetsched.errors import PolicyError, counted
+
+ROUNDING = 1e-9
+"""Shares may sum to more than a whole GPU by so much."""
 
 
 def no_workers(returned: object) -> str:
@@ -16,30 +22,40 @@ def no_workers(returned: object) -> str:
     return f"workers returned {returned!r}, expected a list of Worker: {forgot}"
 
 
-def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:
-    """Raise PolicyError, naming the policy, if workers overlap or do not fit their nodes."""
+def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> list[Worker]:
+    """The workers, in values of Python's own. Raise PolicyError, naming the policy, if they overlap or do not fit their
+    nodes."""
     nodes = {node.id: node for node in cluster}
-    cores = dict.fromkeys(nodes, 0)
-    shares = dict.fromkeys(nodes, 0.0)
-    seen = set()
-    for worker in workers:
-        if not isinstance(worker, Worker):
-            raise PolicyError(f"allocation policy {name!r} returned {worker!r}: expected a Worker")
-        if reason := _misfit(worker, nodes.get(worker.node)):
+    of_node: dict[NodeId, list[Worker]] = {node: [] for node in nodes}
+    checked: dict[WorkerId, Worker] = {}
+    for given in workers:
+        if not isinstance(given, Worker):
+            raise PolicyError(f"allocation policy {name!r} returned {given!r}: expected a Worker")
+        worker = Worker(*map(plain, astuple(given)))
+        if reason := _mistyped(worker) or _misfit(worker, nodes.get(worker.node)):
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} {reason}")
-        if worker.id in seen:
+        if worker.id in checked:
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} appears twice")
-        seen.add(worker.id)
-        node = nodes[worker.node]
-        cores[node.id] += worker.cores
-        shares[node.id] += worker.gpu_share
-        if cores[node.id] > node.cores or shares[node.id] > node.gpus + 1e-9:
-            raise PolicyError(
-                f"allocation policy {name!r}: the workers of {node.id} need {counted(cores[node.id], 'core')} and "
-                f"{shares[node.id]:g} of its GPUs, it has {node.cores} and {node.gpus}"
-            )
-    if not seen:
+        checked[worker.id] = worker
+        of_node[worker.node].append(worker)
+    if not checked:
         raise PolicyError(f"allocation policy {name!r} made no workers: no trial could ever run")
+    for node, here in of_node.items():
+        if reason := _overcrowded(nodes[node], here):
+            raise PolicyError(f"allocation policy {name!r}: the workers of {node} need {reason}")
+    return list(checked.values())
+
+
+def _mistyped(worker: Worker) -> str | None:
+    """Which field of a worker is not of its type; None if all are."""
+    for field in ("id", "node", "device"):
+        if not isinstance(value := getattr(worker, field), str) or not value:
+            return f"has the {field} {value!r}: expected a text"
+    if type(worker.cores) is not int:
+        return f"has {worker.cores!r} cores: expected a whole number"
+    if type(worker.gpu_share) not in (int, float):
+        return f"has the GPU share {worker.gpu_share!r}: expected a number"
+    return None
 
 
 def _misfit(worker: Worker, node: Node | None) -> str | None:
@@ -55,3 +71,31 @@ def _misfit(worker: Worker, node: Node | None) -> str | None:
     if (worker.gpu_share != 0) if worker.device == CPU else not 0 < worker.gpu_share <= 1:
         return f"has a GPU share of {worker.gpu_share:g}: expected 0 for cpu, else above 0 and at most 1"
     return None
+
+
+def _overcrowded(node: Node, workers: Sequence[Worker]) -> str | None:
+    """What these workers need that the node has not; None if they fit."""
+    cores = sum(worker.cores for worker in workers)
+    shares = [worker.gpu_share for worker in workers if worker.device != CPU]
+    if cores > node.cores or sum(shares) > node.gpus + ROUNDING:
+        needed = f"{counted(cores, 'core')} and {sum(shares):g} of its GPUs"
+        return f"{needed}, it has {node.cores} and {node.gpus}"
+    if not (_fit(shares, node.gpus) or _fit(sorted(shares, reverse=True), node.gpus)):
+        listed = ", ".join(f"{share:g}" for share in sorted(shares, reverse=True))
+        return f"the shares {listed} of its GPUs, and {counted(node.gpus, 'GPU')} cannot have each of them on one"
+    return None
+
+
+def _fit(shares: Sequence[float], gpus: int) -> bool:
+    """Whether each share, put on the first GPU that has room for it, finds one."""
+    room: list[float] = []  # of the GPUs that are neither empty nor full
+    for share in shares:
+        place = next((number for number, left in enumerate(room) if left >= share - ROUNDING), None)
+        if place is None:
+            gpus -= 1
+            room.append(1.0)
+            place = len(room) - 1
+        room[place] -= share
+        if room[place] <= ROUNDING:
+            del room[place]
+    return gpus >= 0

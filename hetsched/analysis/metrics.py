@@ -28,6 +28,7 @@ from hetsched.analysis.figures import (
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.staleness import Lag
 from hetsched.analysis.worker_time import Occupancy
+from hetsched.core.applied_events import followed
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -345,10 +346,10 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
 
 
 def measure(events: Iterable[Event], problem: Problem) -> Metrics:
-    """The metrics of a run of the problem, by its events."""
+    """The metrics of a run of the problem, by its events. Raises InputError for one that cannot have followed those
+    before it."""
     state, measurement = State(), Measurement(problem)
-    for event in events:
-        state.apply(event)
+    for event in followed(events, state):
         measurement(state, event)
     return measurement.metrics(state)
 

@@ -64,3 +64,13 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
         help="print a line so often where stderr is no terminal (default: the scenario's, 10)",
     )
     parser.add_argument("--tensorboard", action="store_true", help="have Tune write TensorBoard files")
+
+
+def add_track(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="TRACKER",
+        help="mlflow or wandb: log metrics, hyperparameters and the report there; may be repeated",
+    )

@@ -16,6 +16,7 @@ from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import INTERRUPTED, TERMINATED, sigterm_as_ctrl_c
+from hetsched.studies.command_line import commanded
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
@@ -43,6 +44,12 @@ COMMANDS = {
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
+    "report": "write what a results folder tells as one HTML file",
+    "show": "print the tables of a study again, from its results folder",
+    "export": "write what was run for other programs: traces, Parquet, CSV, RO-Crate",
+    "watch": "follow a run that another process carries out, in the terminal",
+    "serve": "show the runs of a folder as pages, those that go on live, on this machine only",
+    "figures": "draw the figures of a results folder at paper size",
     "profile": "measure the step times of this machine",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
@@ -51,16 +58,16 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
-WITHOUT_POLICIES = {"nodes", "profile", "training"}
+WITHOUT_POLICIES = {"export", "figures", "nodes", "profile", "report", "serve", "show", "training", "watch"}
 """Commands that ask no policy."""
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
     """Run a command and return its exit status. `ready` is called when all that the command needs is imported."""
     try:
-        options = parsed(sys.argv[1:] if arguments is None else arguments)
+        options = parsed(words := sys.argv[1:] if arguments is None else arguments)
         ready()
-        with sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
+        with commanded(words), sigterm_as_ctrl_c(), stdout_for_the_document(options.json) as emit:
             load_policies(options.policy_file)
             if getattr(options, "scenario", None) is not None:
                 options.named, options.scenario = options.scenario, scenario_file(options.scenario)

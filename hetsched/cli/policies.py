@@ -41,9 +41,17 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         "scheduling": scheduling.policies,
     }
     document = {
-        kind: {name: registry.summary(name) for name in registry.names()} for kind, registry in registries.items()
+        kind: {name: _summary(registry, name) for name in registry.names()} for kind, registry in registries.items()
     }
     finish(options, emit, document, lambda: show(tables.policies_table(document)), None)
+
+
+def _summary(registry: Registry[Any], name: str) -> str:
+    """What the policy is, or why it cannot be used."""
+    try:
+        return registry.summary(name)
+    except InputError as error:
+        return f"not usable: {error}"
 
 
 def check_policies(options: argparse.Namespace, emit: Emit) -> None:
@@ -105,7 +113,12 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
     }
 
     def known() -> dict[tuple[str, str], object]:
-        return {(kind, name): of_kind.factory(name) for kind, of_kind in registries.items() for name in of_kind.names()}
+        """What makes each policy; None where its package has not been looked at yet."""
+        return {
+            (kind, name): of_kind.registered().get(name)
+            for kind, of_kind in registries.items()
+            for name in of_kind.names()
+        }
 
     chosen: dict[tuple[str, str], None] = {}
     for target in targets:

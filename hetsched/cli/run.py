@@ -5,17 +5,19 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed
+from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed, add_track
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import add_planning, planning, planning_words, print_plan
-from hetsched.cli.shared import live_view, real_scenario, runs_progress, seeds_of, show_strategy
+from hetsched.cli.shared import hand_over, live_view, real_scenario, runs_progress, seeds_of, show_strategy
 from hetsched.errors import InputError
+from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.plan import PlanResult, plan
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run import resume, run
 from hetsched.studies.run_plan import AUTO
+from hetsched.studies.watching import Watch
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_real(parser)
     add_planning(parser)
+    add_track(parser)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
@@ -40,11 +43,13 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     does; at the end, what was predicted stands beside what was measured. Repetitions use the seeds from --seed on.
     After Ctrl-C the segments that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a
     run that stopped, for whatever reason, from what its folder holds. See docs/real-runs.md."""
-    result = begun_run(options) if options.resume else new_run(options)
-    show_strategy(options, emit, result, "run on Ray Tune")
+    with Tracking(options.track, live_view) as tracking:
+        result = (begun_run if options.resume else new_run)(options, tracking.watch)
+        show_strategy(options, emit, result, "run on Ray Tune")
+        hand_over(tracking, result)
 
 
-def new_run(options: argparse.Namespace) -> StrategyResult:
+def new_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
     """What the command line asks for, in a new folder."""
     if options.scenario is None or options.strategy is None:
         raise InputError("hetsched run needs SCENARIO and --strategy A+S (or auto), or --resume DIR")
@@ -59,7 +64,7 @@ def new_run(options: argparse.Namespace) -> StrategyResult:
         policy_files=options.policy_file,
         planner=partial(shown_plan, options),
         planning=planning_words(options),
-        watch=live_view,
+        watch=watch,
     )
 
 
@@ -82,7 +87,7 @@ def _planning_options(options: argparse.Namespace) -> list[str]:
     return [name for name, value in given.items() if value is not None]
 
 
-def begun_run(options: argparse.Namespace) -> StrategyResult:
+def begun_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
     """What an earlier command has begun in the folder of --resume."""
     given = {
         "SCENARIO": options.scenario,
@@ -98,6 +103,6 @@ def begun_run(options: argparse.Namespace) -> StrategyResult:
         read=partial(real_scenario, options),
         policy_files=options.policy_file,
         planner=partial(shown_plan, options),
-        watch=live_view,
+        watch=watch,
         complete=lambda home: print(f"hetsched: {home}: complete already", file=sys.stderr),
     )

@@ -1,10 +1,12 @@
 """What commands share: from options to a scenario, from a result to a table or a document."""
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import join
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +27,7 @@ from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
+from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.real_scenario import for_real, load_real_setup
@@ -82,6 +85,12 @@ def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> I
         yield progress.listen
 
 
+def hand_over(tracking: Tracking, result: StrategyResult) -> None:
+    """Give trackers what a study has found, and print where it is."""
+    for line in tracking.finish(result):
+        print(f"hetsched: {line}", file=sys.stderr)
+
+
 @contextmanager
 def runs_progress(runs: int) -> Iterator[Callable[[], None]]:
     """What many simulated runs show while they go on."""
@@ -135,13 +144,14 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
 def finish(
     options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
 ) -> None:
-    """Print the document, or the table and where the results are."""
+    """Print the document, or the table, where the results are, and the command that makes a report of them."""
     if options.json:
         emit(msgspec.json.format(msgspec.json.encode(document), indent=2))
         return
     table()
     if where is not None:
         say(f"results: {where}")
+        say(f"report: {join(['hetsched', 'report', str(where)])}")
 
 
 def print_heading(text: str, setup: Setup) -> None:

@@ -2,10 +2,11 @@
 
 import argparse
 
-from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed
+from hetsched.cli.arguments import add_out, add_repeat, add_scenario, add_seed, add_track
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
+    hand_over,
     print_heading,
     runs_progress,
     say_caveats,
@@ -15,8 +16,9 @@ from hetsched.cli.shared import (
     simulated_scenario,
     trial_progress,
 )
-from hetsched.errors import counted
+from hetsched.errors import InputError, counted
 from hetsched.report import tables
+from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.studies.ablation import AblationResult, ablate
 from hetsched.studies.folder import default_folder
@@ -29,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
     add_seed(parser)
     add_repeat(parser)
+    add_track(parser)
     parser.add_argument("--ablate", action="store_true", help="show what each overhead contributes to the makespan")
 
 
@@ -41,11 +44,15 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     check_profile_covers(options.scenario, setup, strategy)
     seeds = seeds_of(options, setup)
     folder = options.out or default_folder("ablate" if options.ablate else "simulate", setup)
+    if options.ablate and options.track:
+        raise InputError("--track: not with --ablate, whose runs are no results")
     if options.ablate:
         show_ablation(options, emit, ablate(setup, strategy, seeds, folder, progress=runs_progress))
     else:
-        result = simulate(setup, strategy, seeds, folder, watch=trial_progress)
-        show_strategy(options, emit, result, "simulated")
+        with Tracking(options.track, trial_progress) as tracking:
+            result = simulate(setup, strategy, seeds, folder, watch=tracking.watch)
+            show_strategy(options, emit, result, "simulated")
+            hand_over(tracking, result)
 
 
 def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResult) -> None:

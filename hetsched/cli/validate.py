@@ -18,6 +18,7 @@ from hetsched.cli.shared import (
 )
 from hetsched.errors import counted
 from hetsched.report import tables
+from hetsched.report.agreement_in_words import agreement_lines
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
@@ -51,19 +52,12 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def print_agreements(result: ValidationResult) -> None:
-    setup, mean_error, order = result.setup, result.mean_absolute_error_percent, result.order
     runs = counted(len(result.seeds), "run")
-    strategies = "one strategy" if len(result.agreements) == 1 else f"over {len(result.agreements)} strategies"
-    print_heading(f"{setup.scenario.name}: predicted against measured, {runs} per strategy", setup)
+    name = result.setup.scenario.name
+    print_heading(f"{name}: predicted against measured, {runs} per strategy", result.setup)
     show(tables.agreement_table(result.agreements))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
     say_caveats(result.assumptions, result.warnings)
-    if mean_error is not None:
-        say(f"mean absolute error of the makespan, {strategies}: {mean_error:.1f}%")
-    if order.kendall_tau is not None:
-        distinct = "none" if order.kendall_tau_distinct is None else f"{order.kendall_tau_distinct:.2f}"
-        say(
-            f"Kendall's tau of predicted against measured order, {strategies}: {order.kendall_tau:.2f}; over the "
-            f"{counted(order.distinct_pairs, 'pair')} without overlap of the measured intervals: {distinct}"
-        )
+    for line in agreement_lines(result):
+        say(line)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, WorkerId
+from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialId, Workload
 
@@ -42,6 +43,15 @@ class WakeAt(Struct, frozen=True):
 
 
 Decision = Dispatch | Stop | WakeAt
+
+
+def in_own_types(decision: Dispatch) -> Dispatch:
+    """The decision with texts and numbers of Python's own, where a policy has those of NumPy."""
+    trial, worker, iterations, others = decision.trial, decision.worker, decision.iterations, decision.others
+    if type(trial) is str and type(worker) is str and type(iterations) is int and others == ():
+        return decision
+    all_others = tuple(map(plain, others)) if isinstance(others, tuple) else others
+    return Dispatch(plain(trial), plain(worker), plain(iterations), all_others)
 
 
 def no_decisions(returned: object) -> str:

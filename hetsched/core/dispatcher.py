@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from math import isfinite
+from numbers import Real
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
@@ -14,12 +15,22 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, SetUp, Stop, WakeAt, no_decisions
+from hetsched.core.decisions import (
+    Decision,
+    Dispatch,
+    SchedulingPolicy,
+    SetUp,
+    Stop,
+    WakeAt,
+    in_own_types,
+    no_decisions,
+)
 from hetsched.core.events import (
     Event,
     ExperimentArrived,
     PolicyAsked,
     PolicyWoken,
+    ResourcesSampled,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -34,6 +45,8 @@ from hetsched.core.trial import Trial, status_of
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.metric import finite
+from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, TrialId, Workload
 from hetsched.errors import PolicyError, counted, where
@@ -131,7 +144,8 @@ class Dispatcher:
         """Something happened: apply it to the state and append it to the log."""
         self._apply(event)
         self._tell(event)
-        self._unanswered = True
+        if type(event) is not ResourcesSampled:  # which policies do not see
+            self._unanswered = True
 
     def remember(self, events: Iterable[Event]) -> None:
         """This happened before, and is in the log already."""
@@ -151,11 +165,13 @@ class Dispatcher:
         commits all of it to the log.
 
         The order is fixed here so that every backend, and a replay, takes the same decisions. A score that is not
-        finite is not known.
+        finite is not known. A segment that has no number gets that of its start.
         """
         state, name = self.state, ended.trial
-        if ended.score is not None and not isfinite(ended.score):
-            ended = replace(ended, score=None)
+        if not ended.segment:
+            ended = replace(ended, segment=state.running[name].segment)
+        if ended.score is not None and not (type(ended.score) is float and isfinite(ended.score)):
+            ended = replace(ended, score=finite(ended.score))
         self._apply(ended)
         self._tell(ended)
         self._unanswered = True
@@ -184,7 +200,8 @@ class Dispatcher:
 
     def lose_segment(self, time: float, trial: TrialId, reason: str) -> None:
         """A running segment broke; the trial is ready again, at its last checkpoint."""
-        self.record(SegmentLost(time, trial, self.state.running[trial].worker, reason))
+        segment = self.state.running[trial]
+        self.record(SegmentLost(time, trial, segment.worker, reason, segment.segment))
         self.commit()
 
     def dispatch(self, time: float) -> Decided:
@@ -204,10 +221,13 @@ class Dispatcher:
             self.record(PolicyAsked(time))
         for decision in decisions:
             if isinstance(decision, Dispatch):
+                decision = in_own_types(decision)
                 refusal = self._refusal_to_start(decision)
                 if refusal is not None:
                     raise self._refused(decision, refusal)
-                start = SegmentStarted(time, decision.trial, decision.worker, decision.iterations, decision.others)
+                start = SegmentStarted(
+                    time, decision.trial, decision.worker, decision.iterations, decision.others, state.started + 1
+                )
                 self._apply(start)
                 self._tell(start)
                 starts.append(start)
@@ -248,12 +268,14 @@ class Dispatcher:
             if refusal is not None:
                 raise self._refused(decision, refusal)
             reason = f"{STOPPED_BY}{self.policy_name}: {decision.reason}"
-            self.record(TrialCompleted(time, decision.trial, reason))
-            decided.stops.append(decision.trial)
+            trial = plain(decision.trial)
+            self.record(TrialCompleted(time, trial, reason))
+            decided.stops.append(trial)
         elif isinstance(decision, WakeAt):
-            if not isinstance(decision.time, (int, float)) or not isfinite(decision.time):
+            wanted = finite(decision.time) if isinstance(decision.time, Real) else None
+            if wanted is None:
                 raise self._refused(decision, "the time must be a number of seconds")
-            at = max(decision.time, time + SOONEST_WAKE_S)
+            at = max(wanted, time + SOONEST_WAKE_S)
             self.wake_at = at if self.wake_at is None else min(at, self.wake_at)
         else:
             expected = "Dispatch(trial, worker, iterations), Stop(trial, reason) or WakeAt(time)"

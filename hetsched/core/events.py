@@ -9,15 +9,15 @@ in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md s
 
 from msgspec import Struct
 
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
-LOG_VERSION = 3
+LOG_VERSION = 4
 """The format in which this hetsched writes logs, and the newest that it reads.
 
 1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter, an
-experiment its metric, and scores may be unknown.
+experiment its metric, and scores may be unknown. 4: segments have numbers, and `ResourcesSampled` is recorded.
 """
 
 UNNUMBERED = 1
@@ -86,12 +86,17 @@ class TrialAdded(Event, frozen=True, tag="trial-added"):
 
 
 class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-started"):
-    """`others` are the further workers of a gang."""
+    """`others` are the further workers of a gang.
+
+    `segment` is the number of the segment in its run, from 1, in the order of the starts. It goes on when the run is
+    resumed. The end or the loss of a segment has the number of its start. 0: the dispatcher has not numbered it yet.
+    """
 
     trial: TrialId
     worker: WorkerId
     iterations: int
     others: tuple[WorkerId, ...] = ()
+    segment: int = 0
 
     @property
     def workers(self) -> tuple[WorkerId, ...]:
@@ -126,6 +131,7 @@ class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
     parts: Parts
     late_s: float = 0.0
     metrics: dict[str, float | None] = {}
+    segment: int = 0
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):
@@ -134,6 +140,7 @@ class SegmentLost(Event, frozen=True, tag="segment-lost"):
     trial: TrialId
     worker: WorkerId
     reason: str
+    segment: int = 0
 
 
 class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
@@ -168,6 +175,26 @@ class PolicyAsked(Event, frozen=True, tag="policy-asked"):
     decision."""
 
 
+class GpuUse(Struct, frozen=True, gc=False):
+    """What is used of a GPU: `use` is the share of the time in which it worked, from 0 to 1."""
+
+    name: str
+    use: float
+    memory_bytes: int
+    memory_total_bytes: int
+
+
+class ResourcesSampled(Event, frozen=True, omit_defaults=True, tag="resources-sampled"):
+    """What is used of a node. `cpu` is the share of the node's cores, from 0 to 1, in the mean since the sample before.
+    docs/real-runs.md says what is measured where."""
+
+    node: NodeId
+    cpu: float
+    memory_bytes: int
+    memory_total_bytes: int
+    gpus: tuple[GpuUse, ...] = ()
+
+
 class RunEnded(Event, frozen=True, tag="run-ended"):
     reason: str
 
@@ -198,6 +225,7 @@ AnyEvent = (
     | TrialCompleted
     | PolicyWoken
     | PolicyAsked
+    | ResourcesSampled
     | RunEnded
     | RunResumed
 )

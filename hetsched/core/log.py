@@ -11,7 +11,7 @@ from typing import IO
 import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
-from hetsched.core.older_logs import as_of_now
+from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.errors import InputError
 
 _encoder = msgspec.json.Encoder()
@@ -55,7 +55,7 @@ class LogWriter:
         self.path = path
         self.full: OSError | None = None
         self._durable = durable
-        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._reserve = reserve_of(path)
         try:
             self._file: IO[bytes] = path.open("ab" if appends else "xb", buffering=0)
         except FileExistsError as error:
@@ -137,35 +137,56 @@ class LogWriter:
         self.close()
 
 
+def reserve_of(log: Path) -> Path:
+    """The file beside a durable log that keeps space in reserve while a driver has the log open."""
+    return log.with_name(f".{log.name}.reserve")
+
+
+class LogDecoder:
+    """Decodes the lines of one log, in their order, whatever format each driver wrote in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._line = 0
+        self._version = UNNUMBERED
+        self._numbers = SegmentNumbers()
+
+    def event(self, line: bytes) -> AnyEvent:
+        """The event of the next line.
+
+        Raises InputError naming file and line for what is no event, and for a log that a newer hetsched wrote.
+        """
+        self._line += 1
+        try:
+            event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
+        except NOT_READ as error:
+            _check_format(line, f"{self._path}:{self._line}")
+            raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}") from error
+        if isinstance(event, RunStarted | RunResumed):
+            self._version = event.log_version
+            if self._version > LOG_VERSION:
+                _check_format(line, f"{self._path}:{self._line}")
+        return event if self._version >= NUMBERED_SINCE else self._numbers.numbered(event)
+
+
 def read_log(path: Path) -> Iterator[AnyEvent]:
     """The events of a log. A last line that was cut off (the writer died) is left out.
 
     Raises InputError naming file and line for anything else that is not an event, and for a log that a newer hetsched
     wrote.
     """
-    version = UNNUMBERED
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            event = _decoder.decode(line if version == LOG_VERSION else as_of_now(line, version))
-        except msgspec.DecodeError as error:
-            _check_format(line, f"{path}:{number}")
-            raise InputError(f"{path}:{number}: not an event of a hetsched log: {error}") from error
-        if isinstance(event, RunStarted | RunResumed):
-            version = event.log_version
-            if version > LOG_VERSION:
-                _check_format(line, f"{path}:{number}")
-        yield event
+    yield from map(LogDecoder(path).event, lines[:-1])
 
 
 def _check_format(line: bytes, where: str) -> None:
     """Raise InputError if the line names a format that this hetsched does not know."""
     try:
         named = _number_decoder.decode(line).log_version
-    except msgspec.DecodeError:
+    except NOT_READ:
         return  # it names none
     if named > LOG_VERSION:
         raise InputError(

@@ -33,6 +33,7 @@ def check_log(events: Iterable[Event]) -> State:
 
     - Time never goes back.
     - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
+    - Segments are numbered from 1 in the order of their starts; their ends and losses have the same numbers.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under
       `RAY_TUNE` it may end with more, or with fewer if the trial is completed then.
     - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
@@ -68,6 +69,7 @@ class _CheckedLog:
         self._furthest: dict[TrialId, int] = {}  # what a state may count that the trial could fall back to
         self._completed: set[TrialId] = set()
         self._running: dict[TrialId, SegmentStarted] = {}
+        self._started = 0
         self._trains: dict[WorkerId, TrialId] = {}
         self._cut_short: dict[TrialId, str] = {}
         self._is_ray_tune = False
@@ -130,6 +132,10 @@ class _CheckedLog:
         self._expect(
             1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
         )
+        self._started += 1
+        self._expect(
+            event.segment == self._started, f"{event.trial} starts segment {event.segment}, expected {self._started}"
+        )
         self._running[event.trial] = event
         self._trains.update(dict.fromkeys(event.workers, event.trial))
 
@@ -188,4 +194,7 @@ class _CheckedLog:
         for worker in started.workers:
             self._trains.pop(worker, None)
         self._expect(event.worker == started.worker, f"{event.trial} runs on {started.worker!r}, not {event.worker!r}")
+        self._expect(
+            event.segment == started.segment, f"{event.trial} runs segment {started.segment}, not {event.segment}"
+        )
         return started

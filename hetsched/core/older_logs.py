@@ -3,10 +3,38 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
+
+from hetsched.core.events import AnyEvent, SegmentEnded, SegmentLost, SegmentStarted
+from hetsched.domain.workload import TrialId
 
 SAID_SINCE = 3
 """The format since which a search space says the kind of each hyperparameter, and an experiment its metric. Before, all
 hyperparameters were ranges of numbers, and all metrics accuracies."""
+
+NOT_READ = (ValueError, RecursionError)
+"""What decoding raises for bytes that are no JSON of what was expected, no UTF-8, or nested a thousand deep."""
+
+NUMBERED_SINCE = 4
+"""The format since which segments have numbers."""
+
+
+class SegmentNumbers:
+    """Numbers the segments of one log that have none, as they would be numbered now."""
+
+    def __init__(self) -> None:
+        self._started = 0
+        self._running: dict[TrialId, int] = {}
+
+    def numbered(self, event: AnyEvent) -> AnyEvent:
+        """The event with the number of its segment. Events come in the order of the log."""
+        if isinstance(event, SegmentStarted):
+            self._started += 1
+            self._running[event.trial] = self._started
+            return replace(event, segment=self._started)
+        if isinstance(event, SegmentEnded | SegmentLost):
+            return replace(event, segment=self._running.pop(event.trial, 0))
+        return event
 
 
 def as_of_now(line: bytes, version: int) -> bytes:
@@ -15,7 +43,7 @@ def as_of_now(line: bytes, version: int) -> bytes:
         return line
     try:
         event = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except NOT_READ:
         return line
     return msgspec.json.encode(_with_stop_score(_tagged(event)))
 

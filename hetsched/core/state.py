@@ -15,6 +15,7 @@ from hetsched.core.events import (
     ExperimentArrived,
     PolicyAsked,
     PolicyWoken,
+    ResourcesSampled,
     RunEnded,
     RunPredicted,
     RunResumed,
@@ -44,7 +45,8 @@ class State:
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
     worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
     finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial
-    in gangs of which size, evaluation and the like left out. All workers of a gang finish its segment.
+    in gangs of which size, evaluation and the like left out. All workers of a gang finish its segment. `segments` have
+    ended, `started` have started: the next one has the number after that.
     """
 
     def __init__(self) -> None:
@@ -65,7 +67,7 @@ class State:
         self.best_score: dict[ExperimentId, float | None] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
-        self.segments = 0
+        self.segments = self.started = 0
 
     @property
     def finished(self) -> bool:
@@ -99,6 +101,7 @@ class State:
             "now": self.now,
             "ended": self.ended,
             "segments": self.segments,
+            "started": self.started,
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
             "idle": [*self.idle],
@@ -137,6 +140,9 @@ class State:
 
     def _policy_asked(self, event: PolicyAsked) -> None:
         """Nothing came of it."""
+
+    def _resources_sampled(self, event: ResourcesSampled) -> None:
+        """Policies do not see what nodes use."""
 
     def _worker_joined(self, event: WorkerJoined) -> None:
         worker = event.worker
@@ -180,6 +186,7 @@ class State:
         for worker in event.others:
             del self.idle[worker]
         self.running[name] = event
+        self.started += 1
 
     def _segment_ended(self, event: SegmentEnded) -> None:
         name, worker, score = event.trial, event.worker, event.score
@@ -265,6 +272,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     RunResumed: State._run_resumed,
     PolicyWoken: State._policy_woken,
     PolicyAsked: State._policy_asked,
+    ResourcesSampled: State._resources_sampled,
     WorkerJoined: State._worker_joined,
     WorkerLeft: State._worker_left,
     WorkerDraining: State._worker_draining,
@@ -293,12 +301,18 @@ def state_of(events: Iterable[Event]) -> State:
     before it."""
     state = State()
     for line, event in enumerate(events, start=1):
-        try:
-            state.apply(event)
-        except (AssertionError, LookupError, ValueError) as error:
-            subject = getattr(event, "trial", None) or getattr(event, "worker", None)
-            what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
-            raise InputError(
-                f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
-            ) from error
+        apply_line(state, line, event)
     return state
+
+
+def apply_line(state: State, line: int, event: Event) -> None:
+    """Apply the event of that line of a log. Raises InputError, naming the line, if it cannot have followed those
+    before it."""
+    try:
+        state.apply(event)
+    except (AssertionError, LookupError, ValueError) as error:
+        subject = getattr(event, "trial", None) or getattr(event, "worker", None)
+        what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
+        raise InputError(
+            f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
+        ) from error

@@ -5,12 +5,12 @@ anew with the resample probability, numbers come back into their ranges, and a u
 """
 
 from collections.abc import Callable, Mapping
-from math import isfinite
-from numbers import Real
 from random import Random
 from typing import Any
 
-from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Hyperparameters, Integer, flat, nested
+from hetsched.domain.hyperparameters import Choice, Domain, Float, Hyperparameters, Integer, flat, nested
+from hetsched.domain.metric import finite
+from hetsched.domain.plain import plain
 from hetsched.domain.registry import Registry
 from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import PolicyError, where
@@ -72,26 +72,27 @@ class Exploration:
                 f"{name} returned the hyperparameters {', '.join(map(str, new)) or 'none'}: "
                 f"expected {', '.join(explored)}"
             )
-        try:
-            return {key: self._checked(domain, new[key]) for key, domain in self._domains.items()}
-        except ValueError as error:
-            wrong = next(key for key, domain in self._domains.items() if not _holds(domain, new[key]))
-            raise PolicyError(f"{name} returned {wrong} = {new[wrong]!r}: {error}") from error
+        return {key: self._checked(key, domain, new[key]) for key, domain in self._domains.items()}
 
-    def _checked(self, domain: Domain, value: Any) -> Any:
-        """A value of the domain. A number is what is nearest to it, if numbers stay in their ranges."""
-        if not _holds(domain, value):
-            raise ValueError(f"expected {domain.expected}")
+    def _checked(self, key: str, domain: Domain, value: Any) -> Any:
+        """A value of the domain, as the domain has it: of a number what is nearest to it, if numbers stay in their
+        ranges; else the value that is the same. Raises PolicyError, naming the key, for what is none."""
         if isinstance(domain, Float | Integer):
-            return domain.nearest(value) if self._stays else domain.cast(value)
-        return value
+            number = plain(value)
+            if isinstance(number, int | float) and not isinstance(number, bool) and finite(number) is not None:
+                return domain.nearest(number) if self._stays else domain.cast(number)
+        else:
+            for own in domain.values if isinstance(domain, Choice) else (domain.value,):
+                if _same(own, value):
+                    return own
+        raise PolicyError(f"explore function {self._name!r} returned {key} = {value!r}: expected {domain.expected}")
 
 
-def _holds(domain: Domain, value: Any) -> bool:
-    """Whether a value is of the domain's kind."""
-    match domain:
-        case Choice(values=values):
-            return value in values
-        case Constant(value=constant):
-            return bool(value == constant)
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+def _same(own: Any, value: Any) -> bool:
+    """Whether the value, of whatever type, is equal to one of the domain's own. True is not 1."""
+    if isinstance(own, bool) is not isinstance(plain(value), bool):
+        return False
+    try:
+        return bool(own == value)
+    except Exception:  # an array of several elements, say, is neither equal nor unequal
+        return False

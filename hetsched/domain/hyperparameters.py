@@ -5,6 +5,7 @@ user writes gets them nested (`nested`), as a training's configuration is.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from math import floor
 from typing import Any, Literal
 
@@ -52,9 +53,9 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
         """Whether it is a single value, so that there is nothing to search."""
         return self.low == self.high
 
-    @staticmethod
-    def _on_grid(value: float, step: float) -> float:
-        return float(round(value / step) * step)
+    def _on_grid(self, value: float, step: float) -> float:
+        """The nearest multiple of the step. Rounding does not lead out of the range: 3 x 0.1 is above 0.3."""
+        return min(max(float(round(value / step) * step), self.low), self.high)
 
 
 class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
@@ -145,7 +146,8 @@ Domain = Float | Integer | Choice | Constant
 
 
 def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`.
+    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`. Lists are copies:
+    whoever gets them may change them.
 
     >>> nested({"optimizer.lr": 0.1, "optimizer.name": "sgd", "layers": 2})
     {'optimizer': {'lr': 0.1, 'name': 'sgd'}, 'layers': 2}
@@ -156,7 +158,7 @@ def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         table = tables
         for part in outer:
             table = table.setdefault(part, {})
-        table[name] = value
+        table[name] = deepcopy(value) if isinstance(value, list) else value
     return tables
 
 

@@ -4,10 +4,11 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType, NoneType
@@ -31,20 +32,28 @@ _REGISTRIES: "list[Registry[Any]]" = []
 
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
-    entry-point group in which packages offer theirs, `methods` are those that every part must have."""
+    entry-point group in which packages offer theirs, `methods` are those that every part must have. `what_is_wrong`
+    says what else is wrong with a part, None if nothing is."""
 
-    def __init__(self, kind: str, group: str, methods: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        methods: Sequence[str] = (),
+        what_is_wrong: Callable[[object], str | None] = lambda part: None,
+    ) -> None:
         self.kind = kind
         self.group = group
         self.methods = methods
+        self._what_is_wrong = what_is_wrong
         self._factories: dict[str, Callable[..., P]] = {}
         _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios.
 
-        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered, and
-        for a class without one of the methods.
+        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered, or
+        the file itself, and for a class without one of the methods.
         """
         check_name(name, self.kind)
 
@@ -55,8 +64,10 @@ class Registry(Generic[P]):
             if before.__module__ != factory.__module__ and not (_replacing and before.__module__ in _FILES):
                 home = _FILES.get(before.__module__, before.__module__)
                 raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
-            if isinstance(factory, type) and (lacking := self._lacking(factory)):
-                raise TypeError(f"@register({name!r}) before class {factory.__name__}: {lacking}")
+            if before is not factory and before.__module__ == factory.__module__ in _FILES:
+                raise ValueError(f"the file has a {self.kind} {name!r} already, {before.__qualname__}: rename one")
+            if isinstance(factory, type) and (wrong := self._wrong(factory)):
+                raise TypeError(f"@register({name!r}) before class {factory.__name__}: {wrong}")
             self._factories[name] = factory
             return factory
 
@@ -67,6 +78,10 @@ class Registry(Generic[P]):
         self._factories = {
             name: one for name, one in self._factories.items() if getattr(one, "__module__", None) not in modules
         }
+
+    def put_back(self, known: Mapping[str, Callable[..., P]]) -> None:
+        """What is known is what was `registered` once."""
+        self._factories = dict(known)
 
     def names(self) -> list[str]:
         offered = {point.name for point in entry_points(group=self.group)}
@@ -98,9 +113,13 @@ class Registry(Generic[P]):
             given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "without arguments"
             message = f"{self.kind} {name!r} cannot be made {given}: {type(error).__name__}{where(error)}: {error}"
             raise PolicyError(message) from error
-        if not isinstance(factory, type) and (lacking := self._lacking(made)):
-            raise PolicyError(f"{self.kind} {name!r} is made as {made!r}: {lacking}")
+        if not isinstance(factory, type) and (wrong := self._wrong(made)):
+            raise PolicyError(f"{self.kind} {name!r} is made as {made!r}: {wrong}")
         return made
+
+    def _wrong(self, part: object) -> str | None:
+        """What is wrong with a class, or with what a function made; None if nothing is."""
+        return self._lacking(part) or self._what_is_wrong(part)
 
     def _lacking(self, part: object) -> str | None:
         """Which of the methods a class, or what a function made, does not have; None if it has all."""
@@ -128,14 +147,28 @@ class Registry(Generic[P]):
                 raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
+        """What makes the policy. Raises InputError if there is none of that name, or its package cannot be used."""
         if name not in self._factories:
             for point in entry_points(group=self.group, name=name):
-                self._factories[name] = point.load()
+                self._factories[name] = self._loaded(point)
         if name not in self._factories:
             known = self.names()
             own = "" if closest(name, known) else f" ({OWN})"
             raise InputError(f"unknown {self.kind} {name!r}: {nearest(name, known)}{own}")
         return self._factories[name]
+
+    def _loaded(self, point: EntryPoint) -> Callable[..., P]:
+        """What a package offers. Raises InputError, naming the package, if it cannot be had or is none of the kind."""
+        package = f"{self.kind} {point.name!r}, of the package {point.dist.name if point.dist else point.module}"
+        try:
+            found: Callable[..., P] = point.load()
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{package}: cannot be imported: {type(error).__name__}: {error}") from error
+        if not callable(found):
+            raise InputError(f"{package}: expected a class, found {found!r}")
+        if isinstance(found, type) and (wrong := self._wrong(found)):
+            raise InputError(f"{package}: {wrong}")
+        return found
 
     def takes(self, name: str, option: str) -> bool:
         """Whether the policy of that name has that option."""
@@ -228,12 +261,27 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
     sys.modules[name] = module
     global _replacing
     before, _replacing = _replacing, replaces
+    with _in_place_of(name):
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
+        finally:
+            _replacing = before
+
+
+@contextmanager
+def _in_place_of(module: str) -> Iterator[None]:
+    """What the module registered before is not known any more, unless what comes in its place fails."""
+    before = [(registry, registry.registered()) for registry in _REGISTRIES]
+    for registry, _ in before:
+        registry.forget([module])
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{path}: cannot be imported: {type(error).__name__}{where(error)}: {error}") from error
-    finally:
-        _replacing = before
+        yield
+    except BaseException:
+        for registry, known in before:
+            registry.put_back(known)
+        raise
 
 
 def forget_files() -> None:

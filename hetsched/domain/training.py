@@ -5,6 +5,7 @@ This module imports nothing but Python, so that a training may import it for its
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,5 +81,10 @@ def metrics_of(reported: Any) -> dict[str, float]:
     for name, value in reported.items():
         if not isinstance(name, str) or isinstance(value, str | bytes) or not hasattr(value, "__float__"):
             raise TypeError(f"evaluate returned {{{name!r}: {value!r}}}, {expected}")
-        metrics[name] = float(value)
+        try:
+            metrics[name] = float(value)
+        except OverflowError:
+            metrics[name] = nan  # not finite, and so not known
+        except Exception as error:  # such as of a tensor of several elements
+            raise TypeError(f"evaluate returned {{{name!r}: {value!r}}}, {expected}: {error}") from error
     return metrics

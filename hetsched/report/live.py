@@ -23,6 +23,7 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
+    ResourcesSampled,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -33,18 +34,21 @@ from hetsched.core.events import (
 )
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial, status_of
-from hetsched.domain.cluster import WorkerId
+from hetsched.domain.cluster import NodeId, WorkerId
 from hetsched.domain.metric import DEFAULT, Metric, shared
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.report.hyperparameters import cells, listed, names_of
+from hetsched.report.live_nodes import nodes_drawn
 from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.measuring_policy import MEASURE
 
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
+MOST_SILENT = 3
+"""A node that has not answered for so many intervals is shown as silent."""
 LEAST_ROWS = 5
 """Of trials, and of workers, however low the terminal is."""
 
@@ -62,7 +66,7 @@ class Standing(NamedTuple):
     """A run as it was at its last event, in values that do not change: another thread draws them. The event was at
     `now` and was `seen` at that reading of the view's clock. `done` and `total` are iterations, `start_up_s` is what
     workers took to start up in the mean, `late` are workers that could not hold their pace; `metric` is that of all
-    experiments."""
+    experiments, `nodes` has the newest sample of each node."""
 
     now: float
     seen: float
@@ -76,6 +80,7 @@ class Standing(NamedTuple):
     ended: bool
     late: Sequence[WorkerId]
     metric: Metric | None
+    nodes: Mapping[NodeId, ResourcesSampled]
 
 
 class Forecast(NamedTuple):
@@ -104,7 +109,7 @@ class LiveView:
     event costs the same however large the run is. Another thread draws what they add up to, a few times per second.
 
     Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at
-    once, too. `clock` counts seconds.
+    once, too. `activity` is what goes on before the first event. `clock` counts seconds.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class LiveView:
         strategy: Strategy,
         every_s: float,
         *,
+        activity: str = "starting Ray",
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,7 +131,7 @@ class LiveView:
         self._console = console or Console(stderr=True)
         self._clock = clock
         self._began = clock()
-        self._activity = "starting Ray"
+        self._activity = activity
         self._lock = Lock()  # of what follows up to the news
         self._seen: float | None = None
         self._now = 0.0
@@ -137,6 +143,7 @@ class LiveView:
         self._start_ups_s: list[float] = []
         self._away: dict[WorkerId, str] = {}
         self._late: dict[WorkerId, None] = {}
+        self._nodes: dict[NodeId, ResourcesSampled] = {}
         self._news: deque[str] = deque(maxlen=MOST_NEWS)
         self._live: Live | None = None
         self._over = Signal()
@@ -196,6 +203,9 @@ class LiveView:
             case WorkerLeft():
                 self._occupancy.leave(event)
                 self._away[event.worker] = event.reason
+                self._nodes.pop(self._occupancy.workers[event.worker].node, None)
+            case ResourcesSampled():
+                self._nodes[event.node] = event
             case SegmentStarted():
                 self._occupancy.start(event)
             case SegmentEnded() | SegmentLost():
@@ -239,6 +249,7 @@ class LiveView:
                 self._ended,
                 tuple(self._late),
                 self._metric,
+                dict(self._nodes),
             )
 
     # How it is shown.
@@ -270,11 +281,15 @@ class LiveView:
             return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
         below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
         room = self._console.height - 11 - len(below)  # the headings, and what is left out
+        late_s, silent_s = self._late_s(standing), MOST_SILENT * self._every_s
+        nodes = nodes_drawn(standing.nodes, standing.now + late_s, silent_s, room - 2 * LEAST_ROWS)
+        room -= nodes.lines
         workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
         return Group(
             Text(f"{self._what}: {self._progress(standing)}", style="bold"),
             *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
-            *_workers(standing, workers, self._late_s(standing)),
+            *_workers(standing, workers, late_s),
+            *nodes.parts,
             *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
         )
 

@@ -109,7 +109,7 @@ def read_cluster_trace(
     kinds = _kinds(dealing, times)
     experiments: dict[str, Experiment] = {}
     for job in jobs:
-        if not re.match(NAME, job.id):
+        if not re.fullmatch(NAME, job.id):
             raise InputError(f"{job.line}: {job.id!r} is no name for a job: use letters, digits, and . _ - after one")
         if job.id in experiments:
             raise InputError(f"{job.line}: a second job {job.id!r}; ids must differ")

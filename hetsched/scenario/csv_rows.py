@@ -1,6 +1,7 @@
 """CSV files whose lines are checked records: what profiles and traces have in common."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,9 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
             for column in columns:
                 if column not in (reader.fieldnames or ()):
                     raise InputError(f"{path}: not a {what}: column {column!r} is missing from the first line")
+            for column, times in Counter(reader.fieldnames or ()).items():
+                if times > 1:
+                    raise InputError(f"{path}: column {column!r} is {times} times in the first line: keep one")
             if row.model_config.get("extra") == "forbid":
                 _refuse_unknown(path, reader.fieldnames or (), row, what)
             for record in reader:

@@ -67,7 +67,7 @@ def _parsed(path: Path, discover: Discover | None) -> Scenario:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot read the scenario: {error.strerror}") from error
     except UnicodeDecodeError as error:

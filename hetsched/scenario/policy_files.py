@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
+from hetsched.whole_file import write_whole
+
 POLICIES = "policies"
 """The folder of the copies of policy files."""
 
@@ -24,14 +26,14 @@ def copy_files(files: Iterable[Path], folder: Path, into: str) -> list[str]:
     sums = []
     for file in files:
         source = file.read_bytes()
-        name = _unused(file.name, names)
+        name = _unused(file.name, [SUMS, *names])
         copy = folder / into / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(source)
+        write_whole(copy, source)
         names.append(name)
         sums.append(f"{sha256(source).hexdigest()}  {name}\n")
     if sums:
-        (folder / into / SUMS).write_text("".join(sums))
+        write_whole(folder / into / SUMS, "".join(sums).encode())
     return [f"{into}/{name}" for name in names]
 
 

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 
 from hetsched.domain.cluster import WorkerType
@@ -11,6 +12,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
+from hetsched.whole_file import write_whole
 
 
 def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
@@ -27,17 +29,21 @@ def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
 
 
 def _read_source(source: str, folder: Path) -> list[ProfileRow]:
-    shipped = {
-        entry.name.removesuffix(".csv"): entry
-        for point in entry_points(group="hetsched.profiles")
-        for entry in files(point.value).iterdir()
-        if entry.name.endswith(".csv")
-    }
+    shipped: dict[str, Path] = {}
+    broken: list[str] = []
+    for point in entry_points(group="hetsched.profiles"):
+        try:
+            found = [Path(str(entry)) for entry in files(point.value).iterdir()]
+        except (Exception, SystemExit) as error:  # of a package that is not ours
+            broken.append(f"; those of {point.value} cannot be had: {type(error).__name__}: {error}")
+            continue
+        shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
     if source in shipped:
-        return read_profile(Path(str(shipped[source])))
+        return read_profile(shipped[source])
     path = folder / source
     if path.suffix != ".csv" or not path.is_file():
-        raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {nearest(source, shipped)}")
+        hint = "".join([nearest(source, shipped), *broken])
+        raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {hint}")
     return read_profile(path)
 
 
@@ -49,10 +55,12 @@ NEEDED = (*COLUMNS[: COLUMNS.index("evaluation_cv")], "provenance")
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.model_dump() for row in rows)
+    """The rows as a file; one that is there is replaced."""
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def read_profile(path: Path) -> list[ProfileRow]:

@@ -50,6 +50,7 @@ from hetsched.scenario.tables import (
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 from hetsched.scenario.written_by import signed
+from hetsched.whole_file import write_whole
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""
@@ -303,8 +304,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             raise PolicyError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
         if workers is None:
             raise PolicyError(f"allocation policy {strategy.allocation!r}: {no_workers(returned)}")
-        check_allocation(strategy.allocation, self.cluster, workers)
-        return workers
+        return check_allocation(strategy.allocation, self.cluster, workers)
 
     def replace(self, **changes: Any) -> "Setup":
         """With some top-level values of the scenario changed: see `Scenario.replace`.
@@ -368,7 +368,7 @@ class Setup(Problem, frozen=True, kw_only=True):
         if scenario.workload.trace is not None:
             saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
             if scenario.workload.trace_models is None:
-                (folder / "trace.csv").write_bytes(scenario.path(scenario.workload.trace).read_bytes())
+                write_whole(folder / "trace.csv", scenario.path(scenario.workload.trace).read_bytes())
             else:  # the jobs as they were dealt: another profile would make other iterations of their durations
                 write_jobs(folder / "trace.csv", self.jobs)
             complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
@@ -386,7 +386,7 @@ class Setup(Problem, frozen=True, kw_only=True):
         curve = scenario.learning.model_copy(update={"options": learnt[scenario.learning.model]})
         complete = complete.replace(allocation=placing, scheduling=dispatching, learning=curve)
         complete = complete.replace(real=scenario.real.with_whole_paths(scenario.path))
-        (folder / SCENARIO_NAME).write_text(signed(complete.to_toml()))
+        write_whole(folder / SCENARIO_NAME, signed(complete.to_toml()).encode())
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:

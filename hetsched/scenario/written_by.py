@@ -15,7 +15,7 @@ def signed(document: str) -> str:
 def other_version(path: Path) -> list[str]:
     """For an error about a file that cannot be read as a scenario: a line that names the version of hetsched that
     wrote it, if that is another one."""
-    with path.open() as file:
+    with path.open(encoding="utf-8-sig") as file:
         first = file.readline()
     version = first.removeprefix(SAYS).strip()
     if not first.startswith(SAYS) or version == __version__:

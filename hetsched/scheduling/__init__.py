@@ -7,8 +7,9 @@ from hetsched.core.decisions import Decision, Dispatch, SchedulingPolicy, Stop, 
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.registry import Registry
+from hetsched.scheduling.periods import wrong_periods
 
-policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling", ["dispatch"])
+policies: Registry[SchedulingPolicy] = Registry("scheduling policy", "hetsched.scheduling", ["dispatch"], wrong_periods)
 register = policies.register
 
 for module in walk_packages(__path__, f"{__name__}."):  # importing a policy's file registers it

@@ -16,7 +16,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
@@ -118,8 +118,8 @@ def ablate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
-    setup.learning_model()
-    home, parts = ResultsFolder.new(folder, setup), variants(setup)
+    check_learning(setup)
+    home, parts = ResultsFolder.new(folder, setup, "ablate"), variants(setup)
     with home.kept(), progress(len(parts) * len(listed)) as advance:
         runs = {name: _simulated(parts[name], name, chosen, listed, home.path, advance) for name in parts}
     every = tuple(run for of_variant in runs.values() for run in of_variant)

@@ -4,13 +4,15 @@ Only what a scenario leaves open is said. What it says itself, or by the default
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
+from hetsched.errors import HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
 
 COSTS = {
@@ -146,14 +148,14 @@ def _scores(setup: Setup) -> Iterator[str]:
     model = setup.learning_model()
     evaluated = [e for e in setup.workload.experiments if e.evaluation_images]
     if isinstance(model, SaysLimits):
-        yield from _beyond(model, evaluated)
+        yield from _answered(setup, "beyond", lambda: _beyond(model, evaluated))
     if not isinstance(model, SaysAssumptions):
         return
     kinds = list(dict.fromkeys(kind for experiment in evaluated for kind in experiment.kinds))
     named = " and ".join(dict.fromkeys(experiment.metric.name for experiment in evaluated))
     rest = ["exploits"] if any(e.pbt is not None for e in evaluated) else []
     rest += ["stop_score"] if any(e.stop_score is not None for e in evaluated) else []
-    for line in model.assumed(kinds):
+    for line in _answered(setup, "assumed", lambda: model.assumed(kinds)):
         yield f"{named}: {line}" + (f"; {' and '.join(rest)} go by it" if rest else "")
 
 
@@ -171,8 +173,30 @@ def _ignored(setup: Setup) -> Iterator[str]:
         return
     evaluated = [experiment for experiment in setup.workload.experiments if experiment.evaluation_images]
     searched = [name for experiment in evaluated for name in experiment.searched]
-    if ignored := [name for name in searched if name not in model.known_hyperparameters]:
+    known = _answered(setup, "known_hyperparameters", lambda: model.known_hyperparameters)
+    if ignored := [name for name in searched if name not in known]:
         yield f"learning: the curve knows nothing of {_some(ignored)}: no value is better than another"
+
+
+def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
+    """What the learning model says of itself. Raises HetschedError, naming the model, if it does not."""
+    name = f"learning model {setup.scenario.learning.model!r}: {what}"
+    try:
+        found = ask()
+        answer = list(found)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise HetschedError(f"{name} raised {type(error).__name__}{where(error)}: {error}") from error
+    if isinstance(found, str) or not all(isinstance(line, str) for line in answer):
+        raise HetschedError(f"{name}: expected a list of texts, found {found!r}")
+    return answer
+
+
+def check_learning(setup: Setup) -> None:
+    """Ask the learning model all that is said of it when runs are over. Raises InputError if it does not suit the
+    scenario, HetschedError if it fails: before anything is simulated or measured."""
+    _ = [*_scores(setup), *_ignored(setup)]
 
 
 def _some(names: Iterable[str]) -> str:

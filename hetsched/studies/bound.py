@@ -69,11 +69,11 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         overall=overall,
         by_allocation=by_allocation,
         assumptions=list(assumed),
-        notes=list(_notes(workload.experiments)),
+        notes=list(uncertain_work(workload.experiments)),
     )
 
 
-def _notes(experiments: Sequence[Experiment]) -> Iterator[str]:
+def uncertain_work(experiments: Sequence[Experiment]) -> Iterator[str]:
     """What is not known beforehand of the work."""
     if any(experiment.stop_score is not None for experiment in experiments):
         yield "Trials that stop on a score may need fewer iterations."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -26,11 +26,16 @@ from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seed
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import fitted, too_long
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.results_csv import write_results_csv
+from hetsched.studies.sittings import go_on_with_study
+from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+COMPARISON = "comparison"
 
 MAX_SEEDS = 100
 """The most that "auto" takes, by default."""
@@ -119,8 +124,8 @@ def compare(
     listed = _first_seeds(setup, seeds, chosen)
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
-        home = ResultsFolder.new(folder, setup)
-        with _going_on(home):
+        home = ResultsFolder.new(folder, setup, "compare")
+        with _going_on(home), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(
                 home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
             )
@@ -144,12 +149,16 @@ def resume_comparison(
     plan.check(folder)
     setup = load_setup(folder / SCENARIO_NAME)
     chosen = chosen_strategies(setup, plan.strategies)
+    check_learning(setup)
     first = setup.scenario.first_seed
-    done = finished(folder, setup, chosen, range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds)
-    with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
-        home = ResultsFolder(folder)
-        with _going_on(home):
-            return _carried_out(home, setup, plan, simulating, progress, done)
+    seeds = range(first, first + plan.max_seeds) if plan.seeds == "auto" else plan.seeds
+    with sole_owner(folder, COMPARISON):
+        done = finished(folder, setup, chosen, seeds)
+        with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
+            home = ResultsFolder(folder)
+            go_on_with_study(folder)
+            with _going_on(home):
+                return _carried_out(home, setup, plan, simulating, progress, done)
 
 
 def _carried_out(
@@ -226,7 +235,7 @@ def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | 
     chosen = list(dict.fromkeys([first, *chosen_strategies(setup, strategies)]))
     for strategy in chosen:
         profiled_workers(setup, strategy)
-    setup.learning_model()
+    check_learning(setup)
     return chosen
 
 
@@ -244,29 +253,44 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, *, complete: bool
 ) -> ComparisonResult:
     """The result, which is also in its folder."""
+    assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
+    result = comparison_result(home, setup, plan, runs, assumed, {}, complete)
+    bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
+    result = replace(result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)))
+    figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
+    remarks = {name: result.warned(name) for name in figures}
+    write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
+    write_results_csv(home.path, sim=result.runs)
+    write_summary(home.path, "compare", result.document())
+    return result
+
+
+def comparison_result(
+    home: ResultsFolder,
+    setup: Setup,
+    plan: ComparisonPlan,
+    runs: Runs,
+    assumed: Sequence[str],
+    warnings: Mapping[str, str],
+    complete: bool,
+) -> ComparisonResult:
+    """What runs under the same seeds come to, the baseline first."""
     baseline = next(iter(runs))
-    comparisons = comparison.compare(runs, baseline)
-    bounds_s = {strategy: comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    result = ComparisonResult(
+    return ComparisonResult(
         home=home,
         runs=tuple(run for of_strategy in runs.values() for run in of_strategy),
         setup=setup,
         baseline=str(baseline),
         seeds=[run.metrics.seed for run in runs[baseline]],
-        comparisons=comparisons,
+        comparisons=comparison.compare(runs, baseline),
         complete=complete,
         by_width=plan.seeds == "auto",
         periods=plan.periods,
-        assumptions=list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed])),
-        warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)),
+        assumptions=assumed,
+        warnings=warnings,
         narrow=comparison.widest(runs, baseline) < NARROW,
         rank_agreement=comparison.agreement_of_ranks(runs),
     )
-    write_summary(home.path, "compare", result.document())
-    figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
-    remarks = {name: result.warned(name) for name in figures}
-    write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
-    return result
 
 
 def _row(name: str, figures: Comparison) -> dict[str, Any]:

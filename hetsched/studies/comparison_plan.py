@@ -20,6 +20,7 @@ from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.one_run import RunResult, look_up
+from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.run_plan import is_complete
 from hetsched.version import __version__
 
@@ -117,8 +118,9 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    """The sums of the scenario and all that it names, by path in the folder."""
+    """The sums of the scenario and all that it names, by path in the folder. Results are none of it."""
     copies = (file for each in (POLICIES, TRAINING, OPTIONS) for file in (folder / each).rglob("*"))
     kept = (file for file in copies if file.is_file() and file.name != SUMS and file.suffix != ".pyc")
-    files = [folder / SCENARIO_NAME, *folder.glob("*.csv"), *kept]
+    named = (file for file in folder.glob("*.csv") if file.name != RESULTS_NAME)
+    files = [folder / SCENARIO_NAME, *named, *kept]
     return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}

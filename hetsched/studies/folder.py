@@ -16,15 +16,22 @@ from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.json_file import write_json
+from hetsched.studies.ro_crate import write_ro_crate
+from hetsched.studies.sittings import begin_study, end_study
 from hetsched.version import __version__
 
 SUMMARY_NAME = "summary.json"
+
+REPORT_NAME = "report.html"
 
 PROBES = "probes"
 """The folder of a plan's short runs, which are measurements and no results."""
 
 PROBE = "probe"
 """That of a validation's short runs."""
+
+PREDICTED, MEASURED = "predicted", "measured"
+"""Those of a validation's simulations and real runs."""
 
 
 class ResultsFolder:
@@ -41,15 +48,18 @@ class ResultsFolder:
             finalize(self, rmtree, path, ignore_errors=True)
 
     @classmethod
-    def new(cls, path: Path | str | None, setup: Setup) -> "ResultsFolder":
-        """A new folder for results, with the scenario in it."""
+    def new(cls, path: Path | str | None, setup: Setup, study: str) -> "ResultsFolder":
+        """A new folder for the results of a study, such as "compare", with the scenario in it, and what is known of the
+        study when it begins."""
         if path is None:
             home = cls(Path(mkdtemp(prefix="hetsched-")), temporary=True, was_there=False)
             setup.save(home.path)
-            return home
-        given = path_of(path, "folder")
-        was_there = given.exists()
-        return cls(new_folder(given, setup), was_there=was_there)
+        else:
+            given = path_of(path, "folder")
+            was_there = given.exists()
+            home = cls(new_folder(given, setup), was_there=was_there)
+        begin_study(home.path, study)
+        return home
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -108,8 +118,11 @@ def default_folder(study: str, setup: Setup) -> Path:
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
-    """`summary.json`: what the command found, and with which versions."""
+    """`summary.json`: what the command found, and with which version. The study has come to its end then, and its
+    results are described (`ro-crate-metadata.json`): this is what is written last."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
+    end_study(folder)
+    write_ro_crate(folder)
 
 
 def write_running_results(

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from hetsched.version import __version__
+from hetsched.whole_file import write_whole
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write the document, indented, with a newline at its end."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    """Write the document, indented, with a newline at its end. The file is what it was before if that fails."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 class _Written(msgspec.Struct):

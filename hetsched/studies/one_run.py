@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.analysis.metrics import Measurement, Metrics
+from hetsched.core.applied_events import followed
 from hetsched.core.dispatcher import Listener
 from hetsched.core.events import RunStarted
 from hetsched.core.log import LOG_NAME, read_log
@@ -48,13 +49,13 @@ def carry_out(
 def look_up(setup: Setup, log: Path, wanted: tuple[Strategy, int] | None = None) -> tuple[RunResult, State]:
     """A run that was carried out before, and the state that it ended in, by its log.
 
-    Raises InputError, naming the log, for one of another scenario, and of another strategy or seed than is `wanted`.
+    Raises InputError, naming the log, for one of another scenario, and of another strategy or seed than is `wanted`,
+    and for one that was altered.
     """
     measurement, state = Measurement(setup), State()
-    for event in read_log(log):
+    for event in followed(read_log(log), state, log):
         if isinstance(event, RunStarted):
             check_run(log, event, setup, wanted)
-        state.apply(event)
         measurement(state, event)
     return RunResult(measurement.metrics(state), log, None, None), state
 

@@ -18,7 +18,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.budget import Budget
 from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
@@ -142,7 +142,8 @@ def plan(
     setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
     chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
     listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
-    home = ResultsFolder.new(folder or default_folder("plan", setup), setup)
+    check_learning(setup)
+    home = ResultsFolder.new(folder or default_folder("plan", setup), setup, "plan")
     measured = Measured(setup)
     if not measure_again:
         measured.look_for(home.path.parent if beside is None else path_of(beside, "beside"))

@@ -1,8 +1,7 @@
 """What a study found, as a value: its runs, their figures and where their logs are."""
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os.path import relpath
@@ -20,7 +19,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
-from hetsched.studies.frames import runs_frame, segments_frame, trials_frame
+from hetsched.studies.frames import runs_frame, table_frame
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.unknown_scores import joined
@@ -66,15 +65,32 @@ class Results:
         """A row per run, a column per figure. Raises InputError without pandas."""
         return runs_frame(self.runs)
 
+    def events_frame(self) -> "DataFrame":
+        """A row per line of every log. Raises InputError without pandas."""
+        return table_frame("events", self.runs)
+
     def segments_frame(self) -> "DataFrame":
         """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
         Raises InputError without pandas."""
-        return segments_frame(self.runs)
+        return table_frame("segments", self.runs)
 
     def trials_frame(self) -> "DataFrame":
         """A row per trial of every run: iterations, scores, exploits and hyperparameters as the run left it. Raises
         InputError without pandas."""
-        return trials_frame(self.runs)
+        return table_frame("trials", self.runs)
+
+    def workers_frame(self) -> "DataFrame":
+        """A row per worker of every run: how long it was there, and what with. Raises InputError without pandas."""
+        return table_frame("workers", self.runs)
+
+    def decisions_frame(self) -> "DataFrame":
+        """A row per decision of the policy and per exploit of PBT. Raises InputError without pandas."""
+        return table_frame("decisions", self.runs)
+
+    def resources_frame(self) -> "DataFrame":
+        """A row per sample of a node's cores and memory, and of each of its GPUs. Real runs have them. Raises
+        InputError without pandas."""
+        return table_frame("resources", self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,10 +145,29 @@ class LoadedResults(Results):
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The folder's `summary.json`; empty if the folder has none."""
-        path = self.folder / SUMMARY_NAME
-        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-        return found
+        """The folder's `summary.json`; empty if the folder has none. Raises InputError for one that is damaged."""
+        return summary_of(self.folder)
+
+
+class _Said(msgspec.Struct):
+    """What a summary says of figures, beside them."""
+
+    warnings: dict[str, str] = {}
+    assumptions: list[str] = []
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The `summary.json` of the folder; empty if the folder has none. Raises InputError, naming the file, for one that
+    is damaged."""
+    path = folder / SUMMARY_NAME
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        msgspec.convert(found, _Said)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
+    return found
 
 
 def scenario_facts(setup: Setup) -> dict[str, Any]:
@@ -148,6 +183,30 @@ def load_results(folder: Path | str) -> LoadedResults:
     Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
     """
     folder = path_of(folder, "folder")
+    logs = begun_logs(folder)
+    scenarios: dict[Path, Setup] = {}
+    runs, ended, homes = [], [], defaultdict[str, dict[str, None]](dict)
+    for log in logs:
+        path = scenario_of(log.parent)
+        if path not in scenarios:
+            scenarios[path] = load_setup_of_logs(path)
+        run, state = look_up(scenarios[path], log)
+        runs.append(run)
+        ended.append((run.metrics.strategy, state.ended))
+        homes[run.metrics.strategy][relpath(path.parent, folder)] = None
+    found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
+    mixed = {
+        name: f"runs of {len(of_one)} scenarios, which a mean would mix, in {', '.join(of_one)}: load one"
+        for name, of_one in homes.items()
+        if len(of_one) > 1
+    }
+    warned = joined(found.summary.get("warnings", {}), unfinished(ended), mixed)
+    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
+
+
+def begun_logs(folder: Path) -> list[Path]:
+    """The logs in the folder or below it that tell of something, but for those of probes. Raises InputError if there is
+    none."""
     begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
     logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
     if not logs and begun:
@@ -157,28 +216,21 @@ def load_results(folder: Path | str) -> LoadedResults:
         )
     if not logs:
         raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
-    scenarios: dict[Path, Setup] = {}
-    runs, cut, homes = [], Counter[str](), defaultdict[str, dict[str, None]](dict)
-    for log in logs:
-        path = scenario_of(log.parent)
-        if path not in scenarios:
-            scenarios[path] = load_setup_of_logs(path)
-        run, state = look_up(scenarios[path], log)
-        runs.append(run)
-        cut[run.metrics.strategy] += state.ended != COMPLETED
-        homes[run.metrics.strategy][relpath(path.parent, folder)] = None
-    found = LoadedResults(home=ResultsFolder(folder), runs=tuple(runs))
-    many = {strategy: counted(len(of_one), "run") for strategy, of_one in found.by_strategy.items()}
-    partly = {
-        name: f"{n} of {many[name]} did not come to the end: figures are of a part" for name, n in cut.items() if n
+    return logs
+
+
+def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """A warning for each strategy some of whose runs did not come to their end, in words, by the strategy of each run
+    and the reason with which the run ended."""
+    runs, cut = Counter[str](), Counter[str]()
+    for strategy, reason in ended:
+        runs[strategy] += 1
+        cut[strategy] += reason != COMPLETED
+    return {
+        name: f"{n} of {counted(runs[name], 'run')} did not come to the end: figures are of a part"
+        for name, n in cut.items()
+        if n
     }
-    mixed = {
-        name: f"runs of {len(of_one)} scenarios, which a mean would mix, in {', '.join(of_one)}: load one"
-        for name, of_one in homes.items()
-        if len(of_one) > 1
-    }
-    warned = joined(found.summary.get("warnings", {}), partly, mixed)
-    return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
 
 
 def scenario_of(run: Path) -> Path:

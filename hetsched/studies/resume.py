@@ -18,6 +18,7 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     ExperimentArrived,
+    ResourcesSampled,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -134,7 +135,7 @@ def take_up(
     now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
     dispatcher.record(RunResumed(now, reason, forgot, log_version=LOG_VERSION))
     for segment in list(state.running.values()):
-        dispatcher.record(SegmentLost(now, segment.trial, segment.worker, reason))
+        dispatcher.record(SegmentLost(now, segment.trial, segment.worker, reason, segment.segment))
     for worker in list(state.workers):
         dispatcher.record(WorkerLeft(now, worker, reason))
     for trial in list(state.ready):
@@ -169,7 +170,8 @@ def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted |
     """All that PBT heard of in a run, in order."""
     state = State()
     exploits = _exploits(events)
-    aside = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined  # what a driver's death leaves in the log
+    left_by_death = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined
+    aside = left_by_death | ResourcesSampled
     last = max((number for number, event in enumerate(events) if not isinstance(event, aside)), default=-1)
     for number, event in enumerate(events):
         state.apply(event)

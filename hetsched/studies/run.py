@@ -23,6 +23,8 @@ from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.run_plan import AUTO, RunPlan, is_complete, load_plan
 from hetsched.studies.simulate import strategy_result, write_strategy
+from hetsched.studies.sittings import go_on_with_study
+from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
 
@@ -62,14 +64,15 @@ def run(
     plan = RunPlan(name, chosen_seeds(setup, seeds), files, __version__, planning=[*planning])
     if name != AUTO:
         setup.workers(parse_strategy(name))
-    home = ResultsFolder.new(folder or default_folder("run", setup), setup)
-    plan.save(home.path)
-    setup, plan = _with_strategy(setup, plan, home, planner)
-    runs = []
-    for seed in plan.seeds:
-        with what_stays(plan, home, new=name != AUTO):
-            runs.append(_carry_out(setup, parse_strategy(plan.strategy), seed, plan.home(home.path, seed), watch))
-    return _written(home, setup, plan, runs)
+    home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
+    with sole_owner(home.path, "run"):
+        plan.save(home.path)
+        setup, plan = _with_strategy(setup, plan, home, planner)
+        runs = []
+        for seed in plan.seeds:
+            with what_stays(plan, home, new=name != AUTO):
+                runs.append(_carry_out(setup, parse_strategy(plan.strategy), seed, plan.home(home.path, seed), watch))
+        return _written(home, setup, plan, runs)
 
 
 def resume(
@@ -87,11 +90,19 @@ def resume(
     is told the folder of every run that has nothing left to do. `planner` is as for `run`. Raises as `run` does.
     """
     folder = path_of(folder, "folder")
-    plan = load_plan(folder)
-    if policy_files:
-        plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
-    setup = for_real(read(folder / SCENARIO_NAME))
-    setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
+    load_plan(folder)
+    with sole_owner(folder, "run"):
+        plan = load_plan(folder)  # what another process has made of it
+        if policy_files:
+            plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
+        setup = for_real(read(folder / SCENARIO_NAME))
+        setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
+        return _gone_on(setup, plan, folder, watch, complete)
+
+
+def _gone_on(
+    setup: Setup, plan: RunPlan, folder: Path, watch: Watch, complete: Callable[[Path], None]
+) -> StrategyResult:
     try:
         chosen = parse_strategy(plan.strategy)
     except InputError as error:
@@ -103,6 +114,8 @@ def resume(
             runs.append(look_up(setup, home / LOG_NAME, (chosen, seed)))
             complete(home)
             continue
+        if nothing_left:
+            go_on_with_study(folder)
         nothing_left = False
         with what_stays(plan, ResultsFolder(folder), new=False):
             runs.append(_carry_out(setup, chosen, seed, home, watch))

@@ -1,6 +1,6 @@
 """One strategy in simulation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hetsched.analysis.step_times import WorkerSteps
@@ -9,12 +9,13 @@ from hetsched.domain.prediction import Prediction
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
+from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.watching import Watch, unwatched
 
@@ -35,8 +36,8 @@ def simulate(
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
     profiled_workers(setup, chosen)
-    setup.learning_model()
-    home = ResultsFolder.new(folder, setup)
+    check_learning(setup)
+    home = ResultsFolder.new(folder, setup, "simulate")
     runs: list[tuple[RunResult, State]] = []
     with home.kept():
         for seed in listed:
@@ -56,8 +57,10 @@ def strategy_result(
     steps: Sequence[WorkerSteps] = (),
     assumed: Sequence[str] = (),
     prediction: Prediction | None = None,
+    warnings: Mapping[str, str] | None = None,
 ) -> StrategyResult:
-    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them."""
+    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them. The
+    `warnings` are those that the runs give cause for, unless they are known."""
     of_one = {strategy: [run for run, _ in runs]}
     return StrategyResult(
         home=home,
@@ -68,13 +71,14 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)),
+        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)) if warnings is None else warnings,
     )
 
 
 def write_strategy(result: StrategyResult, study: str, backend: str) -> None:
     """Write the figures into the folder of the result."""
-    write_summary(result.folder, study, result.document())
     metrics = {result.strategy: [run.metrics for run in result.runs]}
     remarks = {result.strategy: [*result.remarks, *result.warned(result.strategy)]}
     write_running_results(result.folder, result.setup, backend, metrics, remarks, result.assumptions)
+    write_results_csv(result.folder, **{"sim" if study == "simulate" else "ray": result.runs})
+    write_summary(result.folder, study, result.document())

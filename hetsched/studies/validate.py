@@ -14,15 +14,17 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
-from hetsched.studies.assumptions import assumptions
+from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.fan_out import run_folder
-from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.folder import (
+    MEASURED,
+    PREDICTED,
     ResultsFolder,
     default_folder,
     write_running_results,
     write_summary,
 )
+from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
@@ -30,6 +32,7 @@ from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
@@ -104,7 +107,7 @@ def validate(
     for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
     setup = for_real(resolved(scenario))
-    setup.learning_model()  # refused before anything is measured
+    check_learning(setup)  # refused before anything is measured
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:
@@ -115,7 +118,7 @@ def validate(
             check_profile_covers(given, setup, strategy)
         else:
             validation.check_pace(setup.workers(strategy))
-    home = ResultsFolder.new(folder or default_folder("validate", setup), setup)
+    home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
     with home.kept(), home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
     return _written(home, setup, listed, runs)
@@ -141,11 +144,11 @@ def _carry_out_all(
         if probe and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
         predicting = probed.get(strategy.allocation, setup)
-        predicting.save(home / "predicted" / str(strategy))
-        setup.save(home / "measured" / str(strategy))  # for `hetsched replay`
-        predicted[strategy] = _predict(predicting, strategy, listed, home / "predicted")
-        measured[strategy] = _measure(setup, strategy, listed, home / "measured", watch)
-        agreements[str(strategy)] = _agreement(predicting, predicted[strategy], measured[strategy])
+        predicting.save(home / PREDICTED / str(strategy))
+        setup.save(home / MEASURED / str(strategy))  # for `hetsched replay`
+        predicted[strategy] = _predict(predicting, strategy, listed, home / PREDICTED)
+        measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
+        agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
     return _Runs(predicted, measured, agreements, list(assumed))
 
@@ -187,14 +190,15 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)),
         agreements=runs.agreements,
     )
-    write_summary(home.path, "validate", result.document())
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
     remarks = {name: [*result.remarks(name), *result.warned(name)] for name in runs.agreements}
     write_running_results(home.path, setup, "ray", metrics, remarks, result.assumptions)
+    write_results_csv(home.path, ray=result.runs, sim=result.predicted)
+    write_summary(home.path, "validate", result.document())
     return result
 
 
-def _agreement(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
+def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
     """Of runs with the predictions for them, which the step times of `predicting` were made with."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
     return validation.agreement(_repetitions(predicted), _repetitions(measured), steps)

@@ -135,7 +135,9 @@ class Driver:
             return None  # it was lost
         experiment = self.state.experiments[self.state.trials[segment.trial].experiment]
         score = self._random.random() if experiment.evaluation_images else None
-        ended = SegmentEnded(self.now, segment.trial, segment.worker, segment.iterations, score, parts)
+        ended = SegmentEnded(
+            self.now, segment.trial, segment.worker, segment.iterations, score, parts, segment=segment.segment
+        )
         self.dispatcher.end_segment(ended, self._perturb)
         return self.dispatcher.dispatch(self.now)
 

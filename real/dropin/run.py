@@ -138,7 +138,9 @@ class Run:
             self.boundary[trial] = progress.iteration
             kind, worker = self.state.trials[trial].kind, self.state.workers[segment.worker].type
             self.measured.segment(kind, worker, progress.train_steps(in_steps=in_steps), parts)
-            ended = SegmentEnded(now, trial, segment.worker, progress.done, score, parts, metrics=metrics)
+            ended = SegmentEnded(
+                now, trial, segment.worker, progress.done, score, parts, metrics=metrics, segment=segment.segment
+            )
             dispatcher.end_segment(ended, (lambda trial: None) if over else perturb)
         if over and self.state.trials[trial].completed is None:
             dispatcher.record(TrialCompleted(now, trial, over))

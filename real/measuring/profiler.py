@@ -6,19 +6,19 @@ start that process is measured by the way.
 
 import datetime
 import os
-import platform
 import re
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
-from hetsched.cores import available_cores
+from hetsched.cores import available_cores, cpu_model
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import HetschedError, counted
@@ -153,7 +153,7 @@ def device_type(name: str) -> str:
 def _row(point: Point, measured: Measured, available: int) -> ProfileRow:
     on_cpu = point.device == "cpu"
     cores = len(point.cores)
-    hardware = _cpu_model() if on_cpu else measured.device_name
+    hardware = cpu_model() if on_cpu else measured.device_name
     return ProfileRow(
         model=point.model,
         dataset=point.dataset,
@@ -211,15 +211,6 @@ def _pooled(rows: list[ProfileRow]) -> list[ProfileRow]:
     return [row.model_copy(update=pooled) for row in rows]
 
 
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def _ended(point: Point) -> subprocess.CompletedProcess[str]:
     """The measuring process, which ended. It is killed if this one is stopped, also while it starts."""
     process = None
@@ -243,12 +234,15 @@ def _ended(point: Point) -> subprocess.CompletedProcess[str]:
 def _measured_apart(point: Point) -> Measured:
     """Measure one point in a fresh process."""
     process = _ended(point)
-    if process.returncode != 0:
-        why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
-        if process.returncode < 0:
-            why = "it was killed; is the memory enough for this batch size?"
-        raise ProfileError(
-            f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
-            f"{counted(len(point.cores), 'core')}: the measuring process ended with status {process.returncode}: {why}"
-        )
-    return msgspec.json.decode(process.stdout.splitlines()[-1], type=Measured)
+    why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
+    if process.returncode < 0:
+        why = "it was killed; is the memory enough for this batch size?"
+    elif process.returncode == 0:
+        for line in reversed(process.stdout.splitlines()):  # a trainer of one's own may have printed others
+            with suppress(msgspec.DecodeError):
+                return msgspec.json.decode(line, type=Measured)
+        why = "it printed no result: does the trainer end the process?"
+    raise ProfileError(
+        f"cannot measure {point.model} with batch size {point.batch_size} on {point.device} with "
+        f"{counted(len(point.cores), 'core')}: the measuring process ended with status {process.returncode}: {why}"
+    )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from hetsched.core.dispatcher import Decided, Dispatcher
-from hetsched.core.events import AnyEvent, SegmentEnded, WorkerDraining
+from hetsched.core.events import AnyEvent, ResourcesSampled, SegmentEnded, WorkerDraining
 from hetsched.core.trial import Segment
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.random_streams import stream
@@ -23,7 +23,7 @@ from real.tune.clock import Clock
 from real.tune.course import Course
 from real.tune.failures import Failures
 from real.tune.messages import Assignment, Failure, Next, SegmentResult
-from real.tune.ports import PBT, Actors
+from real.tune.ports import PBT, Actors, Resources
 from real.tune.recall import recall
 from real.tune.reported import divided
 from real.tune.segment_times import SegmentTimes
@@ -52,6 +52,7 @@ class Driver:
         clock: Clock,
         actors: Actors,
         pbt: PBT,
+        resources: Resources,
         past: Sequence[AnyEvent] = (),
     ) -> None:
         self.error: Exception | None = None
@@ -63,6 +64,7 @@ class Driver:
         self._clock = clock
         self._actors = actors
         self._pbt = pbt
+        self._resources = resources
         self._past = past
         self._attendance = Attendance(workers, nodes, dispatcher, actors, clock, self._forget)
         self._failures = Failures(workers, nodes, self._attendance, states, stopping)
@@ -147,6 +149,7 @@ class Driver:
         self._ask_policy |= self._attendance.watch()
         self._states.discard()
         self._decide()
+        self._record_resources()
         for segment in self._to_start:
             self._actors.start(segment.trial, segment.worker)
         self._to_start.clear()
@@ -155,6 +158,15 @@ class Driver:
         elif not self._dispatcher.state.running:
             self._states.settle()
             self._actors.end()
+
+    def _record_resources(self) -> None:
+        """What nodes use goes into the log, while there is something to train; nothing depends on it."""
+        taken, now = self._resources.take(), self._clock.now()
+        if not taken or self._dispatcher.state.finished:
+            return
+        for node, use in taken:
+            self._dispatcher.record(ResourcesSampled(now, node, *use))
+        self._dispatcher.commit()
 
     def _decide(self) -> None:
         """Ask the policy, if it is to be asked now. What has happened is answered before anything else is recorded."""
@@ -230,7 +242,9 @@ class Driver:
         score, further = divided(state.experiments[state.trials[trial].experiment], trial, result.metrics)
         parts = self._times.parts(segment, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
-        ended = SegmentEnded(now, trial, segment.worker, segment.iterations, score, parts, metrics=further)
+        ended = SegmentEnded(
+            now, trial, segment.worker, segment.iterations, score, parts, metrics=further, segment=segment.segment
+        )
         if result.late_s:  # msgspec leaves a default out of the log if it is the same object
             ended = replace(ended, late_s=result.late_s)
         reached = state.trials[trial].iterations + segment.iterations
@@ -314,10 +328,11 @@ def driver_of(
     nodes: Nodes,
     actors: Actors,
     pbt: PBT,
+    resources: Resources,
     past: Sequence[AnyEvent],
 ) -> Driver:
     """The driver of a run whose checkpoints are kept at this place."""
     dispatcher, checkpoints, _, stopping, clock, log = course
     states = TrialStates(place, checkpoints, log, dispatcher, actors, pbt, stopping, clock)
     known = {worker.id: worker for worker in workers}
-    return Driver(seed, known, dispatcher, states, nodes, stopping, clock, actors, pbt, past)
+    return Driver(seed, known, dispatcher, states, nodes, stopping, clock, actors, pbt, resources, past)

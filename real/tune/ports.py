@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hetsched.core.trial import Trial
-from hetsched.domain.cluster import WorkerId
+from hetsched.domain.cluster import NodeId, WorkerId
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
+from real.resources.node_meter import NodeUse
 from real.tune.messages import Assignment
 
 Exploit = tuple[TrialId, Hyperparameters]
@@ -65,6 +66,13 @@ class Actors(Places, Protocol):
 
     def end(self) -> None:
         """End the run. Segments that run are broken off."""
+
+
+class Resources(Protocol):
+    """Samples what nodes use, beside the run."""
+
+    def take(self) -> Sequence[tuple[NodeId, NodeUse]]:
+        """What was sampled since the last call, of nodes that are there. Never waits."""
 
 
 class PBT(Protocol):

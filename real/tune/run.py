@@ -21,6 +21,8 @@ from hetsched.studies.resume import take_log, workers_of
 from real.cluster import ray_cluster
 from real.cluster.nodes import Nodes
 from real.cluster.ray_probe import RayProbe
+from real.resources.ray_meters import RayMeters
+from real.resources.sampling import OwnMeters, Sampling
 from real.tune.actor import SegmentTrainable
 from real.tune.course import Course, begin_or_go_on, carry_out
 from real.tune.driver import Driver, driver_of
@@ -72,11 +74,17 @@ def run(
             probe = RayProbe(setup.cluster)
             actors = TuneActors(plans, probe.host)
             nodes = Nodes(setup.cluster, ray_nodes, probe)
-            place, pbt = setup.scenario.checkpoints.place, RayPBT(experiment, seed)
-            driver = driver_of(course, place, seed, workers, nodes, actors, pbt, past)
-            tensorboard = setup.scenario.real.tensorboard
-            tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), tensorboard)
-            _carry_out(course, folder, lambda: _fit(tuner, driver, course))
+            place, pbt, real = setup.scenario.checkpoints.place, RayPBT(experiment, seed), setup.scenario.real
+            meters = OwnMeters() if real.address is None else RayMeters()
+            sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)
+            driver = driver_of(course, place, seed, workers, nodes, actors, pbt, sampling, past)
+            tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), real.tensorboard)
+
+            def train() -> None:
+                with sampling:
+                    _fit(tuner, driver, course)
+
+            _carry_out(course, folder, train)
     return course.outcome
 
 

@@ -27,7 +27,7 @@ from hetsched.cli.main import main
 sys.exit(main())
 """
 RAY, TORCH, PYARROW = "ray", "torch,torchvision", "pyarrow"
-ALL = ",".join((RAY, TORCH, PYARROW, "PIL", "pandas", "hypothesis"))
+ALL = ",".join((RAY, TORCH, PYARROW, "PIL", "pandas", "hypothesis", "starlette", "uvicorn"))
 ON_RAY = ["--strategy", "uniform+fifo"]
 
 
@@ -44,6 +44,11 @@ ON_RAY = ["--strategy", "uniform+fifo"]
         (ALL, ["nodes", "--address", "127.0.0.1:7"], "real"),
         (ALL, ["compare", "s.toml", "--ray", "127.0.0.1:7", "--seeds", "1"], "real"),
         (ALL, ["policies", "check", "fifo"], "testing"),
+        ("starlette", ["serve", "."], "serve"),
+        ("uvicorn", ["serve", "."], "serve"),
+        ("matplotlib", ["figures", "."], "figures"),
+        ("mlflow", ["simulate", "s.toml", *ON_RAY, "--track", "mlflow"], "tracking"),
+        ("wandb", ["run", "s.toml", *ON_RAY, "--track", "wandb"], "tracking"),
     ],
 )
 def test_it_says_what_to_install(

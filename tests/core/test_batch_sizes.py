@@ -149,7 +149,7 @@ class Course:
     def train(self, index: int, copies: int | None = None, size: int = 0, iterations: int = 10) -> None:
         name, state = TrialId(f"e-{index}"), self.state
         seconds = iterations * SECONDS[state.trials[name].kind.batch_size]
-        self.dispatcher.record(SegmentStarted(state.now, name, W.id, iterations))
+        self.dispatcher.record(SegmentStarted(state.now, name, W.id, iterations, segment=state.started + 1))
         parts = Parts(0.0, 0.0, seconds, 0.0, 0.0, 0.0)
         ended = SegmentEnded(state.now + seconds, name, W.id, iterations, 0.5, parts)
         exploit = None if copies is None else (TrialId(f"e-{copies}"), {"lr": 0.1, "batch_size": size})

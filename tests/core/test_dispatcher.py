@@ -30,7 +30,7 @@ from hetsched.core.events import (
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId, cpu_worker
+from hetsched.domain.cluster import ClusterSpec, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId, Workload
@@ -170,6 +170,46 @@ def test_a_policy_that_only_ever_wakes_is_stalled(tmp_path: Path) -> None:
 def test_a_policy_is_woken_at_a_number_of_seconds(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="must be a number of seconds"):
         simulate_deciding(lambda state: [WakeAt(float("nan"))], tmp_path)
+
+
+def in_order(*kinds: Callable[[Any], Any]) -> Decide:
+    """Starts trials in order, with ids and iterations of these kinds."""
+    of_trial, of_worker, of_number = kinds
+
+    def decide(state: StateView) -> Iterable[Decision]:
+        for decision in serve(state, state.ready_trials):
+            yield Dispatch(of_trial(decision.trial), of_worker(decision.worker), of_number(decision.iterations))
+
+    return decide
+
+
+class Name(str):
+    """A text that is not of the type `str` itself."""
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        in_order(np.str_, str, int),
+        in_order(str, np.str_, int),
+        in_order(Name, Name, int),
+        in_order(str, str, np.int64),
+        lambda state: [Stop(np.str_(trial.id), np.str_("enough")) for trial in state.ready_trials],  # type: ignore[arg-type]
+        lambda state: [WakeAt(np.float64(3.0))] if state.now < 3 else serve(state, state.ready_trials),
+        lambda state: [WakeAt(np.int64(3))] if state.now < 3 else serve(state, state.ready_trials),  # type: ignore[arg-type]
+    ],
+)
+def test_texts_and_numbers_of_numpy_are_logged_as_those_of_python(decide: Decide, tmp_path: Path) -> None:
+    simulate_deciding(decide, tmp_path)
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert isinstance(events[-1], RunEnded) and events[-1].reason == "completed"
+    assert sum(isinstance(event, TrialCompleted) for event in events) == 4
+
+
+def test_a_time_beyond_all_floats_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="must be a number of seconds"):
+        simulate_deciding(lambda state: [WakeAt(10**400)], tmp_path)
+    assert isinstance(list(read_log(tmp_path / LOG_NAME))[-1], RunEnded)
 
 
 class Once:
@@ -395,6 +435,51 @@ def test_workers_that_overlap_are_refused() -> None:
         worker = msgspec.structs.replace(cpu_worker(node, 0, 1), **change)
         with pytest.raises(PolicyError, match=reason):
             check_allocation("mine", setup.cluster, [worker])
+
+
+GPUS = make_setup([{"name": "g", "cores": 4, "gpus": 2, "gpu_type": "v100"}]).cluster
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        (("g/0", "g", "cpu", 1.5), "worker 'g/0' has 1.5 cores: expected a whole number"),
+        (("g/0", "g", "cpu", "2"), "has '2' cores: expected a whole number"),
+        (("g/0", "g", "cpu", True), "has True cores: expected a whole number"),
+        (("g/0", "g", "v100", 1, "half"), "has the GPU share 'half': expected a number"),
+        ((7, "g", "cpu", 1), "worker 7 has the id 7: expected a text"),
+        (("", "g", "cpu", 1), "worker '' has the id '': expected a text"),
+        ((["g/0"], "g", "cpu", 1), "has the id .*: expected a text"),
+    ],
+)
+def test_a_field_of_a_worker_that_is_not_of_its_type_is_named(fields: tuple[Any, ...], reason: str) -> None:
+    with pytest.raises(PolicyError, match=reason):
+        check_allocation("mine", GPUS, [Worker(*fields)])
+
+
+def test_a_worker_in_values_of_numpy_is_logged(tmp_path: Path) -> None:
+    @allocation.register("by-numpy")
+    class ByNumpy:
+        def workers(self, cluster: ClusterSpec, *_: object) -> list[Worker]:
+            cut: Any = np.str_("a/0"), "a", "cpu", np.int64(1), np.float64(0)
+            return [Worker(*cut)]
+
+    simulate(make_setup(), Strategy("by-numpy", "fifo"), 0, tmp_path)
+    joined = [event.worker for event in read_log(tmp_path / LOG_NAME) if isinstance(event, WorkerJoined)]
+    assert joined == [Worker(WorkerId("a/0"), NodeId("a"), "cpu", 1)]
+
+
+def on_gpus(*shares: float) -> list[Worker]:
+    """Workers with these shares of the GPUs of a node."""
+    return [Worker(WorkerId(f"g/{number}"), NodeId("g"), "v100", 0, share) for number, share in enumerate(shares)]
+
+
+def test_each_share_of_a_gpu_must_be_found_on_one() -> None:
+    """Ray gives no worker 0.2 of two GPUs each: it would wait for its place for ever."""
+    with pytest.raises(PolicyError, match=r"workers of g need the shares 0.6, 0.6, 0.6 .* 2 GPUs cannot have each"):
+        check_allocation("mine", GPUS, on_gpus(0.6, 0.6, 0.6))
+    for fitting in ((0.6, 0.4, 0.6, 0.4), (0.4, 0.4, 0.6, 0.6), (0.3, 0.3, 0.3, 1.0), (*[1 / 3] * 6,), (0.5, 0.5, 1)):
+        assert len(check_allocation("mine", GPUS, on_gpus(*fitting))) == len(fitting)
 
 
 def test_an_allocation_policy_that_raises_is_named() -> None:

@@ -56,7 +56,7 @@ class Course:
     def train(self, name: str, copies: str | None = None, iterations: int = 10, score: float = 0.5) -> Trial:
         """A segment of the trial, at whose end it may copy another."""
         trial, now = TrialId(name), self.state.now
-        self.dispatcher.record(SegmentStarted(now, trial, W.id, iterations))
+        self.dispatcher.record(SegmentStarted(now, trial, W.id, iterations, segment=self.state.started + 1))
         ended = SegmentEnded(now + 10.0, trial, W.id, iterations, score, NOTHING)
         return self.dispatcher.end_segment(ended, lambda _: (TrialId(copies), {}) if copies else None)
 
@@ -108,7 +108,7 @@ def test_the_log_adds_up_and_is_checked() -> None:
     course.train("e-1")
     assert check_log(course.events).snapshot() == course.state.snapshot() == state_of(course.events).snapshot()
     with pytest.raises(AssertionError, match="starts 20 iterations, 10 remain"):
-        check_log([*course.events, SegmentStarted(60.0, TrialId("e-1"), W.id, 20)])
+        check_log([*course.events, SegmentStarted(60.0, TrialId("e-1"), W.id, 20, segment=course.state.started + 1)])
     with pytest.raises(AssertionError, match="falls back to 21 iterations, of 20"):
         check_log([*course.events, CheckpointLost(60.0, TrialId("e-1"), 21, 0.5, "a test")])
 

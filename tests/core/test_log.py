@@ -52,6 +52,30 @@ def test_a_log_of_a_newer_hetsched_says_so(line: int, events: list[dict[str, Any
     assert str(caught.value) == f"{path}:{line}: {expected}"
 
 
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("version", [1, LOG_VERSION])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"run-ended","time":0,"reason":"\xff"}',
+        b"\xff",
+        b"\0",
+        b'{"event":"experiment-arrived","time":0,"experiment":' + DEEP,
+        b'{"event":"trial-added","time":0,"trial":"e-0","experiment":"e","batch_size":1,"hyperparameters":{"a":' + DEEP,
+        b'{"place":' + DEEP,
+    ],
+    ids=["no UTF-8", "no text", "NUL", "a deep experiment", "deep hyperparameters", "something deep"],
+)
+def test_any_bytes_that_are_no_event_are_damage(line: bytes, version: int, tmp_path: Path) -> None:
+    path = log_of(tmp_path, STARTED | {"log_version": version})
+    with path.open("ab") as file:
+        file.write(line + b"\n")
+    with pytest.raises(InputError, match=f"{LOG_NAME}:2: not an event of a hetsched log"):
+        list(read_log(path))
+
+
 @pytest.mark.parametrize("damage", [{"event": "something-new"}, {"place": "a new field"}, {"log_version": "two"}])
 def test_what_no_hetsched_wrote_is_damage(damage: dict[str, Any], tmp_path: Path) -> None:
     path = log_of(tmp_path, STARTED | {"log_version": LOG_VERSION} | damage)

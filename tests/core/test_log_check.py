@@ -123,7 +123,10 @@ def test_a_training_of_ray_tunes_ends_its_segments_by_itself(log: list[Event]) -
         (changed(SegmentStarted, trial="x-0"), r"x-0: no such trial"),
         (changed(TrialExploited, source="x-0"), r"e-\d exploits x-0, no such trial"),
         (dropped(WorkerJoined), r"starts on '.*', which is not there"),
-        (dropped(SegmentStarted), r"e-\d is not running"),
+        (dropped(SegmentStarted), r"e-\d starts segment 2, expected 1"),
+        (changed(SegmentStarted, segment=7), r"e-\d starts segment 7, expected 1"),
+        (changed(SegmentEnded, segment=7), r"e-\d runs segment \d, not 7"),
+        (written_twice(SegmentEnded), r"e-\d is not running"),
         (dropped(SegmentEnded), r"e-\d (is running|starts on .*, which trains e-\d)"),
         (written_twice(SegmentStarted), r"e-\d is running"),
         (written_twice(TrialCompleted), r"e-\d is completed"),
@@ -153,9 +156,13 @@ def test_a_log_of_four_times_the_workers_takes_four_times_as_long() -> None:
         events.append(ExperimentArrived(0.0, experiment))
         events += [TrialAdded(0.0, trial, experiment.id, 32, {}) for trial, _ in trials]
         for time in (0.0, 1.0):
-            events += [SegmentStarted(time, trial, worker, 10) for trial, worker in trials]
+            starts = [
+                SegmentStarted(time, trial, worker, 10, segment=int(time) * workers + number)
+                for number, (trial, worker) in enumerate(trials, start=1)
+            ]
             parts = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
-            events += [SegmentEnded(time + 1, trial, worker, 10, 0.1, parts) for trial, worker in trials]
+            events += starts
+            events += [SegmentEnded(time + 1, s.trial, s.worker, 10, 0.1, parts, segment=s.segment) for s in starts]
         begun = process_time()
         check_log(events)
         return process_time() - begun

@@ -44,6 +44,13 @@ def test_values_are_rays_and_as_likely_as_rays(domain: Domain, kind: str, argume
     assert not expected
 
 
+@pytest.mark.parametrize("domain", [Float(0.1, 0.3, step=0.1), Float(0.7, 2.1, step=0.7), Float(-0.3, -0.1, step=0.1)])
+def test_multiples_of_a_step_are_in_the_range(domain: Float) -> None:
+    """Three times 0.1 is above 0.3, by a rounding error."""
+    values = [*(domain.at(u) for u in (0.0, 0.5, 0.999)), domain.nearest(domain.low), domain.nearest(domain.high + 1)]
+    assert all(domain.low <= value <= domain.high for value in values)
+
+
 @pytest.mark.parametrize(("domain", "kind"), [(Float(0.1, 10.0), "uniform"), (Float(0.1, 10.0, "log"), "loguniform")])
 def test_quantiles_are_rays(domain: Domain, kind: str) -> None:
     theirs = sorted(rays(kind, 0.1, 10.0).sample(size=DRAWN, random_state=np.random.default_rng(1)))

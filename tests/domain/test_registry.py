@@ -1,11 +1,13 @@
 """Policies by name: files of users."""
 
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from hetsched import scheduling
+from hetsched.domain import registry
 from hetsched.domain.registry import forget_files, load_file
 from hetsched.errors import InputError
 
@@ -53,3 +55,47 @@ def test_what_was_forgotten_may_come_from_another_file(tmp_path: Path) -> None:
     assert "fifo" in scheduling.policies.names()
     load_file(policy_file(tmp_path / "b", "forgotten", "the second"))
     assert scheduling.policies.summary("forgotten") == "the second"
+
+
+def test_a_file_cannot_register_two_policies_under_one_name(tmp_path: Path) -> None:
+    """A class that was copied, and whose name in @register was not: the second took the place of the first."""
+    path = policy_file(tmp_path / "a", "registered-twice", "the first")
+    path.write_text(path.read_text() + CODE.format(name="registered-twice", doc="").replace("Policy", "Other"))
+    with pytest.raises(InputError, match="the file has a scheduling policy 'registered-twice' already, Policy: rename"):
+        load_file(path)
+
+
+def test_what_a_file_registered_stays_if_it_cannot_be_loaded_again(tmp_path: Path) -> None:
+    path = policy_file(tmp_path / "a", "stays", "as it was")
+    load_file(path)
+    path.write_text(path.read_text().replace("'stays'", "'renamed'") + "\nraise KeyError('gone')\n")
+    with pytest.raises(InputError, match="KeyError"):
+        load_file(path)
+    assert scheduling.policies.summary("stays") == "as it was"
+    assert "renamed" not in scheduling.policies.names()
+
+
+def test_what_a_file_registers_no_more_is_not_known_any_more(tmp_path: Path) -> None:
+    path = policy_file(tmp_path / "a", "before")
+    load_file(path)
+    path.write_text(path.read_text().replace("'before'", "'after'"))
+    load_file(path)
+    assert "after" in scheduling.policies.names() and "before" not in scheduling.policies.names()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("nosuchmodule:Policy", "cannot be imported: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("os:sep", "expected a class, found '/'"),
+        ("collections:Counter", "a scheduling policy has a method 'dispatch', and there is none"),
+    ],
+)
+def test_a_package_whose_policy_cannot_be_used_is_named(
+    value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint("broken", value, "hetsched.scheduling")
+    monkeypatch.setattr(registry, "entry_points", lambda **_: EntryPoints([point]))
+    known: registry.Registry[object] = registry.Registry("scheduling policy", point.group, ["dispatch"])
+    with pytest.raises(InputError, match=f"scheduling policy 'broken', of the package .*: {message}"):
+        known.create("broken")

@@ -1,5 +1,6 @@
 """How the class of a user's training is found, and what is said where it is none."""
 
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert message("none.py:Mine", tmp_path).startswith(f"{tmp_path / 'none.py'}: no such file: expected FILE.py:CLASS")
 
 
+class Several:
+    """A tensor of several elements."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("only one element tensors can be converted")
+
+
 def test_metrics_are_numbers_by_name() -> None:
+    assert isnan(metrics_of({"loss": 10**400})["loss"])
     assert metrics_of({"loss": 1, "error": True}) == {"loss": 1.0, "error": 1.0}
-    for wrong in (None, 0.5, {}, {"loss": "0.5"}, {"loss": None}, {1: 0.5}, [("loss", 0.5)]):
+    for wrong in (None, 0.5, {}, {"loss": "0.5"}, {"loss": None}, {1: 0.5}, [("loss", 0.5)], {"loss": Several()}):
         with pytest.raises(TypeError, match="evaluate returned .*, expected names with numbers"):
             metrics_of(wrong)

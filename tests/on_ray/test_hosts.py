@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hetsched.cli.main import main
-from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
+from hetsched.core.events import ResourcesSampled, SegmentEnded, SegmentLost, SegmentStarted, WorkerLeft
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import state_of
 from hetsched.scenario.loading import load_setup
@@ -53,6 +53,7 @@ pbt = {{ perturbation_interval = {INTERVAL} }}
 sources = ["profile.csv"]
 [real]
 model_file = "{HERE / "stand_in.py"}"
+report_interval_s = 0.5
 """
 PROFILE = f"""\
 model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,evaluation_s_per_image,start_up_s,\
@@ -217,6 +218,9 @@ def test_the_link_to_a_node_is_cut(tmp_path: Path) -> None:
     events = list(read_log(log))
     [left] = [event for event in events if isinstance(event, WorkerLeft)]
     assert left.worker == "by-address/cpu0" and left.reason.startswith("node by-address ")
+    sampled = [(event.node, event.time) for event in events if isinstance(event, ResourcesSampled)]
+    assert {node for node, time in sampled if time < cut_at} == {"by-address", "by-label"}
+    assert {node for node, time in sampled if time > left.time} == {"by-label"}, "a node that is lost is no error"
     [lost] = [event for event in events if isinstance(event, SegmentLost)]
     assert lost.worker == left.worker
     others = [event.time for event in events if isinstance(event, SegmentEnded) and event.trial != lost.trial]

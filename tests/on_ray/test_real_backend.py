@@ -15,7 +15,15 @@ import pytest
 from hetsched import scheduling
 from hetsched.core.asked_again import policy_calls
 from hetsched.core.decisions import Dispatch, Stop
-from hetsched.core.events import RunEnded, SegmentEnded, SegmentLost, SegmentStarted, TrialCompleted, TrialExploited
+from hetsched.core.events import (
+    ResourcesSampled,
+    RunEnded,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialCompleted,
+    TrialExploited,
+)
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import State, state_of
 from hetsched.core.view import StateView
@@ -99,7 +107,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
             libraries[process] = Path(f"/proc/{process}/maps").read_text()
 
     folder = tmp_path_factory.mktemp("run")
-    seen = carry_out(small_scenario(population=POPULATION), folder, look, Strategy("fusion", "test-sticky"))
+    setup = small_scenario(population=POPULATION, real={"report_interval_s": 0.2})
+    seen = carry_out(setup, folder, look, Strategy("fusion", "test-sticky"))
     assert seen.outcome is not None
     return SimpleNamespace(
         folder=folder,
@@ -112,6 +121,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 class TestRun:
+    def test_every_node_is_sampled_while_it_goes_on(self, run: SimpleNamespace) -> None:
+        samples = of(run.events, ResourcesSampled)
+        assert {sample.node for sample in samples} == {"a", "b"}
+        assert all(0 <= sample.cpu <= 1 and 0 < sample.memory_bytes < sample.memory_total_bytes for sample in samples)
+        assert any(sample.cpu > 0 for sample in samples)
+        ends = [event.time for event in of(run.events, SegmentEnded)]
+        assert samples[0].time < ends[0] and samples[-1].time < ends[-1]
+
     def test_every_trial_trains_its_own_iterations(self, run: SimpleNamespace) -> None:
         assert trained(run.events) == {f"e-{n}": STOP for n in range(POPULATION)}
         assert len(of(run.events, TrialCompleted)) == POPULATION

@@ -21,6 +21,7 @@ from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 from real.cluster.matching import RayNodeId
+from real.resources.node_meter import NodeUse
 from real.tune.driver import Driver
 from real.tune.messages import Assignment, Failure, Next, SegmentResult, What
 
@@ -30,6 +31,9 @@ STEP_S = 0.1
 INDEX_SCORE = 1e-6
 """The part of a score that tells trials apart; the rest is how many iterations are in the weights, in thousandths."""
 
+
+SAMPLE_EVERY_S = 1.0
+"""How often nodes are sampled, in seconds."""
 
 LATE_S = 0.03
 """How late a worker is against its pace in a segment that ends at an odd number of iterations, in seconds."""
@@ -52,13 +56,15 @@ class Node:
 
 @dataclass
 class World:
-    """What outlives a driver. `faults` may be turned off, so that a run can come to its end."""
+    """What outlives a driver. `faults` may be turned off, so that a run can come to its end, and `samples`, too."""
 
     rng: random.Random
     nodes: dict[NodeId, Node]
     now: float = 0.0
     disk_full: bool = False
     faults: bool = True
+    samples: bool = True
+    sampled_at: float = 0.0
     trained: int = 0
     damaged: int = 0
     deaths: int = 0
@@ -124,7 +130,7 @@ class Message:
 
 
 class FakeTune:
-    """Tune and the actors of one driver: `Actors` and `Probe` for the driver, `run` for the test.
+    """Tune and the actors of one driver: `Actors`, `Resources` and `Probe` for the driver, `run` for the test.
 
     Like Tune, it starts only trials that wait, and what concerns a trial that was taken back reaches nobody, but for
     results that come again.
@@ -280,6 +286,16 @@ class FakeTune:
 
     def end(self) -> None:
         self.ended = True
+
+    # What nodes use: `real.tune.ports.Resources`. Nothing is drawn, so that runs are the same without samples.
+
+    def take(self) -> list[tuple[NodeId, NodeUse]]:
+        world = self._world
+        if not world.samples or world.now - world.sampled_at < SAMPLE_EVERY_S:
+            return []
+        world.sampled_at = world.now
+        use = NodeUse(0.5, 2**30, 2**34)
+        return [(node.id, use) for node in world.nodes.values() if node.alive and world.now > node.hung_until]
 
     # What Ray knows of nodes: `real.cluster.nodes.Probe`.
 

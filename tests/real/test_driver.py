@@ -25,6 +25,7 @@ from hetsched.core.events import (
     CheckpointLost,
     Event,
     PolicyWoken,
+    ResourcesSampled,
     RunResumed,
     SegmentEnded,
     SegmentLost,
@@ -239,7 +240,7 @@ class RunUnderTest:
         course = course._replace(clock=clock)
         nodes = Nodes(self.scenario.cluster, there, fake, self.world.time)
         pbt = SimulatedPBT(self.experiment, self.seed)
-        driver = driver_of(course, self.place, self.seed, workers, nodes, fake, pbt, past)
+        driver = driver_of(course, self.place, self.seed, workers, nodes, fake, pbt, fake, past)
 
         def train() -> None:
             fake.run(driver, self._faults)
@@ -431,6 +432,22 @@ def test_whatever_goes_wrong_the_log_adds_up_and_the_run_ends(tmp_path: Path, he
     assert sum(run.whole_ends for run in runs if run.place == "object-store") > 15
     assert sum(run.world.deaths for run in runs) > 100
     assert sum(run.world.damaged for run in runs) > 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_is_the_same_but_for_its_samples(seed: int, tmp_path: Path) -> None:
+    """Nothing depends on what nodes use: no decision, no time, and not when the policy is asked."""
+    logs: list[list[AnyEvent]] = []
+    for samples in (True, False):
+        folder = tmp_path / str(samples)
+        folder.mkdir()
+        run = RunUnderTest(seed, folder)
+        run.kinds = ["worker", "node", "hang", "damage"]
+        run.world.samples = samples
+        run.to_its_end()
+        logs.append(list(read_log(folder / LOG_NAME)))
+    others = [event for event in logs[0] if not isinstance(event, ResourcesSampled)]
+    assert len(logs[0]) > len(others) and others == logs[1]
 
 
 class RoundRobin:

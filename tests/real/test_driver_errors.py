@@ -96,7 +96,7 @@ def driver(
         course = begin_or_go_on(setup, strategy, 0, experiment, [], joining, there, log)
         course = course._replace(clock=Clock(0.0, world.time, fake.sleep))
         nodes = Nodes(setup.cluster, there, fake, world.time)
-        made = driver_of(course, place, 0, joining, nodes, fake, SimulatedPBT(experiment, 0), [])
+        made = driver_of(course, place, 0, joining, nodes, fake, SimulatedPBT(experiment, 0), fake, [])
         with course.stopping.on_interrupt():
             yield made, fake
 

@@ -102,6 +102,10 @@ def test_any_folder_like_theirs_has_the_classes_that_its_labels_say(tmp_path: Pa
     [
         ("@register\ndef net(classes): ...", "TypeError in mine.py:2: @register(NAME) takes a name"),
         ("@register('a b')\ndef net(classes): ...", "ValueError in mine.py:2: @register('a b'): a model's name is of"),
+        (
+            "@register('resnet18')\ndef net(classes): ...",
+            "ValueError in mine.py:2: there is a model 'resnet18' already",
+        ),
         ("register('net')(5)", "TypeError in mine.py:2: @register('net') goes before a function or a class, not 5"),
     ],
 )

@@ -15,7 +15,7 @@ from hetsched.cores import available_cores
 from hetsched.domain.profiles import ProfileRow
 from hetsched.scenario.profile_files import read_profile, write_profile
 from real.measuring.one_point import Point, command, environment
-from real.measuring.profiler import ProfileError, _pooled, device_type, measure
+from real.measuring.profiler import ProfileError, _measured_apart, _pooled, device_type, measure
 from real.training.models import MODELS
 from tests.conftest import profile_row
 
@@ -69,6 +69,16 @@ def test_a_trainer_of_ones_own_is_measured() -> None:
     (row,) = measure(["stand-in"], [8], [1], dataset="synthetic", seconds_per_point=0.05, model_file=stand_in)
     assert (row.model, row.dataset) == ("stand-in", "synthetic")
     assert 2**21 <= (row.checkpoint_bytes or 0) < 2**22
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "print('bye', flush=True); os._exit(0)"])
+def test_a_trainer_that_ends_the_measuring_process_is_named(end: str, tmp_path: Path) -> None:
+    stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
+    ending = stand_in.read_text().replace("@trainers.register", f"import os; {end}\n@trainers.register", 1)
+    (tmp_path / "mine.py").write_text(ending)
+    point = Point("stand-in", "synthetic", 8, "cpu", [0], [], 0.05, 1, 0.0, model_file=str(tmp_path / "mine.py"))
+    with pytest.raises(ProfileError, match="cannot measure stand-in .*: it printed no result: does the trainer end"):
+        _measured_apart(point)
 
 
 def test_a_file_without_models_is_refused_before_anything_is_measured(

@@ -10,6 +10,7 @@ from hetsched import allocation, scheduling
 from hetsched.cli.main import main
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import forget_files
+from hetsched.scenario.policy_files import OPTIONS, SUMS, copy_files
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
 from tests.test_front_door import TABLES
@@ -129,3 +130,10 @@ def test_who_only_measures_runs_no_policy(scenario: Path) -> None:
     assert scheduling.policies.registered() == before  # an old copy takes no policy's place
     hetsched.load_scenario(resolved)
     assert ran.exists()
+
+
+def test_a_file_that_is_called_as_the_sums_are_is_copied(tmp_path: Path) -> None:
+    """The sums were written over it."""
+    (tmp_path / SUMS).write_text("a table")
+    [copy] = copy_files([tmp_path / SUMS], tmp_path / "out", OPTIONS)
+    assert (tmp_path / "out" / copy).read_text() == "a table"

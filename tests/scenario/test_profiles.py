@@ -1,5 +1,7 @@
 """Profiles: what is looked up, interpolated, unknown; what a bad file says."""
 
+from importlib.metadata import EntryPoint, EntryPoints
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ from hetsched.domain.profiles import NOTHING, Costs, ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
+from hetsched.scenario import profile_files
 from hetsched.scenario.loading import load
-from hetsched.scenario.profile_files import read_profile, write_profile
+from hetsched.scenario.profile_files import read_profile, read_sources, write_profile
 from hetsched.scenario.scenario import Scenario
 from sim.engine import simulate
 from tests.conftest import make_setup, profile_row
@@ -141,6 +144,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda text: text.replace("checkpoint_s", "checkpoints"), "column 'checkpoint_s' is missing"),
+        (lambda text: text.replace("\n", ",4\n").replace(",4", ",model", 1), "column 'model' is 2 times in the first"),
         (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than or equal"),
         (lambda text: text.replace(",4.5,", ",fast,"), "p.csv:2: seconds_per_iteration: .*valid number"),
         (lambda text: text.replace(",4.5,", ",inf,"), "p.csv:2: seconds_per_iteration: .*finite"),
@@ -222,3 +226,16 @@ def test_a_profile_of_twice_the_rows_takes_twice_the_time(tmp_path: Path) -> Non
     """With twice the kinds of trial as well: each is looked up by bisection."""
     some, twice = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100))
     assert 0 < some < twice < 2.2 * some
+
+
+def test_a_package_whose_profiles_cannot_be_had_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a traceback for every scenario. It is named to who asks for a profile that is nowhere."""
+    group = "hetsched.profiles"
+    points = [EntryPoint("gone", "nosuchmodule.data", group), EntryPoint("ours", "sim.data", group)]
+    monkeypatch.setattr(profile_files, "entry_points", lambda **_: EntryPoints(points))
+    shipped = next((Path(str(files("sim.data")))).glob("*.csv")).stem
+    assert read_sources([shipped], tmp_path)
+    with pytest.raises(InputError, match="those of nosuchmodule.data cannot be had: ModuleNotFoundError"):
+        read_sources(["theirs"], tmp_path)

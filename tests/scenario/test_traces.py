@@ -244,6 +244,7 @@ def test_models_are_dealt_by_gpu_hours(tmp_path: Path) -> None:
         (HELIOS.replace("gpu_num", "gpus"), (), "not a Helios trace: column 'gpu_num' is missing"),
         (HELIOS + HELIOS.splitlines()[1], (), "csv:7: a second job '11'"),
         (HELIOS.replace("11,ua", "job 11,ua"), (), "csv:2: 'job 11' is no name for a job"),
+        (HELIOS.replace("11,ua", '"11\n",ua'), (), r"csv:3: '11\\n' is no name for a job"),
         (
             HELIOS,
             (VGG,),

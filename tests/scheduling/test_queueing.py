@@ -12,6 +12,7 @@ from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.scheduling.queueing.las import LeastAttainedService
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 ONE_CORE = ({"name": "a", "cores": 1},)
@@ -116,6 +117,13 @@ def test_las_has_as_many_queues_as_thresholds_and_one(simulate_log: Simulate) ->
     one_queue = setup.replace(scheduling={"las": {"thresholds_s": "1000"}})
     trials = [trial for _, trial, _ in starts(simulate_log(one_queue, "fusion+las"))]
     assert trials == ["e-0", "e-0", "e-0", "e-1", "e-1", "e-1"]
+
+
+@pytest.mark.parametrize("thresholds_s", ["nan, 300", "300, nan", "300, inf", "300, 60", "0", "60, 60", "soon", ""])
+def test_thresholds_of_las_are_ascending_seconds(thresholds_s: str) -> None:
+    """One that is not a number was taken if it was the first."""
+    with pytest.raises(ValueError, match="thresholds_s must be ascending seconds"):
+        LeastAttainedService(thresholds_s)
 
 
 @pytest.mark.parametrize(("knob", "at_120", "at_160"), [(0, "second-0", "old-0"), (1, "old-0", "second-0")])

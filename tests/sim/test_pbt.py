@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hetsched
@@ -237,6 +238,9 @@ def test_an_explore_function_has_the_last_word() -> None:
         ("{**h, 'layers': True}", "returned layers = True: expected a number"),
         ("{**h, 'optimizer': {'name': 'lion'}}", "returned optimizer.name = 'lion': expected one of 'sgd', 'adam'"),
         ("{**h, 'depth': 4}", "returned depth = 4: expected the constant 3"),
+        ("{**h, 'width': True}", "returned width = True: expected one of 16, 32, 64"),
+        ("{**h, 'width': numpy.array([16, 32])}", "returned width = array.*: expected one of 16, 32, 64"),
+        ("{**h, 'lr': 10**400}", "returned lr = 1000.*: expected a number"),
         ("h['lrr']", "explore function 'own' raised KeyError in own.py:4: 'lrr'"),
     ],
 )
@@ -244,11 +248,41 @@ def test_an_explore_function_that_returns_what_no_trial_can_have_is_named(
     body: str, message: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "own.py"
-    file.write_text(f"import hetsched\n@hetsched.register_explore('own')\ndef own(h, rng):\n    return {body}\n")
+    lines = ("import hetsched, numpy", "@hetsched.register_explore('own')", "def own(h, rng):", f"    return {body}")
+    file.write_text("\n".join(lines))
     hetsched.load_policies(file)
     _, pbt = population(2, space=KINDS, explore="own")
     with pytest.raises(PolicyError, match=message):
         pbt.explore(START)
+
+
+def test_what_an_explore_function_has_of_numpy_becomes_pythons(simulate_log: Simulate) -> None:
+    """Else the log, which has no such values, would be lost."""
+
+    @hetsched.register_explore("own")
+    def own(h: dict[str, Any], rng: Random) -> dict[str, Any]:
+        choices = {"width": np.float64(16.0), "optimizer": {"name": np.str_("adam")}, "depth": np.int64(3)}
+        return h | {"lr": np.float32(0.5), "layers": np.int64(4), "flag": np.bool_(True)} | choices
+
+    space = KINDS | {"flag": {"choices": [False, True]}}
+    pbt = {"perturbation_interval": 10, "quantile_fraction": 0.5, "explore": "own"}
+    events = simulate_log(make_setup(population=6, stop_iterations=60, search_space=space, pbt=pbt))
+    seen = [event.hyperparameters for event in events if isinstance(event, TrialExploited)]
+    assert seen
+    for values in seen:
+        assert (values["lr"], values["layers"], values["width"], values["flag"]) == (0.5, 4, 16, True)
+        assert type(values["width"]) is int and values["optimizer.name"] == "adam"
+
+
+def test_an_explore_function_that_changes_a_list_changes_no_search_space() -> None:
+    @hetsched.register_explore("own")
+    def own(h: dict[str, Any], rng: Random) -> dict[str, Any]:
+        h["sizes"].append(9)
+        return h
+
+    _, pbt = population(2, space={"lr": 0.1, "sizes": {"choices": [[1, 2], [3]]}}, explore="own")
+    with pytest.raises(PolicyError, match=r"returned sizes = \[1, 2, 9\]: expected one of \[1, 2\], \[3\]"):
+        pbt.explore({"lr": 0.1, "sizes": [1, 2]})
 
 
 def test_an_explore_function_that_is_not_there_is_named() -> None:

@@ -1,6 +1,8 @@
 """What nobody measured is said beside the figures, and nothing else is."""
 
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import hetsched
 from hetsched.cli.main import main
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
+from tests.conftest import make_setup
 
 MEASURED: dict[str, Any] = {
     "noise_cv": 0.01,
@@ -210,3 +215,64 @@ def test_every_output_says_it(
         assert json.loads(capfd.readouterr().out)["assumptions"] == [line]
         assert json.loads(Path(f"{number}/summary.json").read_text())["assumptions"] == [line]
         assert f"assumed = {line}\n" in Path(f"{number}/Running_Results.txt").read_text()
+
+
+class Flat:
+    """A learning model that learns nothing."""
+
+    def fresh(self, kind: TrialKind) -> int:
+        return 0
+
+    def train(self, weights: int, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int) -> int:
+        return weights
+
+    def score(self, weights: int, normal: float) -> float:
+        return 0.5
+
+
+def raising(*_: object) -> None:
+    raise KeyError("gone")
+
+
+def leaving(*_: object) -> None:
+    sys.exit(0)
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ({"assumed": raising}, "assumed raised KeyError in test_assumptions.py:[0-9]+: 'gone'"),
+        ({"assumed": leaving}, "assumed raised SystemExit in test_assumptions.py:[0-9]+: 0"),
+        ({"assumed": lambda *_: None}, "assumed raised TypeError: 'NoneType' object is not iterable"),
+        ({"assumed": lambda *_: "a line"}, "assumed: expected a list of texts, found 'a line'"),
+        ({"assumed": lambda *_: [3]}, r"assumed: expected a list of texts, found \[3\]"),
+        ({"beyond": raising}, "beyond raised KeyError"),
+        ({"known_hyperparameters": "lr"}, "known_hyperparameters: expected a list of texts, found 'lr'"),
+        ({"known_hyperparameters": None}, "known_hyperparameters raised TypeError"),
+    ],
+)
+def test_a_learning_model_that_cannot_say_what_it_is_stops_a_study_before_its_runs(
+    says: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    """It was asked when the runs were over: their figures were lost, in a traceback."""
+    hetsched.register_learning("says")(type("Says", (Flat,), says))
+    setup = make_setup().replace(learning={"model": "says"})
+    for study in (hetsched.simulate, hetsched.ablate, hetsched.compare, hetsched.validate, hetsched.plan):
+        with pytest.raises(HetschedError, match=f"learning model 'says': {message}"):
+            study(setup, "fusion+fifo", folder=tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("fails", "message"),
+    [
+        ({"score": leaving}, "raised SystemExit for trial e-. in test_assumptions.py:[0-9]+: 0"),
+        ({"fresh": leaving}, "raised SystemExit for trial e-0 in test_assumptions.py:[0-9]+: 0"),
+        ({"lot": lambda *_: "first"}, "raised TypeError for trial e-.: a lot of 'first': expected a number"),
+    ],
+)
+def test_a_learning_model_that_fails_is_named(fails: dict[str, Any], message: str) -> None:
+    """One that called sys.exit ended the command, with the status of success."""
+    hetsched.register_learning("fails")(type("Fails", (Flat,), fails))
+    with pytest.raises(HetschedError, match=f"learning model 'fails' {message}"):
+        hetsched.simulate(make_setup().replace(learning={"model": "fails"}), "fusion+fifo")

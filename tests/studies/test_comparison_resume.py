@@ -211,3 +211,23 @@ def test_another_baseline(scenario: hetsched.Scenario, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["baseline"] == "fusion+lookahead"
     assert main(["compare", "s.toml", "--baseline", "fusion+lokahead"]) == 2
     assert "--baseline: 'fusion+lokahead'" in capsys.readouterr().err
+
+
+def test_a_comparison_has_one_process_at_a_time(scenario: hetsched.Scenario) -> None:
+    """A second one removed the log that the first was writing."""
+    refused: list[str] = []
+
+    @contextmanager
+    def meanwhile(total: int) -> Iterator[Callable[[], None]]:
+        def advance() -> None:
+            before = logs(Path("part"))
+            with pytest.raises(hetsched.InputError) as error:
+                resume_comparison("part")
+            refused.append(str(error.value))
+            assert logs(Path("part")) == before
+
+        yield advance
+
+    hetsched.compare(scenario, STRATEGIES[:2], 1, "part", progress=meanwhile)
+    assert refused == ["part: another process is carrying this comparison out"] * 2
+    assert resume_comparison("part").complete

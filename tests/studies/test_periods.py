@@ -12,6 +12,7 @@ from hetsched.cli.compare import print_comparison
 from hetsched.cli.simulate import show_ablation
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
+from hetsched.scheduling import Decision, StateView
 from hetsched.studies.periods import fitted, too_long
 from tests.conftest import NO_OVERHEADS, make_setup
 
@@ -101,3 +102,25 @@ def test_periods_that_the_scenario_sets_stay_as_they_are() -> None:
 def test_periods_that_fit_stay_the_policys_own() -> None:
     setup = with_options(make_setup(), "gavel-makespan", round_s=1.0, reallocation_s=4.0)
     assert fitted(setup, [GAVEL]) == (setup, {})
+
+
+class InRounds:
+    def __init__(self, round_s: float = 1.0) -> None: ...
+
+    def dispatch(self, state: StateView) -> list[Decision]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("periods", "message"),
+    [
+        ({"round": 20}, "periods: 'round' is none of its options"),
+        (("round_s",), r"periods: expected options and how often .*, found \('round_s',\)"),
+        ({"round_s": "often"}, "periods: 'round_s': expected how often .* above 0, found 'often'"),
+        ({"round_s": 0}, "periods: 'round_s': expected how often .* above 0, found 0"),
+    ],
+)
+def test_periods_are_looked_at_when_the_policy_is_registered(periods: object, message: str) -> None:
+    """They were looked at when all runs of a study were over, which then had no result."""
+    with pytest.raises(TypeError, match=f"before class Own: {message}"):
+        hetsched.register_scheduling("own-periods")(type("Own", (InRounds,), {"periods": periods}))

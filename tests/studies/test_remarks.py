@@ -3,12 +3,16 @@
 import json
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from hetsched.analysis.metrics import measure
 from hetsched.analysis.step_times import WorkerSteps
+from hetsched.errors import InputError
 from hetsched.report.tables import agreement_table, print_table
+from hetsched.studies.results import load_results
 from hetsched.studies.simulate import simulate, write_strategy
 from hetsched.studies.validation import Repetition, agreement, decisions
 from tests.conftest import Simulate, make_setup
@@ -52,3 +56,12 @@ def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate
     assert "step on 1 cpu, paced x3 [s], 40 segments asked: 0.2 0.3 50% late" in rows
     assert "step on 2 cpu, paced x3 [s], 40 segments asked: 0.1 0.1 held" in rows
     assert "step on 4 cpu [s], 40 segments 0.1 .. 0.125 0.25 -50.0%" in rows
+
+
+@pytest.mark.parametrize("written", ['{"warnings":', "[]", '{"warnings": ["slow"]}', '{"assumptions": 3}', "\xff"])
+def test_a_damaged_summary_is_named(written: str, tmp_path: Path) -> None:
+    """The process that wrote it may have been killed. It was a traceback."""
+    simulate(make_setup(), "fusion+fifo", folder=tmp_path / "r")
+    (tmp_path / "r" / "summary.json").write_text(written, "latin-1")
+    with pytest.raises(InputError, match="summary.json: not what a study wrote: .*: remove it, and the logs alone"):
+        load_results(tmp_path / "r")

@@ -202,7 +202,7 @@ ALTERED: dict[str, tuple[Callable[[SegmentStarted], Event], str]] = {
         "e-0 runs on 'a/cpu0', not 'b/cpu0'",
     ),
     "a segment is longer than it began": (
-        lambda s: SegmentEnded(1.0, s.trial, s.worker, s.iterations + 1, 0.5, NO_PARTS),
+        lambda s: SegmentEnded(1.0, s.trial, s.worker, s.iterations + 1, 0.5, NO_PARTS, segment=s.segment),
         "e-0 ends 11 iterations, and started 10",
     ),
     "a worker at work leaves": (lambda s: WorkerLeft(1.0, s.worker, "a test"), "a/cpu0 leaves, and trains e-0"),

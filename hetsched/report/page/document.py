@@ -58,12 +58,15 @@ class PageTrial(Struct, frozen=True):
 
 
 class Exploit(Struct, frozen=True):
-    """The trial took over the weights of `source` and went on with `hyperparameters`."""
+    """The trial took over the weights of `source` and went on with `hyperparameters`. From then on it had a count of
+    `iterations` and a `score`."""
 
     time_s: float
     trial: int
     source: int
     hyperparameters: Hyperparameters
+    iterations: int = 0
+    score: float | None = None
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
@@ -87,15 +90,35 @@ class Series(Struct, frozen=True):
 
 
 class Ancestor(Struct, frozen=True):
-    """A part of the family tree of the trial that scored best: what `trial` was from `from_s` to `to_s`. It took over
-    `source` when it began (None: a fresh trial), and `changed` says what PBT changed then: (before, after)."""
+    """A part of the family tree of the trial that scored best: `trial` had its weights from `from_s` to `to_s`, and
+    trained them for `iterations`. It took over `source` when it began (None: a fresh trial), and `changed` says what
+    PBT changed then: (before, after). `score` is that at `to_s`."""
 
     trial: int
     source: int | None
     from_s: float
     to_s: float
+    iterations: int
     score: float | None
     changed: dict[str, tuple[object, object]]
+
+
+class Axis(Struct, frozen=True, omit_defaults=True):
+    """On what a hyperparameter is drawn: `values` are those of a choice."""
+
+    scale: Literal["linear", "log", "choice"]
+    values: list[object] = []
+
+
+class PageExperiment(Struct, frozen=True):
+    """An experiment: what its scores are, the score at which its trials stop, and the hyperparameters that differ
+    between its trials. With `counts_lineage` a trial takes over the count of iterations of the trial that it copies."""
+
+    id: str
+    metric: Metric
+    stop_score: float | None
+    counts_lineage: bool
+    hyperparameters: dict[str, Axis]
 
 
 class PageRun(Struct, frozen=True):
@@ -119,6 +142,7 @@ class PageRun(Struct, frozen=True):
     utilisation: list[Series] = []
     resources: list[Series] = []
     ancestors: list[Ancestor] = []
+    experiments: list[PageExperiment] = []
 
 
 class Estimate(Struct, frozen=True):
@@ -130,15 +154,18 @@ class Estimate(Struct, frozen=True):
 
 
 class StrategyRow(Struct, frozen=True):
-    """A strategy of a comparison: ratios to the bound, and what its differences to the baseline come to. `ratios` and
-    `makespans_s` are by seed; `best_over_time` is the best score of the seeds' mean."""
+    """A strategy of a comparison. Lists are by seed. `bound_ratio` is the makespan by the least one under any
+    allocation, `own_bound_ratio` by the least one on the workers of the run. `speedups` are the baseline's makespan by
+    this one, `speedup` what they come to, None of the baseline. `decision_s` are the mean seconds a call of the
+    policy, None where nobody measured them. `best_over_time` is the mean over the seeds of the best score so far."""
 
     strategy: str
-    seeds: list[int]
     makespans_s: list[float]
     makespan_s: Estimate
-    bound_ratio: Estimate | None
-    to_baseline: list[float]
+    bound_ratios: list[float]
+    bound_ratio: Estimate
+    own_bound_ratio: Estimate
+    speedups: list[float]
     speedup: Estimate | None
     verdict: str
     decision_s: float | None
@@ -147,7 +174,10 @@ class StrategyRow(Struct, frozen=True):
 
 
 class PageComparison(Struct, frozen=True):
+    """Of the `seeds` under which all strategies are finished; `complete`: these are all that were asked for."""
+
     baseline: str
+    seeds: list[int]
     complete: bool
     metric: Metric | None
     strategies: list[StrategyRow]
@@ -184,6 +214,15 @@ class Fact(Struct, frozen=True):
     link: str | None = None
 
 
+class PageTable(Struct, frozen=True):
+    """A table as the terminal shows it: cells are in words. `numbers` says of each column whether it has numbers."""
+
+    title: str
+    columns: list[str]
+    numbers: list[bool]
+    rows: list[list[str]]
+
+
 class Page(Struct, frozen=True):
     """A whole page. `remarks` are verdicts, assumptions and warnings in words, by heading."""
 
@@ -195,3 +234,4 @@ class Page(Struct, frozen=True):
     runs: list[PageRun]
     comparison: PageComparison | None = None
     validation: PageValidation | None = None
+    tables: list[PageTable] = []

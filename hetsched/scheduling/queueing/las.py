@@ -110,6 +110,6 @@ def _ascending(thresholds_s: str | float) -> list[float]:
         values = [float(part) for part in str(thresholds_s).split(",")]
     except ValueError:
         values = []
-    if not values or sorted(set(values)) != values or values[0] <= 0 or not isfinite(values[-1]):
+    if not values or not all(map(isfinite, values)) or sorted(set(values)) != values or values[0] <= 0:
         raise ValueError(f"thresholds_s must be ascending seconds such as '300' or '60, 600', not {thresholds_s!r}")
     return values

@@ -1,0 +1,42 @@
+"""What the best scores of a strategy's runs come to together: their mean, and how far they lie apart."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetsched.analysis.best_over_time import Steps
+
+Array = NDArray[np.float64]
+
+MOMENTS = 200
+"""At so many moments runs are brought together."""
+
+
+class Band(NamedTuple):
+    """The mean over the seeds, and the least and the most, at moments in seconds; nan until every seed has a score."""
+
+    time_s: Array
+    mean: Array
+    low: Array
+    high: Array
+    seeds: int
+
+
+def band_over_seeds(runs: Sequence[Steps], end_s: float) -> Band:
+    """From the start to `end_s`. A run that is over keeps its best score.
+
+    >>> band = band_over_seeds([[(10.0, 0.5)], [(20.0, 0.25), (40.0, 0.75)]], 40.0)
+    >>> band.mean[-1].item(), band.low[-1].item(), band.high[-1].item(), band.seeds
+    (0.625, 0.5, 0.75, 2)
+    """
+    moments = np.linspace(0.0, end_s, MOMENTS + 1)
+    scores = np.array([_at(run, moments) for run in runs])
+    return Band(moments, scores.mean(axis=0), scores.min(axis=0), scores.max(axis=0), len(runs))
+
+
+def _at(run: Steps, moments: Array) -> Array:
+    known = np.array([np.nan, *(score for _, score in run)])
+    found: Array = known[np.searchsorted([time_s for time_s, _ in run], moments, side="right")]
+    return found

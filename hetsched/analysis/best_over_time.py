@@ -1,0 +1,49 @@
+"""The best score of a run over time, and its mean over runs."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
+from hetsched.domain.metric import Metric, shared
+
+Steps = list[tuple[float, float]]
+"""Seconds since the start of a run, rising, and the best score from then on."""
+
+POINTS = 400
+"""A mean has so many points at most."""
+
+
+def best_over_time(events: Iterable[Event]) -> Steps:
+    """When any trial reported a better score than all before; nothing where experiments have different metrics."""
+    metrics: list[Metric] = []
+    steps: Steps = []
+    for event in events:
+        if isinstance(event, ExperimentArrived):
+            metrics.append(event.experiment.metric)
+        elif isinstance(event, SegmentEnded) and event.score is not None:
+            metric = shared(metrics)
+            if metric is None:
+                return []
+            if metric.better(event.score, steps[-1][1] if steps else None):
+                steps.append((event.time, event.score))
+    return steps
+
+
+def mean_over_time(runs: Sequence[Steps], points: int = POINTS) -> Steps:
+    """The mean of the runs' steps, from the moment on from which all runs have a score; nothing if one never has.
+
+    >>> mean_over_time([[(1.0, 0.2), (3.0, 0.4)], [(2.0, 0.6)]])
+    [(2.0, 0.4), (3.0, 0.5)]
+    """
+    if not runs or not all(runs):
+        return []
+    first = max(steps[0][0] for steps in runs)
+    moments = sorted({time for steps in runs for time, _ in steps if time >= first})
+    if len(moments) > points:
+        moments = [moments[round(i * (len(moments) - 1) / (points - 1))] for i in range(points)]
+    return [(moment, fmean(_at(steps, moment) for steps in runs)) for moment in moments]
+
+
+def _at(steps: Steps, moment: float) -> float:
+    return steps[bisect_right(steps, moment, key=lambda step: step[0]) - 1][1]

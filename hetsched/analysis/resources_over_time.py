@@ -1,0 +1,82 @@
+"""What nodes used over time of their cores, memory and GPUs, as they were sampled."""
+
+from collections import defaultdict
+from itertools import pairwise
+from statistics import median
+from typing import Literal, NamedTuple
+
+from hetsched.analysis.share_over_time import Stretch, most_parts, share_over_time
+from hetsched.core.events import Event, ResourcesSampled
+
+Resource = Literal["cpu", "memory", "gpu", "gpu-memory"]
+RESOURCES: tuple[Resource, ...] = ("cpu", "memory", "gpu", "gpu-memory")
+
+SILENT_AFTER = 3.0
+"""So many times as long as is usual between two samples: then nothing is known of the time between them."""
+
+
+class ResourceUse(NamedTuple):
+    """The share that is used of a resource, 0 to 1: of a node (`name`), or of a GPU of one (`node/gpu0`).
+
+    `value[i]` holds from `time_s[i]` to the next time, the last one to the end of the run; None: not known.
+    """
+
+    resource: Resource
+    name: str
+    time_s: list[float]
+    value: list[float | None]
+
+
+class Resources:
+    """Follows a run, event by event, and keeps what was sampled."""
+
+    def __init__(self) -> None:
+        self._samples: dict[Resource, defaultdict[str, list[tuple[float, float]]]] = {
+            resource: defaultdict(list) for resource in RESOURCES
+        }
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, ResourcesSampled):
+            return
+        self._keep("cpu", event.node, event.time, event.cpu)
+        self._keep("memory", event.node, event.time, _share(event.memory_bytes, event.memory_total_bytes))
+        for number, gpu in enumerate(event.gpus):
+            name = f"{event.node}/gpu{number}"
+            self._keep("gpu", name, event.time, gpu.use)
+            self._keep("gpu-memory", name, event.time, _share(gpu.memory_bytes, gpu.memory_total_bytes))
+
+    def _keep(self, resource: Resource, name: str, time: float, share: float) -> None:
+        self._samples[resource][name].append((time, share))
+
+    def over_time(self, end_s: float) -> list[ResourceUse]:
+        """By resource, then in the order of the first samples. Many samples become means over equal parts."""
+        usual_s = self._usual_s()
+        return [
+            ResourceUse(resource, name, *_series(samples, usual_s, end_s, most_parts(len(by_name))))
+            for resource, by_name in self._samples.items()
+            for name, samples in by_name.items()
+        ]
+
+    def _usual_s(self) -> float:
+        """The usual time between two samples of a node; all the time before where no node has two."""
+        times = [[time for time, _ in samples] for samples in self._samples["cpu"].values()]
+        gaps = [after - before for of_node in times for before, after in pairwise(of_node)]
+        return median(gaps or [time for of_node in times for time in of_node] or [0.0])
+
+
+def _share(used: int, total: int) -> float:
+    return used / total if total else 0.0
+
+
+def _series(
+    samples: list[tuple[float, float]], usual_s: float, end_s: float, most: int
+) -> tuple[list[float], list[float | None]]:
+    """A sample tells of the time since the one before: of the usual time, where that is long ago."""
+    used, known = [], []
+    before = 0.0
+    for time, share in samples:
+        since = before if time - before <= SILENT_AFTER * usual_s else time - usual_s
+        used.append(Stretch(since, time, share))
+        known.append(Stretch(since, time, 1.0))
+        before = time
+    return share_over_time(used, known, end_s, most)

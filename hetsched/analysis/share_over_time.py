@@ -1,0 +1,77 @@
+"""A share over time: what a part comes to of a whole, where both are there for some stretches of time only."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_VALUES = 8_000
+"""Of the series of one plot together."""
+
+MOST_PARTS, FEWEST_PARTS = 400, 20
+"""Of one series."""
+
+
+class Stretch(NamedTuple):
+    """So much of something, from one moment to another, in seconds since the start of the run."""
+
+    from_s: float
+    to_s: float
+    amount: float
+
+
+def most_parts(series: int) -> int:
+    """How many values each of so many series of one plot may have.
+
+    >>> most_parts(1), most_parts(100), most_parts(10_000)
+    (400, 80, 20)
+    """
+    return min(MOST_PARTS, max(FEWEST_PARTS, MOST_VALUES // max(1, series)))
+
+
+def share_over_time(
+    part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float, most: int = MOST_PARTS
+) -> tuple[list[float], list[float | None]]:
+    """Times and values: a value holds from its time to the next one, the last to the end. None: nothing of the whole is
+    there.
+
+    It is exact where it changes fewer times than `most`. Otherwise each value is the mean over one of `most` equal
+    parts of the time: what was there of the part, of what was there of the whole.
+
+    >>> share_over_time([Stretch(0, 5, 2)], [Stretch(0, 10, 4)], end_s=15)
+    ([0.0, 5.0, 10.0], [0.5, 0.0, None])
+    """
+    edges = _edges([*part, *whole], end_s, most)
+    whole_s, part_s = np.diff(_seconds(whole, edges)), np.diff(_seconds(part, edges))
+    absent = whole_s <= 1e-9 * np.diff(edges)
+    shares = np.clip(part_s / np.where(absent, 1.0, whole_s), 0.0, 1.0).tolist()
+    values = [None if gone else round(share, 4) for gone, share in zip(absent.tolist(), shares, strict=True)]
+    return [round(edge, 3) for edge in edges[:-1].tolist()], values
+
+
+def _edges(stretches: Sequence[Stretch], end_s: float, most: int) -> NDArray[np.float64]:
+    """The moments between which the share is one: those at which anything changes, unless they are too many."""
+    moments = {moment for from_s, to_s, _ in stretches for moment in (from_s, to_s) if 0.0 < moment < end_s}
+    if len(moments) < most:
+        return np.array([0.0, *sorted(moments), end_s])
+    return np.linspace(0.0, end_s, most + 1)
+
+
+def _seconds(stretches: Sequence[Stretch], until: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What has been there up to each of the moments: amounts times seconds, together."""
+    amounts = np.array([stretch.amount for stretch in stretches])
+    begun = _since(np.array([stretch.from_s for stretch in stretches]), amounts, until)
+    return begun - _since(np.array([stretch.to_s for stretch in stretches]), amounts, until)
+
+
+def _since(
+    moments: NDArray[np.float64], amounts: NDArray[np.float64], until: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The seconds that have passed since each of the moments, 0 for those to come, times the amounts, together."""
+    order = np.argsort(moments)
+    passed = np.searchsorted(moments[order], until, side="right")
+    amount = np.concatenate([[0.0], np.cumsum(amounts[order])])[passed]
+    start = np.concatenate([[0.0], np.cumsum((amounts * moments)[order])])[passed]
+    result: NDArray[np.float64] = amount * until - start
+    return result

@@ -1,0 +1,175 @@
+"""Who was where when: log -> stretches of time on workers, and what happened between them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from hetsched.core.events import (
+    CheckpointLost,
+    Event,
+    Parts,
+    RunResumed,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    TrialCompleted,
+    TrialExploited,
+    WorkerDraining,
+    WorkerJoined,
+    WorkerLeft,
+    WorkerSlowed,
+)
+from hetsched.core.state import State
+from hetsched.domain.cluster import NodeId, Worker, WorkerId
+from hetsched.domain.workload import TrialId
+
+ENDED, LOST, RUNNING = 0, 1, 2
+"""How a segment stands."""
+
+
+class TimedSegment(NamedTuple):
+    """A segment. Training goes from `train_from_s` to `train_to_s`; what is before and after it is overhead, and of a
+    segment that did not end nobody knows where. `total` is what the trial's count came to, `iterations` are those of
+    the segment."""
+
+    number: int
+    trial: TrialId
+    workers: tuple[WorkerId, ...]
+    start_s: float
+    end_s: float
+    train_from_s: float
+    train_to_s: float
+    iterations: int
+    total: int
+    score: float | None
+    state: int
+
+
+Kind = Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+
+
+class Happening(NamedTuple):
+    """What befell a worker, a trial or the run, in words that do not name them."""
+
+    time_s: float
+    kind: Kind
+    text: str
+    worker: WorkerId | None = None
+    trial: TrialId | None = None
+
+
+class Timeline:
+    """Follows a run: call it with the state and every event, after the state has taken that into account.
+
+    `workers` are all that ever joined, `exploits` those of PBT, in the order of time.
+    """
+
+    def __init__(self) -> None:
+        self.workers: dict[WorkerId, Worker] = {}
+        self.exploits: list[TrialExploited] = []
+        self.happenings: list[Happening] = []
+        self._over: list[TimedSegment] = []
+        self._running: dict[TrialId, SegmentStarted] = {}
+
+    def __call__(self, state: State, event: Event) -> None:
+        handle = _HANDLERS.get(type(event))
+        if handle is not None:
+            handle(self, state, event)
+
+    def segments(self, state: State) -> list[TimedSegment]:
+        """Those so far in the order of their starts; one that runs still ends now."""
+        running = (self._cut(state, start, RUNNING) for start in self._running.values())
+        return sorted([*self._over, *running], key=lambda segment: segment.number)
+
+    @property
+    def lanes(self) -> list[Worker]:
+        """All workers; those of one node follow each other."""
+        nodes: dict[NodeId, list[Worker]] = {}
+        for worker in self.workers.values():
+            nodes.setdefault(worker.node, []).append(worker)
+        return [worker for of_node in nodes.values() for worker in of_node]
+
+    def _cut(self, state: State, start: SegmentStarted, how: int) -> TimedSegment:
+        """A segment that did not end, up to now."""
+        number, trial, begun, now = start.segment, start.trial, start.time, state.now
+        total = state.trials[trial].iterations
+        return TimedSegment(number, trial, start.workers, begun, now, begun, now, start.iterations, total, None, how)
+
+    def _note(self, event: Event, kind: Kind, text: str) -> None:
+        worker, trial = getattr(event, "worker", None), getattr(event, "trial", None)
+        self.happenings.append(Happening(event.time, kind, text, worker, trial))
+
+    # One method an event type that matters.
+
+    def _worker_joined(self, state: State, event: WorkerJoined) -> None:
+        worker = event.worker
+        if state.started:  # those of the beginning are no news
+            self.happenings.append(Happening(event.time, "joined", "", worker.id))
+        self.workers[worker.id] = worker
+
+    def _worker_left(self, state: State, event: WorkerLeft) -> None:
+        self._note(event, "left", event.reason)
+
+    def _worker_draining(self, state: State, event: WorkerDraining) -> None:
+        self._note(event, "draining", f"until {event.until:,.1f} s: {event.reason}")
+
+    def _worker_slowed(self, state: State, event: WorkerSlowed) -> None:
+        self._note(event, "slowed", "as fast as it should be" if event.factor == 1 else f"{event.factor:.3g} x as long")
+
+    def _segment_started(self, state: State, event: SegmentStarted) -> None:
+        self._running[event.trial] = event
+
+    def _segment_ended(self, state: State, event: SegmentEnded) -> None:
+        start = self._running.pop(event.trial)
+        train_from_s, train_to_s = _training(start.time, event.time, event.parts)
+        self._over.append(
+            TimedSegment(
+                event.segment,
+                event.trial,
+                start.workers,
+                start.time,
+                event.time,
+                train_from_s,
+                train_to_s,
+                event.iterations,
+                state.trials[event.trial].iterations,
+                event.score,
+                ENDED,
+            )
+        )
+
+    def _segment_lost(self, state: State, event: SegmentLost) -> None:
+        self._over.append(self._cut(state, self._running.pop(event.trial), LOST))
+        self._note(event, "lost", event.reason)
+
+    def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:
+        self._note(event, "checkpoint-lost", f"falls back to {event.iterations:,} iterations: {event.reason}")
+
+    def _trial_exploited(self, state: State, event: TrialExploited) -> None:
+        self.exploits.append(event)
+
+    def _trial_completed(self, state: State, event: TrialCompleted) -> None:
+        self._note(event, "completed", event.reason)
+
+    def _run_resumed(self, state: State, event: RunResumed) -> None:
+        self._note(event, "resumed", event.reason)
+
+
+_HANDLERS: Mapping[type[Event], Callable[[Timeline, State, Any], None]] = {
+    WorkerJoined: Timeline._worker_joined,
+    WorkerLeft: Timeline._worker_left,
+    WorkerDraining: Timeline._worker_draining,
+    WorkerSlowed: Timeline._worker_slowed,
+    SegmentStarted: Timeline._segment_started,
+    SegmentEnded: Timeline._segment_ended,
+    SegmentLost: Timeline._segment_lost,
+    CheckpointLost: Timeline._checkpoint_lost,
+    TrialExploited: Timeline._trial_exploited,
+    TrialCompleted: Timeline._trial_completed,
+    RunResumed: Timeline._run_resumed,
+}
+
+
+def _training(start_s: float, end_s: float, parts: Parts) -> tuple[float, float]:
+    """From when to when the segment trained, within it."""
+    begun_s = min(start_s + parts.start_up_s + parts.restore_s, end_s)
+    return begun_s, min(begun_s + parts.train_s, end_s)

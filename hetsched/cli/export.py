@@ -1,0 +1,27 @@
+"""`hetsched export`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, say
+from hetsched.report.export.exporting import EXPORT, FORMATS, export
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, of one run or of many")
+    formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    parser.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help=formats)
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"where the files go (default: {EXPORT}/ in DIR)")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Write what was run in DIR for other programs: a trace for Perfetto, tables for notebooks and spreadsheets, or a
+    description for archives. Runs that are not finished are exported as far as they came. See docs/results.md."""
+    files = export(options.folder, options.to, options.out)
+
+    def table() -> None:
+        for file in files:
+            say(str(file))
+
+    finish(options, emit, {"files": list(map(str, files))}, table, None)

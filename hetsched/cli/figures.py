@@ -1,0 +1,44 @@
+"""`hetsched figures`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, say
+from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go (default: figures in the folder)")
+    parser.add_argument(
+        "--width",
+        type=float,
+        default=COLUMN_IN,
+        metavar="INCHES",
+        help=f"{COLUMN_IN:g} for a column of a paper (the default), {PAGE_IN:g} for both",
+    )
+    parser.add_argument(
+        "--format",
+        type=lambda text: text.split(","),
+        default=["pdf"],
+        metavar="FORMATS",
+        help=f"of {','.join(FORMATS)}, with commas between them (default: pdf)",
+    )
+    parser.add_argument("--only", nargs="+", default=[], metavar="FIGURE", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--dpi", type=int, default=300, metavar="N", help="dots per inch of a PNG (default: 300)")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Draw the figures of a results folder at paper size: Gantts, utilisation, scores, and what a comparison or a
+    validation found. Files of their names are replaced. Needs matplotlib, the extra 'figures'. See docs/figures.md."""
+    files = figures(
+        options.folder,
+        options.out,
+        width=options.width,
+        formats=options.format,
+        only=options.only,
+        dpi=options.dpi,
+    )
+    names = [str(file) for file in files]
+    finish(options, emit, {"files": names}, lambda: say("\n".join(names)), None)

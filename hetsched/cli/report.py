@@ -1,0 +1,21 @@
+"""`hetsched report`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, say
+from hetsched.report.page.page import write_report
+from hetsched.studies.folder import REPORT_NAME
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, finished or not, or one run in it")
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"where to (default: DIR/{REPORT_NAME})")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Write what a results folder tells as one HTML file, which opens without a network: who ran where and when, and
+    figures of the whole. An earlier report is replaced. See docs/report.md."""
+    path = write_report(options.folder, options.out)
+    finish(options, emit, {"report": str(path)}, lambda: say(f"report: {path}"), None)

@@ -1,0 +1,39 @@
+"""`hetsched serve`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from hetsched.argument_types import port
+from hetsched.cli.json_output import Emit
+from hetsched.domain.entry_points import needed_for
+
+PORT = 8765
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder with results in it, at any depth")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1, this machine alone)"
+    )
+    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"0: a free one (default: {PORT})")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Show the runs and studies in DIR as pages, until Ctrl-C. A run that goes on is followed live. Open the address
+    that is printed: it has a token, without which nobody gets in. Nothing is written, and nothing outside DIR is shown.
+    See docs/serve.md."""
+    with needed_for("hetsched serve", "serve"):
+        from hetsched.report.server.access import is_local
+        from hetsched.report.server.serving import serve
+
+    def began(address: str) -> None:
+        emit(msgspec.json.encode({"folder": str(options.folder), "address": address}))
+        if not is_local(options.host):
+            warning = "others can reach this address, unencrypted; docs/serve.md has a tunnel that is safer"
+            print(f"hetsched: {warning}", file=sys.stderr)
+        print(f"{options.folder}: {address}", flush=True)
+
+    serve(options.folder, options.host, options.port, began)

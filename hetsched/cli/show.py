@@ -1,0 +1,46 @@
+"""`hetsched show`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched.cli.compare import print_comparison, print_explanation
+from hetsched.cli.json_output import Emit
+from hetsched.cli.planning import print_plan
+from hetsched.cli.shared import finish, show_strategy
+from hetsched.cli.simulate import show_ablation
+from hetsched.cli.validate import print_agreements
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.ablation import AblationResult
+from hetsched.studies.again import result_in, study_in
+from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.plan import PlanResult
+from hetsched.studies.results import StrategyResult
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the results folder of a study")
+    parser.add_argument("--explain", action="store_true", help="of a comparison: say what the columns mean")
+    parser.add_argument("--all", action="store_true", help="of a plan: show every strategy, not only the best ones")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a validation, a plan or an
+    ablation. Of a study that goes on or broke off, what can be said so far. Nothing in the folder is executed."""
+    result = result_in(options.folder)
+
+    def table() -> None:
+        if isinstance(result, ComparisonResult):
+            print_comparison(result)
+            print_explanation(result, result.folder / SCENARIO_NAME, options.explain)
+        elif isinstance(result, PlanResult):
+            print_plan(result, whole=options.all)
+        elif not isinstance(result, (StrategyResult, AblationResult)):
+            print_agreements(result)
+
+    if isinstance(result, StrategyResult):
+        how = "run on Ray Tune" if study_in(options.folder) == "run" else "simulated"
+        show_strategy(options, emit, result, how)
+    elif isinstance(result, AblationResult):
+        show_ablation(options, emit, result)
+    else:
+        finish(options, emit, result.document(), table, result.folder)

@@ -1,0 +1,80 @@
+"""`hetsched watch`."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from hetsched.argument_types import seconds
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, print_heading, show
+from hetsched.report import tables
+from hetsched.report.following import FollowedRun, newest_log
+from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.studies.one_run import look_up
+from hetsched.studies.results import scenario_of
+
+LOOK_EVERY_S = 0.25
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
+    )
+    parser.add_argument(
+        "--report-interval",
+        type=seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="print a line so often where stderr is no terminal (default: 10)",
+    )
+    parser.add_argument(
+        "--stay",
+        action="store_true",
+        help="when the run has ended, wait for it to be resumed, or for the next one in DIR",
+    )
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Follow a run that another process carries out, with the live view of 'hetsched run', until the run has ended.
+    The run may also begin later, or be over. Nothing is written, and the run does not notice. See docs/serve.md."""
+    log = _begun_log(options.folder)
+    while True:
+        with FollowedRun(log, options.report_interval) as run:
+            run.look()
+            while not run.over or (options.stay and newest_log(options.folder) == log):
+                time.sleep(LOOK_EVERY_S)
+                run.look()
+        if not options.stay:
+            break
+        log = _begun_log(options.folder)
+    _show_end(options, emit, log)
+
+
+def _begun_log(folder: Path) -> Path:
+    """The newest log, once there is one."""
+    said = False
+    while (log := newest_log(folder)) is None:
+        if not said:
+            print(f"{folder}: no run has begun there yet; waiting for one", file=sys.stderr)
+        said = True
+        time.sleep(LOOK_EVERY_S)
+    return log
+
+
+def _show_end(options: argparse.Namespace, emit: Emit, log: Path) -> None:
+    """Print what the run came to."""
+    setup = load_setup_of_logs(scenario_of(log.parent))
+    result, state = look_up(setup, log)
+    metrics = result.metrics
+
+    def table() -> None:
+        print_heading(f"{setup.scenario.name}: {metrics.strategy}, seed {metrics.seed}: {state.ended}", setup)
+        show(tables.trials_table(state))
+        show(tables.workers_table(metrics))
+        show(tables.runs_table([metrics]))
+
+    document = {"log": str(log), "ended": state.ended, **msgspec.to_builtins(metrics), "state": state.snapshot()}
+    finish(options, emit, document, table, log.parent)

@@ -1,0 +1,68 @@
+"""The log of a run while it is written."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched.core.events import AnyEvent
+from hetsched.core.log import LogDecoder, reserve_of
+from hetsched.errors import InputError
+
+
+class News(NamedTuple):
+    """What a look at a log found: the events since the look before. `anew`: the log is another one than at that look,
+    and these are its events from the first on."""
+
+    events: list[AnyEvent]
+    anew: bool
+
+
+def is_being_written(log: Path) -> bool:
+    """Whether a driver has a durable log open, or had it and died: see `LogWriter`."""
+    return reserve_of(log).exists()
+
+
+class FollowedLog:
+    """Reads what is appended to a log, a part per look, from its first line on. A log that is not there yet is empty.
+
+    A line counts when it is whole: what a writer is in the middle of comes at a later look. A driver that goes on with
+    a run may cut a half line off, or begin the log again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._end, self._last_line = 0, b""
+        self._decoder = LogDecoder(self.path)
+
+    def look(self) -> News:
+        """What is new. Raises InputError naming file and line for what is no event, and if the log cannot be read; the
+        next look is then the first one."""
+        try:
+            return self._look()
+        except InputError:
+            self._begin()
+            raise
+
+    def _look(self) -> News:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._end - len(self._last_line))
+                anew = file.read(len(self._last_line)) != self._last_line
+                if anew:
+                    file.seek(0)
+                    self._begin()
+                appended = file.read()
+        except FileNotFoundError:
+            anew, appended = self._end > 0, b""
+            self._begin()
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot read the log: {error.strerror}") from error
+        return News([self._event(line) for line in appended.split(b"\n")[:-1]], anew)
+
+    def _event(self, line: bytes) -> AnyEvent:
+        event = self._decoder.event(line)
+        self._last_line = line + b"\n"
+        self._end += len(self._last_line)
+        return event

@@ -1,0 +1,1 @@
+"""Runs for other programs: tables for notebooks, traces for viewers of timelines, a crate for archives."""

@@ -1,0 +1,60 @@
+"""The tidy tables of many runs, each as one file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Protocol
+
+from hetsched.analysis.tidy.columns import Column, FurtherColumns, Row
+from hetsched.analysis.tidy.tables import TABLES, rows
+from hetsched.report.export.csv_file import CSVFile
+from hetsched.report.export.files import written_whole
+from hetsched.report.export.parquet_file import ParquetFile
+
+ROWS_AT_ONCE = 20_000
+"""So many rows of a table wait in memory."""
+
+
+class TableFile(AbstractContextManager["TableFile"], Protocol):
+    def write(self, rows: Sequence[Row]) -> None: ...
+
+
+FORMATS: dict[str, Callable[[Path, Sequence[Column], str], TableFile]] = {"parquet": ParquetFile, "csv": CSVFile}
+"""How a table is written, by the ending of its file: to a path, with its columns, under its name."""
+
+
+def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) -> list[Path]:
+    """Write every table of all logs of the results folder to `out`, and return the files.
+
+    Logs are read twice, first for the names of hyperparameters and metrics, and rows go to the files as they come:
+    memory does not grow with the logs beyond what reading one takes.
+    """
+    further = {name: FurtherColumns(column.name for column in table.columns) for name, table in TABLES.items()}
+    for name, row in _rows(folder, logs):
+        further[name].see(row)
+    paths = [out / f"{name}.{ending}" for name in TABLES]
+    with ExitStack() as stack:
+        files = {}
+        for (name, table), path in zip(TABLES.items(), paths, strict=True):
+            part = stack.enter_context(written_whole(path))
+            columns = [*table.columns, *further[name].columns()]
+            files[name] = stack.enter_context(FORMATS[ending](part, columns, name))
+        _fill(files, _rows(folder, logs))
+    return paths
+
+
+def _rows(folder: Path, logs: Sequence[Path]) -> Iterator[tuple[str, Row]]:
+    """The rows of all logs, which are called by their paths within the folder."""
+    for log in logs:
+        yield from rows(log, called=log.relative_to(folder).as_posix())
+
+
+def _fill(files: dict[str, TableFile], rows: Iterator[tuple[str, Row]]) -> None:
+    waiting: dict[str, list[Row]] = {name: [] for name in files}
+    for name, row in rows:
+        waiting[name].append(row)
+        if len(waiting[name]) == ROWS_AT_ONCE:
+            files[name].write(waiting[name])
+            waiting[name].clear()
+    for name, of_table in waiting.items():
+        files[name].write(of_table)

@@ -1,0 +1,92 @@
+"""The figures of a results folder, as files."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hetsched.domain.entry_points import needed_for
+from hetsched.errors import InputError, nearest, path_of
+from hetsched.report.page.page import page
+
+FORMATS = ("pdf", "svg", "png")
+
+COLUMN_IN, PAGE_IN = 3.33, 7.0
+"""The width of a column of a paper, and of both."""
+
+NARROWEST_IN, WIDEST_IN = 2.0, 40.0
+COARSEST_DPI, FINEST_DPI = 30, 1200
+
+KINDS = {
+    "gantt": "who trained where and when",
+    "utilisation": "how busy the workers were over time",
+    "metric": "scores over time",
+    "ratio-to-bound": "makespans against the lower bound, by strategy",
+    "paired-differences": "how many times faster than the baseline, by seed",
+    "predicted-against-measured": "the makespans of a validation",
+}
+"""What a figure is called, which its files' names begin with, and what it shows."""
+
+
+def figures(
+    folder: Path | str,
+    out: Path | str | None = None,
+    *,
+    width: float = COLUMN_IN,
+    formats: Sequence[str] = ("pdf",),
+    only: Sequence[str] = (),
+    dpi: int = 300,
+) -> list[Path]:
+    """Draw the figures of a results folder into the folder `out`, by default `figures` in it, and return the files.
+
+    `width` is in inches; `formats` are of pdf, svg and png, and `dpi` are the dots per inch of a PNG; `only` names the
+    kinds of figures that are wanted. Files of these names are replaced. The same results give the same files. Raises
+    InputError for what is wrong in the input, and without matplotlib, the extra `figures`.
+    """
+    _check(width, formats, only, dpi)
+    with needed_for("figures", "figures"):
+        from hetsched.report.figures.drawings import drawings_of
+        from hetsched.report.figures.style import in_style, save
+    folder = path_of(folder, "folder")
+    target = folder / "figures" if out is None else path_of(out, "out")
+    shown = page(folder)
+    drawings = [drawing for drawing in drawings_of(shown, folder, width) if not only or drawing.kind in only]
+    files: list[Path] = []
+    with in_style():
+        for drawing in drawings:
+            if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
+                _make(target)
+                files += save(figure, target / file_name(drawing.name), formats, dpi)
+    if not files:
+        raise InputError(f"{folder}: a {shown.kind} has nothing to draw" + f" for {', '.join(only)}" * bool(only))
+    return files
+
+
+def _check(width: float, formats: Sequence[str], only: Sequence[str], dpi: int) -> None:
+    if not NARROWEST_IN <= width <= WIDEST_IN:
+        raise InputError(f"width: expected {NARROWEST_IN:g} to {WIDEST_IN:g} inches, found {width!r}")
+    if not COARSEST_DPI <= dpi <= FINEST_DPI:
+        raise InputError(f"dpi: expected {COARSEST_DPI} to {FINEST_DPI} dots per inch, found {dpi!r}")
+    for given, known, what in ((formats, FORMATS, "format"), (only, KINDS, "figure")):
+        if isinstance(given, str):
+            raise InputError(f"expected a list of {what}s, found {given!r}")
+        for name in given:
+            if name not in known:
+                raise InputError(f"no {what} {name!r}: {nearest(name, known)}")
+    if not formats:
+        raise InputError(f"formats: expected at least one of {', '.join(FORMATS)}")
+
+
+def _make(target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be made: {error.strerror}") from error
+
+
+def file_name(name: str) -> str:
+    """The name without what is special to a file system or a shell: names come from logs.
+
+    >>> file_name("gantt-fusion+hrfs-seed-0"), file_name("gantt-../a b")
+    ('gantt-fusion+hrfs-seed-0', 'gantt-.._a_b')
+    """
+    return re.sub(r"[^A-Za-z0-9+._-]", "_", name)[:120]

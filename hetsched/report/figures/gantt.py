@@ -1,0 +1,272 @@
+"""Gantts: who trained where and when. A lane per worker, a colour and a hatch per trial, and the trial's name where
+there is room for it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+
+from hetsched.analysis.timeline import LOST
+from hetsched.report.figures.style import ALARM, INK, PALE, RIM, colour, hatch, legend_rows
+from hetsched.report.page.document import Mark, PageRun
+
+LANE_IN, MOST_LANES_IN = 0.115, 7.5
+"""How high a lane is, in inches, and how high all lanes of a figure may be: with more lanes they are lower."""
+
+ROW_IN = 0.125
+"""How high a row of a legend is, in inches."""
+
+BAR = 0.8
+"""The part of a lane that a segment fills."""
+
+LEAST_NAMED_IN = 0.09
+"""Trials have their names in lanes that are as high as this."""
+
+MOST_IN_LEGEND, MOST_LANE_NAMES = 24, 40
+
+SHADE = (0, 0, 0, 0.55)
+"""The colour of hatches."""
+
+BOUND, RESUMED = (0, (4, 2)), (0, (1, 1.5))
+"""How lines are dashed."""
+
+ROUNDED_S = 1e-3
+"""By so much the times of a page may be off."""
+
+SIGNS = {
+    "left": ("<", INK, "worker left"),
+    "joined": (">", INK, "worker joined"),
+    "draining": ("D", "#FFFFFF", "notice that a worker will leave"),
+    "slowed": ("s", "#FFFFFF", "worker slowed, or recovered"),
+    "lost": ("X", ALARM, "segment lost"),
+    "checkpoint-lost": ("P", ALARM, "checkpoint lost"),
+}
+EXPLOIT = ("v", "#000000", "exploit: the trial copies another")
+"""Marker, colour and meaning of what is marked."""
+
+
+class Box(NamedTuple):
+    """A part of a lane."""
+
+    lane: int
+    from_s: float
+    to_s: float
+
+    @property
+    def corners(self) -> list[tuple[float, float]]:
+        """Those of a closed path."""
+        top, bottom = self.lane - BAR / 2, self.lane + BAR / 2
+        return [(self.from_s, top), (self.to_s, top), (self.to_s, bottom), (self.from_s, bottom), (self.from_s, top)]
+
+
+class Legend(NamedTuple):
+    """A block of the legend; `title` may be empty."""
+
+    title: str
+    handles: Sequence[Patch | Line2D]
+
+    @property
+    def labels(self) -> list[str]:
+        return [str(handle.get_label()) for handle in self.handles]
+
+
+def gantt(runs: Sequence[PageRun], titles: Sequence[str], width_in: float) -> Figure:
+    """The runs one above the other, on one axis of time."""
+    lanes = [max(2, len(run.lanes)) for run in runs]
+    lane_in = min(LANE_IN, MOST_LANES_IN / sum(lanes))
+    plots_in = lane_in * sum(lanes) + 0.24 * len(runs) + 0.3
+    legends = _legends(runs)
+    below_in = sum(_height_in(legend, width_in) for legend in legends)
+    figure = Figure(figsize=(width_in, plots_in + below_in))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[plots_in, below_in])[:, 0]
+    plots = above.subplots(len(runs), sharex=True, squeeze=False, height_ratios=lanes)[:, 0]
+    end_s = max((max(run.end_s, run.bound_s or 0.0) for run in runs), default=0.0) or 1.0
+    seconds_per_inch = end_s / max(1.0, width_in - 0.8)
+    for plot, run, title in zip(plots, runs, titles, strict=True):
+        _draw(plot, run, lane_in, seconds_per_inch)
+        plot.set_title(title)
+        plot.set_xlim(0, end_s * 1.01)
+    plots[-1].set_xlabel("time since the start of the run [s]")
+    down_in = 0.0
+    for legend in legends:
+        _, columns = legend_rows(legend.labels, width_in)
+        below.legend(
+            handles=legend.handles,
+            title=legend.title,
+            title_fontsize=6.5,
+            alignment="left",
+            ncols=columns,
+            loc="upper left",
+            bbox_to_anchor=(0.05 / width_in, 1 - down_in / below_in),
+        )
+        down_in += _height_in(legend, width_in)
+    return figure
+
+
+def _draw(plot: Axes, run: PageRun, lane_in: float, seconds_per_inch: float) -> None:
+    _segments(plot, run)
+    if lane_in >= LEAST_NAMED_IN:
+        _names(plot, run, seconds_per_inch)
+    _exploits(plot, run)
+    _marks(plot, run)
+    if run.bound_s is not None:
+        plot.axvline(run.bound_s, color=INK, linestyle=BOUND, linewidth=0.9)
+    plot.set_ylim(max(1, len(run.lanes)) - 0.4, -0.6)
+    _lane_names(plot, run)
+
+
+def _segments(plot: Axes, run: PageRun) -> None:
+    """What a segment takes in all is pale, its training has the colours of its trial."""
+    table = run.segments
+    whole: list[Box] = []
+    training: dict[tuple[str, str], list[Box]] = defaultdict(list)
+    lost: list[Box] = []
+    for row, (lane, trial) in enumerate(zip(table.lane, table.trial, strict=True)):
+        whole.append(Box(lane, table.start_s[row], table.end_s[row]))
+        if table.state[row] == LOST:
+            lost.append(whole[-1])
+        else:
+            training[colour(trial), hatch(trial)].append(Box(lane, table.train_from_s[row], table.train_to_s[row]))
+    _fill(plot, whole, facecolor=PALE, edgecolor=RIM, linewidth=0.25)
+    for (face, pattern), boxes in training.items():
+        _fill(plot, boxes, facecolor=face, linewidth=0)
+        _fill(plot, boxes, facecolor="none", edgecolor=SHADE, linewidth=0, hatch=pattern)
+    _fill(plot, lost, facecolor="none", edgecolor=ALARM, linewidth=0.5)
+
+
+def _fill(plot: Axes, boxes: Sequence[Box], **look: Any) -> None:
+    """All boxes as one path: a file is a tenth as large as with a path per box."""
+    if boxes:
+        corners = [corner for box in boxes for corner in box.corners]
+        codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(boxes)
+        plot.add_patch(PathPatch(Path(corners, codes), **look))
+
+
+def stretches(run: PageRun) -> Iterator[list[int]]:
+    """The rows of segments of one trial on one lane that follow each other closely, lane by lane. A name stands for a
+    stretch."""
+    table = run.segments
+    by_lane: dict[int, list[int]] = defaultdict(list)
+    for row, lane in enumerate(table.lane):
+        if table.state[row] != LOST:
+            by_lane[lane].append(row)
+    for rows in by_lane.values():
+        current = rows[:1]
+        for row in rows[1:]:
+            gap_s, long_s = table.start_s[row] - table.end_s[current[-1]], table.end_s[row] - table.start_s[row]
+            if table.trial[row] != table.trial[current[-1]] or gap_s > long_s / 4:
+                yield current
+                current = []
+            current.append(row)
+        yield current
+
+
+def _names(plot: Axes, run: PageRun, seconds_per_inch: float) -> None:
+    """The trial's name on the training in the middle of a stretch, where there is room."""
+    table, short = run.segments, short_names(run)
+    for rows in stretches(run):
+        row = rows[len(rows) // 2]
+        name, from_s, to_s = short[table.trial[row]], table.train_from_s[row], table.train_to_s[row]
+        if (to_s - from_s) / seconds_per_inch >= 0.09 + 0.045 * len(name):
+            plot.text(
+                (from_s + to_s) / 2,
+                table.lane[row],
+                name,
+                fontsize=4.8,
+                ha="center",
+                va="center_baseline",
+                bbox={"facecolor": "#FFFFFF", "linewidth": 0, "boxstyle": "square,pad=0.08"},
+            )
+
+
+def short_names(run: PageRun) -> list[str]:
+    """What tells the trials apart: what follows the last hyphen, where that is enough."""
+    names = [trial.id for trial in run.trials]
+    short = [name.rpartition("-")[2] for name in names]
+    return short if len(set(short)) == len(names) else names
+
+
+def _exploits(plot: Axes, run: PageRun) -> None:
+    """A mark where the trial was that copies another: on the lane of the last of its segments that ended by then."""
+    ends: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for row, trial in enumerate(run.segments.trial):
+        ends[trial].append((run.segments.end_s[row], run.segments.lane[row]))
+    places = []
+    for exploit in run.exploits:
+        before = [lane for end_s, lane in ends[exploit.trial] if end_s <= exploit.time_s + ROUNDED_S]
+        places += [(exploit.time_s, before[-1] - BAR / 2)] * bool(before)
+    sign, face, _ = EXPLOIT
+    at = [time_s for time_s, _ in places], [lane for _, lane in places]
+    plot.scatter(*at, s=7, marker=sign, color=face, edgecolors="#FFFFFF", linewidths=0.25, zorder=4, clip_on=False)
+
+
+def _marks(plot: Axes, run: PageRun) -> None:
+    for mark in _told(run):
+        if mark.kind == "resumed":
+            plot.axvline(mark.time_s, color=INK, linestyle=RESUMED, linewidth=0.8)
+        elif mark.lane is not None:
+            sign, face, _ = SIGNS[mark.kind]
+            look: dict[str, Any] = {"color": face, "markersize": 3.2, "markeredgecolor": INK, "markeredgewidth": 0.3}
+            plot.plot(mark.time_s, mark.lane, sign, **look, zorder=5, clip_on=False)
+
+
+def _told(run: PageRun) -> Iterator[Mark]:
+    """The marks that the figure has: not that workers were there from the start."""
+    for mark in run.marks:
+        if mark.kind == "resumed" or (mark.kind in SIGNS and (mark.kind != "joined" or mark.time_s > 0)):
+            yield mark
+
+
+def _lane_names(plot: Axes, run: PageRun) -> None:
+    """The names of workers; of nodes only, at the first worker of each, where workers are many."""
+    names = [lane.worker for lane in run.lanes]
+    ticks = list(range(len(names)))
+    if len(names) > MOST_LANE_NAMES:
+        ticks = [place for place in ticks if place == 0 or run.lanes[place].node != run.lanes[place - 1].node]
+        ticks = ticks[:: -(-len(ticks) // MOST_LANE_NAMES)]
+        names = [run.lanes[place].node for place in ticks]
+    plot.set_yticks(ticks, names, fontsize=5.5)
+    plot.tick_params(axis="y", length=0)
+
+
+def _legends(runs: Sequence[PageRun]) -> list[Legend]:
+    """What is marked in any of the runs, and the trials, where they are not too many."""
+    legends = [Legend("", _signs(runs))]
+    most = max(runs, key=lambda run: len(run.trials))
+    if len(most.trials) <= MOST_IN_LEGEND:
+        short = short_names(most)
+        begin = {trial.id.removesuffix(name) for trial, name in zip(most.trials, short, strict=True)} - {""}
+        title = "trials" + (f", named {' or '.join(f'{name}…' for name in sorted(begin))}" if begin else "")
+        handles = [
+            Patch(facecolor=colour(number), hatch=hatch(number), edgecolor=SHADE, linewidth=0, label=name)
+            for number, name in enumerate(short)
+        ]
+        legends.append(Legend(title, handles))
+    return legends
+
+
+def _signs(runs: Sequence[PageRun]) -> list[Patch | Line2D]:
+    handles: list[Patch | Line2D] = [Patch(facecolor=PALE, edgecolor=RIM, linewidth=0.4, label="overhead")]
+    if any(run.exploits for run in runs):
+        handles.append(_sign(*EXPLOIT))
+    kinds = {mark.kind for run in runs for mark in _told(run)}
+    handles += [_sign(*SIGNS[kind]) for kind in SIGNS if kind in kinds]
+    if "resumed" in kinds:
+        handles.append(Line2D([], [], color=INK, linestyle=RESUMED, linewidth=0.8, label="resumed"))
+    if any(run.bound_s is not None for run in runs):
+        handles.append(Line2D([], [], color=INK, linestyle=BOUND, linewidth=0.9, label="lower bound"))
+    return handles
+
+
+def _sign(sign: str, face: str, label: str) -> Line2D:
+    return Line2D([], [], marker=sign, color=face, markersize=3.5, mec=INK, mew=0.3, linestyle="", label=label)
+
+
+def _height_in(legend: Legend, width_in: float) -> float:
+    rows, _ = legend_rows(legend.labels, width_in)
+    return ROW_IN * (rows + bool(legend.title)) + 0.1

@@ -1,0 +1,47 @@
+"""Predicted against measured: makespans by strategy."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from hetsched.report.figures.style import INK, colour, legend_below, one_plot
+from hetsched.report.page.document import Estimate, PageValidation
+
+ROW_IN = 0.3
+
+
+def predicted_against_measured(validation: PageValidation, width_in: float) -> Figure:
+    """A row per strategy: the predicted and the measured makespan, and by how much the prediction was off."""
+    rows = validation.strategies
+    figure, plot = one_plot(width_in, 0.8 + ROW_IN * len(rows))
+    for place, row in enumerate(rows):
+        plot.plot([row.predicted_s, row.measured_s], [place, place], color=INK, linewidth=0.8, zorder=1)
+    places = range(len(rows))
+    look: dict[str, Any] = {"linestyle": "", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 0.6}
+    handles = [
+        *plot.plot([row.predicted_s for row in rows], places, "o", color="#FFFFFF", label="predicted", **look),
+        *plot.plot([row.measured_s for row in rows], places, "s", color=colour(0), label="measured", **look),
+    ]
+    plot.set_yticks(places, [row.strategy for row in rows])
+    plot.tick_params(axis="y", length=0)
+    plot.set_ylim(len(rows) - 0.5, -0.5)
+    plot.margins(x=0.1)
+    plot.set_xlabel("makespan [s]")
+    errors = plot.twinx()
+    errors.set_ylim(plot.get_ylim())
+    errors.set_yticks(places, [error(row.error_percent) for row in rows])
+    errors.tick_params(axis="y", length=0)
+    legend_below(figure, handles, width_in)
+    return figure
+
+
+def error(percent: Estimate | None) -> str:
+    """
+    >>> error(Estimate(-3.25, -4.0, -2.5)), error(Estimate(3.25)), error(None)
+    ('-3.2% (-4.0 .. -2.5)', '+3.2%', '')
+    """
+    if percent is None:
+        return ""
+    if percent.low is None or percent.high is None:
+        return f"{percent.mean:+.1f}%"
+    return f"{percent.mean:+.1f}% ({percent.low:+.1f} .. {percent.high:+.1f})"

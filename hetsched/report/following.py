@@ -1,0 +1,109 @@
+"""The live view of a run that another process carries out, or carried out: from its log, as that grows."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from msgspec.structs import replace
+from rich.console import Console
+
+from hetsched.core.events import AnyEvent, RunStarted
+from hetsched.core.following import FollowedLog, is_being_written
+from hetsched.core.log import LOG_NAME
+from hetsched.core.state import State, apply_line
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.report.live import LiveView
+from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.studies.one_run import check_run
+from hetsched.studies.results import scenario_of
+from hetsched.studies.resume import workers_of
+
+SIMULATED = "sim"
+"""The backend whose seconds are none of a clock on the wall."""
+
+
+def newest_log(folder: Path) -> Path | None:
+    """The log in the folder or below it that was written last; None if nothing has begun there.
+
+    The folder may also be the log itself. Raises InputError if neither the folder nor the one above it is there.
+    """
+    if folder.is_file():
+        return folder
+    if not folder.is_dir() and not folder.absolute().parent.is_dir():
+        raise InputError(f"{folder}: no such folder; name the results folder of a run, or the log itself")
+    begun = {log: found for log in folder.rglob(LOG_NAME) if (found := log.stat()).st_size}
+    return max(begun, key=lambda log: begun[log].st_mtime_ns, default=None)
+
+
+class FollowedRun:
+    """A run and the view of it, from `with` to its end. Each `look` tells the view what was appended to the log.
+
+    What is there at the first look happened before anybody watched: where stderr is no terminal, it is not printed.
+    """
+
+    def __init__(self, log: Path, every_s: float, console: Console | None = None) -> None:
+        self.state = State()
+        self._every_s = every_s
+        self._console = console or Console(stderr=True)
+        self._log = FollowedLog(log)
+        self._line = 0
+        self._shown = ExitStack()
+        self._view: LiveView | None = None
+        self._now: Callable[[], float] = time.time
+
+    def __enter__(self) -> "FollowedRun":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._shown.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended, and nobody goes on with it."""
+        return self.state.ended is not None and not is_being_written(self._log.path)
+
+    def look(self) -> None:
+        """Take in what was appended. Raises InputError, naming the log, for one that is damaged, and if the scenario of
+        the run is not to be found or is another one."""
+        events, anew = self._log.look()
+        if anew:
+            self._shown.close()
+            self.state, self._line, self._view = State(), 0, None
+        if not events:
+            return
+        if self._view is None:
+            self._view = self._shown.enter_context(self._view_of(events))
+            self._tell(self._view, events, recalled=not self._console.is_terminal)
+            self._now = time.time
+        else:
+            self._tell(self._view, events)
+
+    def _tell(self, view: LiveView, events: list[AnyEvent], recalled: bool = False) -> None:
+        listen = view.recall if recalled else view
+        for event in events:
+            self._line += 1
+            try:
+                apply_line(self.state, self._line, event)
+            except InputError as error:
+                raise InputError(f"{self._log.path}: {error}") from error
+            listen(self.state, event)
+
+    def _view_of(self, events: list[AnyEvent]) -> LiveView:
+        """The view of a run with these first events. The workers are those of the log, so that no policy is run."""
+        path, run = self._log.path, events[0]
+        if not isinstance(run, RunStarted):
+            raise InputError(
+                f"{path}:1: expected run-started, the first event of every log; found {type(run).__name__}"
+            )
+        setup = load_setup_of_logs(scenario_of(path.parent))
+        check_run(path, run, setup)
+        allocation, _, scheduling = run.strategy.partition("+")
+        strategy = Strategy(allocation, scheduling)
+        setup = replace(setup, frozen_workers={allocation: tuple(workers_of(events))})
+        written = path.stat().st_mtime
+        self._now = lambda: written
+        clock = self._now if run.backend == SIMULATED else lambda: self._now()
+        what, activity = f"{run.strategy}, seed {run.seed}", "following the log"
+        return LiveView(what, setup, strategy, self._every_s, activity=activity, console=self._console, clock=clock)

@@ -1,0 +1,77 @@
+"""What nodes use, as the live view shows it: a table, or a line where the terminal has no room for a table."""
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import NamedTuple
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hetsched.core.events import ResourcesSampled
+from hetsched.domain.cluster import NodeId
+from hetsched.errors import counted
+
+AROUND_ROWS = 5
+"""The lines of a table that are no rows, and the one that says how many are left out."""
+
+LEAST_ROWS = 3
+
+
+class Drawn(NamedTuple):
+    """What is drawn, and how many lines of the terminal it takes at most."""
+
+    parts: list[RenderableType]
+    lines: int
+
+
+def nodes_drawn(newest: Mapping[NodeId, ResourcesSampled], now: float, silent_s: float, room: int) -> Drawn:
+    """The newest sample of each node, in so many lines of room; nothing before the first sample.
+
+    A sample that is older than `silent_s` has its age. The busiest nodes come first if not all have room.
+    """
+    samples = list(newest.values())
+    if not samples:
+        return Drawn([], 0)
+    rows = min(len(samples), room - AROUND_ROWS)
+    if rows < min(len(samples), LEAST_ROWS):
+        line = "; ".join(f"{_named(s, now, silent_s)}: CPU {s.cpu:.0%}, memory {_memory(s)}{_gpus(s)}" for s in samples)
+        return Drawn([Text(line, overflow="ellipsis", no_wrap=True)], 1)
+    if rows < len(samples):
+        samples = sorted(samples, key=lambda sample: -sample.cpu)[:rows]
+    table = Table("node", header_style="bold")
+    for heading in ("CPU", "memory", "GPU", "GPU memory"):
+        table.add_column(heading, justify="right")
+    for sample in samples:
+        gpu, gpu_memory = _gpu_use(sample)
+        table.add_row(_named(sample, now, silent_s), f"{sample.cpu:.0%}", _memory(sample), gpu, gpu_memory)
+    more = len(newest) - rows
+    return Drawn([table, *([Text(f"and {counted(more, 'node')} more")] if more else [])], rows + AROUND_ROWS)
+
+
+def _named(sample: ResourcesSampled, now: float, silent_s: float) -> str:
+    age_s = now - sample.time
+    return sample.node if age_s <= silent_s else f"{sample.node} ({age_s:,.0f} s ago)"
+
+
+def _memory(sample: ResourcesSampled) -> str:
+    return _of(sample.memory_bytes, sample.memory_total_bytes)
+
+
+def _gpu_use(sample: ResourcesSampled) -> tuple[str, str]:
+    """How busy the GPUs are in the mean, and their memory together; nothing of a node that has none."""
+    gpus = sample.gpus
+    if not gpus:
+        return "", ""
+    use = fmean(gpu.use for gpu in gpus)
+    memory = _of(sum(gpu.memory_bytes for gpu in gpus), sum(gpu.memory_total_bytes for gpu in gpus))
+    return (f"{use:.0%}" if len(gpus) == 1 else f"{len(gpus)} x {use:.0%}"), memory
+
+
+def _gpus(sample: ResourcesSampled) -> str:
+    use, memory = _gpu_use(sample)
+    return f", GPU {use}, GPU memory {memory}" if use else ""
+
+
+def _of(used: int, total: int) -> str:
+    return f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB"

@@ -1,0 +1,167 @@
+"use strict";
+/* A comparison: ratios to the bound, differences to the baseline by seed, the metric against time, decision times. */
+
+const comparison = (() => {
+  const times = (value) => `${kit.number(value)}x`;
+
+  /* Seconds of a decision: from microseconds to seconds. */
+  function brief(s) {
+    if (s < 1e-3) return `${kit.number(s * 1e6)} µs`;
+    return s < 1 ? `${kit.number(s * 1e3)} ms` : `${kit.number(s)} s`;
+  }
+
+  const least = (rows, of) => rows.reduce((best, row) => (of(row) < of(best) ? row : best));
+
+  // ---- the makespan by the bound
+
+  function bounds({ seeds, strategies }) {
+    const best = least(strategies, (row) => row.bound_ratio.mean);
+    return dots.figure({
+      id: "bound-ratio",
+      title: "Makespan, as a multiple of the bound",
+      summary:
+        `How many times the least makespan under any allocation each strategy takes; 1 cannot be beaten. ` +
+        `${best.strategy} is closest, with ${times(best.bound_ratio.mean)}. ` +
+        strategies.map((row) => `${row.strategy}: ${times(row.bound_ratio.mean)}`).join("; ") + ".",
+      seeds,
+      rows: strategies.map((row, look) => ({
+        name: row.strategy,
+        look,
+        note: `${times(row.own_bound_ratio.mean)} the bound of its own workers`,
+        values: row.bound_ratios,
+        estimate: row.bound_ratio,
+      })),
+      reference: { value: 1, name: "the bound" },
+      word: times,
+      xLabel: "makespan / bound",
+    });
+  }
+
+  // ---- differences to the baseline, by seed
+
+  function differences({ baseline, seeds, strategies }) {
+    const others = strategies.filter((row) => row.speedup);
+    if (!others.length) return [];
+    return [
+      dots.figure({
+        id: "differences",
+        title: `Against ${baseline}, seed by seed`,
+        summary:
+          `The makespan of ${baseline} by that of each strategy under the same seed; above 1 the strategy is faster. ` +
+          others.map((row) => `${row.strategy}: ${times(row.speedup.mean)}`).join("; ") + ".",
+        seeds,
+        rows: others.map((row) => ({
+          name: row.strategy,
+          look: strategies.indexOf(row),
+          note: row.verdict,
+          values: row.speedups,
+          estimate: row.speedup,
+        })),
+        reference: { value: 1, name: "as fast as the baseline" },
+        word: times,
+        xLabel: "speed-up",
+      }),
+    ];
+  }
+
+  // ---- the metric against time
+
+  const cursors = { row: 0 };
+
+  function metric({ metric: of, strategies }) {
+    const curves = strategies.flatMap(({ best_over_time: curve, strategy }, i) => (curve ? [{ ...curve, strategy, i }] : []));
+    if (!curves.length) return [];
+    const values = curves.flatMap(({ value }) => value);
+    const range = { end: Math.max(...curves.map(({ time_s }) => time_s.at(-1))), low: Math.min(...values), high: Math.max(...values) };
+    return [
+      {
+        id: "metric-over-time",
+        title: `Best ${of.name} so far, against time`,
+        summary: `The mean over the seeds of the best ${of.name} of any trial. At the end: ${curves.map(({ strategy, value }) => `${strategy} ${kit.number(value.at(-1))}`).join("; ")}.`,
+        height: 320,
+        get legend() {
+          return curves.map(({ strategy, i }) => ({ name: strategy, mark: kit.mark(i) }));
+        },
+        table: curveTable(curves, of.name),
+        draw: (surface) => drawCurves(curves, range, of.name, surface),
+        tip: (x, y, surface) => at(curves, of.name, surface.x.invert(x)),
+        move: (key, surface) => walk(curves, of.name, key, surface),
+      },
+    ];
+  }
+
+  function drawCurves(curves, { end, low, high }, name, surface) {
+    surface.box = kit.box(surface, { top: 16 });
+    const { left, right, top, bottom } = surface.box;
+    const pad = (high - low || Math.abs(high) || 1) * 0.05;
+    const x = (surface.x = kit.scale(0, end, left, right));
+    const y = kit.scale(low - pad, high + pad, bottom, top);
+    kit.axes(surface, { x, y, time: true, xLabel: "time", yLabel: name });
+    for (const { time_s, value, i } of curves) {
+      const mark = kit.mark(i);
+      kit.line(surface, time_s.map(x), value.map(y), mark, { step: true });
+      surface.context.fillStyle = surface.context.strokeStyle = mark.colour;
+      kit.shape(surface.context, mark.shape, x(time_s.at(-1)), y(value.at(-1)), 4);
+    }
+  }
+
+  function held({ time_s, value }, moment) {
+    const after = kit.bisect(time_s, moment);
+    return value[time_s[after] === moment ? after : after - 1] ?? null;
+  }
+
+  function at(curves, name, moment) {
+    if (moment < 0) return null;
+    return [kit.seconds(moment), ...curves.map((curve) => `${curve.strategy}: ${name} ${kit.number(held(curve, moment))}`)];
+  }
+
+  /* In fifty steps over the time of the figure. */
+  function walk(curves, name, key, { x, box }) {
+    cursors.row = Math.min(Math.max(cursors.row + ({ left: -1, right: 1 }[key] ?? 0), 0), 50);
+    const moment = (x.to * cursors.row) / 50;
+    return { x: x(moment), y: (box.top + box.bottom) / 2, lines: at(curves, name, moment) };
+  }
+
+  function curveTable(curves, name) {
+    const rows = curves.flatMap(({ strategy, time_s, value }) => time_s.map((time, i) => [strategy, time, value[i]]));
+    return { columns: ["strategy", "time [s]", `best ${name}`], rows: rows.length, row: (i) => rows[i] };
+  }
+
+  // ---- decision times
+
+  function decisions({ strategies }) {
+    const known = strategies.filter((row) => row.decision_s !== null);
+    if (!known.length) return [];
+    const costs = known.map((row) => row.decision_s);
+    const most = known.reduce((worst, row) => (row.decision_s > worst.decision_s ? row : worst));
+    return [
+      dots.figure({
+        id: "decision-time",
+        title: "Time of a decision",
+        summary: `The mean seconds of a call of the policy, on the machine of the study; they are no part of simulated time. Most takes ${most.strategy}: ${brief(most.decision_s)}.`,
+        rows: strategies.map((row, look) => ({
+          name: row.strategy,
+          look,
+          note: row.decision_s === null ? "nobody measured it" : brief(row.decision_s),
+          values: [],
+          estimate: row.decision_s === null ? null : { mean: row.decision_s, low: null, high: null },
+        })),
+        log: Math.min(...costs) > 0 && Math.max(...costs) / Math.min(...costs) > 20,
+        word: brief,
+        xLabel: "time of a call",
+      }),
+    ];
+  }
+
+  const figuresOf = (of) => [bounds(of), ...differences(of), ...metric(of), ...decisions(of)];
+
+  return { brief, figuresOf };
+})();
+
+sections.push({
+  id: "comparison",
+  title: "Strategies against each other",
+  of: "page",
+  order: 20,
+  figures: (page) => (page.comparison ? comparison.figuresOf(page.comparison) : []),
+});

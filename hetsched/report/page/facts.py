@@ -1,0 +1,170 @@
+"""The facts of a study: what it was asked, of what, by whom, with what, and how long it took; and its files."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from shlex import join
+from typing import NamedTuple
+
+from hetsched.core.log import LOG_NAME
+from hetsched.domain.workload import Experiment
+from hetsched.errors import counted
+from hetsched.report.page.document import Fact
+from hetsched.scenario.scenario import Setup
+from hetsched.scenario.workload_tables import NodeTable
+from hetsched.studies.again import Result, Study
+from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME
+from hetsched.studies.plan import PlanResult
+from hetsched.studies.results import StrategyResult
+from hetsched.studies.results_csv import RESULTS_NAME
+from hetsched.studies.sittings import STUDY_NAME, Sitting, study_of
+from hetsched.studies.validate import ValidationResult
+
+STUDIES: dict[Study, str] = {
+    "compare": "comparison, simulated",
+    "simulate": "simulation",
+    "run": "run on Ray Tune",
+    "validate": "validation, simulated, and run on Ray Tune",
+    "plan": "plan, measured for a moment, and simulated",
+    "ablate": "ablation, simulated: what each part contributes",
+}
+
+FILES = {
+    SUMMARY_NAME: "what was found",
+    RESULTS_NAME: "every figure, a row per run",
+    "scenario.toml": "the scenario",
+    "profile.csv": "its step times",
+    "trace.csv": "its jobs",
+    STUDY_NAME: "who, with what, how long",
+    "compare.json": "what was to be compared",
+    "run.json": "what was to be run",
+    "Running_Results.txt": "means, as HRFS writes them",
+    "measured.csv": "what was measured",
+    "measured.json": "what it was measured of",
+    "policy-error.json": "how the policy failed",
+}
+"""Files of a results folder, and what is in them."""
+
+NAMED = 12
+"""So many strategies are named."""
+
+LOGS = 60
+"""So many logs have a link; of more, their number is said."""
+
+
+class Asked(NamedTuple):
+    """What a study was asked: the strategies and the seeds of which there is a result."""
+
+    strategies: list[str]
+    seeds: list[int]
+
+
+def asked(result: Result) -> Asked:
+    match result:
+        case StrategyResult():
+            return Asked([result.strategy], sorted(run.metrics.seed for run in result.runs))
+        case ComparisonResult():
+            return Asked(list(result.comparisons), sorted(result.seeds))
+        case ValidationResult():
+            return Asked(list(result.agreements), sorted(result.seeds))
+        case PlanResult():
+            return Asked(list(result.forecasts), sorted(result.seeds))
+    return Asked([result.strategy], sorted(result.seeds))
+
+
+def facts(folder: Path, study: Study | None, setup: Setup | None, of: Asked) -> list[Fact]:
+    """Those of a study; those without a link come first."""
+    return [*_asked(study, setup, of), *_sittings(folder), *_files(folder)]
+
+
+def _asked(study: Study | None, setup: Setup | None, of: Asked) -> Iterator[Fact]:
+    if study is not None:
+        yield Fact("study", STUDIES[study])
+    if setup is not None:
+        yield Fact("scenario", setup.scenario.name)
+    if of.strategies:
+        yield Fact("strategies" if len(of.strategies) > 1 else "strategy", in_short(of.strategies))
+    if of.seeds:
+        yield Fact("seeds" if len(of.seeds) > 1 else "seed", ranges(of.seeds))
+    if setup is not None:
+        yield Fact("nodes", "; ".join(_nodes(setup.scenario.cluster.nodes)))
+        yield Fact("work", "; ".join(map(_experiment, setup.workload.experiments[:3])) + _more(setup))
+        yield Fact("pace", "paced: every iteration takes as long as the profile says" if setup.paced else "not paced")
+        yield Fact("data", "synthetic: it stands in for a real data set" if setup.synthetic else "not synthetic")
+
+
+def _nodes(nodes: Sequence[NodeTable]) -> Iterator[str]:
+    for node in nodes:
+        gpus = f", {node.gpus} {node.gpu_type or 'GPU'}" if node.gpus else ""
+        yield f"{f'{node.count} x ' if node.count > 1 else ''}{node.name} ({counted(node.cores, 'core')}{gpus})"
+
+
+def _experiment(experiment: Experiment) -> str:
+    trials, of = counted(experiment.population, "trial"), f"{experiment.model} on {experiment.dataset}"
+    return f"{experiment.id}: {trials} of {of}, {experiment.stop_iterations} iterations"
+
+
+def _more(setup: Setup) -> str:
+    more = len(setup.workload.experiments) - 3
+    return f"; and {counted(more, 'experiment')} more" if more > 0 else ""
+
+
+def in_short(names: Sequence[str]) -> str:
+    """The names, or how many they are."""
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)}, such as {', '.join(names[:3])}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising whole numbers in words.
+
+    >>> ranges([0, 1, 2, 3, 7, 9, 10])
+    '0 to 3, 7, 9, 10'
+    """
+    words: list[str] = []
+    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        held = [number for _, number in group]
+        words += [f"{held[0]} to {held[-1]}"] if len(held) > 2 else map(str, held)
+    return ", ".join(words)
+
+
+def _sittings(folder: Path) -> Iterator[Fact]:
+    known = study_of(folder)
+    if known is None:
+        yield Fact("command", f"not known: the folder has no {STUDY_NAME}")
+        return
+    for number, sitting in enumerate(known.sittings, 1):
+        of = f", sitting {number}" if len(known.sittings) > 1 else ""
+        yield from (Fact(f"{name}{of}", value) for name, value in _sitting(sitting))
+
+
+def _sitting(sitting: Sitting) -> Iterator[tuple[str, str]]:
+    machine = sitting.machine
+    memory = f", {machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""
+    yield "command", join(sitting.command) if sitting.command else "from Python"
+    yield "began", f"{datetime.fromisoformat(sitting.began):%Y-%m-%d %H:%M:%S %Z}"
+    yield "took", "not known: it goes on, or broke off" if sitting.took_s is None else f"{sitting.took_s:,.1f} s"
+    yield "versions", f"hetsched {sitting.hetsched}, Python {sitting.python}"
+    yield "libraries", ", ".join(f"{name} {version}" for name, version in sitting.libraries.items())
+    yield "machine", f"{machine.host}: {counted(machine.cores, 'core')} of {machine.processor}{memory}"
+    yield "system", machine.system
+
+
+def _files(folder: Path) -> Iterator[Fact]:
+    for name, what in FILES.items():
+        if (folder / name).is_file():
+            yield Fact(what, name, name)
+    for path in sorted([*folder.glob("policies/*.py"), *folder.glob("training/*.py")]):
+        yield _link(folder, path, "a copy of the user's own")
+    logs = sorted(folder.rglob(LOG_NAME))
+    for log in logs[:LOGS]:
+        probe = {PROBE, PROBES} & set(log.relative_to(folder).parts)
+        yield _link(folder, log, "log of a probe" if probe else "log")
+    if len(logs) > LOGS:
+        yield Fact("logs", f"and {len(logs) - LOGS} more")
+
+
+def _link(folder: Path, path: Path, what: str) -> Fact:
+    name = path.relative_to(folder).as_posix()
+    return Fact(what, name, name)

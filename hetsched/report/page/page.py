@@ -1,0 +1,104 @@
+"""A results folder as one HTML file, which opens without a network."""
+
+import os
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from os.path import relpath
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from hetsched.errors import InputError, path_of
+from hetsched.report.page.document import Page
+from hetsched.report.page.encoding import document
+from hetsched.report.page.study import page_of
+from hetsched.studies.folder import REPORT_NAME
+
+SCRIPTS = (
+    "kit.js",
+    "figure.js",
+    "timeline.js",
+    "gantt_signs.js",
+    "gantt_words.js",
+    "gantt.js",
+    "plots.js",
+    "chart_data.js",
+    "charts.js",
+    "metric_charts.js",
+    "hyperparameter_charts.js",
+    "tree.js",
+    "tables.js",
+    "dots.js",
+    "comparison.js",
+    "validation.js",
+    "main.js",
+)
+"""In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
+
+
+def page(folder: Path | str) -> Page:
+    """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
+    return page_of(folder)
+
+
+def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> str:
+    """The file. `scripts` are further ones, run last; with `connect` they may ask the server that the file is from."""
+    style = _source("style.css")
+    there = [_source(name) for name in SCRIPTS if (files(__package__) / name).is_file()]
+    blocks = [f"\n{source}" for source in (*there, *scripts)]
+    policy = [
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src {_hash(style)}",
+        f"script-src {' '.join(map(_hash, blocks))}",
+        *(["connect-src 'self'"] if connect else []),
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    filled = {
+        "TITLE": escape(f"{page.title}: hetsched"),
+        "POLICY": escape("; ".join(policy), quote=False),
+        "STYLE": style,
+        "DOCUMENT": document(page).decode().replace("<", "\\u003c"),
+        "SCRIPTS": "\n".join(f"<script>{block}</script>" for block in blocks),
+    }
+    text = _source("page.html")
+    parts = text.split("@@")  # what is filled in is not looked at again
+    return "".join(filled[part] if position % 2 else part for position, part in enumerate(parts))
+
+
+def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
+    """Write the report of a results folder, `report.html` in it unless `out` names another file, and return its path.
+
+    An earlier report is replaced. Raises InputError for a folder that cannot be read, and if the file cannot be
+    written.
+    """
+    folder = path_of(folder, "folder")
+    target = folder / REPORT_NAME if out is None else path_of(out, "out")
+    text = html(linked_from(page(folder), folder, target.parent))
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+    return target
+
+
+def linked_from(page: Page, folder: Path, home: Path) -> Page:
+    """The page of the folder with links that lead from another folder, `home`, to the same files."""
+    way = relpath(folder, home)
+    moved = [fact if fact.link is None else replace(fact, link=f"{way}/{fact.link}") for fact in page.facts]
+    return page if way == "." else replace(page, facts=moved)
+
+
+def _source(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _hash(source: str) -> str:
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"

@@ -1,0 +1,120 @@
+"""The page of a folder: which study it is of, how far it came, and what it shows."""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Literal
+
+from msgspec.structs import replace
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import HetschedError, InputError, path_of
+from hetsched.report.page.comparison import page_comparison
+from hetsched.report.page.document import Page, PageRun
+from hetsched.report.page.facts import STUDIES, Asked, asked, facts
+from hetsched.report.page.remarks import remarks
+from hetsched.report.page.run import page_run
+from hetsched.report.page.several import page_of_several, studies_below
+from hetsched.report.page.tables import page_tables
+from hetsched.report.page.validation import page_validation
+from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.again import Result, Study, is_complete, result_in, study_in
+from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.results import StrategyResult, load_results, scenario_of
+from hetsched.studies.validate import ValidationResult
+
+LOG_BYTES = 5_000_000
+"""A page of one strategy has the runs of all its seeds, as long as their logs are no larger: some 10,000 segments."""
+
+NAMED_RUNS = 8
+"""So many runs of a study without a result are shown."""
+
+KINDS: dict[Study, Literal["run", "comparison", "validation", "plan", "several"]] = {
+    "compare": "comparison",
+    "simulate": "run",
+    "run": "run",
+    "validate": "validation",
+    "plan": "plan",
+    "ablate": "several",
+}
+
+
+def page_of(folder: Path | str) -> Page:
+    """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that is not there or
+    holds what cannot be read."""
+    folder = path_of(folder, "folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the results folder of a study")
+    study = study_in(folder)
+    if study is None:
+        below = list(studies_below(folder))
+        return page_of_several(folder, below) if below else _of_logs(folder)
+    try:
+        return _of_result(folder, study, result_in(folder))
+    except InputError:
+        raise
+    except HetschedError as error:
+        return _of_nothing(folder, study, error)
+
+
+def _of_result(folder: Path, study: Study, result: Result) -> Page:
+    page = Page(
+        title=f"{result.setup.scenario.name}: {STUDIES[study]}",
+        kind=KINDS[study],
+        complete=is_complete(result),
+        facts=facts(folder, study, result.setup, asked(result)),
+        remarks=remarks(result),
+        runs=[],
+        tables=page_tables(result),
+    )
+    match result:
+        case ComparisonResult():
+            runs = [of_one[0] for of_one in result.by_strategy.values()]
+            return replace(page, comparison=page_comparison(result), runs=_runs(runs))
+        case ValidationResult():
+            validation, shown = page_validation(result)
+            return replace(page, validation=validation, runs=shown)
+        case StrategyResult():
+            return replace(page, runs=_runs(_fitting(result.runs)))
+    return page
+
+
+def _of_nothing(folder: Path, study: Study, error: HetschedError) -> Page:
+    """Of a study that has not come far enough for a result: its runs, as far as they came."""
+    setup = load_setup_of_logs(folder / SCENARIO_NAME)
+    logs = sorted(log for log in folder.rglob(LOG_NAME) if log.stat().st_size)
+    return Page(
+        title=f"{setup.scenario.name}: {STUDIES[study]}",
+        kind=KINDS[study],
+        complete=False,
+        facts=facts(folder, study, setup, Asked([], [])),
+        remarks={"Nothing to say yet": [str(error)]},
+        runs=[page_run(load_setup_of_logs(scenario_of(log.parent)), log) for log in logs[:NAMED_RUNS]],
+    )
+
+
+def _of_logs(folder: Path) -> Page:
+    """Of runs that no study of ours made, such as those of Ray Tune's own script: the first one of each strategy."""
+    found = load_results(folder)
+    runs = _runs([of_one[0] for of_one in found.by_strategy.values()])
+    seeds = sorted({run.metrics.seed for run in found.runs})
+    return Page(
+        title=folder.resolve().name,
+        kind="run" if len(runs) == 1 else "several",
+        complete=all(run.ended is not None for run in runs),
+        facts=facts(folder, None, None, Asked(list(found.by_strategy), seeds)),
+        remarks={"Warnings": [f"{name}: {text}" for name, text in found.warnings.items()]},
+        runs=runs,
+    )
+
+
+def _fitting(runs: Sequence[RunResult]) -> list[RunResult]:
+    """The first run, and those after it as long as the page does not grow too large."""
+    sizes = accumulate(run.log.stat().st_size for run in runs)
+    return list(runs[: max(1, sum(size < LOG_BYTES for size in sizes))])
+
+
+def _runs(runs: Iterable[RunResult]) -> list[PageRun]:
+    return [page_run(load_setup_of_logs(scenario_of(run.log.parent)), run.log) for run in runs]

@@ -1,0 +1,44 @@
+"""The tables of the terminal as a page has them: the same cells."""
+
+from rich.table import Table
+
+from hetsched.report import tables
+from hetsched.report.legend import LEGEND
+from hetsched.report.page.document import PageTable
+from hetsched.report.plan_tables import plan_table
+from hetsched.studies.ablation import AblationResult
+from hetsched.studies.again import Result
+from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.plan import PlanResult
+from hetsched.studies.results import StrategyResult
+
+
+def page_tables(result: Result) -> list[PageTable]:
+    """Those that the study printed, but for the states of trials and workers: figures of a run show these."""
+    match result:
+        case ComparisonResult():
+            return [page_table("Means over the seeds", tables.comparison_table(result.comparisons, result.baseline))]
+        case StrategyResult():
+            return [page_table("Runs", tables.runs_table([run.metrics for run in result.runs]))]
+        case PlanResult():
+            return [page_table("What each strategy would take", plan_table(result.forecasts))]
+        case AblationResult():
+            return [page_table("What the makespan is made of", tables.ablation_table(result.variants))]
+    return [page_table("Predicted and measured", tables.agreement_table(result.agreements))]
+
+
+def _heading(header: str) -> str:
+    """In one line; a hyphen at the end of one stays where it is of the word."""
+    word = header.replace("\n", "")
+    return word if word in LEGEND else header.replace("-\n", "").replace("\n", " ")
+
+
+def page_table(title: str, table: Table) -> PageTable:
+    """The table of a terminal."""
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    return PageTable(
+        title=title,
+        columns=[_heading(str(column.header)) for column in table.columns],
+        numbers=[column.justify == "right" for column in table.columns],
+        rows=[list(row) for row in zip(*columns, strict=True)],
+    )

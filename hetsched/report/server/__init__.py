@@ -1,0 +1,1 @@
+"""`hetsched serve`: the runs of a folder as pages, for the user of this machine alone."""

@@ -1,0 +1,106 @@
+"""The pages of results folders, and when they are to be made again."""
+
+import logging
+import re
+from collections import OrderedDict
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+from threading import Lock
+
+from hetsched.errors import HetschedError
+from hetsched.report.page.document import Page
+from hetsched.report.page.encoding import document
+from hetsched.report.page.page import html, page
+from hetsched.report.server.places import Served, entries
+
+logger = logging.getLogger(__name__)
+
+READ = {".jsonl", ".json", ".toml", ".csv"}
+"""The endings of the files from which a page is made."""
+
+KEPT = 16
+"""So many documents are kept, those that were asked for last."""
+
+Signature = tuple[tuple[str, int, int], ...]
+"""What a page was made from: paths, times of change and sizes of files."""
+
+_POLICY = re.compile('http-equiv="Content-Security-Policy" content="([^"]*)"')
+
+
+class Documents:
+    """The documents of folders, each made once for what its files say. Several threads may ask at once."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._lock = Lock()
+        self._locks: dict[Path, Lock] = {}
+        self._kept: OrderedDict[Path, tuple[Signature, Page, bytes]] = OrderedDict()
+
+    def signature(self, folder: Path) -> Signature:
+        """Of the folder as it is now."""
+        found = []
+        for entry in entries(folder):
+            if Path(entry.name).suffix in READ and entry.is_file():
+                known = entry.stat()
+                found.append((entry.path, known.st_mtime_ns, known.st_size))
+        return tuple(found)
+
+    def document(self, folder: Path) -> bytes:
+        """The document of the folder's page, or of one that says why there is none."""
+        return self._made(folder)[2]
+
+    def html(self, folder: Path) -> str:
+        """The folder's page, which follows what becomes of it."""
+        return html(self._made(folder)[1], scripts=[script("follow.js")], connect=True)
+
+    def _made(self, folder: Path) -> tuple[Signature, Page, bytes]:
+        with self._lock:
+            lock = self._locks.setdefault(folder, Lock())
+        with lock:
+            now = self.signature(folder)
+            with self._lock:
+                kept = self._kept.get(folder)
+            if kept is None or kept[0] != now:
+                kept = now, *self._page(folder)
+            with self._lock:
+                self._kept[folder] = kept
+                self._kept.move_to_end(folder)
+                if len(self._kept) > KEPT:
+                    self._locks.pop(self._kept.popitem(last=False)[0])
+            return kept
+
+    def _page(self, folder: Path) -> tuple[Page, bytes]:
+        """The page and its document. Whatever keeps it from being made, a page says so: files may be damaged."""
+        try:
+            self._served.check(folder)
+            made = page(folder)
+            return made, document(made)
+        except HetschedError as error:
+            why = str(error).replace(f"{folder}/", "").replace(f"{self._served.root}/", "")
+        except Exception as error:
+            logger.warning("%s cannot be shown", folder, exc_info=True)
+            why = f"{type(error).__name__}: {error}: was a file altered?"
+        made = empty_page(self._served.shown(folder), "Cannot be shown", why.encode(errors="backslashreplace").decode())
+        return made, document(made)
+
+
+def empty_page(title: str, heading: str, remark: str) -> Page:
+    """A page without a run."""
+    return Page(title=title, kind="several", complete=True, facts=[], remarks={heading: [remark]}, runs=[])
+
+
+def listing_html(served: Served) -> str:
+    """The page that lists what there is."""
+    page = empty_page(served.shown(served.root), "Runs and studies", "Those that were written to last come first.")
+    return html(page, scripts=[script("list.js")], connect=True)
+
+
+def policy_of(text: str) -> str:
+    """The Content-Security-Policy that a page states in its head, for the header of the response."""
+    [stated] = _POLICY.findall(text)[:1]
+    return unescape(stated)
+
+
+def script(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

@@ -1,0 +1,100 @@
+"""What of the file system may be shown: what lies in the served folder, whatever names and links say."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError
+from hetsched.scenario.loading import load_tables
+from hetsched.studies.results import scenario_of
+
+
+class NotHereError(Exception):
+    """There is no such place in the served folder."""
+
+
+class Served:
+    """The served folder. A place in it is named by a path relative to it, "" for the folder itself.
+
+    Raises InputError if there is no such folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; name one with results in it")
+        self.root = folder.resolve()
+
+    def place(self, written: bytes) -> Path:
+        """The file or folder that a percent-encoded path of an address names. Raises NotHereError for one that is
+        outside, also by way of a link, or is neither a file nor a folder."""
+        named = os.fsdecode(unquote_to_bytes(written)).removesuffix("/")
+        parts = named.split("/") if named else []
+        if "\0" in named or not {"", ".", ".."}.isdisjoint(parts):
+            raise NotHereError
+        try:
+            path = self.root.joinpath(*parts).resolve(strict=True)
+            mode = path.stat().st_mode
+        except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links
+            raise NotHereError from error
+        if not self.holds(path) or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise NotHereError
+        return path
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path lies inside, where it leads over all links."""
+        try:
+            return path.resolve().is_relative_to(self.root)
+        except (OSError, RuntimeError):
+            return False
+
+    def written(self, path: Path) -> str:
+        """The percent-encoded path of a place: `place` finds it again."""
+        relative = path.relative_to(self.root)
+        return quote(os.fsencode(relative)) if relative.parts else ""
+
+    def check(self, folder: Path) -> None:
+        """Raise InputError, naming the file, if what is read to show the folder may lead out of the served one: a link,
+        a file that a scenario names, or a scenario above; and for a file that is no file, such as a pipe."""
+        for entry in entries(folder):
+            path = Path(entry.path)
+            if entry.is_symlink() and not self.holds(path):
+                raise InputError(f"{self.shown(path)}: a link out of the folder that is served: not followed")
+            if not (entry.is_dir() or entry.is_file()) and path.exists():
+                raise InputError(f"{self.shown(path)}: neither a file nor a folder: not read")
+            if entry.name == LOG_NAME:
+                self._check_scenario(scenario_of(path.parent))
+
+    def _check_scenario(self, path: Path) -> None:
+        if not path.is_relative_to(self.root):
+            raise InputError(f"{path.name}: is not in the folder that is served, but above: serve {path.parent}")
+        if not self.holds(path):
+            raise InputError(f"{self.shown(path)}: a link out of the folder that is served: not followed")
+        scenario = load_tables(path)
+        trace = scenario.workload.trace
+        for name in (*scenario.profile.sources, *([] if trace is None else [trace])):
+            if not self.holds(scenario.path(name)):
+                raise InputError(f"{self.shown(path)}: names {name!r}, outside the folder that is served: not read")
+
+    def shown(self, path: Path) -> str:
+        """A path as people read it, relative to the served folder."""
+        relative = path.relative_to(self.root) if path != self.root else self.root.name
+        return os.fsencode(relative).decode(errors="backslashreplace")
+
+
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All that is in a folder and below it, by name; links are not followed. What cannot be read, or has no name in
+    UTF-8, is left out."""
+    try:
+        with os.scandir(folder) as found:
+            listed = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in listed:
+        if not entry.name.isascii() and os.fsencode(entry.name).decode(errors="ignore") != entry.name:
+            continue
+        yield entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from entries(Path(entry.path))

@@ -1,0 +1,1 @@
+"""Runs at services that track experiments, such as MLflow and Weights & Biases (the extra `tracking`)."""

@@ -1,0 +1,103 @@
+"""A tracker that follows a run. If it fails, that costs the run a warning, and nothing else."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import NamedTuple
+
+from hetsched.core.events import Event, RunStarted
+from hetsched.core.state import State
+from hetsched.domain.registry import Strategy
+from hetsched.report.tracking.points import Points, parameters
+from hetsched.report.tracking.tracker import Point, Tracker
+from hetsched.scenario.scenario import Setup
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""So many points a tracker is given at most."""
+
+PATIENCE_S = 60.0
+"""So long the end of a study waits for a tracker that does not come to its end."""
+
+
+class End(NamedTuple):
+    """A run is over. `report` is its report, if there is one."""
+
+    completed: bool
+    report: Path | None
+
+
+class Follower:
+    """Tells one tracker of one run, in a thread of its own: a run never waits for a service."""
+
+    def __init__(self, name: str, tracker: Tracker, setup: Setup, strategy: Strategy, seed: int) -> None:
+        self.name, self.seed, self.tracker = name, seed, tracker
+        self.ended = False
+        self._setup, self._strategy = setup, strategy
+        self._points = Points()
+        self._queue: SimpleQueue[Point | RunStarted | End] = SimpleQueue()
+        self._begun, self._works = False, True
+        self._thread = Thread(target=self._follow, name=f"tracking by {name}", daemon=True)
+        self._thread.start()
+
+    def __call__(self, state: State, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._queue.put(event)
+        for point in self._points(state, event):
+            self._queue.put(point)
+
+    def end(self, completed: bool, report: Path | None = None, last: Iterable[Point] = ()) -> None:
+        """The run is over. Does not wait for the tracker: `wait` does."""
+        self.ended = True
+        for point in last:
+            self._queue.put(point)
+        self._queue.put(End(completed, report))
+
+    def wait(self) -> bool:
+        """Wait until the tracker has heard of everything, and say whether it has."""
+        self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._give_up(f"it has not come to its end in {PATIENCE_S:g} s")
+        return self._works
+
+    def _follow(self) -> None:
+        told: list[Point | RunStarted | End] = []
+        while not (told and isinstance(told[-1], End)):
+            told = [self._queue.get()]
+            with suppress(Empty):
+                while len(told) < AT_ONCE:
+                    told.append(self._queue.get_nowait())
+            for _, alike in groupby(told, type):
+                self._try([*alike])
+
+    def _try(self, told: Sequence[Point | RunStarted | End]) -> None:
+        if not self._works:
+            return
+        try:
+            self._tell(told)
+        except Exception as error:
+            self._give_up(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+
+    def _tell(self, told: Sequence[Point | RunStarted | End]) -> None:
+        points = [point for point in told if isinstance(point, Point)]
+        if points:
+            self.tracker.log(points)
+        match told[0]:
+            case RunStarted() as started:
+                facts = parameters(self._setup, str(self._strategy), self.seed, started)
+                self._begun = True
+                self.tracker.begin(f"{started.scenario} {self._strategy} seed {self.seed}", started.scenario, facts)
+            case End(completed, report) if self._begun:
+                if report is not None:
+                    self.tracker.report(report)
+                self.tracker.finish(completed)
+
+    def _give_up(self, reason: str) -> None:
+        if self._works:
+            logger.warning("%s: %s; the run is not tracked any more, and goes on", self.name, reason)
+        self._works = False

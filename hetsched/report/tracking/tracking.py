@@ -1,0 +1,109 @@
+"""The runs of a study, followed by trackers."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from hetsched.core.dispatcher import Listener, Recalls
+from hetsched.core.events import Event
+from hetsched.core.state import State
+from hetsched.domain.entry_points import needed_for
+from hetsched.domain.registry import Strategy
+from hetsched.errors import HetschedError
+from hetsched.report.page.page import write_report
+from hetsched.report.tracking.follower import Follower
+from hetsched.report.tracking.points import whole
+from hetsched.report.tracking.tracker import Point, Tracker, trackers
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.one_run import RunResult
+from hetsched.studies.results import Results
+from hetsched.studies.watching import Watch, unwatched
+
+logger = logging.getLogger(__name__)
+
+
+class Tracking:
+    """Follows every run that `watch` is given for. `finish` hands the figures and the reports of a study over.
+
+        with Tracking(["mlflow"]) as tracking:
+            tracking.finish(simulate(scenario, "fusion+hrfs", watch=tracking.watch))
+
+    Raises InputError, before anything runs, for a tracker that is not known or not installed, or that cannot work.
+    """
+
+    def __init__(self, names: Sequence[str], watch: Watch = unwatched) -> None:
+        self._names, self._watch = names, watch
+        self._followers: list[Follower] = []
+        for name in names:
+            made(name)
+
+    def __enter__(self) -> "Tracking":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        left = [follower for follower in self._followers if not follower.ended]
+        for follower in left:
+            follower.end(completed=kind is None)
+        for follower in left:
+            follower.wait()
+
+    @contextmanager
+    def watch(self, doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener | None]:
+        """A `Watch`, which watches as the given one does, too."""
+        with self._watch(doing, setup, strategy, seed) as listen:
+            followers = [Follower(name, made(name), setup, strategy, seed) for name in self._names]
+            self._followers += followers
+            yield Listeners([*([] if listen is None else [listen]), *followers]) if followers else listen
+
+    def finish(self, result: Results) -> list[str]:
+        """Tell of the runs' figures, and hand their reports over. Return where the runs can be seen, a line per run and
+        tracker."""
+        runs = {run.metrics.seed: run for run in result.runs}
+        reports = {follower.seed: report_of(runs[follower.seed]) for follower in self._followers}
+        for follower in self._followers:
+            follower.end(True, reports[follower.seed], [figures(runs[follower.seed])])
+        return [f"{follower.name}: {follower.tracker.where}" for follower in self._followers if follower.wait()]
+
+
+class Listeners:
+    """Tells several listeners, as if they were one."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def __call__(self, state: State, event: Event) -> None:
+        for listen in self._listeners:
+            listen(state, event)
+
+    def recall(self, state: State, event: Event) -> None:
+        """What happened under earlier drivers of the run."""
+        for listen in self._listeners:
+            (listen.recall if isinstance(listen, Recalls) else listen)(state, event)
+
+
+def made(name: str) -> Tracker:
+    """A tracker of that name. Raises InputError."""
+    with needed_for(f"--track {name}", "tracking"):
+        return trackers.create(name)
+
+
+def figures(run: RunResult) -> Point:
+    """The run's figures, as far as they are numbers."""
+    found = msgspec.to_builtins(run.metrics)
+    values = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return whole(run.metrics.makespan_s, values)
+
+
+def report_of(run: RunResult) -> Path | None:
+    """The run's report, which is written; None, with a warning, if that fails."""
+    try:
+        return write_report(run.log.parent)
+    except (HetschedError, OSError) as error:
+        logger.warning("%s: no report for the trackers: %s", run.log.parent, error)
+        return None

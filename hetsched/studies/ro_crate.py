@@ -1,0 +1,178 @@
+"""What a results folder holds, as an RO-Crate (`ro-crate-metadata.json`): archives and workflow systems read it.
+
+It follows RO-Crate 1.1 and its profile Process Run Crate 0.5: an action per process that worked on the study, with the
+files that it took and those that it made. Where nobody wrote down which processes did (`study.json`), it describes the
+files alone.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shlex import join
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError
+from hetsched.scenario.policy_files import OPTIONS, POLICIES, TRAINING
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.json_file import write_json
+from hetsched.version import __version__
+
+CRATE_NAME = "ro-crate-metadata.json"
+STUDY_NAME = "study.json"
+
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+SPECIFICATION = "https://w3id.org/ro/crate/1.1"
+SOFTWARE = "#hetsched"
+
+TAKEN = {SCENARIO_NAME, "profile.csv", POLICIES, TRAINING, OPTIONS}
+"""What a study takes: files and folders at the top of its folder. It makes all others."""
+
+WHOLE = {"checkpoints", "tune"}
+"""Folders whose files are not listed one by one."""
+
+MEDIA_TYPES = {
+    ".jsonl": "application/jsonl",
+    ".json": "application/json",
+    ".toml": "application/toml",
+    ".csv": "text/csv",
+    ".txt": "text/plain",
+    ".html": "text/html",
+    ".py": "text/x-python",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+Entity = dict[str, Any]
+
+
+class Sitting(Struct, frozen=True):
+    """A process that worked on the study, as `study.json` tells it. `took_s` is None of one that did not end."""
+
+    command: list[str]
+    began: str
+    took_s: float | None
+    hetsched: str
+
+
+class _Study(Struct, frozen=True):
+    sittings: list[Sitting]
+
+
+def write_ro_crate(folder: Path) -> Path:
+    """Write the description of what is in the folder now, over an earlier one, and return its path."""
+    path = folder / CRATE_NAME
+    parts = list(_parts(folder))
+    sittings = _sittings(folder)
+    versions = list(dict.fromkeys(sitting.hetsched for sitting in sittings)) or [__version__]
+    actions = [_action(number, sitting, parts) for number, sitting in enumerate(sittings, start=1)]
+    graph = [
+        _of("ro-crate-metadata.json", "CreativeWork", about=_id("./"), conformsTo=_id(SPECIFICATION)),
+        _root(folder, parts, actions),
+        _of(PROFILE, "CreativeWork", name="Process Run Crate", version="0.5"),
+        *(_software(version) for version in versions),
+        *actions,
+        *parts,
+    ]
+    write_json(path, {"@context": f"{SPECIFICATION}/context", "@graph": graph})
+    return path
+
+
+def _root(folder: Path, parts: list[Entity], actions: list[Entity]) -> Entity:
+    return _of(
+        "./",
+        "Dataset",
+        name=f"Results of hetsched: {folder.resolve().name}",
+        description="Runs of Population-Based Training on unequal machines, simulated or real: their logs, the "
+        "scenario that they are of, and their figures. Everything is computed from the logs.",
+        datePublished=datetime.now(UTC).isoformat(timespec="seconds"),
+        license="No licence is stated: ask those who made these results.",
+        hasPart=[_id(part["@id"]) for part in parts],
+        **({"conformsTo": _id(PROFILE), "mentions": [_id(action["@id"]) for action in actions]} if actions else {}),
+    )
+
+
+def _software(version: str) -> Entity:
+    return _of(f"{SOFTWARE}-{version}", "SoftwareApplication", name="hetsched", softwareVersion=version, license="MIT")
+
+
+def _action(number: int, sitting: Sitting, parts: list[Entity]) -> Entity:
+    """What a process did. Of what was made, nobody wrote down which process made it: all name everything."""
+    command = join(sitting.command) if sitting.command else "hetsched, called from Python"
+    taken = [_id(part["@id"]) for part in parts if _is_taken(part)]
+    made = [_id(part["@id"]) for part in parts if not _is_taken(part)]
+    times = {"startTime": sitting.began}
+    if sitting.took_s is not None:
+        end = datetime.fromisoformat(sitting.began) + timedelta(seconds=sitting.took_s)
+        times["endTime"] = end.isoformat(timespec="milliseconds")
+    status = "Failed" if sitting.took_s is None else "Completed"
+    return _of(
+        f"#sitting-{number}",
+        "CreateAction",
+        name=command,
+        instrument=_id(f"{SOFTWARE}-{sitting.hetsched}"),
+        object=taken,
+        result=made,
+        actionStatus=_id(f"http://schema.org/{status}ActionStatus"),
+        **times,
+    )
+
+
+def _is_taken(part: Entity) -> bool:
+    return part["@id"].partition("/")[0] in TAKEN
+
+
+def _parts(folder: Path) -> Iterator[Entity]:
+    """The files of the folder, hidden ones aside, and the folders that are described as a whole."""
+    for home, folders, files in os.walk(folder):
+        here = Path(home)
+        whole = sorted(WHOLE.intersection(folders))
+        yield from (_of(f"{_address(folder, here / name)}/", "Dataset", name=name) for name in whole)
+        folders[:] = sorted(name for name in folders if name not in WHOLE and _is_shown(name))
+        yield from (_file(folder, here / name) for name in sorted(files) if _is_listed(here / name))
+
+
+def _file(folder: Path, path: Path) -> Entity:
+    facts: Entity = {"name": path.relative_to(folder).as_posix(), "contentSize": str(path.stat().st_size)}
+    if path.suffix in MEDIA_TYPES:
+        facts["encodingFormat"] = MEDIA_TYPES[path.suffix]
+    if path.name == LOG_NAME:
+        facts["description"] = "The log of a run: an event per line, as docs/results.md of hetsched describes them."
+    return _of(_address(folder, path), "File", **facts)
+
+
+def _address(folder: Path, path: Path) -> str:
+    """The path in the folder as a URI has it."""
+    return quote(path.relative_to(folder).as_posix())
+
+
+def _is_listed(file: Path) -> bool:
+    return _is_shown(file.name) and file.name != CRATE_NAME and file.is_file()  # no link to what is gone
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name != "__pycache__"
+
+
+def _sittings(folder: Path) -> list[Sitting]:
+    """The processes that worked on the study; none where that was not written down."""
+    path = folder / STUDY_NAME
+    if not path.is_file():
+        return []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Study).sittings
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not what hetsched wrote: {error}") from error
+
+
+def _of(address: str, kind: str, **facts: Any) -> Entity:
+    """An entity: its address and its type, and what is known of it."""
+    return {"@id": address, "@type": kind, **facts}
+
+
+def _id(address: str) -> Entity:
+    return {"@id": address}

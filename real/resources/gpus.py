@@ -1,0 +1,40 @@
+"""What is used of the GPUs of this machine, as NVIDIA's driver says."""
+
+import logging
+from typing import Any
+
+from hetsched.core.events import GpuUse
+
+logger = logging.getLogger(__name__)
+
+
+class Gpus:
+    """The GPUs that NVML shows this process; none where there is no NVML."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        try:
+            import pynvml  # not everywhere installed, and of no use without a driver
+        except ModuleNotFoundError:
+            return
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+        except pynvml.NVMLError as error:
+            logger.debug("no GPU is sampled: %s", error)
+
+    def use(self) -> tuple[GpuUse, ...]:
+        """What is used of each GPU. One that does not say (it is cut into instances, or lost) is left out."""
+        found = (self._use(number, handle) for number, handle in enumerate(self._handles))
+        return tuple(use for use in found if use is not None)
+
+    def _use(self, number: int, handle: Any) -> GpuUse | None:
+        nvml = self._nvml
+        try:
+            busy = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            return GpuUse(f"{number}: {nvml.nvmlDeviceGetName(handle)}", busy, int(memory.used), int(memory.total))
+        except nvml.NVMLError as error:
+            logger.debug("GPU %d is not sampled: %s", number, error)
+            return None

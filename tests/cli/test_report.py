@@ -1,0 +1,28 @@
+"""`hetsched report DIR`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hetsched.cli.main import main
+from tests.conftest import make_setup
+from tests.report.page.runs import simulated
+
+
+def test_report_writes_the_file_and_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = simulated(make_setup(), tmp_path)
+    assert main(["report", str(folder)]) == 0
+    assert capsys.readouterr().out == f"report: {folder / 'report.html'}\n"
+    assert (folder / "report.html").is_file()
+
+
+def test_report_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder, out = simulated(make_setup(), tmp_path), tmp_path / "out.html"
+    assert main(["report", str(folder), "--out", str(out), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"report": str(out)} and out.is_file()
+
+
+def test_a_folder_without_results_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path)]) == 2
+    assert "there is no events.jsonl in it or below it" in capsys.readouterr().err

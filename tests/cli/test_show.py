@@ -1,0 +1,69 @@
+"""`hetsched show`: what a study printed, again from its folder; and the command at the end of what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.scenario.profile_files import write_profile
+from sim.backend import SimBackend
+from tests.conftest import ROWS
+from tests.test_front_door import TABLES
+
+PRINTED = {
+    "compare": ["compare", "s.toml", "--seeds", "2", "--jobs", "1"],
+    "simulate": ["simulate", "s.toml", "--strategy", "fusion+hrfs", "--repeat", "2"],
+    "ablate": ["simulate", "s.toml", "--strategy", "fusion+hrfs", "--ablate"],
+    "run": ["run", "s.toml", "--strategy", "fusion+hrfs"],
+    "validate": ["validate", "s.toml", "--profile", "p.csv"],
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is carried out for real, the simulator does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    write_profile(tmp_path / "p.csv", ROWS)
+    Path("s.toml").write_text(hetsched.Scenario(**TABLES).to_toml())
+
+
+@pytest.mark.parametrize("study", PRINTED)
+def test_the_same_is_printed_again(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PRINTED[study], "--out", "my results"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["show", "my results"]) == 0
+    shown = capsys.readouterr().out
+    if study == "compare":  # which scenario file was given, the folder does not know
+        printed = printed.replace("simulate s.toml", "simulate 'my results/scenario.toml'")
+    assert shown == printed
+    assert printed.splitlines()[-2:] == ["results: my results", "report: hetsched report 'my results'"]
+
+
+def test_a_document_again(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main([*PRINTED["compare"], "--out", "c", "--json"]) == 0
+    printed = capfdbinary.readouterr().out
+    assert main(["show", "c", "--json"]) == 0
+    assert capfdbinary.readouterr().out == printed
+
+
+def test_the_legend_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PRINTED["compare"], "--out", "c"]) == 0
+    assert "--explain says what the columns mean" in capsys.readouterr().out
+    assert main(["show", "c", "--explain"]) == 0
+    assert "speed-up       the baseline's makespan / this makespan" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_what_is_no_study_is_wrong_input(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", name]) == 2
+    assert f"{name}: " in capsys.readouterr().err
+
+
+def test_a_study_with_nothing_to_say_is_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PRINTED["ablate"], "--out", "a"]) == 0
+    Path("a/summary.json").unlink()
+    capsys.readouterr()
+    assert main(["show", "a"]) == 1
+    assert "there is no summary.json yet: this 'ablate' did not come to its end" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+"""`hetsched.export`: files for other programs, read with those programs' libraries."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas
+import pyarrow.parquet
+import pytest
+from rocrate.rocrate import ROCrate
+
+import hetsched
+from hetsched.analysis.tidy.columns import OF_RUN, Column, Kind, Row
+from hetsched.analysis.tidy.tables import TABLES
+from hetsched.report.export.csv_file import CSVFile
+from hetsched.report.export.parquet_file import ParquetFile
+from hetsched.studies.ro_crate import CRATE_NAME
+from tests.analysis.tidy.eventful import eventful, simulated
+
+RUNS = {("fusion+fifo", 0), ("fusion+hrfs", 0), ("fusion+fifo", 1), ("fusion+hrfs", 1)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comparison, as far as exports look at it."""
+    home = tmp_path_factory.mktemp("results") / "a comparison"
+    for strategy, seed in sorted(RUNS):
+        simulated(home / strategy / f"seed-{seed}", strategy=strategy, seed=seed)
+    eventful().save(home)
+    return home
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def test_a_comparison_is_one_file_per_table(folder: Path) -> None:
+    for ending in ("parquet", "csv"):
+        files = hetsched.export(folder, ending)
+        assert files == [folder / "export" / f"{name}.{ending}" for name in TABLES]
+    for name, table in TABLES.items():
+        of_parquet = pyarrow.parquet.read_table(folder / "export" / f"{name}.parquet")
+        of_csv = read_csv(folder / "export" / f"{name}.csv")
+        assert of_parquet.column_names[: len(table.columns)] == [column.name for column in table.columns]
+        assert of_parquet.num_rows == len(of_csv)
+        if not of_csv:
+            assert name == "resources"  # nobody samples in a simulation
+            continue
+        assert list(of_csv[0]) == of_parquet.column_names
+        assert {(row["strategy"], int(row["seed"])) for row in of_csv} == RUNS
+        assert {row["log"] for row in of_csv} == {f"{s}/seed-{n}/events.jsonl" for s, n in RUNS}
+        for written, row in zip(of_csv, of_parquet.to_pylist(), strict=True):
+            assert written == {key: "" if value is None else str(value) for key, value in row.items()}
+
+
+def test_files_are_the_data_frames_of_load_results(folder: Path) -> None:
+    hetsched.export(folder, "parquet")
+    loaded = hetsched.load_results(folder)
+    for name in TABLES:
+        frame: pandas.DataFrame = getattr(loaded, f"{name}_frame")()
+        frame["log"] = [Path(log).relative_to(folder).as_posix() for log in frame["log"]]
+        exported = pandas.read_parquet(folder / "export" / f"{name}.parquet")
+        assert set(frame.columns) == set(exported.columns)
+        pandas.testing.assert_frame_equal(plain(frame[list(exported.columns)]), plain(exported))
+
+
+def plain(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The same values, and None for what is missing: pandas has several words for that."""
+    return frame.astype(object).where(frame.notna(), None)
+
+
+def test_parquet_says_units(folder: Path) -> None:
+    [*_, segments] = hetsched.export(folder, "parquet")[:2]
+    schema = pyarrow.parquet.read_schema(segments)
+    assert schema.metadata[b"table"] == b"segments" and schema.metadata[b"hetsched"]
+    for column in TABLES["segments"].columns:
+        metadata = schema.field(column.name).metadata
+        assert metadata[b"description"].decode() == column.meaning
+        assert metadata.get(b"unit", b"").decode() == column.unit
+    assert schema.field("start_s").metadata[b"unit"] == b"s"
+    assert schema.field("hyperparameters.lr").type == pyarrow.float64()
+
+
+AWKWARD: list[Row] = [
+    {"text": 'a "quoted", one', "int": 1, "float": 0.1, "bool": True, "strategy": "s"},
+    {"text": "two\nlines\r\nand a \u00fc", "int": None, "float": None, "bool": None, "strategy": None},
+    {"text": None, "int": -(2**62), "float": 1e-300, "bool": False, "strategy": "s"},
+]
+EVERY_KIND: tuple[Kind, ...] = get_args(Kind)
+KINDS = [OF_RUN[0], *(Column(kind, kind, "of this kind") for kind in EVERY_KIND)]
+
+
+@pytest.mark.parametrize("kind", [CSVFile, ParquetFile])
+def test_awkward_values_come_back(tmp_path: Path, kind: Callable[..., Any]) -> None:
+    with kind(tmp_path / "table", KINDS, "table") as file:
+        file.write(AWKWARD)
+        file.write([])
+    if kind is ParquetFile:
+        assert pyarrow.parquet.read_table(tmp_path / "table").to_pylist() == [
+            {column.name: row[column.name] for column in KINDS} for row in AWKWARD
+        ]
+    else:
+        assert read_csv(tmp_path / "table") == [
+            {column.name: "" if row[column.name] is None else str(row[column.name]) for column in KINDS}
+            for row in AWKWARD
+        ]
+
+
+def test_rows_go_to_the_files_as_they_come(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [_, whole, *_] = hetsched.export(folder, "csv")
+    before = whole.read_bytes()
+    monkeypatch.setattr("hetsched.report.export.tables.ROWS_AT_ONCE", 7)
+    [_, in_parts, *_] = hetsched.export(folder, "csv", folder.parent / "other")
+    assert in_parts.read_bytes() == before and in_parts != whole
+
+
+def test_a_trace_per_run(folder: Path) -> None:
+    files = hetsched.export(folder, "chrome-trace")
+    assert {str(file.relative_to(folder / "export")) for file in files} == {f"{s}/seed-{n}/trace.json" for s, n in RUNS}
+    for file in files:
+        facts = json.loads(file.read_bytes())["otherData"]
+        assert (facts["strategy"], f"seed-{facts['seed']}") == file.relative_to(folder / "export").parts[:2]
+
+
+def test_what_is_exported_is_no_run(folder: Path) -> None:
+    for to in ("csv", "chrome-trace", "ro-crate"):
+        hetsched.export(folder, to)
+    assert len(hetsched.load_results(folder).runs) == len(RUNS)
+
+
+def test_a_crate_is_valid_and_names_every_file(tmp_path: Path) -> None:
+    run = hetsched.simulate(eventful(), "fusion+hrfs", seeds=2, folder=tmp_path / "a run")
+    crate = ROCrate(run.folder)
+    files = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
+    assert {entity.id.replace("%20", " ") for entity in crate.data_entities} == files - {CRATE_NAME}
+    assert crate.datePublished and crate.root_dataset["license"] and crate.description and "a run" in crate.name
+    ids = {entity.id for entity in crate.get_entities()}
+    document = json.loads((run.folder / CRATE_NAME).read_bytes())
+    for entity in document["@graph"]:
+        assert entity["@id"] in ids and entity["@type"]
+        for value in entity.values():
+            for found in value if isinstance(value, list) else [value]:
+                if isinstance(found, dict) and not found["@id"].startswith("http"):
+                    assert found["@id"] in ids, f"{entity['@id']} names {found['@id']}, which the crate has not"
+
+
+def test_a_crate_has_an_action_per_sitting(folder: Path) -> None:
+    machine = {"host": "h", "system": "Linux", "processor": "p", "cores": 2, "memory_bytes": 1}
+    rest = {"hetsched": "0.1.0", "python": "3.11", "libraries": {}, "machine": machine}
+    command = ["hetsched", "compare", "a b.toml"]
+    sittings = [
+        {"command": command, "began": "2026-11-28T10:00:00.000+00:00", "took_s": None, **rest},
+        {"command": [], "began": "2026-11-28T11:00:00.000+00:00", "took_s": 61.5, **rest},
+    ]
+    study = folder / "study.json"
+    study.write_text(json.dumps({"study": "compare", "sittings": sittings, "hetsched": "0.1.0"}))
+    [path] = hetsched.export(folder, "ro-crate")
+    crate = ROCrate(path.parent)
+    first, second = crate.get_by_type("CreateAction")
+    assert (first["name"], second["name"]) == ("hetsched compare 'a b.toml'", "hetsched, called from Python")
+    assert first["actionStatus"].endswith("FailedActionStatus") and first.get("endTime") is None
+    assert second["actionStatus"].endswith("CompletedActionStatus")
+    assert second["endTime"] == "2026-11-28T11:01:01.500+00:00"
+    assert [entity.id for entity in second["object"]] == ["profile.csv", "scenario.toml"]
+    assert len(second["result"]) == len(crate.data_entities) - 2
+    assert [action.id for action in crate.root_dataset["mentions"]] == [first.id, second.id]
+    assert second["instrument"]["softwareVersion"] == "0.1.0"
+    assert "process" in str(crate.root_dataset["conformsTo"])
+    study.write_text('{"sittings": 5}')
+    with pytest.raises(hetsched.InputError, match=r"study\.json: not what hetsched wrote"):
+        hetsched.export(folder, "ro-crate")
+    study.unlink()
+
+
+@pytest.mark.parametrize(
+    ("to", "out", "message"),
+    [
+        ("parqet", None, "to: no format 'parqet': did you mean 'parquet'?"),
+        ("csv", "a file", "out: .*a file: is a file; name a folder"),
+    ],
+)
+def test_what_is_wrong_is_said(folder: Path, tmp_path: Path, to: str, out: str | None, message: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(hetsched.InputError, match=message):
+        hetsched.export(folder, to, out and tmp_path / out)
+
+
+def test_a_folder_without_logs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(hetsched.InputError, match=r"there is no events\.jsonl in it or below it"):
+        hetsched.export(tmp_path, "csv")
+    with pytest.raises(hetsched.InputError, match="folder: expected a path"):
+        hetsched.export(5, "csv")  # type: ignore[arg-type]
+
+
+def test_without_pyarrow_parquet_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(hetsched.InputError, match=r"Parquet needs pyarrow, .*pip install 'hetsched\[frames\]'"):
+        hetsched.export(folder, "parquet", folder.parent / "without")
+    assert not list((folder.parent / "without").iterdir())
