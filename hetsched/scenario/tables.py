@@ -157,8 +157,8 @@ class MetricsTable(Table):
 class RealTable(Table):
     """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`. `model_file`
     is a Python file that registers models; paths are relative to the scenario's file. `report_interval_s` is how often
-    what nodes use is sampled, and a run that is not watched on a terminal says how far it is; with `tensorboard`, Tune writes files for it. `augment`
-    crops and mirrors training images at random. `speed_ups` are meant for GPUs."""
+    what nodes use is sampled, and a run that is not watched on a terminal says how far it is; with `tensorboard`, Tune
+    writes files for it. `augment` crops and mirrors training images at random. `speed_ups` are meant for GPUs."""
 
     time_scale: Factor = 1.0
     data_dir: str | None = None
