@@ -246,8 +246,9 @@ def test_names_from_a_log_are_text(setup: Setup, events: list[Event], page_of: P
 def test_a_run_that_goes_on_is_drawn_from_its_first_event_to_its_last(
     setup: Setup, events: list[Event], page_of: PageOf, tmp_path: Path
 ) -> None:
-    page = page_of(written(tmp_path / "report.html", page_run(setup, events[:1])))
-    assert not page.locator("#metric").is_visible()
+    first = next(number for number, event in enumerate(events) if isinstance(event, TrialAdded))
+    page = page_of(written(tmp_path / "report.html", page_run(setup, events[:first])))
+    assert not page.locator("#metric, #hyperparameters, #family-tree").locator("visible=true").count()
     ended = 0
     for number, event in enumerate(events):
         ended += isinstance(event, SegmentEnded)
@@ -301,6 +302,23 @@ def test_zoom_goes_for_all_charts_over_time(page: BrowserPage) -> None:
     assert page.evaluate("window.hetsched.figures.range()") == pytest.approx([end * 0.1875, end * 0.8125])
     page.locator("#utilisation-nodes").get_by_label("Show all of the run").click()
     assert page.evaluate("window.hetsched.figures.range()") == [0, end]
+
+
+def test_a_legend_has_the_colours_of_the_theme(page: BrowserPage) -> None:
+    colours = set()
+    for _ in range(2):
+        page.get_by_text("Light or dark").click()
+        sample, palette = page.evaluate(
+            """() => {
+              const sample = document.querySelector("#utilisation-devices .legend canvas");
+              const { data } = sample.getContext("2d").getImageData(20, 14, 1, 1);
+              const hex = [...data.slice(0, 3)].map((part) => part.toString(16).padStart(2, "0")).join("");
+              return [`#${hex}`, kit.palette.series[0]];
+            }"""
+        )
+        assert sample == palette
+        colours.add(sample)
+    assert len(colours) == 2
 
 
 # Many trials.
