@@ -70,7 +70,8 @@ const figures = (() => {
       one.plot = figure.svg ? svg("svg", { role: "img" }) : element("canvas", { role: "img", tabindex: 0 });
       one.stage = element("div", { class: "stage" }, one.plot, one.tip);
       one.node.append(legend, one.stage, one.heard);
-      if (figure.time) one.node.append(hint(figure));
+      if (figure.time) one.node.append(tools(one));
+      if (figure.time || figure.move) one.plot.setAttribute("aria-description", keys(figure));
       if (!figure.svg) listen(one);
     }
     const more = element("details", { toggle: () => more.open && fillTable() }, element("summary", {}, "Data as a table"));
@@ -85,6 +86,7 @@ const figures = (() => {
       summary.textContent = newer.summary ?? "";
       one.plot?.setAttribute("aria-label", `${newer.title}. ${newer.summary ?? ""}`);
       legend.replaceChildren(...(newer.legend ?? []).map(entry));
+      if (one.beyond) one.beyond.hidden = !newer.scroll;
       if (newer.table && (more.open || !newer.draw)) fillTable();
       one.dirty = true;
       one.paint();
@@ -165,8 +167,25 @@ const figures = (() => {
     return element("li", {}, sample, name);
   }
 
-  const hint = (figure) => {
+  const KEYS =
+    "Drag or swipe to pan; pinch, Ctrl and wheel, or a double click to zoom. Keys: + − 0, Shift and arrows to pan";
+  const STEPS = "arrows to go from one to the next, Enter to choose";
+
+  const keys = (figure) => `${figure.time ? KEYS : "Keys"}${figure.move ? `, ${STEPS}` : ""}.`;
+
+  function tools(one) {
     const button = (text, label, act) => element("button", { type: "button", "aria-label": label, title: label, click: act }, text);
+    const find = element("input", { type: "search", placeholder: "trial", "aria-label": "Show one trial", size: 14, input: () => look() });
+    const look = () => {
+      view.trial = one.figure.look(find.value);
+      redraw();
+    };
+    one.beyond = element(
+      "span",
+      {},
+      button("↑", "Workers above", () => one.figure.scroll(-0.5)),
+      button("↓", "Workers below", () => one.figure.scroll(0.5)),
+    );
     return element(
       "div",
       { class: "tools" },
@@ -175,15 +194,10 @@ const figures = (() => {
       button("←", "Earlier", () => pan(-0.5)),
       button("→", "Later", () => pan(0.5)),
       button("All", "Show all of the run", () => show(0, view.end)),
-      ...(figure.controls?.() ?? []),
-      element(
-        "span",
-        { class: "hint" },
-        "Drag or swipe to pan; pinch, Ctrl and wheel, or a double click to zoom. Keys: + − 0, Shift and arrows to pan" +
-          (figure.move ? ", arrows to go from one to the next, Enter to choose." : "."),
-      ),
+      one.beyond,
+      ...(one.figure.look ? [find, element("span", { class: "hint" }, keys(one.figure))] : []),
     );
-  };
+  }
 
   function table({ columns, rows, row }) {
     const shown = Math.min(rows, ROWS);

@@ -5,7 +5,6 @@ Training fills the height of a lane, overhead is a thin bar. Segments too narrow
 as high as the share of their time that was busy. */
 
 const gantt = (() => {
-  const { element } = kit;
   const HIGH = 900; // CSS pixels that lanes may take in all
   const BIN = 2; // pixels; segments narrower than that are never drawn themselves
   const DRAWN = 20_000; // segments in sight up to which those that are wider are
@@ -317,18 +316,11 @@ const gantt = (() => {
 
   // ---- the figure
 
-  function controls(run) {
-    const find = element("input", { type: "search", placeholder: "trial", "aria-label": "Show one trial", size: 14, input: () => look(find.value) });
-    const look = (text) => {
-      const { trials } = window.hetsched.document.runs[view.run];
-      const exact = trials.findIndex(({ id }) => id === text);
-      view.trial = exact >= 0 || !text ? exact : trials.findIndex(({ id }) => id.includes(text));
-      if (view.trial < 0) view.trial = null;
-      figures.redraw();
-    };
-    const up = (text, label, share) => element("button", { type: "button", "aria-label": label, title: label, click: () => scroll(run, share * lanesShown(run)) }, text);
-    const many = run.lanes.length > lanesShown(run);
-    return [find, ...(many ? [up("↑", "Workers above", -0.5), up("↓", "Workers below", 0.5)] : [])];
+  /* The trial of that name, or the first whose name has the text in it. */
+  function look(run, text) {
+    const names = run.trials.map(({ id }) => id);
+    const found = names.includes(text) ? names.indexOf(text) : names.findIndex((id) => text && id.includes(text));
+    return found < 0 ? null : found;
   }
 
   return (run, { id, title }) => ({
@@ -346,11 +338,12 @@ const gantt = (() => {
       const row = found(run, x, y, surface)?.row;
       if (row !== undefined || view.trial !== null) chosen(row === undefined ? view.trial : run.segments.trial[row]);
     },
-    drag: (dy) => run.lanes.length > lanesShown(run) && scroll(run, -dy / rowHeight(run)),
+    drag: (dy) => scroll(run, -dy / rowHeight(run)),
+    scroll: run.lanes.length > lanesShown(run) ? (share) => scroll(run, share * lanesShown(run)) : null,
     move: (key, surface) => move(run, id, key, surface),
     choose: () => cursors.has(id) && chosen(run.segments.trial[cursors.get(id)]),
     escape: () => (cursors.delete(id), (view.trial = null)),
-    controls: () => controls(run),
+    look: (text) => look(run, text),
     table: ganttWords.table(run),
   });
 })();

@@ -30,9 +30,10 @@ const ganttSigns = (() => {
 
   function curve(c, x0, y0, x1, y1) {
     const bend = Math.min(40, Math.abs(y1 - y0) / 3 + 6);
+    const lift = y0 === y1 ? 7 : 0; // within a lane, over what is between
     const path = new Path2D();
     path.moveTo(x0, y0);
-    path.bezierCurveTo(x0 + bend, y0, x1 - bend, y1, x1, y1);
+    path.bezierCurveTo(x0 + bend, y0 - lift, x1 - bend, y1 - lift, x1, y1);
     c.strokeStyle = kit.palette.panel;
     c.lineWidth = 3;
     c.stroke(path);

@@ -13,7 +13,12 @@ A script registers what it draws: `sections.push({id, title, order, of, figures(
    tip(x, y, surface),   lines of text for what is at that point of the figure, or null
    click(x, y, surface), what a click or a tap does beside showing the tip; optional
    move(key, surface),   "left", "right", "up", "down": goes to the next thing; returns {x, y, lines}, or null; optional
-   legend,               [{name, mark}]; a mark is of `kit.mark`, or {colour, shape: "line", "area" ...}; optional
+   choose(), escape(),   what Enter and Escape do then; optional
+   look(text),           the number of the trial that a reader types, or null; with it comes a field to type in
+   scroll(share),        goes so much of the height down, where there is more than is in sight; optional
+   drag(dy),             what a drag does beside the pan of time; optional
+   legend,               [{name, mark}]; a mark is of `kit.mark`, or {colour, dash, shape}, {colour, area: true, hatch}
+                         or {colour, draw(context)}; optional
    table: {columns, rows, row(i)}}   names with units, how many, and the cells of one
 
 A figure without `draw` is its table. Text goes into the page as text nodes only: names come from logs. */

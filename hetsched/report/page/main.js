@@ -44,7 +44,7 @@ const render = (() => {
   function draw(page) {
     window.hetsched.document = page;
     const run = page.runs[view.run] ?? page.runs[0] ?? null;
-    view.end = Math.max(...onOneAxis(page, run).map(({ end_s, bound_s }) => Math.max(end_s, bound_s ?? 0)), 0) || 1;
+    view.end = Math.max(...onOneAxis(page, run).map(ending), 0) || 1;
     parts.title.textContent = page.title;
     parts.remarks.replaceChildren(...remarks(page));
     parts.facts.replaceChildren(facts(page.facts.filter((fact) => !fact.link)));
@@ -57,6 +57,9 @@ const render = (() => {
 
   /* What is compared is drawn on one time axis. */
   const onOneAxis = (page, run) => (["comparison", "validation"].includes(page.kind) ? page.runs : run ? [run] : []);
+
+  /* The bound of a run that goes on may be far away. */
+  const ending = ({ end_s, bound_s, ended }) => (ended === null ? end_s : Math.max(end_s, bound_s ?? 0));
 
   const option = (run, position) =>
     element("option", { selected: position === view.run ? "" : null }, `${run.strategy}, seed ${run.seed} (${run.backend})`);
