@@ -283,7 +283,19 @@ def test_keys_tell_points_of_the_chosen_trial(page: BrowserPage, events: list[Ev
 def test_a_tip_tells_the_utilisation_at_the_pointer(page: BrowserPage) -> None:
     plot = page.locator("#utilisation-devices canvas[role=img]")
     plot.scroll_into_view_if_needed()
-    plot.hover(position={"x": 400, "y": 100})
+    share = page.evaluate(  # the middle of the longest time with another value than the time before
+        """() => {
+          const { time_s, value } = hetsched.document.runs[0].utilisation[0];
+          const end = hetsched.view.end;
+          const other = (i) => i > 0 && value[i] !== value[i - 1];
+          const steps = time_s.map((from, i) => ({ from, to: time_s[i + 1] ?? end, other: other(i) }));
+          const [longest] = steps.filter(({ other }) => other).sort((a, b) => b.to - b.from - (a.to - a.from));
+          return (longest.from + longest.to) / 2 / end;
+        }"""
+    )
+    box = plot.bounding_box()
+    assert box is not None
+    plot.hover(position={"x": 56 + share * (box["width"] - 56 - 14), "y": 100})
     told = page.locator("#utilisation-devices .tip p").all_inner_texts()
     expected = page.evaluate(
         """time => window.hetsched.document.runs[0].utilisation.filter(({ group }) => group !== "node").map(

@@ -94,7 +94,7 @@
     const [all, devices, nodes] = [of("all"), of("device"), of("node")];
     if (!all.length) return [];
     const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]" };
-    const whole = `In the mean over time ${listed(all, run.end_s)} of those in the cluster were in a segment`;
+    const whole = `In the mean over time ${kit.percent(mean(all[0], run.end_s))} of the workers in the cluster were in a segment`;
     return [
       figure({
         id: "utilisation-devices",
