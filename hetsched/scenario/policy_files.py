@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from hetsched.whole_file import write_whole
+from hetsched.scenario.whole_file import write_whole
 
 POLICIES = "policies"
 """The folder of the copies of policy files."""

@@ -12,7 +12,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
-from hetsched.whole_file import write_whole
+from hetsched.scenario.whole_file import write_whole
 
 
 def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:

@@ -48,9 +48,9 @@ from hetsched.scenario.tables import (
     Table,
 )
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
+from hetsched.scenario.whole_file import write_whole
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 from hetsched.scenario.written_by import signed
-from hetsched.whole_file import write_whole
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from hetsched.scenario.whole_file import write_whole
 from hetsched.version import __version__
-from hetsched.whole_file import write_whole
 
 
 def write_json(path: Path, document: Any) -> None:

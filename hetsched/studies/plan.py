@@ -139,10 +139,9 @@ def plan(
     in the input, and HetschedError if nothing could be measured, or no strategy fits.
     """
     budget = Budget(budget_s)
-    setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
+    setup = _asked_for(scenario, policy_files)
     chosen = _all_strategies(setup) if strategies is None else chosen_strategies(setup, strategies)
     listed = chosen_seeds(setup, setup.scenario.seeds if seeds is None else seeds)
-    check_learning(setup)
     home = ResultsFolder.new(folder or default_folder("plan", setup), setup, "plan")
     measured = Measured(setup)
     if not measure_again:
@@ -156,6 +155,13 @@ def plan(
         if not simulated.forecasts:
             raise _nothing_left(fitting.left_out | simulated.failed)
         return _written(home, fitting, measured, simulated, budget)
+
+
+def _asked_for(scenario: Scenario | Setup, policy_files: Sequence[Path | str]) -> Setup:
+    """The scenario with these files of policies. Raises InputError or HetschedError for what no plan can be made of."""
+    setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
+    check_learning(setup)
+    return setup
 
 
 def _allocations(strategies: Iterable[Strategy]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isfinite
+from math import floor, isfinite
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
@@ -178,7 +178,13 @@ def resources(trial: TuneTrial) -> tuple[int, float]:
             f"tune.with_resources: a trial of {trial.trainable_name} asks for {', '.join(others)}; HeterogeneousPBT "
             "chooses the node: ask for CPUs and GPUs alone"
         )
-    return max(1, round(bundle.get("CPU", 0))), float(bundle.get("GPU", 0))
+    cores = float(bundle.get("CPU", 0))
+    if not cores.is_integer():
+        raise InputError(
+            f"tune.with_resources: a trial of {trial.trainable_name} asks for {cores:g} CPUs; HeterogeneousPBT makes "
+            f"workers of whole ones: ask for {floor(cores) + 1}"
+        )
+    return max(1, int(cores)), float(bundle.get("GPU", 0))
 
 
 def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:

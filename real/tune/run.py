@@ -79,12 +79,7 @@ def run(
             sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)
             driver = driver_of(course, place, seed, workers, nodes, actors, pbt, sampling, past)
             tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), real.tensorboard)
-
-            def train() -> None:
-                with sampling:
-                    _fit(tuner, driver, course)
-
-            _carry_out(course, folder, train)
+            _carry_out(course, folder, lambda: _fit(tuner, driver, course, sampling))
     return course.outcome
 
 
@@ -128,10 +123,11 @@ def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path
     )
 
 
-def _fit(tuner: tune.Tuner, driver: Driver, course: Course) -> None:
-    """Let Tune run the population to its end."""
+def _fit(tuner: tune.Tuner, driver: Driver, course: Course, sampling: Sampling) -> None:
+    """Let Tune run the population to its end, and sample what nodes use meanwhile."""
     try:
-        tuner.fit()
+        with sampling:
+            tuner.fit()
     except Exception as error:
         if driver.error is not None:
             raise driver.error from error

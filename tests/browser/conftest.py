@@ -37,7 +37,7 @@ def await_true(page: Page, expression: str) -> None:
         page.wait_for_timeout(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One browser for all tests."""
     path = browser_path()

@@ -246,8 +246,9 @@ def test_names_from_a_log_are_text(setup: Setup, events: list[Event], page_of: P
 def test_a_run_that_goes_on_is_drawn_from_its_first_event_to_its_last(
     setup: Setup, events: list[Event], page_of: PageOf, tmp_path: Path
 ) -> None:
-    page = page_of(written(tmp_path / "report.html", page_run(setup, events[:1])))
-    assert not page.locator("#metric").is_visible()
+    first = next(number for number, event in enumerate(events) if isinstance(event, TrialAdded))
+    page = page_of(written(tmp_path / "report.html", page_run(setup, events[:first])))
+    assert not page.locator("#metric, #hyperparameters, #family-tree").locator("visible=true").count()
     ended = 0
     for number, event in enumerate(events):
         ended += isinstance(event, SegmentEnded)
@@ -282,7 +283,19 @@ def test_keys_tell_points_of_the_chosen_trial(page: BrowserPage, events: list[Ev
 def test_a_tip_tells_the_utilisation_at_the_pointer(page: BrowserPage) -> None:
     plot = page.locator("#utilisation-devices canvas[role=img]")
     plot.scroll_into_view_if_needed()
-    plot.hover(position={"x": 400, "y": 100})
+    share = page.evaluate(  # the middle of the longest time with another value than the time before
+        """() => {
+          const { time_s, value } = hetsched.document.runs[0].utilisation[0];
+          const end = hetsched.view.end;
+          const other = (i) => i > 0 && value[i] !== value[i - 1];
+          const steps = time_s.map((from, i) => ({ from, to: time_s[i + 1] ?? end, other: other(i) }));
+          const [longest] = steps.filter(({ other }) => other).sort((a, b) => b.to - b.from - (a.to - a.from));
+          return (longest.from + longest.to) / 2 / end;
+        }"""
+    )
+    box = plot.bounding_box()
+    assert box is not None
+    plot.hover(position={"x": 56 + share * (box["width"] - 56 - 14), "y": 100})
     told = page.locator("#utilisation-devices .tip p").all_inner_texts()
     expected = page.evaluate(
         """time => window.hetsched.document.runs[0].utilisation.filter(({ group }) => group !== "node").map(
@@ -301,6 +314,23 @@ def test_zoom_goes_for_all_charts_over_time(page: BrowserPage) -> None:
     assert page.evaluate("window.hetsched.figures.range()") == pytest.approx([end * 0.1875, end * 0.8125])
     page.locator("#utilisation-nodes").get_by_label("Show all of the run").click()
     assert page.evaluate("window.hetsched.figures.range()") == [0, end]
+
+
+def test_a_legend_has_the_colours_of_the_theme(page: BrowserPage) -> None:
+    colours = set()
+    for _ in range(2):
+        page.get_by_text("Light or dark").click()
+        sample, palette = page.evaluate(
+            """() => {
+              const sample = document.querySelector("#utilisation-devices .legend canvas");
+              const { data } = sample.getContext("2d").getImageData(20, 14, 1, 1);
+              const hex = [...data.slice(0, 3)].map((part) => part.toString(16).padStart(2, "0")).join("");
+              return [`#${hex}`, kit.palette.series[0]];
+            }"""
+        )
+        assert sample == palette
+        colours.add(sample)
+    assert len(colours) == 2
 
 
 # Many trials.

@@ -55,6 +55,8 @@ def begun(tmp_path: Path, resources: Any = None, **arguments: Any) -> FakeContro
     ("resources", "arguments", "said"),
     [
         (tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 1}]), {}, "tune.with_resources: .* takes 2 bundles"),
+        (tune.PlacementGroupFactory([{"CPU": 2.5}]), {}, "asks for 2.5 CPUs; .* workers of whole ones: ask for 3"),
+        (tune.PlacementGroupFactory([{"CPU": 0.5}]), {}, "asks for 0.5 CPUs; .* workers of whole ones: ask for 1"),
         (tune.PlacementGroupFactory([{"CPU": 1, "disk": 1}]), {}, "tune.with_resources: .* asks for disk"),
         (tune.PlacementGroupFactory([{"CPU": 1, "GPU": 1}]), {}, "ask for a GPU, and no node .* has one"),
         (None, {"devices": "v100"}, "devices: the Ray cluster has no 'v100'"),

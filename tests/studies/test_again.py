@@ -132,7 +132,7 @@ def test_policies_of_a_file_are_not_run(scenario: hetsched.Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "error"), [("{", "summary.json: not what hetsched wrote"), ("{}", "summary.json yet: this 'ablate'")]
+    ("text", "error"), [("{", "summary.json: not what a study wrote"), ("{}", "summary.json yet: this 'ablate'")]
 )
 def test_a_summary_that_cannot_be_read_is_named(text: str, error: str, scenario: hetsched.Scenario) -> None:
     hetsched.ablate(scenario, "fusion+fifo", folder="out")

@@ -109,7 +109,7 @@ class Trace:
                 self._copied[event.trial] = self._last[event.source]
         elif isinstance(event, WorkerJoined):
             yield from self._join(event.worker)
-            yield _instant(self._lanes[event.worker.id], event.time, "joined", {})
+            yield _instant(self._lanes[event.worker.id], event.time, "joined", {"worker": event.worker.id})
         elif isinstance(event, WorkerLeft | WorkerDraining | WorkerSlowed):
             yield self._of_worker(event)
         elif isinstance(event, ResourcesSampled):
@@ -153,7 +153,7 @@ class Trace:
     def _of_worker(self, event: WorkerLeft | WorkerDraining | WorkerSlowed) -> TraceEvent:
         fields = msgspec.structs.asdict(event)
         name = {WorkerLeft: "left", WorkerDraining: "draining", WorkerSlowed: "slowed"}[type(event)]
-        return _instant(self._lanes[fields.pop("worker")], fields.pop("time"), name, fields)
+        return _instant(self._lanes[event.worker], fields.pop("time"), name, fields)
 
     def _segment(
         self, state: State, name: TrialId, end_s: float, parts: Parts | None, outcome: dict[str, Any]
@@ -173,17 +173,18 @@ class Trace:
         if parts is not None:
             self._last[name] = first
         if "lost" in outcome:
-            yield _instant(first.lane, end_s, "segment lost", {"trial": name, "reason": outcome["lost"]})
+            yield _instant(
+                first.lane, end_s, "segment lost", {"worker": begun.worker, "trial": name, "reason": outcome["lost"]}
+            )
 
     def _flow(self, source: Span, to: Span) -> Iterator[TraceEvent]:
-        """An arrow from the end of a slice to the begin of another; both must take time to hold it. It is a microsecond
-        within them, where no instant is: an arrow leads to what began last on its lane."""
+        """An arrow from the end of a slice to the begin of another; both must take time to hold it."""
         if source.start == source.end or to.start == to.end:
             return
         self._flows += 1
         common = {"name": "exploit", "cat": "exploit", "id": self._flows}
         yield {"ph": "s", **common, **source.lane._asdict(), "ts": source.end - 1}
-        yield {"ph": "f", "bp": "e", **common, **to.lane._asdict(), "ts": min(to.start + 1, to.end - 1)}
+        yield {"ph": "f", "bp": "e", **common, **to.lane._asdict(), "ts": to.start}
 
 
 class Counters:
@@ -267,9 +268,8 @@ def _slice(span: Span, name: str, category: str, args: dict[str, Any]) -> TraceE
 
 
 def _instant(lane: Lane, time_s: float, name: str, args: dict[str, Any]) -> TraceEvent:
-    """Something that happened to a worker or, on the lane of the run, to that."""
-    scope = "p" if lane.pid == RUN else "t"
-    return {"ph": "i", "s": scope, "name": name, "cat": "event", **lane._asdict(), "ts": _us(time_s), "args": args}
+    """Something that happened to a process: on a thread it would be a slice, to which viewers would draw arrows."""
+    return {"ph": "i", "s": "p", "name": name, "cat": "event", **lane._asdict(), "ts": _us(time_s), "args": args}
 
 
 def _us(seconds: float) -> int:

@@ -150,8 +150,11 @@ const chartData = (() => {
       open.to = time_s;
       list.push({ from: time_s, to: Math.max(time_s, until[trial]), value: hyperparameters[name] });
     }
-    for (const [trial, list] of steps)
-      steps.set(trial, list.filter((step) => step.value != null));
+    for (const [trial, list] of steps) {
+      const known = list.filter((step) => step.value != null);
+      if (known.length) steps.set(trial, known);
+      else steps.delete(trial);
+    }
     return steps;
   }
 

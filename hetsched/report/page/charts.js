@@ -28,7 +28,6 @@
   function figure({ id, title, summary, series, end, yLabel, column }) {
     const many = series.length > MOST_LINES;
     const names = series.map((one) => one.name);
-    const marks = series.map((_, i) => ({ ...kit.mark(i), shape: null }));
     const tip = (x, y, surface) => (plots.inside(x, surface) ? tell(surface.frame.x.invert(x), y, surface) : null);
 
     function tell(moment, y, { box }) {
@@ -44,23 +43,27 @@
       summary,
       height: many ? plots.clamp(series.length * 18, 120, 480) + 50 : 200,
       time: true,
-      draw: (surface) => (many ? rows(surface, series, names, end) : lines(surface, series, marks, end, yLabel)),
+      draw: (surface) => (many ? rows(surface, series, names, end) : lines(surface, series, end, yLabel)),
       tip,
       move: plots.moves(id, tip),
-      legend: many ? plots.shadeLegend([0, 0.5, 1], kit.percent) : names.map((name, i) => ({ name, mark: marks[i] })),
+      get legend() {
+        return many ? plots.shadeLegend([0, 0.5, 1], kit.percent) : names.map((name, i) => ({ name, mark: mark(i) }));
+      },
       table: table(series, end, column),
     };
   }
 
   const word = (share) => (share === null ? "nothing known" : kit.percent(share));
 
-  function lines(surface, series, marks, end, yLabel) {
+  const mark = (i) => ({ ...kit.mark(i), shape: null });
+
+  function lines(surface, series, end, yLabel) {
     const { x, y } = plots.frame(surface, { from: 0, to: 1.02, log: false }, { yLabel, yWord: kit.percent });
     kit.clipped(surface, () => {
       series.forEach(({ time_s, value }, i) => {
         const xs = time_s.flatMap((time, at) => [x(time), x(time_s[at + 1] ?? end)]);
         const ys = value.flatMap((share) => Array(2).fill(share === null ? null : y(share)));
-        kit.line(surface, xs, ys, marks[i]);
+        kit.line(surface, xs, ys, mark(i));
       });
     });
   }
@@ -91,7 +94,7 @@
     const [all, devices, nodes] = [of("all"), of("device"), of("node")];
     if (!all.length) return [];
     const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]" };
-    const whole = `In the mean over time ${listed(all, run.end_s)} of those in the cluster were in a segment`;
+    const whole = `In the mean over time ${kit.percent(mean(all[0], run.end_s))} of the workers in the cluster were in a segment`;
     return [
       figure({
         id: "utilisation-devices",

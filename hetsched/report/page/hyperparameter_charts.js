@@ -166,6 +166,7 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
 
   function figure(run, name, number) {
     const of = model(run, name);
+    if (!of.steps.size) return null;
     const id = `hyperparameter-${number}`;
     const choice = of.scale === "choice";
     const tip = (x, y, surface) => (choice ? tipChoices : tipNumbers)(of, x, y, surface);
@@ -179,14 +180,16 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
       tip,
       click: choice ? undefined : (x, y, surface) => clickNumbers(of, x, y, surface),
       move: plots.moves(id, tip),
-      legend: legend(of),
+      get legend() {
+        return legend(of);
+      },
       table: table(of),
     };
   }
 
   function list(run) {
     const names = chartData.searched(run);
-    const shown = names.slice(0, MOST_FIGURES).map((name, number) => figure(run, name, number));
+    const shown = names.slice(0, MOST_FIGURES).map((name, number) => figure(run, name, number)).filter(Boolean);
     if (names.length <= MOST_FIGURES) return shown;
     const left = names.slice(MOST_FIGURES);
     const table = { columns: ["name"], rows: left.length, row: (i) => [left[i]] };

@@ -13,13 +13,15 @@ trials are left sees their lines. */
   function model(run, { metric, members, targets }, by) {
     const scores = chartData.scores(run, members, by);
     const best = chartData.bestSoFar(scores, metric.mode);
-    const courses = plots.lazy(() => {
-      const histories = chartData.histories(run);
-      return new Map([...members].map((trial) => [trial, chartData.course(histories[trial], by)]));
-    });
+    const courses = new Map();
+    const course = (trial) => {
+      if (!courses.has(trial)) courses.set(trial, chartData.course(chartData.histories(run)[trial], by));
+      return courses.get(trial);
+    };
     return {
-      run, metric, by, scores, best, courses,
+      run, metric, by, scores, best, course,
       members: [...members],
+      has: (trial) => members.has(trial),
       copies: run.exploits.reduce((sum, { trial }) => sum + members.has(trial), 0),
       targets: [...targets],
       winner: best.length ? best[best.length - 1].trial : null,
@@ -65,7 +67,7 @@ trials are left sees their lines. */
       for (const target of of.targets) level(surface, frame, target);
       bestLine(of, surface, frame);
       if (of.winner !== null) line(of, surface, frame, of.winner, special.winner());
-      if (of.courses().has(view.trial)) line(of, surface, frame, view.trial, special.chosen());
+      if (of.has(view.trial)) line(of, surface, frame, view.trial, special.chosen());
     });
   }
 
@@ -84,7 +86,7 @@ trials are left sees their lines. */
 
   function line(of, surface, { x, y }, trial, { colour, dash = [], width, dot, alpha = 1, shape = "circle" }) {
     const c = surface.context;
-    const { lines, jumps } = of.courses().get(trial);
+    const { lines, jumps } = of.course(trial);
     c.globalAlpha = alpha;
     for (const { from, to } of jumps) {
       if (from) kit.line(surface, [x(from.x), x(to.x)], [y(from.y), y(to.y)], { colour, dash: [2, 3] }, { width });
@@ -142,7 +144,7 @@ trials are left sees their lines. */
       if (far < least) [least, found] = [far, { trial, point, jump }];
     };
     for (const trial of trials) {
-      const { lines, jumps } = of.courses().get(trial);
+      const { lines, jumps } = of.course(trial);
       for (const points of lines) for (const point of points) look(trial, point, null);
       for (const jump of jumps) look(trial, jump.to, jump);
     }
@@ -183,11 +185,11 @@ trials are left sees their lines. */
         place = -1;
         figures.redraw();
       }
-      const points = of.courses().get(trials[at]).lines.flat();
+      const points = of.course(trials[at]).lines.flat();
       if (!points.length) return null;
       place = plots.clamp(place + (key === "left" ? -1 : 1), 0, points.length - 1);
       const point = points[place];
-      const jump = of.courses().get(trials[at]).jumps.find((one) => one.to === point) ?? null;
+      const jump = of.course(trials[at]).jumps.find((one) => one.to === point) ?? null;
       return { x: frame.x(point.x), y: frame.y(point.y), lines: tellPoint(of, { trial: trials[at], point, jump }) };
     };
   }
@@ -267,7 +269,9 @@ trials are left sees their lines. */
       click: (x, y, surface) => click(of, x, y, surface),
       move: moves(of, id),
       escape: () => (view.trial = null),
-      legend: legend(of),
+      get legend() {
+        return legend(of);
+      },
       table: table(of),
     };
   }

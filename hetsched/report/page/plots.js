@@ -15,7 +15,7 @@ const plots = (() => {
 
   /* The frame of a plot with the range {from, to, log} on its y axis; over time, or over the range `across`.
   surface.frame are its scales. */
-  function frame(surface, range, { across = null, xLabel = "time", yLabel = "", yWord = kit.number } = {}) {
+  function frame(surface, range, { across = null, xLabel = "time since the start", yLabel = "", yWord = kit.number } = {}) {
     surface.box = kit.box(surface, { top: 16 });
     const { left, right, top, bottom } = surface.box;
     const [from, to] = across ?? surface.time;

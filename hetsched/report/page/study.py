@@ -82,16 +82,20 @@ def _of_result(folder: Path, study: Study, result: Result) -> Page:
 
 
 def _of_nothing(folder: Path, study: Study, error: HetschedError) -> Page:
-    """Of a study that has not come far enough for a result: its runs, as far as they came."""
+    """Of a study that has not come far enough for a result: the first run of each strategy, as far as it came."""
     setup = load_setup_of_logs(folder / SCENARIO_NAME)
-    logs = sorted(log for log in folder.rglob(LOG_NAME) if log.stat().st_size)
+    first: dict[Path, Path] = {}
+    for log in sorted(log for log in folder.rglob(LOG_NAME) if log.stat().st_size):
+        run = log.parent
+        first.setdefault(run.parent if run.name.startswith("seed-") else run, log)
+    logs = list(first.values())[:NAMED_RUNS]
     return Page(
         title=f"{setup.scenario.name}: {STUDIES[study]}",
         kind=KINDS[study],
         complete=False,
         facts=facts(folder, study, setup, Asked([], [])),
         remarks={"Nothing to say yet": [str(error)]},
-        runs=[page_run(load_setup_of_logs(scenario_of(log.parent)), log) for log in logs[:NAMED_RUNS]],
+        runs=[page_run(load_setup_of_logs(scenario_of(log.parent)), log) for log in logs],
     )
 
 

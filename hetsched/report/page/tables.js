@@ -14,7 +14,7 @@ comes last. */
   const place = (page) => (page.validation ? "after" : page.kind === "run" ? "last" : "first");
   const section = (id, where, rest) => ({
     id,
-    title: "As the terminal shows it",
+    title: "Tables",
     ...rest,
     figures: (page) => (place(page) === where ? figuresOf(page) : []),
   });

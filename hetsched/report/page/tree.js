@@ -32,7 +32,7 @@ had a part in the weights, the oldest first. */
     surface.box = kit.box(surface, { left: 26, top: 6 });
     const { left, right, top } = surface.box;
     const x = kit.scale(...surface.time, left, right);
-    kit.axes(surface, { x, time: true, xLabel: "time" });
+    kit.axes(surface, { x, time: true, xLabel: "time since the start" });
     surface.x = x;
     surface.rows = of.shown.map((part, row) => ({ part, y: top + row * ROW + 27 }));
     surface.rows.forEach(({ part, y }, row) => {
@@ -168,10 +168,12 @@ had a part in the weights, the oldest first. */
         of.at = null;
         view.trial = null;
       },
-      legend: [
-        { name: "a trial that had the weights", mark: { colour: kit.palette.series[0], area: true } },
-        { name: "the one that scored best", mark: { colour: kit.palette.series[5], area: true } },
-      ],
+      get legend() {
+        return [
+          { name: "a trial that had the weights", mark: { colour: kit.palette.series[0], area: true } },
+          { name: "the one that scored best", mark: { colour: kit.palette.series[5], area: true } },
+        ];
+      },
       table: table(of),
     };
   }

@@ -84,10 +84,7 @@ class Listing:
     def _looked(self) -> list[ListedStudy]:
         homes: dict[Path, list[tuple[ListedRun, float]]] = {}
         known, self._runs = self._runs, {}
-        for home, log in _logs_by_study(self._served.root):
-            if not self._served.holds(log) or not log.is_file():
-                continue
-            found = log.stat()
+        for home, log, found in _logs_by_study(self._served):
             version = (found.st_mtime_ns, found.st_size)
             before = known.get(log)
             run = before[1] if before is not None and before[0] == version else self._run(log, found)
@@ -133,14 +130,16 @@ def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
     return _decoder.decode(head.partition(b"\n")[0]), _decoder.decode(last)
 
 
-def _logs_by_study(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Each log with the folder of its study: the topmost one with a scenario, or the log's own."""
-    studies: set[Path] = set()
-    listed = [Path(entry.path) for entry in entries(root) if entry.name in (LOG_NAME, SCENARIO_NAME)]
-    studies.update(path.parent for path in listed if path.name == SCENARIO_NAME)
-    for log in (path for path in listed if path.name == LOG_NAME):
-        above = [folder for folder in (log.parent, *log.parents) if folder in studies]
-        yield (above[-1] if above else log.parent), log
+def _logs_by_study(served: Served) -> Iterator[tuple[Path, Path, stat_result]]:
+    """Each log and its stat, with the folder of its study: the topmost one with a scenario, or the log's own. A link
+    out of the served folder is no log, nor is what is no file."""
+    listed = [entry for entry in entries(served.root) if entry.name in (LOG_NAME, SCENARIO_NAME) and entry.is_file()]
+    studies = {Path(entry.path).parent for entry in listed if entry.name == SCENARIO_NAME}
+    for entry in listed:
+        log = Path(entry.path)
+        if entry.name == LOG_NAME and (not entry.is_symlink() or served.holds(log)):
+            above = [folder for folder in log.parents if folder in studies]
+            yield (above[-1] if above else log.parent), log, entry.stat()
 
 
 def _what(runs: list[ListedRun]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -55,7 +56,8 @@ class Client:
             "query_string": query.encode("latin-1"),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
-        return asyncio.run(self._answer(scope))
+        with ThreadPoolExecutor(1) as beside:  # tests of pages in a browser leave a loop running in this thread
+            return beside.submit(lambda: asyncio.run(self._answer(scope))).result()
 
     async def _answer(self, scope: dict[str, Any]) -> Answer:
         told: list[Any] = []
