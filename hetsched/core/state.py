@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -305,14 +306,15 @@ def state_of(events: Iterable[Event]) -> State:
     return state
 
 
-def apply_line(state: State, line: int, event: Event) -> None:
-    """Apply the event of that line of a log. Raises InputError, naming the line, if it cannot have followed those
-    before it."""
+def apply_line(state: State, line: int, event: Event, log: Path | None = None) -> None:
+    """Apply the event of that line of a log. Raises InputError, naming the line, and the file if it is known, if it
+    cannot have followed those before it, or is of an earlier time."""
+    here, before = f"{log}:{line}" if log is not None else f"line {line} of the log", state.now
     try:
         state.apply(event)
-    except (AssertionError, LookupError, ValueError) as error:
+    except (AssertionError, LookupError, OverflowError, ValueError) as error:
         subject = getattr(event, "trial", None) or getattr(event, "worker", None)
         what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
-        raise InputError(
-            f"line {line} of the log: {what} does not follow from the lines before: was it altered?"
-        ) from error
+        raise InputError(f"{here}: {what} does not follow from the lines before: was it altered?") from error
+    if event.time < before:
+        raise InputError(f"{here}: time goes back from {before:g} s to {event.time:g} s: was it altered?")

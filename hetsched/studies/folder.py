@@ -159,7 +159,7 @@ def write_running_results(
             *(f"  Note : {remark}" for remark in remarks.get(strategy, ())),
         ]
     lines += ["", *(f"assumed = {line}" for line in assumptions)] if assumptions else []
-    (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n")
+    (folder / "Running_Results.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def unused(folder: Path) -> Path:

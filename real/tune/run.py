@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ray import tune
@@ -123,7 +123,7 @@ def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path
     )
 
 
-def _fit(tuner: tune.Tuner, driver: Driver, course: Course, sampling: Sampling) -> None:
+def _fit(tuner: tune.Tuner, driver: Driver, course: Course, sampling: AbstractContextManager[object]) -> None:
     """Let Tune run the population to its end, and sample what nodes use meanwhile."""
     try:
         with sampling:

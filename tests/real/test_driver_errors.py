@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -155,7 +155,7 @@ def test_what_is_in_memory_is_written_though_tune_itself_fails(place: Place, tmp
         tuner: Any = SimpleNamespace(fit=lambda: fake.run(under_test, break_down))
         course: Any = None
         with pytest.raises(RuntimeError, match="a bug of Tune"):
-            _fit(tuner, under_test, course)
+            _fit(tuner, under_test, course, nullcontext())
         checkpoints = under_test._states.checkpoints
         assert checkpoints.missing() == {}
         assert under_test.guarded(lambda: "done", "not done") == "not done"

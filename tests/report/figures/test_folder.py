@@ -140,5 +140,6 @@ def test_the_command_prints_its_files(run: Path, tmp_path: Path, capsys: pytest.
 
 def test_pyplot_is_not_loaded(run: Path, tmp_path: Path) -> None:
     """It would look for a display."""
-    script = "import sys, hetsched; hetsched.figures(*sys.argv[1:], only=['metric']); assert 'matplotlib.pyplot' not in sys.modules"
+    script = "import sys, hetsched; hetsched.figures(*sys.argv[1:], only=['metric'])"
+    script += "; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", script, str(run), str(tmp_path)], check=True)
