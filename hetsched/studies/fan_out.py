@@ -4,7 +4,7 @@ results and the logs are the same."""
 import gc
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
@@ -144,15 +144,17 @@ class _OnCores(Generic[R]):
 
     def __call__(self, tasks: Sequence[Task], folder: Path) -> Iterable[tuple[Task, R]]:
         calls = (_call(_carry_out_here, task, folder.resolve(), *self._common) for task in tasks)
-        with children_without_interrupts():  # joblib starts its processes with the first calls
-            results = self._parallel(calls)
+        results: Generator[tuple[Task, R], None, None] | None = None
         try:
+            with children_without_interrupts():  # joblib starts its processes with the first calls
+                results = self._parallel(calls)
             for result in results:  # noqa: UP028 - `yield from` would close them before they are closed here
                 yield result
-        finally:
-            with catch_warnings():  # joblib would warn of what a stopped comparison leaves undone
-                simplefilter("ignore", UserWarning)
-                results.close()
+        finally:  # also after a Ctrl-C that waited for the processes to start
+            if results is not None:
+                with catch_warnings():  # joblib would warn of what a stopped comparison leaves undone
+                    simplefilter("ignore", UserWarning)
+                    results.close()
 
 
 class _Away:

@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +38,21 @@ def test_processes_that_only_simulate_collect_no_garbage_meanwhile(
     fan_out._simulate_away(task, setup, ())
     assert seen == [False, False]
     assert gc.isenabled()
+
+
+def test_ctrl_c_while_the_processes_start_leaves_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The signal waits until joblib has its first calls. Of those joblib warned when Python collected them."""
+
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fan_out, "children_without_interrupts", interrupted)
+    tasks = [fan_out.Task(FIFO, seed) for seed in range(40)]
+    with pytest.raises(KeyboardInterrupt), fan_out.fan_out(make_setup(), jobs=2) as simulating:
+        list(simulating(tasks, tmp_path))
+    gc.collect()
+    assert not [warned for warned in recwarn if "tasks" in str(warned.message)]
