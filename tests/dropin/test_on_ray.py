@@ -1,5 +1,7 @@
 """Scripts of Ray Tune with one changed line, on a small Ray cluster of two nodes."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,19 @@ class Power(tune.Callback):
             raise RuntimeError("the power went")
 
 
+def wait_for_tunes_state(experiment: Path) -> None:
+    """Until Tune's thread has copied its last state there: in the middle of that the file is empty."""
+    until = time.monotonic() + 300
+    while True:
+        newest = max(experiment.glob("experiment_state-*.json"))
+        try:
+            json.loads(newest.read_text())
+            return
+        except ValueError:
+            assert time.monotonic() < until, f"{newest} stays incomplete"
+            time.sleep(0.05)
+
+
 def test_a_restored_experiment_goes_on_with_its_log_and_perturbed_values(
     tmp_path: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +178,7 @@ def test_a_restored_experiment_goes_on_with_its_log_and_perturbed_values(
     events, before = seen(tmp_path)
     perturbed = {trial.id: trial.hyperparameters["lr"] for trial in before.trials.values() if trial.exploits}
     assert before.ended is not None and perturbed and not before.finished
+    wait_for_tunes_state(tmp_path / "experiment")
     results: Any = tune.Tuner.restore(str(tmp_path / "experiment"), trainable=Parabola).fit()
     assert not results.errors
     after, state = seen(tmp_path)
