@@ -162,6 +162,8 @@ class Registry(Generic[P]):
         package = f"{self.kind} {point.name!r}, of the package {point.dist.name if point.dist else point.module}"
         try:
             found: Callable[..., P] = point.load()
+        except InputError:
+            raise
         except (Exception, SystemExit) as error:
             raise InputError(f"{package}: cannot be imported: {type(error).__name__}: {error}") from error
         if not callable(found):

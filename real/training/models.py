@@ -21,14 +21,13 @@ MODELS: dict[str, Callable[[int], nn.Module]] = {}
 
 def register(name: str) -> Callable[[C], C]:
     """Make what follows the model of that name: `@register("my-net")` before a function or a class. Raises TypeError or
-    ValueError for what is no name, for that of a model which another file has, and for what cannot be called."""
+    ValueError for what is no name, for that of a model which comes with hetsched, and for what cannot be called."""
     check_name(name, "model")
 
     def add(constructor: C) -> C:
         if not callable(constructor):
             raise TypeError(f"@register({name!r}) goes before a function or a class, not {constructor!r}")
-        before = MODELS.get(name, constructor)
-        if before.__module__ != constructor.__module__:
+        if name in MODELS and MODELS[name].__module__ == __name__ != constructor.__module__:
             raise ValueError(
                 f"there is a model {name!r} already: choose another name, or profiles of that one would be taken for it"
             )

@@ -147,7 +147,7 @@ more than chartData.MOST_LINES; choices are how many trials have each. */
     const ending = of.winner === null ? null : of.steps.get(of.winner)?.at(-1);
     const best = ending ? ` The best trial ended with ${kit.value(ending.value)}.` : "";
     const values = of.scale === "choice" ? `${of.choices.length} choices` : `from ${kit.number(of.low)} to ${kit.number(of.high)}`;
-    return `${kit.number(of.steps.size)} trials, ${values}; changed ${kit.number(changes)} times.${best}`;
+    return `${kit.number(of.steps.size)} trials, ${values}; changed ${kit.times(changes)}.${best}`;
   }
 
   function table(of) {

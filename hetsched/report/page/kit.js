@@ -380,9 +380,11 @@ const kit = (() => {
 
   const FONT = '11px system-ui, "Segoe UI", "Liberation Sans", sans-serif';
 
+  const times = (count) => (count === 1 ? "once" : `${number(count)} times`);
+
   return {
     FONT, axes, bisect, box, bytes, clipped, clock, decode, element, inkOn, line, mark, number, pattern, percent, readPalette,
-    scale, seconds, shape, svg, timeTicks, timeWord, value,
+    scale, seconds, shape, svg, times, timeTicks, timeWord, value,
     get palette() {
       return palette;
     },

@@ -49,7 +49,7 @@ const render = (() => {
     view.end = Math.max(...onOneAxis(page, run).map(ending), 0) || 1;
     parts.title.textContent = page.title;
     parts.remarks.replaceChildren(...remarks(page));
-    parts.facts.replaceChildren(facts(page.facts.filter((fact) => !fact.link)));
+    parts.facts.replaceChildren(element("h3", {}, "Facts"), facts(page.facts.filter((fact) => !fact.link)));
     parts.files.replaceChildren(...files(page.facts.filter((fact) => fact.link)));
     parts.chosen.hidden = page.runs.length < 2;
     parts.hint.textContent = FIRST_SEED[page.kind] ?? "";

@@ -233,7 +233,7 @@ trials are left sees their lines. */
       members.length > chartData.MOST_LINES ? " They are a band: zoom in on few trials to see their lines." : "";
     const top = `The best ${metric.name} is ${kit.number(last.y)}, of ${run.trials[last.trial].id}`;
     const when = of.by === "time" ? `at ${kit.seconds(last.x)}` : `after ${kit.number(last.x)} iterations`;
-    return `${count}${many} ${top} ${when}. Trials copied others ${kit.number(copies)} times.`;
+    return `${count}${many} ${top} ${when}. Trials copied others ${kit.times(copies)}.`;
   }
 
   function table({ run, members }) {

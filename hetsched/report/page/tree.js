@@ -17,7 +17,6 @@ had a part in the weights, the oldest first. */
   const changes = (changed) =>
     Object.entries(changed).map(([name, [before, after]]) => `${name} ${shown(before)} → ${shown(after)}`);
 
-  const times = (number) => (number === 1 ? "once" : `${kit.number(number)} times`);
 
   const shown = (value) => (value === null ? "none" : kit.value(value));
 
@@ -105,7 +104,7 @@ had a part in the weights, the oldest first. */
       `${kit.seconds(part.from_s)} to ${kit.seconds(part.to_s)}: ${from}, trained ${kit.number(iterations)} iterations`,
       score,
       ...(changes.length ? changes : part.source === null ? [] : ["no hyperparameter was changed"]),
-      ...(number ? [`others copied it ${times(number)}`] : []),
+      ...(number ? [`others copied it ${kit.times(number)}`] : []),
     ];
   }
 
@@ -127,7 +126,7 @@ had a part in the weights, the oldest first. */
     const trained = line.reduce((sum, { iterations }) => sum + iterations, 0);
     const drawn = shown.length < line.length ? ` The last ${shown.length} are drawn.` : "";
     return (
-      `${best} Its weights began in ${run.trials[first.trial].id}, were copied ${times(line.length - 1)} ` +
+      `${best} Its weights began in ${run.trials[first.trial].id}, were copied ${kit.times(line.length - 1)} ` +
       `and trained for ${kit.number(trained)} iterations.${drawn} Ticks below a bar are other trials that copied it.`
     );
   }

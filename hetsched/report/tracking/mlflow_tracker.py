@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-
+from hetsched.domain.entry_points import needed_for
 from hetsched.errors import InputError
 from hetsched.report.tracking.tracker import Point, Value, key
+
+with needed_for("--track mlflow", "tracking"):
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "hetsched"
 """The experiment unless the environment names one."""

@@ -47,5 +47,5 @@ trackers = Registry[Tracker]("tracker", "hetsched.trackers", methods=["begin", "
 
 
 def key(point: Point, name: str) -> str:
-    """What a service calls the values of that name, such as `cifar-00/accuracy`."""
+    """What a service calls the values of that name, such as `cifar-00/loss`."""
     return f"{point.series}/{name}" if point.series else name

@@ -11,7 +11,6 @@ import msgspec
 from hetsched.core.dispatcher import Listener, Recalls
 from hetsched.core.events import Event
 from hetsched.core.state import State
-from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError
 from hetsched.report.page.page import write_report
@@ -89,8 +88,7 @@ class Listeners:
 
 def made(name: str) -> Tracker:
     """A tracker of that name. Raises InputError."""
-    with needed_for(f"--track {name}", "tracking"):
-        return trackers.create(name)
+    return trackers.create(name)
 
 
 def figures(run: RunResult) -> Point:

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import wandb
-
+from hetsched.domain.entry_points import needed_for
 from hetsched.errors import InputError
 from hetsched.report.tracking.tracker import Point, Value, key
+
+with needed_for("--track wandb", "tracking"):
+    import wandb
 
 PROJECT = "hetsched"
 """The project unless the environment names one."""
