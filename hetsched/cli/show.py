@@ -8,6 +8,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
 from hetsched.cli.shared import finish, show_strategy
 from hetsched.cli.simulate import show_ablation
+from hetsched.cli.suite import print_suite
 from hetsched.cli.validate import print_agreements
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.ablation import AblationResult
@@ -15,6 +16,8 @@ from hetsched.studies.again import result_in, study_in
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
+from hetsched.studies.suite.suite import suite_in
+from hetsched.studies.suite.suite_plan import PLAN_NAME
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a validation, a plan or an
-    ablation. Of a study that goes on or broke off, what can be said so far. Nothing in the folder is executed."""
+    """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a validation, a plan, an
+    ablation or a suite. Of a study that goes on or broke off, what can be said so far. Nothing in the folder is
+    executed."""
+    if (options.folder / PLAN_NAME).is_file():
+        ranked = suite_in(options.folder)
+        finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
+        return
     result = result_in(options.folder)
 
     def table() -> None:

@@ -10,7 +10,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, show
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
-from hetsched.report.suite_tables import list_table, policies_table, remarks, scenarios_table
+from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
 from hetsched.scenario.drawing import draw
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, in_words, purpose, suite_names
 from hetsched.studies.folder import unused
@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ray",
         metavar="ADDR",
         help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
+    )
+    parser.add_argument(
+        "--without-costs", action="store_true", help="leave out overheads and noise: how close to the bound?"
     )
     parser.add_argument(
         "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
@@ -92,6 +95,7 @@ def new_suite(options: argparse.Namespace) -> SuiteResult:
         options.out,
         baseline=options.baseline or BASELINE,
         policy_files=options.policy_file,
+        costs=not options.without_costs,
         use_cached=not options.afresh,
         jobs=options.jobs,
         ray_address=options.ray,
@@ -120,10 +124,11 @@ def begun_suite(options: argparse.Namespace) -> SuiteResult:
 
 def print_suite(result: SuiteResult) -> None:
     version = "scenarios of your own" if result.plan.suite is None else f"suite {result.plan.suite}"
-    scenarios, seeds = counted(len(result.plan.scenarios), "scenario"), counted(len(result.plan.seeds), "seed")
-    say(f"{version}: {scenarios}, {seeds}, simulated", style="bold")
+    scenarios, seeds = counted(len(result.scenarios), "scenario"), counted(len(result.plan.seeds), "seed")
+    held_out = f" (and {len(result.plan.held_out)} held out)" if result.plan.held_out else ""
+    costs = "" if result.plan.costs else ", without overheads and noise"
+    say(f"{version}: {scenarios}{held_out}, {seeds}, simulated{costs}", style="bold")
     show(policies_table(result))
-    own = [name for name in result.plan.policies if "+" in name or not scheduling.policies.is_shipped(name)]
-    show(scenarios_table(result, own))
+    show(scenarios_table(result, own_policies(result, scheduling.policies)))
     for line in remarks(result):
         say(line)

@@ -1,10 +1,12 @@
 """What a suite found, as tables and lines for the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.table import Table
 
 from hetsched.analysis.over_scenarios.aggregates import Aggregate
+from hetsched.domain.registry import Registry
 from hetsched.errors import counted
 from hetsched.studies.suite.result import SuiteResult
 
@@ -44,6 +46,12 @@ def policies_table(result: SuiteResult) -> Table:
             "" if found.decision_s is None else f"{1e3 * found.decision_s:.3g}",
         )
     return table
+
+
+def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
+    """The policies of the suite that do not come with hetsched, and whole strategies."""
+    known = registry.names()
+    return [name for name in result.plan.policies if name not in known or not registry.is_shipped(name)]
 
 
 def scenarios_table(result: SuiteResult, own: list[str]) -> Table:

@@ -1,24 +1,19 @@
 """Intervals hold the truth as often as they say, wherever they are printed."""
 
-import csv
-import re
 from collections.abc import Callable, Sequence
-from math import inf, log
-from pathlib import Path
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.suite import OURS, Result, by_policy, slower_than_ours, takes_part
 from hetsched.analysis.intervals import interval, spread
 from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
 from hetsched.studies.ablation import WHOLE, _contributions
 from hetsched.studies.validation import error
 
-POLICIES = Path(__file__).parents[2] / "docs" / "policies"
 DRAWS = 2000
 
 Ends = tuple[float, float] | None
@@ -47,19 +42,7 @@ def of_a_prediction_that_is_far_off(luck: np.random.Generator, seeds: int) -> tu
     return error(predicted.tolist(), measured.tolist()).ci95_percent, 100.0
 
 
-def result(scenario: str, policy: str, seed: int, makespan_s: float) -> Result:
-    return Result(scenario, policy, seed, makespan_s, 1.0, 1.0, 0.5, True, 0.1, "")
-
-
-def of_a_policy(luck: np.random.Generator, seeds: int) -> tuple[Ends, float]:
-    """As the table of `python -m benchmarks.suite` has it."""
-    slower = np.exp(luck.normal(log(1.3), 0.02, (2, seeds)))
-    policy = {name: [result(name, "fifo", k, slower[n, k]) for k in range(seeds)] for n, name in enumerate("ab")}
-    ours = {name: [result(name, OURS, k, 1.0) for k in range(seeds)] for name in "ab"}
-    return slower_than_ours(policy, ours)[1:], 1.3
-
-
-PRINTED = [of_a_mean, of_a_ratio, of_a_prediction, of_a_prediction_that_is_far_off, of_a_policy]
+PRINTED = [of_a_mean, of_a_ratio, of_a_prediction, of_a_prediction_that_is_far_off]
 
 
 @pytest.mark.parametrize("printed", PRINTED)
@@ -96,34 +79,3 @@ def test_a_part_that_changes_nothing_contributes_nothing(makespans: Sequence[flo
     }
     without = _contributions(runs)["without sharing"]
     assert (str(without.contribution_s), without.contribution_percent) == ("0.0", 0.0)
-
-
-def recorded() -> list[Result]:
-    with (POLICIES / "suite-overheads.csv").open(newline="") as file:
-        return [
-            Result(
-                row["scenario"],
-                row["policy"],
-                int(row["seed"]),
-                float(row["makespan_s"]),
-                float(row["mean_jct_s"]),
-                float(row["ratio"]),
-                float(row["accuracy"]),
-                row["whole"] == "True",
-                0.0,
-                row["error"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def test_the_intervals_of_the_policies_page_are_those_of_the_recorded_runs() -> None:
-    page = (POLICIES / "README.md").read_text()
-    told = dict(re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+ \([\d.]+ \.\. [\d.]+\)) \|$", page, re.MULTILINE))
-    policies = by_policy(recorded())
-    found = {
-        name: "{:.3f} ({:.3f} .. {:.3f})".format(*slower_than_ours(of_policy, policies[OURS]))
-        for name, of_policy in policies.items()
-        if name != OURS and takes_part(of_policy)
-    }
-    assert told == found and len(found) > 15

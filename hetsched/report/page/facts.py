@@ -39,6 +39,8 @@ FILES = {
     "trace.csv": "its jobs",
     STUDY_NAME: "who, with what, how long",
     "compare.json": "what was to be compared",
+    "suite.json": "what was to be ranked",
+    "runs.jsonl": "the runs that were simulated",
     "run.json": "what was to be run",
     "Running_Results.txt": "means, as HRFS writes them",
     "measured.csv": "what was measured",

@@ -15,6 +15,7 @@ from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
 from hetsched.report.page.several import page_of_several, studies_below
+from hetsched.report.page.suite import page_of_suite
 from hetsched.report.page.tables import page_tables
 from hetsched.report.page.validation import page_validation
 from hetsched.scenario.loading import load_setup_of_logs
@@ -23,6 +24,7 @@ from hetsched.studies.again import Result, Study, is_complete, result_in, study_
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import StrategyResult, load_results, scenario_of
+from hetsched.studies.suite.suite_plan import PLAN_NAME as SUITE_PLAN
 from hetsched.studies.validate import ValidationResult
 
 LOG_BYTES = 5_000_000
@@ -47,6 +49,8 @@ def page_of(folder: Path | str) -> Page:
     folder = path_of(folder, "folder")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the results folder of a study")
+    if (folder / SUITE_PLAN).is_file():
+        return page_of_suite(folder)
     study = study_in(folder)
     if study is None:
         below = list(studies_below(folder))

@@ -1,6 +1,7 @@
 """The runs of the shipped policies, which come with the package, so that a policy of one's own is ranked at once."""
 
 import csv
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from msgspec import Struct
 from hetsched.errors import InputError
 from hetsched.scenario.packaged.suite import RESULTS, VERSION
 from hetsched.studies.suite.record import Cell, Record
+from hetsched.studies.suite.suite_plan import Runs, load_plan
 
 SUMS = RESULTS.with_suffix(".json")
 """Of what the runs are."""
@@ -45,8 +47,17 @@ def write(records: Iterable[Record], scenarios: dict[str, str], path: Path = RES
     path.with_suffix(".json").write_bytes(msgspec.json.format(sums, indent=2) + b"\n")
 
 
+def keep(folder: Path) -> None:
+    """Put the runs of the suite in that folder, which must be whole, into the package."""
+    plan, records = load_plan(folder), list(Runs(folder).read())
+    lacking = set(plan.cells()) - {record.cell for record in records}
+    if lacking or plan.suite != VERSION or not plan.costs:
+        raise InputError(f"{folder}: expected all runs of suite {VERSION}, simulated with --afresh, and with costs")
+    write(records, plan.scenarios)
+
+
 def _text(value: object) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 @cache
@@ -62,3 +73,7 @@ def _records() -> list[Record]:
         return msgspec.convert(rows, list[Record], strict=False)
     except msgspec.ValidationError as error:
         raise InputError(f"{RESULTS}: {error}") from error
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,10 +17,12 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import FOLDER, VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import OverheadsTable
 from hetsched.signals import one_interrupt
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import chosen_files
 from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.suite.cached import cached
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all
 from hetsched.studies.suite.record import Cell, Record
@@ -34,6 +37,8 @@ SEEDS = 5
 
 RESULTS_NAME = "results.csv"
 
+NO_COSTS = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
+
 RUNNING = "running"
 """The folder of the logs of runs that go on, or that failed."""
 
@@ -46,6 +51,7 @@ def suite(
     *,
     baseline: str = BASELINE,
     policy_files: Sequence[Path | str] = (),
+    costs: bool = True,
     use_cached: bool = True,
     jobs: int | None = 1,
     ray_address: str | None = None,
@@ -55,25 +61,24 @@ def suite(
 
     `scenarios` are all of the suite by default, and those that it holds out, `policies` all that are registered; the
     baseline is always among them. A policy runs on the workers of each scenario's first strategy, under `seeds` seeds;
-    a whole strategy, such as "fusion+fifo", may stand for one. Runs of shipped policies come from the package if
-    `use_cached`. Results go to `folder`, which must be new (default: a new one in `results`). `jobs` processes simulate
-    (None: one per core), on the Ray cluster at `ray_address` if there is one. Raises InputError for what is wrong in
-    the input, PolicyError if a policy fails, HetschedError if the baseline cannot be ranked.
+    a whole strategy, such as "fusion+fifo", may stand for one. Without `costs`, overheads and noise are left out. Runs
+    of shipped policies come from the package if `use_cached`. `folder` must be new (default: one in `results`); `jobs`
+    and `ray_address` are as in `compare`. Raises InputError for what is wrong in the input, PolicyError if a policy
+    fails, HetschedError if the baseline cannot be ranked.
     """
     listed, loaded = _seeds(seeds), _loaded(policy_files)
     files, chosen = _scenario_files(scenarios), _chosen(policies, baseline)
-    setups = {name: load_setup(path) for name, path in files.items()}
-    own = {name: str(path) for name, path in files.items() if FOLDER not in path.parents}
+    setups = {name: _setup(path, costs) for name, path in files.items()}
     home = _new_folder(folder)
     plan = SuitePlan(
-        suite=None if own else VERSION,
+        **_known_by(files),
         scenarios={name: digest(setup) for name, setup in setups.items()},
-        files=own,
         policies=chosen,
         baseline=baseline,
         seeds=listed,
         policy_files=copy_files(loaded, home, POLICIES),
         use_cached=use_cached,
+        costs=costs,
         held_out=held_out_names() if scenarios is None else [],
     )
     plan.save(home)
@@ -99,8 +104,10 @@ def resume_suite(
         plan = msgspec.structs.replace(plan, baseline=baseline)
     for file in plan.policy_files:
         load_file(home / file, replaces=True)
-    setups = {name: load_setup(Path(plan.files.get(name) or suite_file(name))) for name in plan.scenarios}
+    files = {name: Path(plan.files.get(name) or suite_file(name)) for name in plan.scenarios}
+    setups = {name: _setup(path, plan.costs) for name, path in files.items()}
     plan.check(home, setups)
+    go_on_with_study(home)
     return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
@@ -109,29 +116,59 @@ def _carried_out(
 ) -> SuiteResult:
     """The runs that are neither finished nor cached, and the result of all."""
     kept, wanted = Runs(home), plan.cells()
-    done = {record.cell: record for record in kept.read()}
-    shipped = _cached(plan) if plan.use_cached else {}
-    known = {cell: found for cell in wanted if (found := done.get(cell) or shipped.get(cell)) is not None}
+    known = _known(home, plan)
     missing = [cell for cell in wanted if cell not in known]
     own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
     with one_interrupt(), _going_on(home, known):
         for record in carry_out_all(own, missing, home / RUNNING, fan_out, progress):
             kept.add(record)
             known[record.cell] = record
-    from_package = [name for name in plan.policies if not any(cell.policy == name for cell in (*missing, *done))]
-    return _written(home, plan, [known[cell] for cell in wanted], from_package)
+    return _written(home, _result(home, plan, known))
 
 
-def _written(home: Path, plan: SuitePlan, records: Sequence[Record], cached_policies: Sequence[str]) -> SuiteResult:
+def suite_in(folder: Path | str) -> SuiteResult:
+    """The result of the suite in the folder, as far as the suite came; nothing is simulated. Raises InputError if the
+    folder is not that of a suite, HetschedError if the baseline cannot be ranked yet."""
+    home = path_of(folder, "folder")
+    plan = load_plan(home)
+    result = _result(home, plan, _known(home, plan))
+    _check_baseline(result)
+    return result
+
+
+def _known(home: Path, plan: SuitePlan) -> dict[Cell, Record]:
+    """The runs that are finished, and those that the package has."""
+    done = {record.cell: record for record in Runs(home).read()}
+    shipped = _cached(plan) if plan.use_cached else {}
+    return {cell: found for cell in plan.cells() if (found := done.get(cell) or shipped.get(cell)) is not None}
+
+
+def _result(home: Path, plan: SuitePlan, known: Mapping[Cell, Record]) -> SuiteResult:
+    records = [known[cell] for cell in plan.cells() if cell in known]
+    simulated = {record.policy for record in Runs(home).read()}
+    return SuiteResult(
+        folder=home,
+        plan=plan,
+        records=records,
+        cached=[name for name in plan.policies if name not in simulated],
+        complete=len(records) == len(plan.cells()),
+    )
+
+
+def _check_baseline(result: SuiteResult) -> None:
+    baseline = result.plan.baseline
+    if (why := result.left_out.get(baseline)) is not None:
+        choose = f"choose another one: {resume_command(result.folder)} --baseline NAME"
+        raise HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {choose}")
+
+
+def _written(home: Path, result: SuiteResult) -> SuiteResult:
     """The result, which is also in its folder."""
-    result = SuiteResult(folder=home, plan=plan, records=records, cached=cached_policies)
     with (home / RESULTS_NAME).open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Record.__struct_fields__)
-        writer.writerows(msgspec.structs.astuple(record) for record in records)
-    if (why := result.left_out.get(plan.baseline)) is not None:
-        choose = f"choose another one: {resume_command(home)} --baseline NAME"
-        raise HetschedError(f"the baseline {plan.baseline!r} {why}, so that nothing can be compared with it; {choose}")
+        writer.writerows(msgspec.structs.astuple(record) for record in result.records)
+    _check_baseline(result)
     write_summary(home, "suite", result.document())
     return result
 
@@ -153,6 +190,17 @@ def _cached(plan: SuitePlan) -> dict[Cell, Record]:
         found |= cached(name, of_scenario)
     shipped = {name for name in plan.policies if "+" not in name and scheduling.policies.is_shipped(name)}
     return {cell: record for cell, record in found.items() if cell.policy in shipped}
+
+
+def _known_by(files: Mapping[str, Path]) -> dict[str, Any]:
+    """The version of the suite, if all scenarios are its own, and the files of those that are not."""
+    own = {name: str(path) for name, path in files.items() if FOLDER not in path.parents}
+    return {"suite": None if own else VERSION, "files": own}
+
+
+def _setup(file: Path, costs: bool) -> Setup:
+    setup = load_setup(file)
+    return setup if costs else setup.replace(overheads=NO_COSTS)
 
 
 def _seeds(number: int) -> list[int]:
@@ -210,4 +258,5 @@ def _new_folder(folder: Path | str | None) -> Path:
         raise InputError(f"{home}: cannot be made: {error.strerror}") from error
     if any(home.iterdir()):
         raise InputError(f"{home}: is not empty, and results are never overwritten; name a new folder")
+    begin_study(home, "suite")
     return home

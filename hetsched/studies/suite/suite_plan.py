@@ -33,6 +33,7 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int]
     policy_files: list[str]
     use_cached: bool
+    costs: bool = True
     held_out: list[str] = []
     hetsched: str = __version__
 

@@ -3,20 +3,27 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 
+from hetsched import scheduling
+from hetsched.analysis.over_scenarios.aggregates import Aggregate
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import HetschedError, InputError, PolicyError
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
+from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.measuring_policy import MEASURE
 from hetsched.studies.suite import cached as cached_runs
+from hetsched.studies.suite.carry_out import FanOut, carry_out_all
 from hetsched.studies.suite.record import Record
-from hetsched.studies.suite.suite import resume_suite, suite
+from hetsched.studies.suite.suite import SEEDS, resume_suite, suite
 from hetsched.studies.suite.suite_plan import PLAN_NAME, RUNS_NAME, digest
+from hetsched.studies.watching import silent
 
 NAMES = ["homogeneous", "small-population"]
 MINE = """
@@ -175,3 +182,54 @@ def test_a_scenario_that_has_changed_is_refused(tmp_path: Path) -> None:
     plan.write_text(plan.read_text().replace(digest(load_setup(suite_file("homogeneous"))), "0" * 64))
     with pytest.raises(InputError, match="the scenario 'homogeneous' has changed"):
         resume_suite(tmp_path / "out")
+
+
+def test_the_packages_runs_are_of_the_suites_scenarios_as_they_are() -> None:
+    """Whoever changes what a scenario simulates makes the package's runs anew: see CONTRIBUTING.md."""
+    sums = cached_runs._sums()
+    assert sums is not None and sums.suite == VERSION
+    now = {name: digest(load_setup(suite_file(name))) for name in (*suite_names(), *held_out_names())}
+    assert sums.scenarios == now
+    policies = {name for name in scheduling.policies.names() if name != MEASURE}
+    cells = {record.cell for record in cached_runs._records()}
+    shipped = {name for name in policies if scheduling.policies.is_shipped(name)}
+    assert cells == set(product(now, shipped, range(SEEDS)))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "policy", "seed"),
+    [
+        ("homogeneous", "fifo", 0),
+        ("small-population", "lookahead", 3),
+        ("one-fast-gpu", "hrfs", 1),
+        ("cpu-boxes", "gavel-las", 2),
+        ("mixed-batches", "asha", 4),
+        ("drawn-20261128-5", "srtf", 4),
+    ],
+)
+def test_the_packages_runs_are_what_is_simulated(scenario: str, policy: str, seed: int) -> None:
+    [kept] = [record for record in cached_runs._records() if record.cell == (scenario, policy, seed)]
+    with TemporaryDirectory() as folder:
+        setups = {scenario: load_setup(suite_file(scenario))}
+        [now] = carry_out_all(setups, [kept.cell], Path(folder) / "runs", FanOut(), silent)
+    for name in cached_runs.FIELDS:
+        value = getattr(kept, name)
+        assert getattr(now, name) == (pytest.approx(value, rel=1e-8) if isinstance(value, float) else value), name
+
+
+def test_the_policies_page_has_what_the_packages_runs_come_to(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/policies/README.md").read_text()
+    row = r"^\| `([\w-]+)` \| [\d.]+ \| [\d.]+ \| (.*) \|$"
+    told: dict[str, str] = dict(re.findall(row, page, re.MULTILINE))
+    result = suite(None, [*told], SEEDS, tmp_path / "out")
+    assert not cached_or_not(tmp_path / "out")
+    assert set(told) == set(result.ranked) and len(told) > 15
+    for name, found in result.over_scenarios.items():
+        shown = [_with_interval(found.interquartile_mean), f"{found.geometric_mean.mean:.3f}", f"{found.worst[1]:.3f}"]
+        speed_up = "1" if name == result.plan.baseline else _with_interval(found.speedup)
+        assert told[name].split(" | ") == [*shown, speed_up]
+
+
+def _with_interval(found: Aggregate) -> str:
+    assert found.ci95 is not None
+    return "{:.3f} ({:.3f} .. {:.3f})".format(found.mean, *found.ci95)
