@@ -89,7 +89,7 @@ class Registry(Generic[P]):
 
     def is_shipped(self, name: str) -> bool:
         """Whether the policy of that name comes with hetsched, and is in no file or package of somebody else."""
-        return getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
+        return name in self.names() and getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
 
     def registered(self) -> dict[str, Callable[..., P]]:
         """What this process has registered or looked up so far, by name."""

@@ -21,7 +21,7 @@ def policies_table(result: SuiteResult) -> Table:
     for heading in (
         "x bound,\ninterquartile mean",
         "x bound,\nmean",
-        "x bound,\nworst",
+        "x bound, worst,\nand where",
         f"speed-up over\n{result.plan.baseline}",
         "wins alike\nlosses open",
         "beats\nit",
@@ -31,14 +31,14 @@ def policies_table(result: SuiteResult) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for name in result.ranked:
         found = result.over_scenarios[name]
-        _, ratio = found.worst
+        scenario, ratio = found.worst
         duel = found.duel
         is_baseline = name == result.plan.baseline
         table.add_row(
             f"{name} (baseline)" if is_baseline else name,
             _aggregate(found.interquartile_mean),
             f"{found.geometric_mean.mean:.3f}",
-            f"{ratio:.2f}",
+            f"{ratio:.2f} {scenario}",
             "" if is_baseline else _aggregate(found.speedup),
             "" if is_baseline else " ".join(str(len(of)) for of in (duel.win, duel.alike, duel.loss, duel.open)),
             "" if is_baseline else f"{duel.beats:.0%}",
@@ -50,8 +50,7 @@ def policies_table(result: SuiteResult) -> Table:
 
 def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
     """The policies of the suite that do not come with hetsched, and whole strategies."""
-    known = registry.names()
-    return [name for name in result.plan.policies if name not in known or not registry.is_shipped(name)]
+    return [name for name in result.plan.policies if not registry.is_shipped(name)]
 
 
 def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
@@ -70,21 +69,26 @@ def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
 
 def remarks(result: SuiteResult) -> Iterator[str]:
     """What the tables do not say."""
-    for name in result.ranked:
-        scenario, ratio = result.over_scenarios[name].worst
-        yield f"{name} is worst on {scenario}: {ratio:.2f} x the bound"
     for clique in result.ranking.cliques:
         yield f"not told apart by {counted(len(result.scenarios), 'scenario')}: {', '.join(clique)}"
     yield from _how_stable(result)
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
-    for name in result.ranked:
-        chosen = {s: of.periods for s, of in result.over_scenarios[name].scenarios.items() if of.periods}
-        if chosen:
-            first = next(iter(chosen))
-            yield f"{name} was given periods that fit on {counted(len(chosen), 'scenario')}, such as {chosen[first]}"
+    yield from _periods(result)
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
+
+
+def _periods(result: SuiteResult) -> Iterator[str]:
+    """Which policies were given periods, by what they were given."""
+    given: dict[tuple[str, ...], list[str]] = {}
+    for name in result.ranked:
+        of_one = result.over_scenarios[name].scenarios
+        if chosen := tuple(f"on {s}, {of.periods}" for s, of in of_one.items() if of.periods):
+            given.setdefault(chosen, []).append(name)
+    for chosen, names in given.items():
+        number = counted(len(chosen), "scenario")
+        yield f"given periods that fit on {number}: {', '.join(names)}; such as {chosen[0]}"
 
 
 def _how_stable(result: SuiteResult) -> Iterator[str]:

@@ -18,7 +18,7 @@ def page_of_suite(folder: Path) -> Page:
     own = own_policies(result, scheduling.policies)
     what = "scenarios of one's own" if plan.suite is None else f"suite {plan.suite}"
     return Page(
-        title=f"{what}: {counted(len(plan.policies), 'policy')} over {counted(len(result.scenarios), 'scenario')}",
+        title=f"{what}: scheduling over {counted(len(result.scenarios), 'scenario')}",
         kind="several",
         complete=result.complete,
         facts=[

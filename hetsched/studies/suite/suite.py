@@ -188,7 +188,7 @@ def _cached(plan: SuitePlan) -> dict[Cell, Record]:
     found: dict[Cell, Record] = {}
     for name, of_scenario in plan.scenarios.items():
         found |= cached(name, of_scenario)
-    shipped = {name for name in plan.policies if "+" not in name and scheduling.policies.is_shipped(name)}
+    shipped = {name for name in plan.policies if scheduling.policies.is_shipped(name)}
     return {cell: record for cell, record in found.items() if cell.policy in shipped}
 
 

@@ -14,6 +14,7 @@ from hetsched import scheduling
 from hetsched.analysis.over_scenarios.aggregates import Aggregate
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import HetschedError, InputError, PolicyError
+from hetsched.report.page.study import page_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.profile_files import write_profile
@@ -89,6 +90,10 @@ def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
     assert set(result.cached) == {"fifo", "lookahead"}
     assert set(result.ranked) == {"mine", "fifo", "lookahead"}
     assert (tmp_path / "out/policies/mine.py").is_file()
+    del scheduling.policies._factories["mine"]  # as for another process, which does not run the file
+    page = page_of(tmp_path / "out")
+    assert any("mine" in row for row in page.tables[0].rows)
+    assert "mine" in page.tables[1].columns
 
 
 def test_the_packages_runs_of_another_scenario_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
