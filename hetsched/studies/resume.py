@@ -37,7 +37,7 @@ from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError
+from hetsched.errors import InputError, Terminated
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import set_up
 
@@ -55,7 +55,9 @@ FAILED = "failed: "
 
 
 def failed(error: BaseException) -> str:
-    """The reason with which a run ends that failed of this error."""
+    """The reason with which a run ends that failed of this error, or that Ctrl-C or SIGTERM stopped."""
+    if isinstance(error, KeyboardInterrupt):
+        return "terminated" if isinstance(error, Terminated) else "interrupted"
     return f"{FAILED}{type(error).__name__}: {error}"
 
 

@@ -21,3 +21,14 @@ def test_the_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_what_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tmp_path / "none"), "--to", "csv"]) == 2
     assert "none: there is no events.jsonl in it or below it" in capsys.readouterr().err
+
+
+def test_files_of_others_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home, there = simulated(tmp_path / "run").parent, tmp_path / "tables"
+    there.mkdir()
+    (there / "segments.csv").write_text("mine")
+    assert main(["export", str(home), "--to", "csv", "--out", str(there)]) == 2
+    assert "is not empty, and files are never overwritten" in capsys.readouterr().err
+    assert (there / "segments.csv").read_text() == "mine"
+    for _ in range(2):
+        assert main(["export", str(home), "--to", "csv"]) == 0

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hetsched.core.events import RunEnded
+from hetsched.core.log import read_log
+
 SCENARIO = Path(__file__).parents[2] / "examples" / "demo.toml"
 
 
@@ -82,3 +85,5 @@ def test_a_simulation_says_where_its_folder_is(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert printed.endswith("hetsched: interrupted\nhetsched: what was finished is in out\n")
     assert "Traceback" not in printed
+    ends = [event for log in tmp_path.glob("out/*/events.jsonl") for event in read_log(log) if type(event) is RunEnded]
+    assert {event.reason for event in ends} <= {"completed", "interrupted"}  # it was "failed: KeyboardInterrupt: "

@@ -26,3 +26,15 @@ def test_report_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
 def test_a_folder_without_results_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 2
     assert "there is no events.jsonl in it or below it" in capsys.readouterr().err
+
+
+def test_no_file_but_a_report_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log that was named by mistake became a page."""
+    folder, out = simulated(make_setup(), tmp_path), tmp_path / "out.html"
+    log = folder / "events.jsonl"
+    before = log.read_bytes()
+    assert main(["report", str(folder), "--out", str(log)]) == 2
+    assert f"{log}: is there already, and is no report; name a new file" in capsys.readouterr().err
+    assert log.read_bytes() == before
+    for _ in range(2):
+        assert main(["report", str(folder), "--out", str(out)]) == 0

@@ -93,7 +93,7 @@ def test_a_machine_that_is_too_slow_is_told_of_at_once_and_at_the_end(
     small_scenario(nodes, model="slow-stand-in", place="both").save(folder)
     assert main(["run", "scenario.toml", "--strategy", "test-core-per-node+test-staying", "--out", "out"]) == 0
     shown = capsys.readouterr()
-    assert shown.err.count(f"worker {A} cannot hold its pace: 0.1") == 1
+    assert shown.err.count(f"worker {A} cannot hold its pace: ") == 1
     assert f"worker {B}" not in shown.err
     ended = [event for event in read_log(folder / "out" / "events.jsonl") if isinstance(event, SegmentEnded)]
     assert {event.worker for event in ended if event.late_s > 0} == {A}
@@ -107,8 +107,8 @@ def test_a_machine_that_is_too_slow_is_told_of_at_once_and_at_the_end(
     averages = (folder / "out" / "Running_Results.txt").read_text()
     for text in (shown.out, averages):
         assert f"could not hold its pace in {paced['segments']} of {paced['segments']} segments" in text
-        assert "set real.time_scale to at least 2" in text
-        assert "1 cpu: measured 2" in text and "run hetsched validate" in text
+        assert "set real.time_scale to at least " in text
+        assert f"1 cpu: measured {unpaced['factor']:.2g} x" in text and "run hetsched validate" in text
 
 
 def test_validate_says_who_was_late(

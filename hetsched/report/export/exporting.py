@@ -23,9 +23,9 @@ FORMATS = {
 def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[Path]:
     """Write what was run in a results folder for other programs, and return the files. docs/results.md describes them.
 
-    Files go to `out`, by default the folder `export` in the results folder; those of an earlier export are replaced. An
-    RO-Crate describes the results folder and is in it, wherever `out` is. Runs that are not finished are exported as
-    far as they came.
+    Files go to `out`, which must be new or empty, by default to the folder `export` in the results folder, where those
+    of an earlier export are replaced. An RO-Crate describes the results folder and is in it, wherever `out` is. Runs
+    that are not finished are exported as far as they came.
 
     Raises InputError for a format that there is not, for a folder without logs, and naming file and line for a log that
     is damaged.
@@ -37,6 +37,8 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")
+    if out is not None and to != "ro-crate" and home.is_dir() and any(home.iterdir()):
+        raise InputError(f"out: {home}: is not empty, and files are never overwritten; name a new folder")
     return _EXPORTS.get(to, export_tables)(folder, logs, home, to)
 
 

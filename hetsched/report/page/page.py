@@ -39,6 +39,10 @@ SCRIPTS = (
 """In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
 
 
+GENERATOR = b'content="hetsched report">'
+"""The end of the line of `page.html` that says what made the page."""
+
+
 def page(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
     return page_of(folder)
@@ -73,11 +77,13 @@ def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> s
 def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     """Write the report of a results folder, `report.html` in it unless `out` names another file, and return its path.
 
-    An earlier report is replaced. Raises InputError for a folder that cannot be read, and if the file cannot be
-    written.
+    An earlier report is replaced. Raises InputError for a folder that cannot be read, if the file cannot be written,
+    and if `out` is a file that is no report.
     """
     folder = path_of(folder, "folder")
     target = folder / REPORT_NAME if out is None else path_of(out, "out")
+    if out is not None and target.exists() and not _is_report(target):
+        raise InputError(f"{target}: is there already, and is no report; name a new file")
     text = html(linked_from(page(folder), folder, target.parent))
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -87,6 +93,17 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
         part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target
+
+
+def _is_report(path: Path) -> bool:
+    """Whether the file begins as the page does, up to the line that says what made it."""
+    text = _source("page.html").encode()
+    head = text[: text.index(GENERATOR) + len(GENERATOR)]
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except OSError:  # a folder, or a file that must not be read
+        return False
 
 
 def linked_from(page: Page, folder: Path, home: Path) -> Page:
