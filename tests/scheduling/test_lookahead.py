@@ -15,6 +15,7 @@ from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged.suite import suite_file, suite_names
 from hetsched.scenario.tables import OverheadsTable
 from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
@@ -22,7 +23,7 @@ from hetsched.testing.driver import Driver
 from hetsched.testing.situations import Situation, make_experiment, make_node
 from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 
-SCENARIOS = sorted((Path(__file__).parents[2] / "benchmarks" / "scenarios").glob("*.toml"))
+SCENARIOS = [suite_file(name) for name in suite_names()]
 
 
 def test_the_plan_shares_what_two_like_trials_can_share() -> None:
