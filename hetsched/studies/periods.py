@@ -2,10 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from inspect import signature
+from inspect import Parameter, signature
+from itertools import product
+
+from msgspec import Struct
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.domain.cluster import Worker
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
@@ -14,50 +18,79 @@ from hetsched.studies.one_run import RunResult
 ROOM = 1.25
 """By so much more often than it must a period fits that is suggested."""
 
+COSTS = 0.05
+"""A round is made shorter while what it costs beside training is at most this part of it,"""
+
+MORE = 4.0
+"""but at most so many times shorter than the policy says it must be. docs/writing-policies.md has what was measured."""
+
+
+class Fit(Struct, frozen=True):
+    """The periods of a scheduling policy that were set so that they fit a run, and that in words."""
+
+    options: dict[str, int | float]
+    words: str
+
+
+def fit(setup: Setup, strategy: Strategy) -> Fit | None:
+    """The periods that fit the run, by the strategy's own bound; None where nothing is to be set.
+
+    A period is set where the scenario does not set it and the policy's own is too long: to what the warning would
+    suggest. Raises InputError as `too_long` does, and where the profile lacks a step time.
+    """
+    if not _periods(strategy):
+        return None
+    bound_s = _bound_s(setup, strategy)
+    own = setup.scenario.scheduling.get(strategy.scheduling, {})
+    wanted = {name: s for name, s in _too_long(setup, strategy, bound_s) if name not in own}
+    return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
+
+
+def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
+    """The scenario with these periods, by scheduling policy, beside the options that it sets itself."""
+    options = dict(setup.scenario.scheduling)
+    for policy, of_policy in fits.items():
+        options[policy] = {**options.get(policy, {}), **of_policy.options}
+    return setup.replace(scheduling=options) if fits else setup
+
 
 def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[str, str]]:
-    """The scenario with periods that fit the run, and what was set, in words by scheduling policy.
-
-    A period is set where the scenario does not set it and the policy's own is too long for the least bound of the
-    policy's strategies: to what the warning would suggest. Raises InputError as `too_long` does, and where the profile
-    lacks a step time.
-    """
-    bounds_s: defaultdict[str, dict[Strategy, float]] = defaultdict(dict)
+    """The scenario with periods that fit the run, and what was set, in words by scheduling policy. Strategies with the
+    same scheduling policy share its periods, which fit the least of their bounds. Raises InputError as `fit` does."""
+    of_policy: defaultdict[str, list[Strategy]] = defaultdict(list)
     for strategy in strategies:
         if _periods(strategy):
-            devices = worker_devices(setup.workers(strategy))
-            bounds_s[strategy.scheduling][strategy] = makespan_bound(full_jobs(setup.workload), devices, setup.times)
-    options, said = dict(setup.scenario.scheduling), {}
-    for policy, of_policy in bounds_s.items():
-        strategy = min(of_policy, key=of_policy.__getitem__)
-        own = options.get(policy, {})
-        wanted = {name: s for name, s in _too_long(setup, strategy, of_policy[strategy]) if name not in own}
-        if wanted:
-            options[policy] = {**own, **{name: float(seconds) for name, seconds in wanted.items()}}
-            said[policy] = _set_in_words(setup, strategy, of_policy[strategy], wanted)
-    return (setup.replace(scheduling=options) if said else setup), said
+            of_policy[strategy.scheduling].append(strategy)
+    shortest = {policy: min(of_one, key=lambda one: _bound_s(setup, one)) for policy, of_one in of_policy.items()}
+    fits = {policy: of_one for policy, strategy in shortest.items() if (of_one := fit(setup, strategy)) is not None}
+    return with_periods(setup, fits), {policy: of_one.words for policy, of_one in fits.items()}
 
 
-def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapping[str, str]) -> str:
-    are = " and ".join(f"{name} = {seconds}" for name, seconds in wanted.items())
+def _bound_s(setup: Setup, strategy: Strategy) -> float:
+    return makespan_bound(full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times)
+
+
+def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapping[str, float]) -> str:
+    are = " and ".join(f"{name} = {seconds:g}" for name, seconds in wanted.items())
     own = " and ".join(f"{_seconds_of(setup, strategy, name):g}" for name in wanted)
-    return f"{are}; its own {own} would be too long for a run whose bound is {_rounded(bound_s)} s"
+    return f"{are}; its own {own} would be too long for a run whose bound is {_two_digits(bound_s):g} s"
 
 
 def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the run, in words.
 
     `bounds_s` are lower bounds on the makespans, in seconds. A policy says in its class attribute `periods` how often
-    each of its options that are periods must at least fit into a run. Raises InputError for a name there that is no
-    option.
+    each of its options that are periods must at least fit into a run; where a change costs little it must fit more
+    often (docs/writing-policies.md). Raises InputError for a name there that is no option.
     """
     found = {}
     for strategy, bound_s in bounds_s.items():
         if bound_s and (long := dict(_too_long(setup, strategy, bound_s))):
             are = " and ".join(f"{name} = {_seconds_of(setup, strategy, name):g}" for name in long)
             found[str(strategy)] = (
-                f"decides too seldom for a run whose bound is {_rounded(bound_s)} s, and its figures suffer: {are}; in "
-                f"[scheduling.{strategy.scheduling}] set {', '.join(f'{name} = {fits}' for name, fits in long.items())}"
+                f"decides too seldom for a run whose bound is {_two_digits(bound_s):g} s, and its figures suffer: "
+                f"{are}; in [scheduling.{strategy.scheduling}] set "
+                f"{', '.join(f'{name} = {fits:g}' for name, fits in long.items())}"
             )
     return found
 
@@ -69,12 +102,45 @@ def too_long_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> 
     return too_long(setup, least)
 
 
-def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, str]]:
+def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, float]]:
     """The periods that are too long, and what would fit."""
-    for name, times in _periods(strategy).items():
+    if not (periods := _periods(strategy)):
+        return
+    longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
+    more = _times_shorter(min(longest_s.values()), _shortest_s(setup, setup.workers(strategy)))
+    for name, times in periods.items():
         seconds = _seconds_of(setup, strategy, name)
-        if seconds is not None and seconds * times > bound_s:
-            yield name, _rounded(bound_s / times / ROOM)
+        if seconds is None or seconds * times * more <= bound_s:
+            continue
+        fits = _two_digits(longest_s[name] / more)
+        if _whole(strategy, name):
+            fits = max(1, int(fits))
+        if fits < seconds:
+            yield name, fits
+
+
+def _times_shorter(longest_s: float, shortest_s: float) -> float:
+    """By how much a period is made shorter than the policy says it must be.
+
+    >>> _times_shorter(100.0, 0.0), _times_shorter(100.0, 50.0), _times_shorter(100.0, 500.0)
+    (4.0, 2.0, 1.0)
+    """
+    return min(MORE, max(1.0, longest_s / shortest_s)) if shortest_s else MORE
+
+
+def _shortest_s(setup: Setup, workers: Iterable[Worker]) -> float:
+    """The least seconds that make sense for a round. All trials wait for the last one, so that of any trial on any
+    worker the longest iteration counts, and the longest restore, evaluation and checkpoint."""
+    types = {worker.type for worker in workers}
+    iteration_s = change_s = 0.0
+    for experiment in setup.workload.experiments:
+        for kind, worker in product(experiment.kinds, types):
+            gang = worker.gang(experiment.gang)
+            iteration_s = max(iteration_s, setup.times.seconds_per_iteration(kind, gang) or 0.0)
+            costs = setup.charged_times.costs(kind, gang)
+            evaluation_s = experiment.evaluation_images * costs.evaluation_s_per_image
+            change_s = max(change_s, costs.restore_s + evaluation_s + costs.checkpoint_s)
+    return max(iteration_s, change_s / COSTS)
 
 
 def _periods(strategy: Strategy) -> Mapping[str, float]:
@@ -82,19 +148,31 @@ def _periods(strategy: Strategy) -> Mapping[str, float]:
     return found
 
 
-def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
-    """The length of a period: the scenario's or the policy's own; None where the policy finds it itself."""
+def _option(strategy: Strategy, name: str) -> Parameter:
     options = signature(scheduling.policies.factory(strategy.scheduling)).parameters
     if name not in options:
         raise InputError(f"scheduling policy {strategy.scheduling!r}: periods: {name!r} is none of its options")
-    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, options[name].default)
+    return options[name]
+
+
+def _whole(strategy: Strategy, name: str) -> bool:
+    """Whether the option takes whole numbers only, by its annotation, or without one by its default."""
+    option = _option(strategy, name)
+    if option.annotation is Parameter.empty:
+        return type(option.default) is int
+    return option.annotation in (int, "int", int | None, "int | None")
+
+
+def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
+    """The length of a period: the scenario's or the policy's own; None where the policy finds it itself."""
+    default = _option(strategy, name).default
+    seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None
 
 
-def _rounded(seconds: float) -> str:
-    """To two digits.
-
-    >>> _rounded(523.4), _rounded(8.72), _rounded(0.0321)
-    ('520', '8.7', '0.032')
+def _two_digits(seconds: float) -> float:
     """
-    return f"{float(f'{seconds:.2g}'):g}"
+    >>> _two_digits(523.4), _two_digits(8.72), _two_digits(0.0321)
+    (520.0, 8.7, 0.032)
+    """
+    return float(f"{seconds:.2g}")

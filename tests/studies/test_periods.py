@@ -4,16 +4,19 @@ import argparse
 import re
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import hetsched
+from hetsched import scheduling
 from hetsched.cli.compare import print_comparison
 from hetsched.cli.simulate import show_ablation
+from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import Decision, StateView
-from hetsched.studies.periods import fitted, too_long
+from hetsched.studies.periods import fit, fitted, too_long
 from tests.conftest import NO_OVERHEADS, make_setup
 
 GAVEL = Strategy("fusion", "gavel-makespan")
@@ -34,12 +37,54 @@ def test_rounds_that_are_too_long_are_named_and_the_advice_is_enough(policy: str
     assert not too_long(with_options(setup, policy, **options), {strategy: 100.0})
 
 
-def test_nothing_is_said_of_what_fits() -> None:
-    setup = make_setup()
-    assert not too_long(setup, {GAVEL: 1920.0 * 2 + 1})
+COSTLY = {"evaluation_s_per_image": 10.0}
+"""A change then costs far more than a part of any round here."""
+
+
+@pytest.mark.parametrize(("costs", "more"), [({}, 4), (COSTLY, 1)])
+def test_nothing_is_said_of_what_fits(costs: dict[str, float], more: int) -> None:
+    """Where a change costs nothing, a period must fit four times as often."""
+    setup = with_costs(make_setup(), **costs) if costs else make_setup(overheads=NO_OVERHEADS)
+    assert not too_long(setup, {GAVEL: 1920.0 * 2 * more + 1})
+    assert too_long(setup, {GAVEL: 1920.0 * 2 * more - 1})
     assert not too_long(setup, {GAVEL: None, Strategy("fusion", "fifo"): 1.0})
-    assert too_long(with_options(setup, "gavel-makespan", round_s=13.0, reallocation_s=20.0), {GAVEL: 100.0})
-    assert not too_long(with_options(setup, "gavel-makespan", round_s=12.0, reallocation_s=20.0), {GAVEL: 100.0})
+    assert too_long(with_options(setup, "gavel-makespan", round_s=130.0 / more, reallocation_s=1.0), {GAVEL: 1e3})
+    assert not too_long(with_options(setup, "gavel-makespan", round_s=120.0 / more, reallocation_s=1.0), {GAVEL: 1e3})
+
+
+def with_costs(setup: Setup, **costs: float) -> Setup:
+    """With these costs in every row of the profile."""
+    rows = [row.model_copy(update=costs) for row in setup.times.rows]
+    return setup.replace_times(StepTimes(rows))
+
+
+def test_a_change_may_cost_a_twentieth_of_a_round() -> None:
+    setup = make_setup()
+    [experiment] = setup.workload.experiments
+    a_second = {"evaluation_s_per_image": 1 / experiment.evaluation_images, "restore_s": 0.0, "checkpoint_s": 0.0}
+    [warning] = too_long(with_costs(setup, **a_second), {GAVEL: 400.0}).values()
+    assert "set round_s = 20, reallocation_s = 80" in warning  # 20 changes of a second; without costs 10, at most 40
+
+
+def test_whole_numbers_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(scheduling.policies._factories, "whole", InWholeRounds)
+    strategy = Strategy("fusion", "whole")
+    setup = with_costs(make_setup(), **COSTLY)
+    for bound_s, wanted in ((2000.0, 40), (20.0, 1)):
+        monkeypatch.setattr("hetsched.studies.periods.makespan_bound", lambda *_, s=bound_s: s)
+        found = fit(setup, strategy)
+        assert found is not None
+        assert found.options == {"round_s": wanted} and type(found.options["round_s"]) is int
+        hetsched.scheduling.policies.create("whole", found.options)
+
+
+class InWholeRounds:
+    periods: ClassVar = {"round_s": 40}
+
+    def __init__(self, round_s: int = 360) -> None: ...
+
+    def dispatch(self, state: StateView) -> list[Decision]:
+        return []
 
 
 def test_the_warning_stands_in_the_result_and_its_advice_is_faster() -> None:
