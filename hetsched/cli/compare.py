@@ -32,16 +32,21 @@ from hetsched.studies.suite.suite import SEEDS, suite
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
     parser.add_argument(
-        "more", type=Path, nargs="*", metavar="SCENARIO", help="further ones: strategies are ranked over all of them"
+        "more",
+        type=Path,
+        nargs="*",
+        metavar="SCENARIO",
+        help="further ones: strategies are ranked over all of them, those of the first one by default",
     )
     add_out(parser)
     add_strategies(parser)
-    parser.add_argument("--baseline", metavar="A+S", help="what to compare with (default: the scenario's)")
+    parser.add_argument("--baseline", metavar="A+S", help="what to compare with (default: the first scenario's)")
     parser.add_argument(
         "--seeds",
         type=count_or_auto,
         metavar="N|auto",
-        help="how many seeds (default: the scenario's); auto: until the interval of every difference is under 1%%",
+        help=f"how many seeds (default: the scenario's, of several scenarios {SEEDS}); auto: until the interval of "
+        "every difference is under 1%%",
     )
     parser.add_argument(
         "--max-seeds", type=count, metavar="N", help=f"the most that --seeds auto takes (default: {MAX_SEEDS})"
@@ -56,15 +61,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
     )
     parser.add_argument(
-        "--resume", type=Path, metavar="DIR", help="instead of SCENARIO: go on with the comparison in this folder"
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="instead of SCENARIO: go on with the comparison in this folder; "
+        "of several scenarios 'hetsched suite --resume DIR' does that",
     )
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate every strategy under the same seeds, seed by seed, print one table, and say of each strategy whether a
     difference to the baseline is shown. The baseline is always among them. After Ctrl-C the table is that of the seeds
-    under which all strategies are finished; --resume goes on. See docs/statistics.md. Over several scenarios strategies
-    are ranked as in a suite: see docs/suite.md."""
+    under which all strategies are finished; --resume goes on. See docs/statistics.md.
+
+    Over several scenarios strategies are ranked as in a suite, under the seeds from 0 on, and 'hetsched suite --resume'
+    goes on: see docs/suite.md."""
     if options.more:
         over_scenarios(options, emit)
         return
@@ -79,7 +90,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         print_comparison(result)
-        whole = options.resume or options.policy_file  # the folder's scenario names the copies of policy files
+        # the folder's scenario names the copies of policy files, and has the periods that were set
+        whole = options.resume or options.policy_file or result.periods
         print_explanation(result, result.folder / SCENARIO_NAME if whole else options.named, options.explain)
 
     finish(options, emit, result.document(), table, result.folder)

@@ -1,7 +1,9 @@
 """`hetsched suite`."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 from hetsched import scheduling
 from hetsched.argument_types import count, seed
@@ -40,7 +42,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", metavar="NAME", help=f"what to compare with (default: {BASELINE}); --resume may change it"
     )
-    parser.add_argument("--seeds", type=count, default=SEEDS, metavar="N", help="how many seeds (default: %(default)s)")
+    parser.add_argument("--seeds", type=count, metavar="N", help=f"how many seeds (default: {SEEDS})")
+    parser.add_argument(
+        "--held-out",
+        nargs="+",
+        metavar="FILE.toml",
+        help="scenarios that say whether the order of the policies holds elsewhere, such as those of 'generate' "
+        "(default: with all scenarios of the suite those that it holds out)",
+    )
     parser.add_argument(
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
     )
@@ -55,45 +64,57 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="with generate: which ones (default: 0)")
-    parser.add_argument(
-        "--count", type=count, default=DRAWN, metavar="N", help="with generate: how many (default: %(default)s)"
-    )
+    parser.add_argument("--seed", type=seed, metavar="N", help="with generate: which ones (default: 0)")
+    parser.add_argument("--count", type=count, metavar="N", help=f"with generate: how many (default: {DRAWN})")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies come with the package,
-    so that a policy of your own (--policy-file) is ranked among them in a minute. See docs/suite.md."""
+    so that a policy of your own (--policy-file) is ranked among them in a minute. After Ctrl-C --resume goes on. See
+    docs/suite.md."""
     if options.names == [GENERATE]:
+        _refuse_others(options, GENERATE, "out", "seed", "count")
         generate(options, emit)
-        return
-    if options.names == [LIST]:
+    elif options.names == [LIST]:
+        _refuse_others(options, LIST)
         purposes = {name: purpose(name) for name in (*suite_names(), *held_out_names())}
         finish(options, emit, {"suite": VERSION, "scenarios": purposes}, lambda: show(list_table(purposes)), None)
-        return
-    result = begun_suite(options) if options.resume else new_suite(options)
-    finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
+    else:
+        if alone := [name for name in options.names if name in (LIST, GENERATE)]:
+            raise InputError(f"{alone[0]}: goes with no scenarios; leave out the others")
+        result = begun_suite(options) if options.resume else new_suite(options)
+        finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
 
 
 def generate(options: argparse.Namespace, emit: Emit) -> None:
     """Draw scenarios at random into a new folder."""
-    folder = options.out or unused(Path(f"drawn-{options.seed}"))
-    files = draw(folder, options.seed, options.count)
+    number = options.seed or 0
+    folder = options.out or unused(Path(f"drawn-{number}"))
+    files = draw(folder, number, options.count or DRAWN)
     drawn = {path.name: in_words(path) for path in files}
-    finish(options, emit, {"folder": str(folder), "scenarios": drawn}, lambda: show(list_table(drawn)), folder)
+
+    def table() -> None:
+        show(list_table(drawn))
+        say(f"scenarios: {folder}")
+        say(f"rank policies by them: hetsched suite {quote(str(folder))}/*.toml")
+        say(f"whether the suite's order holds on them: hetsched suite --held-out {quote(str(folder))}/*.toml")
+
+    finish(options, emit, {"folder": str(folder), "scenarios": drawn}, table, None)
 
 
 def new_suite(options: argparse.Namespace) -> SuiteResult:
     """What the command line asks for, in a new folder."""
     if options.all and options.names:
         raise InputError(f"--all: leave it out, or leave out {' '.join(options.names)}")
+    _refuse(options, "only 'generate' draws scenarios", DRAWING)
     return suite(
         options.names or None,
         options.policies,
-        options.seeds,
+        options.seeds or SEEDS,
         options.out,
         baseline=options.baseline or BASELINE,
+        held_out=options.held_out,
         policy_files=options.policy_file,
         costs=not options.without_costs,
         use_cached=not options.afresh,
@@ -105,14 +126,8 @@ def new_suite(options: argparse.Namespace) -> SuiteResult:
 
 def begun_suite(options: argparse.Namespace) -> SuiteResult:
     """What an earlier command has begun in the folder of --resume."""
-    given = {
-        "NAME": options.names or None,
-        "--out": options.out,
-        "--policies": options.policies,
-        "--policy-file": options.policy_file or None,
-    }
-    if superfluous := [name for name, value in given.items() if value is not None]:
-        raise InputError(f"--resume: the folder says what to simulate; leave out {', '.join(superfluous)}")
+    goes_with = ("resume", "baseline", "jobs", "ray")
+    _refuse(options, "--resume: the folder says what to simulate", [name for name in WORDS if name not in goes_with])
     return resume_suite(
         options.resume,
         baseline=options.baseline,
@@ -120,6 +135,27 @@ def begun_suite(options: argparse.Namespace) -> SuiteResult:
         ray_address=options.ray,
         progress=runs_progress,
     )
+
+
+DRAWING = ("seed", "count")
+
+WORDS = (
+    "names", "all", "out", "policies", "baseline", "seeds", "held_out", "jobs", "ray", "without_costs", "afresh",
+    "policy_file", "resume", *DRAWING,
+)  # fmt: skip
+"""All that may be said on the command line, but --json."""
+
+
+def _refuse_others(options: argparse.Namespace, command: str, *taken: str) -> None:
+    _refuse(options, f"{command} simulates nothing", [name for name in WORDS if name not in ("names", *taken)])
+
+
+def _refuse(options: argparse.Namespace, why: str, words: Iterable[str]) -> None:
+    """Raises InputError for words that would be ignored."""
+    values = {word: getattr(options, word) for word in words}
+    given = [word for word, value in values.items() if value is not None and value is not False and value != []]
+    if superfluous := ["NAME" if word == "names" else f"--{word.replace('_', '-')}" for word in given]:
+        raise InputError(f"{why}; leave out {', '.join(superfluous)}")
 
 
 def print_suite(result: SuiteResult) -> None:
@@ -132,3 +168,5 @@ def print_suite(result: SuiteResult) -> None:
     show(scenarios_table(result, own_policies(result, scheduling.policies)))
     for line in remarks(result):
         say(line)
+    shipped = sum(record.from_package for record in result.records)
+    say(f"{counted(len(result.records) - shipped, 'run')} simulated, {shipped} from the package")

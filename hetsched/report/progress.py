@@ -48,7 +48,9 @@ class ProgressLine:
             self._draw(note)
         elif now - self._last_line >= PLAIN_LINE_EVERY_S or self._last_line == self._began:
             self._last_line = now
-            print(f"{self._what}: {self.share:.0%} after {now - self._began:.0f} s {note}".rstrip(), file=sys.stderr)
+            took_s = now - self._began
+            left = f", about {took_s * (1 / self.share - 1):.0f} s left" if 0 < self.share < 1 else ""
+            print(f"{self._what}: {self.share:.0%} after {took_s:.0f} s{left} {note}".rstrip(), file=sys.stderr)
 
     def _draw(self, note: str) -> None:
         if self._bar is None:

@@ -22,7 +22,7 @@ from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished
 from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
-from hetsched.studies.inputs import Seeds, Strategies, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import fitted, too_long
 from hetsched.studies.results import Results, scenario_facts
@@ -118,7 +118,7 @@ def compare(
     nothing. Ctrl-C raises Interrupted, which has what can be said so far; `resume_comparison` goes on.
     """
     setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
-    _check_counts(max_seeds=max_seeds, jobs=jobs)
+    check_counts(max_seeds=max_seeds, jobs=jobs)
     chosen = _with_baseline(setup, strategies, baseline)
     setup, periods = fitted(setup, chosen)
     listed = _first_seeds(setup, seeds, chosen)
@@ -213,13 +213,6 @@ def _with_note(stop: Interrupted, home: ResultsFolder, seeds: int) -> Interrupte
     if not home.temporary:
         stop.add_note(f"{counted(seeds, 'seed')} complete in {home.path}; go on with: {resume_command(home.path)}")
     return stop
-
-
-def _check_counts(**counts: int | None) -> None:
-    for name, count in counts.items():
-        whole = isinstance(count, int) and not isinstance(count, bool)
-        if count is not None and not (whole and count >= 1):
-            raise InputError(f"{name}: expected a whole number from 1, got {count!r}")
 
 
 def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | Strategy | None) -> list[Strategy]:

@@ -1,7 +1,6 @@
 """What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
 
 from collections.abc import Container, Mapping
-from hashlib import sha256
 from pathlib import Path
 from shlex import join
 from shutil import rmtree
@@ -14,14 +13,13 @@ from msgspec import Struct
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
-from hetsched.scenario.policy_files import OPTIONS, POLICIES, SUMS, TRAINING
-from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.assumptions import dealt_jobs
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.one_run import RunResult, look_up
-from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.run_plan import is_complete
+from hetsched.studies.sums import check_sums, scenario_files, sums
 from hetsched.version import __version__
 
 PLAN_NAME = "compare.json"
@@ -58,7 +56,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
             strategies=list(map(str, strategies)),
             seeds=seeds,
             max_seeds=max_seeds,
-            files=_sums(folder),
+            files=sums(folder, scenario_files(folder)),
             hetsched=__version__,
             assumed=list(dealt_jobs(setup)),
             periods=dict(periods),
@@ -71,13 +69,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         begin = "begin a new comparison"
         if self.hetsched != __version__:
             raise InputError(f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; {begin}")
-        now = _sums(folder)
-        for name in sorted(self.files.keys() | now.keys()):
-            if self.files.get(name) != now.get(name):
-                what = "is gone" if name not in now else "is new" if name not in self.files else "has changed"
-                raise InputError(
-                    f"{folder / name}: {what} since the comparison began, so its runs are of another scenario; {begin}"
-                )
+        check_sums(folder, self.files, sums(folder, scenario_files(folder)), "comparison")
 
 
 def resume_command(folder: Path) -> str:
@@ -115,12 +107,3 @@ def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Cont
             else:
                 rmtree(home)
     return done
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    """The sums of the scenario and all that it names, by path in the folder. Results are none of it."""
-    copies = (file for each in (POLICIES, TRAINING, OPTIONS) for file in (folder / each).rglob("*"))
-    kept = (file for file in copies if file.is_file() and file.name != SUMS and file.suffix != ".pyc")
-    named = (file for file in folder.glob("*.csv") if file.name != RESULTS_NAME)
-    files = [folder / SCENARIO_NAME, *named, *kept]
-    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}

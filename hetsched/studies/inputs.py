@@ -72,3 +72,11 @@ def _whole(number: int) -> int:
 
 def _so_many(setup: Setup, count: int) -> list[int]:
     return list(range(setup.scenario.first_seed, setup.scenario.first_seed + count))
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raises InputError, naming the argument, for one that is neither None nor a whole number from 1."""
+    for name, count in counts.items():
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if count is not None and not (whole and count >= 1):
+            raise InputError(f"{name}: expected a whole number from 1, got {count!r}")

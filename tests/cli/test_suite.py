@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hetsched.cli.main import main
-from hetsched.scenario.packaged.suite import suite_file, suite_names
+from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
 
 
 def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +60,17 @@ def test_whole_strategies_stand_for_policies(tmp_path: Path, capsys: pytest.Capt
         (["--resume", "nowhere", "--policies", "fifo"], "leave out --policies"),
         (["homogeneous", "--policies", "looksahead"], "unknown scheduling policy 'looksahead'"),
         (["missing.toml"], "missing.toml"),
+        (
+            ["--resume", "nowhere", "--seeds", "5", "--afresh"],
+            "--resume: the folder says what to simulate; leave out --",
+        ),
+        (["--resume", "nowhere", "--without-costs"], "leave out --without-costs"),
+        (["--resume", "nowhere", "--all", "--seed", "0"], "leave out --all, --seed"),
+        (["list", "--seeds", "3", "--jobs", "2"], "list simulates nothing; leave out --seeds, --jobs"),
+        (["list", "--policy-file", "mine.py"], "mine.py: no such file"),
+        (["generate", "--policies", "fifo", "--seed", "3"], "generate simulates nothing; leave out --policies"),
+        (["list", "homogeneous"], "list: goes with no scenarios"),
+        (["homogeneous", "--seed", "0"], "only 'generate' draws scenarios; leave out --seed"),
     ],
 )
 def test_wrong_words_are_a_line(
@@ -85,3 +96,40 @@ def test_compare_ranks_strategies_over_several_scenarios(
     assert list(found["policies"]["gpu-only+fifo"]["scenarios"]) == ["one", "two"]
     assert main([*words, "--seeds", "auto"]) == 2
     assert "--seeds auto: for one scenario only" in capsys.readouterr().err
+
+
+def test_compare_takes_several_scenarios_that_come_with_the_package(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", "homogeneous", "small-population", "--strategies", "fusion+lookahead", "fusion+fifo"]
+    assert main([*words, "--seeds", "1", "--jobs", "1", "--json", "--out", str(tmp_path / "out")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["suite"] == VERSION
+    assert list(found["policies"]["fusion+fifo"]["scenarios"]) == ["homogeneous", "small-population"]
+
+
+def test_an_order_that_does_not_hold_on_fresh_scenarios_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["suite", "generate", "--seed", "5", "--count", "2", "--out", "fresh"]) == 0
+    assert "hetsched suite --held-out fresh/*.toml" in capsys.readouterr().out
+    files = sorted(map(str, Path("fresh").glob("*.toml")))
+    words = ["suite", "homogeneous", "--policies", "fifo", "srtf", "hrfs", "--seeds", "1", "--jobs", "1"]
+    assert main([*words, "--held-out", *files, "--out", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 scenario (and 2 held out)" in printed
+    assert main(["suite", "--resume", "out", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    holds = found["order"] == found["held_out_order"]
+    assert ("the order holds on the 2 scenarios" if holds else "the order is another one from place") in printed
+
+
+def test_the_hint_of_a_comparison_names_the_scenario_with_the_periods_that_were_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", "heavy-checkpoints", "--strategies", "fusion+gavel-las", "fusion+fifo", "--seeds", "1"]
+    assert main([*words, "--jobs", "1", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    hints = [line for line in printed.splitlines() if "hetsched simulate" in line]
+    assert hints and all(f"{tmp_path / 'out'}/scenario.toml" in line for line in hints)

@@ -9,15 +9,16 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from hetsched import scheduling
 from hetsched.errors import InputError
-from hetsched.scenario.packaged.suite import RESULTS, VERSION
+from hetsched.scenario.packaged.suite import RESULTS, VERSION, held_out_names, suite_names
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.suite.suite_plan import Runs, load_plan
 
 SUMS = RESULTS.with_suffix(".json")
 """Of what the runs are."""
 
-FIELDS = [name for name in Record.__struct_fields__ if name not in ("decision_s", "decisions")]
+FIELDS = [name for name in Record.__struct_fields__ if name not in ("decision_s", "decisions", "from_package")]
 """What another host can use."""
 
 
@@ -48,16 +49,18 @@ def write(records: Iterable[Record], scenarios: dict[str, str], path: Path = RES
 
 
 def keep(folder: Path) -> None:
-    """Put the runs of the suite in that folder, which must be whole, into the package."""
+    """Put the runs of the suite in that folder, which must be whole, into the package. Raises InputError if it is
+    not."""
     plan, records = load_plan(folder), list(Runs(folder).read())
+    of_all = set(plan.scenarios) == {*suite_names(), *held_out_names()} and plan.suite == VERSION and plan.costs
     lacking = set(plan.cells()) - {record.cell for record in records}
-    if lacking or plan.suite != VERSION or not plan.costs:
+    if lacking or not of_all or any(record.from_package for record in records):
         raise InputError(f"{folder}: expected all runs of suite {VERSION}, simulated with --afresh, and with costs")
-    write(records, plan.scenarios)
+    write((one for one in records if scheduling.policies.is_shipped(one.policy)), plan.scenarios)
 
 
 def _text(value: object) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 @cache

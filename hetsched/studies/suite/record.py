@@ -22,7 +22,7 @@ class Cell(NamedTuple):
 class Record(Struct, frozen=True):
     """A run of a suite. Seconds end in `_s`. `refused` says why the policy cannot run the scenario: then there are no
     figures. `trained` is the part of all iterations that were trained, below 1 where a policy stops trials early.
-    `decision_s` and `decisions` are of this host."""
+    `decision_s` and `decisions` are of this host. `from_package` says that nobody simulated it here."""
 
     scenario: str
     policy: str
@@ -39,6 +39,7 @@ class Record(Struct, frozen=True):
     decision_s: float | None = None
     decisions: int | None = None
     periods: str = ""
+    from_package: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -48,6 +49,13 @@ class Record(Struct, frozen=True):
     def whole(self) -> bool:
         """Whether all iterations were trained, so that the figures can be compared."""
         return self.trained is not None and self.trained > 1 - WHOLE
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the policy cannot be ranked after this run, to follow its name; None if it can."""
+        if self.refused is not None:
+            return f"refuses {self.scenario}: {self.refused}"
+        return None if self.whole else f"trains {self.trained or 0.0:.0%} of the iterations of {self.scenario}"
 
 
 WHOLE = 1e-9

@@ -141,12 +141,12 @@ class SuiteResult:
         of_policy = self.by_policy.get(policy, {})
         for scenario in self.plan.scenarios:  # held-out ones, too
             runs = of_policy.get(scenario, [])
-            if refused := next((run.refused for run in runs if run.refused is not None), None):
-                return f"refuses {scenario}: {refused}"
+            if refused := [run for run in runs if run.refused is not None]:
+                return refused[0].why_not
             if len(runs) < len(self.plan.seeds):
                 return f"not all seeds of {scenario} are simulated"
-            if least := [run for run in runs if not run.whole]:
-                return f"trains {least[0].trained or 0.0:.0%} of the iterations of {scenario}"
+            if least := [why for run in runs if (why := run.why_not) is not None]:
+                return least[0]
         return None
 
     def _ratios(self, policy: str, scenarios: Sequence[str] | None = None) -> BySeed:

@@ -1,33 +1,48 @@
 """Every policy on every scenario of a suite, kept run by run, and what can be said of the policies."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from hetsched import scheduling
-from hetsched.domain.registry import load_file
+from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, counted, nearest, path_of
-from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
-from hetsched.scenario.packaged.suite import FOLDER, VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
-from hetsched.scenario.tables import OverheadsTable
-from hetsched.signals import one_interrupt
+from hetsched.signals import one_interrupt, signals_held
 from hetsched.studies.folder import unused, write_summary
-from hetsched.studies.inputs import chosen_files
-from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.inputs import check_counts
 from hetsched.studies.sittings import begin_study, go_on_with_study
+from hetsched.studies.sole_owner import sole_owner
+from hetsched.studies.suite.asked import (
+    Named,
+    check_flags,
+    chosen_policies,
+    chosen_scenarios,
+    first_seeds,
+    loaded,
+    without_costs,
+)
 from hetsched.studies.suite.cached import cached
-from hetsched.studies.suite.carry_out import FanOut, carry_out_all
+from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal
 from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.suite.result import SuiteResult
-from hetsched.studies.suite.suite_plan import Runs, SuitePlan, digest, load_plan, resume_command
+from hetsched.studies.suite.suite_plan import (
+    PLAN_NAME,
+    SCENARIOS,
+    Runs,
+    SuitePlan,
+    digest,
+    files_in,
+    load_plan,
+    resume_command,
+    scenario_in,
+)
 from hetsched.studies.watching import Progress, silent
 
 BASELINE = "fifo"
@@ -35,22 +50,23 @@ BASELINE = "fifo"
 
 SEEDS = 5
 
-RESULTS_NAME = "results.csv"
+SUITE = "suite"
 
-NO_COSTS = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
+RESULTS_NAME = "results.csv"
 
 RUNNING = "running"
 """The folder of the logs of runs that go on, or that failed."""
 
 
 def suite(
-    scenarios: Sequence[str | Path] | None = None,
-    policies: Sequence[str] | None = None,
+    scenarios: Iterable[Named] | Named | None = None,
+    policies: Iterable[str | Strategy] | str | None = None,
     seeds: int = SEEDS,
     folder: Path | str | None = None,
     *,
-    baseline: str = BASELINE,
-    policy_files: Sequence[Path | str] = (),
+    baseline: str | Strategy = BASELINE,
+    held_out: Iterable[Named] | Named | None = None,
+    policy_files: Iterable[Path | str] = (),
     costs: bool = True,
     use_cached: bool = True,
     jobs: int | None = 1,
@@ -59,76 +75,77 @@ def suite(
 ) -> SuiteResult:
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
-    `scenarios` are all of the suite by default, and those that it holds out, `policies` all that are registered; the
-    baseline is always among them. A policy runs on the workers of each scenario's first strategy, under `seeds` seeds;
-    a whole strategy, such as "fusion+fifo", may stand for one. Without `costs`, overheads and noise are left out. Runs
-    of shipped policies come from the package if `use_cached`. `folder` must be new (default: one in `results`); `jobs`
-    and `ray_address` are as in `compare`. Raises InputError for what is wrong in the input, PolicyError if a policy
-    fails, HetschedError if the baseline cannot be ranked.
+    `scenarios` are all of the suite by default, and `policies` all that are registered; the baseline is always among
+    them. `held_out` are further scenarios, by which policies are not ranked, but their order is compared: by default
+    those that the suite holds out, if all of it is asked for. A policy runs on the workers of each scenario's first
+    strategy, under `seeds` seeds; a whole strategy, such as "fusion+fifo", may stand for one. Without `costs`,
+    overheads and noise are left out. Runs of shipped policies come from the package if `use_cached`. `folder` must be
+    new (default: one in `results`); `jobs` and `ray_address` are as in `compare`.
+
+    Raises InputError for what is wrong in the input, a baseline that refuses a scenario among it, PolicyError if a
+    policy fails, HetschedError if the baseline cannot be ranked. Ctrl-C has a note how to go on.
     """
-    listed, loaded = _seeds(seeds), _loaded(policy_files)
-    files, chosen = _scenario_files(scenarios), _chosen(policies, baseline)
-    setups = {name: _setup(path, costs) for name, path in files.items()}
+    listed, files = first_seeds(seeds), loaded(policy_files)
+    check_counts(jobs=jobs)
+    check_flags(costs=costs, use_cached=use_cached)
+    found, chosen = chosen_scenarios(scenarios, held_out), chosen_policies(policies, baseline)
+    loaded(files)  # they go before files of their names that the scenarios have
+    setups = found.setups if costs else {name: without_costs(setup) for name, setup in found.setups.items()}
+    _check_not_refused(setups, chosen[0])
+    periods = {name: fits(setup, chosen) for name, setup in setups.items()}
     home = _new_folder(folder)
-    plan = SuitePlan(
-        **_known_by(files),
-        scenarios={name: digest(setup) for name, setup in setups.items()},
-        policies=chosen,
-        baseline=baseline,
-        seeds=listed,
-        policy_files=copy_files(loaded, home, POLICIES),
-        use_cached=use_cached,
-        costs=costs,
-        held_out=held_out_names() if scenarios is None else [],
-    )
-    plan.save(home)
-    return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
+    with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
+        with signals_held():
+            for name, setup in setups.items():
+                setup.save(home / SCENARIOS / name)
+            plan = SuitePlan(
+                suite=found.suite,
+                scenarios={name: digest(setup) for name, setup in setups.items()},
+                policies=chosen,
+                baseline=chosen[0],
+                seeds=listed,
+                policy_files=copy_files(files, home, POLICIES),
+                periods=periods,
+                files=files_in(home),
+                costs=costs,
+                held_out=found.held_out,
+            )
+            for record in _shipped(plan) if use_cached else ():
+                Runs(home).add(record)
+            plan.save(home)
+        return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
 def resume_suite(
     folder: Path | str,
     *,
-    baseline: str | None = None,
+    baseline: str | Strategy | None = None,
     jobs: int | None = 1,
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> SuiteResult:
     """Go on with a suite that was stopped, from the runs that its folder holds; of a complete one, the result again.
-    `baseline` is another one of its policies. Raises InputError if the folder is not that of a suite, or a scenario has
-    changed since; else as `suite` does."""
+    `baseline` is another one of its policies, from now on. Raises InputError if the folder is not that of a suite, or
+    a file in it has changed since; else as `suite` does."""
     home = path_of(folder, "folder")
+    check_counts(jobs=jobs)
     plan = load_plan(home)
-    if baseline is not None:
-        if baseline not in plan.policies:
-            raise InputError(f"baseline: {home} has no policy {baseline!r}: {nearest(baseline, plan.policies)}")
-        plan = msgspec.structs.replace(plan, baseline=baseline)
-    for file in plan.policy_files:
-        load_file(home / file, replaces=True)
-    files = {name: Path(plan.files.get(name) or suite_file(name)) for name in plan.scenarios}
-    setups = {name: _setup(path, plan.costs) for name, path in files.items()}
-    plan.check(home, setups)
-    go_on_with_study(home)
-    return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
-
-
-def _carried_out(
-    home: Path, plan: SuitePlan, setups: Mapping[str, Setup], fan_out: FanOut, progress: Progress
-) -> SuiteResult:
-    """The runs that are neither finished nor cached, and the result of all."""
-    kept, wanted = Runs(home), plan.cells()
-    known = _known(home, plan)
-    missing = [cell for cell in wanted if cell not in known]
-    own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
-    with one_interrupt(), _going_on(home, known):
-        for record in carry_out_all(own, missing, home / RUNNING, fan_out, progress):
-            kept.add(record)
-            known[record.cell] = record
-    return _written(home, _result(home, plan, known))
+    with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
+        plan.check(home)
+        files = loaded([home / file for file in plan.policy_files])
+        setups = {name: load_setup(scenario_in(home, name)) for name in plan.scenarios}
+        loaded(files)
+        if baseline is not None:
+            plan = _with_baseline(home, plan, str(baseline))
+            _check_not_refused(setups, plan.baseline)
+            plan.save(home)
+        go_on_with_study(home)
+        return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
 
 
 def suite_in(folder: Path | str) -> SuiteResult:
-    """The result of the suite in the folder, as far as the suite came; nothing is simulated. Raises InputError if the
-    folder is not that of a suite, HetschedError if the baseline cannot be ranked yet."""
+    """The result of the suite in the folder, as far as the suite came; nothing is simulated or written. Raises
+    InputError if the folder is not that of a suite, HetschedError if the baseline cannot be ranked yet."""
     home = path_of(folder, "folder")
     plan = load_plan(home)
     result = _result(home, plan, _known(home, plan))
@@ -136,30 +153,73 @@ def suite_in(folder: Path | str) -> SuiteResult:
     return result
 
 
+def _carried_out(
+    home: Path, plan: SuitePlan, setups: Mapping[str, Setup], fan_out: FanOut, progress: Progress
+) -> SuiteResult:
+    """The runs that are not finished, and the result of all."""
+    kept = Runs(home)
+    kept.mend()
+    known = _known(home, plan)
+    for record in known.values():
+        _check_ranked(home, plan, record)
+    missing = [cell for cell in _baseline_first(plan) if cell not in known]
+    own = {name: setup.with_policy_files(home / file for file in plan.policy_files) for name, setup in setups.items()}
+    for record in carry_out_all(own, plan.periods, missing, home / RUNNING, fan_out, progress):
+        kept.add(record)
+        known[record.cell] = record
+        _check_ranked(home, plan, record)
+    return _written(home, _result(home, plan, known))
+
+
+def _baseline_first(plan: SuitePlan) -> list[Cell]:
+    """All runs of the suite, such that one which tells that the baseline cannot be ranked comes early."""
+    return sorted(plan.cells(), key=lambda cell: cell.policy != plan.baseline)
+
+
 def _known(home: Path, plan: SuitePlan) -> dict[Cell, Record]:
-    """The runs that are finished, and those that the package has."""
+    """The runs that are finished, and those that came with the package."""
     done = {record.cell: record for record in Runs(home).read()}
-    shipped = _cached(plan) if plan.use_cached else {}
-    return {cell: found for cell in plan.cells() if (found := done.get(cell) or shipped.get(cell)) is not None}
+    return {cell: done[cell] for cell in plan.cells() if cell in done}
 
 
 def _result(home: Path, plan: SuitePlan, known: Mapping[Cell, Record]) -> SuiteResult:
     records = [known[cell] for cell in plan.cells() if cell in known]
-    simulated = {record.policy for record in Runs(home).read()}
+    simulated = {record.policy for record in records if not record.from_package}
+    shipped = {record.policy for record in records} - simulated
     return SuiteResult(
         folder=home,
         plan=plan,
         records=records,
-        cached=[name for name in plan.policies if name not in simulated],
+        cached=[name for name in plan.policies if name in shipped],
         complete=len(records) == len(plan.cells()),
     )
+
+
+def _check_not_refused(setups: Mapping[str, Setup], baseline: str) -> None:
+    """Before anything runs: raises InputError if the baseline cannot run a scenario."""
+    for name, setup in setups.items():
+        if (why := refusal(setup, baseline)) is not None:
+            raise InputError(
+                f"baseline: {baseline!r} refuses {name}, so that nothing could be compared with it: {why}; choose "
+                "another one"
+            )
+
+
+def _check_ranked(home: Path, plan: SuitePlan, record: Record) -> None:
+    """As soon as a run tells: raises HetschedError if the baseline cannot be ranked."""
+    if record.policy == plan.baseline and (why := record.why_not) is not None:
+        raise _no_baseline(home, plan.baseline, why)
 
 
 def _check_baseline(result: SuiteResult) -> None:
     baseline = result.plan.baseline
     if (why := result.left_out.get(baseline)) is not None:
-        choose = f"choose another one: {resume_command(result.folder)} --baseline NAME"
-        raise HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {choose}")
+        raise _no_baseline(result.folder, baseline, why)
+
+
+def _no_baseline(home: Path, baseline: str, why: str) -> HetschedError:
+    choose = f"choose another one: {resume_command(home)} --baseline NAME"
+    return HetschedError(f"the baseline {baseline!r} {why}, so that nothing can be compared with it; {choose}")
 
 
 def _written(home: Path, result: SuiteResult) -> SuiteResult:
@@ -174,75 +234,31 @@ def _written(home: Path, result: SuiteResult) -> SuiteResult:
 
 
 @contextmanager
-def _going_on(home: Path, known: Mapping[Cell, Record]) -> Iterator[None]:
-    """Ctrl-C says how to go on."""
+def _going_on(home: Path) -> Iterator[None]:
+    """Ctrl-C and SIGTERM say how to go on, as soon as there is something to go on with."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        stop.add_note(f"{counted(len(known), 'run')} finished in {home}; go on with: {resume_command(home)}")
+        if (home / PLAN_NAME).exists():
+            plan = load_plan(home)
+            done = f"{len(_known(home, plan))} of {counted(len(plan.cells()), 'run')} finished in {home}"
+            stop.add_note(f"{done}; go on with: {resume_command(home)}")
         raise
 
 
-def _cached(plan: SuitePlan) -> dict[Cell, Record]:
-    """The runs of policies that are shipped: a file of one's own may have one of a shipped name."""
-    found: dict[Cell, Record] = {}
+def _shipped(plan: SuitePlan) -> Iterator[Record]:
+    """The package's runs of policies that are shipped: a file of one's own may have one of a shipped name."""
+    policies = {name for name in plan.policies if scheduling.policies.is_shipped(name)}
     for name, of_scenario in plan.scenarios.items():
-        found |= cached(name, of_scenario)
-    shipped = {name for name in plan.policies if scheduling.policies.is_shipped(name)}
-    return {cell: record for cell, record in found.items() if cell.policy in shipped}
+        for cell, record in cached(name, of_scenario).items():
+            if cell.policy in policies and cell.seed in plan.seeds:
+                yield msgspec.structs.replace(record, from_package=True)
 
 
-def _known_by(files: Mapping[str, Path]) -> dict[str, Any]:
-    """The version of the suite, if all scenarios are its own, and the files of those that are not."""
-    own = {name: str(path) for name, path in files.items() if FOLDER not in path.parents}
-    return {"suite": None if own else VERSION, "files": own}
-
-
-def _setup(file: Path, costs: bool) -> Setup:
-    setup = load_setup(file)
-    return setup if costs else setup.replace(overheads=NO_COSTS)
-
-
-def _seeds(number: int) -> list[int]:
-    if number < 1:
-        raise InputError(f"seeds: expected a whole number from 1, got {number!r}")
-    return list(range(number))
-
-
-def _loaded(policy_files: Sequence[Path | str]) -> list[Path]:
-    files = chosen_files(policy_files, there=True)
-    for file in files:
-        load_file(file, replaces=True)
-    return files
-
-
-def _scenario_files(scenarios: Iterable[str | Path] | None) -> dict[str, Path]:
-    """The files of the scenarios, by their names. Raises InputError for none, and for two of one name."""
-    shipped = [*suite_names(), *held_out_names()]
-    if scenarios is None:
-        return {name: suite_file(name) for name in shipped}
-    found: dict[str, Path] = {}
-    for given in scenarios:
-        path = Path(given) if Path(given).suffix else suite_file(str(given))
-        name = load_setup(path).scenario.name if Path(given).suffix else str(given)
-        if name in found or (Path(given).suffix and name in shipped):
-            raise InputError(f"{path}: there is another scenario called {name!r}: give this one a name of its own")
-        found[name] = path.resolve()
-    if not found:
-        raise InputError("scenarios: expected at least one; leave them out for all of the suite")
-    return found
-
-
-def _chosen(policies: Sequence[str] | None, baseline: str) -> list[str]:
-    """The baseline and the other policies, each once. Raises InputError for one that there is not."""
-    names = [name for name in scheduling.policies.names() if name != MEASURE] if policies is None else list(policies)
-    chosen = list(dict.fromkeys([baseline, *names]))
-    for name in chosen:
-        if "+" in name:
-            parse_strategy(name, "policies")
-        else:
-            scheduling.policies.factory(name)
-    return chosen
+def _with_baseline(home: Path, plan: SuitePlan, baseline: str) -> SuitePlan:
+    if baseline not in plan.policies:
+        raise InputError(f"baseline: {home} has no policy {baseline!r}: {nearest(baseline, plan.policies)}")
+    return msgspec.structs.replace(plan, baseline=baseline)
 
 
 def _new_folder(folder: Path | str | None) -> Path:

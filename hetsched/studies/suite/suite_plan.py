@@ -5,34 +5,46 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from shlex import join
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from hetsched import allocation, scheduling
+from hetsched.domain.learning import models
+from hetsched.domain.registry import Registry
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import Setup
+from hetsched.scenario.policy_files import POLICIES
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies.json_file import other_version, write_json
+from hetsched.studies.periods import Fit
 from hetsched.studies.suite.record import Cell, Record
+from hetsched.studies.sums import check_sums, copied_files, scenario_files, sums
 from hetsched.version import __version__
 
 PLAN_NAME = "suite.json"
 
 RUNS_NAME = "runs.jsonl"
 
+SCENARIOS = "scenarios"
+"""The folder of the scenarios, each saved in a folder of its name."""
+
 
 class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Scenarios with the digests of what they simulate, policies and seeds. `suite` is the version of the set, None
-    where scenarios of one's own take part, which are in `files`. `held_out` are those of the scenarios that say whether
-    an order holds elsewhere. `policy_files` are copies in the folder."""
+    where policies are ranked by scenarios of one's own. `held_out` are those of the scenarios that say whether an order
+    holds elsewhere. `policy_files` are copies in the folder. `periods` are those that were set to fit a run, by
+    scenario and strategy. `files` are the SHA-256 sums of the copies of scenarios and of policy files in the folder,
+    from which the runs follow."""
 
     suite: str | None
     scenarios: dict[str, str]
-    files: dict[str, str]
     policies: list[str]
     baseline: str
     seeds: list[int]
     policy_files: list[str]
-    use_cached: bool
+    periods: dict[str, dict[str, Fit]]
+    files: dict[str, str]
     costs: bool = True
     held_out: list[str] = []
     hetsched: str = __version__
@@ -44,14 +56,24 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
     def save(self, folder: Path) -> None:
         write_json(folder / PLAN_NAME, self)
 
-    def check(self, folder: Path, scenarios: Mapping[str, Setup]) -> None:
+    def check(self, folder: Path) -> None:
         """Raises InputError, in words, if further runs would not be comparable with those that are there."""
-        begin = "begin a new suite"
         if self.hetsched != __version__:
-            raise InputError(f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; {begin}")
-        for name, wanted in self.scenarios.items():
-            if digest(scenarios[name]) != wanted:
-                raise InputError(f"--resume {folder}: the scenario {name!r} has changed since the suite began; {begin}")
+            raise InputError(
+                f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; begin a new suite"
+            )
+        check_sums(folder, self.files, files_in(folder), "suite")
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    """The sums of the copies of scenarios and policy files in a suite's folder."""
+    scenarios = [file for path in (folder / SCENARIOS).glob("*") for file in scenario_files(path)]
+    return sums(folder, [*scenarios, *copied_files(folder / POLICIES)])
+
+
+def scenario_in(folder: Path, name: str) -> Path:
+    """The copy of a scenario in a suite's folder."""
+    return folder / SCENARIOS / name / SCENARIO_NAME
 
 
 def resume_command(folder: Path) -> str:
@@ -59,13 +81,27 @@ def resume_command(folder: Path) -> str:
 
 
 def digest(setup: Setup) -> str:
-    """The SHA-256 sum of all that a scenario simulates: its tables, the step times and the jobs of its trace."""
+    """The SHA-256 sum of all that a scenario simulates: its tables, the step times, the jobs of its trace, and the
+    files of policies and of options that it names. The code of hetsched is none of it."""
     parts = (
         setup.scenario.to_toml().encode(),
         *(row.model_dump_json().encode() for row in setup.times.rows),
         *(msgspec.json.encode(job) for job in setup.jobs),
+        *(file.read_bytes() for file in [*setup.policy_files, *_option_files(setup)]),
     )
     return sha256(b"\n".join(parts)).hexdigest()
+
+
+def _option_files(setup: Setup) -> Iterator[Path]:
+    scenario = setup.scenario
+    tables: list[tuple[Registry[Any], Mapping[str, Mapping[str, Any]]]] = [
+        (allocation.policies, scenario.allocation),
+        (scheduling.policies, scenario.scheduling),
+        (models, {scenario.learning.model: scenario.learning.options}),
+    ]
+    for registry, table in tables:
+        for name, options in table.items():
+            yield from map(scenario.path, registry.files(name, options).values())
 
 
 def load_plan(folder: Path) -> SuitePlan:
@@ -92,17 +128,26 @@ class Runs:
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
+    def mend(self) -> None:
+        """Remove a last line that was cut off, so that others can follow. Only who carries the suite out may do so: for
+        others the line may be one that is being written."""
+        if self._path.exists():
+            text = self._path.read_bytes()
+            if len(whole := _whole_lines(text)) < len(text):
+                with self._path.open("r+b") as file:
+                    file.truncate(len(whole))
+
     def read(self) -> Iterator[Record]:
-        """A last line that was cut off is removed. Raises InputError, naming file and line, for any other that is no
+        """A last line that was cut off is left out. Raises InputError, naming file and line, for any other that is no
         run."""
         if not self._path.exists():
             return
-        text = self._path.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if whole != text:
-            self._path.write_bytes(whole)
-        for number, line in enumerate(whole.splitlines(), start=1):
+        for number, line in enumerate(_whole_lines(self._path.read_bytes()).splitlines(), start=1):
             try:
                 yield msgspec.json.decode(line, type=Record)
             except msgspec.DecodeError as error:
                 raise InputError(f"{self._path}:{number}: not a run of a suite: {error}") from error
+
+
+def _whole_lines(text: bytes) -> bytes:
+    return text[: text.rfind(b"\n") + 1]

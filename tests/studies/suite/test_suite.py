@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,11 +20,12 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.measuring_policy import MEASURE
+from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite import cached as cached_runs
-from hetsched.studies.suite.carry_out import FanOut, carry_out_all
+from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits
 from hetsched.studies.suite.record import Record
-from hetsched.studies.suite.suite import SEEDS, resume_suite, suite
-from hetsched.studies.suite.suite_plan import PLAN_NAME, RUNS_NAME, digest
+from hetsched.studies.suite.suite import SEEDS, resume_suite, suite, suite_in
+from hetsched.studies.suite.suite_plan import RUNS_NAME, digest
 from hetsched.studies.watching import silent
 
 NAMES = ["homogeneous", "small-population"]
@@ -36,6 +38,9 @@ class Mine:
         pairs = zip(state.idle_workers, state.ready_trials)
         return [Dispatch(t.id, w.id, state.interval(t)) for w, t in pairs if state.usable(t, w)]
 """
+
+
+LAB = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "lab"')
 
 
 def test_policies_are_ranked_by_their_ratio_to_the_bound(tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ def test_it_goes_on_where_it_stopped_and_comes_to_the_same(tmp_path: Path) -> No
 
     with pytest.raises(KeyboardInterrupt) as stop:
         suite(NAMES, ["least-progress"], 2, tmp_path / "part", use_cached=False, progress=stopping)
-    assert "3 runs finished" in stop.value.__notes__[0]
+    assert "3 of 8 runs finished" in stop.value.__notes__[0]
     assert f"hetsched suite --resume {tmp_path / 'part'}" in stop.value.__notes__[0]
     with (tmp_path / "part" / RUNS_NAME).open("a") as file:
         file.write('{"scenario": "homog')  # the writer died in the middle of a line
@@ -86,7 +91,7 @@ def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
     own_package(suite(NAMES, ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records, tmp_path, monkeypatch)
     (tmp_path / "mine.py").write_text(MINE)
     result = suite(NAMES, ["mine", "lookahead"], 1, tmp_path / "out", policy_files=[tmp_path / "mine.py"])
-    assert {record.policy for record in cached_or_not(tmp_path / "out")} == {"mine"}
+    assert {record.policy for record in simulated(tmp_path / "out")} == {"mine"}
     assert set(result.cached) == {"fifo", "lookahead"}
     assert set(result.ranked) == {"mine", "fifo", "lookahead"}
     assert (tmp_path / "out/policies/mine.py").is_file()
@@ -96,12 +101,23 @@ def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
     assert "mine" in page.tables[1].columns
 
 
+def test_the_packages_runs_are_to_the_last_digit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine digits could turn two policies that are alike round."""
+    records = suite(NAMES, ["lookahead", "gavel-las"], 2, tmp_path / "shipped", use_cached=False).records
+    own_package(records, tmp_path, monkeypatch)
+    assert {_of_any_host(record) for record in cached_runs._records()} == {_of_any_host(record) for record in records}
+
+
+def _of_any_host(record: Record) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in cached_runs.FIELDS)
+
+
 def test_the_packages_runs_of_another_scenario_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = suite(["homogeneous"], ["fifo"], 1, tmp_path / "shipped", use_cached=False).records
     own_package(records, tmp_path, monkeypatch, wrong="homogeneous")
     result = suite(["homogeneous"], ["fifo"], 1, tmp_path / "out")
     assert not result.cached
-    assert cached_or_not(tmp_path / "out")
+    assert simulated(tmp_path / "out")
 
 
 def own_package(records: object, folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: str | None = None) -> None:
@@ -121,21 +137,27 @@ def _package_is_read_anew() -> Iterator[None]:
         one.cache_clear()
 
 
-def cached_or_not(folder: Path) -> list[Record]:
+def simulated(folder: Path) -> list[Record]:
     """The runs that were simulated."""
     path = folder / RUNS_NAME
-    return [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()] if path.exists() else []
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [record for line in lines if not (record := msgspec.json.decode(line, type=Record)).from_package]
 
 
-def test_a_policy_that_refuses_a_scenario_is_left_out_and_says_why(tmp_path: Path) -> None:
+def make_gangs(folder: Path) -> None:
+    """A scenario in which a trial takes two workers."""
     text = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "gangs"')
     text = text.replace("population = ", "gang = 2\npopulation = ")
-    (tmp_path / "gangs.toml").write_text(re.sub(r"sources = .*", 'sources = ["pairs.csv"]', text))
+    (folder / "gangs.toml").write_text(re.sub(r"sources = .*", 'sources = ["pairs.csv"]', text))
     pair = ProfileRow(
         model="resnet18-cifar", dataset="cifar10", batch_size=128, device="v100", cores=0, gpu_share=2.0,
         seconds_per_iteration=0.1, provenance="made up",
     )  # fmt: skip
-    write_profile(tmp_path / "pairs.csv", [pair])
+    write_profile(folder / "pairs.csv", [pair])
+
+
+def test_a_policy_that_refuses_a_scenario_is_left_out_and_says_why(tmp_path: Path) -> None:
+    make_gangs(tmp_path)
     result = suite([tmp_path / "gangs.toml"], ["hrfs"], 1, tmp_path / "out")
     assert (
         "refuses gangs: workload.experiments.cifar.gang: 'hrfs' puts a trial on one worker" in result.left_out["hrfs"]
@@ -143,13 +165,22 @@ def test_a_policy_that_refuses_a_scenario_is_left_out_and_says_why(tmp_path: Pat
     assert result.ranked == ["fifo"]
 
 
-def test_a_baseline_that_cannot_be_ranked_can_be_changed(tmp_path: Path) -> None:
+def test_a_baseline_that_cannot_be_ranked_is_said_at_once_and_can_be_changed(tmp_path: Path) -> None:
     with pytest.raises(HetschedError) as refused:
-        suite(["homogeneous"], ["fifo", "lookahead"], 1, tmp_path / "out", baseline="asha", use_cached=False)
+        suite(NAMES, ["fifo", "lookahead"], 1, tmp_path / "out", baseline="asha", use_cached=False)
     assert "the baseline 'asha' trains 16% of the iterations of homogeneous" in str(refused.value)
     assert f"hetsched suite --resume {tmp_path / 'out'} --baseline NAME" in str(refused.value)
+    assert [record.policy for record in simulated(tmp_path / "out")] == ["asha"]  # and nothing else has run
     result = resume_suite(tmp_path / "out", baseline="fifo")
     assert result.ranked == ["lookahead", "fifo"]
+    assert resume_suite(tmp_path / "out").plan.baseline == "fifo"
+
+
+def test_a_baseline_that_refuses_a_scenario_is_said_before_anything_runs(tmp_path: Path) -> None:
+    make_gangs(tmp_path)
+    with pytest.raises(InputError, match="baseline: 'hrfs' refuses gangs, .* puts a trial on one worker"):
+        suite([tmp_path / "gangs.toml"], ["fifo"], 1, tmp_path / "out", baseline="hrfs")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_policy_that_fails_names_scenario_and_seed(tmp_path: Path) -> None:
@@ -162,8 +193,7 @@ def test_a_policy_that_fails_names_scenario_and_seed(tmp_path: Path) -> None:
 
 
 def test_scenarios_of_ones_own_have_no_version(tmp_path: Path) -> None:
-    text = suite_file("homogeneous").read_text().replace('name = "homogeneous"', 'name = "lab"')
-    (tmp_path / "lab.toml").write_text(text)
+    (tmp_path / "lab.toml").write_text(LAB)
     result = suite([tmp_path / "lab.toml", "small-population"], ["fifo"], 1, tmp_path / "out", use_cached=False)
     assert result.document()["suite"] is None
     assert set(result.plan.scenarios) == {"lab", "small-population"}
@@ -176,17 +206,112 @@ def test_wrong_words_are_named(tmp_path: Path) -> None:
         suite(NAMES, ["fifoo"], 1, tmp_path / "b")
     with pytest.raises(InputError, match="no suite to go on with"):
         resume_suite(tmp_path)
+    assert suite(str(suite_file("homogeneous")), "fifo", 1, tmp_path / "d").plan.suite == VERSION  # the file itself
     (tmp_path / "homogeneous.toml").write_text(suite_file("homogeneous").read_text())
     with pytest.raises(InputError, match="another scenario called 'homogeneous'"):
         suite([tmp_path / "homogeneous.toml"], ["fifo"], 1, tmp_path / "c")
 
 
-def test_a_scenario_that_has_changed_is_refused(tmp_path: Path) -> None:
-    suite(NAMES, ["fifo"], 1, tmp_path / "out", use_cached=False)
-    plan = tmp_path / "out" / PLAN_NAME
-    plan.write_text(plan.read_text().replace(digest(load_setup(suite_file("homogeneous"))), "0" * 64))
-    with pytest.raises(InputError, match="the scenario 'homogeneous' has changed"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"scenarios": 3}, "scenarios: expected a list of names, found 3"),
+        ({"scenarios": [3]}, "scenarios: expected a path, .* found 3"),
+        ({"scenarios": []}, "scenarios: expected at least one"),
+        ({"held_out": 3}, "held_out: expected a list of names, found 3"),
+        ({"policies": 3}, "policies: expected a list of names, found 3"),
+        ({"policies": [3]}, "policies: expected a scheduling policy or a strategy, such as 'hrfs', found 3"),
+        ({"baseline": 3}, "baseline: expected a scheduling policy or a strategy"),
+        ({"seeds": "5"}, "seeds: expected a whole number from 1, got '5'"),
+        ({"seeds": 2.5}, "seeds: expected a whole number from 1, got 2.5"),
+        ({"seeds": True}, "seeds: expected a whole number from 1, got True"),
+        ({"seeds": None}, "seeds: expected a whole number from 1, got None"),
+        ({"folder": 3}, "folder: expected a path"),
+        ({"jobs": 0}, "jobs: expected a whole number from 1, got 0"),
+        ({"costs": "no"}, "costs: expected True or False, found 'no'"),
+        ({"policy_files": 3}, "policy_files: expected a list of paths, found 3"),
+    ],
+)
+def test_what_is_of_a_wrong_type_is_named(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    """Each was a traceback from somewhere within."""
+    asked: dict[str, Any] = {"scenarios": NAMES, "policies": ["fifo"], "seeds": 1, "folder": tmp_path / "out"}
+    with pytest.raises(InputError, match=said):
+        suite(**(asked | wrong))
+
+
+@pytest.mark.parametrize("changed", ["scenarios/homogeneous/scenario.toml", "policies/mine.py"])
+def test_a_file_that_has_changed_is_refused(tmp_path: Path, changed: str) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    suite(NAMES, ["mine"], 1, tmp_path / "out", policy_files=[tmp_path / "mine.py"], use_cached=False)
+    with (tmp_path / "out" / changed).open("a") as file:
+        file.write("# another one\n")
+    with pytest.raises(InputError, match=f"{changed}: has changed since the suite began"):
         resume_suite(tmp_path / "out")
+
+
+def test_the_digest_is_also_of_the_files_that_a_scenario_names(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    setup = load_setup(suite_file("homogeneous"))
+    with_file = setup.with_policy_files([tmp_path / "mine.py"])
+    before = digest(with_file)
+    (tmp_path / "mine.py").write_text(MINE + "# another one\n")
+    assert len({digest(setup), before, digest(with_file)}) == 3
+
+
+def test_a_finished_folder_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder's tables were of the package's runs at the moment of looking, and of scenarios that could be moved."""
+    records = suite(["homogeneous"], ["lookahead"], 1, tmp_path / "shipped", use_cached=False).records
+    own_package(records, tmp_path, monkeypatch)
+    (tmp_path / "lab.toml").write_text(LAB)
+    before = suite([tmp_path / "lab.toml", "homogeneous"], ["lookahead"], 1, tmp_path / "out")
+    assert [record.scenario for record in before.records if record.from_package] == ["homogeneous"] * 2
+    assert not before.cached
+    (tmp_path / "lab.toml").unlink()
+    own_package([], tmp_path, monkeypatch)
+    assert resume_suite(tmp_path / "out").document() == suite_in(tmp_path / "out").document() == before.document()
+
+
+def test_who_looks_at_a_suite_writes_nothing(tmp_path: Path) -> None:
+    """A line that another process was writing was cut off."""
+    suite(NAMES, ["fifo"], 1, tmp_path / "out", use_cached=False)
+    runs = tmp_path / "out" / RUNS_NAME
+    with runs.open("a") as file:
+        file.write('{"scenario": "homog')
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert suite_in(tmp_path / "out").complete
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    resume_suite(tmp_path / "out")
+    assert runs.read_text().endswith("}\n")
+
+
+def test_one_process_at_a_time_carries_a_suite_out(tmp_path: Path) -> None:
+    suite(NAMES, ["fifo"], 1, tmp_path / "out", use_cached=False)
+    with sole_owner(tmp_path / "out", "suite"), pytest.raises(InputError, match="another process is carrying this"):
+        resume_suite(tmp_path / "out")
+
+
+def test_one_run_may_stand_for_two_policies(tmp_path: Path) -> None:
+    """`fifo` on the scenario's own workers and `fusion+fifo` are the same task: the runs of one of them were lost."""
+    whole = f"{load_setup(suite_file('homogeneous')).scenario.strategies[0].partition('+')[0]}+fifo"
+    result = suite(["homogeneous"], ["fifo", whole], 2, tmp_path / "out", use_cached=False)
+    assert result.complete
+    fifo, other = (result.by_policy[name]["homogeneous"] for name in ("fifo", whole))
+    assert [run.makespan_s for run in fifo] == [run.makespan_s for run in other]
+
+
+def test_periods_are_a_strategys_own_and_stay_so(tmp_path: Path) -> None:
+    """They were those of the strategy with the least bound, among the runs that were missing."""
+    alone = suite(["hrfs-cluster"], ["gavel-las"], 1, tmp_path / "alone", use_cached=False, costs=False)
+    names = ["gavel-las", "uniform+gavel-las"]
+    both = suite(["hrfs-cluster"], names, 1, tmp_path / "both", use_cached=False, costs=False)
+    periods = {name: both.by_policy[name]["hrfs-cluster"][0].periods for name in names}
+    assert periods["gavel-las"] == alone.by_policy["gavel-las"]["hrfs-cluster"][0].periods != ""
+    assert periods["uniform+gavel-las"] not in ("", periods["gavel-las"])
+    assert set(both.plan.periods["hrfs-cluster"]) == {"fusion+gavel-las", "uniform+gavel-las"}
+    runs = tmp_path / "both" / RUNS_NAME
+    kept = [line for line in runs.read_text().splitlines() if '"policy":"gavel-las"' not in line]
+    runs.write_text("".join(f"{line}\n" for line in kept))
+    assert figures(resume_suite(tmp_path / "both").records) == figures(both.records)
 
 
 def test_the_packages_runs_are_of_the_suites_scenarios_as_they_are() -> None:
@@ -216,7 +341,8 @@ def test_the_packages_runs_are_what_is_simulated(scenario: str, policy: str, see
     [kept] = [record for record in cached_runs._records() if record.cell == (scenario, policy, seed)]
     with TemporaryDirectory() as folder:
         setups = {scenario: load_setup(suite_file(scenario))}
-        [now] = carry_out_all(setups, [kept.cell], Path(folder) / "runs", FanOut(), silent)
+        periods = {scenario: fits(setups[scenario], [policy])}
+        [now] = carry_out_all(setups, periods, [kept.cell], Path(folder) / "runs", FanOut(), silent)
     for name in cached_runs.FIELDS:
         value = getattr(kept, name)
         assert getattr(now, name) == (pytest.approx(value, rel=1e-8) if isinstance(value, float) else value), name
@@ -227,7 +353,7 @@ def test_the_policies_page_has_what_the_packages_runs_come_to(tmp_path: Path) ->
     row = r"^\| `([\w-]+)` \| [\d.]+ \| [\d.]+ \| (.*) \|$"
     told: dict[str, str] = dict(re.findall(row, page, re.MULTILINE))
     result = suite(None, [*told], SEEDS, tmp_path / "out")
-    assert not cached_or_not(tmp_path / "out")
+    assert not simulated(tmp_path / "out")
     assert set(told) == set(result.ranked) and len(told) > 15
     for name, found in result.over_scenarios.items():
         shown = [_with_interval(found.interquartile_mean), f"{found.geometric_mean.mean:.3f}", f"{found.worst[1]:.3f}"]

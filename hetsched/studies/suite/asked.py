@@ -1,0 +1,121 @@
+"""What a suite is asked for: scenarios, policies and seeds, checked."""
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+from hetsched import scheduling
+from hetsched.domain.registry import Strategy, load_file
+from hetsched.errors import InputError, path_of
+from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged import packaged_names, packaged_scenario
+from hetsched.scenario.packaged.suite import VERSION, held_out_names, suite_file, suite_names
+from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import OverheadsTable
+from hetsched.studies.inputs import check_counts, chosen_files
+from hetsched.studies.measuring_policy import MEASURE
+
+NO_COSTS = OverheadsTable(start_up=False, restore=False, evaluation=False, checkpoint=False, noise=False)
+
+Named = str | PathLike[str]
+"""A scenario of the suite by its name, or a file."""
+
+
+class Scenarios(NamedTuple):
+    """Scenarios by name. `suite` is the version of the set, None where policies are ranked by scenarios of one's
+    own."""
+
+    setups: Mapping[str, Setup]
+    held_out: list[str]
+    suite: str | None
+
+
+def chosen_scenarios(given: Iterable[Named] | Named | None, held_out: Iterable[Named] | Named | None) -> Scenarios:
+    """Those that are given, by default all of the suite and those that it holds out. Raises InputError for none, for
+    one that there is not, and for two of one name."""
+    if held_out is None:
+        held_out = held_out_names() if given is None else []
+    ranked = _read(_list(suite_names() if given is None else given, "scenarios"), {})
+    if not ranked:
+        raise InputError("scenarios: expected at least one; leave them out for all of the suite")
+    others = _read(_list(held_out, "held_out"), ranked)
+    return Scenarios({**ranked, **others}, list(others), VERSION if set(ranked) <= set(suite_names()) else None)
+
+
+def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setup]:
+    shipped = {suite_file(name).resolve(): name for name in (*suite_names(), *held_out_names())}
+    found: dict[str, Setup] = {}
+    for one in given:
+        file = _file(one)
+        setup = load_setup(file)
+        name = shipped.get(file.resolve(), setup.scenario.name)
+        if name in found or name in known or (name in shipped.values() and file.resolve() not in shipped):
+            raise InputError(f"{file}: there is another scenario called {name!r}: give this one a name of its own")
+        found[name] = setup
+    return found
+
+
+def _file(given: object) -> Path:
+    """A bare name that is no file is that of a scenario which comes with hetsched."""
+    path = path_of(given, "scenarios")
+    if path.name != str(path) or path.suffix or path.is_file():
+        return path
+    return packaged_scenario(path.name) if path.name in packaged_names() else suite_file(path.name)
+
+
+def without_costs(setup: Setup) -> Setup:
+    """The scenario without overheads and noise."""
+    return setup.replace(overheads=NO_COSTS)
+
+
+def chosen_policies(given: Iterable[str | Strategy] | str | None, baseline: object) -> list[str]:
+    """The baseline and the other policies, each once. Raises InputError for one that there is not."""
+    known = [name for name in scheduling.policies.names() if name != MEASURE]
+    names = known if given is None else _list(given, "policies")
+    chosen = dict.fromkeys([_policy(baseline, "baseline"), *(_policy(name, "policies") for name in names)])
+    return list(chosen)
+
+
+def _policy(given: object, argument: str) -> str:
+    if not isinstance(given, (str, Strategy)):
+        raise InputError(f"{argument}: expected a scheduling policy or a strategy, such as 'hrfs', found {given!r}")
+    name = str(given)
+    if "+" in name:
+        parse_strategy(name, argument)
+    else:
+        scheduling.policies.factory(name)
+    return name
+
+
+def first_seeds(number: int) -> list[int]:
+    """So many seeds from 0 on. Raises InputError for what is no number of seeds."""
+    if number is None:
+        raise InputError("seeds: expected a whole number from 1, got None")
+    check_counts(seeds=number)
+    return list(range(number))
+
+
+def check_flags(**flags: object) -> None:
+    """Raises InputError, naming the argument, for one that is neither True nor False."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise InputError(f"{name}: expected True or False, found {flag!r}")
+
+
+def loaded(policy_files: Iterable[Path | str] | Path | str) -> list[Path]:
+    """The files, which are run: they register policies. Raises InputError for one that cannot be run."""
+    files = chosen_files(policy_files, there=True)
+    for file in files:
+        load_file(file, replaces=True)
+    return files
+
+
+def _list(given: object, argument: str) -> list[object]:
+    """One is a list of one."""
+    if isinstance(given, (str, PathLike, Strategy)):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise InputError(f"{argument}: expected a list of names, found {given!r}")
+    return list(given)

@@ -1,0 +1,39 @@
+"""Whether the files from which the runs of a study follow are still what they were when the study began."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from hetsched.errors import InputError
+from hetsched.scenario.policy_files import OPTIONS, POLICIES, SUMS, TRAINING
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.results_csv import RESULTS_NAME
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """The scenario that was saved in the folder, and all that it names. Results are none of it."""
+    copies = [file for each in (POLICIES, TRAINING, OPTIONS) for file in copied_files(folder / each)]
+    named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
+    return [folder / SCENARIO_NAME, *named, *copies]
+
+
+def copied_files(folder: Path) -> list[Path]:
+    """The copies of users' files in a folder of such copies."""
+    found = (file for file in folder.rglob("*") if file.is_file())
+    return [file for file in found if file.name != SUMS and file.suffix != ".pyc"]
+
+
+def sums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 sums of the files, by path in the folder."""
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+
+
+def check_sums(folder: Path, before: Mapping[str, str], now: Mapping[str, str], study: str) -> None:
+    """Raises InputError, naming the file, if one has changed, is gone or is new since the `study` began."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            what = "is gone" if name not in now else "is new" if name not in before else "has changed"
+            raise InputError(
+                f"{folder / name}: {what} since the {study} began, so its runs are of another scenario; begin a new "
+                f"{study}"
+            )
