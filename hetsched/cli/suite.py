@@ -50,6 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="scenarios that say whether the order of the policies holds elsewhere, such as those of 'generate' "
         "(default: with all scenarios of the suite those that it holds out)",
     )
+    _configure_how(parser)
+
+
+def _configure_how(parser: argparse.ArgumentParser) -> None:
+    """On what to simulate, and what, beside which scenarios and policies."""
     parser.add_argument(
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
     )

@@ -23,6 +23,16 @@ Named = str | PathLike[str]
 """A scenario of the suite by its name, or a file."""
 
 
+class Asked(NamedTuple):
+    """What a new suite is to simulate. `policies` begin with the baseline."""
+
+    scenarios: "Scenarios"
+    policies: list[str]
+    seeds: list[int]
+    policy_files: list[Path]
+    costs: bool
+
+
 class Scenarios(NamedTuple):
     """Scenarios by name. `suite` is the version of the set, None where policies are ranked by scenarios of one's
     own."""
@@ -32,16 +42,21 @@ class Scenarios(NamedTuple):
     suite: str | None
 
 
-def chosen_scenarios(given: Iterable[Named] | Named | None, held_out: Iterable[Named] | Named | None) -> Scenarios:
-    """Those that are given, by default all of the suite and those that it holds out. Raises InputError for none, for
-    one that there is not, and for two of one name."""
+def chosen_scenarios(
+    given: Iterable[Named] | Named | None, held_out: Iterable[Named] | Named | None, costs: bool
+) -> Scenarios:
+    """Those that are given, by default all of the suite and those that it holds out, or all without overheads and
+    noise. Raises InputError for none, for one that there is not, and for two of one name."""
     if held_out is None:
         held_out = held_out_names() if given is None else []
     ranked = _read(_list(suite_names() if given is None else given, "scenarios"), {})
     if not ranked:
         raise InputError("scenarios: expected at least one; leave them out for all of the suite")
     others = _read(_list(held_out, "held_out"), ranked)
-    return Scenarios({**ranked, **others}, list(others), VERSION if set(ranked) <= set(suite_names()) else None)
+    setups = {**ranked, **others}
+    if not costs:
+        setups = {name: setup.replace(overheads=NO_COSTS) for name, setup in setups.items()}
+    return Scenarios(setups, list(others), VERSION if set(ranked) <= set(suite_names()) else None)
 
 
 def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setup]:
@@ -63,11 +78,6 @@ def _file(given: object) -> Path:
     if path.name != str(path) or path.suffix or path.is_file():
         return path
     return packaged_scenario(path.name) if path.name in packaged_names() else suite_file(path.name)
-
-
-def without_costs(setup: Setup) -> Setup:
-    """The scenario without overheads and noise."""
-    return setup.replace(overheads=NO_COSTS)
 
 
 def chosen_policies(given: Iterable[str | Strategy] | str | None, baseline: object) -> list[str]:

@@ -20,13 +20,13 @@ from hetsched.studies.inputs import check_counts
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite.asked import (
+    Asked,
     Named,
     check_flags,
     chosen_policies,
     chosen_scenarios,
     first_seeds,
     loaded,
-    without_costs,
 )
 from hetsched.studies.suite.cached import cached
 from hetsched.studies.suite.carry_out import FanOut, carry_out_all, fits, refusal
@@ -75,45 +75,26 @@ def suite(
 ) -> SuiteResult:
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
-    `scenarios` are all of the suite by default, and `policies` all that are registered; the baseline is always among
-    them. `held_out` are further scenarios, by which policies are not ranked, but their order is compared: by default
-    those that the suite holds out, if all of it is asked for. A policy runs on the workers of each scenario's first
-    strategy, under `seeds` seeds; a whole strategy, such as "fusion+fifo", may stand for one. Without `costs`,
-    overheads and noise are left out. Runs of shipped policies come from the package if `use_cached`. `folder` must be
-    new (default: one in `results`); `jobs` and `ray_address` are as in `compare`.
+    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them.
+    By `held_out` ones policies are not ranked, but their order is compared: by default those that the suite holds out,
+    if all of it is asked for. A policy runs on the workers of a scenario's first strategy; a whole strategy, such as
+    "fusion+fifo", may stand for one. Without `costs`, overheads and noise are left out. Runs of shipped policies come
+    from the package if `use_cached`. `folder` must be new (default: one in `results`), the rest is as in `compare`.
 
-    Raises InputError for what is wrong in the input, a baseline that refuses a scenario among it, PolicyError if a
-    policy fails, HetschedError if the baseline cannot be ranked. Ctrl-C has a note how to go on.
+    Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if the baseline
+    cannot be ranked. Ctrl-C has a note how to go on.
     """
-    listed, files = first_seeds(seeds), loaded(policy_files)
     check_counts(jobs=jobs)
     check_flags(costs=costs, use_cached=use_cached)
-    found, chosen = chosen_scenarios(scenarios, held_out), chosen_policies(policies, baseline)
+    listed, files = first_seeds(seeds), loaded(policy_files)
+    found, chosen = chosen_scenarios(scenarios, held_out, costs), chosen_policies(policies, baseline)
     loaded(files)  # they go before files of their names that the scenarios have
-    setups = found.setups if costs else {name: without_costs(setup) for name, setup in found.setups.items()}
-    _check_not_refused(setups, chosen[0])
-    periods = {name: fits(setup, chosen) for name, setup in setups.items()}
+    _check_not_refused(found.setups, chosen[0])
     home = _new_folder(folder)
     with sole_owner(home, SUITE), one_interrupt(), _going_on(home):
         with signals_held():
-            for name, setup in setups.items():
-                setup.save(home / SCENARIOS / name)
-            plan = SuitePlan(
-                suite=found.suite,
-                scenarios={name: digest(setup) for name, setup in setups.items()},
-                policies=chosen,
-                baseline=chosen[0],
-                seeds=listed,
-                policy_files=copy_files(files, home, POLICIES),
-                periods=periods,
-                files=files_in(home),
-                costs=costs,
-                held_out=found.held_out,
-            )
-            for record in _shipped(plan) if use_cached else ():
-                Runs(home).add(record)
-            plan.save(home)
-        return _carried_out(home, plan, setups, FanOut(jobs, ray_address), progress)
+            plan = _begun(home, Asked(found, chosen, listed, files, costs), use_cached)
+        return _carried_out(home, plan, found.setups, FanOut(jobs, ray_address), progress)
 
 
 def resume_suite(
@@ -151,6 +132,31 @@ def suite_in(folder: Path | str) -> SuiteResult:
     result = _result(home, plan, _known(home, plan))
     _check_baseline(result)
     return result
+
+
+def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
+    """The plan of a new suite. It comes last into the folder, after the scenarios and the package's runs, and makes the
+    folder that of a suite."""
+    setups, suite, held_out = asked.scenarios.setups, asked.scenarios.suite, asked.scenarios.held_out
+    for name, setup in setups.items():
+        setup.save(home / SCENARIOS / name)
+    copies = copy_files(asked.policy_files, home, POLICIES)
+    plan = SuitePlan(
+        suite=suite,
+        scenarios={name: digest(setup) for name, setup in setups.items()},
+        policies=asked.policies,
+        baseline=asked.policies[0],
+        seeds=asked.seeds,
+        policy_files=copies,
+        periods={name: fits(setup, asked.policies) for name, setup in setups.items()},
+        files=files_in(home),
+        costs=asked.costs,
+        held_out=held_out,
+    )
+    for record in _shipped(plan) if use_cached else ():
+        Runs(home).add(record)
+    plan.save(home)
+    return plan
 
 
 def _carried_out(
