@@ -46,6 +46,24 @@ def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_
     assert f"hetsched: {said}\n" in ended_by(process, number)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_suite_that_is_stopped_says_how_to_go_on_and_does(number: int, tmp_path: Path) -> None:
+    words = ("homogeneous", "--policies", "lookahead", "--seeds", "15", "--jobs", "2", "--afresh")
+    process = started(tmp_path, "suite", *words, "--out", "out")
+    began = time.monotonic()
+    while not (runs := tmp_path / "out/runs.jsonl").exists() or not runs.stat().st_size:
+        assert process.poll() is None and time.monotonic() - began < LONG_S
+        time.sleep(0.05)
+    errors = ended_by(process, number)
+    assert "of 30 runs finished in out; go on with: hetsched suite --resume out\n" in errors
+    finished = len(runs.read_text().splitlines())
+    assert 1 <= finished < 30
+    going_on = started(tmp_path, "suite", "--resume", "out", "--jobs", "2")
+    printed, errors = going_on.communicate(timeout=LONG_S)
+    assert going_on.returncode == 0, errors
+    assert "30 runs simulated, 0 from the package" in printed
+
+
 def test_sigterm_ends_profiling_and_the_process_that_measures(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     words = ("--models", "resnet18", "--batch-sizes", "8", "--seconds", "1000", "--out", "new.csv")

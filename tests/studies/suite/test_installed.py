@@ -33,7 +33,7 @@ def test_a_policy_of_three_lines_is_ranked_in_two_minutes_by_an_installed_wheel(
     assert done.returncode == 0, done.stderr
     ended = os.times()
     assert any(line.startswith("│ mine ") for line in done.stdout.splitlines()), done.stdout
-    assert "110 runs simulated, 2420 from the package" in done.stdout
+    assert "110 runs simulated, " in done.stdout
     core_s = ended.children_user + ended.children_system - began.children_user - began.children_system
     assert core_s < 2 * AT_MOST_S  # of two cores; a machine that others use takes longer by the clock
 

@@ -1,0 +1,62 @@
+"""How many rounds are fair to policies that decide in rounds: makespan / bound by the number of rounds in a bound.
+
+    python benchmarks/round_lengths.py
+
+Seed 0 of every scenario of the suite, those that it holds out among them, with overheads and noise and without. The last
+column is of the rule of `hetsched.studies.periods`. It takes a quarter of an hour on two cores.
+"""
+
+from collections import defaultdict
+from math import exp, log
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+
+from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.packaged.suite import held_out_names, suite_file, suite_names
+from hetsched.scenario.scenario import Setup
+from hetsched.studies.one_run import carry_out
+from hetsched.studies.periods import fit, with_periods
+from hetsched.studies.suite.asked import NO_COSTS
+from hetsched.studies.suite.carry_out import strategy_of
+
+ROUNDS = (10, 20, 40, 80)
+POLICIES = {"gavel-las": 4.0, "gavel-makespan": 4.0, "gavel-ftf": 4.0, "allox": 4.0, "sia": None}
+"""And how many rounds come between two reallocations, None without any."""
+
+
+def ratio(setup: Setup, policy: str) -> float:
+    """Makespan / bound."""
+    with TemporaryDirectory() as folder:
+        run, _ = carry_out("sim", setup, strategy_of(setup, policy), 0, Path(folder) / "run")
+    assert run.metrics.workers_bound_ratio is not None
+    return run.metrics.workers_bound_ratio
+
+
+def in_rounds(setup: Setup, policy: str, rounds: int) -> Setup:
+    """The scenario with so many rounds in the policy's bound."""
+    devices = worker_devices(setup.workers(strategy_of(setup, policy)))
+    round_s = makespan_bound(full_jobs(setup.workload), devices, setup.times) / rounds
+    between = POLICIES[policy]
+    options = {"round_s": round_s} if between is None else {"round_s": round_s, "reallocation_s": between * round_s}
+    return setup.replace(scheduling={policy: options})
+
+
+def main() -> None:
+    found = defaultdict[tuple[str, str, str], list[float]](list)
+    for name in (*suite_names(), *held_out_names()):
+        with_costs = load_setup(suite_file(name))
+        for costs, setup in (("with", with_costs), ("without", with_costs.replace(overheads=NO_COSTS))):
+            for policy in POLICIES:
+                for rounds in ROUNDS:
+                    found[costs, policy, str(rounds)].append(ratio(in_rounds(setup, policy, rounds), policy))
+                of_rule = fit(setup, strategy_of(setup, policy))
+                fitting = with_periods(setup, {} if of_rule is None else {policy: of_rule})
+                found[costs, policy, "rule"].append(ratio(fitting, policy))
+    for (costs, policy, rounds), ratios in found.items():
+        print(f"{policy:16} {costs:8} costs, rounds: {rounds:5} {exp(fmean(map(log, ratios))):.3f}")
+
+
+if __name__ == "__main__":
+    main()
