@@ -2,8 +2,8 @@
 
     python benchmarks/round_lengths.py
 
-Seed 0 of every scenario of the suite, those that it holds out among them, with overheads and noise and without. The last
-column is of the rule of `hetsched.studies.periods`. It takes a quarter of an hour on two cores.
+Seed 0 of every scenario of the suite, those that it holds out among them, with overheads and noise and without. The
+last row of each is of the rule of `hetsched.studies.periods`. It takes a quarter of an hour on two cores.
 """
 
 from collections import defaultdict
@@ -54,8 +54,8 @@ def main() -> None:
                 of_rule = fit(setup, strategy_of(setup, policy))
                 fitting = with_periods(setup, {} if of_rule is None else {policy: of_rule})
                 found[costs, policy, "rule"].append(ratio(fitting, policy))
-    for (costs, policy, rounds), ratios in found.items():
-        print(f"{policy:16} {costs:8} costs, rounds: {rounds:5} {exp(fmean(map(log, ratios))):.3f}")
+    for (costs, policy, number), ratios in found.items():
+        print(f"{policy:16} {costs:8} costs, rounds: {number:5} {exp(fmean(map(log, ratios))):.3f}")
 
 
 if __name__ == "__main__":
