@@ -45,7 +45,8 @@ class OnScenario(Struct, frozen=True):
 
 class OverScenarios(Struct, frozen=True):
     """A policy over all scenarios. The first three are of makespan / bound, `speedup` is the geometric mean of the
-    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound.
+    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound;
+    `has_targets`: some scenario has a target that some policy reached.
     `decision_s` is the mean seconds of a decision on this host, None where nobody measured it."""
 
     interquartile_mean: Aggregate
@@ -56,6 +57,7 @@ class OverScenarios(Struct, frozen=True):
     rank: float
     bound_profile: list[tuple[float, float]]
     target_profile: list[tuple[float, float]]
+    has_targets: bool
     decision_s: float | None
     scenarios: dict[str, OnScenario]
 
@@ -169,6 +171,7 @@ class SuiteResult:
     def _summary(self, policy: str) -> OverScenarios:
         ratios, makespans = self._ratios(policy), self._figures(policy, lambda run: run.makespan_s)
         baseline = self._figures(self.plan.baseline, lambda run: run.makespan_s)
+        to_target = self._times_to_target(policy)
         speedups = {s: [b / m for b, m in zip(baseline[s], makespans[s], strict=True)] for s in makespans}
         runs = [run for name in self.scenarios for run in self.by_policy[policy][name]]
         return OverScenarios(
@@ -179,7 +182,8 @@ class SuiteResult:
             duel=duel(makespans, baseline),
             rank=self.ranking.ranks[policy],
             bound_profile=profile(ratios),
-            target_profile=profile(self._times_to_target(policy)),
+            target_profile=profile(to_target),
+            has_targets=bool(to_target),
             decision_s=decision_time(sum(r.decision_s or 0.0 for r in runs), sum(r.decisions or 0 for r in runs)),
             scenarios=self._by_scenario(policy, by_scenario(makespans, baseline)),
         )
