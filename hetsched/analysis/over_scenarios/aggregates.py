@@ -73,8 +73,16 @@ def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, re
     found = mean_of_scenarios(figures, mean)
     if len(logs) < LEAST_SCENARIOS:
         return Aggregate(found, None)
+    return Aggregate(found, interval_over_scenarios(logs, mean, seed, resamples))
+
+
+def interval_over_scenarios(
+    logs: Sequence[Array], mean: Callable[[Array], Array], seed: int, resamples: int
+) -> tuple[float, float]:
+    """The 95% interval of the mean, however few scenarios there are, but for one: the logarithms are by scenario, and
+    then by seed."""
     low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
-    return Aggregate(found, (float(low), float(high)))
+    return float(low), float(high)
 
 
 def _resampled(logs: Sequence[Array], resamples: int, rng: np.random.Generator) -> Array:
