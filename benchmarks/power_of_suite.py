@@ -74,7 +74,7 @@ def coverage_table(draws: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=400, metavar="N", help="draws per cell (default: 400)")
+    parser.add_argument("--draws", type=int, default=150, metavar="N", help="draws per cell (default: 150)")
     options = parser.parse_args()
     print("The 95% interval of n scenarios holds the truth:\n\n" + coverage_table(4 * options.draws))
     print(

@@ -15,6 +15,9 @@ ROW_IN = 0.13
 BAR = "#D55E00"
 """The colour of the bars that join policies."""
 
+BEYOND = 1.05
+"""The axis of a profile goes so much further than the ratios."""
+
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -66,7 +69,7 @@ def _profiles(suite: PageSuite, of: Callable[[SuiteRow], Profile | None], label:
     if not ratios:
         return None
     figure, plot = one_plot(width_in, 2.1)
-    low, high = min(1.0, *ratios), max(*ratios, 1.01) * 1.05
+    low, high = min(1.0, *(ratio / BEYOND for ratio in ratios)), max(*ratios, 1.01) * BEYOND
     lines = [_line(plot, number, name, steps, low, high) for number, (name, steps) in enumerate(shown)]
     _log_axis(plot, low, high)
     plot.set_ylim(0, 1.02)

@@ -2,7 +2,7 @@
 /* Performance profiles of a suite: on what part of the runs a policy comes within a factor of the bound. */
 
 const profiles = (() => {
-  const BEYOND = 1.05; // the axis goes so much further than the largest ratio
+  const BEYOND = 1.05; // the axis goes so much further than the ratios
   const TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000];
 
   function figuresOf({ policies }) {
@@ -12,7 +12,8 @@ const profiles = (() => {
         id: "suite-profile",
         title: "Performance profile of makespan / bound",
         what: "makespan / bound",
-        far: "comes within twice the bound",
+        most: 2,
+        says: "comes within twice the bound",
       }),
       ...(policies.some((row) => row.targets)
         ? [
@@ -20,7 +21,8 @@ const profiles = (() => {
               id: "suite-target-profile",
               title: "Performance profile of time to target / bound",
               what: "time to the target / bound of the makespan",
-              far: "reaches the target within twice the bound",
+              most: 1,
+              says: "reaches the target in no more than the bound of the makespan",
             }),
           ]
         : []),
@@ -28,15 +30,15 @@ const profiles = (() => {
   }
 
   /* On what part of the runs the ratio is at most that. */
-  const part = ({ ratio, part: parts }, most) => plots.held(ratio, parts, most) ?? 0;
+  const part = ({ ratio, part: parts }, at) => plots.held(ratio, parts, at) ?? 0;
 
-  function figure(policies, shown, of, { id, title, what, far }) {
+  function figure(policies, shown, of, { id, title, what, most, says }) {
     const ratios = shown.flatMap((row) => of(row).ratio);
-    const [from, to] = [Math.min(...ratios, 1), Math.max(...ratios, 1.01) * BEYOND];
+    const [from, to] = [Math.min(...ratios.map((ratio) => ratio / BEYOND), 1), Math.max(...ratios, 1.01) * BEYOND];
     const tip = (x, y, surface) => {
       if (!plots.inside(x, surface)) return null;
-      const most = plots.clamp(surface.frame.x.invert(x), from, to);
-      return [`${what} at most ${kit.number(most)}`, ...shown.map((row) => `${row.policy}: ${kit.percent(part(of(row), most))}`)];
+      const at = plots.clamp(surface.frame.x.invert(x), from, to);
+      return [`${what} at most ${kit.number(at)}`, ...shown.map((row) => `${row.policy}: ${kit.percent(part(of(row), at))}`)];
     };
     const left = policies.length - shown.length;
     return {
@@ -44,7 +46,7 @@ const profiles = (() => {
       title,
       summary:
         `The part of the runs whose ${what} is at most so much; every scenario counts alike, and higher is better. ` +
-        `Which policy ${far} how often: ${shown.map((row) => `${row.policy} ${kit.percent(part(of(row), 2))}`).join(", ")}.` +
+        `Which policy ${says} how often: ${shown.map((row) => `${row.policy} ${kit.percent(part(of(row), most))}`).join(", ")}.` +
         (left ? ` Drawn are the best policies, the baseline and those of one's own; the table has the other ${left}.` : ""),
       height: 300,
       get legend() {
