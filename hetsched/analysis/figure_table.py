@@ -60,6 +60,12 @@ FIGURES = (
         "the 99th percentile over completed trials of completion minus arrival, linear between the two nearest trials",
     ),
     Figure(
+        "area_weighted_jct_s",
+        "s",
+        Average.MEAN_OF_KNOWN,
+        "the mean over completed trials of completion minus arrival, each weighed by its area; see below",
+    ),
+    Figure(
         "jct_bound_s",
         "s",
         Average.MEAN,

@@ -39,6 +39,17 @@ def p99_jct(jcts_s: Sequence[float]) -> float | None:
     return float(np.percentile(jcts_s, 99)) if jcts_s else None
 
 
+def area_weighted_jct(jcts_s: Sequence[float], areas_s: Sequence[float]) -> float | None:
+    """The mean of the same, in seconds, each trial weighed by its area, in seconds of a worker. None where there is no
+    area.
+
+    >>> area_weighted_jct([10.0, 60.0], [1.0, 3.0])
+    47.5
+    """
+    area_s = sum(areas_s)
+    return sum(jct_s * of_one for jct_s, of_one in zip(jcts_s, areas_s, strict=True)) / area_s if area_s else None
+
+
 def best_score(scores: Iterable[float | None], metric: Metric | None) -> float | None:
     """The best score that any trial of any experiment reported. None if none did, and where experiments have different
     metrics (`metric` is None).

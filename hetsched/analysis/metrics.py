@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.analysis.figures import (
+    area_weighted_jct,
     best_score,
     finish_time_fairness,
     makespan,
@@ -25,6 +26,7 @@ from hetsched.analysis.figures import (
     utilisation,
     wasted_fraction,
 )
+from hetsched.analysis.job_areas import areas
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.staleness import Lag
 from hetsched.analysis.worker_time import Occupancy
@@ -79,6 +81,7 @@ class Metrics(Struct, frozen=True):
     workers_bound_ratio: float | None
     mean_jct_s: float | None
     p99_jct_s: float | None
+    area_weighted_jct_s: float | None
     jct_bound_s: float | None
     jct_bound_ratio: float | None
     metric: Metric | None
@@ -144,9 +147,7 @@ class Measurement:
         busy, segments = self._occupancy.busy_s, self._occupancy.segments
         present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
         bounds = _bounds(state, problem, workers.values())
-        trials = state.trials.values()
-        jcts = [trial.completed - trial.arrived for trial in trials if trial.completed is not None]
-        mean_jct_s = mean_jct(jcts)
+        responses = _response_times(state, problem, workers.values())
         metric = shared(experiment.metric for experiment in state.experiments.values())
         fairness = _fairness(state, problem, workers.values())
         return Metrics(
@@ -157,10 +158,9 @@ class Measurement:
             bound_ratio=ratio_to_bound(makespan_s, bounds.makespan_s),
             workers_bound_s=bounds.on_workers_s,
             workers_bound_ratio=ratio_to_bound(makespan_s, bounds.on_workers_s),
-            mean_jct_s=mean_jct_s,
-            p99_jct_s=p99_jct(jcts),
+            **responses._asdict(),
             jct_bound_s=bounds.jct_s,
-            jct_bound_ratio=ratio_to_bound(mean_jct_s, bounds.jct_s),
+            jct_bound_ratio=ratio_to_bound(responses.mean_jct_s, bounds.jct_s),
             metric=metric,
             best_score=best_score(state.best_score.values(), metric),
             time_to_target_s=time_to_target(self._reached.values()),
@@ -322,6 +322,25 @@ def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bound
         return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
+
+
+class _Responses(NamedTuple):
+    """The metrics of the time from arrival to completion."""
+
+    mean_jct_s: float | None
+    p99_jct_s: float | None
+    area_weighted_jct_s: float | None
+
+
+def _response_times(state: State, problem: Problem, workers: Iterable[Worker]) -> _Responses:
+    completed = [(trial, trial.completed) for trial in state.trials.values() if trial.completed is not None]
+    jcts = [end_s - trial.arrived for trial, end_s in completed]
+    parts = (jobs_done(state, [trial]).parts for trial, _ in completed)
+    try:
+        weighed = area_weighted_jct(jcts, list(areas(parts, worker_devices(workers), problem.times)))
+    except InputError:  # a real run needs no profile
+        weighed = None
+    return _Responses(mean_jct(jcts), p99_jct(jcts), weighed)
 
 
 def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:

@@ -36,7 +36,7 @@ class Difference(Struct, frozen=True):
 
     - ratio: the geometric mean over the seeds of baseline / strategy: above 1 the strategy is better
     - ci95: the 95% interval of the ratio, by Student's t of its logarithm
-    - p_value: of `paired_p`; p_holm: corrected for the number of strategies
+    - p_value: of `paired_p`; p_holm: corrected for the number of strategies, or of scenarios, that are tested
     - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed)
     - better, worse: seeds under which it is; the rest are ties
     - seeds: how many pairs there are; seeds_needed: with fewer, no difference is shown
@@ -86,7 +86,13 @@ def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]
     >>> round(found.ratio, 3), found.better, round(found.p_value, 6), found.shown
     (2.0, 3, 0.000347, True)
     """
-    logs = {name: _log_ratios(baseline, values) for name, values in others.items()}
+    return differences_of_pairs({name: (baseline, values) for name, values in others.items()})
+
+
+def differences_of_pairs(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Difference]:
+    """How the second of each pair differs from the first, which is its baseline. All pairs are one family of tests:
+    the p-values are corrected once, for the number of pairs that are tested."""
+    logs = {name: _log_ratios(baseline, values) for name, (baseline, values) in pairs.items()}
     intervals = {name: interval(of_one.tolist()) for name, of_one in logs.items()}
     tested = [name for name, found in intervals.items() if found is not None]
     p_values = {name: paired_p(logs[name], len(tested)) for name in tested}
@@ -123,7 +129,7 @@ def _difference(
 
 def paired_p(values: ArrayLike, strategies: int) -> float:
     """The p-value, two-sided, of there being no difference, for differences that are not all the same; `strategies`
-    says how many are compared with the baseline.
+    says how many are compared with the baseline, or on how many scenarios one is.
 
     From `least_seeds(strategies)` on the greater one of the t-test's and the signed-rank test's: the mean and the ranks
     must both say so. With fewer seeds ranks cannot say anything; the t-test's is multiplied by `FEW_SEEDS`, and it is 1

@@ -161,7 +161,7 @@ def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
 def print_explanation(result: ComparisonResult, scenario: Path, whole: bool) -> None:
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
     metric = next(iter(result.comparisons.values())).metric
-    say(legend(metric) if whole else "--explain says what the columns mean")
+    say(legend(metric, result.setup.workload.arriving) if whole else "--explain says what the columns mean")
     if (line := where_time_goes(logs, result.seeds[0], scenario)) is not None:
         say(line)
 
@@ -170,7 +170,7 @@ def print_comparison(result: ComparisonResult) -> None:
     seeds = len(result.seeds)
     so_far = "" if result.complete else " (of more that were asked for)"
     print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
-    show(tables.comparison_table(result.comparisons, result.baseline))
+    show(tables.comparison_table(result.comparisons, result.baseline, result.setup.workload.arriving))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
     for name, periods in result.periods.items():

@@ -207,6 +207,11 @@ class Workload(Struct, frozen=True):
 
     experiments: tuple[Experiment, ...]
 
+    @property
+    def arriving(self) -> bool:
+        """Whether trials arrive over time, and are not all there at the start."""
+        return any(experiment.arrival_s for experiment in self.experiments)
+
 
 Place = Literal["storage", "object-store", "both"]
 

@@ -14,6 +14,9 @@ from hetsched.report.scores import metric_name
 
 BEST = "best score"
 
+BY_AREA = "by area [s]"
+"""A column where trials arrive over time only."""
+
 LEGEND = {
     "strategy": "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)",
     "makespan [s]": "when the last trial ended, the mean over the seeds",
@@ -22,6 +25,7 @@ LEGEND = {
     "x bound": "makespan / the least makespan under any allocation of the cluster",
     "speed-up": "the baseline's makespan / this makespan, seed by seed",
     "mean JCT [s]": "job completion time: completion - arrival of a trial, the mean",
+    BY_AREA: "the same, each trial weighed by the work in it (area-weighted response time)",
     "x JCT bound": "mean JCT / the least mean JCT of any schedule on the workers of this run",
     BEST: "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
     "utilisation": "time of the workers in segments / time that the workers are there",
@@ -35,9 +39,10 @@ ENOUGH = 5000
 """So many events of a log tell it well enough."""
 
 
-def legend(metric: Metric | None) -> str:
-    """A line per column of a table whose scores are of this metric."""
-    columns = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in LEGEND.items()}
+def legend(metric: Metric | None, arriving: bool = False) -> str:
+    """A line per column of a table whose scores are of this metric, and whose trials may arrive over time."""
+    there = {column: says for column, says in LEGEND.items() if arriving or column != BY_AREA}
+    columns = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in there.items()}
     width = max(map(len, columns))
     return "\n".join(f"{column:<{width}}  {says}" for column, says in columns.items())
 

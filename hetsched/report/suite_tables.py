@@ -5,17 +5,20 @@ from typing import Any
 
 from rich.table import Table
 
-from hetsched.analysis.over_scenarios.aggregates import Aggregate
+from hetsched.analysis.over_scenarios.aggregates import LEAST_SCENARIOS, Aggregate
+from hetsched.analysis.over_scenarios.ranks import Ranking
+from hetsched.analysis.paired import SEEDS_NEEDED
 from hetsched.domain.registry import Registry
 from hetsched.errors import counted
-from hetsched.studies.suite.result import SuiteResult
+from hetsched.studies.suite.result import OverScenarios, SuiteResult
 
 SHOWN = 4
 """So many of the best policies have a column in the table of scenarios, beside those of one's own and the baseline."""
 
 
 def policies_table(result: SuiteResult) -> Table:
-    """A row per policy, the best first."""
+    """A row per policy, the best first. With one seed nothing is won or lost, and these columns are left out."""
+    tested = len(result.plan.seeds) > 1
     table = Table(header_style="bold")
     table.add_column("policy", no_wrap=True)
     for heading in (
@@ -23,7 +26,7 @@ def policies_table(result: SuiteResult) -> Table:
         "x bound,\nmean",
         "x bound, worst,\nand where",
         f"speed-up over\n{result.plan.baseline}",
-        "wins alike\nlosses open",
+        *(["wins alike\nlosses open"] if tested else []),
         "beats\nit",
         "mean\nrank",
         "decision\n[ms]",
@@ -32,20 +35,25 @@ def policies_table(result: SuiteResult) -> Table:
     for name in result.ranked:
         found = result.over_scenarios[name]
         scenario, ratio = found.worst
-        duel = found.duel
         is_baseline = name == result.plan.baseline
         table.add_row(
             f"{name} (baseline)" if is_baseline else name,
             _aggregate(found.interquartile_mean),
             f"{found.geometric_mean.mean:.3f}",
             f"{ratio:.2f} {scenario}",
-            "" if is_baseline else _aggregate(found.speedup),
-            "" if is_baseline else " ".join(str(len(of)) for of in (duel.win, duel.alike, duel.loss, duel.open)),
-            "" if is_baseline else f"{duel.beats:.0%}",
+            *_against_baseline(found, is_baseline, tested),
             f"{found.rank:.1f}",
             "" if found.decision_s is None else f"{1e3 * found.decision_s:.3g}",
         )
     return table
+
+
+def _against_baseline(found: OverScenarios, is_baseline: bool, tested: bool) -> list[str]:
+    """Speed-up, wins and the rest, and how often the policy beats the baseline; of the baseline itself nothing."""
+    duel = found.duel
+    counts = " ".join(str(len(of)) for of in (duel.win, duel.alike, duel.loss, duel.open))
+    cells = [_aggregate(found.speedup), *([counts] if tested else []), f"{duel.beats:.0%}"]
+    return [""] * len(cells) if is_baseline else cells
 
 
 def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
@@ -69,14 +77,37 @@ def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
 
 def remarks(result: SuiteResult) -> Iterator[str]:
     """What the tables do not say."""
-    for clique in result.ranking.cliques:
-        yield f"not told apart by {counted(len(result.scenarios), 'scenario')}: {', '.join(clique)}"
+    yield from _too_few(result)
+    yield from _not_told_apart(result.ranking)
     yield from _how_stable(result)
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
     yield from _periods(result)
     if result.cached:
         yield f"from the package's results: {', '.join(result.cached)}"
+
+
+def _too_few(result: SuiteResult) -> Iterator[str]:
+    """What so few seeds and scenarios cannot tell."""
+    seeds, scenarios = len(result.plan.seeds), len(result.scenarios)
+    if seeds < SEEDS_NEEDED:
+        yield f"{counted(seeds, 'seed')}: a win or a loss against luck needs {SEEDS_NEEDED} seeds"
+    if scenarios < LEAST_SCENARIOS:
+        yield f"{counted(scenarios, 'scenario')}: no intervals over scenarios; they need {LEAST_SCENARIOS}"
+
+
+def _not_told_apart(ranking: Ranking) -> Iterator[str]:
+    """The cliques, and what a missing one means."""
+    number = counted(ranking.scenarios, "scenario")
+    if len(ranking.ranks) > 1 and not ranking.can_tell:
+        policies, needed = len(ranking.ranks), ranking.scenarios_needed
+        yield f"{number} cannot tell {policies} policies apart, whatever the figures: {needed} are needed"
+        return
+    for clique in ranking.cliques:
+        yield f"not told apart by {number}: {', '.join(clique)}"
+    if beside := ranking.beside_cliques:
+        more = counted(len(beside), "more pair")
+        yield f"{more} of policies that stand on no such line together: not told apart either (pairs of --json)"
 
 
 def _periods(result: SuiteResult) -> Iterator[str]:
@@ -98,7 +129,7 @@ def _how_stable(result: SuiteResult) -> Iterator[str]:
         first = min(_first_moved(order, other) for other in result.order_without.values())
         names = ", ".join(result.order_without)
         yield f"the order from place {first + 1} on hangs on single scenarios: it is another one without {names}"
-    else:
+    elif len(result.scenarios) > 1 and len(order) > 1:
         yield "the order stays whichever scenario is left out"
     if other := result.held_out_order:
         number = counted(len(result.plan.held_out), "scenario")

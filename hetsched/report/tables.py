@@ -22,9 +22,9 @@ from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
 
 
-def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Table:
+def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriving: bool = False) -> Table:
     """A row a strategy. "x own bound" and "x JCT bound" compare with what its own workers could do at best, "x bound"
-    with what any allocation could."""
+    with what any allocation could. Where trials are `arriving` over time, their JCT is weighed by area, too."""
     table = Table(title=None, header_style="bold")
     table.add_column("strategy")
     headings = (
@@ -34,6 +34,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
         "x\nbound",
         "speed-\nup",
         "mean JCT\n[s]",
+        *(["by area\n[s]"] if arriving else []),
         "x JCT\nbound",
         f"best\n{_metric_name(comparisons.values())}",
         "utili-\nsation",
@@ -49,6 +50,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str) -> Ta
             f"{figures.bound_ratio:.2f}",
             f"{figures.speedup_vs_baseline:.2f}",
             _seconds(figures.mean_jct_s),
+            *([_seconds(figures.area_weighted_jct_s)] if arriving else []),
             f"{figures.jct_bound_ratio:.2f}",
             shown(figures.best_score),
             f"{figures.utilisation:.0%}",

@@ -56,6 +56,7 @@ class Comparison(Struct, frozen=True):
     mean_jct_s: float
     mean_jct_vs_baseline: Difference | None
     p99_jct_s: float
+    area_weighted_jct_s: float | None
     jct_bound_s: float
     jct_bound_ratio: float
     metric: Metric | None

@@ -103,6 +103,45 @@ def test_two_trials_take_turns_on_a_worker() -> None:
     assert found.finish_time_fairness is None, "there is one experiment"
 
 
+def test_a_response_time_is_weighed_by_work_and_not_by_the_device_that_did_it() -> None:
+    """An iteration takes 4 s on the slow worker, 2 s on the fast one. The long trial has 30 iterations, 60 s of the
+    fast worker, and responds in 60 s. The short one, which comes at 20 s, has 10 iterations, 20 s of the fast worker
+    although the slow one trains them in 40 s, and responds in 45 s."""
+    tables = [
+        {"name": "long", "population": 1, "stop_iterations": 30},
+        {"name": "short", "population": 1, "stop_iterations": 10, "arrival_s": 20.0},
+    ]
+    log = Log(make_setup(experiments=tables), SLOW, FAST)
+    for number in range(3):
+        log.run("long-0", V, 20 * number, 20 * (number + 1))
+    log.complete(60, "long-0")
+    log.run("short-0", W, 25, 65)
+    log.complete(65, "short-0")
+    log.events.sort(key=lambda event: event.time)
+    found = log.measure()
+    assert found.mean_jct_s == (60 + 45) / 2
+    assert found.area_weighted_jct_s == pytest.approx((60 * 60 + 20 * 45) / (60 + 20))
+
+
+def test_a_gang_weighs_as_much_as_the_workers_that_it_takes() -> None:
+    """20 iterations on one core take 80 s and end at 80 s, 20 on two cores 2 x 40 s and end at 120 s: they weigh the
+    same. A trial that is not completed weighs nothing."""
+    tables = [
+        {"name": "one", "population": 1, "stop_iterations": 20},
+        {"name": "pair", "population": 1, "stop_iterations": 20, "gang": 2},
+        {"name": "other", "population": 1, "stop_iterations": 20},
+    ]
+    both = [cpu_worker(Node(NodeId(name), 1), 0, 1) for name in ("a", "b")]
+    log = Log(make_setup(experiments=tables, nodes=[{"name": "a", "cores": 1}, {"name": "b", "cores": 1}]), *both)
+    log.start(0, "one-0", both[0].id, iterations=20)
+    log.end(80, "one-0", iterations=20)
+    log.complete(80, "one-0")
+    log.start(80, "pair-0", both[0].id, both[1].id, iterations=20)
+    log.end(120, "pair-0", iterations=20)
+    log.complete(120, "pair-0")
+    assert log.measure().area_weighted_jct_s == pytest.approx((80 * 80 + 80 * 120) / 160)
+
+
 LOSS = {"name": "loss", "mode": "min"}
 
 
@@ -331,3 +370,4 @@ def test_a_log_without_segments_has_no_figures_that_divide_by_nothing() -> None:
     found = Log(two_trials(), SLOW).measure()
     assert (found.makespan_s, found.utilisation, found.wasted_fraction, found.best_score) == (0, 0, 0, None)
     assert found.mean_jct_s is found.p99_jct_s is found.time_to_target_s is found.staleness is None
+    assert found.area_weighted_jct_s is None

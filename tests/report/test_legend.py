@@ -7,7 +7,7 @@ from shlex import split
 import pytest
 
 from hetsched.cli.main import main
-from hetsched.report.legend import BEST, LARGE, LEGEND, overhead, where_time_goes
+from hetsched.report.legend import BEST, BY_AREA, LARGE, LEGEND, legend, overhead, where_time_goes
 from hetsched.report.tables import comparison_table
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
@@ -32,17 +32,30 @@ def compared(folder: Path, evaluation: bool, *options: str) -> None:
 
 
 def test_every_column_has_a_line() -> None:
-    headings = [str(column.header) for column in comparison_table({}, "").columns]
+    assert headings(arriving=True) == list(LEGEND)
+
+
+def test_only_where_trials_arrive_over_time_is_a_response_time_weighed_by_area() -> None:
+    assert headings(arriving=False) == [column for column in LEGEND if column != BY_AREA]
+    assert BY_AREA in legend(None, arriving=True) and BY_AREA not in legend(None)
+
+
+def headings(arriving: bool) -> list[str]:
+    """Of the table of a comparison, in one line each."""
+    found = [str(column.header) for column in comparison_table({}, "", arriving).columns]
     broken = {"speed-\n": "speed-", "utili-\n": "utili", "\n": " "}
     for gap, whole in broken.items():
-        headings = [heading.replace(gap, whole) for heading in headings]
-    assert headings == list(LEGEND)
+        found = [heading.replace(gap, whole) for heading in found]
+    return found
 
 
 def test_the_columns_are_explained_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compared(tmp_path, False, "--explain")
     printed = capsys.readouterr().out
+    assert BY_AREA not in printed, "all trials are there at the start"
     for column, says in LEGEND.items():
+        if column == BY_AREA:
+            continue
         shown = "best accuracy" if column == BEST else column
         assert re.search(rf"^{re.escape(shown)} +{re.escape(says)}$", printed, re.M), column
     assert "--explain" not in printed and "--ablate" not in printed

@@ -13,10 +13,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from hetsched.analysis.intervals import CONFIDENCE
+from hetsched.analysis.intervals import CONFIDENCE, level
 
 RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval are known to some hundredths of its width."""
+
+LEAST_SCENARIOS = 6
+"""With fewer scenarios there is no interval: the bootstrap's would hold the truth in less than 93% of all draws, as
+docs/suite.md measures."""
 
 Array = NDArray[np.float64]
 
@@ -25,7 +29,7 @@ BySeed = Mapping[str, Sequence[float]]
 
 
 class Aggregate(Struct, frozen=True):
-    """A mean over scenarios and its 95% interval, None with one scenario."""
+    """A mean over scenarios and its 95% interval, None with fewer than `LEAST_SCENARIOS`."""
 
     mean: float
     ci95: tuple[float, float] | None
@@ -67,10 +71,18 @@ def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, re
     """The same with its interval. `seed` and `resamples` are those of the bootstrap."""
     logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
     found = mean_of_scenarios(figures, mean)
-    if len(logs) < 2:
+    if len(logs) < LEAST_SCENARIOS:
         return Aggregate(found, None)
+    return Aggregate(found, interval_over_scenarios(logs, mean, seed, resamples))
+
+
+def interval_over_scenarios(
+    logs: Sequence[Array], mean: Callable[[Array], Array], seed: int, resamples: int
+) -> tuple[float, float]:
+    """The 95% interval of the mean, however few scenarios there are, but for one: the logarithms are by scenario, and
+    then by seed."""
     low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
-    return Aggregate(found, (float(low), float(high)))
+    return float(low), float(high)
 
 
 def _resampled(logs: Sequence[Array], resamples: int, rng: np.random.Generator) -> Array:
@@ -97,7 +109,16 @@ def _expanded(n: int) -> tuple[float, float]:
 
 
 def worst(figures: BySeed) -> tuple[str, float]:
-    """The scenario on which the figure's geometric mean over the seeds is largest, and that mean."""
-    means = {name: float(geometric_mean(np.asarray(of_one, dtype=float))) for name, of_one in figures.items()}
-    name = max(means, key=means.__getitem__)
-    return name, means[name]
+    """The scenario on which the figure's geometric mean over the seeds is largest, and that mean. Of scenarios that
+    differ by no more than rounding it is the first."""
+    means = level([float(geometric_mean(np.asarray(of_one, dtype=float))) for of_one in figures.values()])
+    return max(zip(figures, means, strict=True), key=lambda item: item[1])
+
+
+def in_order(figures: Mapping[str, float]) -> list[str]:
+    """The names, the least figure first. Names whose figures differ by no more than rounding stay as they were.
+
+    >>> in_order({"a": 0.1 + 0.2, "b": 0.3, "c": 0.2})
+    ['c', 'a', 'b']
+    """
+    return [name for name, _ in sorted(zip(figures, level(list(figures.values())), strict=True), key=lambda of: of[1])]

@@ -1,6 +1,6 @@
 """Two policies over many scenarios: where each is better, where they are alike, and how likely one beats the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp, isclose, log
 from statistics import fmean
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hetsched.analysis.intervals import ROUNDING
 from hetsched.analysis.over_scenarios.aggregates import BySeed
-from hetsched.analysis.paired import LEVEL, Difference, differences, holm
+from hetsched.analysis.paired import Difference, differences_of_pairs
 
 EQUIVALENCE = 0.01
 """Ratios within so much of 1 are as good as 1."""
@@ -19,8 +19,8 @@ OUTCOMES = ("win", "alike", "loss", "open")
 class Duel(Struct, frozen=True):
     """What became of one policy against another. The lists name scenarios.
 
-    - win, loss: a difference is shown after Holm's correction for the number of scenarios, and the ratio is outside the
-      region of equivalence
+    - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios), and the ratio is
+      outside the region of equivalence
     - alike: the whole 95% interval of the ratio lies within the region of equivalence
     - open: neither; more seeds would tell
     - beats: the probability that the policy has the smaller figure under a seed of a scenario, both drawn at random;
@@ -38,8 +38,8 @@ class Duel(Struct, frozen=True):
 
 def duel(policy: BySeed, other: BySeed) -> Duel:
     """Of figures by the same scenarios and, in turn, the same seeds; less is better."""
-    found = {name: differences(other[name], {"": policy[name]})[""] for name in policy}
-    outcomes = _outcomes(found)
+    found = by_scenario(policy, other)
+    outcomes = {name: _outcome(difference) for name, difference in found.items()}
     return Duel(
         **{which: [name for name, outcome in outcomes.items() if outcome == which] for which in OUTCOMES},
         beats=fmean(beating(policy[name], other[name]) for name in policy),
@@ -47,19 +47,17 @@ def duel(policy: BySeed, other: BySeed) -> Duel:
     )
 
 
-def _outcomes(found: Mapping[str, Difference]) -> dict[str, str]:
-    tested = [name for name, difference in found.items() if difference.p_value is not None]
-    corrected = dict(zip(tested, holm([found[name].p_value or 0.0 for name in tested]), strict=True))
-    return {name: _outcome(difference, corrected.get(name)) for name, difference in found.items()}
+def by_scenario(policy: BySeed, other: BySeed) -> dict[str, Difference]:
+    """How the policy differs from the other on each scenario; `p_holm` is corrected for the number of scenarios."""
+    return differences_of_pairs({name: (other[name], policy[name]) for name in policy})
 
 
-def _outcome(difference: Difference, p_holm: float | None) -> str:
+def _outcome(difference: Difference) -> str:
     """Seeds that are alike are one run: then the ratio itself tells."""
     ratio = difference.ratio
     if within(*(difference.ci95 or (ratio, ratio))) and (difference.ci95 or difference.alike):
         return "alike"
-    shown = difference.alike if p_holm is None else p_holm < LEVEL and difference.rank_biserial * log(ratio) > 0
-    if not shown or within(ratio, ratio):
+    if not (difference.shown or difference.alike) or within(ratio, ratio):
         return "open"
     return "win" if ratio > 1 else "loss"
 

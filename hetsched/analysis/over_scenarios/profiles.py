@@ -1,7 +1,9 @@
 """Performance profiles: on what part of the scenarios a policy comes within a factor of the best possible."""
 
 from collections.abc import Iterable
+from math import inf
 
+from hetsched.analysis.intervals import level
 from hetsched.analysis.over_scenarios.aggregates import BySeed
 
 
@@ -11,20 +13,22 @@ def profile(figures: BySeed) -> list[tuple[float, float]]:
 
     They divide by the best solver of the set, so that another one in the set may change the order of two. Makespan /
     bound does not depend on the set. An infinite figure is of a run that never got there: the part stays below 1.
+    Figures that differ by no more than rounding are one step.
 
     >>> profile({"a": [1.0, 2.0], "b": [1.5, 1.5]})
     [(1.0, 0.25), (1.5, 0.75), (2.0, 1.0)]
     """
+    found = [
+        (value, 1 / (len(of_one) * len(figures))) for of_one in figures.values() for value in of_one if value < inf
+    ]
     weights: dict[float, float] = {}
-    for of_one in figures.values():
-        for value in of_one:
-            weights[value] = weights.get(value, 0.0) + 1 / (len(of_one) * len(figures))
+    for value, (_, weight) in zip(level([value for value, _ in found]), found, strict=True):
+        weights[value] = weights.get(value, 0.0) + weight
     return list(_steps(weights))
 
 
 def _steps(weights: dict[float, float]) -> Iterable[tuple[float, float]]:
     part = 0.0
     for value in sorted(weights):
-        if value < float("inf"):
-            part += weights[value]
-            yield value, round(part, 12)
+        part += weights[value]
+        yield value, round(part, 12)

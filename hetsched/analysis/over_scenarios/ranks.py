@@ -12,18 +12,40 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from hetsched.analysis.intervals import ROUNDING, level
-from hetsched.analysis.over_scenarios.aggregates import BySeed, geometric_mean
-from hetsched.analysis.paired import LEVEL, holm, signed_rank_p
+from hetsched.analysis.over_scenarios.aggregates import BySeed, geometric_mean, in_order
+from hetsched.analysis.paired import LEVEL, holm, least_seeds, signed_rank_p
+
+
+class Pair(Struct, frozen=True):
+    """Two policies, the one with the better mean rank first. `p_holm` is of Wilcoxon's signed-rank test over scenarios,
+    corrected for the number of pairs; `apart`: whether it is below 0.05."""
+
+    policies: tuple[str, str]
+    p_holm: float
+    apart: bool
 
 
 class Ranking(Struct, frozen=True):
     """`ranks` are average ranks, 1 is best, best first. A clique is a group of neighbours in that order no two of which
-    the scenarios tell apart; policies of no clique differ from all others. `p_holm` is of each pair of them, in their
-    order in `ranks`."""
+    the scenarios tell apart. Two policies that share no clique may still not be told apart: `pairs` has every pair.
+    `scenarios_needed`: with fewer, no pair could be told apart whatever the figures, and there are no cliques."""
 
     ranks: dict[str, float]
     cliques: list[list[str]]
-    p_holm: dict[tuple[str, str], float]
+    pairs: list[Pair]
+    scenarios: int
+    scenarios_needed: int
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether there are scenarios enough to tell any two policies apart."""
+        return self.scenarios >= self.scenarios_needed
+
+    @property
+    def beside_cliques(self) -> list[Pair]:
+        """The pairs that are not told apart and share no clique."""
+        together = {pair for clique in self.cliques for pair in combinations(clique, 2)}
+        return [pair for pair in self.pairs if not pair.apart and pair.policies not in together]
 
 
 def ranking(policies: Mapping[str, BySeed]) -> Ranking:
@@ -37,8 +59,15 @@ def ranking(policies: Mapping[str, BySeed]) -> Ranking:
     ranks = _average_ranks(logs)
     pairs = list(combinations(ranks, 2))
     p_values = holm([signed_rank_p(_without_ties(logs[one] - logs[other])) for one, other in pairs])
-    p_holm = dict(zip(pairs, p_values, strict=True))
-    return Ranking(ranks, cliques(list(ranks), p_holm), p_holm)
+    scenarios = max(map(len, logs.values()), default=0)
+    needed = least_seeds(max(1, len(pairs)))
+    return Ranking(
+        ranks,
+        cliques(list(ranks), dict(zip(pairs, p_values, strict=True))) if scenarios >= needed else [],
+        [Pair(pair, p, p < LEVEL) for pair, p in zip(pairs, p_values, strict=True)],
+        scenarios,
+        needed,
+    )
 
 
 def _mean(of_one: Sequence[float]) -> float:
@@ -54,7 +83,7 @@ def _average_ranks(logs: Mapping[str, NDArray[Any]]) -> dict[str, float]:
 
     by_scenario = np.array([level(list(column)) for column in zip(*logs.values(), strict=True)])
     means = dict(zip(logs, rankdata(by_scenario, axis=1).mean(axis=0).tolist(), strict=True))
-    return dict(sorted(means.items(), key=lambda item: item[1]))
+    return {name: means[name] for name in in_order(means)}
 
 
 def cliques(order: Sequence[str], p_values: Mapping[tuple[str, str], float]) -> list[list[str]]:

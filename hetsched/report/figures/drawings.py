@@ -15,9 +15,10 @@ from hetsched.core.log import read_log
 from hetsched.report.figures.comparison import paired_differences, ratio_to_bound
 from hetsched.report.figures.gantt import gantt
 from hetsched.report.figures.over_time import best_of_strategies, scores, utilisation, utilisation_of_strategies
+from hetsched.report.figures.suite import critical_difference, decision_time, performance_profile, target_profile
 from hetsched.report.figures.validation import predicted_against_measured
 from hetsched.report.figures_in_words import seconds
-from hetsched.report.page.document import Page, PageComparison, PageRun, PageValidation
+from hetsched.report.page.document import Page, PageComparison, PageRun, PageSuite, PageValidation
 from hetsched.report.scores import metric_name
 from hetsched.studies.results import load_results
 
@@ -44,6 +45,8 @@ def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
             yield from _of_run(run, width_in)
     if page.comparison is not None:
         yield from _of_comparison(page.comparison, width_in)
+    if page.suite is not None:
+        yield from _of_suite(page.suite, width_in)
 
 
 def _title(run: PageRun) -> str:
@@ -62,6 +65,16 @@ def _of_run(run: PageRun, width_in: float) -> Iterator[Drawing]:
 def _of_comparison(comparison: PageComparison, width_in: float) -> Iterator[Drawing]:
     yield Drawing("ratio-to-bound", "ratio-to-bound", partial(ratio_to_bound, comparison, width_in))
     yield Drawing("paired-differences", "paired-differences", partial(paired_differences, comparison, width_in))
+
+
+def _of_suite(suite: PageSuite, width_in: float) -> Iterator[Drawing]:
+    for name, draw in (
+        ("critical-difference", critical_difference),
+        ("performance-profile", performance_profile),
+        ("target-profile", target_profile),
+        ("decision-time", decision_time),
+    ):
+        yield Drawing(name, name, partial(draw, suite, width_in))
 
 
 def _of_validation(validation: PageValidation, runs: list[PageRun], width_in: float) -> Iterator[Drawing]:

@@ -23,6 +23,10 @@ KINDS = {
     "ratio-to-bound": "makespans against the lower bound, by strategy",
     "paired-differences": "how many times faster than the baseline, by seed",
     "predicted-against-measured": "the makespans of a validation",
+    "critical-difference": "the mean ranks of policies over the scenarios of a suite, and who is not told apart",
+    "performance-profile": "on what part of a suite's runs makespan / bound is at most so much",
+    "target-profile": "the same of the time to the target / bound",
+    "decision-time": "the time of a decision beside makespan / bound, by policy",
 }
 """What a figure is called, which its files' names begin with, and what it shows."""
 

@@ -206,6 +206,49 @@ class PageValidation(Struct, frozen=True):
     kendall_tau: float | None
 
 
+class Profile(Struct, frozen=True):
+    """A performance profile: at most `ratio[i]` on the part `part[i]` of the runs. Both rise."""
+
+    ratio: list[float]
+    part: list[float]
+
+
+class SuiteRow(Struct, frozen=True):
+    """A policy of a suite. `bound_ratio` is its interquartile mean over the scenarios, `rank` its mean rank. `targets`
+    is the profile of time to the target / the bound, None where no scenario has a target. `decision_s` are the mean
+    seconds a call of the policy, None where nobody measured them. `drawn`: its profiles have a line."""
+
+    policy: str
+    bound_ratio: Estimate
+    rank: float
+    bounds: Profile
+    targets: Profile | None
+    decision_s: float | None
+    drawn: bool
+
+
+class SuitePair(Struct, frozen=True):
+    """Two policies, and the p-value of their being alike over the scenarios, corrected for all pairs."""
+
+    one: str
+    other: str
+    p_holm: float
+    apart: bool
+
+
+class PageSuite(Struct, frozen=True):
+    """Policies over scenarios, the best first; `by_rank` has them by mean rank, and `cliques` are neighbours in that
+    order whom the scenarios do not tell apart. With fewer than `scenarios_needed` nobody could be told apart."""
+
+    baseline: str
+    scenarios: int
+    scenarios_needed: int
+    policies: list[SuiteRow]
+    by_rank: list[str]
+    cliques: list[list[str]]
+    pairs: list[SuitePair]
+
+
 class Fact(Struct, frozen=True):
     """A line of the table of facts. A `link` is relative to the results folder."""
 
@@ -234,4 +277,5 @@ class Page(Struct, frozen=True):
     runs: list[PageRun]
     comparison: PageComparison | None = None
     validation: PageValidation | None = None
+    suite: PageSuite | None = None
     tables: list[PageTable] = []

@@ -34,6 +34,8 @@ SCRIPTS = (
     "dots.js",
     "comparison.js",
     "validation.js",
+    "suite.js",
+    "suite_profiles.js",
     "main.js",
 )
 """In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""

@@ -1,14 +1,21 @@
-"""The page of a suite: its tables and what they do not say."""
+"""The page of a suite: its tables, its figures, and what they do not say."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hetsched import scheduling
 from hetsched.errors import counted
-from hetsched.report.page.document import Fact, Page
+from hetsched.report.page.document import Estimate, Fact, Page, PageSuite, Profile, SuitePair, SuiteRow
 from hetsched.report.page.facts import Asked, facts
 from hetsched.report.page.tables import page_table
 from hetsched.report.suite_tables import own_policies, policies_table, remarks, scenarios_table
+from hetsched.studies.suite.result import OverScenarios, SuiteResult
 from hetsched.studies.suite.suite import suite_in
+
+MOST_LINES = 6
+"""So many policies have a line in a profile: the best, the baseline and those of one's own."""
+
+DIGITS = 6
 
 
 def page_of_suite(folder: Path) -> Page:
@@ -27,8 +34,45 @@ def page_of_suite(folder: Path) -> Page:
         ],
         remarks={"What it comes to": list(remarks(result))},
         runs=[],
+        suite=page_suite(result, own),
         tables=[
             page_table("Policies over all scenarios", policies_table(result)),
             page_table("Makespan / bound by scenario", scenarios_table(result, own)),
         ],
     )
+
+
+def page_suite(result: SuiteResult, own: Sequence[str]) -> PageSuite:
+    """The figures of a suite; `own` are policies that always have a line."""
+    ranking, drawn = result.ranking, _drawn(result, own)
+    return PageSuite(
+        baseline=result.plan.baseline,
+        scenarios=ranking.scenarios,
+        scenarios_needed=ranking.scenarios_needed,
+        policies=[_row(name, result.over_scenarios[name], name in drawn) for name in result.ranked],
+        by_rank=list(ranking.ranks),
+        cliques=ranking.cliques,
+        pairs=[SuitePair(*pair.policies, pair.p_holm, pair.apart) for pair in ranking.pairs],
+    )
+
+
+def _drawn(result: SuiteResult, own: Sequence[str]) -> list[str]:
+    wanted = [result.plan.baseline, *own, *result.ranked]
+    return list(dict.fromkeys(name for name in wanted if name in result.over_scenarios))[:MOST_LINES]
+
+
+def _row(policy: str, found: OverScenarios, drawn: bool) -> SuiteRow:
+    mean = found.interquartile_mean
+    return SuiteRow(
+        policy=policy,
+        bound_ratio=Estimate(mean.mean, *(mean.ci95 or (None, None))),
+        rank=found.rank,
+        bounds=_profile(found.bound_profile),
+        targets=_profile(found.target_profile) if found.has_targets else None,
+        decision_s=found.decision_s,
+        drawn=drawn,
+    )
+
+
+def _profile(steps: Sequence[tuple[float, float]]) -> Profile:
+    return Profile(*([float(f"{step[of]:.{DIGITS}g}") for step in steps] for of in (0, 1)))

@@ -17,7 +17,9 @@ def page_tables(result: Result) -> list[PageTable]:
     """Those that the study printed, but for the states of trials and workers: figures of a run show these."""
     match result:
         case ComparisonResult():
-            return [page_table("Means over the seeds", tables.comparison_table(result.comparisons, result.baseline))]
+            arriving = result.setup.workload.arriving
+            table = tables.comparison_table(result.comparisons, result.baseline, arriving)
+            return [page_table("Means over the seeds", table)]
         case StrategyResult():
             return [page_table("Runs", tables.runs_table([run.metrics for run in result.runs]))]
         case PlanResult():

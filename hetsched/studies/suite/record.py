@@ -32,6 +32,7 @@ class Record(Struct, frozen=True):
     bound_ratio: float | None = None
     workers_bound_ratio: float | None = None
     mean_jct_s: float | None = None
+    area_weighted_jct_s: float | None = None
     jct_bound_ratio: float | None = None
     time_to_target_s: float | None = None
     best_score: float | None = None
@@ -73,6 +74,7 @@ def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: st
         bound_ratio=metrics.bound_ratio,
         workers_bound_ratio=metrics.workers_bound_ratio,
         mean_jct_s=metrics.mean_jct_s,
+        area_weighted_jct_s=metrics.area_weighted_jct_s,
         jct_bound_ratio=metrics.jct_bound_ratio,
         time_to_target_s=metrics.time_to_target_s,
         best_score=metrics.best_score,

@@ -16,15 +16,16 @@ from hetsched.analysis.over_scenarios.aggregates import (
     BySeed,
     aggregate,
     geometric_mean,
+    in_order,
     interquartile_mean,
     mean_of_scenarios,
     worst,
 )
-from hetsched.analysis.over_scenarios.duels import Duel, duel
+from hetsched.analysis.over_scenarios.duels import Duel, by_scenario, duel
 from hetsched.analysis.over_scenarios.leave_one_out import leave_one_out
 from hetsched.analysis.over_scenarios.profiles import profile
 from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
-from hetsched.analysis.paired import Difference, differences
+from hetsched.analysis.paired import Difference
 from hetsched.studies.frames import frame
 from hetsched.studies.suite.record import Record
 from hetsched.studies.suite.suite_plan import SuitePlan
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 
 class OnScenario(Struct, frozen=True):
-    """A policy on a scenario: geometric means over the seeds. `to_baseline` is None for the baseline itself."""
+    """A policy on a scenario: geometric means over the seeds. `to_baseline` is corrected for the number of scenarios,
+    and None for the baseline itself."""
 
     bound_ratio: float
     to_baseline: Difference | None
@@ -43,7 +45,8 @@ class OnScenario(Struct, frozen=True):
 
 class OverScenarios(Struct, frozen=True):
     """A policy over all scenarios. The first three are of makespan / bound, `speedup` is the geometric mean of the
-    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound.
+    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound;
+    `has_targets`: some scenario has a target that some policy reached.
     `decision_s` is the mean seconds of a decision on this host, None where nobody measured it."""
 
     interquartile_mean: Aggregate
@@ -54,6 +57,7 @@ class OverScenarios(Struct, frozen=True):
     rank: float
     bound_profile: list[tuple[float, float]]
     target_profile: list[tuple[float, float]]
+    has_targets: bool
     decision_s: float | None
     scenarios: dict[str, OnScenario]
 
@@ -76,7 +80,7 @@ class SuiteResult:
     @property
     def ranked(self) -> list[str]:
         """The policies that trained all of every scenario, the best first, by the interquartile mean."""
-        return sorted(self.over_scenarios, key=lambda name: self.over_scenarios[name].interquartile_mean.mean)
+        return in_order({name: found.interquartile_mean.mean for name, found in self.over_scenarios.items()})
 
     @property
     def scenarios(self) -> list[str]:
@@ -127,6 +131,8 @@ class SuiteResult:
             "folder": str(self.folder),
             "order": self.ranked,
             "cliques": self.ranking.cliques,
+            "scenarios_needed": self.ranking.scenarios_needed,
+            "pairs": self.ranking.pairs,
             "order_without": self.order_without,
             "held_out_order": self.held_out_order,
             "left_out": self.left_out,
@@ -165,6 +171,7 @@ class SuiteResult:
     def _summary(self, policy: str) -> OverScenarios:
         ratios, makespans = self._ratios(policy), self._figures(policy, lambda run: run.makespan_s)
         baseline = self._figures(self.plan.baseline, lambda run: run.makespan_s)
+        to_target = self._times_to_target(policy)
         speedups = {s: [b / m for b, m in zip(baseline[s], makespans[s], strict=True)] for s in makespans}
         runs = [run for name in self.scenarios for run in self.by_policy[policy][name]]
         return OverScenarios(
@@ -175,17 +182,18 @@ class SuiteResult:
             duel=duel(makespans, baseline),
             rank=self.ranking.ranks[policy],
             bound_profile=profile(ratios),
-            target_profile=profile(self._times_to_target(policy)),
+            target_profile=profile(to_target),
+            has_targets=bool(to_target),
             decision_s=decision_time(sum(r.decision_s or 0.0 for r in runs), sum(r.decisions or 0 for r in runs)),
-            scenarios=self._by_scenario(policy, makespans, baseline),
+            scenarios=self._by_scenario(policy, by_scenario(makespans, baseline)),
         )
 
-    def _by_scenario(self, policy: str, makespans: BySeed, baseline: BySeed) -> dict[str, OnScenario]:
-        is_baseline = policy == self.plan.baseline
+    def _by_scenario(self, policy: str, to_baseline: Mapping[str, Difference]) -> dict[str, OnScenario]:
+        is_baseline, ratios = policy == self.plan.baseline, self._ratios(policy)
         return {
             name: OnScenario(
-                worst({name: self._ratios(policy)[name]})[1],
-                None if is_baseline else differences(baseline[name], {policy: makespans[name]})[policy],
+                worst({name: ratios[name]})[1],
+                None if is_baseline else to_baseline[name],
                 self.by_policy[policy][name][0].periods,
             )
             for name in self.scenarios
@@ -223,4 +231,4 @@ def _known(value: float | None) -> float:
 
 
 def _by_interquartile_mean(policies: Mapping[str, BySeed]) -> list[str]:
-    return sorted(policies, key=lambda name: mean_of_scenarios(policies[name], interquartile_mean))
+    return in_order({name: mean_of_scenarios(ratios, interquartile_mean) for name, ratios in policies.items()})

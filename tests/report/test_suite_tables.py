@@ -1,0 +1,72 @@
+"""What is printed of a suite: its columns, and the lines that say what the tables do not."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.table import Table
+
+from hetsched.report.suite_tables import policies_table, remarks
+from hetsched.studies.suite.result import SuiteResult
+from hetsched.studies.suite.suite import suite_in
+from tests.report.suites import suite_folder, three_policies
+
+
+def result(folder: Path, scenarios: int, seeds: int) -> SuiteResult:
+    return suite_in(suite_folder(folder / "suite", three_policies(scenarios, seeds)))
+
+
+def column(table: Table, heading: str) -> list[str] | None:
+    """The cells of the column, None where there is none."""
+    found = [list(map(str, one.cells)) for one in table.columns if str(one.header).replace("\n", " ") == heading]
+    return found[0] if found else None
+
+
+def test_with_one_seed_nothing_is_won_or_lost(tmp_path: Path) -> None:
+    one = result(tmp_path, 6, 1)
+    assert column(policies_table(one), "wins alike losses open") is None
+    assert column(policies_table(one), "beats it") == ["100%", "50%", ""]
+    assert "1 seed: a win or a loss against luck needs 3 seeds" in list(remarks(one))
+
+
+def test_with_three_seeds_wins_are_counted(tmp_path: Path) -> None:
+    three = result(tmp_path, 6, 3)
+    assert column(policies_table(three), "wins alike losses open") == ["6 0 0 0", "3 0 3 0", ""]
+    assert not any("seeds" in line for line in remarks(three))
+
+
+def test_below_six_scenarios_there_are_no_intervals_and_it_is_said(tmp_path: Path) -> None:
+    few, enough = (result(tmp_path / str(n), n, 3) for n in (5, 6))
+    line = "5 scenarios: no intervals over scenarios; they need 6"
+    assert line in list(remarks(few))
+    assert not any("intervals" in line for line in remarks(enough))
+    for found, there in ((few, False), (enough, True)):
+        cells = column(policies_table(found), "x bound, interquartile mean")
+        assert cells is not None and all((".." in cell) == there for cell in cells)
+        assert all((one.speedup.ci95 is not None) == there for one in found.over_scenarios.values())
+
+
+def test_too_few_scenarios_say_that_they_cannot_tell_policies_apart(tmp_path: Path) -> None:
+    few, enough = (list(remarks(result(tmp_path / str(n), n, 3))) for n in (6, 7))
+    assert "6 scenarios cannot tell 3 policies apart, whatever the figures: 7 are needed" in few
+    assert not any(line.startswith("not told apart") for line in few)
+    assert "not told apart by 7 scenarios: fifo, other" in enough
+
+
+def test_one_scenario_has_no_order_without_it(tmp_path: Path) -> None:
+    assert not any("order" in line for line in remarks(result(tmp_path / "one", 1, 3)))
+    ratios = {name: of_one for name, of_one in three_policies(8, 3).items() if name != "other"}
+    two = suite_in(suite_folder(tmp_path / "eight", ratios))
+    assert "the order stays whichever scenario is left out" in list(remarks(two))
+
+
+def test_the_document_has_every_pair_and_corrected_differences(tmp_path: Path) -> None:
+    document = msgspec.json.decode(msgspec.json.encode(result(tmp_path, 14, 5).document()))
+    pairs = {frozenset(pair["policies"]): pair for pair in document["pairs"]}
+    assert len(pairs) == 3
+    assert pairs[frozenset({"quick", "fifo"})]["apart"] and not pairs[frozenset({"other", "fifo"})]["apart"]
+    differences = [of_one["to_baseline"] for of_one in document["policies"]["quick"]["scenarios"].values()]
+    least = min(differences, key=lambda one: float(one["p_value"]))
+    assert least["p_holm"] == pytest.approx(14 * least["p_value"])
+    assert all(one["p_holm"] > one["p_value"] for one in differences)
+    assert document["policies"]["quick"]["duel"]["win"] == [f"s{n}" for n in range(14)]
