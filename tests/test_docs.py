@@ -188,7 +188,7 @@ def commands_of(text: str) -> Iterator[list[str]]:
         while words:
             end = words.index("&&") if "&&" in words else len(words)
             command, words = words[:end], words[end + 1 :]
-            while command and re.match(r"[A-Z_]+=", command[0]):
+            while command and re.match(r"[A-Z_][A-Z0-9_]*=", command[0]):
                 command = command[1:]
             if command:
                 yield command
