@@ -1,5 +1,6 @@
 """Packages of trials: decisions worked out by hand from the rules of the follow-up of HRFS."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_era_shrinks_late_where_much_is_left(lead: int, expected: int) -> None:
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "packages.jsonl"
 
 
-def starts(events: list[Event]) -> list[tuple[float, str, list[str]]]:
+def starts(events: Sequence[Event]) -> list[tuple[float, str, list[str]]]:
     """What is taken when and where, package by package."""
     found: list[tuple[float, str, list[str]]] = []
     for event in events:
