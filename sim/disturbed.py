@@ -22,7 +22,7 @@ from hetsched.scenario.tables import FaultsTable
 from sim.checkpoint_copies import CheckpointCopies
 from sim.faults import Faults
 from sim.neighbours import Neighbours
-from sim.simulation import Simulation
+from sim.simulation import Done, Simulation
 
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
@@ -105,10 +105,14 @@ class DisturbedSimulation(Simulation):
         for trial in fallen:
             self._lost_work.lost(trial, reason)
         there = [worker for worker in workers if worker in self.state.workers]
-        for running in [
-            running for running in self._running.values() if not set(there).isdisjoint(running.segment.workers)
-        ]:
-            self._lose(running, reason)
+        for worker in there:
+            self._packages.forget(worker)
+        for segment in [one for one in self.state.running.values() if not set(there).isdisjoint(one.workers)]:
+            running = self._running.get(segment.trial)
+            if running is not None:
+                self._lose(running, reason)
+            else:  # of a package, and not reported, or not begun
+                self._lose_segment(segment.trial, reason)
         for worker in there:
             self.dispatcher.record(WorkerLeft(self.env.now, worker, reason))
         if there or fallen:
@@ -164,6 +168,7 @@ class DisturbedSimulation(Simulation):
         self._leave_neighbours(running)
         if running.crashes:
             self._lose(running, "the trial crashed")
+            self._go_on(self._packages.lose(running.segment, self.env.now), self.env.now)
             self._dispatch(self.env.now)
         elif self._driver is None:
             self._hand_over(running, running.stretched(self.env.now - running.started))
@@ -180,13 +185,16 @@ class DisturbedSimulation(Simulation):
             self._hand_over(running, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done))
 
     def _hand_over(self, running: Running, parts: Parts) -> None:
-        """The driver takes the result, and the workers are free."""
-        trial = running.segment.trial
-        del self._running[trial]
+        """The driver takes the result, and the workers are free, or go on with their package."""
+        del self._running[running.segment.trial]
         self._leave_workers(running)
-        self._lost_work.trained(trial, reached := self.state.trials[trial].iterations + running.segment.iterations)
-        self._orphans.discard(trial)  # it has a checkpoint again
         self._report(running.segment, parts, self.env.now)
+
+    def _take_in(self, done: Done, now: float) -> None:
+        trial = done.segment.trial
+        self._lost_work.trained(trial, reached := self.state.trials[trial].iterations + done.segment.iterations)
+        self._orphans.discard(trial)  # it has a checkpoint again
+        super()._take_in(done, now)
         if (iterations := self.state.trials[trial].iterations) != reached:
             self._lost_work.recounted(trial, iterations)
 
@@ -212,6 +220,9 @@ class DisturbedSimulation(Simulation):
         del self._running[trial]
         self._leave_workers(running)
         running.end = None
+        self._lose_segment(trial, reason)
+
+    def _lose_segment(self, trial: TrialId, reason: str) -> None:
         self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._fall_back(trial, reason)
         self._lost_work.lost(trial, reason)
@@ -252,10 +263,14 @@ class DisturbedSimulation(Simulation):
         return super()._perturb(trial)
 
     def _fall_back(self, trial: TrialId, reason: str) -> bool:
-        """The trial's newest checkpoint is lost. If it is running, its worker has its state and may yet save it, and
-        nothing is recorded."""
-        if trial in self._running or trial not in self._orphans:
+        """The trial's newest checkpoint is lost. If it is running, or its result waits for the rest of a package, its
+        worker has its state and may yet save it, and nothing is recorded. One that waits for its turn in a package is
+        given back."""
+        if trial in self._running or trial not in self._orphans or self._packages.is_done(trial):
             return False
+        if (waiting := self.state.running.get(trial)) is not None:
+            self._packages.lose(waiting, self.env.now)
+            self.dispatcher.lose_segment(self.env.now, trial, reason)
         self._orphans.remove(trial)
         assert self._checkpoints is not None
         left = self._checkpoints.newest(trial)

@@ -71,8 +71,9 @@ class Durations:
             source: TrialDraws(draws, source) for source in ("start-up", "restore", "evaluate", "checkpoint")
         }
 
-    def parts(self, trial: Trial, worker: Worker, iterations: int) -> Parts:
-        """The parts of the trial's next segment, were it to start now.
+    def parts(self, trial: Trial, worker: Worker, iterations: int, after: TrialId | None = None) -> Parts:
+        """The parts of the trial's next segment, were it to start now. `after` is the trial that the worker trained
+        just before in the same package, which is not reported yet.
 
         Raises PolicyError for a pair without a step time, which only gangs may have (`profiled_workers`).
         """
@@ -86,9 +87,9 @@ class Durations:
             train_s *= exp(spread * next(self._train[trial.id]) - spread * spread / 2)
         start_up_s = restore_s = 0.0
         state = self._state
-        if worker.id not in state.in_memory:
+        if worker.id not in state.in_memory and after is None:
             start_up_s = self._vary(costs.start_up_s, costs.start_up_cv, "start-up", trial)
-        if state.must_restore(trial, worker.id):
+        if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id):
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
             restore_s = self._vary(mean_s, costs.restore_cv, "restore", trial)
         if steady:

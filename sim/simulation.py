@@ -4,7 +4,7 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from itertools import groupby
 from numbers import Real
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import simpy
 from msgspec import Struct
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hetsched.core.dispatcher import Decided, Dispatcher, Listener
 from hetsched.core.events import Parts, RunEnded, SegmentEnded
 from hetsched.core.log import LogWriter
+from hetsched.core.open_packages import OpenPackages, Turn
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import Worker
@@ -38,6 +39,14 @@ class Member(Struct, gc=False):
     weights: Weights
     normals: Iterator[float] | None
     lot: float | None = None
+
+
+class Done(NamedTuple):
+    """A segment that its worker is done with; `worked` as in `SegmentEnded`."""
+
+    segment: Segment
+    parts: Parts
+    worked: tuple[float, float] | None
 
 
 class Simulation:
@@ -80,6 +89,7 @@ class Simulation:
         self._model = setup.learning_model()
         self._train, self._score = self._model.train, self._model.score
         self._lot = self._model.lot if isinstance(self._model, DrawsLots) else None
+        self._packages: OpenPackages[Done] = OpenPackages()
         self._members: dict[TrialId, Member] = {}
         self._pbt: dict[ExperimentId, PopulationBasedTraining] = {}
         self._to_arrive = 0
@@ -189,19 +199,21 @@ class Simulation:
         self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _carry_out(self, decided: Decided, now: float) -> None:
-        state = self.state
-        for segment in decided.starts:
-            trial = state.trials[segment.trial]
-            parts = self._durations.parts(trial, state.workers[segment.worker], segment.iterations)
-            self._start(segment, trial, parts, now)
+        for segment in self._packages.begin(decided.starts):
+            self._put_on_its_way(segment, now)
         for stopped in decided.stops:
-            self._forget(state.trials[stopped])
+            self._forget(self.state.trials[stopped])
         wake_at = self.dispatcher.wake_at
         if wake_at != self._timer:
             self._timer = wake_at
             if wake_at is not None:
                 self.env.timeout(wake_at - now, wake_at).callbacks.append(self._wake)
         self._look_for_end()
+
+    def _put_on_its_way(self, segment: Segment, now: float) -> None:
+        trial, worker = self.state.trials[segment.trial], self.state.workers[segment.worker]
+        parts = self._durations.parts(trial, worker, segment.iterations, self._packages.after(segment))
+        self._start(segment, trial, parts, now)
 
     def _look_for_end(self) -> None:
         if not self.state.running and not self._to_arrive:
@@ -212,7 +224,21 @@ class Simulation:
             self._over.succeed()
 
     def _report(self, segment: Segment, parts: Parts, now: float) -> None:
-        """The driver has a result: the trial's weights and score, PBT, and the next decisions."""
+        """The driver has a result, which may wait for the rest of its package; and the next decisions."""
+        worked = (self._packages.since(segment), now) if segment.package else None
+        self._go_on(self._packages.end(segment, Done(segment, parts, worked), now), now)
+        self._carry_out(self.dispatcher.dispatch(now), now)
+
+    def _go_on(self, turn: Turn[Done], now: float) -> None:
+        """What a worker of a package does next, and what is reported."""
+        if turn.next is not None:
+            self._put_on_its_way(turn.next, now)
+        for done in turn.report:
+            self._take_in(done, now)
+
+    def _take_in(self, done: Done, now: float) -> None:
+        """A result is reported: the trial's weights and score, and PBT."""
+        segment = done.segment
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
         score = None
@@ -226,11 +252,11 @@ class Simulation:
                 member.lot = None if self._lot is None else _number(self._lot(normal), "a lot", "a number")
             except (Exception, SystemExit) as error:
                 raise self._learning_failed(name, error) from error
-        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts, segment=segment.segment)
+        number, worked = segment.segment, done.worked
+        ended = SegmentEnded(now, name, segment.worker, iterations, score, done.parts, segment=number, worked=worked)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)
-        self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _forget(self, trial: Trial) -> None:
         """The trial is no longer ranked."""

@@ -120,14 +120,15 @@ class Timeline:
 
     def _segment_ended(self, state: State, event: SegmentEnded) -> None:
         start = self._running.pop(event.trial)
-        train_from_s, train_to_s = _training(start.time, event.time, event.parts)
+        begun_s, done_s = event.worked or (start.time, event.time)
+        train_from_s, train_to_s = _training(begun_s, done_s, event.parts)
         self._over.append(
             TimedSegment(
                 event.segment,
                 event.trial,
                 start.workers,
-                start.time,
-                event.time,
+                begun_s,
+                done_s,
                 train_from_s,
                 train_to_s,
                 event.iterations,

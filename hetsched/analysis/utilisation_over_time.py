@@ -60,6 +60,7 @@ class WorkerTimes:
         self._known: dict[WorkerId, Worker] = {}
         self._there: dict[WorkerId, float] = {}
         self._running: dict[TrialId, SegmentStarted] = {}
+        self._told: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._present: list[Stay] = []
         self._busy: list[Stay] = []
 
@@ -73,9 +74,15 @@ class WorkerTimes:
             case SegmentStarted():
                 self._running[event.trial] = event
             case SegmentEnded(time=time) | SegmentLost(time=time):
-                self._busy += self._segment(self._running.pop(event.trial), time)
+                start = self._running.pop(event.trial)
+                self._busy += self._segment(start, time)
+                if start.package:
+                    self._told[start.worker] = time
 
     def _segment(self, start: SegmentStarted, end_s: float) -> list[Stay]:
+        if start.package:
+            from_s = max(start.time, self._told.get(start.worker, 0.0))
+            return [Stay(self._known[start.worker], from_s, end_s)] if from_s < end_s else []
         return [Stay(self._known[worker], start.time, end_s) for worker in start.workers]
 
     def present(self, end_s: float) -> list[Stay]:
@@ -85,8 +92,9 @@ class WorkerTimes:
         return sorted([*self._present, *stay], key=lambda one: (one.from_s, order[one.worker.id]))
 
     def busy(self, end_s: float) -> list[Stay]:
-        """All segments, for each of their workers. What runs goes on to the end."""
-        running = [stay for start in self._running.values() for stay in self._segment(start, end_s)]
+        """All segments, for each of their workers; a package's are one. What runs goes on to the end."""
+        one_each = {start.package or start.segment: start for start in self._running.values()}
+        running = [stay for start in one_each.values() for stay in self._segment(start, end_s)]
         return [*self._busy, *running]
 
 

@@ -26,6 +26,7 @@ class Occupancy:
         self.busy_s: defaultdict[WorkerId, float] = defaultdict(float)
         self.segments: defaultdict[WorkerId, int] = defaultdict(int)
         self._running: dict[TrialId, SegmentStarted] = {}
+        self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._joined: dict[WorkerId, float] = {}
         self._stays: defaultdict[WorkerId, list[tuple[float, float]]] = defaultdict(list)
 
@@ -40,10 +41,14 @@ class Occupancy:
         self._running[event.trial] = event
 
     def end(self, event: SegmentEnded | SegmentLost) -> float:
-        """The seconds that the segment took of its workers, together."""
+        """The seconds that the segment took of its workers, together. Those of a package are the first one's that is
+        over."""
         start = self._running.pop(event.trial)
         workers = (start.worker, *start.others)
         seconds = event.time - start.time
+        if start.package:
+            seconds = event.time - max(start.time, self._counted.get(start.worker, 0.0))
+            self._counted[start.worker] = event.time
         finished = type(event) is SegmentEnded
         for worker in workers:
             self.busy_s[worker] += seconds

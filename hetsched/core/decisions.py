@@ -17,12 +17,17 @@ class Dispatch(Struct, frozen=True, gc=False):
     """A decision: the trial trains the next `iterations` iterations on the worker, starting now.
 
     A trial of a gang takes `others` too, which are of the same type as the worker.
+
+    With `then` it is a package: the worker trains these trials after the first one, one after another, an interval each
+    or what is left of it. It reports all of them together at the package's end. Until then no result of the package is
+    known, and its trials count as running. A package has no gangs.
     """
 
     trial: TrialId
     worker: WorkerId
     iterations: int
     others: tuple[WorkerId, ...] = ()
+    then: tuple[TrialId, ...] = ()
 
 
 class Stop(Struct, frozen=True):
@@ -48,10 +53,12 @@ Decision = Dispatch | Stop | WakeAt
 def in_own_types(decision: Dispatch) -> Dispatch:
     """The decision with texts and numbers of Python's own, where a policy has those of NumPy."""
     trial, worker, iterations, others = decision.trial, decision.worker, decision.iterations, decision.others
-    if type(trial) is str and type(worker) is str and type(iterations) is int and others == ():
+    then = decision.then
+    if type(trial) is str and type(worker) is str and type(iterations) is int and others == () == then:
         return decision
     all_others = tuple(map(plain, others)) if isinstance(others, tuple) else others
-    return Dispatch(plain(trial), plain(worker), plain(iterations), all_others)
+    all_then = tuple(map(plain, then)) if isinstance(then, tuple) else then
+    return Dispatch(plain(trial), plain(worker), plain(iterations), all_others, all_then)
 
 
 def no_decisions(returned: object) -> str:

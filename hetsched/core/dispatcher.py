@@ -40,8 +40,9 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LogWriter
 from hetsched.core.lost_work import TakenBack
+from hetsched.core.refusals import not_ready, refusal_to_start
 from hetsched.core.state import State
-from hetsched.core.trial import Trial, status_of
+from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.hyperparameters import Hyperparameters
@@ -93,6 +94,7 @@ class Dispatcher:
     - before the run, tell `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment
     - ask `dispatch(time)` after every moment in which something was told, and start the segments in `starts`
     - tell `end_segment` when a segment ended, `lose_segment` when one broke, `record` for workers that come and go
+    - segments of one `package` it works off one after another, and tells their ends together: see `OpenPackages`
     - ask `wake(time)` when it is `wake_at`
     - call `check_stalled()` when nothing is left to happen; it is over when the state is `finished`
 
@@ -222,15 +224,19 @@ class Dispatcher:
         for decision in decisions:
             if isinstance(decision, Dispatch):
                 decision = in_own_types(decision)
-                refusal = self._refusal_to_start(decision)
+                refusal = refusal_to_start(state, decision)
                 if refusal is not None:
                     raise self._refused(decision, refusal)
+                number = state.started + 1
+                package = number if decision.then else 0
                 start = SegmentStarted(
-                    time, decision.trial, decision.worker, decision.iterations, decision.others, state.started + 1
+                    time, decision.trial, decision.worker, decision.iterations, decision.others, number, package
                 )
                 self._apply(start)
                 self._tell(start)
                 starts.append(start)
+                if package:
+                    starts += self._follow_up(start, decision.then)
             else:
                 self._decide_otherwise(time, decision, decided)
         if tells and not starts and not decided.stops:
@@ -239,6 +245,16 @@ class Dispatcher:
         self._fruitless = 0 if state.running or decided.stops else self._fruitless + 1
         self.commit()
         return decided
+
+    def _follow_up(self, first: SegmentStarted, then: Iterable[TrialId]) -> Iterator[SegmentStarted]:
+        """The further segments of a package, recorded."""
+        for name in then:
+            trial = self.state.trials[name]
+            experiment = self.state.experiments[trial.experiment]
+            iterations = min(experiment.interval, experiment.stop_iterations - trial.iterations)
+            start = replace(first, trial=name, iterations=iterations, segment=self.state.started + 1)
+            self.record(start)
+            yield start
 
     def _ask(self, time: float) -> list[Decision]:
         """The policy's answer, not yet looked at. It replaces `wake_at`."""
@@ -262,7 +278,7 @@ class Dispatcher:
 
     def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
         if isinstance(decision, Stop):
-            refusal = self._not_ready(decision.trial)
+            refusal = not_ready(self.state, decision.trial)
             if refusal is None and not isinstance(decision.reason, str):
                 refusal = "the reason must be a text"
             if refusal is not None:
@@ -305,62 +321,6 @@ class Dispatcher:
                 f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left {idle} idle and {ready} "
                 "waiting, and nothing runs"
             )
-
-    def _refusal_to_start(self, decision: Dispatch) -> str | None:
-        """Why a segment must not start, given the decisions carried out before it; None if it may."""
-        state = self.state
-        try:
-            trial, worker = state.trials[decision.trial], state.idle[decision.worker]
-        except (KeyError, TypeError):
-            return self._not_ready(decision.trial) or self._misplaced(decision)
-        if trial.completed is not None or trial.id in state.running:
-            return self._not_ready(trial.id)
-        experiment = state.experiments[trial.experiment]
-        if state.restricted or decision.others != ():
-            if experiment.gang > 1 or decision.others != ():
-                refusal = self._misplaced(decision)
-                if refusal is not None:
-                    return refusal
-            if not experiment.may_use(worker.device):
-                devices = ", ".join(experiment.devices or ())
-                return f"the trial runs on {devices} only, the worker is a {worker.device}"
-        iterations, remaining = decision.iterations, experiment.stop_iterations - trial.iterations
-        if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
-            most = min(remaining, experiment.longest_segment)
-            limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
-            return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} of the trial remain)"
-        return None
-
-    def _not_ready(self, identifier: object) -> str | None:
-        if not isinstance(identifier, str):
-            return "trial and worker are ids, such as trial.id and worker.id"
-        trial = self.state.trials.get(TrialId(identifier))
-        if trial is None:
-            return "no such trial"
-        if trial.completed is not None or trial.id in self.state.running:
-            return f"the trial is {status_of(trial, self.state.running)}, not ready"
-        return None
-
-    def _misplaced(self, decision: Dispatch) -> str | None:
-        state = self.state
-        if not isinstance(decision.others, tuple):
-            return "the others of a gang are a tuple of workers' ids"
-        gang = state.experiments[state.trials[decision.trial].experiment].gang
-        workers = (decision.worker, *decision.others)
-        for worker in workers:
-            if not isinstance(worker, str):
-                return "trial and worker are ids, such as trial.id and worker.id"
-            if worker not in state.workers:
-                return f"no such worker as {worker!r}, or it is dead"
-            if worker not in state.serving:
-                return f"the worker {worker!r} takes nothing new: it will leave"
-            if worker not in state.idle:
-                return f"the worker {worker!r} is busy"
-        if len(set(workers)) != len(workers) or len(workers) != gang:
-            return f"the trial takes {gang} different worker(s) at once"
-        if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
-            return "the workers of a gang are of one type"
-        return None
 
 
 def _taken(decisions: Iterator[Decision], most: int) -> list[Decision]:

@@ -13,11 +13,12 @@ from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
-LOG_VERSION = 4
+LOG_VERSION = 5
 """The format in which this hetsched writes logs, and the newest that it reads.
 
 1: without a number. 2: `PolicyAsked` is recorded. 3: a search space says the kind of each hyperparameter, an
-experiment its metric, and scores may be unknown. 4: segments have numbers, and `ResourcesSampled` is recorded.
+experiment its metric, and scores may be unknown. 4: segments have numbers, and `ResourcesSampled` is recorded. 5: there
+are packages of segments.
 """
 
 UNNUMBERED = 1
@@ -90,6 +91,9 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
 
     `segment` is the number of the segment in its run, from 1, in the order of the starts. It goes on when the run is
     resumed. The end or the loss of a segment has the number of its start. 0: the dispatcher has not numbered it yet.
+
+    `package` is the number of the first segment of its package (0: it is in none). The segments of a package start at
+    one time, their worker works them off one after another, and their ends are reported at one time.
     """
 
     trial: TrialId
@@ -97,6 +101,12 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
     iterations: int
     others: tuple[WorkerId, ...] = ()
     segment: int = 0
+    package: int = 0
+
+    @property
+    def follows(self) -> bool:
+        """Whether others of its package come before it."""
+        return self.package not in (0, self.segment)
 
     @property
     def workers(self) -> tuple[WorkerId, ...]:
@@ -122,7 +132,8 @@ class Parts(Struct, frozen=True, gc=False):
 class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
     """A segment was trained, evaluated and checkpointed. `score` is the value of the experiment's metric, `metrics` are
     further ones that were reported, by name; None: not a number, or not known. `late_s` are the seconds of its training
-    beyond what the worker's pace asks."""
+    beyond what the worker's pace asks. `worked` is from when to when the worker of a package was at this segment; None:
+    from its start to its end."""
 
     trial: TrialId
     worker: WorkerId
@@ -132,6 +143,7 @@ class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
     late_s: float = 0.0
     metrics: dict[str, float | None] = {}
     segment: int = 0
+    worked: tuple[float, float] | None = None
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):

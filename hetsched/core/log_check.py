@@ -33,6 +33,7 @@ def check_log(events: Iterable[Event]) -> State:
 
     - Time never goes back.
     - A segment starts on workers that are there and idle, for a trial that is neither running nor completed.
+    - The segments of a package start at one time on one worker, and those that are not lost end at one time.
     - Segments are numbered from 1 in the order of their starts; their ends and losses have the same numbers.
     - A segment ends, or is lost, on the worker where it started, with the iterations that it started with. Under
       `RAY_TUNE` it may end with more, or with fewer if the trial is completed then.
@@ -71,6 +72,7 @@ class _CheckedLog:
         self._running: dict[TrialId, SegmentStarted] = {}
         self._started = 0
         self._trains: dict[WorkerId, TrialId] = {}
+        self._reported: dict[int, float] = {}  # when the first segment of the package ended
         self._cut_short: dict[TrialId, str] = {}
         self._is_ray_tune = False
 
@@ -127,7 +129,10 @@ class _CheckedLog:
         for worker in event.workers:
             self._expect(worker in self._workers, f"{event.trial} starts on {worker!r}, which is not there")
             busy = self._trains.get(worker)
-            self._expect(busy is None, f"{event.trial} starts on {worker!r}, which trains {busy}")
+            if event.follows:
+                self._expect_in_package(event, busy)
+            else:
+                self._expect(busy is None, f"{event.trial} starts on {worker!r}, which trains {busy}")
         left = self._experiments[self._home[event.trial]].stop_iterations - self._done[event.trial]
         self._expect(
             1 <= event.iterations <= left, f"{event.trial} starts {event.iterations} iterations, {left} remain"
@@ -139,9 +144,17 @@ class _CheckedLog:
         self._running[event.trial] = event
         self._trains.update(dict.fromkeys(event.workers, event.trial))
 
+    def _expect_in_package(self, event: SegmentStarted, busy: TrialId | None) -> None:
+        before = self._running.get(busy) if busy is not None else None
+        same = before is not None and (before.package, before.time) == (event.package, event.time)
+        self._expect(same, f"{event.trial} follows in package {event.package}, and {event.worker!r} trains {busy}")
+
     @_take.register
     def _(self, event: SegmentEnded) -> None:
         started = self._take_off(event)
+        if started.package:
+            together = self._reported.setdefault(started.package, event.time)
+            self._expect(event.time == together, f"{event.trial} ends, and its package was reported at {together} s")
         self._done[event.trial] += event.iterations
         unequal = f"{event.trial} ends {event.iterations} iterations, and started {started.iterations}"
         self._expect(event.iterations >= 1, unequal)
@@ -191,8 +204,13 @@ class _CheckedLog:
     def _take_off(self, event: SegmentEnded | SegmentLost) -> SegmentStarted:
         self._expect(event.trial in self._running, f"{event.trial} is not running")
         started = self._running.pop(event.trial)
+        mates = (name for name, other in self._running.items() if other.package == started.package != 0)
+        left = next(mates, None)
         for worker in started.workers:
-            self._trains.pop(worker, None)
+            if left is None:
+                self._trains.pop(worker, None)
+            else:
+                self._trains[worker] = left
         self._expect(event.worker == started.worker, f"{event.trial} runs on {started.worker!r}, not {event.worker!r}")
         self._expect(
             event.segment == started.segment, f"{event.trial} runs segment {started.segment}, not {event.segment}"

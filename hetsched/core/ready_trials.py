@@ -27,6 +27,8 @@ class ReadyTrials(Sequence["Trial"]):
         self._taken = 0
         self._indices: list[int] | None = None
         self._by_index: dict[int, Trial] = {}
+        self._turns: dict[int, int] = {}
+        self._added = 0
 
     @property
     def by_arrival(self) -> "Iterator[Trial]":
@@ -36,7 +38,12 @@ class ReadyTrials(Sequence["Trial"]):
             self._indices = sorted(self._by_index)
         return map(self._by_index.__getitem__, self._indices)
 
+    def first_come(self) -> "list[Trial]":
+        """The same trials by iterations, those with as many in the order in which they were added."""
+        return sorted(self, key=lambda trial: (trial.iterations, self._turns[trial.index]))
+
     def add(self, trial: "Trial") -> None:
+        self._turns[trial.index] = self._added = self._added + 1
         place = (trial.iterations << 32) + trial.index
         at = bisect_left(self._places, place, self._taken)
         self._places.insert(at, place)

@@ -33,7 +33,7 @@ from hetsched.core.events import (
     WorkerSlowed,
 )
 from hetsched.core.ready_trials import ReadyTrials
-from hetsched.core.trial import NONE_REPORTED, Segment, Timing, Trained, Trial, Work
+from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -45,9 +45,10 @@ class State:
     `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
     worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
-    finished segment as a whole, in the order of their ends; `trained` what each worker trained of which kinds of trial
-    in gangs of which size, evaluation and the like left out. All workers of a gang finish its segment. `segments` have
-    ended, `started` have started: the next one has the number after that.
+    finished segment as a whole, in the order of their ends; `last_packages` what each worker reported last; `trained`
+    what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
+    workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
+    `started` have started: the next one has the number after that.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class State:
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float | None] = {}
         self.first_segments: dict[WorkerId, Timing] = {}
+        self.last_packages: dict[WorkerId, Package] = {}
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.segments = self.started = 0
 
@@ -108,6 +110,7 @@ class State:
             "idle": [*self.idle],
             "in_memory": dict(self.in_memory),
             "first_segments": [{"worker": worker, **asdict(first)} for worker, first in self.first_segments.items()],
+            "last_packages": [{"worker": worker, **asdict(last)} for worker, last in self.last_packages.items()],
             "trained": [
                 {"worker": worker, **kind._asdict(), "gang": gang, **asdict(trained)}
                 for worker, of_worker in self.trained.items()
@@ -118,7 +121,7 @@ class State:
             "lead": dict(self.lead),
             "best_score": dict(self.best_score),
             "trials": _plain([*self.trials.values()]),
-            "ready": [trial.id for trial in self.ready],
+            "ready": [trial.id for trial in self.ready.first_come()],
             "running": _plain([*self.running.values()]),
         }
 
@@ -183,7 +186,8 @@ class State:
     def _segment_started(self, event: SegmentStarted) -> None:
         name = event.trial
         self.ready.take(self.trials[name])
-        del self.idle[event.worker]
+        if not event.package or event.package == event.segment:  # else the worker has begun with the package
+            del self.idle[event.worker]
         for worker in event.others:
             del self.idle[worker]
         self.running[name] = event
@@ -205,12 +209,15 @@ class State:
         )
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
+        is_free = not segment.package or self._is_reported(segment.package)
         for used in (worker, *segment.others):
-            if used in self.serving:
+            if is_free and used in self.serving:
                 self.idle[used] = self.serving[used]
             self.in_memory[used] = name
             if used not in self.first_segments:
-                self.first_segments[used] = Timing(event.iterations, event.time - segment.time)
+                begun, done = event.worked or (segment.time, event.time)
+                self.first_segments[used] = Timing(event.iterations, done - begun)
+            self.last_packages[used] = _grown(self.last_packages.get(used), segment, event.time)
             trained = self.trained[used][work]
             trained.iterations += event.iterations
             trained.seconds += parts.train_s
@@ -223,10 +230,15 @@ class State:
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
 
+    def _is_reported(self, package: int) -> bool:
+        """Whether none of the package's segments runs any more."""
+        return all(segment.package != package for segment in self.running.values())
+
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
+        is_free = not segment.package or self._is_reported(segment.package)
         for worker in segment.workers:
-            if worker in self.serving:
+            if is_free and worker in self.serving:
                 self.idle[worker] = self.serving[worker]
             self.in_memory.pop(worker, None)
         trial = replace(self.trials[event.trial], at=None)
@@ -287,6 +299,14 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
     TrialExploited: State._trial_exploited,
     TrialCompleted: State._trial_completed,
 }
+
+
+def _grown(last: Package | None, segment: Segment, time: float) -> Package:
+    """What a worker reported last, now that it has reported the segment."""
+    number, trials = segment.package or segment.segment, 1
+    if last is not None and last.number == number:
+        trials += last.trials
+    return Package(number, trials, time - segment.time)
 
 
 def _none_trained() -> defaultdict[Work, Trained]:

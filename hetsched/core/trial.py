@@ -139,6 +139,19 @@ class Timing(Struct, frozen=True, gc=False):
     seconds: float
 
 
+class Package(Struct, frozen=True, gc=False):
+    """What a worker reported together: so many trials, so many seconds after it had begun with the first one. A segment
+    that is in no package is one of a single trial. `number` is that of its first segment."""
+
+    number: int
+    trials: int
+    seconds: float
+
+    @property
+    def seconds_per_trial(self) -> float:
+        return self.seconds / self.trials
+
+
 Work = tuple[TrialKind, int]
 """A kind of trial, and how many workers train one together: what decides the step time on workers of one type."""
 

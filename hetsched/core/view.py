@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
-from hetsched.core.trial import Segment, Timing, Trained, Trial, Work
+from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId
@@ -33,7 +33,8 @@ class StateView:
     `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
     segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
     `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
-    are those of the whole segment. `lead` is the most iterations that a trial of an experiment has done,
+    are those of the whole segment. `last_packages` are what each worker that ever reported has reported last. `lead`
+    is the most iterations that a trial of an experiment has done,
     `best_score` the best score of any of its trials so far, in the direction of its metric (None: none is known).
     """
 
@@ -47,6 +48,7 @@ class StateView:
     running: Mapping[TrialId, Segment]
     experiments: Mapping[ExperimentId, Experiment]
     first_segments: Mapping[WorkerId, Timing]
+    last_packages: Mapping[WorkerId, Package]
     lead: Mapping[ExperimentId, int]
     best_score: Mapping[ExperimentId, float | None]
 
@@ -61,6 +63,7 @@ class StateView:
             "running": MappingProxyType(state.running),
             "experiments": MappingProxyType(state.experiments),
             "first_segments": MappingProxyType(state.first_segments),
+            "last_packages": MappingProxyType(state.last_packages),
             "lead": MappingProxyType(state.lead),
             "best_score": MappingProxyType(state.best_score),
         }
@@ -81,6 +84,12 @@ class StateView:
     def ready_by_arrival(self) -> Iterator[Trial]:
         """The ready trials in the order in which they were added."""
         return self._state.ready.by_arrival
+
+    @property
+    def queue(self) -> list[Trial]:
+        """The ready trials, least advanced first; those with as many iterations in the order in which they became
+        ready."""
+        return self._state.ready.first_come()
 
     @property
     def has_gangs(self) -> bool:

@@ -5,10 +5,12 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import count, groupby
 from random import Random
+from typing import NamedTuple
 
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.core.dispatcher import FRUITLESS_WAKES, Decided, Dispatcher
 from hetsched.core.events import Event, ExperimentArrived, Parts, SegmentEnded, TrialAdded, WorkerJoined, WorkerLeft
+from hetsched.core.open_packages import OpenPackages, Turn
 from hetsched.core.state import State
 from hetsched.core.trial import Segment, Trial
 from hetsched.domain.cluster import ClusterSpec, Worker
@@ -21,6 +23,14 @@ from hetsched.testing.situations import Situation
 
 class StalledError(Exception):
     """The run would never end."""
+
+
+class Done(NamedTuple):
+    """A segment that its worker is done with; `worked` as in `SegmentEnded`."""
+
+    segment: Segment
+    parts: Parts
+    worked: tuple[float, float] | None
 
 
 class Driver:
@@ -40,6 +50,7 @@ class Driver:
         )
         self._times = situation.true_times()
         self._random = Random(situation.seed)
+        self._packages: OpenPackages[Done] = OpenPackages()
         self._fruitless = 0
         self._timer: float | None = None
         self._number = count()
@@ -81,9 +92,8 @@ class Driver:
         heappush(self._coming, (time, next(self._number), happen))
 
     def _carry_out(self, decided: Decided) -> None:
-        for segment in decided.starts:
-            parts = self._parts(segment)
-            self._at(self.now + parts.total_s, partial(self._end, segment, parts))
+        for segment in self._packages.begin(decided.starts):
+            self._begin_segment(segment)
         if decided.starts or decided.stops:
             self._fruitless = 0
         wake_at = self.dispatcher.wake_at
@@ -94,6 +104,17 @@ class Driver:
             idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise StalledError(f"at {self.now:g} s it left {idle} idle and {ready} waiting; nothing runs to wake it up")
         self._timer = wake_at
+
+    def _begin_segment(self, segment: Segment) -> None:
+        parts = self._parts(segment)
+        self._at(self.now + parts.total_s, partial(self._end, segment, parts))
+
+    def _go_on(self, turn: Turn[Done]) -> None:
+        """A worker is done with a segment, or has lost it."""
+        if turn.next is not None:
+            self._begin_segment(turn.next)
+        for done in turn.report:
+            self._report(done)
 
     def _could_start(self) -> bool:
         """Whether some idle worker may run some ready trial."""
@@ -106,12 +127,13 @@ class Driver:
 
     def _parts(self, segment: Segment) -> Parts:
         trial, worker = self.state.trials[segment.trial], self.state.workers[segment.worker]
-        costs = self._times.costs(trial.kind, worker.type)
+        costs, after = self._times.costs(trial.kind, worker.type), self._packages.after(segment)
+        restores = trial.iterations > 0 if after else self.state.must_restore(trial, worker.id)
         seconds = self._times.seconds_per_iteration(trial.kind, worker.type)
         assert seconds is not None, "the true times say everything"
         return Parts(
-            start_up_s=0.0 if worker.id in self.state.in_memory else costs.start_up_s,
-            restore_s=costs.restore_s if self.state.must_restore(trial, worker.id) else 0.0,
+            start_up_s=0.0 if worker.id in self.state.in_memory or after else costs.start_up_s,
+            restore_s=costs.restore_s if restores else 0.0,
             train_s=segment.iterations * seconds * (self._random.uniform(0.5, 1.5) if self.situation.noise else 1.0),
             evaluate_s=self.state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image,
             checkpoint_s=costs.checkpoint_s,
@@ -133,13 +155,25 @@ class Driver:
     def _end(self, segment: Segment, parts: Parts) -> Decided | None:
         if self.state.running.get(segment.trial) is not segment:
             return None  # it was lost
+        worked = (self._packages.since(segment), self.now) if segment.package else None
+        self._go_on(self._packages.end(segment, Done(segment, parts, worked), self.now))
+        return self.dispatcher.dispatch(self.now)
+
+    def _report(self, done: Done) -> None:
+        segment, number = done.segment, done.segment.segment
         experiment = self.state.experiments[self.state.trials[segment.trial].experiment]
         score = self._random.random() if experiment.evaluation_images else None
         ended = SegmentEnded(
-            self.now, segment.trial, segment.worker, segment.iterations, score, parts, segment=segment.segment
+            self.now,
+            segment.trial,
+            segment.worker,
+            segment.iterations,
+            score,
+            done.parts,
+            segment=number,
+            worked=done.worked,
         )
         self.dispatcher.end_segment(ended, self._perturb)
-        return self.dispatcher.dispatch(self.now)
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
         """Now and then a trial takes over the best one of its population, with hyperparameters drawn anew."""
@@ -166,6 +200,7 @@ class Driver:
         for segment in list(self.state.running.values()):
             if segment.worker == worker.id:
                 self.dispatcher.lose_segment(self.now, segment.trial, "the worker left")
+        self._packages.forget(worker.id)
         self.dispatcher.record(WorkerLeft(self.now, worker.id, "made up"))
         return self.dispatcher.dispatch(self.now)
 
@@ -178,4 +213,5 @@ class Driver:
         if segment is None:
             return None
         self.dispatcher.lose_segment(self.now, segment.trial, "made up")
+        self._go_on(self._packages.lose(segment, self.now))
         return self.dispatcher.dispatch(self.now)

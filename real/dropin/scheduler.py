@@ -27,7 +27,7 @@ from real.dropin.going_on import go_on, past_of, recall
 from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
 from real.dropin.run import Run
-from real.dropin.setup import Options, Wanted, make_setup, workers_of
+from real.dropin.setup import Options, Wanted, check_reports_singly, make_setup, workers_of
 from real.dropin.tune_side import Listener, TuneSide
 from real.ray_internals import BoundaryPBT, TuneInternals
 from real.tune.clock import Clock
@@ -72,6 +72,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._pbt_settings = _checked(told)
         super().__init__(**told)
         self._strategy = parse_strategy(strategy, "strategy")
+        check_reports_singly(self._strategy)
         self._rows = [] if profile is None else read_profile(Path(profile))
         self._stop_iterations = stop_iterations
         self._devices = [devices] if isinstance(devices, str) else devices

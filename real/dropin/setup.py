@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.tune.experiment import Trial as TuneTrial
 
-from hetsched import allocation
+from hetsched import allocation, scheduling
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import nested
 from hetsched.domain.profiles import ProfileRow, StepTimes
@@ -90,6 +90,16 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
 def kind_of(trial: TuneTrial) -> TrialKind:
     """What the trial is called in profiles."""
     return TrialKind(population.name_of(trial.trainable_name), "own", 1)
+
+
+def check_reports_singly(strategy: Strategy) -> None:
+    """Raise InputError for a policy that hands out packages: Tune hears of each trial by itself, and shows its result
+    at once."""
+    if getattr(scheduling.policies.factory(strategy.scheduling), "hands_out_packages", False):
+        raise InputError(
+            f"strategy: {strategy.scheduling!r} hands out packages of trials that are reported together, and Ray Tune "
+            "reports each trial by itself; choose another policy"
+        )
 
 
 def workers_of(setup: Setup, strategy: Strategy) -> list[Worker]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hetsched.core.dispatcher import Decided, Dispatcher
 from hetsched.core.events import AnyEvent, ResourcesSampled, SegmentEnded, WorkerDraining
+from hetsched.core.open_packages import OpenPackages, Turn
 from hetsched.core.trial import Segment
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.random_streams import stream
@@ -70,6 +71,7 @@ class Driver:
         self._failures = Failures(workers, nodes, self._attendance, states, stopping)
         self._times = SegmentTimes()
         self._to_start: list[Segment] = []
+        self._packages: OpenPackages[tuple[Segment, SegmentEnded]] = OpenPackages()
         self._ask_policy = True
         self._is_ended = False
         self._attempts = 0
@@ -188,7 +190,7 @@ class Driver:
             self._pbt.complete(trial)
             if trial != ending:
                 self._actors.stop(trial)
-        return decided.starts
+        return self._packages.begin(decided.starts)
 
     def _check_stalled(self) -> None:
         """Nothing runs and trials wait: while nodes are away, that may pass."""
@@ -205,9 +207,13 @@ class Driver:
         if segment is None:
             return
         if fresh:
-            self._times.actor_is_ready(segment, self._clock.now())
+            self._times.actor_is_ready(self._as_begun(segment), self._clock.now())
             self._states.actor_is_ready(segment.worker)
         self._assign(segment)
+
+    def _as_begun(self, segment: Segment) -> Segment:
+        """The segment with the time at which its worker began with it, which is later than its start in a package."""
+        return replace(segment, time=self._packages.since(segment))
 
     def _assign(self, segment: Segment) -> None:
         trial = self._dispatcher.state.trials[segment.trial]
@@ -240,20 +246,38 @@ class Driver:
         self._decide()
         self._check_place(segment, result)
         score, further = divided(state.experiments[state.trials[trial].experiment], trial, result.metrics)
-        parts = self._times.parts(segment, now, result)
+        begun = self._as_begun(segment)
+        parts = self._times.parts(begun, now, result)
         self._states.hold(segment, self._attendance.there[segment.worker])
         ended = SegmentEnded(
             now, trial, segment.worker, segment.iterations, score, parts, metrics=further, segment=segment.segment
         )
         if result.late_s:  # msgspec leaves a default out of the log if it is the same object
             ended = replace(ended, late_s=result.late_s)
-        reached = state.trials[trial].iterations + segment.iterations
-        dispatcher.end_segment(ended, self._pbt.report)
-        self._failures.succeeded(segment, reached, state.trials[trial])
-        self._states.discard()
-        if state.trials[trial].completed is not None:
-            self._pbt.complete(trial)
+        if segment.package:
+            ended = replace(ended, worked=(begun.time, now))
+        self._go_on_with(self._packages.end(segment, (segment, ended), now), trial)
         return self._go_on_after(segment, self._carry_out(dispatcher.dispatch(now), trial))
+
+    def _go_on_with(self, turn: Turn[tuple[Segment, SegmentEnded]], ending: TrialId | None = None) -> None:
+        """What the worker of a package does next, and what is reported. The trial whose segment is just `ending` is
+        with its actor still, which stops it by itself."""
+        if turn.next is not None:
+            self._to_start.append(turn.next)
+        for segment, ended in turn.report:
+            self._take_in(segment, replace(ended, time=self._clock.now()))
+            if segment.trial != ending and self._dispatcher.state.trials[segment.trial].completed is not None:
+                self._actors.stop(segment.trial)
+
+    def _take_in(self, segment: Segment, ended: SegmentEnded) -> None:
+        """A result is reported."""
+        dispatcher, trial = self._dispatcher, segment.trial
+        reached = dispatcher.state.trials[trial].iterations + segment.iterations
+        dispatcher.end_segment(ended, self._pbt.report)
+        self._failures.succeeded(segment, reached, dispatcher.state.trials[trial])
+        self._states.discard()
+        if dispatcher.state.trials[trial].completed is not None:
+            self._pbt.complete(trial)
 
     def _go_on_after(self, segment: Segment, starts: list[Segment]) -> Next:
         """What the actor does after a segment. Of the segments that start, its own is assigned at once."""
@@ -288,18 +312,23 @@ class Driver:
         self._dispatcher.lose_segment(self._clock.now(), trial, failure.reason)
         self._states.expect_no_file(segment.worker)
         self._failures.failed(segment, failure)
+        self._go_on_with(self._packages.lose(segment, self._clock.now()))  # nothing, if the worker has left
 
     def _forget(self, worker: WorkerId) -> None:
         """The worker is gone: nothing starts there any more."""
         self._to_start = [segment for segment in self._to_start if segment.worker != worker]
+        self._packages.forget(worker)
         self._states.forget(worker)
         self._times.forget(worker)
 
     def _stops_in_order(self) -> bool:
-        """Whether the run is to stop: then no worker takes anything new."""
+        """Whether the run is to stop: then no worker takes anything new, and a package ends with what runs of it."""
         if self._stopping.error is None:
             return False
         now = self._clock.now()
+        for worker in self._dispatcher.state.workers:
+            for segment in self._packages.give_back(worker):
+                self._dispatcher.lose_segment(now, segment.trial, self._stopping.reason)
         for worker in list(self._dispatcher.state.serving):
             self._dispatcher.record(WorkerDraining(now, worker, now, self._stopping.reason))
         self._dispatcher.commit()

@@ -26,6 +26,7 @@ RATES = {"lr": tune.loguniform(1e-3, 1.0)}
         ({"perturbation_interval": 0.5}, "perturbation_interval: expected a whole number of iterations, got 0.5"),
         ({"synch": True}, "synch: .* strategy='fusion\\+pbt-sync'"),
         ({"strategy": "fusion+lookahed"}, "strategy: 'fusion\\+lookahed': .* did you mean 'lookahead'"),
+        ({"strategy": "fusion+eta"}, "strategy: 'eta' hands out packages .* choose another policy"),
         ({"profile": "no-such.csv"}, "no-such.csv"),
         (
             {"hyperparam_mutations": {"net": {"name": tune.choice(["a", "b"])}}},

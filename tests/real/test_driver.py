@@ -29,6 +29,7 @@ from hetsched.core.events import (
     RunResumed,
     SegmentEnded,
     SegmentLost,
+    SegmentStarted,
     TrialExploited,
     WorkerLeft,
 )
@@ -478,6 +479,53 @@ def test_a_policy_that_counts_how_often_it_is_asked_remembers_it(tmp_path: Path,
     )
     runs = put_through(range(40), tmp_path, heard, (setup, Strategy("sliced", "test-round-robin")))
     assert sum(run.kills for run in runs) > 10
+
+
+PACKAGED = make_setup(
+    [{"name": "n0", "cores": 1}, {"name": "n1", "cores": 4}],
+    population=7,
+    stop_iterations=12,
+    pbt={"perturbation_interval": INTERVAL},
+    search_space=SPACE,
+    batch_size=512,
+)
+"""Two unequal workers and seven trials: `era` gives the faster one packages of five at first."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_packages_add_up_whatever_goes_wrong(place: Any, tmp_path: Path, heard: Heard) -> None:
+    """Their results come together; what was not reported when a worker, a node or the driver died is trained again."""
+    setup = PACKAGED.replace(checkpoints=CheckpointsTable(place=place))
+    runs = [
+        run
+        for policy, seeds in (("era", range(30)), ("eta", range(30, 60)))
+        for run in put_through(seeds, tmp_path, heard, (setup, Strategy("fusion", policy)))
+    ]
+    assert sum(run.kills for run in runs) > 10
+    assert sum(run.stops for run in runs) > 5
+    assert sum(run.world.deaths for run in runs) > 20
+
+
+def test_a_package_is_trained_in_sequence_and_reported_together(tmp_path: Path) -> None:
+    run = RunUnderTest(0, tmp_path, (PACKAGED, Strategy("fusion", "era")))
+    run.world.faults = False
+    run._one_driver()
+    events = list(read_log(tmp_path / LOG_NAME))
+    assert state_of(events).ended == "completed" and not check_log(events).running
+    packages: dict[int, list[SegmentStarted]] = {}
+    for event in events:
+        if isinstance(event, SegmentStarted) and event.package:
+            packages.setdefault(event.package, []).append(event)
+    first = packages[min(packages)]
+    ends = {event.segment: event for event in events if isinstance(event, SegmentEnded)}
+    assert [start.trial for start in first] == [f"e-{number}" for number in range(len(first))] and len(first) > 1
+    for package in packages.values():
+        ended = [ends[start.segment] for start in package]
+        assert len({end.time for end in ended}) == 1, "not reported together"
+        worked = [end.worked for end in ended if end.worked is not None]
+        assert len(worked) == len(package)
+        assert worked[0][0] == package[0].time and worked[-1][1] == ended[0].time
+        assert [begun for begun, _ in worked[1:]] == [done for _, done in worked[:-1]], "not one after another"
 
 
 class Waker:

@@ -1,170 +1,403 @@
-"""Packages of trials: small schedules computed by hand."""
+"""Packages of trials: decisions worked out by hand from the rules of the follow-up of HRFS."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+from msgspec import structs
 
 from hetsched import scheduling
 from hetsched.analysis.metrics import measure
+from hetsched.analysis.timeline import Timeline
+from hetsched.analysis.utilisation_over_time import WorkerTimes
+from hetsched.core.decisions import Decision, Dispatch
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined, WorkerLeft
-from hetsched.core.state import State
-from hetsched.domain.cluster import Node, NodeId, Worker, cpu_worker
+from hetsched.core.events import (
+    Event,
+    Parts,
+    SegmentEnded,
+    SegmentLost,
+    SegmentStarted,
+    WorkerJoined,
+    WorkerLeft,
+)
+from hetsched.core.log import LOG_NAME, LogWriter, read_log
+from hetsched.core.state import State, state_of
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
-from hetsched.errors import InputError
-from hetsched.scheduling.packages.era import Era
-from hetsched.scheduling.packages.eta import Eta
+from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.tables import CheckpointsTable, FaultsTable
+from hetsched.scheduling.packages.ability import abilities, candidates
+from hetsched.scheduling.packages.era import shrinks
+from hetsched.testing import check_log
+from sim.disturbed import DisturbedSimulation
+from sim.replay import replay
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
 
 A, B = cpu_worker(Node(NodeId("a"), 1), 0, 1), cpu_worker(Node(NodeId("b"), 4), 0, 4)
+THREE = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4})
+"""Segments of 10 iterations take 40 s on a, 20 s on b, 10 s on c: 128, 256 and 512 samples per second."""
 
 
-def starts(events: list[Event]) -> list[tuple[float, str, str]]:
-    return [(e.time, e.trial, e.worker) for e in events if isinstance(e, SegmentStarted)]
+OF_TEN: dict[str, Any] = {"pbt": {"enabled": False}, "checkpoint_interval": 10}
+"""An interval is 10 iterations, and nothing is copied."""
 
 
-def test_eta_packages_last_as_long_as_one_trial_on_the_slowest_worker(simulate_log: Simulate) -> None:
-    # Segments of 10 iterations take 40 s on a, 20 s on b, 10 s on c: packages of 1, 2 and 4 trials, all 40 s.
-    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4})
-    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=10)
-    events = simulate_log(setup, "fusion+eta")
-    assert starts(events) == [
-        (0.0, "e-0", "a/cpu0"),
-        (0.0, "e-1", "b/cpu0"),
-        (0.0, "e-3", "c/cpu0"),
-        (10.0, "e-4", "c/cpu0"),
-        (20.0, "e-2", "b/cpu0"),
-        (20.0, "e-5", "c/cpu0"),
-        (30.0, "e-6", "c/cpu0"),
-    ]
-    assert measure(events, setup).makespan_s == 40.0
-
-
-def test_a_worker_without_a_package_goes_on_to_the_next_stage(simulate_log: Simulate) -> None:
-    # a takes e-0 for 40 s. b, four times as fast, takes the two trials that are left of the first interval and at 20 s,
-    # while e-0 is under way, the same two for the second.
-    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
-    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=3)
-    assert starts(simulate_log(setup, "fusion+eta")) == [
-        (0.0, "e-0", "a/cpu0"),
-        (0.0, "e-1", "b/cpu0"),
-        (10.0, "e-2", "b/cpu0"),
-        (20.0, "e-1", "b/cpu0"),
-        (30.0, "e-2", "b/cpu0"),
-        (40.0, "e-0", "a/cpu0"),
-    ]
-
-
-def test_era_packages_follow_speed_and_shrink(simulate_log: Simulate) -> None:
-    # Speed scores 1 (a) and 2 (b), shares 1/3 and 2/3. Of nine trials a takes ceil(9 / 3) = 3; of the six that are left
-    # b takes ceil(6 x 2/3) = 4. At 80 s it takes, of two, round(ceil(2 x 2/3) x 0.5) = 1, at 100 s the last one, and
-    # ends with a, whose three segments take 120 s.
-    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2})
-    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=9, stop_iterations=10)
-    events = simulate_log(setup.replace(scheduling={"era": {"shrink": 0.5}}), "fusion+era")
-    assert [(time, trial) for time, trial, worker in starts(events) if worker == "a/cpu0"] == [
-        (0.0, "e-0"),
-        (40.0, "e-1"),
-        (80.0, "e-2"),
-    ]
-    assert [(time, trial) for time, trial, worker in starts(events) if worker == "b/cpu0"] == [
-        (0.0, "e-3"),
-        (20.0, "e-4"),
-        (40.0, "e-5"),
-        (60.0, "e-6"),
-        (80.0, "e-7"),
-        (100.0, "e-8"),
-    ]
-    assert measure(events, setup).makespan_s == 120.0
+def named(scores: list[float]) -> dict[WorkerId, float]:
+    return {WorkerId(f"w{number}"): score for number, score in enumerate(scores)}
 
 
 @pytest.mark.parametrize(
-    ("score", "waiting", "taken", "size"),
+    ("scores", "population", "expected"),
     [
-        (3.0, 20, 0, 15),  # 3/4 x 20
-        (3.0, 20, 1, 14),  # 15 x 0.9 = 13.5
-        (3.0, 20, 2, 12),  # 15 x 0.81 = 12.15
-        (1.0, 9, 0, 3),  # ceil(2.25)
-        (1.0, 1, 10, 1),  # 0.9^10 = 0.35, but one at least
+        ([128, 256, 512], 7, [2, 2, 3]),  # 1 + round(4/7, 8/7, 16/7) = 2, 2, 3
+        ([100, 100, 100], 5, [2, 2, 1]),  # 1 + round(2/3) = 2 each, 6 in all: the slowest gives one back
+        ([1, 1, 1, 1], 7, [2, 2, 2, 1]),  # 1 + round(3/4) = 2 each, 8 in all: again
+        ([100, 100, 400], 5, [1, 1, 3]),  # 1 + round(1/3, 1/3, 4/3) = 1, 1, 2: one is missing, to the fastest
+        ([10, 10, 10, 10, 11], 7, [1, 1, 1, 2, 2]),  # 2 x 0.2 rounds to 0: two missing, to the fastest in turn
+        ([300, 100], 2, [1, 1]),  # as many as workers
+        ([100, 300, 200], 2, [0, 1, 1]),  # fewer: the fastest
+        ([100, 100, 100], 1, [1, 0, 0]),
     ],
 )
-def test_the_size_of_an_era_package(score: float, waiting: int, taken: int, size: int) -> None:
-    scores = {A.id: score, B.id: 4.0 - score}
-    assert Era().size(A, scores, waiting, taken) == size
+def test_abilities(scores: list[float], population: int, expected: list[int]) -> None:
+    found = list(abilities(named(scores), population).values())
+    assert sum(found) == population
+    assert sorted(found) == sorted(expected)
+    by_score: dict[float, list[int]] = {}
+    for score, ability in zip(scores, found, strict=True):
+        by_score.setdefault(score, []).append(ability)
+    for score, wanted in zip(scores, expected, strict=True):  # which of equal workers is first, no rule says
+        by_score[score].remove(wanted)
+    assert not any(by_score.values())
 
 
-@pytest.mark.parametrize(("score", "size"), [(1.0, 1), (1.4, 1), (1.6, 2), (10.1, 10)])
-def test_the_size_of_an_eta_package(score: float, size: int) -> None:
-    assert Eta().size(A, {A.id: score}, waiting=5, taken=3) == size
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        (0, 0),  # nothing is reported
+        (50, 0),  # L = 950, (1000 - 950) / 100 = 0.5
+        (100, 1),
+        (550, 5),
+        (999, 9),  # L = 1
+        (1000, 10),  # L = 0
+    ],
+)
+def test_how_often_era_shrinks_packages(lead: int, expected: int) -> None:
+    [experiment] = make_setup(
+        population=50, stop_iterations=1000, pbt={"perturbation_interval": 50}
+    ).workload.experiments
+    assert shrinks(experiment, lead) == expected
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(0, 0), (100, 0), (800, 2), (900, 6), (1000, 10)])
+def test_era_shrinks_late_where_much_is_left(lead: int, expected: int) -> None:
+    # 200 trials: L = 4 x (1000 - lead), above the stop iterations until lead = 750.
+    [experiment] = make_setup(
+        population=200, stop_iterations=1000, pbt={"perturbation_interval": 50}
+    ).workload.experiments
+    assert shrinks(experiment, lead) == expected
+
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "packages.jsonl"
+
+
+def starts(events: Sequence[Event]) -> list[tuple[float, str, list[str]]]:
+    """What is taken when and where, package by package."""
+    found: list[tuple[float, str, list[str]]] = []
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            if event.follows:
+                found[-1][2].append(event.trial)
+            else:
+                found.append((event.time, event.worker[0], [event.trial]))
+    return found
+
+
+def test_era_takes_abilities_and_reports_packages_at_their_end(simulate_log: Simulate) -> None:
+    # Abilities 2, 2, 3 of 7 trials. c reports at 30 s and takes its three again, as nobody else waits; b at 40 s; at
+    # 80 s a and b report, and c, which has waited since 60 s, is the first: the two of a have one interval left. With
+    # stop 20 and interval 10, L = 7 after the first report, and x = floor((20 - 7) / 100) = 0: nothing shrinks.
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=7, stop_iterations=20, **OF_TEN)
+    events = simulate_log(setup, "fusion+era")
+    assert starts(events) == [
+        (0.0, "a", ["e-0", "e-1"]),
+        (0.0, "b", ["e-2", "e-3"]),
+        (0.0, "c", ["e-4", "e-5", "e-6"]),
+        (30.0, "c", ["e-4", "e-5", "e-6"]),
+        (40.0, "b", ["e-2", "e-3"]),
+        (80.0, "c", ["e-0", "e-1"]),
+    ]
+    ends = {event.segment: event for event in events if isinstance(event, SegmentEnded)}
+    assert [(ends[n].time, ends[n].worked) for n in (5, 6, 7)] == [
+        (30.0, (0.0, 10.0)),
+        (30.0, (10.0, 20.0)),
+        (30.0, (20.0, 30.0)),
+    ]
+    assert all(trial.completed is not None for trial in check_log(events).trials.values())
+    replayed = replay(setup, events)
+    assert (replayed.difference, replayed.replayed_makespan_s) == (None, 100.0)
+
+
+def test_eta_grows_packages_to_the_time_of_the_slowest_worker(simulate_log: Simulate) -> None:
+    # One trial each at first. Until a reports, at 40 s, the longest r is that of those that have reported: c repeats
+    # with one at 10 s (10 / 10), and at 20 s, when b has just reported, with ceil(20 / 10) = 2. At 40 s a takes one (it
+    # is the first of those that report then, and e-2 has waited longest), b ceil(40 / 20) = 2, c ceil(40 / 10) = 4.
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=7, stop_iterations=20, **OF_TEN)
+    events = simulate_log(setup, "fusion+eta")
+    assert starts(events) == [
+        (0.0, "a", ["e-0"]),
+        (0.0, "b", ["e-1"]),
+        (0.0, "c", ["e-2"]),
+        (10.0, "c", ["e-3"]),
+        (20.0, "b", ["e-4"]),
+        (20.0, "c", ["e-5", "e-6"]),
+        (40.0, "a", ["e-2"]),
+        (40.0, "b", ["e-1", "e-3"]),
+        (40.0, "c", ["e-0", "e-4", "e-5", "e-6"]),
+    ]
+    assert measure(events, setup).makespan_s == 80.0
+
+
+def test_equally_advanced_trials_are_taken_as_they_came_to_wait(simulate_log: Simulate) -> None:
+    # Two equal workers, one trial each at first. e-0 and e-1 come back at 40 s, e-2 and e-3 at 80 s: least advanced
+    # first, and of those that are equal the one that came first. By their index e-0 would be as early.
+    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=4, stop_iterations=20, **OF_TEN)
+    events = simulate_log(setup, "fusion+eta")
+    # a: e-0 to 40 s. b: e-1 to 10 s, e-2 to 20 s, e-3 to 30 s, then of e-1, e-2, e-3 (10 iterations each) e-1 to 40 s.
+    assert starts(events)[:5] == [
+        (0.0, "a", ["e-0"]),
+        (0.0, "b", ["e-1"]),
+        (10.0, "b", ["e-2"]),
+        (20.0, "b", ["e-3"]),
+        (30.0, "b", ["e-1"]),
+    ]
+    # At 40 s e-0 comes back, with as many iterations as e-2 and e-3, and goes behind them.
+    assert [trial for time, _, package in starts(events) if time == 40.0 for trial in package] == ["e-2", "e-3", "e-0"]
+
+
+def test_gpa_retires_the_slowest_nine_of_more_than_nine_workers() -> None:
+    able = {WorkerId(f"w{number}"): ability for number, ability in enumerate([5, 1, 2, 3, 4, 1, 2, 3, 4, 6, 7, 0])}
+    # Of eleven that work, the two with 6 and 7 stay.
+    assert sorted(candidates(able)) == sorted(w for w, ability in able.items() if 0 < ability < 6)
+    assert candidates(dict(list(able.items())[:9])) == []
+    few = {WorkerId(f"w{number}"): int(number < 3) for number in range(10)}
+    assert len(candidates(few)) == 2, "one of those that work stays"
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_gpa_leaves_the_end_to_the_fast_workers(simulate_log: Simulate, policy: str) -> None:
+    nodes = ({"name": "slow", "cores": 1, "count": 9}, {"name": "fast", "cores": 4})
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=20, stop_iterations=50, **OF_TEN)
+    late = {}
+    for gpa in (False, True):
+        options = setup.replace(scheduling={policy: {"gpa": gpa}})
+        events = simulate_log(options, f"fusion+{policy}")
+        assert all(trial.completed is not None for trial in state_of(events).trials.values())
+        reached = next(time for time, lead in leads(events) if lead >= 40)
+        late[gpa] = [worker for time, worker, _ in starts(events) if time > reached]
+    assert "s" in late[False]
+    assert set(late[True]) == {"f"}
+
+
+def leads(events: list[Event]) -> list[tuple[float, int]]:
+    state, found = State(), []
+    for event in events:
+        state.apply(event)
+        found.append((event.time, max(state.lead.values(), default=0)))
+    return found
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_fewer_trials_than_workers_are_for_the_fastest(simulate_log: Simulate, policy: str) -> None:
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=2, stop_iterations=20, **OF_TEN)
+    assert {worker for _, worker, _ in starts(simulate_log(setup, f"fusion+{policy}"))} == {"b", "c"}
 
 
 class Run:
-    """Two workers, a at 4 s an iteration and b at 1 s, whose segments end when the test says so."""
+    """Two workers, a at 4 s an iteration and b at 1 s, whose segments end, or break, when the test says so."""
 
-    def __init__(self, policy: str, population: int, times: StepTimes) -> None:
+    def __init__(self, policy: str, population: int) -> None:
         self.state = State()
-        self._dispatcher = Dispatcher(self.state, scheduling.policies.create(policy), policy, times)
+        self.events: list[Event] = []
+        self.looked_at: list[TrialId] = []
+        self.dispatcher = Dispatcher(
+            self.state, scheduling.policies.create(policy), policy, StepTimes(ROWS), listeners=[self._listen]
+        )
         for worker in (A, B):
-            self._dispatcher.record(WorkerJoined(0.0, worker))
-        experiment = make_setup(population=population, stop_iterations=10).workload.experiments[0]
-        self._dispatcher.arrive(0.0, experiment, seed=0)
-        self._dispatcher.dispatch(0.0)
+            self.dispatcher.record(WorkerJoined(0.0, worker))
+        setup = make_setup(({"name": "a", "cores": 1}, {"name": "b", "cores": 4}), population=population)
+        self.dispatcher.set_up(setup.cluster, setup.workload, np.random.default_rng(0))
+        self.dispatcher.arrive(0.0, setup.workload.experiments[0], seed=0)
+        self.dispatcher.dispatch(0.0)
 
-    def on(self, worker: Worker) -> TrialId | None:
-        return next((segment.trial for segment in self.state.running.values() if segment.worker == worker.id), None)
+    def _listen(self, state: State, event: Event) -> None:
+        self.events.append(event)
 
-    def end(self, worker: Worker) -> None:
-        trial = self.on(worker)
-        assert trial is not None
+    def on(self, worker: Worker) -> list[str]:
+        return [segment.trial for segment in self.state.running.values() if segment.worker == worker.id]
+
+    def end(self, worker: Worker, *trials: str) -> None:
+        """A package is reported."""
         now, parts = self.state.now + 10, Parts(0.0, 0.0, 40.0 / worker.cores, 0.0, 0.0, 0.0)
-        self._dispatcher.end_segment(SegmentEnded(now, trial, worker.id, 10, 0.5, parts), lambda trial: None)
-        self._dispatcher.dispatch(now)
-
-    def lose(self, worker: Worker) -> None:
-        trial = self.on(worker)
-        assert trial is not None
-        self._dispatcher.lose_segment(self.state.now, trial, "its node is gone")
-        self._dispatcher.record(WorkerLeft(self.state.now, worker.id, "its node is gone"))
-        self._dispatcher.dispatch(self.state.now)
+        for trial in trials or self.on(worker):
+            ended = SegmentEnded(now, TrialId(trial), worker.id, 10, 0.5, parts)
+            self.dispatcher.end_segment(ended, lambda trial: self.looked_at.append(trial.id))
+        self.dispatcher.dispatch(now)
 
 
-def test_nobody_takes_the_trials_of_another_workers_package() -> None:
-    # a takes e-0, b four trials, e-1 to e-4. So the next for a is e-5, then nothing.
-    run = Run("eta", 6, StepTimes(ROWS))
-    assert (run.on(A), run.on(B)) == ("e-0", "e-1")
-    run.end(A)
-    assert run.on(A) == "e-5"
-    run.end(A)
-    assert run.on(A) is None
+def test_nothing_of_a_package_is_visible_before_its_report() -> None:
+    run = Run("era", 7)
+    assert (run.on(A), run.on(B)) == (["e-0", "e-1"], ["e-2", "e-3", "e-4", "e-5", "e-6"])
+    assert not run.state.ready and not run.state.idle
+    assert {trial.iterations for trial in run.state.trials.values()} == {0} == set(run.state.lead.values())
+    package = run.on(B)
     run.end(B)
-    assert (run.on(A), run.on(B)) == (None, "e-2")
+    assert run.looked_at == package, "PBT looks at each in order"
+    last = run.state.last_packages[B.id]
+    assert (last.trials, last.seconds) == (5, 10.0)
+    assert run.on(B) == package
 
 
-def test_the_package_of_a_worker_that_leaves_goes_back() -> None:
-    run = Run("eta", 6, StepTimes(ROWS))
-    run.lose(B)
-    order = []
-    while (trial := run.on(A)) is not None:
-        order.append(trial)
-        run.end(A)
-    assert order == ["e-0", "e-1", "e-2", "e-3", "e-4", "e-5"]
-    assert run.state.finished
+def test_a_worker_is_busy_until_the_whole_package_is_reported() -> None:
+    run = Run("era", 7)
+    run.end(B, "e-2", "e-3")
+    assert B.id not in run.state.idle and run.on(B) == ["e-4", "e-5", "e-6"]
 
 
-def test_a_worker_of_unknown_speed_counts_as_the_slowest() -> None:
-    # Nothing is profiled, so each worker takes one trial. b is measured first and alone: still one trial. When a has
-    # been measured too, at 4 s to b's 1 s, a takes one and b four, e-4 to e-7.
-    run = Run("eta", 8, StepTimes())
-    assert (run.on(A), run.on(B)) == ("e-0", "e-1")
-    run.end(B)
-    assert run.on(B) == "e-2"
-    run.end(A)
-    assert run.on(A) == "e-3"
-    run.end(B)
-    assert run.on(B) == "e-4"
-    run.end(A)
-    assert run.on(A) is None
+def test_the_golden_log_is_what_the_rules_say() -> None:
+    # The run of `test_era_takes_abilities_...`: its decisions by hand are taken again, and nothing of it is late.
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=7, stop_iterations=20, **OF_TEN)
+    events = list(read_log(GOLDEN))
+    assert check_log(events).ended == "completed"
+    assert [package[1:] for package in starts(events)] == [
+        ("a", ["e-0", "e-1"]),
+        ("b", ["e-2", "e-3"]),
+        ("c", ["e-4", "e-5", "e-6"]),
+        ("c", ["e-4", "e-5", "e-6"]),
+        ("b", ["e-2", "e-3"]),
+        ("c", ["e-0", "e-1"]),
+    ]
+    replayed = replay(setup, events)
+    assert (replayed.difference, replayed.alike, replayed.replayed_makespan_s) == (None, 14, 100.0)
+    metrics = measure(events, setup)
+    # Trials are completed when their packages are reported: three at 60 s, two at 80 s, two at 100 s.
+    assert metrics.mean_jct_s == (3 * 60 + 2 * 80 + 2 * 100) / 7
+    assert metrics.utilisation == 240 / 300
+
+
+@pytest.mark.parametrize(
+    ("altered", "why"),
+    [({"time": 31.0}, "was reported at 30.0 s"), ({"segment": 9}, "runs segment 6")],
+)
+def test_a_package_that_is_not_reported_together_is_found(altered: dict[str, Any], why: str) -> None:
+    events = list(read_log(GOLDEN))
+    second = next(n for n, event in enumerate(events) if isinstance(event, SegmentEnded) and event.trial == "e-5")
+    later = [event for event in events[second + 1 :] if event.time > 31.0]
+    with pytest.raises(AssertionError, match=why):
+        check_log([*events[:second], structs.replace(events[second], **altered), *later])
+
+
+class LosesB(DisturbedSimulation):
+    """The worker b leaves at 35 s, for good."""
+
+    def _start_processes(self) -> None:
+        self.env.timeout(35.0).callbacks.append(lambda _: self.leave([B.id], "it is gone", None))
+
+
+def test_a_worker_that_leaves_takes_its_package_along(tmp_path: Path) -> None:
+    # b would report five trials at 50 s and leaves at 35 s: what it trained is lost, and all five wait again.
+    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, population=7, stop_iterations=10, **OF_TEN)
+    with LogWriter(tmp_path / LOG_NAME, durable=False) as log:
+        LosesB(setup, Strategy("fusion", "era"), 0, [A, B], log).run()
+    events = list(read_log(tmp_path / LOG_NAME))
+    lost = [event for event in events if isinstance(event, SegmentLost)]
+    assert {event.time for event in lost} == {35.0} and len(lost) == 5
+    assert any(isinstance(event, WorkerLeft) for event in events)
+    assert all(trial.completed is not None for trial in check_log(events).trials.values())
+    assert starts(events)[2] == (80.0, "a", ["e-2", "e-3", "e-4", "e-5", "e-6"]), "alone, a gets all seven"
+    metrics = measure(events, setup)
+    assert (metrics.lost_segments, metrics.wasted_s) == (5, 35.0), "the time of a package counts once"
+    assert metrics.utilisation == 1.0
+
+
+@pytest.mark.parametrize("place", ["storage", "object-store", "both"])
+def test_packages_add_up_under_faults(simulate_log: Simulate, place: str) -> None:
+    faults = {"nodes": {"mean_between_s": 200.0, "mean_repair_s": 20.0}, "trials": {"mean_between_s": 150.0}}
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=12, stop_iterations=40).replace(
+        faults=FaultsTable.model_validate(faults), checkpoints=CheckpointsTable.model_validate({"place": place})
+    )
+    lost = 0
+    for policy in ("era", "eta"):
+        for seed in range(4):
+            events = simulate_log(setup, f"fusion+{policy}", seed)
+            assert all(trial.completed is not None for trial in check_log(events).trials.values())
+            metrics = measure(events, setup)
+            assert metrics.utilisation is not None and metrics.utilisation <= 1 + 1e-9
+            assert replay(setup, events).difference is None
+            lost += metrics.lost_segments
+    assert lost > 20
+
+
+def test_figures_count_the_time_of_a_package_once(simulate_log: Simulate) -> None:
+    setup = make_setup(THREE, overheads=NO_OVERHEADS, population=7, stop_iterations=20, **OF_TEN)
+    events = simulate_log(setup, "fusion+era")
+    metrics = measure(events, setup)
+    assert {worker[0]: one.busy_s for worker, one in metrics.workers.items()} == {"a": 80.0, "b": 80.0, "c": 80.0}
+    times, timeline, state = WorkerTimes(), Timeline(), State()
+    for event in events:
+        state.apply(event)
+        times(event)
+        timeline(state, event)
+    assert sum(stay.to_s - stay.from_s for stay in times.busy(100.0)) == 240.0
+    drawn = [(one.start_s, one.end_s) for one in timeline.segments(state) if one.workers[0].startswith("c")]
+    assert drawn == [(start, start + 10.0) for start in (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 80.0, 90.0)]
+    half, running = State(), WorkerTimes()
+    for event in events[: events.index(next(event for event in events if isinstance(event, SegmentEnded)))]:
+        half.apply(event)
+        running(event)
+    assert [stay.to_s for stay in running.busy(5.0)] == [5.0, 5.0, 5.0]
+
+
+class Wrong:
+    """Decides one package, which must be refused."""
+
+    def __init__(self, then: object) -> None:
+        self._then = then
+
+    def dispatch(self, state: StateView) -> list[Decision]:
+        first = state.ready_trials[0]
+        then: tuple[TrialId, ...] = self._then  # type: ignore[assignment]
+        return [Dispatch(first.id, next(iter(state.idle_workers)).id, 10, then=then)]
+
+
+@pytest.mark.parametrize(
+    ("then", "why"),
+    [
+        (["e-1"], "are a tuple"),
+        (("e-0",), "each trial once"),
+        (("e-1", "e-1"), "each trial once"),
+        (("e-9",), "no such trial"),
+        ((7,), "are ids"),
+    ],
+)
+def test_wrong_packages_are_refused(then: object, why: str) -> None:
+    dispatcher = Dispatcher(State(), Wrong(then), "wrong", StepTimes(ROWS))
+    dispatcher.record(WorkerJoined(0.0, A))
+    dispatcher.arrive(0.0, make_setup(population=3).workload.experiments[0], seed=0)
+    with pytest.raises(PolicyError, match=why):
+        dispatcher.dispatch(0.0)
 
 
 def test_wrong_options_are_named() -> None:
     with pytest.raises(InputError, match="shrink"):
         scheduling.policies.create("era", {"shrink": 0.0})
+    with pytest.raises(InputError, match="gpa"):
+        scheduling.policies.create("eta", {"gpa": 3})

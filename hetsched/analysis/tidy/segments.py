@@ -28,8 +28,10 @@ COLUMNS = (
     Column("others", "text", "the further workers of a gang, with spaces between"),
     Column("node", "text", "the node of the worker"),
     Column("device", "text", "the device type of the worker"),
-    Column("start_s", "float", "when it began, since the start of the run", "s"),
-    Column("end_s", "float", "when it ended or was lost, since the start of the run", "s"),
+    Column("start_s", "float", "when it began (in a package: when its worker did), since the start of the run", "s"),
+    Column(
+        "end_s", "float", "when it ended (in a package: when it was done) or was lost, since the start of the run", "s"
+    ),
     Column("state", "text", "`ended`, `lost` or, where the log ends before it, `running`"),
     Column("iterations", "int", "the iterations that it was to train", "iterations"),
     Column("total_iterations", "int", "the trial's count of iterations after it ended", "iterations"),
@@ -62,6 +64,8 @@ class Segments:
         elif isinstance(event, SegmentEnded):
             outcome = _outcome("ended", event.time) | asdict(event.parts)
             outcome |= {"score": event.score, "late_s": event.late_s}
+            if event.worked is not None:
+                outcome["start_s"], outcome["end_s"] = event.worked
             row = self._row(state, event.trial, outcome | {"total_iterations": state.trials[event.trial].iterations})
             metric = state.experiments[row["experiment"]].metric.name
             yield row | metric_columns({metric: event.score, **event.metrics}, _TAKEN)

@@ -5,6 +5,7 @@ and its parts are slices within it. An exploit is a flow: an arrow from the sour
 trial. The first process is the run: it has the counters. What is used of a node are counters of the node.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -101,7 +102,7 @@ class Trace:
         if isinstance(event, SegmentStarted):
             self._begun[event.trial] = event
         elif isinstance(event, SegmentEnded):
-            yield from self._segment(state, event.trial, event.time, event.parts, {"score": event.score})
+            yield from self._segment(state, event.trial, event.time, event.parts, {"score": event.score}, event.worked)
         elif isinstance(event, SegmentLost):
             yield from self._segment(state, event.trial, event.time, None, {"lost": event.reason})
         elif isinstance(event, TrialExploited):
@@ -156,18 +157,25 @@ class Trace:
         return _instant(self._lanes[event.worker], fields.pop("time"), name, fields)
 
     def _segment(
-        self, state: State, name: TrialId, end_s: float, parts: Parts | None, outcome: dict[str, Any]
+        self,
+        state: State,
+        name: TrialId,
+        end_s: float,
+        parts: Parts | None,
+        outcome: dict[str, Any],
+        worked: tuple[float, float] | None = None,
     ) -> Iterator[TraceEvent]:
         begun, trial = self._begun.pop(name), state.trials[name]
+        from_s, end_s = worked or (begun.time, end_s)
         args = {"segment": begun.segment, "experiment": trial.experiment, "iterations": begun.iterations, **outcome}
         args |= {"total iterations": trial.iterations, "hyperparameters": dict(trial.hyperparameters)}
         shown = f"{name} (lost)" if "lost" in outcome else name
         for worker in begun.workers:
-            span = Span(self._lanes[worker], _us(begun.time), _us(end_s))
+            span = Span(self._lanes[worker], _us(from_s), _us(end_s))
             yield _slice(span, shown, "segment", args)
             if parts is not None:
-                yield from _parts(span, begun.time, parts)
-        first = Span(self._lanes[begun.worker], _us(begun.time), _us(end_s))
+                yield from _parts(span, from_s, parts)
+        first = Span(self._lanes[begun.worker], _us(from_s), _us(end_s))
         if name in self._copied:
             yield from self._flow(self._copied.pop(name), first)
         if parts is not None:
@@ -191,7 +199,8 @@ class Counters:
     """How many trials wait, how many segments run, and which part of the workers is busy, when it changes."""
 
     def __init__(self) -> None:
-        self._busy = 0
+        self._workers_of: dict[TrialId, tuple[WorkerId, ...]] = {}
+        self._on: Counter[WorkerId] = Counter()  # several where a worker has a package
         self._time = 0.0
         self._values: dict[str, dict[str, float]] = {}
         self._written: dict[str, dict[str, float]] = {}
@@ -200,15 +209,17 @@ class Counters:
         if event.time != self._time:
             yield from self.rest()
         if isinstance(event, SegmentStarted):
-            self._busy += len(event.workers)
+            self._workers_of[event.trial] = event.workers
+            self._on.update(event.workers)
         elif isinstance(event, SegmentEnded | SegmentLost):
-            self._busy -= state.experiments[state.trials[event.trial].experiment].gang
+            self._on.subtract(self._workers_of.pop(event.trial))
+            self._on = +self._on
         workers = len(state.workers)
         self._time = event.time
         self._values = {
             "ready trials": {"trials": len(state.ready)},
             "running segments": {"segments": len(state.running)},
-            "utilisation": {"percent": 100 * self._busy / workers if workers else 0.0},
+            "utilisation": {"percent": 100 * len(self._on) / workers if workers else 0.0},
         }
 
     def rest(self) -> Iterator[TraceEvent]:

@@ -1,35 +1,47 @@
-"""Packages in proportion to speed that shrink."""
+"""Packages in proportion to speed that shrink near the end."""
 
-from collections.abc import Mapping
-from math import ceil
+from math import ceil, floor
 
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker
+from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
-from hetsched.scheduling.packages.package_policy import PackagePolicy
+from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 
-ROUNDING = 1e-9
-"""A share may exceed a whole number by this much before it counts as one more."""
+STEP = 100
+"""So many iterations that the rest falls below the stop iterations shrink packages once."""
 
 
 @register("era")
 class Era(PackagePolicy):
-    """A free worker takes a package of trials in proportion to its speed, and smaller ones later in a stage.
+    """Exponential: a free worker takes its share of the population by speed, and near the end less.
 
-    After the batching rule in the follow-up work of the authors of HRFS (ncue-e107), which leaves details open.
-    Read here as: of n waiting trials of the stage, the worker w of speed score v_w takes as its
+    The rule of `self_scheduling`, the follow-up of HRFS. With `lead`, the most iterations that a trial of the
+    population has reported, a worker takes as many trials as
 
-        k-th package of the stage:  ceil(v_w / sum of the v of all workers x n) x shrink^(k - 1),  k = 1, 2, ...
+        L = floor((stop - lead) / interval x population)
+        x = max(0, floor((stop - L) / 100)), or 0 before the first report
+        n = ceil(ability x shrink^x)
 
-    rounded to a whole number, at least one trial. A stage is one interval of the population; see
-    `hetsched.scheduling.packages.package_policy` for what a package and a speed score are. `shrink` is 0.9.
+    or all that wait. `shrink` is 0.9. `hetsched.scheduling.packages.package_policy` says what a package is, and what
+    `gpa` does.
     """
 
-    def __init__(self, shrink: float = 0.9) -> None:
-        super().__init__()
+    def __init__(self, shrink: float = 0.9, gpa: bool = False) -> None:
+        super().__init__(gpa)
         if not 0 < shrink <= 1:
             raise ValueError(f"shrink must be above 0 and at most 1, not {shrink}")
         self._shrink = shrink
 
-    def size(self, worker: Worker, scores: Mapping[WorkerId, float], waiting: int, taken: int) -> int:
-        share = scores[worker.id] / sum(scores.values())
-        return max(1, round(ceil(share * waiting - ROUNDING) * self._shrink**taken))
+    def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
+        steps = shrinks(experiment, state.lead[experiment.id])
+        return ceil(ability * self._shrink**steps - ROUNDING)
+
+
+def shrinks(experiment: Experiment, lead: int) -> int:
+    """How often packages have shrunk when the most advanced trial has reported `lead` iterations: x of the rule."""
+    if lead == 0:
+        return 0
+    stop = experiment.stop_iterations
+    rest = floor((stop - lead) / experiment.interval * experiment.population)
+    return max(0, floor((stop - rest) / STEP))

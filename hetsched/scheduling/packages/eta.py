@@ -1,21 +1,29 @@
 """Packages that last equally long."""
 
-from collections.abc import Mapping
+from math import ceil
 
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker
+from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
-from hetsched.scheduling.packages.package_policy import PackagePolicy
+from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 
 
 @register("eta")
 class Eta(PackagePolicy):
-    """A free worker takes as many trials as it can train while the slowest worker trains one.
+    """Equal time: a free worker takes as many trials as last as long as one on the slowest worker.
 
-    After the batching rule in the follow-up work of the authors of HRFS (ncue-e107), which leaves details open.
-    Read here as: a worker takes max(1, round(v_w)) trials, v_w its speed by the slowest worker's, so that all packages
-    last about as long as one trial on the slowest worker. `hetsched.scheduling.packages.package_policy` says what a
-    package and a speed score are.
+    The rule of `self_scheduling`, the follow-up of HRFS. The first package of a worker is one trial. With r, the
+    seconds of its last package per trial, a worker takes as many trials as
+
+        n = max(1, ceil(longest r of all workers so far / r))
+
+    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what `gpa` does.
     """
 
-    def size(self, worker: Worker, scores: Mapping[WorkerId, float], waiting: int, taken: int) -> int:
-        return max(1, round(scores[worker.id]))
+    def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
+        last = state.last_packages.get(worker.id)
+        if last is None or not last.seconds:
+            return 1
+        longest = max(package.seconds_per_trial for package in state.last_packages.values())
+        return max(1, ceil(longest / last.seconds_per_trial - ROUNDING))

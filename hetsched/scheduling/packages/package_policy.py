@@ -1,128 +1,78 @@
-"""Packages of trials that one worker works off: what `era` and `eta` share."""
+"""Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
 
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerId
-from hetsched.domain.workload import ExperimentId, TrialId
-from hetsched.scheduling.free_workers import FreeWorkers
+from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment, Workload
+from hetsched.scheduling.packages.ability import Abilities, candidates
 
-Stage = tuple[ExperimentId, int]
-"""One interval of a whole population: the experiment and the number of the interval."""
+RETIRES_AT = 0.8
+"""GPA retires workers once a trial has reported this part of the stop iterations."""
 
-
-@dataclass(slots=True)
-class Package:
-    """The trials of the stage that a worker still has to train; it is its `number`-th package of the stage, from 1."""
-
-    stage: Stage
-    number: int
-    trials: deque[TrialId] = field(default_factory=deque)
+ROUNDING = 1e-9
+"""A size may exceed a whole number by this much before it counts as one more."""
 
 
 class PackagePolicy(ABC):
-    """A free worker takes a package of waiting trials and trains one after the other, an interval each.
+    """Free workers take packages of the least advanced trials that wait, in the order in which they became free.
 
-    A stage is one interval of a whole population. A worker without a package takes one from the stage of the least
-    advanced trial that waits and is in no package, the least advanced trials first. There is no barrier between stages:
-    while others are still at their packages, a worker goes on with trials that have finished theirs. Nobody else trains
-    the trials of a package, unless its worker leaves: then they wait again.
+    The rules are those of `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials that are equally
+    advanced, the one that has waited longest is first. A worker trains each trial of its package for an interval or
+    what is left, and reports all of them at the package's end. A package is of one experiment. `size` says of how many
+    trials; a worker of ability 0 takes none (`hetsched.scheduling.packages.ability`).
 
-    The speed score of a worker is its speed by that of the slowest worker that the trial may run on, by what is known
-    of the step time of the first trial of the package; a worker of unknown speed counts as the slowest.
+    With `gpa`, slow workers retire near the end: once a trial has reported 0.8 of the stop iterations, of more than 9
+    workers the 9 of least ability take no more packages.
     """
 
-    def __init__(self) -> None:
-        self._packages: dict[WorkerId, Package] = {}
-        self._workers: list[WorkerId] = []
+    single_workers_only = True  # it does not place gangs
+    hands_out_packages = True
+
+    def __init__(self, gpa: bool = False) -> None:
+        if not isinstance(gpa, bool):
+            raise ValueError(f"gpa must be true or false, not {gpa!r}")
+        self._gpa = gpa
+        self._abilities = Abilities()
+
+    def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
+        self._abilities.times = times
 
     @abstractmethod
-    def size(self, worker: Worker, scores: Mapping[WorkerId, float], waiting: int, taken: int) -> int:
-        """How many of the stage's `waiting` trials the worker takes, which has `taken` packages from it already."""
+    def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
+        """How many trials the worker takes, if as many wait."""
 
-    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        free = FreeWorkers(state)
-        if list(state.workers) != self._workers:
-            self._workers = list(state.workers)
-            self._packages = dict(self._still_possible(state, free))
-        return list(self._decide(state, free))
+    def dispatch(self, state: StateView) -> Iterator[Dispatch]:
+        queues: dict[str, list[Trial]] = {}
+        for trial in state.queue:
+            queues.setdefault(trial.experiment, []).append(trial)
+        for worker in state.idle_workers:
+            package = self._package(state, worker, queues)
+            if package:
+                first, *others = package
+                then = tuple(trial.id for trial in others)
+                yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _still_possible(self, state: StateView, free: FreeWorkers) -> Iterator[tuple[WorkerId, Package]]:
-        """The packages without what their workers can train no more, as workers have left."""
-        for name, package in self._packages.items():
-            worker = state.workers.get(name)
-            if worker is not None:
-                package.trials = deque(t for t in package.trials if free.suits(state.trials[t], worker))
-                yield name, package
+    def _package(self, state: StateView, worker: Worker, queues: Mapping[str, list[Trial]]) -> Sequence[Trial]:
+        """What the worker takes out of the queues of the experiments, that of the least advanced trial first."""
+        for queue in sorted(filter(None, queues.values()), key=lambda queue: queue[0].iterations):
+            experiment = state.experiment(queue[0])
+            able = self._abilities.of(state, experiment)
+            ability = able.get(worker.id, 0)
+            if ability and not self._retires(state, experiment, worker, able):
+                size = max(1, self.size(state, experiment, worker, ability))
+                package, queue[:] = queue[:size], queue[size:]
+                return package
+        return ()
 
-    def _decide(self, state: StateView, free: FreeWorkers) -> Iterator[Dispatch]:
-        packed = {trial for package in self._packages.values() for trial in package.trials}
-        for worker in free:
-            trial = self._next(state, worker, free, packed)
-            if trial is None:
-                continue
-            team = free.team(trial, worker)
-            if worker in team:
-                self._packages[worker.id].trials.popleft()
-                yield free.start(trial, team, state.interval(trial))
-            else:
-                free.hold(worker.type)
-
-    def _next(self, state: StateView, worker: Worker, free: FreeWorkers, packed: set[TrialId]) -> Trial | None:
-        """The first trial of the worker's package, a new package if need be. `packed`: what is in packages."""
-        package = self._packages.get(worker.id)
-        while package is not None and package.trials:
-            trial = state.trials[package.trials[0]]
-            if state.is_ready(trial):
-                return trial
-            package.trials.popleft()  # it has completed
-        return self._take_package(state, worker, free, packed)
-
-    def _take_package(self, state: StateView, worker: Worker, free: FreeWorkers, packed: set[TrialId]) -> Trial | None:
-        waiting = _first_stage(state, (t for t in state.ready_trials if t.id not in packed and free.suits(t, worker)))
-        if not waiting:
-            return None
-        stage = _stage_of(state, waiting[0])
-        last = self._packages.get(worker.id)
-        taken = last.number if last is not None and last.stage == stage else 0
-        scores = speed_scores(state, waiting[0], free)
-        size = self.size(worker, scores, len(waiting), taken)
-        package = Package(stage, taken + 1, deque(trial.id for trial in waiting[:size]))
-        self._packages[worker.id] = package
-        packed.update(package.trials)
-        return waiting[0]
-
-
-def _stage_of(state: StateView, trial: Trial) -> Stage:
-    return trial.experiment, trial.iterations // state.experiment(trial).interval
-
-
-def _first_stage(state: StateView, trials: Iterator[Trial]) -> list[Trial]:
-    """Of trials, least advanced first, those that are in the stage of the first one."""
-    first = next(trials, None)
-    if first is None:
-        return []
-    stage, waiting = _stage_of(state, first), [first]
-    alone = len(state.experiments) == 1
-    for trial in trials:
-        if _stage_of(state, trial) == stage:
-            waiting.append(trial)
-        elif alone:
-            break  # all that follow are in later stages
-    return waiting
-
-
-def speed_scores(state: StateView, trial: Trial, free: FreeWorkers) -> dict[WorkerId, float]:
-    """The speed of every worker that suits the trial, by that of the slowest; 1 where it is unknown."""
-    seconds = {
-        worker.id: state.seconds_per_iteration(trial, worker)
-        for worker in state.workers.values()
-        if free.suits(trial, worker)
-    }
-    slowest = max((known for known in seconds.values() if known), default=1.0)
-    return {worker: slowest / known if known else 1.0 for worker, known in seconds.items()}
+    def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
+        """Whether the worker takes no more work of the experiment."""
+        if not self._gpa or state.lead[experiment.id] < RETIRES_AT * experiment.stop_iterations:
+            return False
+        return worker.id in candidates(able)

@@ -1,0 +1,80 @@
+"""Which decisions of a policy must be refused, and why."""
+
+from hetsched.core.decisions import Dispatch
+from hetsched.core.state import State
+from hetsched.core.trial import status_of
+from hetsched.domain.workload import TrialId
+
+
+def refusal_to_start(state: State, decision: Dispatch) -> str | None:
+    """Why a segment must not start, given the decisions carried out before it; None if it may."""
+    try:
+        trial, worker = state.trials[decision.trial], state.idle[decision.worker]
+    except (KeyError, TypeError):
+        return not_ready(state, decision.trial) or _misplaced(state, decision)
+    if trial.completed is not None or trial.id in state.running:
+        return not_ready(state, trial.id)
+    experiment = state.experiments[trial.experiment]
+    if state.restricted or decision.others != ():
+        if experiment.gang > 1 or decision.others != ():
+            refusal = _misplaced(state, decision)
+            if refusal is not None:
+                return refusal
+        if not experiment.may_use(worker.device):
+            devices = ", ".join(experiment.devices or ())
+            return f"the trial runs on {devices} only, the worker is a {worker.device}"
+    iterations, remaining = decision.iterations, experiment.stop_iterations - trial.iterations
+    if type(iterations) is not int or not 1 <= iterations <= experiment.longest_segment or iterations > remaining:
+        most = min(remaining, experiment.longest_segment)
+        limit = f"the perturbation interval is {experiment.interval}, " if experiment.pbt is not None else ""
+        return f"iterations must be a whole number from 1 to {most} ({limit}{remaining} of the trial remain)"
+    return None if decision.then == () else _refusal_to_follow(state, decision)
+
+
+def _refusal_to_follow(state: State, decision: Dispatch) -> str | None:
+    """Why the trials of a package must not follow its first one, which may start; None if they may."""
+    if not isinstance(decision.then, tuple):
+        return "the trials that follow in a package are a tuple of trials' ids"
+    device = state.workers[decision.worker].device
+    names: set[object] = {decision.trial}
+    for name in (decision.trial, *decision.then):
+        if (refusal := not_ready(state, name)) is not None:
+            return f"{name!r} of the package: {refusal}"
+        experiment = state.experiments[state.trials[name].experiment]
+        if experiment.gang > 1 or not experiment.may_use(device):
+            return f"{name!r} of the package does not run on a single {device}"
+        names.add(name)
+    return None if len(names) == 1 + len(decision.then) else "a package has each trial once"
+
+
+def not_ready(state: State, identifier: object) -> str | None:
+    """Why the trial of that id cannot be decided on; None if it is ready."""
+    if not isinstance(identifier, str):
+        return "trial and worker are ids, such as trial.id and worker.id"
+    trial = state.trials.get(TrialId(identifier))
+    if trial is None:
+        return "no such trial"
+    if trial.completed is not None or trial.id in state.running:
+        return f"the trial is {status_of(trial, state.running)}, not ready"
+    return None
+
+
+def _misplaced(state: State, decision: Dispatch) -> str | None:
+    if not isinstance(decision.others, tuple):
+        return "the others of a gang are a tuple of workers' ids"
+    gang = state.experiments[state.trials[decision.trial].experiment].gang
+    workers = (decision.worker, *decision.others)
+    for worker in workers:
+        if not isinstance(worker, str):
+            return "trial and worker are ids, such as trial.id and worker.id"
+        if worker not in state.workers:
+            return f"no such worker as {worker!r}, or it is dead"
+        if worker not in state.serving:
+            return f"the worker {worker!r} takes nothing new: it will leave"
+        if worker not in state.idle:
+            return f"the worker {worker!r} is busy"
+    if len(set(workers)) != len(workers) or len(workers) != gang:
+        return f"the trial takes {gang} different worker(s) at once"
+    if gang > 1 and len({state.workers[worker].type for worker in workers}) > 1:
+        return "the workers of a gang are of one type"
+    return None

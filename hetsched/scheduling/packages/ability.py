@@ -1,0 +1,89 @@
+"""Abilities: how many trials of a population a worker gets by its speed, and whom GPA retires."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment
+
+SPARED = 9
+"""With no more workers than this, GPA retires none; with more, it retires so many at most."""
+
+
+def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float:
+    """The worker's score: the samples that it trains per second by the profile, in the mean of the kinds of trial that
+    there are; 1 at least, and where nothing is known."""
+    seconds = {kind: times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
+    known = [kind.batch_size / found for kind, found in seconds.items() if found is not None]
+    return max(1.0, fmean(known)) if known else 1.0
+
+
+def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
+    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping.
+
+    >>> a, b, c = WorkerId("a"), WorkerId("b"), WorkerId("c")
+    >>> abilities({a: 100.0, b: 300.0}, 10)
+    {'a': 3, 'b': 7}
+    >>> abilities({a: 100.0, b: 300.0, c: 200.0}, 2)
+    {'a': 0, 'b': 1, 'c': 1}
+    """
+    fastest = sorted(scores, key=lambda worker: -scores[worker])
+    if population < len(scores):
+        return {worker: int(worker in fastest[:population]) for worker in scores}
+    spread, total = population - len(scores), sum(scores.values())
+    found = {worker: 1 + round(score / total * spread) for worker, score in scores.items()}
+    return _mended(found, fastest, population)
+
+
+def _mended(found: dict[WorkerId, int], fastest: Sequence[WorkerId], population: int) -> dict[WorkerId, int]:
+    """Abilities whose sum is the population: what is missing goes to the fastest workers in turn, what is too much is
+    taken from the slowest that have more than 1."""
+    while (missing := population - sum(found.values())) > 0:
+        for worker in fastest[:missing]:
+            found[worker] += 1
+    while (surplus := sum(found.values()) - population) > 0:
+        for worker in [worker for worker in reversed(fastest) if found[worker] > 1][:surplus]:
+            found[worker] -= 1
+    return found
+
+
+def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
+    """The workers that GPA retires: of more than 9 workers, the 9 of least ability above 0; one worker stays.
+
+    Of workers of equal ability, those that come first in the mapping.
+    """
+    if len(able) <= SPARED:
+        return []
+    working = sorted((worker for worker in able if able[worker] > 0), key=lambda worker: able[worker])
+    return working[: min(SPARED, len(working) - 1)]
+
+
+class Abilities:
+    """The abilities of the workers that are there, for each experiment anew when workers come or go."""
+
+    def __init__(self) -> None:
+        self.times = StepTimes()
+        self._workers: list[WorkerId] = []
+        self._known: dict[str, dict[WorkerId, int]] = {}
+
+    def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
+        """The abilities of the workers on which trials of the experiment may run; of equal abilities, slower workers
+        come first."""
+        if list(state.workers) != self._workers:
+            self._workers = list(state.workers)
+            self._known.clear()
+        known = self._known.get(experiment.id)
+        if known is None:
+            known = self._known[experiment.id] = self._measured(state, experiment)
+        return known
+
+    def _measured(self, state: StateView, experiment: Experiment) -> dict[WorkerId, int]:
+        scores = {
+            worker.id: samples_per_second(self.times, experiment, worker)
+            for worker in state.workers.values()
+            if experiment.may_use(worker.device)
+        }
+        found = abilities(scores, experiment.population)
+        return {worker: found[worker] for worker in sorted(found, key=lambda worker: scores[worker])}
