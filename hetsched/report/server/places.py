@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
 from hetsched.scenario.loading import load_tables
+from hetsched.studies.named_folder import results_folder
 from hetsched.studies.results import scenario_of
 
 
@@ -23,9 +24,7 @@ class Served:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; name one with results in it")
-        self.root = folder.resolve()
+        self.root = results_folder(folder, "one with results in it").resolve()
 
     def place(self, written: bytes) -> Path:
         """The file or folder that a percent-encoded path of an address names. Raises NotHereError for one that is
