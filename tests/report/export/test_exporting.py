@@ -189,6 +189,7 @@ def test_what_is_wrong_is_said(folder: Path, tmp_path: Path, to: str, out: str |
 
 
 def test_a_folder_without_logs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").touch()
     with pytest.raises(hetsched.InputError, match=r"there is no events\.jsonl in it or below it"):
         hetsched.export(tmp_path, "csv")
     with pytest.raises(hetsched.InputError, match="folder: expected a path"):

@@ -65,7 +65,9 @@ def remark(client: Client, folder: str = "one") -> str:
 def test_a_page_has_its_document_and_the_document_follows_the_log(tmp_path: Path) -> None:
     run = SlowLog(tmp_path / "live")
     client = asking(tmp_path)
-    assert "there is no events.jsonl in it or below it" in remark(client, "live")
+    before = client.get("/document/live/").document
+    assert before["runs"] == [] and not before["complete"]
+    assert "this run has not begun: its log has no line yet" in before["remarks"]["Nothing to say yet"][0]
     run.write(0.5)
     half = client.get("/document/live/").document
     run.write()
