@@ -572,7 +572,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
     "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: no such file"),
-    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
+    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: no such folder; name the results"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
     "a model that is not in the profile": (

@@ -12,7 +12,7 @@ import pytest
 import hetsched
 from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.profile_files import write_profile
-from hetsched.studies.again import NoResultError, Result, is_complete, result_in, study_in
+from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import Interrupted
 from sim.backend import SimBackend
 from tests.conftest import ROWS
