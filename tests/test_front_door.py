@@ -386,8 +386,9 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
     Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-later", folder="r", policy_files=["mine.py"])
-    _, note = raised.value.__notes__
+    _, note, report = raised.value.__notes__
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert report == "report: hetsched report r"
     assert Path("r/events.jsonl").stat().st_size
 
 
@@ -399,7 +400,7 @@ def test_a_run_that_stops_says_where_its_training_is_mended(tmp_path: Path) -> N
     (tmp_path / "training" / "mine.py").touch()
     with pytest.raises(hetsched.InputError) as raised, what_stays(plan, ResultsFolder(tmp_path)):
         raise hetsched.InputError("mine.py:Mine: start refused {}")
-    mended, note = raised.value.__notes__
+    mended, note, _ = raised.value.__notes__
     assert mended.endswith(f"by which the run goes on: {tmp_path / 'training' / 'mine.py'}")
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume")
 

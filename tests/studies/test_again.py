@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hetsched
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError, InputError, NoResultError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import Interrupted
