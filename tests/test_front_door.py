@@ -386,8 +386,9 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
     Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-later", folder="r", policy_files=["mine.py"])
-    _, note = raised.value.__notes__
+    _, note, report = raised.value.__notes__
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert report == "report: hetsched report r"
     assert Path("r/events.jsonl").stat().st_size
 
 
@@ -399,7 +400,7 @@ def test_a_run_that_stops_says_where_its_training_is_mended(tmp_path: Path) -> N
     (tmp_path / "training" / "mine.py").touch()
     with pytest.raises(hetsched.InputError) as raised, what_stays(plan, ResultsFolder(tmp_path)):
         raise hetsched.InputError("mine.py:Mine: start refused {}")
-    mended, note = raised.value.__notes__
+    mended, note, _ = raised.value.__notes__
     assert mended.endswith(f"by which the run goes on: {tmp_path / 'training' / 'mine.py'}")
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume")
 
@@ -572,7 +573,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
     "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: no such file"),
-    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
+    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: no such folder; name the results"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
     "a model that is not in the profile": (

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by 
 """
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -57,6 +58,9 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""The errors of what somebody else owns, or is read-only."""
+
 WITHOUT_POLICIES = {"export", "figures", "nodes", "profile", "report", "serve", "show", "training", "watch"}
 """Commands that ask no policy."""
 
@@ -84,9 +88,14 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # a full disk, a folder without permission
-        return fail(error, 1, f"{error.filename or 'cannot write'}: {error.strerror or error}")
+    except OSError as error:
+        return fail(error, status_of(error), f"{error.filename or 'cannot write'}: {error.strerror or error}")
     return 0
+
+
+def status_of(error: OSError) -> int:
+    """2 where the user named what this user may not read or write, 1 where the machine failed, such as a full disk."""
+    return 2 if error.errno in NOT_ALLOWED else 1
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

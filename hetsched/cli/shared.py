@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import join
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +29,7 @@ from hetsched.report.scores import metric_name, shown
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.folder import report_command
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 
@@ -151,7 +151,7 @@ def finish(
     table()
     if where is not None:
         say(f"results: {where}")
-        say(f"report: {join(['hetsched', 'report', str(where)])}")
+        say(f"report: {report_command(where)}")
 
 
 def print_heading(text: str, setup: Setup) -> None:

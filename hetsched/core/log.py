@@ -14,6 +14,8 @@ from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunRe
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
 from hetsched.errors import InputError
 
+MEND = "put back an undamaged log, or leave this run out"
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -161,7 +163,7 @@ class LogDecoder:
             event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
         except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
-            raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}") from error
+            raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}; {MEND}") from error
         if isinstance(event, RunStarted | RunResumed):
             self._version = event.log_version
             if self._version > LOG_VERSION:

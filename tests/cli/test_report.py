@@ -25,7 +25,7 @@ def test_report_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
 
 def test_a_folder_without_results_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 2
-    assert "there is no events.jsonl in it or below it" in capsys.readouterr().err
+    assert "is empty; name the results folder of a study" in capsys.readouterr().err
 
 
 def test_no_file_but_a_report_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

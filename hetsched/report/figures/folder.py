@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hetsched.domain.entry_points import needed_for
-from hetsched.errors import InputError, nearest, path_of
+from hetsched.errors import InputError, NoResultError, nearest, path_of
 from hetsched.report.page.page import page
+from hetsched.report.page.study import NOTHING_YET
 
 FORMATS = ("pdf", "svg", "png")
 
@@ -56,6 +57,8 @@ def figures(
             if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
                 _make(target)
                 files += save(figure, target / file_name(drawing.name), formats, dpi)
+    if not files and (why := shown.remarks.get(NOTHING_YET)):
+        raise NoResultError("\n".join(why))
     if not files:
         raise InputError(f"{folder}: a {shown.kind} has nothing to draw" + f" for {', '.join(only)}" * bool(only))
     return files

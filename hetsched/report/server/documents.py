@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, unreadable
 from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page
@@ -78,6 +78,8 @@ class Documents:
             return made, document(made)
         except HetschedError as error:
             why = str(error).replace(f"{folder}/", "").replace(f"{self._served.root}/", "")
+        except OSError as error:
+            why = unreadable(self._served.shown(Path(error.filename or folder)), error)
         except Exception as error:
             logger.warning("%s cannot be shown", folder, exc_info=True)
             why = f"{type(error).__name__}: {error}: was a file altered?"

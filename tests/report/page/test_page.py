@@ -77,7 +77,7 @@ def test_a_log_that_was_cut_off_has_a_page(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no events.jsonl"):
+    with pytest.raises(InputError, match="is empty; name the results"):
         write_report(tmp_path)
     with pytest.raises(InputError, match="folder: expected a path"):
         write_report(None)  # type: ignore[arg-type]
