@@ -41,7 +41,9 @@ from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
 from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.live_nodes import nodes_drawn
+from hetsched.report.printable import printable
 from hetsched.report.scores import further_metrics, metric_name, shown
+from hetsched.report.terminal import Terminal, line
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.measuring_policy import MEASURE
 
@@ -128,7 +130,7 @@ class LiveView:
         self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
         self._is_probe = strategy.scheduling == MEASURE  # which ends when enough was seen
         self._every_s = every_s
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._clock = clock
         self._began = clock()
         self._activity = activity
@@ -255,7 +257,7 @@ class LiveView:
     # How it is shown.
 
     def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
     def _print_lines(self) -> None:
         while not self._over.wait(self._every_s):
@@ -278,7 +280,7 @@ class LiveView:
         """The run as tables that fit the terminal."""
         standing = self._standing()
         if standing is None:
-            return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
+            return line(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
         below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
         room = self._console.height - 11 - len(below)  # the headings, and what is left out
         late_s, silent_s = self._late_s(standing), MOST_SILENT * self._every_s
@@ -286,11 +288,11 @@ class LiveView:
         room -= nodes.lines
         workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
         return Group(
-            Text(f"{self._what}: {self._progress(standing)}", style="bold"),
+            Text(printable(f"{self._what}: {self._progress(standing)}"), style="bold"),
             *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
             *_workers(standing, workers, late_s),
             *nodes.parts,
-            *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
+            *map(line, below),
         )
 
     def _late_s(self, standing: Standing) -> float:

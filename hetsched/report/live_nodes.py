@@ -11,6 +11,7 @@ from rich.text import Text
 from hetsched.core.events import ResourcesSampled
 from hetsched.domain.cluster import NodeId
 from hetsched.errors import counted
+from hetsched.report.terminal import line
 
 AROUND_ROWS = 5
 """The lines of a table that are no rows, and the one that says how many are left out."""
@@ -35,8 +36,8 @@ def nodes_drawn(newest: Mapping[NodeId, ResourcesSampled], now: float, silent_s:
         return Drawn([], 0)
     rows = min(len(samples), room - AROUND_ROWS)
     if rows < min(len(samples), LEAST_ROWS):
-        line = "; ".join(f"{_named(s, now, silent_s)}: CPU {s.cpu:.0%}, memory {_memory(s)}{_gpus(s)}" for s in samples)
-        return Drawn([Text(line, overflow="ellipsis", no_wrap=True)], 1)
+        used = "; ".join(f"{_named(s, now, silent_s)}: CPU {s.cpu:.0%}, memory {_memory(s)}{_gpus(s)}" for s in samples)
+        return Drawn([line(used)], 1)
     if rows < len(samples):
         samples = sorted(samples, key=lambda sample: -sample.cpu)[:rows]
     table = Table("node", header_style="bold")

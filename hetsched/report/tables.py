@@ -17,6 +17,7 @@ from hetsched.report.figures_in_words import interval as _interval
 from hetsched.report.figures_in_words import seconds as _seconds
 from hetsched.report.hyperparameters import cells, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
+from hetsched.report.terminal import Terminal
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
@@ -258,5 +259,5 @@ def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
 def print_table(table: Table, console: Console) -> None:
     """Print a table without wrapping its cells, also where there is no terminal. Brackets, as in "[s]", are text."""
     if not console.is_terminal:
-        console = Console(file=console.file, width=max(console.width, 140))
+        console = Terminal(file=console.file, width=max(console.width, 140))
     console.print(table, markup=False)

@@ -18,6 +18,7 @@ from hetsched.report.figures.over_time import best_of_strategies, scores, utilis
 from hetsched.report.figures.validation import predicted_against_measured
 from hetsched.report.figures_in_words import seconds
 from hetsched.report.page.document import Page, PageComparison, PageRun, PageValidation
+from hetsched.report.printable import printable
 from hetsched.report.scores import metric_name
 from hetsched.studies.results import load_results
 
@@ -76,7 +77,7 @@ def _of_validation(validation: PageValidation, runs: list[PageRun], width_in: fl
 def _best(page: Page, folder: Path, width_in: float) -> Figure | None:
     """None where no strategy has a score under every seed."""
     bands = {}
-    by_strategy = load_results(folder).by_strategy
+    by_strategy = {printable(name): runs for name, runs in load_results(folder).by_strategy.items()}
     seeds = None if page.comparison is None else page.comparison.seeds
     for strategy in dict.fromkeys(run.strategy for run in page.runs):
         runs = [run for run in by_strategy[strategy] if seeds is None or run.metrics.seed in seeds]

@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from hetsched.errors import InputError, path_of
 from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
 from hetsched.report.page.study import page_of
+from hetsched.report.printable import all_printable
 from hetsched.studies.folder import REPORT_NAME
 
 SCRIPTS = (
@@ -45,7 +47,7 @@ GENERATOR = b'content="hetsched report">'
 
 def page(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
-    return page_of(folder)
+    return cast(Page, all_printable(page_of(folder)))
 
 
 def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> str:
