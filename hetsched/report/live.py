@@ -39,6 +39,7 @@ from hetsched.domain.metric import DEFAULT, Metric, shared
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
+from hetsched.report.figures_in_words import share
 from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.live_nodes import nodes_drawn
 from hetsched.report.printable import printable
@@ -391,6 +392,6 @@ def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableTyp
         if worker.away is None:
             present_s += late_s
         doing = worker.away or (segment.trial if segment else "idle")
-        table.add_row(name, doing, str(worker.segments), f"{utilisation([busy_s], [present_s]):.0%}")
+        table.add_row(name, doing, str(worker.segments), share(utilisation([busy_s], [present_s])))
     more = len(standing.workers) - rows
     return [table, Text(f"and {counted(more, 'worker')} more")] if more > 0 else [table]

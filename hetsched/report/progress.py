@@ -7,6 +7,7 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hetsched.report.figures_in_words import share
 from hetsched.report.printable import printable
 from hetsched.report.terminal import Terminal
 
@@ -50,7 +51,7 @@ class ProgressLine:
             self._draw(note)
         elif now - self._last_line >= PLAIN_LINE_EVERY_S or self._last_line == self._began:
             self._last_line = now
-            done = f"{self.share:.0%} after {now - self._began:.0f} s"
+            done = f"{share(self.share)} after {now - self._began:.0f} s"
             print(f"{self._what}: {done} {printable(note)}".rstrip(), file=sys.stderr)
 
     def _draw(self, note: str) -> None:

@@ -10,8 +10,9 @@
     "gpu-memory": ["GPU memory in use", "of the GPU's memory"],
   };
 
-  /* The mean of a series over the time in which it is known; null where it never is. */
-  function mean({ time_s, value }, end) {
+  /* The mean of a series: its own, or that over the time in which it is known; null where it never is. */
+  function mean({ time_s, value, mean: own }, end) {
+    if (own !== null) return own;
     let [sum, known] = [0, 0];
     value.forEach((share, i) => {
       const length = (time_s[i + 1] ?? end) - time_s[i];
@@ -94,7 +95,7 @@
     const [all, devices, nodes] = [of("all"), of("device"), of("node")];
     if (!all.length) return [];
     const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]" };
-    const whole = `In the mean over time ${kit.percent(mean(all[0], run.end_s))} of the workers in the cluster were in a segment`;
+    const whole = `Utilisation, the time of the workers in segments / their time in the cluster: ${kit.percent(mean(all[0], run.end_s))}`;
     return [
       figure({
         id: "utilisation-devices",
@@ -106,7 +107,7 @@
       figure({
         id: "utilisation-nodes",
         title: "Workers in a segment, by node",
-        summary: `Of each node's workers in the cluster, in the mean over time: ${few(nodes, run.end_s)}.`,
+        summary: `Utilisation of each node's workers: ${few(nodes, run.end_s)}.`,
         series: nodes,
         ...shown,
       }),

@@ -80,13 +80,15 @@ class Mark(Struct, frozen=True, omit_defaults=True):
 
 
 class Series(Struct, frozen=True):
-    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown."""
+    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown. `mean` is
+    that of the whole run, None where it is the mean of the values over time."""
 
     name: str
     group: str
     unit: str
     time_s: list[float]
     value: list[float | None]
+    mean: float | None = None
 
 
 class Ancestor(Struct, frozen=True):

@@ -14,7 +14,7 @@ from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
-from hetsched.report.page.several import page_of_several, studies_below
+from hetsched.report.page.several import page_of_several, studies_of
 from hetsched.report.page.tables import page_tables
 from hetsched.report.page.validation import page_validation
 from hetsched.scenario.loading import load_setup_of_logs
@@ -47,10 +47,11 @@ def page_of(folder: Path | str) -> Page:
     folder = path_of(folder, "folder")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the results folder of a study")
+    if below := studies_of(folder):
+        return page_of_several(folder, below)
     study = study_in(folder)
     if study is None:
-        below = list(studies_below(folder))
-        return page_of_several(folder, below) if below else _of_logs(folder)
+        return _of_logs(folder)
     try:
         return _of_result(folder, study, result_in(folder))
     except InputError:
