@@ -26,7 +26,7 @@
   const listed = (series, end) => series.map((one) => `${one.name} ${kit.percent(mean(one, end))}`).join(", ");
 
   /* A series has a line, or a row of shades where there are many. */
-  function figure({ id, title, summary, series, end, yLabel, column }) {
+  function figure({ id, title, summary, series, end, yLabel, column, absent }) {
     const many = series.length > MOST_LINES;
     const names = series.map((one) => one.name);
     const tip = (x, y, surface) => (plots.inside(x, surface) ? tell(surface.frame.x.invert(x), y, surface) : null);
@@ -34,7 +34,7 @@
     function tell(moment, y, { box }) {
       const row = plots.clamp(Math.floor(((y - box.top) / (box.bottom - box.top)) * series.length), 0, series.length - 1);
       const told = many ? [series[row]] : series;
-      const line = (one) => `${one.name}: ${word(plots.held(one.time_s, one.value, moment))}`;
+      const line = (one) => `${one.name}: ${word(plots.held(one.time_s, one.value, moment), absent)}`;
       return [kit.seconds(plots.clamp(moment, 0, end)), ...told.map(line)];
     }
 
@@ -48,13 +48,13 @@
       tip,
       move: plots.moves(id, tip),
       get legend() {
-        return many ? plots.shadeLegend([0, 0.5, 1], kit.percent) : names.map((name, i) => ({ name, mark: mark(i) }));
+        return many ? plots.shadeLegend([0, 0.5, 1], kit.percent, absent) : names.map((name, i) => ({ name, mark: mark(i) }));
       },
       table: table(series, end, column),
     };
   }
 
-  const word = (share) => (share === null ? "nothing known" : kit.percent(share));
+  const word = (share, absent) => (share === null ? absent : kit.percent(share));
 
   const mark = (i) => ({ ...kit.mark(i), shape: null });
 
@@ -94,7 +94,7 @@
     const of = (group) => run.utilisation.filter((series) => series.group === group);
     const [all, devices, nodes] = [of("all"), of("device"), of("node")];
     if (!all.length) return [];
-    const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]" };
+    const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]", absent: "not in the cluster" };
     const whole = `Utilisation, the time of the workers in segments / their time in the cluster: ${kit.percent(mean(all[0], run.end_s))}`;
     return [
       figure({
@@ -126,7 +126,7 @@
       const series = run.resources.filter((one) => one.group === group);
       if (!series.length) return [];
       const summary = `Measured by the nodes, ${whole}, in the mean over time: ${few(series, run.end_s)}.`;
-      return [figure({ id: `resources-${group}`, title, summary, series, end: run.end_s, yLabel: "used", column: "used [share]" })];
+      return [figure({ id: `resources-${group}`, title, summary, series, end: run.end_s, yLabel: "used", column: "used [share]", absent: "nothing known" })];
     });
   }
 

@@ -73,7 +73,9 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     """Something that happened to a worker, a trial or the run, in words."""
 
     time_s: float
-    kind: Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+    kind: Literal[
+        "joined", "left", "draining", "slowed", "recovered", "lost", "checkpoint-lost", "resumed", "completed"
+    ]
     text: str
     lane: int | None = None
     trial: int | None = None
