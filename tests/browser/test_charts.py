@@ -43,7 +43,6 @@ from hetsched.scenario.tables import FailuresTable, FaultsTable
 from tests.browser.conftest import PageOf
 from tests.conftest import Simulate, make_setup, profile_row
 from tests.report.page.runs import simulated
-from tests.report.page.studies import compared
 
 NODES = [{"name": "g", "cores": 3, "gpus": 1, "gpu_type": "v100"}, {"name": "b", "cores": 2}]
 ROWS = [profile_row(seconds=4.0), profile_row(cores=2, seconds=2.5), profile_row("v100", seconds=0.5)]
@@ -484,19 +483,3 @@ def test_a_node_that_is_absent_is_not_one_that_is_idle(tmp_path: Path, page_of: 
           (one) => new Set(one.getContext("2d").getImageData(4, 4, 12, 6).data).size)"""
     )
     assert samples[-1] > samples[0], "hatched, where a share has one shade"
-
-
-def test_the_axis_of_time_is_called_the_same_everywhere(tmp_path: Path, page_of: PageOf) -> None:
-    labels = """async () => {
-      const [labels, { axes }] = [[], kit];
-      kit.axes = (surface, of) => (of.time && labels.push(of.xLabel), axes(surface, of));
-      for (const figure of document.querySelectorAll("figure")) {
-        figure.scrollIntoView();
-        hetsched.figures.redraw();
-        await new Promise((done) => setTimeout(done, 100));
-      }
-      return labels;
-    }"""
-    opened = page_of(write_report(compared(tmp_path / "c", seeds=1).folder))
-    found = opened.evaluate(labels)
-    assert len(found) > 3 and set(found) == {"time since the start"}
