@@ -165,12 +165,12 @@ def test_a_gantt_can_be_read_at_paper_size(width_in: float, tmp_path: Path) -> N
     for shown in (run, long):
         with in_style():
             figure = gantt([shown], ["a run"], width_in)
-            figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+            figure.draw_without_rendering()
         above, below = figure.subfigs
         [plot] = above.axes
         assert plot.get_window_extent().width > 0.55 * figure.bbox.width
         assert {label.get_fontsize() for label in plot.get_yticklabels()} == {6.5}
         texts = [text for legend in below.legends for text in legend.get_texts()]
-        assert min(text.get_fontsize() for text in [*plot.texts, *texts]) >= 5
+        assert min(float(text.get_fontsize()) for text in [*plot.texts, *texts]) >= 5
         assert all(text.get_window_extent().x1 <= figure.bbox.width for text in texts)
         assert {"worker slowed", "worker recovered"} <= {text.get_text() for text in texts}
