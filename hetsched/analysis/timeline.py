@@ -44,7 +44,7 @@ class TimedSegment(NamedTuple):
     state: int
 
 
-Kind = Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+Kind = Literal["joined", "left", "draining", "slowed", "recovered", "lost", "checkpoint-lost", "resumed", "completed"]
 
 
 class Happening(NamedTuple):
@@ -113,7 +113,10 @@ class Timeline:
         self._note(event, "draining", f"until {event.until:,.1f} s: {event.reason}")
 
     def _worker_slowed(self, state: State, event: WorkerSlowed) -> None:
-        self._note(event, "slowed", "as fast as it should be" if event.factor == 1 else f"{event.factor:.3g} x as long")
+        if event.factor == 1:
+            self._note(event, "recovered", "as fast as it should be")
+        else:
+            self._note(event, "slowed", f"{event.factor:.3g} x as long")
 
     def _segment_started(self, state: State, event: SegmentStarted) -> None:
         self._running[event.trial] = event

@@ -15,6 +15,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
+from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import INTERRUPTED, TERMINATED, sigterm_as_ctrl_c
 from hetsched.studies.command_line import commanded
@@ -113,7 +114,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 def fail(error: BaseException, status: int, message: str | None = None) -> int:
     """Print the message, by default the error's own, and what the error notes: where results are, and how to go on."""
     for line in (error if message is None else message, *getattr(error, "__notes__", ())):
-        print(f"hetsched: {line}", file=sys.stderr)
+        print(f"hetsched: {printable(str(line))}", file=sys.stderr)
     return status
 
 

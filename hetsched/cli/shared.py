@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from hetsched.cli.json_output import Emit
@@ -24,8 +23,10 @@ from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
+from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
+from hetsched.report.terminal import Terminal
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
@@ -88,7 +89,7 @@ def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> I
 def hand_over(tracking: Tracking, result: StrategyResult) -> None:
     """Give trackers what a study has found, and print where it is."""
     for line in tracking.finish(result):
-        print(f"hetsched: {line}", file=sys.stderr)
+        print(printable(f"hetsched: {line}"), file=sys.stderr)
 
 
 @contextmanager
@@ -178,8 +179,8 @@ def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = Mappin
 
 
 def say(text: str, style: str | None = None) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(text, style=style)
+    Terminal(highlight=False, soft_wrap=True).print(text, style=style)
 
 
 def show(table: Table) -> None:
-    tables.print_table(table, Console())
+    tables.print_table(table, Terminal())

@@ -14,6 +14,7 @@ from hetsched.core.state import State, apply_line
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.report.live import LiveView
+from hetsched.report.terminal import Terminal
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.studies.named_folder import logs_below, results_folder
 from hetsched.studies.one_run import check_run
@@ -48,7 +49,7 @@ class FollowedRun:
     def __init__(self, log: Path, every_s: float, console: Console | None = None) -> None:
         self.state = State()
         self._every_s = every_s
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._log = FollowedLog(log)
         self._line = 0
         self._shown = ExitStack()

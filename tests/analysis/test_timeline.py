@@ -118,7 +118,7 @@ def test_what_happened_is_said_without_names() -> None:
         Happening(5.0, "left", "reclaimed", B),
         Happening(6.0, "joined", "", B),
         Happening(7.0, "slowed", "2 x as long", A),
-        Happening(8.0, "slowed", "as fast as it should be", A),
+        Happening(8.0, "recovered", "as fast as it should be", A),
         Happening(9.0, "resumed", "killed"),
         Happening(10.0, "completed", "stopped by the policy", None, TWO),
     ]

@@ -133,3 +133,9 @@ def test_a_page_that_nobody_sees_asks_for_nothing(server: Server, page_of: PageO
     expect(page.get_by_role("link", name="two")).to_have_count(0)
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.get_by_role("link", name="two")).to_be_visible()
+
+
+def test_the_list_has_no_heading_for_what_it_does_not_have(server: Server, page_of: PageOf) -> None:
+    page = opened(page_of, server)
+    expect(page.locator("#following")).to_have_text("There is no run in this folder yet.")
+    assert "Facts" not in page.locator("main").inner_text()

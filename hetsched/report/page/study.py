@@ -13,7 +13,7 @@ from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
-from hetsched.report.page.several import page_of_several, studies_below
+from hetsched.report.page.several import page_of_several, studies_of
 from hetsched.report.page.tables import page_tables
 from hetsched.report.page.validation import page_validation
 from hetsched.scenario.loading import load_setup_of_logs
@@ -49,12 +49,13 @@ def page_of(folder: Path | str) -> Page:
     holds what cannot be read."""
     folder = results_folder(folder)
     logs_below(folder)  # what must not be read is no study that has come less far
+    if below := studies_of(folder):
+        return page_of_several(folder, below)
     study = study_in(folder)
+    if study is None:
+        return _of_logs(folder)
     try:
-        if study is not None:
-            return _of_result(folder, study, result_in(folder))
-        below = list(studies_below(folder))
-        return page_of_several(folder, below) if below else _of_logs(folder)
+        return _of_result(folder, study, result_in(folder))
     except InputError:
         raise
     except HetschedError as error:

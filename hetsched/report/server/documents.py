@@ -12,6 +12,7 @@ from hetsched.errors import HetschedError, unreadable
 from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page
+from hetsched.report.printable import printable
 from hetsched.report.server.places import Served, entries
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Documents:
         except Exception as error:
             logger.warning("%s cannot be shown", folder, exc_info=True)
             why = f"{type(error).__name__}: {error}: was a file altered?"
-        made = empty_page(self._served.shown(folder), "Cannot be shown", why.encode(errors="backslashreplace").decode())
+        made = empty_page(self._served.shown(folder), "Cannot be shown", printable(why))
         return made, document(made)
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from hetsched.core.log import LOG_NAME
 from hetsched.core.older_logs import NOT_READ
 from hetsched.errors import InputError, counted
+from hetsched.report.printable import printable
 from hetsched.report.server.places import Served, entries
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.folder import SUMMARY_NAME
@@ -137,7 +138,8 @@ class Listing:
         except (OSError, *NOT_READ):
             return ListedRun(address, name, UNREADABLE)
         state = last.reason if last.event == "run-ended" else RUNNING
-        return ListedRun(address, name, state, first.strategy, first.seed, first.backend, last.time)
+        strategy, backend = printable(first.strategy), printable(first.backend)
+        return ListedRun(address, name, printable(state), strategy, first.seed, backend, last.time)
 
 
 STARTING, RUNNING, UNREADABLE = "starting", "running", "cannot be read"

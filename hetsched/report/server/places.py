@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
+from hetsched.report.printable import printable
 from hetsched.scenario.loading import load_tables
 from hetsched.studies.named_folder import results_folder
 from hetsched.studies.results import scenario_of
@@ -80,7 +81,7 @@ class Served:
     def shown(self, path: Path) -> str:
         """A path as people read it, relative to the served folder."""
         relative = path.relative_to(self.root) if path != self.root else self.root.name
-        return os.fsencode(relative).decode(errors="backslashreplace")
+        return printable(os.fsencode(relative).decode(errors="backslashreplace"))
 
 
 def entries(folder: Path, closed: Callable[[Path], object] = lambda path: None) -> Iterator[os.DirEntry[str]]:
