@@ -137,5 +137,5 @@ def test_who_comes_before_anything_trains_is_told_too() -> None:
     assert timeline.happenings == [
         Happening(1.0, "left", "spot", B),
         Happening(2.0, "joined", "", B),
-        Happening(3.0, "joined", "", "c/cpu0"),
+        Happening(3.0, "joined", "", WorkerId("c/cpu0")),
     ]
