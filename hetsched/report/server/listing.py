@@ -12,7 +12,7 @@ from msgspec import Struct
 from hetsched.core.log import LOG_NAME
 from hetsched.core.older_logs import NOT_READ
 from hetsched.errors import counted
-from hetsched.report.server.places import Served, entries
+from hetsched.report.server.places import Served, files
 from hetsched.scenario.scenario import SCENARIO_NAME
 
 SILENT_S = 60.0
@@ -133,13 +133,13 @@ def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
 def _logs_by_study(served: Served) -> Iterator[tuple[Path, Path, stat_result]]:
     """Each log and its stat, with the folder of its study: the topmost one with a scenario, or the log's own. A link
     out of the served folder is no log, nor is what is no file."""
-    listed = [entry for entry in entries(served.root) if entry.name in (LOG_NAME, SCENARIO_NAME) and entry.is_file()]
-    studies = {Path(entry.path).parent for entry in listed if entry.name == SCENARIO_NAME}
-    for entry in listed:
+    listed = [(entry, found) for entry, found in files(served.root) if entry.name in (LOG_NAME, SCENARIO_NAME)]
+    studies = {Path(entry.path).parent for entry, _ in listed if entry.name == SCENARIO_NAME}
+    for entry, found in listed:
         log = Path(entry.path)
         if entry.name == LOG_NAME and (not entry.is_symlink() or served.holds(log)):
             above = [folder for folder in log.parents if folder in studies]
-            yield (above[-1] if above else log.parent), log, entry.stat()
+            yield (above[-1] if above else log.parent), log, found
 
 
 def _what(runs: list[ListedRun]) -> str:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -82,6 +83,14 @@ class Served:
         """A path as people read it, relative to the served folder."""
         relative = path.relative_to(self.root) if path != self.root else self.root.name
         return os.fsencode(relative).decode(errors="backslashreplace")
+
+
+def files(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """The files in a folder and below it, and the stat of each, where a link leads. One that went meanwhile is none."""
+    for entry in entries(folder):
+        with suppress(OSError):
+            if entry.is_file():
+                yield entry, entry.stat()
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
