@@ -102,7 +102,7 @@ class Timeline:
 
     def _worker_joined(self, state: State, event: WorkerJoined) -> None:
         worker = event.worker
-        if state.started:  # those of the beginning are no news
+        if event.time or worker.id in self.workers:  # those of the beginning are no news
             self.happenings.append(Happening(event.time, "joined", "", worker.id))
         self.workers[worker.id] = worker
 

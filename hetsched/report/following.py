@@ -87,10 +87,7 @@ class FollowedRun:
         listen = view.recall if recalled else view
         for event in events:
             self._line += 1
-            try:
-                apply_line(self.state, self._line, event)
-            except InputError as error:
-                raise InputError(f"{self._log.path}: {error}") from error
+            apply_line(self.state, self._line, event, self._log.path)
             listen(self.state, event)
 
     def _view_of(self, events: list[AnyEvent]) -> LiveView:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page as BrowserPage
 
 from hetsched.analysis.lineage import Family
 from hetsched.analysis.utilisation_over_time import WorkerTimes, utilisation_over_time
+from hetsched.core.applied_events import followed
 from hetsched.core.events import (
     AnyEvent,
     Event,
@@ -60,7 +61,7 @@ def written(path: Path, *runs: PageRun) -> Path:
 
 def page_run(setup: Setup, events: Iterable[Event]) -> PageRun:
     follow = RunOnPage(setup)
-    for event in events:
+    for event in followed(events, follow.state):
         follow(event)
     return follow.page()
 

@@ -12,6 +12,7 @@ from hetsched.analysis.best_over_time import best_over_time
 from hetsched.analysis.figures import makespan
 from hetsched.analysis.timeline import ENDED
 from hetsched.core.log import read_log
+from hetsched.errors import NoResultError
 from hetsched.report.figures.ablation import contributions
 from hetsched.report.figures.comparison import paired_differences, ratio_to_bound
 from hetsched.report.figures.gantt import gantt
@@ -22,7 +23,7 @@ from hetsched.report.page.document import Page, PageComparison, PageRun, PageVal
 from hetsched.report.printable import printable
 from hetsched.report.scores import metric_name
 from hetsched.studies.ablation import AblationResult
-from hetsched.studies.again import NoResultError, result_in, study_in
+from hetsched.studies.again import result_in, study_in
 from hetsched.studies.results import load_results
 
 

@@ -49,13 +49,12 @@ def page_of(folder: Path | str) -> Page:
     holds what cannot be read."""
     folder = results_folder(folder)
     logs_below(folder)  # what must not be read is no study that has come less far
-    if below := studies_of(folder):
-        return page_of_several(folder, below)
     study = study_in(folder)
-    if study is None:
-        return _of_logs(folder)
     try:
-        return _of_result(folder, study, result_in(folder))
+        if study is not None:
+            return _of_result(folder, study, result_in(folder))
+        below = studies_of(folder)
+        return page_of_several(folder, below) if below else _of_logs(folder)
     except InputError:
         raise
     except HetschedError as error:

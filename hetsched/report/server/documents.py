@@ -4,7 +4,7 @@ import logging
 import re
 from collections import OrderedDict
 from html import unescape
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from threading import Lock
 
@@ -13,7 +13,7 @@ from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page
 from hetsched.report.printable import printable
-from hetsched.report.server.places import Served, entries
+from hetsched.report.server.places import Served, files
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,8 @@ class Documents:
 
     def signature(self, folder: Path) -> Signature:
         """Of the folder as it is now."""
-        found = []
-        for entry in entries(folder):
-            if Path(entry.name).suffix in READ and entry.is_file():
-                known = entry.stat()
-                found.append((entry.path, known.st_mtime_ns, known.st_size))
-        return tuple(found)
+        found = [(entry, stat) for entry, stat in files(folder) if Path(entry.name).suffix in READ]
+        return tuple((entry.path, stat.st_mtime_ns, stat.st_size) for entry, stat in found)
 
     def document(self, folder: Path) -> bytes:
         """The document of the folder's page, or of one that says why there is none."""
@@ -68,7 +64,7 @@ class Documents:
                 self._kept[folder] = kept
                 self._kept.move_to_end(folder)
                 if len(self._kept) > KEPT:
-                    self._locks.pop(self._kept.popitem(last=False)[0])
+                    self._locks.pop(self._kept.popitem(last=False)[0], None)
             return kept
 
     def _page(self, folder: Path) -> tuple[Page, bytes]:
@@ -106,4 +102,4 @@ def policy_of(text: str) -> str:
 
 
 def script(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")

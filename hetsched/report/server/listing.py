@@ -1,6 +1,5 @@
 """What runs there are in a folder, and how they stand: from the first and the last line of each log."""
 
-import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from os import stat_result
@@ -14,7 +13,7 @@ from hetsched.core.log import LOG_NAME
 from hetsched.core.older_logs import NOT_READ
 from hetsched.errors import InputError, counted
 from hetsched.report.printable import printable
-from hetsched.report.server.places import Served, entries
+from hetsched.report.server.places import Found, Served, files
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.folder import SUMMARY_NAME
 from hetsched.studies.resume import COMPLETED
@@ -93,8 +92,7 @@ class Listing:
         homes: dict[Path, list[tuple[ListedRun, float]]] = {}
         known, self._runs = self._runs, {}
         closed: list[Path] = []
-        found_there = entries(self._served.root, closed.append)
-        listed = [entry for entry in found_there if entry.name in READ and entry.is_file()]
+        listed = [found for found in files(self._served.root, closed.append) if found[0].name in READ]
         for home, log, found in _logs_by_study(self._served, listed):
             version = (found.st_mtime_ns, found.st_size)
             before = known.get(log)
@@ -102,7 +100,7 @@ class Listing:
             self._runs[log] = version, run
             homes.setdefault(home, []).append((_with_silence(run, found), found.st_mtime))
         studies = [self._study(home, runs) for home, runs in homes.items()]
-        studies += [self._without_log(path) for path in _without_logs(listed, homes)]
+        studies += [self._without_log(*found) for found in _without_logs(listed, homes)]
         studies += [self._closed(path) for path in closed]
         return sorted(studies, key=lambda study: study.changed, reverse=True)
 
@@ -117,9 +115,8 @@ class Listing:
         """A folder that cannot be read: it may hold runs, and nobody knows of it otherwise."""
         return ListedStudy(self._served.written(folder), self._served.shown(folder), "", UNREADABLE, 0.0, [])
 
-    def _without_log(self, written: Path) -> ListedStudy:
+    def _without_log(self, home: Path, changed: float) -> ListedStudy:
         """A study that has begun, by its `study.json`, and has no run yet, or kept none."""
-        home, changed = written.parent, written.stat().st_mtime
         try:
             study = study_of(home)
         except InputError:
@@ -165,24 +162,28 @@ def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
     return _decoder.decode(head.partition(b"\n")[0]), _decoder.decode(last)
 
 
-def _logs_by_study(served: Served, listed: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, Path, stat_result]]:
+def _logs_by_study(served: Served, listed: Sequence[Found]) -> Iterator[tuple[Path, Path, stat_result]]:
     """Each log and its stat, with the folder of its study: the topmost one with a scenario, or the log's own. A link
     out of the served folder is no log, nor is what is no file."""
-    studies = {Path(entry.path).parent for entry in listed if entry.name == SCENARIO_NAME}
-    for entry in listed:
+    studies = {Path(entry.path).parent for entry, _ in listed if entry.name == SCENARIO_NAME}
+    for entry, found in listed:
         log = Path(entry.path)
         if entry.name == LOG_NAME and (not entry.is_symlink() or served.holds(log)):
             above = [folder for folder in log.parents if folder in studies]
-            yield (above[-1] if above else log.parent), log, entry.stat()
+            yield (above[-1] if above else log.parent), log, found
 
 
-def _without_logs(listed: Sequence[os.DirEntry[str]], with_logs: Collection[Path]) -> Iterator[Path]:
-    """The `study.json` of each study without a log, but for those within studies."""
-    written = [Path(entry.path) for entry in listed if entry.name == STUDY_NAME and not entry.is_symlink()]
-    studies = {*with_logs, *(path.parent for path in written)}
-    for path in written:
-        if path.parent not in with_logs and studies.isdisjoint(path.parent.parents):
-            yield path
+def _without_logs(listed: Sequence[Found], with_logs: Collection[Path]) -> Iterator[tuple[Path, float]]:
+    """The folder of each study without a log, but for those within studies, and when its `study.json` was changed."""
+    written = {
+        Path(entry.path).parent: found.st_mtime
+        for entry, found in listed
+        if entry.name == STUDY_NAME and not entry.is_symlink()
+    }
+    studies = {*with_logs, *written}
+    for home, changed in written.items():
+        if home not in with_logs and studies.isdisjoint(home.parents):
+            yield home, changed
 
 
 def _what(runs: list[ListedRun]) -> str:

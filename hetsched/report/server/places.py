@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -84,7 +85,23 @@ class Served:
         return printable(os.fsencode(relative).decode(errors="backslashreplace"))
 
 
-def entries(folder: Path, closed: Callable[[Path], object] = lambda path: None) -> Iterator[os.DirEntry[str]]:
+Found = tuple[os.DirEntry[str], os.stat_result]
+"""A file, and its stat: where a link leads."""
+
+
+def _nobody(closed: Path) -> None:
+    """Nobody is told of a folder that cannot be read."""
+
+
+def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[Found]:
+    """The files in a folder and below it. One that went meanwhile is none; see `entries`."""
+    for entry in entries(folder, closed):
+        with suppress(OSError):
+            if entry.is_file():
+                yield entry, entry.stat()
+
+
+def entries(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[os.DirEntry[str]]:
     """All that is in a folder and below it, by name; links are not followed. What has no name in UTF-8 is left out, and
     so is what is in a folder that cannot be read: `closed` is told the folder."""
     try:
