@@ -7,7 +7,7 @@ from hetsched.analysis.metrics import Measurement, Metrics
 from hetsched.analysis.timeline import TimedSegment, Timeline
 from hetsched.core.events import Event, RunStarted
 from hetsched.core.log import read_log
-from hetsched.core.state import State
+from hetsched.core.state import State, apply_line
 from hetsched.core.trial import Trial, status_of
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId
@@ -20,10 +20,12 @@ from hetsched.studies.one_run import check_run
 
 
 class RunOnPage:
-    """Follows a run, as it is read or as it goes on: call it with every event. `page()` is what it came to so far."""
+    """Follows a run, as it is read or as it goes on: call it with every event, which raises InputError, naming the
+    line of the `log`, for one that cannot have followed. `page()` is what it came to so far."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, log: Path | None = None) -> None:
         self.state = State()
+        self._log, self._line = log, 0
         self._setup = setup
         self._measurement = Measurement(setup)
         self._timeline = Timeline()
@@ -32,7 +34,8 @@ class RunOnPage:
 
     def __call__(self, event: Event) -> None:
         state = self.state
-        state.apply(event)
+        self._line += 1
+        apply_line(state, self._line, event, self._log)
         self._measurement(state, event)
         self._timeline(state, event)
         self._charts(state, event)
@@ -133,7 +136,7 @@ def _columns(segments: list[TimedSegment], lane_of: dict[WorkerId, int], state: 
 
 def page_run(setup: Setup, log: Path) -> PageRun:
     """The run of a log. Raises InputError, naming the log, for one of another scenario, or that has not begun."""
-    follow = RunOnPage(setup)
+    follow = RunOnPage(setup, log)
     for event in read_log(log):
         if isinstance(event, RunStarted):
             check_run(log, event, setup)
