@@ -442,7 +442,7 @@ def test_the_log_tells_of_a_slow_spell_that_began_while_the_worker_was_away(simu
         elif isinstance(event, WorkerSlowed):
             factors[event.worker] = event.factor
             slowest |= {trial: max(slow, event.factor) for trial, slow in slowest.items()}
-            came_back_slow += isinstance(before, WorkerJoined)
+            came_back_slow += isinstance(before, WorkerJoined) and before.time == event.time
         elif isinstance(event, SegmentStarted):
             slowest[event.trial] = factors[event.worker]
         elif isinstance(event, SegmentEnded) and slowest[event.trial] == 1:
