@@ -18,15 +18,19 @@ import hetsched
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.analysis.metrics import measure_log
+from hetsched.analysis.tidy.tables import rows
 from hetsched.cli.main import main
 from hetsched.cli.validate import print_agreements
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
+from hetsched.report.page.run import page_run
+from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome
 from hetsched.studies.folder import ResultsFolder
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.results import scenario_of
 from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
 from hetsched.studies.validate import _predict
@@ -252,6 +256,14 @@ def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario,
             read(run)
 
 
+def list_of_rows(log: Path) -> None:
+    list(rows(log))
+
+
+def page_of(log: Path) -> None:
+    page_run(load_setup_of_logs(scenario_of(log.parent)), log)
+
+
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
@@ -271,6 +283,9 @@ def test_an_altered_log_is_named(
     log.write_text("".join(alter(log.read_text().splitlines(keepends=True))))
     with pytest.raises(hetsched.InputError, match=f"events.jsonl:[0-9]+: .*({message}).*: was it altered"):
         hetsched.load_results(tmp_path / "run")
+    for read in (list_of_rows, page_of):
+        with pytest.raises(hetsched.InputError, match=f"events.jsonl:[0-9]+: .*({message}).*: was it altered"):
+            read(log)
     with pytest.raises(hetsched.InputError, match="events.jsonl: .*was it altered"):
         hetsched.replay(tmp_path / "run")
 
