@@ -23,6 +23,10 @@ class InputError(HetschedError):
     """What the user gave is wrong (exit status 2). The message names the file or key and what to do."""
 
 
+class NoResultError(HetschedError):
+    """A study has not come far enough for a result. The message says how far, and what to do."""
+
+
 class PolicyError(HetschedError):
     """A policy raised, or took a decision that the dispatcher refuses."""
 
@@ -62,6 +66,13 @@ def path_of(given: object, argument: str) -> Path:
     if isinstance(given, (str, PathLike)):
         return Path(given)
     raise InputError(f"{argument}: expected a path, such as 'results/demo', found {given!r}")
+
+
+def unreadable(path: PathLike[str] | str, error: OSError) -> str:
+    """What to say of a file or folder that cannot be read: its path, why, and what to do."""
+    denied = isinstance(error, PermissionError)
+    remedy = "have its permissions changed (chmod)" if denied else "put it back, or name another one"
+    return f"{path}: cannot be read: {error.strerror or error}; {remedy}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -121,9 +121,11 @@ class DisturbedSimulation(Simulation):
             self._look_for_end()
 
     def join(self, workers: Collection[Worker]) -> None:
-        """The workers are there, cold."""
+        """The workers are there, cold, and slow if they are in a slow spell that began while they were away."""
         for worker in workers:
             self.dispatcher.record(WorkerJoined(self.env.now, worker))
+            if (factor := self._slow.get(worker.id, 1.0)) != 1.0:
+                self.dispatcher.record(WorkerSlowed(self.env.now, worker.id, factor))
         if workers:
             self._dispatch(self.env.now)
         else:

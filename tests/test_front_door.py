@@ -18,15 +18,19 @@ import hetsched
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.analysis.metrics import measure_log
+from hetsched.analysis.tidy.tables import rows
 from hetsched.cli.main import main
 from hetsched.cli.validate import print_agreements
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
+from hetsched.report.page.run import page_run
+from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome
 from hetsched.studies.folder import ResultsFolder
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.results import scenario_of
 from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
 from hetsched.studies.validate import _predict
@@ -253,6 +257,14 @@ def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario,
             read(run)
 
 
+def list_of_rows(log: Path) -> None:
+    list(rows(log))
+
+
+def page_of(log: Path) -> None:
+    page_run(load_setup_of_logs(scenario_of(log.parent)), log)
+
+
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
@@ -272,6 +284,9 @@ def test_an_altered_log_is_named(
     log.write_text("".join(alter(log.read_text().splitlines(keepends=True))))
     with pytest.raises(hetsched.InputError, match=f"events.jsonl:[0-9]+: .*({message}).*: was it altered"):
         hetsched.load_results(tmp_path / "run")
+    for read in (list_of_rows, page_of):
+        with pytest.raises(hetsched.InputError, match=f"events.jsonl:[0-9]+: .*({message}).*: was it altered"):
+            read(log)
     with pytest.raises(hetsched.InputError, match="events.jsonl: .*was it altered"):
         hetsched.replay(tmp_path / "run")
 
@@ -387,8 +402,9 @@ def test_a_run_that_stops_says_how_to_go_on(scenario: hetsched.Scenario) -> None
     Path("mine.py").touch()
     with pytest.raises(hetsched.PolicyError) as raised:
         hetsched.run(scenario, "fusion+fails-later", folder="r", policy_files=["mine.py"])
-    _, note = raised.value.__notes__
+    _, note, report = raised.value.__notes__
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume r --policy-file /")
+    assert report == "report: hetsched report r"
     assert Path("r/events.jsonl").stat().st_size
 
 
@@ -400,7 +416,7 @@ def test_a_run_that_stops_says_where_its_training_is_mended(tmp_path: Path) -> N
     (tmp_path / "training" / "mine.py").touch()
     with pytest.raises(hetsched.InputError) as raised, what_stays(plan, ResultsFolder(tmp_path)):
         raise hetsched.InputError("mine.py:Mine: start refused {}")
-    mended, note = raised.value.__notes__
+    mended, note, _ = raised.value.__notes__
     assert mended.endswith(f"by which the run goes on: {tmp_path / 'training' / 'mine.py'}")
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume")
 
@@ -573,7 +589,7 @@ WRONG: dict[str, tuple[Callable[[hetsched.Scenario], object], str]] = {
     "a folder that is not empty": (lambda s: hetsched.compare(s, folder="."), "is not empty"),
     "a file that is not there": (lambda s: hetsched.load_scenario("none.toml"), "none.toml: cannot read the scenario"),
     "a policy file": (lambda s: hetsched.load_policies("none.py"), "none.py: no such file"),
-    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: there is no events.jsonl in it"),
+    "a folder without logs": (lambda s: hetsched.load_results("none"), "none: no such folder; name the results"),
     "no run to replay": (lambda s: hetsched.replay("none"), "none: has no events.jsonl"),
     "no run to resume": (lambda s: hetsched.resume("none"), "none: no run to go on with"),
     "a model that is not in the profile": (

@@ -50,6 +50,20 @@ def share_over_time(
     return [round(edge, 3) for edge in edges[:-1].tolist()], values
 
 
+def share_of(part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float) -> float | None:
+    """What the part comes to of the whole, up to the end: amounts times seconds. None: there is no whole.
+
+    >>> share_of([Stretch(0, 5, 2)], [Stretch(0, 12, 4)], end_s=10)
+    0.25
+    """
+
+    def seconds(of: Sequence[Stretch]) -> float:
+        return sum(max(0.0, min(to_s, end_s) - from_s) * amount for from_s, to_s, amount in of)
+
+    part_s, whole_s = seconds(part), seconds(whole)
+    return part_s / whole_s if whole_s > 0 else None
+
+
 def _edges(stretches: Sequence[Stretch], end_s: float, most: int) -> NDArray[np.float64]:
     """The moments between which the share is one: those at which anything changes, unless they are too many."""
     moments = {moment for from_s, to_s, _ in stretches for moment in (from_s, to_s) if 0.0 < moment < end_s}

@@ -44,7 +44,7 @@ class TimedSegment(NamedTuple):
     state: int
 
 
-Kind = Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+Kind = Literal["joined", "left", "draining", "slowed", "recovered", "lost", "checkpoint-lost", "resumed", "completed"]
 
 
 class Happening(NamedTuple):
@@ -102,7 +102,7 @@ class Timeline:
 
     def _worker_joined(self, state: State, event: WorkerJoined) -> None:
         worker = event.worker
-        if state.started:  # those of the beginning are no news
+        if event.time or worker.id in self.workers:  # those of the beginning are no news
             self.happenings.append(Happening(event.time, "joined", "", worker.id))
         self.workers[worker.id] = worker
 
@@ -113,7 +113,10 @@ class Timeline:
         self._note(event, "draining", f"until {event.until:,.1f} s: {event.reason}")
 
     def _worker_slowed(self, state: State, event: WorkerSlowed) -> None:
-        self._note(event, "slowed", "as fast as it should be" if event.factor == 1 else f"{event.factor:.3g} x as long")
+        if event.factor == 1:
+            self._note(event, "recovered", "as fast as it should be")
+        else:
+            self._note(event, "slowed", f"{event.factor:.3g} x as long")
 
     def _segment_started(self, state: State, event: SegmentStarted) -> None:
         self._running[event.trial] = event

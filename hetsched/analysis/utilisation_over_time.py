@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from hetsched.analysis.share_over_time import Stretch, most_parts, share_over_time
+from hetsched.analysis.share_over_time import Stretch, most_parts, share_of, share_over_time
 from hetsched.core.events import Event, SegmentEnded, SegmentLost, SegmentStarted, WorkerJoined, WorkerLeft
 from hetsched.domain.cluster import CPU, Worker, WorkerId
 from hetsched.domain.workload import TrialId
@@ -13,12 +13,14 @@ Group = Literal["all", "node", "device"]
 
 class Utilisation(NamedTuple):
     """A part of the workers over time. `value[i]` holds from `time_s[i]` to the next time, the last one to the end of
-    the run; None: none of these workers was there."""
+    the run; None: none of these workers was there. `mean` is their time in segments by their time in the cluster up to
+    the end of the last segment, as the figure `utilisation` is: a time with few workers counts less."""
 
     group: Group
     name: str
     time_s: list[float]
     value: list[float | None]
+    mean: float | None
 
 
 class Stay(NamedTuple):
@@ -104,15 +106,19 @@ def utilisation_over_time(times: WorkerTimes, end_s: float) -> list[Utilisation]
     A series is exact where it has few changes. Otherwise a value is the mean over one of equal parts of the run.
     """
     present, busy = times.present(end_s), times.busy(end_s)
-    return [series for grouping in GROUPINGS for series in _of_group(grouping, present, busy, end_s)]
+    last_s = max((stay.to_s for stay in busy), default=end_s)
+    return [series for grouping in GROUPINGS for series in _of_group(grouping, present, busy, end_s, last_s)]
 
 
-def _of_group(grouping: _Grouping, present: list[Stay], busy: list[Stay], end_s: float) -> list[Utilisation]:
+def _of_group(
+    grouping: _Grouping, present: list[Stay], busy: list[Stay], end_s: float, last_s: float
+) -> list[Utilisation]:
     there, working = _by_name(grouping, present), _by_name(grouping, busy)
     most = most_parts(len(there))
     return [
-        Utilisation(grouping.group, name, *share_over_time(working.get(name, []), whole, end_s, most))
+        Utilisation(grouping.group, name, *share_over_time(part, whole, end_s, most), share_of(part, whole, last_s))
         for name, whole in there.items()
+        for part in [working.get(name, [])]
     ]
 
 

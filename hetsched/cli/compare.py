@@ -19,6 +19,7 @@ from hetsched.cli.suite import print_suite
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
+from hetsched.report.figures_in_words import share
 from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.packaged import scenario_file
@@ -177,7 +178,7 @@ def print_comparison(result: ComparisonResult) -> None:
         say(f"{name} was given {periods}")
     say_caveats(result.assumptions, result.warnings)
     if result.by_width and result.complete:
-        width = f"{NARROW:.0%} of the ratio of makespans"
+        width = f"{share(NARROW)} of the ratio of makespans"
         found = f"every interval is under {width}" if result.narrow else f"an interval is still {width} or wider"
         say(
             f"--seeds auto: {counted(seeds, 'seed')}, {found}{'' if result.narrow else ' (--max-seeds allows no more)'}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
-from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures
+from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures_by_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Draw the figures of a results folder at paper size: Gantts, utilisation, scores, and what a comparison or a
-    validation found. Files of their names are replaced. Needs matplotlib, the extra 'figures'. See docs/figures.md."""
-    files = figures(
+    """Draw the figures of a results folder at paper size: Gantts, utilisation, scores, and what a comparison, a
+    validation or an ablation found. Each study of a folder with several has a folder of its name. Files of their names
+    are replaced. Needs matplotlib, the extra 'figures'. See docs/figures.md."""
+    drawn = figures_by_study(
         options.folder,
         options.out,
         width=options.width,
@@ -40,5 +41,11 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         only=options.only,
         dpi=options.dpi,
     )
-    names = [str(file) for file in files]
-    finish(options, emit, {"files": names}, lambda: say("\n".join(names)), None)
+    names = [str(file) for files in drawn.values() for file in files]
+    without = [str(study) for study, files in drawn.items() if not files]
+
+    def table() -> None:
+        for line in (*names, *(f"{study}: has nothing to draw" for study in without)):
+            say(line)
+
+    finish(options, emit, {"files": names, **({"without_figures": without} if without else {})}, table, None)

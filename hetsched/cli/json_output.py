@@ -27,5 +27,13 @@ def stdout_for_the_document(active: bool) -> Iterator[Emit]:
         os.dup2(descriptor, 1)
         os.close(descriptor)
         for document in documents:
-            sys.stdout.buffer.write(document + b"\n")
+            sys.stdout.buffer.write(_escaped(document) + b"\n")
             sys.stdout.buffer.flush()
+
+
+_OBEYED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""Control characters that JSON may have in its texts, and that a terminal obeys."""
+
+
+def _escaped(document: bytes) -> bytes:
+    return document.decode().translate(_OBEYED).encode()

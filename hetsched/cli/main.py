@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by 
 """
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from hetsched.cli.arguments import add_output, add_policy_files
 from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
+from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import INTERRUPTED, TERMINATED, sigterm_as_ctrl_c
 from hetsched.studies.command_line import commanded
@@ -58,6 +60,9 @@ COMMANDS = {
 }
 """What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
 
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""The errors of what somebody else owns, or is read-only."""
+
 WITHOUT_POLICIES = {"export", "figures", "nodes", "profile", "report", "serve", "show", "training", "watch"}
 """Commands that ask no policy."""
 
@@ -85,9 +90,14 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # a full disk, a folder without permission
-        return fail(error, 1, f"{error.filename or 'cannot write'}: {error.strerror or error}")
+    except OSError as error:
+        return fail(error, status_of(error), f"{error.filename or 'cannot write'}: {error.strerror or error}")
     return 0
+
+
+def status_of(error: OSError) -> int:
+    """2 where the user named what this user may not read or write, 1 where the machine failed, such as a full disk."""
+    return 2 if error.errno in NOT_ALLOWED else 1
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -105,7 +115,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 def fail(error: BaseException, status: int, message: str | None = None) -> int:
     """Print the message, by default the error's own, and what the error notes: where results are, and how to go on."""
     for line in (error if message is None else message, *getattr(error, "__notes__", ())):
-        print(f"hetsched: {line}", file=sys.stderr)
+        print(f"hetsched: {printable(str(line))}", file=sys.stderr)
     return status
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, say
 from hetsched.errors import HetschedError
+from hetsched.report.figures_in_words import percent
 from hetsched.studies.replay import replay
 
 
@@ -25,8 +26,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         if found.cut_short is not None:
             say(found.cut_short)
         if found.replayed_makespan_s is not None:
-            percent = "" if result.error_percent is None else f" ({result.error_percent:+.2f}%)"
-            say(f"makespan: {found.makespan_s:,.3f} s measured, {found.replayed_makespan_s:,.3f} s replayed{percent}")
+            error = "" if result.error_percent is None else f" ({percent(result.error_percent, 2)})"
+            say(f"makespan: {found.makespan_s:,.3f} s measured, {found.replayed_makespan_s:,.3f} s replayed{error}")
 
     finish(options, emit, result.document(), table, None)
     if found.difference is not None:

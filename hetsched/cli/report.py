@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
-from hetsched.report.page.page import write_report
+from hetsched.report.page.page import write_reports
 from hetsched.studies.folder import REPORT_NAME
 
 
@@ -16,6 +16,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Write what a results folder tells as one HTML file, which opens without a network: who ran where and when, and
-    figures of the whole. An earlier report is replaced. See docs/report.md."""
-    path = write_report(options.folder, options.out)
-    finish(options, emit, {"report": str(path)}, lambda: say(f"report: {path}"), None)
+    figures of the whole. Of a folder with several studies each study has its own report, too, in its own folder. An
+    earlier report is replaced. See docs/report.md."""
+    whole, *of_studies = map(str, write_reports(options.folder, options.out))
+    document = {"report": whole, **({"reports_of_studies": of_studies} if of_studies else {})}
+
+    def table() -> None:
+        say(f"report: {whole}")
+        for path in of_studies:
+            say(f"report of a study: {path}")
+
+    finish(options, emit, document, table, None)

@@ -10,6 +10,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import add_planning, planning, planning_words, print_plan
 from hetsched.cli.shared import hand_over, live_view, real_scenario, runs_progress, seeds_of, show_strategy
 from hetsched.errors import InputError
+from hetsched.report.printable import printable
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
@@ -104,5 +105,5 @@ def begun_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
         policy_files=options.policy_file,
         planner=partial(shown_plan, options),
         watch=watch,
-        complete=lambda home: print(f"hetsched: {home}: complete already", file=sys.stderr),
+        complete=lambda home: print(printable(f"hetsched: {home}: complete already"), file=sys.stderr),
     )

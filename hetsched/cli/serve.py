@@ -9,6 +9,7 @@ import msgspec
 from hetsched.argument_types import port
 from hetsched.cli.json_output import Emit
 from hetsched.domain.entry_points import needed_for
+from hetsched.report.printable import printable
 
 PORT = 8765
 
@@ -34,6 +35,6 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         if not is_local(options.host):
             warning = "others can reach this address, unencrypted; docs/serve.md has a tunnel that is safer"
             print(f"hetsched: {warning}", file=sys.stderr)
-        print(f"{options.folder}: {address}", flush=True)
+        print(printable(f"{options.folder}: {address}"), flush=True)
 
     serve(options.folder, options.host, options.port, began)

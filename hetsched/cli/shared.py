@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import join
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from hetsched.cli.json_output import Emit
@@ -25,11 +23,14 @@ from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
+from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
+from hetsched.report.terminal import Terminal
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.folder import report_command
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
 
@@ -88,7 +89,7 @@ def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> I
 def hand_over(tracking: Tracking, result: StrategyResult) -> None:
     """Give trackers what a study has found, and print where it is."""
     for line in tracking.finish(result):
-        print(f"hetsched: {line}", file=sys.stderr)
+        print(printable(f"hetsched: {line}"), file=sys.stderr)
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def finish(
     table()
     if where is not None:
         say(f"results: {where}")
-        say(f"report: {join(['hetsched', 'report', str(where)])}")
+        say(f"report: {report_command(where)}")
 
 
 def print_heading(text: str, setup: Setup) -> None:
@@ -178,8 +179,8 @@ def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = Mappin
 
 
 def say(text: str, style: str | None = None) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(text, style=style)
+    Terminal(highlight=False, soft_wrap=True).print(text, style=style)
 
 
 def show(table: Table) -> None:
-    tables.print_table(table, Console())
+    tables.print_table(table, Terminal())

@@ -6,16 +6,18 @@ from pathlib import Path
 from hetsched.cli.compare import print_comparison, print_explanation
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
-from hetsched.cli.shared import finish, show_strategy
+from hetsched.cli.shared import finish, say, show_strategy
 from hetsched.cli.simulate import show_ablation
 from hetsched.cli.suite import print_suite
 from hetsched.cli.validate import print_agreements
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import AblationResult
-from hetsched.studies.again import result_in, study_in
-from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.again import Result, is_complete, result_in, study_in
+from hetsched.studies.compare import ComparisonResult, runs_finished
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
+from hetsched.studies.resume import COMPLETED
 from hetsched.studies.suite.suite import suite_in
 from hetsched.studies.suite.suite_plan import PLAN_NAME
 
@@ -52,3 +54,18 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         show_ablation(options, emit, result)
     else:
         finish(options, emit, result.document(), table, result.folder)
+    if not options.json and not is_complete(result) and (how_to := how_to_go_on(result)) is not None:
+        say(how_to)
+
+
+def how_to_go_on(result: Result) -> str | None:
+    """How far a study came that is not complete, and the command that goes on with it; None if there is none."""
+    if isinstance(result, ComparisonResult):
+        so_far, command = result.so_far, comparison_plan.resume_command(result.folder)
+    elif isinstance(result, StrategyResult) and (result.folder / run_plan.PLAN_NAME).is_file():
+        ended = sum(state.ended == COMPLETED for state in result.states)
+        plan = run_plan.load_plan(result.folder)
+        so_far, command = runs_finished(ended, len(plan.seeds)), plan.resume_command(result.folder)
+    else:
+        return None
+    return f"{so_far}; unless it goes on already, go on with: {command}"

@@ -12,6 +12,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, show
 from hetsched.report import tables
 from hetsched.report.following import FollowedRun, newest_log
+from hetsched.report.printable import printable
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.studies.one_run import look_up
 from hetsched.studies.results import scenario_of
@@ -58,7 +59,7 @@ def _begun_log(folder: Path) -> Path:
     said = False
     while (log := newest_log(folder)) is None:
         if not said:
-            print(f"{folder}: no run has begun there yet; waiting for one", file=sys.stderr)
+            print(printable(f"{folder}: no run has begun there yet; waiting for one"), file=sys.stderr)
         said = True
         time.sleep(LOOK_EVERY_S)
     return log

@@ -1,6 +1,7 @@
 """The interface of scheduling policies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -97,3 +98,20 @@ class SetUp(Protocol):
     """
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...
+
+
+MOST_WAKES = 10_000
+"""A policy that wants to be woken so often at once does not end."""
+
+
+def taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
+    """`most` is one more than can be carried out: that one is refused, and a policy that never ends cannot hang the
+    run. Of wake-ups any number can be carried out: as many decisions are taken beyond `most`, `MOST_WAKES` or one more
+    at the most."""
+    found = list(islice(decisions, most))
+    new = found if len(found) == most else []
+    while new and len(found) <= most + MOST_WAKES:
+        wakes = sum(isinstance(decision, WakeAt) for decision in new)
+        new = list(islice(decisions, min(wakes, most + MOST_WAKES + 1 - len(found))))
+        found += new
+    return found

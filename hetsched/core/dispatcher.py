@@ -3,9 +3,9 @@
 A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from math import isfinite
 from numbers import Real
 from time import perf_counter
@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.core.decisions import (
+    MOST_WAKES,
     Decision,
     Dispatch,
     SchedulingPolicy,
@@ -24,6 +25,7 @@ from hetsched.core.decisions import (
     WakeAt,
     in_own_types,
     no_decisions,
+    taken,
 )
 from hetsched.core.events import (
     Event,
@@ -50,7 +52,7 @@ from hetsched.domain.metric import finite
 from hetsched.domain.plain import plain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, TrialId, Workload
-from hetsched.errors import PolicyError, counted, where
+from hetsched.errors import HetschedError, PolicyError, counted, where
 
 Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
@@ -72,8 +74,6 @@ SOONEST_WAKE_S = 0.001
 FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
 
-MOST_WAKES = 10_000
-"""A policy that wants to be woken so often at once does not end."""
 
 STOPPED_BY = "stopped by "
 """How the reason begins for which a trial is completed that a policy stopped."""
@@ -263,7 +263,7 @@ class Dispatcher:
         try:
             decisions = self._policy.dispatch(self._view)
             if type(decisions) is not list and isinstance(decisions, Iterable):
-                decisions = _taken(iter(decisions), most)
+                decisions = taken(iter(decisions), most)
         except (Exception, SystemExit) as error:
             raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
         if type(decisions) is not list:
@@ -310,30 +310,29 @@ class Dispatcher:
         return self.dispatch(time)
 
     def check_stalled(self) -> None:
-        """Raise PolicyError if trials wait while nothing runs: without this a run would hang.
+        """Raise PolicyError if trials wait while nothing runs: without this a run would hang. Raise HetschedError if no
+        policy could start any of them, as the workers that they need are gone.
 
         Call it when nothing is left to happen that could make the policy decide anew.
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
+            if not any(map(self._could_run, self.state.ready)):
+                left, waiting = ", ".join(self.state.serving) or "no worker", counted(len(self.state.ready), "trial")
+                raise HetschedError(
+                    f"at {self.state.now:.3f} s {waiting} wait, and none of them can run on what is left ({left}): "
+                    "the workers that they need are gone"
+                )
             idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise PolicyError(
                 f"policy {self.policy_name!r} is stalled at {self.state.now:.3f} s: it left {idle} idle and {ready} "
                 "waiting, and nothing runs"
             )
 
-
-def _taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
-    """`most` is one more than can be carried out: that one is refused, and a policy that never ends cannot hang the
-    run. Of wake-ups any number can be carried out: as many decisions are taken beyond `most`, `MOST_WAKES` or one more
-    at the most."""
-    taken = list(islice(decisions, most))
-    new = taken if len(taken) == most else []
-    while new and len(taken) <= most + MOST_WAKES:
-        wakes = sum(isinstance(decision, WakeAt) for decision in new)
-        new = list(islice(decisions, min(wakes, most + MOST_WAKES + 1 - len(taken))))
-        taken += new
-    return taken
+    def _could_run(self, trial: Trial) -> bool:
+        """Whether the workers that take work are enough for the trial, were they idle."""
+        usable = Counter(worker.type for worker in self.state.serving.values() if self._view.usable(trial, worker))
+        return max(usable.values(), default=0) >= self.state.experiments[trial.experiment].gang
 
 
 def _nothing() -> None:

@@ -12,9 +12,21 @@ import msgspec
 
 from hetsched.core.events import LOG_VERSION, UNNUMBERED, AnyEvent, Event, RunResumed, RunStarted
 from hetsched.core.older_logs import NOT_READ, NUMBERED_SINCE, SegmentNumbers, as_of_now
-from hetsched.errors import InputError
+from hetsched.domain.plain import plain
+from hetsched.errors import HetschedError, InputError
 
-_encoder = msgspec.json.Encoder()
+MEND = "put back an undamaged log, or leave this run out"
+
+
+def _plain(value: object) -> object:
+    """Python's own in place of a value of NumPy. Raises TypeError for what is neither."""
+    made = plain(value)
+    if made is value:
+        raise TypeError(f"{value!r} is neither a text, a number nor a truth value")
+    return made
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
@@ -33,13 +45,17 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The errors of a full disk and of a used-up quota."""
 
 
+NOT_WRITTEN = (TypeError, ValueError, OverflowError, RecursionError)
+"""What encoding raises for an event with a value that is no part of a log, and decoding for what nobody could read."""
+
+
 class LogWriter:
     """Writes events to a log. After `flush` the operating system has them: they outlive this process.
 
     The log is new: InputError is raised if the file is there. With `appends` a log that is there goes on.
 
     A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
-    real work; any other is encoded and written many events at a time, which is several times faster.
+    real work; any other is written many events at a time, which is several times faster.
 
     Events that tell of something which is not yet as durable as the log can be held back (`hold`): if this process dies
     before, the log ends before them.
@@ -62,10 +78,20 @@ class LogWriter:
             raise InputError(f"{path}: is there already, and a log is never overwritten; name a new folder") from error
         if durable:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
-        self._waiting: list[Event] = []
+        self._waiting: list[bytes] = []
         self._written = 0
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
-        self.write: Callable[[Event], None] = self._waiting.append
+
+    def write(self, event: Event) -> None:
+        """The event comes next in the log. Raises HetschedError for one that nobody could read: the log then has what
+        came before it, and can go on without it."""
+        try:
+            line = _encoder.encode(event)
+            if self._durable:  # real work is not to be lost with its log
+                _decoder.decode(line)
+        except NOT_WRITTEN as error:
+            raise HetschedError(f"{self.path}: cannot write down {event}: {error}") from error
+        self._waiting.append(line + b"\n")
 
     def commit(self) -> None:
         """What is in the log so far is complete: write it, but for what is held."""
@@ -92,7 +118,7 @@ class LogWriter:
         """Write so many of the events that wait, or none. Raises OSError, naming the file, if there is no space."""
         if not number:
             return
-        lines = _encoder.encode_lines(self._waiting[:number])
+        lines = b"".join(self._waiting[:number])
         try:
             self._append(lines)
         except OSError as error:
@@ -161,7 +187,7 @@ class LogDecoder:
             event = _decoder.decode(line if self._version == LOG_VERSION else as_of_now(line, self._version))
         except NOT_READ as error:
             _check_format(line, f"{self._path}:{self._line}")
-            raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}") from error
+            raise InputError(f"{self._path}:{self._line}: not an event of a hetsched log: {error}; {MEND}") from error
         if isinstance(event, RunStarted | RunResumed):
             self._version = event.log_version
             if self._version > LOG_VERSION:

@@ -33,7 +33,8 @@ _REGISTRIES: "list[Registry[Any]]" = []
 class Registry(Generic[P]):
     """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
     entry-point group in which packages offer theirs, `methods` are those that every part must have. `what_is_wrong`
-    says what else is wrong with a part, None if nothing is."""
+    says what else is wrong with a part, None if nothing is. `reserved` are names that hetsched's own have elsewhere: no
+    part may have one."""
 
     def __init__(
         self,
@@ -41,25 +42,29 @@ class Registry(Generic[P]):
         group: str,
         methods: Sequence[str] = (),
         what_is_wrong: Callable[[object], str | None] = lambda part: None,
+        reserved: Collection[str] = (),
     ) -> None:
         self.kind = kind
         self.group = group
         self.methods = methods
         self._what_is_wrong = what_is_wrong
+        self._reserved = reserved
         self._factories: dict[str, Callable[..., P]] = {}
         _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
         """A class decorator: `name` is what the policy is called on the command line and in scenarios.
 
-        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered, or
-        the file itself, and for a class without one of the methods.
+        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered or a
+        package offers, or the file itself, and for a class without one of the methods.
         """
         check_name(name, self.kind)
 
         def add(factory: C) -> C:
             if not callable(factory):
                 raise TypeError(f"@register({name!r}) goes before a class, not {factory!r}")
+            if (home := self._offered_by(name, factory.__module__)) is not None:
+                raise ValueError(f"{home} has a {self.kind} {name!r} already: choose another name")
             before = self._factories.get(name, factory)
             if before.__module__ != factory.__module__ and not (_replacing and before.__module__ in _FILES):
                 home = _FILES.get(before.__module__, before.__module__)
@@ -72,6 +77,16 @@ class Registry(Generic[P]):
             return factory
 
         return add
+
+    def _offered_by(self, name: str, module: str) -> str | None:
+        """The package that offers a part of that name, unless the module is of that package; None if there is none."""
+        own = module.partition(".")[0]
+        if name in self._reserved:
+            return "hetsched"
+        if own == "hetsched":  # to look for entry points takes milliseconds
+            return None
+        homes = (point.module for point in entry_points(group=self.group, name=name))
+        return next((home for home in homes if home.partition(".")[0] != own), None)
 
     def forget(self, modules: Collection[str]) -> None:
         """What these modules registered is not known any more."""
@@ -160,6 +175,8 @@ class Registry(Generic[P]):
     def _loaded(self, point: EntryPoint) -> Callable[..., P]:
         """What a package offers. Raises InputError, naming the package, if it cannot be had or is none of the kind."""
         package = f"{self.kind} {point.name!r}, of the package {point.dist.name if point.dist else point.module}"
+        if point.name in self._reserved:
+            raise InputError(f"{package}: hetsched has a {self.kind} {point.name!r} already: it needs another name")
         try:
             found: Callable[..., P] = point.load()
         except InputError:

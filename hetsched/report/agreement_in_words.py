@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hetsched.errors import counted
+from hetsched.report.figures_in_words import percent
 from hetsched.studies.validate import ValidationResult
 
 
@@ -11,7 +12,7 @@ def agreement_lines(result: ValidationResult) -> Iterator[str]:
     mean_error, order = result.mean_absolute_error_percent, result.order
     strategies = "one strategy" if len(result.agreements) == 1 else f"over {len(result.agreements)} strategies"
     if mean_error is not None:
-        yield f"mean absolute error of the makespan, {strategies}: {mean_error:.1f}%"
+        yield f"mean absolute error of the makespan, {strategies}: {percent(mean_error, signed=False)}"
     if order.kendall_tau is not None:
         distinct = "none" if order.kendall_tau_distinct is None else f"{order.kendall_tau_distinct:.2f}"
         yield (

@@ -32,5 +32,24 @@ def seconds(figure: float | None, least: int = 0) -> str:
     return "" if figure is None else f"{figure:,.{max(least, _decimals(figure))}f}"
 
 
+def percent(figure: float, decimals: int = 1, signed: bool = True) -> str:
+    """A figure in percent, with its sign unless nothing is left of it.
+
+    >>> percent(12.34), percent(-0.04), percent(-2.0), percent(78.49, 0, signed=False)
+    ('+12.3%', '0.0%', '-2.0%', '78%')
+    """
+    text = f"{figure:{'+' if signed else ''}.{decimals}f}"
+    return (text if text.strip("+-0.") else text.lstrip("+-")) + "%"
+
+
+def share(part: float) -> str:
+    """A part of a whole, in percent.
+
+    >>> share(0.785), share(-0.001), share(1.0)
+    ('78%', '0%', '100%')
+    """
+    return percent(100 * part, 0, signed=False)
+
+
 def _decimals(seconds: float) -> int:
     return 0 if seconds >= 10 or seconds <= 0 else 2 - floor(log10(seconds))

@@ -10,12 +10,13 @@ from rich.console import Console
 
 from hetsched.core.events import AnyEvent, RunStarted
 from hetsched.core.following import FollowedLog, is_being_written
-from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State, apply_line
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.report.live import LiveView
+from hetsched.report.terminal import Terminal
 from hetsched.scenario.loading import load_setup_of_logs
+from hetsched.studies.named_folder import logs_below, results_folder
 from hetsched.studies.one_run import check_run
 from hetsched.studies.results import scenario_of
 from hetsched.studies.resume import workers_of
@@ -27,14 +28,16 @@ SIMULATED = "sim"
 def newest_log(folder: Path) -> Path | None:
     """The log in the folder or below it that was written last; None if nothing has begun there.
 
-    The folder may also be the log itself. Raises InputError if neither the folder nor the one above it is there.
+    The folder may also be the log itself. Raises InputError if neither the folder nor the one above it is there, and
+    for what cannot be read.
     """
     if folder.is_file():
         return folder
-    if not folder.is_dir() and not folder.absolute().parent.is_dir():
-        raise InputError(f"{folder}: no such folder; name the results folder of a run, or the log itself")
-    begun = {log: found for log in folder.rglob(LOG_NAME) if (found := log.stat()).st_size}
-    return max(begun, key=lambda log: begun[log].st_mtime_ns, default=None)
+    if not folder.exists() and folder.absolute().parent.is_dir():
+        return None
+    logs = logs_below(results_folder(folder, "the results folder of a run, or the log itself"))
+    written = {log: found for log in logs if (found := log.stat()).st_size}
+    return max(written, key=lambda log: written[log].st_mtime_ns, default=None)
 
 
 class FollowedRun:
@@ -46,7 +49,7 @@ class FollowedRun:
     def __init__(self, log: Path, every_s: float, console: Console | None = None) -> None:
         self.state = State()
         self._every_s = every_s
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._log = FollowedLog(log)
         self._line = 0
         self._shown = ExitStack()
@@ -84,10 +87,7 @@ class FollowedRun:
         listen = view.recall if recalled else view
         for event in events:
             self._line += 1
-            try:
-                apply_line(self.state, self._line, event)
-            except InputError as error:
-                raise InputError(f"{self._log.path}: {error}") from error
+            apply_line(self.state, self._line, event, self._log.path)
             listen(self.state, event)
 
     def _view_of(self, events: list[AnyEvent]) -> LiveView:

@@ -10,6 +10,7 @@ from hetsched.core.events import SegmentEnded
 from hetsched.core.log import read_log
 from hetsched.domain.metric import Metric
 from hetsched.errors import counted
+from hetsched.report.figures_in_words import share as in_percent
 from hetsched.report.scores import metric_name
 
 BEST = "best score"
@@ -75,4 +76,4 @@ def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> str 
         return None
     of = f"seed {seed}" if whole else f"seed {seed}, the first {counted(segments, 'segment')}"
     command = join(["hetsched", "simulate", str(scenario), "--strategy", worst, "--ablate"])
-    return f"{worst}: {share:.0%} of the time in segments is not training ({of}); what takes it: {command}"
+    return f"{worst}: {in_percent(share)} of the time in segments is not training ({of}); what takes it: {command}"

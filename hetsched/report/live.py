@@ -39,9 +39,12 @@ from hetsched.domain.metric import DEFAULT, Metric, shared
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, counted
+from hetsched.report.figures_in_words import share
 from hetsched.report.hyperparameters import cells, listed, names_of
 from hetsched.report.live_nodes import nodes_drawn
+from hetsched.report.printable import printable
 from hetsched.report.scores import further_metrics, metric_name, shown
+from hetsched.report.terminal import Terminal, line
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.measuring_policy import MEASURE
 
@@ -128,7 +131,7 @@ class LiveView:
         self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
         self._is_probe = strategy.scheduling == MEASURE  # which ends when enough was seen
         self._every_s = every_s
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._clock = clock
         self._began = clock()
         self._activity = activity
@@ -255,7 +258,7 @@ class LiveView:
     # How it is shown.
 
     def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
     def _print_lines(self) -> None:
         while not self._over.wait(self._every_s):
@@ -278,7 +281,7 @@ class LiveView:
         """The run as tables that fit the terminal."""
         standing = self._standing()
         if standing is None:
-            return Text(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
+            return line(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
         below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
         room = self._console.height - 11 - len(below)  # the headings, and what is left out
         late_s, silent_s = self._late_s(standing), MOST_SILENT * self._every_s
@@ -286,11 +289,11 @@ class LiveView:
         room -= nodes.lines
         workers = max(LEAST_ROWS, min(len(standing.workers), room // 2))
         return Group(
-            Text(f"{self._what}: {self._progress(standing)}", style="bold"),
+            Text(printable(f"{self._what}: {self._progress(standing)}"), style="bold"),
             *_trials(standing, max(LEAST_ROWS, room - min(workers, len(standing.workers)))),
             *_workers(standing, workers, late_s),
             *nodes.parts,
-            *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
+            *map(line, below),
         )
 
     def _late_s(self, standing: Standing) -> float:
@@ -389,6 +392,6 @@ def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableTyp
         if worker.away is None:
             present_s += late_s
         doing = worker.away or (segment.trial if segment else "idle")
-        table.add_row(name, doing, str(worker.segments), f"{utilisation([busy_s], [present_s]):.0%}")
+        table.add_row(name, doing, str(worker.segments), share(utilisation([busy_s], [present_s])))
     more = len(standing.workers) - rows
     return [table, Text(f"and {counted(more, 'worker')} more")] if more > 0 else [table]

@@ -11,6 +11,8 @@ from rich.text import Text
 from hetsched.core.events import ResourcesSampled
 from hetsched.domain.cluster import NodeId
 from hetsched.errors import counted
+from hetsched.report.figures_in_words import share
+from hetsched.report.terminal import line
 
 AROUND_ROWS = 5
 """The lines of a table that are no rows, and the one that says how many are left out."""
@@ -35,8 +37,8 @@ def nodes_drawn(newest: Mapping[NodeId, ResourcesSampled], now: float, silent_s:
         return Drawn([], 0)
     rows = min(len(samples), room - AROUND_ROWS)
     if rows < min(len(samples), LEAST_ROWS):
-        line = "; ".join(f"{_named(s, now, silent_s)}: CPU {s.cpu:.0%}, memory {_memory(s)}{_gpus(s)}" for s in samples)
-        return Drawn([Text(line, overflow="ellipsis", no_wrap=True)], 1)
+        used = (f"{_named(s, now, silent_s)}: CPU {share(s.cpu)}, memory {_memory(s)}{_gpus(s)}" for s in samples)
+        return Drawn([line("; ".join(used))], 1)
     if rows < len(samples):
         samples = sorted(samples, key=lambda sample: -sample.cpu)[:rows]
     table = Table("node", header_style="bold")
@@ -44,7 +46,7 @@ def nodes_drawn(newest: Mapping[NodeId, ResourcesSampled], now: float, silent_s:
         table.add_column(heading, justify="right")
     for sample in samples:
         gpu, gpu_memory = _gpu_use(sample)
-        table.add_row(_named(sample, now, silent_s), f"{sample.cpu:.0%}", _memory(sample), gpu, gpu_memory)
+        table.add_row(_named(sample, now, silent_s), share(sample.cpu), _memory(sample), gpu, gpu_memory)
     more = len(newest) - rows
     return Drawn([table, *([Text(f"and {counted(more, 'node')} more")] if more else [])], rows + AROUND_ROWS)
 
@@ -65,7 +67,7 @@ def _gpu_use(sample: ResourcesSampled) -> tuple[str, str]:
         return "", ""
     use = fmean(gpu.use for gpu in gpus)
     memory = _of(sum(gpu.memory_bytes for gpu in gpus), sum(gpu.memory_total_bytes for gpu in gpus))
-    return (f"{use:.0%}" if len(gpus) == 1 else f"{len(gpus)} x {use:.0%}"), memory
+    return (share(use) if len(gpus) == 1 else f"{len(gpus)} x {share(use)}"), memory
 
 
 def _gpus(sample: ResourcesSampled) -> str:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import counted
-from hetsched.report.figures_in_words import between, interval, seconds
+from hetsched.report.figures_in_words import between, interval, percent, seconds
 from hetsched.studies.forecast import Forecast
 from hetsched.studies.foretold import Foretold
 
@@ -67,4 +67,5 @@ def foretold(found: Foretold) -> Iterator[str]:
     how = "short" if found.error_percent < 0 else "long"
     runs = counted(len(found.measured_s), "run")
     within = "" if found.within is None else f"; {found.within} of {runs} ended within the interval"
-    yield f"measured: {measured} s; the prediction was {abs(found.error_percent):.1f}% too {how}{within}"
+    error = percent(abs(found.error_percent), signed=False)
+    yield f"measured: {measured} s; the prediction was {error} too {how}{within}"

@@ -5,8 +5,11 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hetsched.report.figures_in_words import share
+from hetsched.report.printable import printable
+from hetsched.report.terminal import Terminal
 
 PLAIN_LINE_EVERY_S = 10.0
 SILENT_S = 2.0
@@ -16,7 +19,7 @@ class ProgressLine:
     """Shows how much of `total` is done; nothing for work that takes less than two seconds."""
 
     def __init__(self, what: str, total: float) -> None:
-        self._what = what
+        self._what = printable(what)
         self._total = total
         self._done = 0.0
         self._began = self._last_line = time.monotonic()
@@ -36,7 +39,7 @@ class ProgressLine:
         if self._terminal:
             self._draw(text)
         else:
-            print(f"{self._what}: {text}", file=sys.stderr)
+            print(f"{self._what}: {printable(text)}", file=sys.stderr)
 
     def advance(self, by: float = 1, note: str = "") -> None:
         """`by` more is done; `note` says what is going on."""
@@ -50,23 +53,24 @@ class ProgressLine:
             self._last_line = now
             took_s = now - self._began
             left = f", about {took_s * (1 / self.share - 1):.0f} s left" if 0 < self.share < 1 else ""
-            print(f"{self._what}: {self.share:.0%} after {took_s:.0f} s{left} {note}".rstrip(), file=sys.stderr)
+            done = f"{share(self.share)} after {took_s:.0f} s{left}"
+            print(f"{self._what}: {done} {printable(note)}".rstrip(), file=sys.stderr)
 
     def _draw(self, note: str) -> None:
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f}%"),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-                console=Console(stderr=True),
+                TextColumn("{task.fields[note]}", markup=False),
+                console=Terminal(stderr=True),
                 transient=True,
             )
             self._bar.start()
             self._task = self._bar.add_task(self._what, total=self._total, note="")
-        self._bar.update(self._task, completed=self._done, note=note)
+        self._bar.update(self._task, completed=self._done, note=printable(note))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

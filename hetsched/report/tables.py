@@ -14,9 +14,12 @@ from hetsched.domain.metric import shared
 from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import counted
 from hetsched.report.figures_in_words import interval as _interval
+from hetsched.report.figures_in_words import percent as _percent
 from hetsched.report.figures_in_words import seconds as _seconds
+from hetsched.report.figures_in_words import share
 from hetsched.report.hyperparameters import cells, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
+from hetsched.report.terminal import Terminal
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.validation import Agreement, Error
@@ -53,7 +56,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriv
             *([_seconds(figures.area_weighted_jct_s)] if arriving else []),
             f"{figures.jct_bound_ratio:.2f}",
             shown(figures.best_score),
-            f"{figures.utilisation:.0%}",
+            share(figures.utilisation),
         )
     return table
 
@@ -86,7 +89,7 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
             _seconds(run.mean_jct_s, least=1),
             _known(run.jct_bound_ratio, ".2f"),
             shown(run.best_score),
-            f"{run.utilisation:.0%}",
+            share(run.utilisation),
             str(run.segments),
             str(run.lost_segments),
             str(run.exploits),
@@ -115,7 +118,7 @@ def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
             name,
             _seconds(figures.makespan_s, least=1),
             f"{figures.contribution_s:+,.1f}",
-            f"{figures.contribution_percent:+.1f}%",
+            _percent(figures.contribution_percent),
             shown(figures.best_score),
             f"{figures.iterations:,.0f}",
         )
@@ -128,7 +131,7 @@ def workers_table(run: Metrics) -> Table:
     for heading in ("busy [s]", "utilisation", "segments"):
         table.add_column(heading, justify="right")
     for worker, figures in run.workers.items():
-        table.add_row(worker, _seconds(figures.busy_s, least=1), f"{figures.utilisation:.0%}", str(figures.segments))
+        table.add_row(worker, _seconds(figures.busy_s, least=1), share(figures.utilisation), str(figures.segments))
     return table
 
 
@@ -164,10 +167,10 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
         _agreement_row(table, name, "makespan [s]", figures.makespan_s, "{:,.1f}".format)
         if figures.best_score is not None:
             _agreement_row(table, "", f"best {metric_name(figures.metric)}", figures.best_score, shown)
-        _agreement_row(table, "", "utilisation", figures.utilisation, "{:.0%}".format)
-        table.add_row("", "decisions alike", f"{figures.decisions:.0%}")
+        _agreement_row(table, "", "utilisation", figures.utilisation, share)
+        table.add_row("", "decisions alike", share(figures.decisions))
         for worker, of_worker in figures.workers.items():
-            _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, "{:.0%}".format)
+            _agreement_row(table, "", f"utilisation of {worker}", of_worker.utilisation, share)
             _agreement_row(table, "", f"segments of {worker}", of_worker.segments, "{:.1f}".format)
         for steps in figures.steps:
             of = f"step on {steps.worker} [s], {counted(steps.segments, 'segment')}"
@@ -177,9 +180,9 @@ def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
 
 
 def _agreement_row(table: Table, name: str, figure: str, error: Error, form: Callable[[float], str]) -> None:
-    percent = "" if error.error_percent is None else f"{error.error_percent:+.1f}%"
+    percent = "" if error.error_percent is None else _percent(error.error_percent)
     ends = error.ci95_percent
-    interval = "" if ends is None else f"{ends[0]:+.1f} .. {ends[1]:+.1f}%"
+    interval = "" if ends is None else f"{_percent(ends[0])[:-1]} .. {_percent(ends[1])}"
     table.add_row(name, figure, form(error.predicted), form(error.measured), percent, interval)
 
 
@@ -188,8 +191,8 @@ def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:
     foretold = f"{steps.least_s:.3g}" + (f" .. {steps.most_s:.3g}" if steps.most_s > steps.least_s else "")
     measured = f"{steps.measured_s:.3g}"
     if steps.paced:
-        return f"asked: {foretold}", measured, f"{steps.factor - 1:.0%} late" if steps.late_segments else "held"
-    return foretold, measured, f"{100 * (1 / steps.factor - 1):+.1f}%"
+        return f"asked: {foretold}", measured, f"{share(steps.factor - 1)} late" if steps.late_segments else "held"
+    return foretold, measured, _percent(100 * (1 / steps.factor - 1))
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:
@@ -232,7 +235,7 @@ def profile_table(rows: Sequence[ProfileRow]) -> Table:
 def _varying(figure: float | None, cv: float | None, unit: float = 1.0) -> str:
     if figure is None:
         return ""
-    return f"{unit * figure:.3g}" + ("" if cv is None else f" ±{cv:.0%}")
+    return f"{unit * figure:.3g}" + ("" if cv is None else f" ±{share(cv)}")
 
 
 def bound_table(bounds: Mapping[str, Bounds]) -> Table:
@@ -260,5 +263,5 @@ def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
 def print_table(table: Table, console: Console) -> None:
     """Print a table without wrapping its cells, also where there is no terminal. Brackets, as in "[s]", are text."""
     if not console.is_terminal:
-        console = Console(file=console.file, width=max(console.width, 140))
+        console = Terminal(file=console.file, width=max(console.width, 140))
     console.print(table, markup=False)

@@ -46,13 +46,14 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
                 f"workload.experiments.{experiment.id}.gang: {strategy.scheduling!r} puts a trial on one worker, "
                 f"this one takes {experiment.gang}; choose another policy"
             )
-        if max(types[worker_type] for worker_type in usable) < experiment.gang:
+        enough = [worker_type for worker_type in usable if types[worker_type] >= experiment.gang]
+        if not enough:
             have = ", ".join(f"{types[worker_type]} of {worker_type}" for worker_type in usable)
             raise InputError(
                 f"workload.experiments.{experiment.id}.gang: a trial takes {experiment.gang} workers of one type, "
                 f"{strategy} has {have}"
             )
-        gangs = [worker_type.gang(experiment.gang) for worker_type in usable]
+        gangs = [worker_type.gang(experiment.gang) for worker_type in enough]
         for kind in experiment.kinds:
             missing = [gang for gang in gangs if setup.times.seconds_per_iteration(kind, gang) is None]
             # A gang does not run on types without an entry, which is how profiles say that it does not fit into their

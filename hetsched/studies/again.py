@@ -15,20 +15,21 @@ from hetsched.analysis.step_times import worker_steps
 from hetsched.core.events import RunStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.registry import Strategy
-from hetsched.errors import HetschedError, InputError, counted
+from hetsched.errors import InputError, NoResultError, counted
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
-from hetsched.studies.compare import ComparisonResult, comparison_result
+from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished
 from hetsched.studies.comparison import Runs, complete_seeds
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.forecast import Forecast
 from hetsched.studies.json_file import other_version
+from hetsched.studies.named_folder import has_begun, logs_below, results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.plan import PlanResult
-from hetsched.studies.results import StrategyResult, begun_logs, scenario_of, summary_of, unfinished
+from hetsched.studies.results import StrategyResult, scenario_of, summary_of, unfinished
 from hetsched.studies.results_csv import decided
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.simulate import strategy_result
@@ -42,10 +43,6 @@ Study = Literal["compare", "simulate", "run", "validate", "plan", "ablate"]
 STUDIES: dict[str, Study] = {name: name for name in get_args(Study)}
 
 Result = ComparisonResult | StrategyResult | ValidationResult | PlanResult | AblationResult
-
-
-class NoResultError(HetschedError):
-    """A study has not come far enough for a result."""
 
 
 def study_in(folder: Path) -> Study | None:
@@ -71,6 +68,7 @@ def study_in(folder: Path) -> Study | None:
 def result_in(folder: Path) -> Result:
     """The result of the study in the folder, as far as the study came. Raises InputError for a folder that is that of
     no study, or holds what cannot be read, and NoResultError if there is no result yet."""
+    logs_below(results_folder(folder))  # what must not be read is no study that has come less far
     match study_in(folder):
         case "compare":
             return comparison_in(folder)
@@ -83,7 +81,8 @@ def result_in(folder: Path) -> Result:
         case "simulate" | "run":
             return strategy_in(folder)
         case None:
-            raise InputError(f"{folder}: is not the folder of one study; name the results folder of one")
+            one = results_logs(folder)[0].parent
+            raise InputError(f"{folder}: is not the folder of one study; name the results folder of one, such as {one}")
 
 
 def is_complete(result: Result) -> bool:
@@ -102,17 +101,20 @@ def comparison_in(folder: Path) -> ComparisonResult:
     plan = comparison_plan.load_plan(folder)
     chosen = [_strategy(name) for name in plan.strategies]
     setup = load_setup_of_logs(folder / SCENARIO_NAME)
-    runs = _in_order(plan.seeds, complete_seeds(chosen, _finished(folder, setup, chosen)))
+    finished = _finished(folder, setup, chosen)
+    runs = _in_order(plan.seeds, complete_seeds(chosen, finished))
     done = {run.metrics.seed for run in runs[chosen[0]]}
     if not done:
         raise NoResultError(
-            f"{folder}: no seed is complete, so there is nothing to compare; go on with: "
-            f"{comparison_plan.resume_command(folder)}"
+            f"{folder}: no seed is complete ({runs_finished(len(finished), plan.asked)}), so there is nothing to "
+            f"compare; go on with: {comparison_plan.resume_command(folder)}"
         )
     told = summary_of(folder)
-    complete = bool(told.get("complete")) if plan.seeds == "auto" else done == set(plan.seeds)
+    asked = set(told.get("seeds", ()) if plan.seeds == "auto" else plan.seeds)
+    complete = done >= asked and (plan.seeds != "auto" or bool(told.get("complete")))
+    assumed = told.get("assumptions", plan.assumed)
     return comparison_result(
-        ResultsFolder(folder), setup, plan, runs, told.get("assumptions", plan.assumed), _warnings(told), complete
+        ResultsFolder(folder), setup, plan, runs, assumed, _warnings(told), complete, len(finished)
     )
 
 
@@ -122,6 +124,8 @@ def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dic
     for strategy in strategies:
         for seed in _seeds(folder / str(strategy)):
             log = run_folder(folder, strategy, seed) / LOG_NAME
+            if not has_begun(log):
+                continue
             run, state = look_up(setup, log, task := Task(strategy, seed))
             if state.ended == COMPLETED:
                 took = cost.get(str(log.relative_to(folder)))
@@ -145,7 +149,7 @@ def _in_order(seeds: list[int] | Literal["auto"], runs: Runs) -> Runs:
 
 def strategy_in(folder: Path) -> StrategyResult:
     """Of all runs that have begun; a warning says which did not come to their end."""
-    logs = begun_logs(folder)
+    logs = results_logs(folder)
     scenarios = {scenario_of(log.parent) for log in logs}
     setup = load_setup_of_logs(min(scenarios))
     cost = decided(folder)

@@ -1,5 +1,6 @@
 """Strategies in simulation under the same seeds, and what can be said of their differences."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
-from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
+from hetsched.studies.folder import ResultsFolder, report_command, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult
@@ -45,18 +46,26 @@ MAX_SEEDS = 100
 class ComparisonResult(Results):
     """The figures of every strategy. `narrow` says whether the interval of every paired ratio of makespans is narrower
     than 1% of it, `rank_agreement` whether strategies come in the same order under every seed, `complete` whether all
-    seeds that were asked for are in it, `by_width` whether their number was "auto"."""
+    seeds that were asked for are in it, `by_width` whether their number was "auto". `finished` counts the runs that
+    there are, also under seeds that are not complete, and `asked` those that were asked for, None of "auto"."""
 
     setup: Setup = field(repr=False)
     baseline: str
     seeds: list[int]
     comparisons: dict[str, Comparison] = field(repr=False)
+    finished: int = field(default=0, repr=False)
+    asked: int | None = field(default=None, repr=False)
     narrow: bool
     rank_agreement: RankAgreement = field(repr=False)
     complete: bool = True
     by_width: bool = field(default=False, repr=False)
     periods: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By scheduling policy, which periods were set so that they fit the runs, in words."""
+
+    @property
+    def so_far(self) -> str:
+        """How many runs there are, in words."""
+        return runs_finished(self.finished, self.asked)
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -125,7 +134,8 @@ def compare(
     at_most = len(chosen) * (max_seeds if seeds == "auto" else len(listed))
     with one_interrupt(), fan_out(setup, jobs and min(jobs, at_most), (), ray_address) as simulating:
         home = ResultsFolder.new(folder, setup, "compare")
-        with _going_on(home), sole_owner(home.path, COMPARISON):
+        asked = None if seeds == "auto" else at_most
+        with _going_on(home, len(chosen), asked, {}), sole_owner(home.path, COMPARISON):
             plan = ComparisonPlan.begun(
                 home.path, setup, chosen, "auto" if seeds == "auto" else listed, max_seeds, periods
             )
@@ -157,7 +167,7 @@ def resume_comparison(
         with one_interrupt(), fan_out(setup, jobs, (), ray_address) as simulating:
             home = ResultsFolder(folder)
             go_on_with_study(folder)
-            with _going_on(home):
+            with _going_on(home, len(chosen), plan.asked, done):
                 return _carried_out(home, setup, plan, simulating, progress, done)
 
 
@@ -182,22 +192,25 @@ def _carried_out(
         else:
             runs = run_seeds(plan.seeds)
     except KeyboardInterrupt as stop:
-        raise _interrupted(home, setup, plan, comparison.complete_seeds(chosen, done)) from stop
-    return _written(home, setup, plan, runs, complete=True)
+        raise _interrupted(home, setup, plan, done) from stop
+    return _written(home, setup, plan, runs, len(done), complete=True)
 
 
-def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs) -> Interrupted:
+def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, done: dict[Task, RunResult]) -> Interrupted:
     """What can be said of the complete seeds, which is also in the folder, and how to go on."""
+    runs = comparison.complete_seeds(chosen_strategies(setup, plan.strategies), done)
     seeds = len(next(iter(runs.values())))
     try:
-        stop = Interrupted(_written(home, setup, plan, runs, complete=False) if seeds else None)
+        stop = Interrupted(_written(home, setup, plan, runs, len(done), complete=False) if seeds else None)
     except HetschedError:  # a run trained nothing: there is nothing to say
         stop = Interrupted(None)
-    return _with_note(stop, home, seeds)
+    return _with_notes(stop, home, len(plan.strategies), plan.asked, done)
 
 
 @contextmanager
-def _going_on(home: ResultsFolder) -> Iterator[None]:
+def _going_on(
+    home: ResultsFolder, strategies: int, asked: int | None, done: Mapping[Task, RunResult]
+) -> Iterator[None]:
     """Ctrl-C says how to go on as soon as there is something to go on with, also before the first run."""
     try:
         yield
@@ -206,13 +219,31 @@ def _going_on(home: ResultsFolder) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if not (home.path / PLAN_NAME).exists():
             raise
-        raise _with_note(Interrupted(None), home, 0) from stop
+        raise _with_notes(Interrupted(None), home, strategies, asked, done) from stop
 
 
-def _with_note(stop: Interrupted, home: ResultsFolder, seeds: int) -> Interrupted:
+def _with_notes(
+    stop: Interrupted, home: ResultsFolder, strategies: int, asked: int | None, done: Mapping[Task, RunResult]
+) -> Interrupted:
+    """What there is of so many `strategies` and of the runs that were `asked` for, and the commands that go on with it
+    and show it."""
     if not home.temporary:
-        stop.add_note(f"{counted(seeds, 'seed')} complete in {home.path}; go on with: {resume_command(home.path)}")
+        seeds = Counter(task.seed for task in done)
+        complete = counted(sum(number == strategies for number in seeds.values()), "seed")
+        so_far = f"{runs_finished(len(done), asked)}, {complete} complete in {home.path}"
+        stop.add_note(f"{so_far}; go on with: {resume_command(home.path)}")
+        if home.has_finished():
+            stop.add_note(f"report: {report_command(home.path)}")
     return stop
+
+
+def runs_finished(finished: int, asked: int | None) -> str:
+    """
+    >>> runs_finished(11, 60), runs_finished(1, None)
+    ('11 of 60 runs finished', '1 run finished')
+    """
+    runs = counted(finished if asked is None else asked, "run")
+    return f"{runs} finished" if asked is None else f"{finished} of {runs} finished"
 
 
 def _with_baseline(setup: Setup, strategies: Strategies | None, baseline: str | Strategy | None) -> list[Strategy]:
@@ -243,18 +274,18 @@ def _first_seeds(setup: Setup, seeds: Seeds | str | None, strategies: Sequence[S
 
 
 def _written(
-    home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, *, complete: bool
+    home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, finished: int, *, complete: bool
 ) -> ComparisonResult:
     """The result, which is also in its folder."""
     assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
-    result = comparison_result(home, setup, plan, runs, assumed, {}, complete)
+    result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
     result = replace(result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
     write_results_csv(home.path, sim=result.runs)
-    write_summary(home.path, "compare", result.document())
+    write_summary(home.path, "compare", result.document(), complete=complete)
     return result
 
 
@@ -266,8 +297,9 @@ def comparison_result(
     assumed: Sequence[str],
     warnings: Mapping[str, str],
     complete: bool,
+    finished: int,
 ) -> ComparisonResult:
-    """What runs under the same seeds come to, the baseline first."""
+    """What runs under the same seeds come to, the baseline first. So many runs are `finished`, of all seeds."""
     baseline = next(iter(runs))
     return ComparisonResult(
         home=home,
@@ -277,6 +309,8 @@ def comparison_result(
         seeds=[run.metrics.seed for run in runs[baseline]],
         comparisons=comparison.compare(runs, baseline),
         complete=complete,
+        finished=finished,
+        asked=plan.asked,
         by_width=plan.seeds == "auto",
         periods=plan.periods,
         assumptions=assumed,

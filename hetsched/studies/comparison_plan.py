@@ -1,6 +1,6 @@
 """What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from shlex import join
 from shutil import rmtree
@@ -40,6 +40,18 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
     hetsched: str
     assumed: list[str] = []
     periods: dict[str, str] = {}
+
+    @property
+    def asked(self) -> int | None:
+        """How many runs were asked for; None if seeds are "auto"."""
+        return None if self.seeds == "auto" else len(self.strategies) * len(self.seeds)
+
+    def logs(self, folder: Path, there: Iterable[Path]) -> list[Path]:
+        """Where the runs that were asked for have their logs. Of "auto", those of the seeds of the logs that are
+        `there`."""
+        begun = dict.fromkeys(log.parent.name for log in there)
+        seeds = list(begun) if self.seeds == "auto" else [f"seed-{seed}" for seed in self.seeds]
+        return [folder / strategy / seed / LOG_NAME for strategy in self.strategies for seed in seeds]
 
     @classmethod
     def begun(

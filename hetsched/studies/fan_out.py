@@ -4,6 +4,7 @@ results and the logs are the same."""
 import gc
 import os
 import pickle
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -107,6 +108,7 @@ def _here(
     try:
         with (
             _leaks_unsaid(),
+            _lost_calls_unsaid(),
             Parallel(jobs or -1, backend="loky", return_as="generator_unordered", max_nbytes=None) as parallel,
         ):
             yield _OnCores(parallel, setup, policy_files, carry_out_one)
@@ -127,6 +129,24 @@ def _leaks_unsaid() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
         else:
             os.environ["PYTHONWARNINGS"] = before
+
+
+@contextmanager
+def _lost_calls_unsaid() -> Iterator[None]:
+    """joblib's thread does not print that a call is gone. It looks for calls once more after a second Ctrl-C has ended
+    the processes and thrown the calls away, and would print a traceback of the KeyError."""
+    before = threading.excepthook
+
+    def unless_stopped(failed: threading.ExceptHookArgs) -> None:
+        thread = failed.thread.name if failed.thread is not None else None
+        if thread != "ExecutorManagerThread" or failed.exc_type is not KeyError:
+            before(failed)
+
+    threading.excepthook = unless_stopped
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _OnCores(Generic[R]):

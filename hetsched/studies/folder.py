@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from shlex import join
 from shutil import rmtree
 from tempfile import mkdtemp
 from types import MappingProxyType
@@ -29,6 +30,9 @@ PROBES = "probes"
 
 PROBE = "probe"
 """That of a validation's short runs."""
+
+SEGMENT_ENDED = b'"segment-ended"'
+"""What is in every line of a log that tells of a finished segment."""
 
 PREDICTED, MEASURED = "predicted", "measured"
 """Those of a validation's simulations and real runs."""
@@ -63,13 +67,30 @@ class ResultsFolder:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """What Ctrl-C stops within the block has a note where the folder is, if that is left."""
+        """What Ctrl-C stops within the block has notes on what is left: where it is, and the command that shows it. If
+        no run has begun, nothing is left."""
         try:
             yield
         except KeyboardInterrupt as stop:
             if not self.temporary and self.path.is_dir():
-                stop.add_note(f"what was finished is in {self.path}")
+                self._note_what_is_left(stop)
             raise
+
+    def _note_what_is_left(self, stop: KeyboardInterrupt) -> None:
+        if self.has_finished():
+            stop.add_note(f"what was finished is in {self.path}")
+            stop.add_note(f"report: {report_command(self.path)}")
+        elif self._has_begun():
+            stop.add_note(f"no segment was finished, so start anew in another folder; {self.path} says what happened")
+        else:
+            self.undo()
+
+    def has_finished(self) -> bool:
+        """Whether a run in the folder has finished a segment, so that there is something to show."""
+        return any(SEGMENT_ENDED in log.read_bytes() for log in self.path.rglob(LOG_NAME))
+
+    def _has_begun(self) -> bool:
+        return any(log.stat().st_size for log in self.path.rglob(LOG_NAME))
 
     @contextmanager
     def nothing_of_nothing(self) -> Iterator[None]:
@@ -77,7 +98,7 @@ class ResultsFolder:
         try:
             yield
         except BaseException:
-            if not any(log.stat().st_size for log in self.path.rglob(LOG_NAME)):
+            if not self._has_begun():
                 self.undo()
             raise
 
@@ -117,12 +138,18 @@ def default_folder(study: str, setup: Setup) -> Path:
     return unused(Path("results") / f"{setup.scenario.name}-{study}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
-def write_summary(folder: Path, command: str, document: dict[str, Any]) -> None:
-    """`summary.json`: what the command found, and with which version. The study has come to its end then, and its
-    results are described (`ro-crate-metadata.json`): this is what is written last."""
+def write_summary(folder: Path, command: str, document: dict[str, Any], *, complete: bool = True) -> None:
+    """`summary.json`: what the command found, and with which version. If the study is `complete`, that is written down
+    then, and its results are described (`ro-crate-metadata.json`): this is what is written last."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
-    end_study(folder)
-    write_ro_crate(folder)
+    if complete:
+        end_study(folder)
+        write_ro_crate(folder)
+
+
+def report_command(folder: Path) -> str:
+    """The command that makes the report of a folder."""
+    return join(["hetsched", "report", str(folder)])
 
 
 def write_running_results(

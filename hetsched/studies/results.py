@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hetsched.analysis.step_times import WorkerSteps, pace_remarks, profile_remarks
-from hetsched.core.log import LOG_NAME
 from hetsched.core.state import State
 from hetsched.domain.prediction import Prediction
-from hetsched.errors import InputError, counted, path_of
+from hetsched.errors import InputError, counted, unreadable
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME, ResultsFolder
+from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder
 from hetsched.studies.foretold import Foretold
 from hetsched.studies.frames import runs_frame, table_frame
+from hetsched.studies.named_folder import results_folder, results_logs
 from hetsched.studies.one_run import RunResult, look_up
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.unknown_scores import joined
@@ -165,6 +165,8 @@ def summary_of(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         msgspec.convert(found, _Said)
+    except OSError as error:
+        raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not what a study wrote: {error}: remove it, and the logs alone are read") from error
     return found
@@ -178,12 +180,14 @@ def scenario_facts(setup: Setup) -> dict[str, Any]:
 def load_results(folder: Path | str) -> LoadedResults:
     """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log, but for
     the probes of plans and validations. Policy files are not run. Assumptions and warnings are those of the folder's
-    summary; runs that did not come to their end are a warning, too, and so are those of several scenarios.
+    summary; runs that did not come to their end are a warning, too, and so are those of several scenarios. Runs that
+    have not begun are left out, with a warning (`logging`) that names them.
 
-    Raises InputError for a folder without logs, and naming file and line for a log that is damaged.
+    Raises InputError for a folder without logs, for whatever in it cannot be read, and naming file and line for a log
+    that is damaged; NoResultError if no run has begun.
     """
-    folder = path_of(folder, "folder")
-    logs = begun_logs(folder)
+    folder = results_folder(folder)
+    logs = results_logs(folder)
     scenarios: dict[Path, Setup] = {}
     runs, ended, homes = [], [], defaultdict[str, dict[str, None]](dict)
     for log in logs:
@@ -202,21 +206,6 @@ def load_results(folder: Path | str) -> LoadedResults:
     }
     warned = joined(found.summary.get("warnings", {}), unfinished(ended), mixed)
     return replace(found, assumptions=found.summary.get("assumptions", ()), warnings=warned)
-
-
-def begun_logs(folder: Path) -> list[Path]:
-    """The logs in the folder or below it that tell of something, but for those of probes. Raises InputError if there is
-    none."""
-    begun = [log for log in sorted(folder.rglob(LOG_NAME)) if log.stat().st_size]
-    logs = [log for log in begun if not {PROBE, PROBES} & set(log.relative_to(folder).parts)]
-    if not logs and begun:
-        raise InputError(
-            f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs; its probes "
-            f"are runs: name one, such as {begun[0].parent}"
-        )
-    if not logs:
-        raise InputError(f"{folder}: there is no {LOG_NAME} in it or below it; name the results folder of a study")
-    return logs
 
 
 def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:

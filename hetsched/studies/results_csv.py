@@ -2,10 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from os.path import relpath
 from pathlib import Path
 from typing import NamedTuple
 
+from hetsched.errors import InputError
+from hetsched.scenario.whole_file import write_whole
 from hetsched.studies.frames import figures_row
 from hetsched.studies.one_run import RunResult
 
@@ -27,10 +30,11 @@ def write_results_csv(folder: Path, **runs: Iterable[RunResult]) -> None:
         for backend, of_one in runs.items()
         for run in of_one
     ]
-    with (folder / RESULTS_NAME).open("w", newline="") as file:
-        writer = csv.DictWriter(file, _columns(rows[0].keys()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = StringIO()
+    writer = csv.DictWriter(text, _columns(rows[0].keys()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(folder / RESULTS_NAME, text.getvalue().encode())
 
 
 def _columns(keys: Iterable[str]) -> Sequence[str]:
@@ -40,13 +44,19 @@ def _columns(keys: Iterable[str]) -> Sequence[str]:
 
 def decided(folder: Path) -> dict[str, Decided]:
     """What the decisions of each run took, by the run's log, relative to the folder: no log tells it. Runs of which it
-    is not known, and all of a folder without the file, are missing."""
+    is not known, and all of a folder without the file, are missing. Raises InputError, naming the file, for one that is
+    damaged."""
     path = folder / RESULTS_NAME
     if not path.is_file():
         return {}
-    with path.open(newline="") as file:
-        return {
-            row["log"]: Decided(float(row["decision_s"]), int(row["decisions"]))
-            for row in csv.DictReader(file)
-            if row["decision_s"] and row["decisions"]
-        }
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {
+                row["log"]: Decided(float(row["decision_s"]), int(row["decisions"]))
+                for row in csv.DictReader(file)
+                if row["decision_s"] and row["decisions"]
+            }
+    except (KeyError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"{path}: not what a study wrote: {error}: remove it, and the logs tell all but what decisions took"
+        ) from error

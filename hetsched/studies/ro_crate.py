@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from hetsched.core.log import LOG_NAME
-from hetsched.errors import InputError
+from hetsched.errors import InputError, unreadable
 from hetsched.scenario.policy_files import OPTIONS, POLICIES, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.json_file import write_json
@@ -127,10 +127,13 @@ def _is_taken(part: Entity) -> bool:
 
 
 def _parts(folder: Path) -> Iterator[Entity]:
-    """The files of the folder, hidden ones aside, and the folders that are described as a whole."""
+    """The files of the folder, hidden ones aside, and the folders that are described as a whole. A link that leads out
+    of the folder is left out: an archive of the folder does not have what it leads to."""
+    inside = folder.resolve()
     for home, folders, files in os.walk(folder):
         here = Path(home)
-        whole = sorted(WHOLE.intersection(folders))
+        files = [name for name in files if (here / name).resolve().is_relative_to(inside)]
+        whole = sorted(name for name in WHOLE.intersection(folders) if (here / name).resolve().is_relative_to(inside))
         yield from (_of(f"{_address(folder, here / name)}/", "Dataset", name=name) for name in whole)
         folders[:] = sorted(name for name in folders if name not in WHOLE and _is_shown(name))
         yield from (_file(folder, here / name) for name in sorted(files) if _is_listed(here / name))
@@ -165,6 +168,8 @@ def _sittings(folder: Path) -> list[Sitting]:
         return []
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Study).sittings
+    except OSError as error:
+        raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not what hetsched wrote: {error}") from error
 

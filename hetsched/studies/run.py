@@ -14,7 +14,7 @@ from hetsched.errors import HetschedError, InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, unused
+from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, report_command, unused
 from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 from hetsched.studies.plan import PlanResult
@@ -171,6 +171,7 @@ def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Itera
                 if isinstance(error, HetschedError) and copy.name in str(error):
                     error.add_note(f"mend the training in the copy by which the run goes on: {copy}")
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
+            error.add_note(f"report: {report_command(home.path)}")
         elif new and not plan.begun(home.path):
             home.undo()
         else:

@@ -10,6 +10,7 @@ from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.domain.prediction import Prediction
 from hetsched.errors import InputError
+from hetsched.studies.folder import SEGMENT_ENDED
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.resume import COMPLETED
 
@@ -17,9 +18,6 @@ PLAN_NAME = "run.json"
 
 AUTO = "auto"
 """The best strategy, whichever that is."""
-
-SEGMENT_ENDED = b'"segment-ended"'
-"""What is in every line of a log that tells of a finished segment."""
 
 
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.cores import available_cores, cpu_model
-from hetsched.errors import InputError
+from hetsched.errors import InputError, unreadable
 from hetsched.studies.command_line import command_line
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.version import __version__
@@ -99,6 +99,8 @@ def study_of(folder: Path) -> Study | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Study)
+    except OSError as error:
+        raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not what hetsched wrote: {error}{other_version(path)}") from error
 

@@ -104,8 +104,12 @@ class Trainer(Protocol):
 
 METHODS = ("reset", "configure", "train", "evaluate", "snapshot", "take_up", "save", "load", "write")
 
-trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS)
-"""Trainers of one's own by the name of the model that each trains. What is registered is called as `make` is."""
+OWN_MODELS = ("resnet18", "resnet18-cifar", "resnet50", "vit-tiny")
+"""The names of the models in `real.training.models`, without importing torch."""
+
+trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS, reserved=OWN_MODELS)
+"""Trainers of one's own by the name of the model that each trains: none of `OWN_MODELS`, or the profiles of that one
+would be taken for it. What is registered is called as `make` is."""
 
 
 def make(settings: Settings, worker: Worker, threads: int) -> Trainer:

@@ -36,7 +36,7 @@ def worker(name: WorkerId, device: str = "cpu") -> Worker:
 BEGIN: list[Event] = [
     WorkerJoined(0.0, worker(A)),
     WorkerJoined(0.0, worker(B)),
-    WorkerJoined(0.5, worker(GPU, "k80")),
+    WorkerJoined(0.0, worker(GPU, "k80")),
     ExperimentArrived(1.0, EXPERIMENT),
     TrialAdded(1.0, ONE, OF, 32, {}),
     TrialAdded(1.0, TWO, OF, 32, {}),
@@ -118,7 +118,24 @@ def test_what_happened_is_said_without_names() -> None:
         Happening(5.0, "left", "reclaimed", B),
         Happening(6.0, "joined", "", B),
         Happening(7.0, "slowed", "2 x as long", A),
-        Happening(8.0, "slowed", "as fast as it should be", A),
+        Happening(8.0, "recovered", "as fast as it should be", A),
         Happening(9.0, "resumed", "killed"),
         Happening(10.0, "completed", "stopped by the policy", None, TWO),
+    ]
+
+
+def test_who_comes_before_anything_trains_is_told_too() -> None:
+    timeline, _ = followed(
+        [
+            *BEGIN,
+            WorkerLeft(1.0, B, "spot"),
+            WorkerJoined(2.0, worker(B)),
+            WorkerJoined(3.0, worker(WorkerId("c/cpu0"))),
+            SegmentStarted(4.0, ONE, A, 50, (), 1),
+        ]
+    )
+    assert timeline.happenings == [
+        Happening(1.0, "left", "spot", B),
+        Happening(2.0, "joined", "", B),
+        Happening(3.0, "joined", "", WorkerId("c/cpu0")),
     ]

@@ -12,6 +12,7 @@ from playwright.sync_api import Page as BrowserPage
 
 from hetsched.analysis.lineage import Family
 from hetsched.analysis.utilisation_over_time import WorkerTimes, utilisation_over_time
+from hetsched.core.applied_events import followed
 from hetsched.core.events import (
     AnyEvent,
     Event,
@@ -36,12 +37,13 @@ from hetsched.report.page.document import (
     Segments,
 )
 from hetsched.report.page.encoding import document
-from hetsched.report.page.page import html
+from hetsched.report.page.page import html, write_report
 from hetsched.report.page.run import RunOnPage
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FailuresTable, FaultsTable
 from tests.browser.conftest import PageOf
 from tests.conftest import Simulate, make_setup, profile_row
+from tests.report.page.runs import simulated
 
 NODES = [{"name": "g", "cores": 3, "gpus": 1, "gpu_type": "v100"}, {"name": "b", "cores": 2}]
 ROWS = [profile_row(seconds=4.0), profile_row(cores=2, seconds=2.5), profile_row("v100", seconds=0.5)]
@@ -59,7 +61,7 @@ def written(path: Path, *runs: PageRun) -> Path:
 
 def page_run(setup: Setup, events: Iterable[Event]) -> PageRun:
     follow = RunOnPage(setup)
-    for event in events:
+    for event in followed(events, follow.state):
         follow(event)
     return follow.page()
 
@@ -467,3 +469,18 @@ def test_counts_of_many_trials(page_of: PageOf, many: tuple[PageRun, Path]) -> N
     assert counted[0] == [[MANY, 0]] * 5
     assert counted[1] == [MANY // 2, MANY // 2]
     assert counted[2] == [[low, MANY - low]] * 3
+
+
+def test_a_node_that_is_absent_is_not_one_that_is_idle(tmp_path: Path, page_of: PageOf) -> None:
+    nodes = [{"name": f"node{number}", "cores": 2} for number in range(10)]
+    setup = make_setup(nodes=nodes, population=8, stop_iterations=80)
+    failing = FaultsTable.model_validate({"nodes": {"mean_between_s": 100.0, "mean_repair_s": 40.0}})
+    folder = simulated(setup.replace(faults=failing), tmp_path, "cpu-only+fifo")
+    opened = page_of(write_report(folder))
+    legend = opened.locator("#utilisation-nodes .legend li")
+    assert [word.strip() for word in legend.all_inner_texts()] == ["0%", "50%", "100%", "not in the cluster"]
+    samples = opened.evaluate(
+        """() => [...document.querySelectorAll("#utilisation-nodes .legend canvas")].map(
+          (one) => new Set(one.getContext("2d").getImageData(4, 4, 12, 6).data).size)"""
+    )
+    assert samples[-1] > samples[0], "hatched, where a share has one shade"

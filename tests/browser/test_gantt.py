@@ -310,3 +310,27 @@ def test_a_hundred_thousand_segments_open(tmp_path: Path, page_of: PageOf) -> No
     assert busy not in close and set(series) & set(close)  # segments
     opened.get_by_role("button", name="Workers below").click()
     assert opened.evaluate("hetsched.view.lane") > 0
+
+
+def test_a_worker_that_recovers_is_not_one_that_is_slowed(run: Path, page_of: PageOf) -> None:
+    opened = page_of(run / "report.html")
+    words = opened.locator("#gantt .legend li").all_inner_texts()
+    assert {"worker slowed", "worker recovered"} <= {word.strip() for word in words}
+    marks = opened.evaluate("hetsched.document.runs[0].marks.map(({ kind, text }) => [kind, text])")
+    assert {text for kind, text in marks if kind == "recovered"} == {"as fast as it should be"}
+    assert {text for kind, text in marks if kind == "slowed"} == {"2 x as long"}
+
+
+def test_on_a_narrow_screen_there_are_as_many_arrows_as_can_be_told_apart(run: Path, page_of: PageOf) -> None:
+    """Every arrow begins with a dot: those of 12 exploits cross each other on 300 pixels."""
+    dots = """() => {
+      let dots = 0;
+      const { shape } = kit;
+      kit.shape = (c, name, ...rest) => ((dots += name === "circle" && rest[2] === 2), shape(c, name, ...rest));
+      hetsched.figures.redraw();
+      return new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(dots), 50)));
+    }"""
+    [written] = page(run).runs
+    assert len(written.exploits) > 7
+    assert page_of(run / "report.html").evaluate(dots) == len(written.exploits)
+    assert page_of(run / "report.html", width=400).evaluate(dots) == 0

@@ -74,11 +74,11 @@ def test_a_page_that_is_open_before_the_run_begins(server: Server, page_of: Page
     (tmp_path / "later").mkdir()
     page = opened(page_of, server)
     page.goto(f"http://127.0.0.1:{server.port}/at/later/")
-    expect(page.locator(".remarks")).to_contain_text("there is no events.jsonl in it or below it")
+    expect(page.locator(".remarks")).to_contain_text("is empty; name the results folder of a study")
     run = SlowLog(tmp_path / "later").finished()
     await_true(page, "window.hetsched.document.runs.length === 1")
     assert segments(page) == ended(run)
-    expect(page.locator(".remarks")).not_to_contain_text("there is no events.jsonl")
+    expect(page.locator(".remarks")).not_to_contain_text("is empty")
 
 
 def test_damage_is_said_on_the_page_and_mended_there(server: Server, page_of: PageOf, tmp_path: Path) -> None:
@@ -133,3 +133,9 @@ def test_a_page_that_nobody_sees_asks_for_nothing(server: Server, page_of: PageO
     expect(page.get_by_role("link", name="two")).to_have_count(0)
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.get_by_role("link", name="two")).to_be_visible()
+
+
+def test_the_list_has_no_heading_for_what_it_does_not_have(server: Server, page_of: PageOf) -> None:
+    page = opened(page_of, server)
+    expect(page.locator("#following")).to_have_text("There is no run in this folder yet.")
+    assert "Facts" not in page.locator("main").inner_text()

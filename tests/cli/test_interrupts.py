@@ -1,6 +1,7 @@
 """Ctrl-C in real processes, sent to the whole group as a terminal does: status 130, and no traceback."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hetsched.cli.main import main
 from hetsched.core.events import RunEnded
 from hetsched.core.log import read_log
 
@@ -72,8 +74,12 @@ def test_twice_in_a_comparison(tmp_path: Path, begun: str, pause_s: float) -> No
     _, printed = process.communicate(timeout=300)
     said = [line for line in printed.splitlines() if not line.startswith("simulating: ")]
     assert process.returncode == 130
-    assert said == ["hetsched: interrupted", said[-1]]
-    assert said[-1].endswith("complete in out; go on with: hetsched compare --resume out")
+    report = ["hetsched: report: hetsched report out"] if "seed-2" in begun else said[2:]
+    assert said == ["hetsched: interrupted", said[1], *report]
+    assert re.fullmatch(
+        r"hetsched: \d+ of \d+ runs finished, \d+ seeds? complete in out; go on with: hetsched compare --resume out",
+        said[1],
+    )
 
 
 def test_a_simulation_says_where_its_folder_is(tmp_path: Path) -> None:
@@ -83,7 +89,9 @@ def test_a_simulation_says_where_its_folder_is(tmp_path: Path) -> None:
     ctrl_c(process)
     _, printed = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert printed.endswith("hetsched: interrupted\nhetsched: what was finished is in out\n")
+    notes = ["interrupted", "what was finished is in out", "report: hetsched report out"]
+    assert printed.endswith("".join(f"hetsched: {note}\n" for note in notes))
+    assert main(["report", str(tmp_path / "out")]) == 0
     assert "Traceback" not in printed
     ends = [event for log in tmp_path.glob("out/*/events.jsonl") for event in read_log(log) if type(event) is RunEnded]
     assert {event.reason for event in ends} <= {"completed", "interrupted"}  # it was "failed: KeyboardInterrupt: "

@@ -23,9 +23,21 @@ def test_report_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert json.loads(capfd.readouterr().out) == {"report": str(out)} and out.is_file()
 
 
+def test_the_studies_of_a_folder_have_their_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        simulated(make_setup(), tmp_path / name)
+    assert main(["report", str(tmp_path)]) == 0
+    studies = [tmp_path / name / "run" / "report.html" for name in ("one", "two")]
+    of_studies = [f"report of a study: {path}" for path in studies]
+    assert capsys.readouterr().out.splitlines() == [f"report: {tmp_path / 'report.html'}", *of_studies]
+    whole = (tmp_path / "report.html").read_text()
+    assert all(path.is_file() and f'"link":"{path.relative_to(tmp_path)}"' in whole for path in studies)
+
+
 def test_a_folder_without_results_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 2
-    assert "there is no events.jsonl in it or below it" in capsys.readouterr().err
+    assert "is empty; name the results folder of a study" in capsys.readouterr().err
 
 
 def test_no_file_but_a_report_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from hetsched.cli.main import main
 from hetsched.scenario.profile_files import write_profile
 from sim.backend import SimBackend
 from tests.conftest import ROWS
+from tests.studies.test_comparison_resume import ctrl_c_after
 from tests.test_front_door import TABLES
 
 PRINTED = {
@@ -59,6 +60,27 @@ def test_the_legend_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) 
 def test_what_is_no_study_is_wrong_input(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", name]) == 2
     assert f"{name}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seeds", ["3", "auto"])
+def test_an_interrupted_comparison_says_how_much_there_is_and_how_to_go_on(
+    seeds: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["compare", "s.toml", "--strategies", "fusion+fifo", "uniform+fifo", "--seeds", seeds, "--jobs", "1"]
+    monkeypatch.setattr("hetsched.cli.compare.runs_progress", ctrl_c_after(3))
+    assert main([*words, "--out", "my results"]) == 130
+    capsys.readouterr()
+    assert main(["show", "my results"]) == 0
+    ran = "3 runs" if seeds == "auto" else "3 of 6 runs"
+    go_on = "go on with: hetsched compare --resume 'my results'"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "report: hetsched report 'my results'",
+        f"{ran} finished; unless it goes on already, {go_on}",
+    ]
+    assert main(["compare", "--resume", "my results", "--jobs", "1"]) == 0
+    capsys.readouterr()
+    assert main(["show", "my results"]) == 0
+    assert "go on with" not in capsys.readouterr().out
 
 
 def test_a_study_with_nothing_to_say_is_status_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,7 +124,7 @@ def test_policies_are_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         (b"no JSON\n", "events.jsonl:1: not an event of a hetsched log"),
         (b'{"event":"run-ended","time":0,"reason":"x"}\n', "events.jsonl:1: expected run-started, the first event"),
-        (b'{START}\n{"event":"trial-completed","time":0,"trial":"e-9","reason":"x"}\n', "line 2 of the log: TrialComp"),
+        (b'{START}\n{"event":"trial-completed","time":0,"trial":"e-9","reason":"x"}\n', ":2: TrialComp"),
     ],
 )
 def test_damage_is_said(content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from hetsched.core.events import LOG_VERSION, ExperimentArrived, RunStarted, TrialAdded
-from hetsched.core.log import LOG_NAME, read_log
+from hetsched.core.events import (
+    LOG_VERSION,
+    ExperimentArrived,
+    Parts,
+    PolicyWoken,
+    RunEnded,
+    RunStarted,
+    SegmentEnded,
+    TrialAdded,
+    TrialExploited,
+)
+from hetsched.core.log import LOG_NAME, LogWriter, read_log
+from hetsched.domain.cluster import WorkerId
 from hetsched.domain.hyperparameters import Float
 from hetsched.domain.metric import Metric
-from hetsched.domain.workload import PBT
-from hetsched.errors import InputError
+from hetsched.domain.workload import PBT, TrialId
+from hetsched.errors import HetschedError, InputError
 from tests.conftest import Simulate, make_setup
 
 STARTED: dict[str, Any] = {
@@ -151,3 +163,40 @@ def test_hyperparameters_of_every_kind_are_read_as_they_were_written(simulate_lo
     added = {event.trial: event.hyperparameters for event in log if isinstance(event, TrialAdded)}
     assert added == experiment.initial_hyperparameters(0)
     assert {type(values["layers"]) for values in added.values()} == {int}
+
+
+BAD = [
+    RunEnded(1.0, object()),  # type: ignore[arg-type]
+    RunEnded(1.0, np.zeros(2)),  # type: ignore[arg-type]
+    RunEnded(1.0, "\ud800"),
+    TrialExploited(1.0, TrialId("e-0"), TrialId("e-1"), {"lr": {1 + 2j}}),
+]
+UNREADABLE = [RunEnded(float("nan"), "over"), RunEnded(1.0, 3)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_an_event_that_cannot_be_written_is_refused_when_it_comes_and_takes_no_other_with_it(
+    durable: bool, tmp_path: Path
+) -> None:
+    """A log that is not durable lost all that waited, up to a thousand events, and said so much later."""
+    path = tmp_path / LOG_NAME
+    with LogWriter(path, durable=durable) as log:
+        log.write(PolicyWoken(0.5))
+        for event in BAD + UNREADABLE * durable:
+            with pytest.raises(HetschedError, match=f"{LOG_NAME}: cannot write down [A-Z]"):
+                log.write(event)
+        log.write(PolicyWoken(2.0))
+    assert list(read_log(path)) == [PolicyWoken(0.5), PolicyWoken(2.0)]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_values_of_numpy_are_written_as_those_of_python(durable: bool, tmp_path: Path) -> None:
+    """A backend of one's own measures with NumPy."""
+    path = tmp_path / LOG_NAME
+    half: Any = np.float32(0.5)
+    parts, measured = Parts(*np.zeros(6)), {"loss": half}
+    values: Any = np.float64(1), np.str_("e-0"), np.str_("w"), np.int64(3), half, parts, half, measured
+    with LogWriter(path, durable=durable) as log:
+        log.write(SegmentEnded(*values))
+    plain = 1.0, TrialId("e-0"), WorkerId("w"), 3, 0.5, Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 0.5
+    assert list(read_log(path)) == [SegmentEnded(*plain, {"loss": 0.5})]

@@ -8,6 +8,7 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.domain import registry
+from hetsched.domain.learning import models
 from hetsched.domain.registry import forget_files, load_file
 from hetsched.errors import InputError
 
@@ -46,6 +47,19 @@ def test_a_file_that_was_changed_can_be_loaded_again_from_wherever_it_is_copied_
     assert scheduling.policies.summary("loaded-again") == "as it is now"
     load_file(policy_file(tmp_path / "b", "loaded-again", "a copy"), origin=home)
     assert scheduling.policies.summary("loaded-again") == "a copy"
+
+
+def test_a_file_cannot_take_the_name_of_what_a_package_offers_and_nobody_has_used_yet(tmp_path: Path) -> None:
+    """The curve that is fitted to ResNet-18 was another one then, without a word."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from hetsched.domain.learning import register\n\n"
+        "register('sgd')(type('Mine', (), dict.fromkeys(['fresh', 'train', 'score'], len)))\n"
+    )
+    models.forget(["sim.learning.sgd"])
+    with pytest.raises(InputError, match="sim.learning.sgd has a learning model 'sgd' already: choose another name"):
+        load_file(file)
+    assert models.factory("sgd").__module__ == "sim.learning.sgd"
 
 
 def test_what_was_forgotten_may_come_from_another_file(tmp_path: Path) -> None:

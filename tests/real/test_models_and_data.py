@@ -14,7 +14,7 @@ from PIL import Image  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from real.training import data  # noqa: E402
 from real.training.models import MODELS, build  # noqa: E402
-from real.training.trainer import load_model_file, trainers  # noqa: E402
+from real.training.trainer import OWN_MODELS, load_model_file, trainers  # noqa: E402
 
 
 def picture(value: int, side: int = 32, mode: str = "RGB") -> dict[str, object]:
@@ -115,6 +115,19 @@ def test_what_is_no_model_is_not_registered(code: str, message: str, tmp_path: P
     with pytest.raises(InputError) as raised:
         load_model_file(file)
     assert f"mine.py: cannot be imported: {message}" in str(raised.value)
+
+
+def test_a_users_trainer_cannot_take_the_name_of_a_model_of_hetsched(tmp_path: Path) -> None:
+    """It went before the model without a word, and the model's profile was taken for it."""
+    assert set(OWN_MODELS) == {name for name, model in MODELS.items() if model.__module__ == "real.training.models"}
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from real.training.trainer import METHODS, trainers\n\n"
+        "trainers.register('resnet18')(type('Mine', (), dict.fromkeys(METHODS, len)))\n"
+    )
+    with pytest.raises(InputError, match="hetsched has a trainer 'resnet18' already: choose another name"):
+        load_model_file(file)
+    assert "resnet18" not in trainers.names()
 
 
 def test_a_users_file_adds_models(tmp_path: Path) -> None:

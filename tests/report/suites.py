@@ -21,12 +21,12 @@ def suite_folder(folder: Path, ratios: Ratios, *, targets: Mapping[str, Sequence
     SuitePlan(
         suite=None,
         scenarios={f"s{n}": "0" for n in range(scenarios)},
-        files={f"s{n}": f"s{n}.toml" for n in range(scenarios)},
+        files={},
         policies=list(ratios),
         baseline="fifo",
         seeds=list(range(seeds)),
         policy_files=[],
-        use_cached=False,
+        periods={},
     ).save(folder)
     runs = Runs(folder)
     for place, (policy, of_policy) in enumerate(ratios.items(), start=1):

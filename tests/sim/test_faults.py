@@ -32,7 +32,7 @@ from hetsched.domain.cluster import NodeId, WorkerId
 from hetsched.domain.random_streams import stream
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
 from hetsched.scheduling.shares.ledger import Ledger, Pick
@@ -427,3 +427,43 @@ def test_no_worker_is_double_booked_and_the_log_replays(
     assert final.snapshot() == outcome.state.snapshot()
     assert {trial.iterations for trial in final.trials.values()} == {iterations}
     assert all(trial.completed is not None for trial in final.trials.values())
+
+
+def test_the_log_tells_of_a_slow_spell_that_began_while_the_worker_was_away(simulate_log: Simulate) -> None:
+    """The worker came back three times as slow, and no line of the log said why."""
+    spells = {"mean_between_s": 30.0, "mean_duration_s": 60.0, "factor": 3.0}
+    setup = faulty({"workers": {"mean_between_s": 60.0, "mean_repair_s": 60.0}, "stragglers": spells})
+    factors: dict[WorkerId, float] = {}
+    slowest: dict[TrialId, float] = {}
+    came_back_slow, before = 0, None
+    for event in simulate_log(setup, "uniform+fifo"):
+        if isinstance(event, WorkerJoined):
+            factors[event.worker.id] = 1.0
+        elif isinstance(event, WorkerSlowed):
+            factors[event.worker] = event.factor
+            slowest |= {trial: max(slow, event.factor) for trial, slow in slowest.items()}
+            came_back_slow += isinstance(before, WorkerJoined) and before.time == event.time
+        elif isinstance(event, SegmentStarted):
+            slowest[event.trial] = factors[event.worker]
+        elif isinstance(event, SegmentEnded) and slowest[event.trial] == 1:
+            assert event.parts.train_s == pytest.approx(4.0 * event.iterations)
+        before = event
+    assert came_back_slow
+
+
+def test_no_policy_is_accused_where_the_workers_that_trials_need_are_gone(simulate_log: Simulate) -> None:
+    nodes = [{"name": "a", "cores": 1}, {"name": "b", "cores": 1, "gpus": 1, "gpu_type": "k80"}]
+    setup = make_setup(nodes, population=2, stop_iterations=1000, pbt={"enabled": False}, gang=2)
+    spot = {"mean_between_s": 5.0, "notice_s": 0.0, "nodes": ["b"]}
+    with pytest.raises(HetschedError, match="none of them can run on what is left .*: the workers that they need are"):
+        simulate_log(setup.replace(faults=FaultsTable.model_validate({"spot": spot})), "uniform+fifo")
+
+
+def test_a_gang_that_fits_only_where_the_profile_has_no_time_of_it_is_refused_at_the_start(
+    simulate_log: Simulate,
+) -> None:
+    """The policy was said to be stalled."""
+    nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 2, "gpus": 2, "gpu_type": "v100"}]
+    setup = make_setup(nodes, population=2, pbt={"enabled": False}, gang=2)
+    with pytest.raises(InputError, match="the profile has no entry for .* on a worker of 2 v100"):
+        simulate_log(setup, "fusion+fifo")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import hetsched
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError, InputError, NoResultError
 from hetsched.scenario.profile_files import write_profile
-from hetsched.studies.again import NoResultError, Result, is_complete, result_in, study_in
+from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import Interrupted
 from sim.backend import SimBackend
 from tests.conftest import ROWS
@@ -148,9 +148,13 @@ def test_a_summary_of_another_version_is_said(scenario: hetsched.Scenario) -> No
         result_in(Path("out"))
 
 
-def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not the folder of one study"):
-        result_in(tmp_path)
+def test_what_is_no_study_is_refused(scenario: hetsched.Scenario, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: no such folder; name the results folder of a study"):
+        result_in(tmp_path / "none")
+    for name in ("fusion+fifo", "uniform+fifo"):
+        hetsched.simulate(scenario, name, folder=tmp_path / "several" / name)
+    with pytest.raises(InputError, match=r"is not the folder of one study; .*such as .*/several/fusion\+fifo$"):
+        result_in(tmp_path / "several")
 
 
 # results.csv

@@ -69,8 +69,10 @@ def test_what_ctrl_c_stops_goes_on_to_the_same_result(
     with pytest.raises(Interrupted) as stopped:
         hetsched.compare(scenario, STRATEGIES, seeds, "part", max_seeds=12, progress=ctrl_c_after(7))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    [note] = stopped.value.__notes__
-    assert note == "2 seeds complete in part; go on with: hetsched compare --resume part"
+    note, report = stopped.value.__notes__
+    ran = "7 runs" if seeds == "auto" else "7 of 12 runs"
+    assert note == f"{ran} finished, 2 seeds complete in part; go on with: hetsched compare --resume part"
+    assert report == "report: hetsched report part"
     partial = stopped.value.result
     assert partial is not None
     first = sorted([7, 3] if isinstance(seeds, list) else [0, 1])
@@ -104,7 +106,10 @@ def test_before_the_first_seed_is_complete_there_is_no_table(scenario: hetsched.
     with pytest.raises(Interrupted) as stopped:
         hetsched.compare(scenario, STRATEGIES, 2, "out", progress=ctrl_c_after(2))
     assert stopped.value.result is None
-    assert stopped.value.__notes__ == ["0 seeds complete in out; go on with: hetsched compare --resume out"]
+    assert stopped.value.__notes__ == [
+        "2 of 6 runs finished, 0 seeds complete in out; go on with: hetsched compare --resume out",
+        "report: hetsched report out",
+    ]
     assert not Path("out/summary.json").exists()
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,3 +57,26 @@ def test_ctrl_c_while_the_processes_start_leaves_no_warning(
         list(simulating(tasks, tmp_path))
     gc.collect()
     assert not [warned for warned in recwarn if "tasks" in str(warned.message)]
+
+
+def test_ctrl_c_leaves_no_traceback_of_joblibs_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The thread looks for calls again after all were thrown away: by chance there is one in its queue."""
+    from joblib.externals.loky.process_executor import _ExecutorManagerThread
+
+    def look(thread: Any) -> None:
+        if thread.executor_flags.kill_workers:
+            raise KeyError(0)
+        fill(thread)
+
+    def interrupted(run: Any) -> None:
+        raise KeyboardInterrupt
+
+    fill = _ExecutorManagerThread.add_call_item_to_queue
+    monkeypatch.setattr(_ExecutorManagerThread, "add_call_item_to_queue", look)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has one of its own
+    tasks = [fan_out.Task(FIFO, seed) for seed in range(40)]
+    with pytest.raises(KeyboardInterrupt), fan_out.fan_out(make_setup(), jobs=2) as simulating:
+        list(map(interrupted, simulating(tasks, tmp_path)))
+    assert "Traceback" not in capfd.readouterr().err

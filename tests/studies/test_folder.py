@@ -1,17 +1,24 @@
 """Results folders: they are never shared nor written to twice; a run that could not begin leaves nothing behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
+from hetsched.core.dispatcher import Listener
+from hetsched.core.events import Event, SegmentEnded, SegmentStarted
+from hetsched.core.state import State
+from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
-from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.scenario.scenario import SCENARIO_NAME, Setup
 from hetsched.studies import run as study
 from hetsched.studies.folder import new_folder
+from hetsched.studies.simulate import simulate
+from hetsched.studies.watching import Watch
 from tests.conftest import make_setup
 
 AT_ONCE = 8
@@ -52,6 +59,45 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     )
     assert "cannot be made" in str(taken(lambda: new_folder(tmp_path / "results" / "x", make_setup())))
     assert (tmp_path / "results").read_text() == "kept"
+
+
+def ctrl_c_at(kind: type[Event] | None) -> Watch:
+    """Ctrl-C at the first event of that kind, or before the run begins."""
+
+    @contextmanager
+    def watch(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
+        def listen(state: State, event: Event) -> None:
+            if type(event) is kind:
+                raise KeyboardInterrupt
+
+        if kind is None:
+            raise KeyboardInterrupt
+        yield listen
+
+    return watch
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_ctrl_c_says_what_is_left(is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said that something was finished where nothing was."""
+    monkeypatch.chdir(tmp_path)
+    said = {}
+    for kind in (None, SegmentStarted, SegmentEnded):
+        out = Path("out", str(kind and kind.__name__))
+        out.parent.mkdir(exist_ok=True)
+        if is_there:
+            out.mkdir()
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            simulate(make_setup(), "fusion+fifo", folder=out, watch=ctrl_c_at(kind))
+        said[kind] = getattr(stopped.value, "__notes__", [])
+    assert said == {
+        None: [],
+        SegmentStarted: [
+            "no segment was finished, so start anew in another folder; out/SegmentStarted says what happened"
+        ],
+        SegmentEnded: ["what was finished is in out/SegmentEnded", "report: hetsched report out/SegmentEnded"],
+    }
+    assert Path("out/None").exists() == is_there and not list(Path("out").glob("None/*"))
 
 
 @pytest.mark.parametrize("error", [InputError("there is no cluster"), KeyboardInterrupt()])

@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 
 from hetsched.analysis.tidy import decisions, events, resources, segments, trials, workers
 from hetsched.analysis.tidy.columns import LOG, OF_RUN, Column, Row
-from hetsched.analysis.tidy.following import followed
+from hetsched.core.applied_events import followed
 from hetsched.core.events import Event, RunStarted
+from hetsched.core.log import read_log
 from hetsched.core.state import State
 
 
@@ -55,7 +56,7 @@ def rows(log: Path, names: Collection[str] = tuple(TABLES), called: str | None =
     last = {LOG.name: str(log) if called is None else called}
     first: Row = dict.fromkeys(column.name for column in OF_RUN)
     state = State()
-    for state, event in followed(log):
+    for event in followed(read_log(log), state, log):
         if isinstance(event, RunStarted):
             first = {"strategy": event.strategy, "seed": event.seed, "backend": event.backend}
         for name, follower in following:

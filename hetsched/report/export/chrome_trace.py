@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from hetsched.analysis.tidy.following import followed
+from hetsched.core.applied_events import followed
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -30,6 +30,7 @@ from hetsched.core.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.core.log import read_log
 from hetsched.core.state import State
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
@@ -73,7 +74,7 @@ def write_trace(log: Path, path: Path) -> Path:
 def _write_events(log: Path, file: IO[bytes]) -> RunStarted | None:
     """Write the events of the trace, a line per event, and return what the log says of the run."""
     trace, state, between = Trace(), State(), b"\n"
-    for state, event in followed(log):
+    for event in followed(read_log(log), state, log):
         for found in trace(state, event):
             file.write(between + msgspec.json.encode(found))
             between = b",\n"

@@ -1,13 +1,16 @@
 """`hetsched export`: what was run, for other programs."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from hetsched.errors import InputError, nearest, path_of
 from hetsched.report.export.chrome_trace import write_trace
 from hetsched.report.export.tables import export_tables
-from hetsched.studies.results import begun_logs
+from hetsched.studies.named_folder import is_finished, logs_below, results_folder, results_logs
 from hetsched.studies.ro_crate import write_ro_crate
+
+logger = logging.getLogger(__name__)
 
 EXPORT = "export"
 """The folder in a results folder where exports go, unless another one is named."""
@@ -25,20 +28,24 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 
     Files go to `out`, which must be new or empty, by default to the folder `export` in the results folder, where those
     of an earlier export are replaced. An RO-Crate describes the results folder and is in it, wherever `out` is. Runs
-    that are not finished are exported as far as they came.
+    that are not finished are exported as far as they came, and runs that have not begun are left out, each with a
+    warning (`logging`) that names it.
 
-    Raises InputError for a format that there is not, for a folder without logs, and naming file and line for a log that
-    is damaged.
+    Raises InputError for a format that there is not, for a folder without logs, for whatever in it cannot be read, and
+    naming file and line for a log that is damaged; NoResultError if no run has begun.
     """
     if to not in FORMATS:
         raise InputError(f"to: no format {to!r}: {nearest(str(to), FORMATS)}")
-    folder = path_of(folder, "folder")
-    logs = begun_logs(folder)
+    folder = results_folder(folder)
+    logs = [] if to == "ro-crate" and logs_below(folder) else results_logs(folder)  # a crate describes files
     home = folder / EXPORT if out is None else path_of(out, "out")
     if home.exists() and not home.is_dir():
         raise InputError(f"out: {home}: is a file; name a folder")
     if out is not None and to != "ro-crate" and home.is_dir() and any(home.iterdir()):
         raise InputError(f"out: {home}: is not empty, and files are never overwritten; name a new folder")
+    for log in logs:
+        if not is_finished(log):
+            logger.warning("%s: this run is not finished: it is exported as far as it came", log)
     return _EXPORTS.get(to, export_tables)(folder, logs, home, to)
 
 

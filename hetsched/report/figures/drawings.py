@@ -12,6 +12,8 @@ from hetsched.analysis.best_over_time import best_over_time
 from hetsched.analysis.figures import makespan
 from hetsched.analysis.timeline import ENDED
 from hetsched.core.log import read_log
+from hetsched.errors import NoResultError
+from hetsched.report.figures.ablation import contributions
 from hetsched.report.figures.comparison import paired_differences, ratio_to_bound
 from hetsched.report.figures.gantt import gantt
 from hetsched.report.figures.over_time import best_of_strategies, scores, utilisation, utilisation_of_strategies
@@ -19,7 +21,10 @@ from hetsched.report.figures.suite import critical_difference, decision_time, pe
 from hetsched.report.figures.validation import predicted_against_measured
 from hetsched.report.figures_in_words import seconds
 from hetsched.report.page.document import Page, PageComparison, PageRun, PageSuite, PageValidation
+from hetsched.report.printable import printable
 from hetsched.report.scores import metric_name
+from hetsched.studies.ablation import AblationResult
+from hetsched.studies.again import result_in, study_in
 from hetsched.studies.results import load_results
 
 
@@ -47,6 +52,8 @@ def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
         yield from _of_comparison(page.comparison, width_in)
     if page.suite is not None:
         yield from _of_suite(page.suite, width_in)
+    if study_in(folder) == "ablate":
+        yield Drawing("contributions", "contributions", partial(_contributions, folder, width_in))
 
 
 def _title(run: PageRun) -> str:
@@ -86,10 +93,19 @@ def _of_validation(validation: PageValidation, runs: list[PageRun], width_in: fl
         yield Drawing("gantt", f"gantt-{row.strategy}-predicted-and-measured", partial(gantt, pair, titles, width_in))
 
 
+def _contributions(folder: Path, width_in: float) -> Figure | None:
+    """None of an ablation without a result."""
+    try:
+        result = result_in(folder)
+    except NoResultError:
+        return None
+    return contributions(result.variants, width_in) if isinstance(result, AblationResult) else None
+
+
 def _best(page: Page, folder: Path, width_in: float) -> Figure | None:
     """None where no strategy has a score under every seed."""
     bands = {}
-    by_strategy = load_results(folder).by_strategy
+    by_strategy = {printable(name): runs for name, runs in load_results(folder).by_strategy.items()}
     seeds = None if page.comparison is None else page.comparison.seeds
     for strategy in dict.fromkeys(run.strategy for run in page.runs):
         runs = [run for run in by_strategy[strategy] if seeds is None or run.metrics.seed in seeds]

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hetsched.domain.entry_points import needed_for
-from hetsched.errors import InputError, nearest, path_of
+from hetsched.errors import InputError, NoResultError, nearest, path_of
 from hetsched.report.page.page import page
+from hetsched.report.page.several import studies_of
+from hetsched.report.page.study import NOTHING_YET
+from hetsched.studies.again import Study, study_in
 
 FORMATS = ("pdf", "svg", "png")
 
@@ -27,8 +30,20 @@ KINDS = {
     "performance-profile": "on what part of a suite's runs makespan / bound is at most so much",
     "target-profile": "the same of the time to the target / bound",
     "decision-time": "the time of a decision beside makespan / bound, by policy",
+    "contributions": "what each part contributes to the makespan, of an ablation",
 }
 """What a figure is called, which its files' names begin with, and what it shows."""
+
+CALLED: dict[Study | None, str] = {
+    "compare": "a comparison",
+    "simulate": "a simulation",
+    "run": "a run",
+    "validate": "a validation",
+    "plan": "a plan",
+    "ablate": "an ablation",
+    None: "a folder of runs",
+}
+"""What a study is called in a message."""
 
 
 def figures(
@@ -43,26 +58,55 @@ def figures(
     """Draw the figures of a results folder into the folder `out`, by default `figures` in it, and return the files.
 
     `width` is in inches; `formats` are of pdf, svg and png, and `dpi` are the dots per inch of a PNG; `only` names the
-    kinds of figures that are wanted. Files of these names are replaced. The same results give the same files. Raises
-    InputError for what is wrong in the input, and without matplotlib, the extra `figures`.
+    kinds of figures that are wanted. Files of these names are replaced. The same results give the same files. The
+    figures of each study of a folder with several go into a folder of the study's name in `out`. Raises InputError for
+    what is wrong in the input, if there is nothing to draw, and without matplotlib, the extra `figures`.
     """
+    drawn = figures_by_study(folder, out, width=width, formats=formats, only=only, dpi=dpi)
+    return [file for files in drawn.values() for file in files]
+
+
+def figures_by_study(
+    folder: Path | str, out: Path | str | None, *, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
+) -> dict[Path, list[Path]]:
+    """The same, and return the files by the folder of the study that they show: none of a study with nothing to
+    draw."""
     _check(width, formats, only, dpi)
     with needed_for("figures", "figures"):
-        from hetsched.report.figures.drawings import drawings_of
-        from hetsched.report.figures.style import in_style, save
+        from hetsched.report.figures.style import in_style
     folder = path_of(folder, "folder")
     target = folder / "figures" if out is None else path_of(out, "out")
-    shown = page(folder)
-    drawings = [drawing for drawing in drawings_of(shown, folder, width) if not only or drawing.kind in only]
-    files: list[Path] = []
+    studies = studies_of(folder)
     with in_style():
-        for drawing in drawings:
-            if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
-                _make(target)
-                files += save(figure, target / file_name(drawing.name), formats, dpi)
-    if not files:
-        raise InputError(f"{folder}: a {shown.kind} has nothing to draw" + f" for {', '.join(only)}" * bool(only))
+        drawn = {
+            study: _drawn(study, target / study.relative_to(folder), width, formats, only, dpi)
+            for study in studies or [folder]
+        }
+    if not any(drawn.values()):
+        if not studies and (why := page(folder).remarks.get(NOTHING_YET)):
+            raise NoResultError("\n".join(why))
+        none = f"none of the {len(studies)} studies in it has anything" if studies else _nothing(folder)
+        raise InputError(f"{folder}: {none} to draw" + f" for {', '.join(only)}" * bool(only))
+    return drawn
+
+
+def _drawn(
+    folder: Path, target: Path, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
+) -> list[Path]:
+    """The files of one study."""
+    from hetsched.report.figures.drawings import drawings_of
+    from hetsched.report.figures.style import save
+
+    files: list[Path] = []
+    for drawing in drawings_of(page(folder), folder, width):
+        if (not only or drawing.kind in only) and (figure := drawing.draw()) is not None:
+            _make(target)
+            files += save(figure, target / file_name(drawing.name), formats, dpi)
     return files
+
+
+def _nothing(folder: Path) -> str:
+    return f"{CALLED[study_in(folder)]} has nothing"
 
 
 def _check(width: float, formats: Sequence[str], only: Sequence[str], dpi: int) -> None:

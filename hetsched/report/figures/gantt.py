@@ -12,10 +12,10 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from hetsched.analysis.timeline import LOST
-from hetsched.report.figures.style import ALARM, INK, PALE, RIM, colour, hatch, legend_rows
+from hetsched.report.figures.style import ALARM, INK, PALE, RIM, colour, hatch, legend_rows, shortened
 from hetsched.report.page.document import Mark, PageRun
 
-LANE_IN, MOST_LANES_IN = 0.115, 7.5
+LANE_IN, MOST_LANES_IN = 0.14, 7.5
 """How high a lane is, in inches, and how high all lanes of a figure may be: with more lanes they are lower."""
 
 ROW_IN = 0.125
@@ -29,6 +29,10 @@ LEAST_NAMED_IN = 0.09
 
 MOST_IN_LEGEND, MOST_LANE_NAMES = 24, 40
 
+NAME_PART, CHARACTER_IN, LINE = 0.28, 0.052, 0.85
+"""The part of a figure's width that the names of lanes have, how wide a character of theirs is in inches, and how high
+their print is at most, as a part of a lane."""
+
 SHADE = (0, 0, 0, 0.55)
 """The colour of hatches."""
 
@@ -41,12 +45,13 @@ ROUNDED_S = 1e-3
 SIGNS = {
     "left": ("<", INK, "worker left"),
     "joined": (">", INK, "worker joined"),
-    "draining": ("D", "#FFFFFF", "notice that a worker will leave"),
-    "slowed": ("s", "#FFFFFF", "worker slowed, or recovered"),
+    "draining": ("D", "#FFFFFF", "notice: will leave"),
+    "slowed": ("s", "#FFFFFF", "worker slowed"),
+    "recovered": ("o", "#FFFFFF", "worker recovered"),
     "lost": ("X", ALARM, "segment lost"),
     "checkpoint-lost": ("P", ALARM, "checkpoint lost"),
 }
-EXPLOIT = ("v", "#000000", "exploit: the trial copies another")
+EXPLOIT = ("v", "#000000", "exploit: copies another")
 """Marker, colour and meaning of what is marked."""
 
 
@@ -89,6 +94,7 @@ def gantt(runs: Sequence[PageRun], titles: Sequence[str], width_in: float) -> Fi
     seconds_per_inch = end_s / max(1.0, width_in - 0.8)
     for plot, run, title in zip(plots, runs, titles, strict=True):
         _draw(plot, run, lane_in, seconds_per_inch)
+        _lane_names(plot, run, lane_in, width_in)
         plot.set_title(title)
         plot.set_xlim(0, end_s * 1.01)
     plots[-1].set_xlabel("time since the start of the run [s]")
@@ -117,7 +123,6 @@ def _draw(plot: Axes, run: PageRun, lane_in: float, seconds_per_inch: float) -> 
     if run.bound_s is not None:
         plot.axvline(run.bound_s, color=INK, linestyle=BOUND, linewidth=0.9)
     plot.set_ylim(max(1, len(run.lanes)) - 0.4, -0.6)
-    _lane_names(plot, run)
 
 
 def _segments(plot: Axes, run: PageRun) -> None:
@@ -172,12 +177,12 @@ def _names(plot: Axes, run: PageRun, seconds_per_inch: float) -> None:
     for rows in stretches(run):
         row = rows[len(rows) // 2]
         name, from_s, to_s = short[table.trial[row]], table.train_from_s[row], table.train_to_s[row]
-        if (to_s - from_s) / seconds_per_inch >= 0.09 + 0.045 * len(name):
+        if (to_s - from_s) / seconds_per_inch >= 0.09 + 0.053 * len(name):
             plot.text(
                 (from_s + to_s) / 2,
                 table.lane[row],
                 name,
-                fontsize=4.8,
+                fontsize=5.6,
                 ha="center",
                 va="center_baseline",
                 bbox={"facecolor": "#FFFFFF", "linewidth": 0, "boxstyle": "square,pad=0.08"},
@@ -202,7 +207,7 @@ def _exploits(plot: Axes, run: PageRun) -> None:
         places += [(exploit.time_s, before[-1] - BAR / 2)] * bool(before)
     sign, face, _ = EXPLOIT
     at = [time_s for time_s, _ in places], [lane for _, lane in places]
-    plot.scatter(*at, s=7, marker=sign, color=face, edgecolors="#FFFFFF", linewidths=0.25, zorder=4, clip_on=False)
+    plot.scatter(*at, s=13, marker=sign, color=face, edgecolors="#FFFFFF", linewidths=0.25, zorder=4, clip_on=False)
 
 
 def _marks(plot: Axes, run: PageRun) -> None:
@@ -211,7 +216,7 @@ def _marks(plot: Axes, run: PageRun) -> None:
             plot.axvline(mark.time_s, color=INK, linestyle=RESUMED, linewidth=0.8)
         elif mark.lane is not None:
             sign, face, _ = SIGNS[mark.kind]
-            look: dict[str, Any] = {"color": face, "markersize": 3.2, "markeredgecolor": INK, "markeredgewidth": 0.3}
+            look: dict[str, Any] = {"color": face, "markersize": 3.6, "markeredgecolor": INK, "markeredgewidth": 0.3}
             plot.plot(mark.time_s, mark.lane, sign, **look, zorder=5, clip_on=False)
 
 
@@ -222,7 +227,7 @@ def _told(run: PageRun) -> Iterator[Mark]:
             yield mark
 
 
-def _lane_names(plot: Axes, run: PageRun) -> None:
+def _lane_names(plot: Axes, run: PageRun, lane_in: float, width_in: float) -> None:
     """The names of workers; of nodes only, at the first worker of each, where workers are many."""
     names = [lane.worker for lane in run.lanes]
     ticks = list(range(len(names)))
@@ -230,7 +235,9 @@ def _lane_names(plot: Axes, run: PageRun) -> None:
         ticks = [place for place in ticks if place == 0 or run.lanes[place].node != run.lanes[place - 1].node]
         ticks = ticks[:: -(-len(ticks) // MOST_LANE_NAMES)]
         names = [run.lanes[place].node for place in ticks]
-    plot.set_yticks(ticks, names, fontsize=5.5)
+    most = int(NAME_PART * width_in / CHARACTER_IN)
+    size = max(5.0, min(6.5, 72 * lane_in * LINE))
+    plot.set_yticks(ticks, [shortened(name, most) for name in names], fontsize=size)
     plot.tick_params(axis="y", length=0)
 
 
@@ -264,7 +271,7 @@ def _signs(runs: Sequence[PageRun]) -> list[Patch | Line2D]:
 
 
 def _sign(sign: str, face: str, label: str) -> Line2D:
-    return Line2D([], [], marker=sign, color=face, markersize=3.5, mec=INK, mew=0.3, linestyle="", label=label)
+    return Line2D([], [], marker=sign, color=face, markersize=3.8, mec=INK, mew=0.3, linestyle="", label=label)
 
 
 def _height_in(legend: Legend, width_in: float) -> float:

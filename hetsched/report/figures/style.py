@@ -87,6 +87,18 @@ def marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
+def shortened(name: str, most: int) -> str:
+    """The name in so many characters: of a longer one the beginning and the end.
+
+    >>> shortened("server/gpu0", 12), shortened("a-long-node-name/gpu0", 12)
+    ('server/gpu0', 'a-lon…e/gpu0')
+    """
+    if len(name) <= most:
+        return name
+    end = most // 2
+    return f"{name[: most - end - 1]}…{name[-end:]}"
+
+
 def one_plot(width_in: float, height_in: float) -> tuple[Figure, Axes]:
     """A figure with one plot. Sizes are in inches."""
     figure = Figure(figsize=(width_in, height_in))

@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hetsched.report.figures.style import INK, colour, legend_below, one_plot
+from hetsched.report.figures_in_words import percent
 from hetsched.report.page.document import Estimate, PageValidation
 
 ROW_IN = 0.3
@@ -35,13 +36,13 @@ def predicted_against_measured(validation: PageValidation, width_in: float) -> F
     return figure
 
 
-def error(percent: Estimate | None) -> str:
+def error(found: Estimate | None) -> str:
     """
     >>> error(Estimate(-3.25, -4.0, -2.5)), error(Estimate(3.25)), error(None)
     ('-3.2% (-4.0 .. -2.5)', '+3.2%', '')
     """
-    if percent is None:
+    if found is None:
         return ""
-    if percent.low is None or percent.high is None:
-        return f"{percent.mean:+.1f}%"
-    return f"{percent.mean:+.1f}% ({percent.low:+.1f} .. {percent.high:+.1f})"
+    if found.low is None or found.high is None:
+        return percent(found.mean)
+    return f"{percent(found.mean)} ({percent(found.low)[:-1]} .. {percent(found.high)[:-1]})"

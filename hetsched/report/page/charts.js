@@ -10,8 +10,9 @@
     "gpu-memory": ["GPU memory in use", "of the GPU's memory"],
   };
 
-  /* The mean of a series over the time in which it is known; null where it never is. */
-  function mean({ time_s, value }, end) {
+  /* The mean of a series: its own, or that over the time in which it is known; null where it never is. */
+  function mean({ time_s, value, mean: own }, end) {
+    if (own !== null) return own;
     let [sum, known] = [0, 0];
     value.forEach((share, i) => {
       const length = (time_s[i + 1] ?? end) - time_s[i];
@@ -25,7 +26,7 @@
   const listed = (series, end) => series.map((one) => `${one.name} ${kit.percent(mean(one, end))}`).join(", ");
 
   /* A series has a line, or a row of shades where there are many. */
-  function figure({ id, title, summary, series, end, yLabel, column }) {
+  function figure({ id, title, summary, series, end, yLabel, column, absent }) {
     const many = series.length > MOST_LINES;
     const names = series.map((one) => one.name);
     const tip = (x, y, surface) => (plots.inside(x, surface) ? tell(surface.frame.x.invert(x), y, surface) : null);
@@ -33,7 +34,7 @@
     function tell(moment, y, { box }) {
       const row = plots.clamp(Math.floor(((y - box.top) / (box.bottom - box.top)) * series.length), 0, series.length - 1);
       const told = many ? [series[row]] : series;
-      const line = (one) => `${one.name}: ${word(plots.held(one.time_s, one.value, moment))}`;
+      const line = (one) => `${one.name}: ${word(plots.held(one.time_s, one.value, moment), absent)}`;
       return [kit.seconds(plots.clamp(moment, 0, end)), ...told.map(line)];
     }
 
@@ -47,13 +48,13 @@
       tip,
       move: plots.moves(id, tip),
       get legend() {
-        return many ? plots.shadeLegend([0, 0.5, 1], kit.percent) : names.map((name, i) => ({ name, mark: mark(i) }));
+        return many ? plots.shadeLegend([0, 0.5, 1], kit.percent, absent) : names.map((name, i) => ({ name, mark: mark(i) }));
       },
       table: table(series, end, column),
     };
   }
 
-  const word = (share) => (share === null ? "nothing known" : kit.percent(share));
+  const word = (share, absent) => (share === null ? absent : kit.percent(share));
 
   const mark = (i) => ({ ...kit.mark(i), shape: null });
 
@@ -93,8 +94,8 @@
     const of = (group) => run.utilisation.filter((series) => series.group === group);
     const [all, devices, nodes] = [of("all"), of("device"), of("node")];
     if (!all.length) return [];
-    const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]" };
-    const whole = `In the mean over time ${kit.percent(mean(all[0], run.end_s))} of the workers in the cluster were in a segment`;
+    const shown = { end: run.end_s, yLabel: "busy", column: "busy [share]", absent: "not in the cluster" };
+    const whole = `Utilisation, the time of the workers in segments / their time in the cluster: ${kit.percent(mean(all[0], run.end_s))}`;
     return [
       figure({
         id: "utilisation-devices",
@@ -106,7 +107,7 @@
       figure({
         id: "utilisation-nodes",
         title: "Workers in a segment, by node",
-        summary: `Of each node's workers in the cluster, in the mean over time: ${few(nodes, run.end_s)}.`,
+        summary: `Utilisation of each node's workers: ${few(nodes, run.end_s)}.`,
         series: nodes,
         ...shown,
       }),
@@ -125,7 +126,7 @@
       const series = run.resources.filter((one) => one.group === group);
       if (!series.length) return [];
       const summary = `Measured by the nodes, ${whole}, in the mean over time: ${few(series, run.end_s)}.`;
-      return [figure({ id: `resources-${group}`, title, summary, series, end: run.end_s, yLabel: "used", column: "used [share]" })];
+      return [figure({ id: `resources-${group}`, title, summary, series, end: run.end_s, yLabel: "used", column: "used [share]", absent: "nothing known" })];
     });
   }
 

@@ -96,7 +96,7 @@ const comparison = (() => {
     const pad = (high - low || Math.abs(high) || 1) * 0.05;
     const x = (surface.x = kit.scale(0, end, left, right));
     const y = kit.scale(low - pad, high + pad, bottom, top);
-    kit.axes(surface, { x, y, time: true, xLabel: "time", yLabel: name });
+    kit.axes(surface, { x, y, time: true, xLabel: "time since the start", yLabel: name });
     for (const { time_s, value, i } of curves) {
       const mark = kit.mark(i);
       kit.line(surface, time_s.map(x), value.map(y), mark, { step: true });

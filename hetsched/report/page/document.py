@@ -73,20 +73,24 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     """Something that happened to a worker, a trial or the run, in words."""
 
     time_s: float
-    kind: Literal["joined", "left", "draining", "slowed", "lost", "checkpoint-lost", "resumed", "completed"]
+    kind: Literal[
+        "joined", "left", "draining", "slowed", "recovered", "lost", "checkpoint-lost", "resumed", "completed"
+    ]
     text: str
     lane: int | None = None
     trial: int | None = None
 
 
 class Series(Struct, frozen=True):
-    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown."""
+    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown. `mean` is
+    that of the whole run, None where it is the mean of the values over time."""
 
     name: str
     group: str
     unit: str
     time_s: list[float]
     value: list[float | None]
+    mean: float | None = None
 
 
 class Ancestor(Struct, frozen=True):

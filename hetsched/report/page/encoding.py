@@ -63,6 +63,7 @@ def _series(series: Series) -> dict[str, Any]:
         "name": series.name,
         "group": series.group,
         "unit": series.unit,
+        "mean": _short(series.mean),
         "rows": len(times),
         "time": steps(times),
         "value": column(series.value),

@@ -7,7 +7,6 @@ from pathlib import Path
 from shlex import join
 from typing import NamedTuple
 
-from hetsched.core.log import LOG_NAME
 from hetsched.domain.workload import Experiment
 from hetsched.errors import counted
 from hetsched.report.page.document import Fact
@@ -15,7 +14,8 @@ from hetsched.scenario.scenario import Setup
 from hetsched.scenario.workload_tables import NodeTable
 from hetsched.studies.again import Result, Study
 from hetsched.studies.compare import ComparisonResult
-from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME
+from hetsched.studies.folder import SUMMARY_NAME
+from hetsched.studies.named_folder import is_of_probe, logs_below
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.results_csv import RESULTS_NAME
@@ -159,10 +159,9 @@ def _files(folder: Path) -> Iterator[Fact]:
             yield Fact(what, name, name)
     for path in sorted([*folder.glob("policies/*.py"), *folder.glob("training/*.py")]):
         yield _link(folder, path, "a copy of the user's own")
-    logs = sorted(folder.rglob(LOG_NAME))
+    logs = logs_below(folder)
     for log in logs[:LOGS]:
-        probe = {PROBE, PROBES} & set(log.relative_to(folder).parts)
-        yield _link(folder, log, "log of a probe" if probe else "log")
+        yield _link(folder, log, "log of a probe" if is_of_probe(log, folder) else "log")
     if len(logs) > LOGS:
         yield Fact("logs", f"and {len(logs) - LOGS} more")
 

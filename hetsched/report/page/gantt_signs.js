@@ -4,12 +4,14 @@ did not end. */
 
 const ganttSigns = (() => {
   const ARROWS = 150; // exploits in sight up to which all have arrows
+  const [NARROW, ROOM] = [600, 40]; // pixels: a box that is narrower has arrows where there are so many for each
 
   function exploits(c, surface, at, made, chosen) {
     const [from, to] = surface.time;
     const concerns = ({ exploit }) => chosen === null || exploit.trial === chosen || exploit.source === chosen;
     const shown = made.arrows.filter((one) => one && one.to.time >= from && one.from.time <= to && concerns(one));
-    const whole = shown.length <= ARROWS;
+    const width = surface.box.right - surface.box.left;
+    const whole = shown.length <= (width < NARROW ? width / ROOM : ARROWS);
     const free = new Map();
     const heads = [];
     for (const one of shown) {
@@ -65,6 +67,7 @@ const ganttSigns = (() => {
 
   const GLYPHS = {
     joined: ["triangle", "ink"], left: ["square", "bad"], draining: ["diamond", "bad"], slowed: ["star", "bad"],
+    recovered: ["star", "ink"],
     lost: ["cross", "bad"], "checkpoint-lost": ["plus", "bad"], completed: ["circle", "ink"],
   };
 

@@ -81,6 +81,7 @@ const ganttWords = (() => {
 
   const LEGEND = {
     joined: "worker joined", left: "worker left", draining: "notice that a worker will leave", slowed: "worker slowed",
+    recovered: "worker recovered",
     lost: "segment lost", "checkpoint-lost": "checkpoint lost", completed: "trial completed",
   };
 

@@ -210,7 +210,12 @@ const kit = (() => {
     return size < 1e-4 || size >= 1e7 ? value.toExponential(3) : plain.format(value);
   }
 
-  const percent = (share) => (share === null ? "unknown" : `${(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)}%`);
+  /* A share in percent: with a decimal below 10%, and never -0. */
+  function percent(share) {
+    if (share === null) return "unknown";
+    const text = (100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0);
+    return `${Number(text) === 0 ? 0 : text}%`;
+  }
 
   /* Seconds to the millisecond, with the hours and minutes from two minutes on. */
   function seconds(s) {

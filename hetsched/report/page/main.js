@@ -49,7 +49,7 @@ const render = (() => {
     view.end = Math.max(...onOneAxis(page, run).map(ending), 0) || 1;
     parts.title.textContent = page.title;
     parts.remarks.replaceChildren(...remarks(page));
-    parts.facts.replaceChildren(element("h3", {}, "Facts"), facts(page.facts.filter((fact) => !fact.link)));
+    parts.facts.replaceChildren(...facts(page.facts.filter((fact) => !fact.link)));
     parts.files.replaceChildren(...files(page.facts.filter((fact) => fact.link)));
     parts.chosen.hidden = page.runs.length < 2;
     parts.hint.textContent = FIRST_SEED[page.kind] ?? "";
@@ -78,8 +78,11 @@ const render = (() => {
     return [...going, ...paragraphs.flatMap(([heading, lines]) => [element("h3", {}, heading), ...lines.map((line) => element("p", {}, line))])];
   }
 
-  const facts = (rows) =>
-    element("table", {}, rows.map(({ name, value }) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value))));
+  function facts(rows) {
+    if (!rows.length) return [];
+    const lines = rows.map(({ name, value }) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)));
+    return [element("h3", {}, "Facts"), element("table", {}, lines)];
+  }
 
   /* A path within the results folder, whatever is in its names. */
   const address = (path) => `./${path.split("/").map(encodeURIComponent).join("/")}`;

@@ -56,7 +56,7 @@ trials are left sees their lines. */
 
   function draw(of, surface) {
     const across = of.by === "time" ? null : [0, of.end * 1.02];
-    const xLabel = of.by === "time" ? "time" : "iterations";
+    const xLabel = of.by === "time" ? "time since the start" : "iterations";
     const frame = plots.frame(surface, of.range, { across, xLabel, yLabel: of.metric.name });
     const trials = lined(of, span(of, surface));
     surface.trials = trials;

@@ -8,13 +8,16 @@ from html import escape
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
+from typing import cast
 
 from msgspec.structs import replace
 
 from hetsched.errors import InputError, path_of
 from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
+from hetsched.report.page.several import studies_of
 from hetsched.report.page.study import page_of
+from hetsched.report.printable import all_printable
 from hetsched.studies.folder import REPORT_NAME
 
 SCRIPTS = (
@@ -47,7 +50,7 @@ GENERATOR = b'content="hetsched report">'
 
 def page(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
-    return page_of(folder)
+    return cast(Page, all_printable(page_of(folder)))
 
 
 def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> str:
@@ -79,13 +82,29 @@ def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> s
 def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     """Write the report of a results folder, `report.html` in it unless `out` names another file, and return its path.
 
-    An earlier report is replaced. Raises InputError for a folder that cannot be read, if the file cannot be written,
-    and if `out` is a file that is no report.
+    Of a folder with several studies each study has its report written in its own folder, and the report of the whole
+    has links to them. An earlier report is replaced. Raises InputError for a folder that cannot be read, if a file
+    cannot be written, and if `out` is a file that is no report.
     """
+    return write_reports(folder, out)[0]
+
+
+def write_reports(folder: Path | str, out: Path | str | None = None) -> list[Path]:
+    """The same, and return the report of the folder, followed by that of each study of a folder with several."""
     folder = path_of(folder, "folder")
-    target = folder / REPORT_NAME if out is None else path_of(out, "out")
-    if out is not None and target.exists() and not _is_report(target):
+    _check_replaced(out)
+    of_studies = [_written(study, None) for study in studies_of(folder)]
+    return [_written(folder, out), *of_studies]
+
+
+def _check_replaced(out: Path | str | None) -> None:
+    """Raise InputError if `out` is a file that is no report."""
+    if out is not None and (target := path_of(out, "out")).exists() and not _is_report(target):
         raise InputError(f"{target}: is there already, and is no report; name a new file")
+
+
+def _written(folder: Path, out: Path | str | None) -> Path:
+    target = folder / REPORT_NAME if out is None else path_of(out, "out")
     text = html(linked_from(page(folder), folder, target.parent))
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -53,17 +53,18 @@ const plots = (() => {
 
   const inside = (x, { box }) => x >= box.left - 1 && x <= box.right + 1;
 
-  /* Rows of a shade between 0 and 1 over time, as wide as their values hold; what is unknown stays empty. */
+  const unknown = (c, scale) => kit.pattern(c, kit.palette.panel, "up", scale, kit.palette.muted);
+
+  /* Rows of a shade between 0 and 1 over time, as wide as their values hold; what is unknown is hatched. */
   function shades(surface, rows, end, { x }) {
     const { context: c, box } = surface;
     const tall = (box.bottom - box.top) / rows.length;
     const [from, to] = surface.time;
-    c.fillStyle = kit.palette.series[0];
     rows.forEach(({ time_s, value }, row) => {
       const y = box.top + row * tall;
       for (let i = Math.max(0, kit.bisect(time_s, from) - 1); i < time_s.length && time_s[i] < to; i++) {
-        if (value[i] === null) continue;
-        c.globalAlpha = shade(value[i]);
+        c.globalAlpha = value[i] === null ? 1 : shade(value[i]);
+        c.fillStyle = value[i] === null ? unknown(c, surface.pixels) : kit.palette.series[0];
         const start = x(time_s[i]);
         c.fillRect(start, y, x(time_s[i + 1] ?? end) - start, Math.max(tall - (tall > 4 ? 1 : 0), 0.5));
       }
@@ -73,18 +74,14 @@ const plots = (() => {
 
   const shade = (value) => 0.08 + 0.92 * clamp(value, 0, 1);
 
-  /* The legend of shades: {name, mark} for each of the values. */
-  const shadeLegend = (values, word) =>
-    values.map((value) => ({
-      name: word(value),
-      mark: {
-        colour: kit.palette.series[0],
-        draw: (c) => {
-          c.globalAlpha = shade(value);
-          c.fillRect(1, 1, 24, 12);
-        },
-      },
-    }));
+  /* The legend of shades: {name, mark} for each of the values, and for what is unknown. */
+  const shadeLegend = (values, word, absent) => {
+    const sample = (name, fill) => ({ name, mark: { colour: kit.palette.series[0], draw: (c) => (fill(c), c.fillRect(1, 1, 24, 12)) } });
+    return [
+      ...values.map((value) => sample(word(value), (c) => (c.globalAlpha = shade(value)))),
+      sample(absent, (c) => (c.fillStyle = unknown(c, 1))),
+    ];
+  };
 
   /* The names of rows, at the left of the box, as many as there is room for. */
   function rowNames(surface, names) {

@@ -5,6 +5,7 @@ from pathlib import Path
 from hetsched.analysis.bounds import cluster_devices, full_jobs, makespan_bound
 from hetsched.analysis.metrics import Measurement, Metrics
 from hetsched.analysis.timeline import TimedSegment, Timeline
+from hetsched.core.applied_events import followed
 from hetsched.core.events import Event, RunStarted
 from hetsched.core.log import read_log
 from hetsched.core.state import State
@@ -20,7 +21,8 @@ from hetsched.studies.one_run import check_run
 
 
 class RunOnPage:
-    """Follows a run, as it is read or as it goes on: call it with every event. `page()` is what it came to so far."""
+    """Follows a run, as it is read or as it goes on: call it with every event, after its `state` has taken that into
+    account. `page()` is what the run came to so far."""
 
     def __init__(self, setup: Setup) -> None:
         self.state = State()
@@ -32,7 +34,6 @@ class RunOnPage:
 
     def __call__(self, event: Event) -> None:
         state = self.state
-        state.apply(event)
         self._measurement(state, event)
         self._timeline(state, event)
         self._charts(state, event)
@@ -132,9 +133,10 @@ def _columns(segments: list[TimedSegment], lane_of: dict[WorkerId, int], state: 
 
 
 def page_run(setup: Setup, log: Path) -> PageRun:
-    """The run of a log. Raises InputError, naming the log, for one of another scenario, or that has not begun."""
+    """The run of a log. Raises InputError, naming the log, for one of another scenario, or that has not begun, or
+    was altered."""
     follow = RunOnPage(setup)
-    for event in read_log(log):
+    for event in followed(read_log(log), follow.state, log):
         if isinstance(event, RunStarted):
             check_run(log, event, setup)
         follow(event)

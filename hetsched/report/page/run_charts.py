@@ -39,7 +39,7 @@ class RunCharts:
                 for exploit, (iterations, score) in zip(run.exploits, self._after_exploits, strict=True)
             ],
             utilisation=[
-                Series(found.name, found.group, "share", found.time_s, found.value)
+                Series(found.name, found.group, "share", found.time_s, found.value, found.mean)
                 for found in utilisation_over_time(self._times, run.end_s)
             ],
             resources=[

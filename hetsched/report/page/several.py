@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.errors import HetschedError, InputError
-from hetsched.report.figures_in_words import seconds
+from hetsched.report.figures_in_words import percent, seconds
 from hetsched.report.page.document import Fact, Page, PageTable
 from hetsched.report.page.facts import STUDIES, asked, in_short, ranges
 from hetsched.studies.ablation import AblationResult
@@ -34,6 +34,11 @@ def studies_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
             yield child
         elif depth > 1:
             yield from studies_below(child, depth - 1)
+
+
+def studies_of(folder: Path) -> list[Path]:
+    """The folders of the studies of a folder with several; none of a study's own folder."""
+    return list(studies_below(folder)) if folder.is_dir() and study_in(folder) is None else []
 
 
 def page_of_several(folder: Path, below: list[Path]) -> Page:
@@ -96,9 +101,9 @@ def _came_to(result: Result) -> str:
             return f"makespan {', '.join(seconds(run.metrics.makespan_s) for run in result.runs)} s"
         case AblationResult():
             most = max(list(result.variants)[1:], key=lambda name: result.variants[name].contribution_s)
-            return f"{most}: {result.variants[most].contribution_percent:.0f}% less"
+            return f"{most}: {percent(result.variants[most].contribution_percent, 0, signed=False)} less"
     error = result.mean_absolute_error_percent
-    return "" if error is None else f"mean absolute error of the makespan {error:.1f}%"
+    return "" if error is None else f"mean absolute error of the makespan {percent(error, signed=False)}"
 
 
 def _ratios(folder: Path, comparisons: list[Found]) -> Iterator[PageTable]:

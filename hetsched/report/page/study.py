@@ -7,14 +7,13 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from hetsched.core.log import LOG_NAME
-from hetsched.errors import HetschedError, InputError, path_of
+from hetsched.errors import HetschedError, InputError
 from hetsched.report.page.comparison import page_comparison
 from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
-from hetsched.report.page.several import page_of_several, studies_below
+from hetsched.report.page.several import page_of_several, studies_of
 from hetsched.report.page.suite import page_of_suite
 from hetsched.report.page.tables import page_tables
 from hetsched.report.page.validation import page_validation
@@ -22,6 +21,7 @@ from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.scenario import SCENARIO_NAME
 from hetsched.studies.again import Result, Study, is_complete, result_in, study_in
 from hetsched.studies.compare import ComparisonResult
+from hetsched.studies.named_folder import has_begun, logs_below, results_folder
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import StrategyResult, load_results, scenario_of
 from hetsched.studies.suite.suite_plan import PLAN_NAME as SUITE_PLAN
@@ -29,6 +29,9 @@ from hetsched.studies.validate import ValidationResult
 
 LOG_BYTES = 5_000_000
 """A page of one strategy has the runs of all its seeds, as long as their logs are no larger: some 10,000 segments."""
+
+NOTHING_YET = "Nothing to say yet"
+"""The heading of what keeps a study from having a result."""
 
 NAMED_RUNS = 8
 """So many runs of a study without a result are shown."""
@@ -46,17 +49,16 @@ KINDS: dict[Study, Literal["run", "comparison", "validation", "plan", "several"]
 def page_of(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that is not there or
     holds what cannot be read."""
-    folder = path_of(folder, "folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the results folder of a study")
+    folder = results_folder(folder)
+    logs_below(folder)  # what must not be read is no study that has come less far
     if (folder / SUITE_PLAN).is_file():
         return page_of_suite(folder)
     study = study_in(folder)
-    if study is None:
-        below = list(studies_below(folder))
-        return page_of_several(folder, below) if below else _of_logs(folder)
     try:
-        return _of_result(folder, study, result_in(folder))
+        if study is not None:
+            return _of_result(folder, study, result_in(folder))
+        below = studies_of(folder)
+        return page_of_several(folder, below) if below else _of_logs(folder)
     except InputError:
         raise
     except HetschedError as error:
@@ -85,20 +87,22 @@ def _of_result(folder: Path, study: Study, result: Result) -> Page:
     return page
 
 
-def _of_nothing(folder: Path, study: Study, error: HetschedError) -> Page:
+def _of_nothing(folder: Path, study: Study | None, error: HetschedError) -> Page:
     """Of a study that has not come far enough for a result: the first run of each strategy, as far as it came."""
-    setup = load_setup_of_logs(folder / SCENARIO_NAME)
+    scenario = folder / SCENARIO_NAME
+    setup = load_setup_of_logs(scenario) if scenario.is_file() else None
     first: dict[Path, Path] = {}
-    for log in sorted(log for log in folder.rglob(LOG_NAME) if log.stat().st_size):
+    for log in filter(has_begun, logs_below(folder)):
         run = log.parent
         first.setdefault(run.parent if run.name.startswith("seed-") else run, log)
     logs = list(first.values())[:NAMED_RUNS]
+    named = [] if study is None else [STUDIES[study]]
     return Page(
-        title=f"{setup.scenario.name}: {STUDIES[study]}",
-        kind=KINDS[study],
+        title=": ".join([folder.resolve().name if setup is None else setup.scenario.name, *named]),
+        kind="run" if study is None else KINDS[study],
         complete=False,
         facts=facts(folder, study, setup, Asked([], [])),
-        remarks={"Nothing to say yet": [str(error)]},
+        remarks={NOTHING_YET: [str(error)]},
         runs=[page_run(load_setup_of_logs(scenario_of(log.parent)), log) for log in logs],
     )
 

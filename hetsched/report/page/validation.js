@@ -2,7 +2,7 @@
 /* A validation: errors of the predicted makespan, predicted against measured, and both Gantt charts on one time axis. */
 
 const validation = (() => {
-  const percent = (value) => `${value > 0 ? "+" : ""}${kit.number(Math.round(value * 100) / 100)}%`;
+  const percent = (value) => `${value > 0 ? "+" : ""}${kit.number(Math.round(value * 100) / 100 || 0)}%`;
 
   function errors({ strategies, mean_error_percent: mean }) {
     const known = strategies.filter((row) => row.error_percent);

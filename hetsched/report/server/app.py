@@ -83,7 +83,10 @@ class Pages:
             if not request.url.path.endswith("/"):
                 return RedirectResponse(f"/at/{self._served.written(place)}/")
             return page_response(await run_in_threadpool(self._documents.html, place))
-        return await run_in_threadpool(file_response, place)
+        try:
+            return await run_in_threadpool(file_response, place)
+        except OSError as error:  # it went meanwhile, or must not be read
+            raise NotHereError from error
 
     async def document(self, request: Request) -> Response:
         folder = await self._folder(request)

@@ -4,15 +4,16 @@ import logging
 import re
 from collections import OrderedDict
 from html import unescape
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from threading import Lock
 
-from hetsched.errors import HetschedError
+from hetsched.errors import HetschedError, unreadable
 from hetsched.report.page.document import Page
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page
-from hetsched.report.server.places import Served, entries
+from hetsched.report.printable import printable
+from hetsched.report.server.places import Served, files
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +40,8 @@ class Documents:
 
     def signature(self, folder: Path) -> Signature:
         """Of the folder as it is now."""
-        found = []
-        for entry in entries(folder):
-            if Path(entry.name).suffix in READ and entry.is_file():
-                known = entry.stat()
-                found.append((entry.path, known.st_mtime_ns, known.st_size))
-        return tuple(found)
+        found = [(entry, stat) for entry, stat in files(folder) if Path(entry.name).suffix in READ]
+        return tuple((entry.path, stat.st_mtime_ns, stat.st_size) for entry, stat in found)
 
     def document(self, folder: Path) -> bytes:
         """The document of the folder's page, or of one that says why there is none."""
@@ -67,7 +64,7 @@ class Documents:
                 self._kept[folder] = kept
                 self._kept.move_to_end(folder)
                 if len(self._kept) > KEPT:
-                    self._locks.pop(self._kept.popitem(last=False)[0])
+                    self._locks.pop(self._kept.popitem(last=False)[0], None)
             return kept
 
     def _page(self, folder: Path) -> tuple[Page, bytes]:
@@ -78,10 +75,12 @@ class Documents:
             return made, document(made)
         except HetschedError as error:
             why = str(error).replace(f"{folder}/", "").replace(f"{self._served.root}/", "")
+        except OSError as error:
+            why = unreadable(self._served.shown(Path(error.filename or folder)), error)
         except Exception as error:
             logger.warning("%s cannot be shown", folder, exc_info=True)
             why = f"{type(error).__name__}: {error}: was a file altered?"
-        made = empty_page(self._served.shown(folder), "Cannot be shown", why.encode(errors="backslashreplace").decode())
+        made = empty_page(self._served.shown(folder), "Cannot be shown", printable(why))
         return made, document(made)
 
 
@@ -103,4 +102,4 @@ def policy_of(text: str) -> str:
 
 
 def script(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")

@@ -13,8 +13,8 @@
 
   function row(study) {
     const many = study.runs.length > 1;
-    const time = many ? "" : kit.seconds(study.runs[0].now_s);
-    const changed = new Date(1000 * study.changed).toLocaleString();
+    const time = study.runs.length === 1 ? kit.seconds(study.runs[0].now_s) : "";
+    const changed = study.changed ? new Date(1000 * study.changed).toLocaleString() : "";
     const cells = [link(study), study.what, study.state, time, changed].map((cell) => element("td", {}, cell));
     return [element("tr", {}, cells), ...(many ? [element("tr", {}, element("td", { colspan: 5 }, runs(study)))] : [])];
   }

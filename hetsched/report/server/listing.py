@@ -1,7 +1,7 @@
 """What runs there are in a folder, and how they stand: from the first and the last line of each log."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from os import stat_result
 from pathlib import Path
 from threading import Lock
@@ -11,12 +11,19 @@ from msgspec import Struct
 
 from hetsched.core.log import LOG_NAME
 from hetsched.core.older_logs import NOT_READ
-from hetsched.errors import counted
-from hetsched.report.server.places import Served, entries
+from hetsched.errors import InputError, counted
+from hetsched.report.printable import printable
+from hetsched.report.server.places import Found, Served, files
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.folder import SUMMARY_NAME
+from hetsched.studies.resume import COMPLETED
+from hetsched.studies.sittings import STUDY_NAME, study_of
 
 SILENT_S = 60.0
 """A real run writes every few seconds; of one that has not for so long nobody knows whether it still runs."""
+
+READ = {LOG_NAME, SCENARIO_NAME, STUDY_NAME}
+"""The files by which runs and studies are found."""
 
 LINE_BYTES = 2**16
 """What is read of the beginning, and of the end, of a log."""
@@ -37,7 +44,7 @@ class ListedRun(Struct, frozen=True):
 
 class ListedStudy(Struct, frozen=True):
     """A results folder, with the runs in it and below it. `what` and `state` are in words, `changed` is the time of the
-    last change to a log, in seconds since 1970."""
+    last change to a log, in seconds since 1970, 0 where it is not known."""
 
     address: str
     name: str
@@ -84,13 +91,17 @@ class Listing:
     def _looked(self) -> list[ListedStudy]:
         homes: dict[Path, list[tuple[ListedRun, float]]] = {}
         known, self._runs = self._runs, {}
-        for home, log, found in _logs_by_study(self._served):
+        closed: list[Path] = []
+        listed = [found for found in files(self._served.root, closed.append) if found[0].name in READ]
+        for home, log, found in _logs_by_study(self._served, listed):
             version = (found.st_mtime_ns, found.st_size)
             before = known.get(log)
             run = before[1] if before is not None and before[0] == version else self._run(log, found)
             self._runs[log] = version, run
             homes.setdefault(home, []).append((_with_silence(run, found), found.st_mtime))
         studies = [self._study(home, runs) for home, runs in homes.items()]
+        studies += [self._without_log(*found) for found in _without_logs(listed, homes)]
+        studies += [self._closed(path) for path in closed]
         return sorted(studies, key=lambda study: study.changed, reverse=True)
 
     def _study(self, home: Path, runs: list[tuple[ListedRun, float]]) -> ListedStudy:
@@ -100,6 +111,21 @@ class Listing:
             self._served.written(home), self._served.shown(home), _what(listed), _state(listed), changed, listed
         )
 
+    def _closed(self, folder: Path) -> ListedStudy:
+        """A folder that cannot be read: it may hold runs, and nobody knows of it otherwise."""
+        return ListedStudy(self._served.written(folder), self._served.shown(folder), "", UNREADABLE, 0.0, [])
+
+    def _without_log(self, home: Path, changed: float) -> ListedStudy:
+        """A study that has begun, by its `study.json`, and has no run yet, or kept none."""
+        try:
+            study = study_of(home)
+        except InputError:
+            what, state = "", UNREADABLE
+        else:
+            what = "" if study is None else study.study
+            state = COMPLETED if (home / SUMMARY_NAME).is_file() else _silent(STARTING, changed)
+        return ListedStudy(self._served.written(home), self._served.shown(home), what, state, changed, [])
+
     def _run(self, log: Path, found: stat_result) -> ListedRun:
         address, name = self._served.written(log.parent), self._served.shown(log.parent)
         if not found.st_size:
@@ -107,17 +133,23 @@ class Listing:
         try:
             first, last = first_and_last(log, found.st_size)
         except (OSError, *NOT_READ):
-            return ListedRun(address, name, "cannot be read")
+            return ListedRun(address, name, UNREADABLE)
         state = last.reason if last.event == "run-ended" else RUNNING
-        return ListedRun(address, name, state, first.strategy, first.seed, first.backend, last.time)
+        strategy, backend = printable(first.strategy), printable(first.backend)
+        return ListedRun(address, name, printable(state), strategy, first.seed, backend, last.time)
 
 
-STARTING, RUNNING, SILENT = "starting", "running", "silent: running, or broken off"
+STARTING, RUNNING, UNREADABLE = "starting", "running", "cannot be read"
 
 
 def _with_silence(run: ListedRun, found: stat_result) -> ListedRun:
-    silent = run.state == RUNNING and time.time() - found.st_mtime > SILENT_S
-    return msgspec.structs.replace(run, state=SILENT) if silent else run
+    return msgspec.structs.replace(run, state=_silent(run.state, found.st_mtime))
+
+
+def _silent(state: str, changed: float) -> str:
+    """The state of what was written to last at that time, which may have broken off since."""
+    silent = state in (STARTING, RUNNING) and time.time() - changed > SILENT_S
+    return f"silent: {state}, or broken off" if silent else state
 
 
 def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
@@ -130,16 +162,28 @@ def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
     return _decoder.decode(head.partition(b"\n")[0]), _decoder.decode(last)
 
 
-def _logs_by_study(served: Served) -> Iterator[tuple[Path, Path, stat_result]]:
+def _logs_by_study(served: Served, listed: Sequence[Found]) -> Iterator[tuple[Path, Path, stat_result]]:
     """Each log and its stat, with the folder of its study: the topmost one with a scenario, or the log's own. A link
     out of the served folder is no log, nor is what is no file."""
-    listed = [entry for entry in entries(served.root) if entry.name in (LOG_NAME, SCENARIO_NAME) and entry.is_file()]
-    studies = {Path(entry.path).parent for entry in listed if entry.name == SCENARIO_NAME}
-    for entry in listed:
+    studies = {Path(entry.path).parent for entry, _ in listed if entry.name == SCENARIO_NAME}
+    for entry, found in listed:
         log = Path(entry.path)
         if entry.name == LOG_NAME and (not entry.is_symlink() or served.holds(log)):
             above = [folder for folder in log.parents if folder in studies]
-            yield (above[-1] if above else log.parent), log, entry.stat()
+            yield (above[-1] if above else log.parent), log, found
+
+
+def _without_logs(listed: Sequence[Found], with_logs: Collection[Path]) -> Iterator[tuple[Path, float]]:
+    """The folder of each study without a log, but for those within studies, and when its `study.json` was changed."""
+    written = {
+        Path(entry.path).parent: found.st_mtime
+        for entry, found in listed
+        if entry.name == STUDY_NAME and not entry.is_symlink()
+    }
+    studies = {*with_logs, *written}
+    for home, changed in written.items():
+        if home not in with_logs and studies.isdisjoint(home.parents):
+            yield home, changed
 
 
 def _what(runs: list[ListedRun]) -> str:

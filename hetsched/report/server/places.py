@@ -2,13 +2,16 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
+from hetsched.report.printable import printable
 from hetsched.scenario.loading import load_tables
+from hetsched.studies.named_folder import results_folder
 from hetsched.studies.results import scenario_of
 
 
@@ -23,9 +26,7 @@ class Served:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; name one with results in it")
-        self.root = folder.resolve()
+        self.root = results_folder(folder, "one with results in it").resolve()
 
     def place(self, written: bytes) -> Path:
         """The file or folder that a percent-encoded path of an address names. Raises NotHereError for one that is
@@ -81,20 +82,38 @@ class Served:
     def shown(self, path: Path) -> str:
         """A path as people read it, relative to the served folder."""
         relative = path.relative_to(self.root) if path != self.root else self.root.name
-        return os.fsencode(relative).decode(errors="backslashreplace")
+        return printable(os.fsencode(relative).decode(errors="backslashreplace"))
 
 
-def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """All that is in a folder and below it, by name; links are not followed. What cannot be read, or has no name in
-    UTF-8, is left out."""
+Found = tuple[os.DirEntry[str], os.stat_result]
+"""A file, and its stat: where a link leads."""
+
+
+def _nobody(closed: Path) -> None:
+    """Nobody is told of a folder that cannot be read."""
+
+
+def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[Found]:
+    """The files in a folder and below it. One that went meanwhile is none; see `entries`."""
+    for entry in entries(folder, closed):
+        with suppress(OSError):
+            if entry.is_file():
+                yield entry, entry.stat()
+
+
+def entries(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[os.DirEntry[str]]:
+    """All that is in a folder and below it, by name; links are not followed. What has no name in UTF-8 is left out, and
+    so is what is in a folder that cannot be read: `closed` is told the folder."""
     try:
         with os.scandir(folder) as found:
             listed = sorted(found, key=lambda entry: entry.name)
+        os.stat(os.path.join(folder, "."))  # may be listed, and not entered: of no file in it anything is known
     except OSError:
+        closed(folder)
         return
     for entry in listed:
         if not entry.name.isascii() and os.fsencode(entry.name).decode(errors="ignore") != entry.name:
             continue
         yield entry
         if entry.is_dir(follow_symlinks=False):
-            yield from entries(Path(entry.path))
+            yield from entries(Path(entry.path), closed)

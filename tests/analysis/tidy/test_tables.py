@@ -159,17 +159,18 @@ def test_decisions_are_what_the_policy_and_pbt_decided(run: Run) -> None:
 
 def test_resources_are_the_samples_of_cores_and_gpus(run: Run, tmp_path: Path) -> None:
     gpus = (GpuUse("K80", 0.5, 10, 100), GpuUse("K80", 0.0, 0, 100))
-    sample = ResourcesSampled(1.0, NodeId("server"), 0.25, 7, 8, gpus)
     lines = run.log.read_bytes().splitlines(keepends=True)
+    time = msgspec.json.decode(lines[19])["time"]
+    sample = ResourcesSampled(time, NodeId("server"), 0.25, 7, 8, gpus)
     log = tmp_path / "events.jsonl"
-    log.write_bytes(b"".join([*lines[:20], msgspec.json.encode(sample) + b"\n", *lines[20:]]))
+    log.write_bytes(b"".join([*lines, msgspec.json.encode(sample) + b"\n"]))
     assert run.tables["resources"] == []
     found = [row for _, row in rows(log, ["resources"])]
     columns = ("time_s", "node", "device", "gpu", "use", "memory_bytes", "memory_total_bytes")
     assert [tuple(row[name] for name in columns) for row in found] == [
-        (1.0, "server", "cpu", None, 0.25, 7, 8),
-        (1.0, "server", "K80", 0, 0.5, 10, 100),
-        (1.0, "server", "K80", 1, 0.0, 0, 100),
+        (time, "server", "cpu", None, 0.25, 7, 8),
+        (time, "server", "K80", 0, 0.5, 10, 100),
+        (time, "server", "K80", 1, 0.0, 0, 100),
     ]
 
 
@@ -209,7 +210,7 @@ def test_a_log_that_was_altered_is_refused_by_line(run: Run, tmp_path: Path) -> 
     lines = run.log.read_bytes().splitlines(keepends=True)
     [first, *_] = (n for n, line in enumerate(lines) if b'"segment-ended"' in line)
     altered.write_bytes(b"".join([*lines[:first], lines[first], lines[first]]))
-    with pytest.raises(InputError, match=rf"events\.jsonl:{first + 2}: SegmentEnded does not follow"):
+    with pytest.raises(InputError, match=rf"events\.jsonl:{first + 2}: SegmentEnded of .* does not follow"):
         list(rows(altered))
 
 

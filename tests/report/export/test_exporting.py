@@ -16,8 +16,11 @@ from hetsched.analysis.tidy.columns import OF_RUN, Column, Kind, Row
 from hetsched.analysis.tidy.tables import TABLES
 from hetsched.report.export.csv_file import CSVFile
 from hetsched.report.export.parquet_file import ParquetFile
+from hetsched.studies.compare import Interrupted
 from hetsched.studies.ro_crate import CRATE_NAME
 from tests.analysis.tidy.eventful import eventful, simulated
+from tests.conftest import make_setup
+from tests.studies.test_comparison_resume import ctrl_c_after
 
 RUNS = {("fusion+fifo", 0), ("fusion+hrfs", 0), ("fusion+fifo", 1), ("fusion+hrfs", 1)}
 
@@ -147,6 +150,35 @@ def test_a_crate_is_valid_and_names_every_file(tmp_path: Path) -> None:
                     assert found["@id"] in ids, f"{entity['@id']} names {found['@id']}, which the crate has not"
 
 
+def test_a_crate_has_no_link_that_leads_out(tmp_path: Path) -> None:
+    """An archive of the folder would not have what the crate says that it has."""
+    run = hetsched.simulate(eventful(), "fusion+hrfs", folder=tmp_path / "run").folder
+    (tmp_path / "secret.txt").write_text("not yours")
+    (tmp_path / "elsewhere").mkdir()
+    (run / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (run / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    (run / "within.txt").symlink_to(run / "scenario.toml")
+    (run / "gone.txt").symlink_to(run / "nothing")
+    hetsched.export(run, "ro-crate")
+    found = {entity.id for entity in ROCrate(run).data_entities}
+    assert "within.txt" in found and found.isdisjoint({"out.txt", "checkpoints/", "gone.txt"})
+
+
+def test_only_a_complete_study_is_described_unasked(tmp_path: Path) -> None:
+    """docs/results.md says so; after Ctrl-C a comparison had a crate that called it completed."""
+    with pytest.raises(Interrupted):
+        hetsched.compare(make_setup(), ["fusion+fifo"], 3, tmp_path / "c", progress=ctrl_c_after(1))
+    assert json.loads((tmp_path / "c" / "summary.json").read_bytes())["complete"] is False
+    assert not (tmp_path / "c" / CRATE_NAME).exists()
+    hetsched.export(tmp_path / "c", "ro-crate")
+    [action] = ROCrate(tmp_path / "c").get_by_type("CreateAction")
+    assert action["actionStatus"].endswith("FailedActionStatus")
+    hetsched.resume_comparison(tmp_path / "c")
+    first, second = ROCrate(tmp_path / "c").get_by_type("CreateAction")
+    assert first["actionStatus"].endswith("FailedActionStatus")
+    assert second["actionStatus"].endswith("CompletedActionStatus")
+
+
 def test_a_crate_has_an_action_per_sitting(folder: Path) -> None:
     machine = {"host": "h", "system": "Linux", "processor": "p", "cores": 2, "memory_bytes": 1}
     rest = {"hetsched": "0.1.0", "python": "3.11", "libraries": {}, "machine": machine}
@@ -189,6 +221,7 @@ def test_what_is_wrong_is_said(folder: Path, tmp_path: Path, to: str, out: str |
 
 
 def test_a_folder_without_logs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").touch()
     with pytest.raises(hetsched.InputError, match=r"there is no events\.jsonl in it or below it"):
         hetsched.export(tmp_path, "csv")
     with pytest.raises(hetsched.InputError, match="folder: expected a path"):

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import hetsched
 from hetsched.analysis.band_over_seeds import Array
@@ -22,6 +23,7 @@ from hetsched.report.page.document import (
     ValidationRow,
 )
 from hetsched.report.page.page import page
+from tests.report.page.runs import faulty, simulated
 
 pytest.importorskip("matplotlib", reason="figures need the extra 'figures'")
 from matplotlib.colors import to_hex, to_rgba
@@ -153,3 +155,22 @@ def test_a_validation_says_by_how_much_it_was_off() -> None:
     assert [label.get_text() for label in errors.get_yticklabels()] == ["-9.1% (-10.0 .. -8.0)", ""]
     measured = next(line for line in plot.get_lines() if line.get_label() == "measured")
     assert np.asarray(measured.get_xdata()).tolist() == [110.0, 60.0]
+
+
+@pytest.mark.parametrize("width_in", [3.33, 7.0])
+def test_a_gantt_can_be_read_at_paper_size(width_in: float, tmp_path: Path) -> None:
+    """No print below 5 points, and lanes with long names leave room for what they are named for."""
+    [run] = page(simulated(faulty(), tmp_path)).runs
+    long = replace(run, lanes=[replace(lane, worker=f"{lane.node}-{'x' * 60}/cpu0") for lane in run.lanes])
+    for shown in (run, long):
+        with in_style():
+            figure = gantt([shown], ["a run"], width_in)
+            figure.draw_without_rendering()
+        above, below = figure.subfigs
+        [plot] = above.axes
+        assert plot.get_window_extent().width > 0.55 * figure.bbox.width
+        assert {label.get_fontsize() for label in plot.get_yticklabels()} == {6.5}
+        texts = [text for legend in below.legends for text in legend.get_texts()]
+        assert min(float(text.get_fontsize()) for text in [*plot.texts, *texts]) >= 5
+        assert all(text.get_window_extent().x1 <= figure.bbox.width for text in texts)
+        assert {"worker slowed", "worker recovered"} <= {text.get_text() for text in texts}

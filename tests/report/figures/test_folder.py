@@ -1,6 +1,7 @@
 """Figures as files: what is drawn of which folder, in which formats, and that print and readers can use them."""
 
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -12,6 +13,7 @@ import pytest
 
 import hetsched
 from hetsched.cli.main import main
+from hetsched.report.figures_in_words import percent
 
 pytest.importorskip("matplotlib", reason="figures need the extra 'figures'")
 from PIL import Image
@@ -120,7 +122,7 @@ def test_settings_of_the_users_matplotlib_change_nothing(run: Path, tmp_path: Pa
         (["--width", "nan"], "width: expected 2 to 40 inches, found nan"),
         (["--dpi", "5"], "dpi: expected 30 to 1200 dots per inch, found 5"),
         (["--only", "gant"], "no figure 'gant': did you mean 'gantt'?"),
-        (["--only", "paired-differences"], "a run has nothing to draw for paired-differences"),
+        (["--only", "paired-differences"], "a simulation has nothing to draw for paired-differences"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(
@@ -143,3 +145,32 @@ def test_pyplot_is_not_loaded(run: Path, tmp_path: Path) -> None:
     script = "import sys, hetsched; hetsched.figures(*sys.argv[1:], only=['metric'])"
     script += "; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", script, str(run), str(tmp_path)], check=True)
+
+
+def test_an_ablation_has_a_drawing(tmp_path: Path) -> None:
+    result = hetsched.ablate(hetsched.load_scenario("demo"), "fusion+fifo", seeds=1, folder=tmp_path / "ablation")
+    [svg] = hetsched.figures(result.folder, formats=["svg"])
+    assert svg == result.folder / "figures" / "contributions.svg"
+    texts = [element.text for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert {*result.variants} <= {*texts}
+    assert [text for text in texts if text and text.endswith("%")] == [
+        percent(found.contribution_percent) for name, found in result.variants.items() if name != "everything"
+    ]
+
+
+def test_several_studies_have_a_folder_each(
+    comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    together = tmp_path / "together"
+    hetsched.simulate(hetsched.load_scenario("demo"), "fusion+hrfs", folder=together / "runs" / "one")
+    shutil.copytree(comparison, together / "two")
+    out = tmp_path / "out"
+    assert main(["figures", str(together), "--out", str(out), "--only", "gantt"]) == 0
+    drawn = capsys.readouterr().out.splitlines()
+    assert {Path(line).parent for line in drawn} == {out / "runs" / "one", out / "two"}
+    assert all(Path(line).is_file() for line in drawn)
+    assert main(["figures", str(together), "--out", str(out), "--only", "ratio-to-bound"]) == 0
+    drawn = capsys.readouterr().out.splitlines()
+    assert drawn == [str(out / "two" / "ratio-to-bound.pdf"), f"{together / 'runs' / 'one'}: has nothing to draw"]
+    assert main(["figures", str(together), "--only", "contributions"]) == 2
+    assert "none of the 2 studies in it has anything to draw for contributions" in capsys.readouterr().err

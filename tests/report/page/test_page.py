@@ -11,6 +11,7 @@ import pytest
 import hetsched
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError
+from hetsched.report.page import page as page_module
 from hetsched.report.page.document import Fact, Page
 from hetsched.report.page.page import html, page, write_report
 from tests.conftest import make_setup
@@ -77,7 +78,7 @@ def test_a_log_that_was_cut_off_has_a_page(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no events.jsonl"):
+    with pytest.raises(InputError, match="is empty; name the results"):
         write_report(tmp_path)
     with pytest.raises(InputError, match="folder: expected a path"):
         write_report(None)  # type: ignore[arg-type]
@@ -88,3 +89,11 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
     (folder / LOG_NAME).write_bytes(log + b"no event\n")
     with pytest.raises(InputError, match=rf"{LOG_NAME}:\d+: not an event"):
         write_report(folder)
+
+
+def test_the_axis_of_time_is_called_the_same_in_every_figure() -> None:
+    sources = [path.read_text() for path in Path(page_module.__file__).parent.glob("*.js")]
+    labels = [
+        label for source in sources for label in re.findall(r'xLabel[ :=]+(?:[^"\n]*"time" \? )?"(time[^"]*)"', source)
+    ]
+    assert len(labels) > 4 and {*labels} - {"time of a call"} == {"time since the start"}

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import pytest
+
 import hetsched
 from hetsched.analysis.metrics import measure_log
+from hetsched.core.applied_events import followed
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, TrialAdded, TrialExploited
 from hetsched.core.log import LOG_NAME, read_log
+from hetsched.errors import InputError
 from hetsched.report.page.page import page
 from hetsched.report.page.run import RunOnPage
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.folder import PROBES
 from tests.conftest import make_setup
 from tests.report.page.runs import faulty, simulated
 
@@ -60,7 +65,7 @@ def test_a_run_can_be_looked_at_at_any_moment(tmp_path: Path) -> None:
     setup = faulty()
     folder = simulated(setup, tmp_path)
     follow = RunOnPage(setup)
-    for seen, event in enumerate(read_log(folder / LOG_NAME), start=1):
+    for seen, event in enumerate(followed(read_log(folder / LOG_NAME), follow.state), start=1):
         follow(event)
         if seen % 25 == 0:
             run = follow.page()
@@ -77,3 +82,16 @@ def test_while_a_run_goes_on_its_bound_is_that_of_all_its_work(tmp_path: Path) -
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-4]))
     [run] = page(folder).runs
     assert run.ended is None and run.bound_s == hetsched.bound(setup).overall.makespan_s == whole
+
+
+def test_an_altered_log_is_refused_by_line_whoever_reads_it(tmp_path: Path) -> None:
+    """Also where the page has the logs of a study without a result, which nobody has read before."""
+    folder = simulated(make_setup(population=2, stop_iterations=40), tmp_path)
+    probe = folder / PROBES / "a" / LOG_NAME
+    probe.parent.mkdir(parents=True)
+    lines = (folder / LOG_NAME).read_bytes().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if b'"segment-started"' in line)
+    (folder / LOG_NAME).unlink()
+    probe.write_bytes(b"".join([*lines[:start], *lines[start + 1 :]]))
+    with pytest.raises(InputError, match=rf"a/{LOG_NAME}:\d+: SegmentEnded of .* does not follow"):
+        page(folder)

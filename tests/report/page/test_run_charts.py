@@ -1,17 +1,21 @@
 """What the page's document says for the charts of a run, compared with the log."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+import hetsched
 from hetsched.analysis.metrics import measure
 from hetsched.core.events import Event, SegmentEnded, TrialExploited
 from hetsched.core.state import State, state_of
 from hetsched.domain.metric import Metric
 from hetsched.report.page.document import Axis, Exploit, PageRun, PageTrial, Segments
+from hetsched.report.page.page import page
 from hetsched.report.page.run_charts import RunCharts
 from hetsched.scenario.scenario import Setup
 from tests.conftest import Simulate, make_setup
+from tests.report.page.runs import faulty, simulated
 
 SPACE = {
     "lr": {"low": 1e-4, "high": 1.0, "scale": "log"},
@@ -123,3 +127,19 @@ def test_after_an_exploit_a_trial_has_the_score_of_its_source(counting: str, sim
                 counts[exploit.trial] = counts[exploit.source]
             assert (exploit.iterations, exploit.score) == (counts[exploit.trial], scores[exploit.trial])
     assert run.exploits
+
+
+def test_utilisation_is_the_figure_of_the_tables(tmp_path: Path) -> None:
+    """With nodes that come and go the mean over time of what is there is another figure: 90% where this is 91%."""
+    folder = simulated(faulty(), tmp_path)
+    [run] = page(folder).runs
+    [found] = hetsched.load_results(folder).runs
+    assert run.utilisation[0].mean == pytest.approx(found.metrics.utilisation)
+    ends = [*run.utilisation[0].time_s[1:], run.end_s]
+    known = [
+        (end - begin, value)
+        for begin, end, value in zip(run.utilisation[0].time_s, ends, run.utilisation[0].value, strict=True)
+        if value is not None
+    ]
+    over_time = sum(length * value for length, value in known) / sum(length for length, _ in known)
+    assert abs(over_time - found.metrics.utilisation) > 0.002, "the run tells the two apart"

@@ -1,17 +1,21 @@
 """What the addresses give: pages that follow the logs, streams of what changes, files as they are."""
 
+import errno
 import json
 import os
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hetsched.report.page import page as page_module
 from hetsched.report.page.document import Page
+from hetsched.report.printable import printable
 from hetsched.report.server import app, documents
+from hetsched.studies.sittings import begin_study
 from tests.report.server.asking import Client, asking
 from tests.slow_log import SlowLog
 
@@ -65,7 +69,9 @@ def remark(client: Client, folder: str = "one") -> str:
 def test_a_page_has_its_document_and_the_document_follows_the_log(tmp_path: Path) -> None:
     run = SlowLog(tmp_path / "live")
     client = asking(tmp_path)
-    assert "there is no events.jsonl in it or below it" in remark(client, "live")
+    before = client.get("/document/live/").document
+    assert before["runs"] == [] and not before["complete"]
+    assert "this run has not begun: its log has no line yet" in before["remarks"]["Nothing to say yet"][0]
     run.write(0.5)
     half = client.get("/document/live/").document
     run.write()
@@ -127,6 +133,41 @@ def test_the_list_has_runs_and_studies_and_how_they_stand(tmp_path: Path) -> Non
     assert studies["study"]["runs"][0]["address"] == "study/fusion%2Bfifo/seed-0"
 
 
+def test_the_list_has_what_has_no_log_yet_and_what_keeps_none(tmp_path: Path) -> None:
+    for name in ("begins", "old", "over", "damaged", "begins/plan"):
+        (tmp_path / name).mkdir()
+        begin_study(tmp_path / name, "run")
+    (tmp_path / "over" / "summary.json").write_text("{}")
+    (tmp_path / "damaged" / "study.json").write_text("{")
+    os.utime(tmp_path / "old" / "study.json", (time.time() - 300, time.time() - 300))
+    [listed] = events(asking(tmp_path, stopping=looks(1)).get("/list").text)
+    assert {study["name"]: (study["what"], study["state"], study["runs"]) for study in json.loads(listed)} == {
+        "begins": ("run", "starting", []),
+        "old": ("run", "silent: starting, or broken off", []),
+        "over": ("run", "completed", []),
+        "damaged": ("", "cannot be read", []),
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_in_the_list_and_its_page_says_why(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results / "one" / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    client = asking(results, stopping=looks(1))
+    [listed] = events(client.get("/list").text)
+    assert ("one/closed", "cannot be read") in {(study["name"], study["state"]) for study in json.loads(listed)}
+    for folder in ("one", "one/closed"):
+        assert "cannot be read: Permission denied; have its permissions changed" in remark(client, folder)
+
+
 def test_a_run_that_is_silent_may_have_broken_off(tmp_path: Path) -> None:
     run = SlowLog(tmp_path / "old")
     run.write(0.5)
@@ -175,7 +216,8 @@ def test_names_in_a_log_cannot_leave_the_document(tmp_path: Path) -> None:
     run.append(run.content.replace(b'"e-0"', json.dumps(HOSTILE).encode()))
     client = asking(tmp_path)
     page = client.get("/at/one/").text
-    assert HOSTILE in json.dumps(client.get("/document/one/").document, ensure_ascii=False).replace('\\"', '"')
+    trials = client.get("/document/one/").document["runs"][0]["trials"]["columns"]["id"]
+    assert printable(HOSTILE) in trials
     assert "<script>alert" not in page and '<!--"' not in page
     assert client.get("/document/one/").headers["content-type"] == "application/json"
 

@@ -1,0 +1,23 @@
+"""Where tables and lines leave for the terminal: all text is made printable there."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from hetsched.report.printable import printable
+
+
+class Terminal(Console):
+    """A console whose text is printable. Brackets and colons in names, as in "[s]" and ":x:", are text, too."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, **settings)
+
+    def render_str(self, text: str, **look: Any) -> Text:
+        return super().render_str(printable(text), **look)
+
+
+def line(text: str) -> Text:
+    """A line that is cut where the terminal ends."""
+    return Text(printable(text), overflow="ellipsis", no_wrap=True)

@@ -1,0 +1,146 @@
+"""A results folder that somebody names: the logs in it and below it, or in words why it has none.
+
+Every command that looks at results says the same of the same folder: its path, what was expected, and what to do.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_ISDIR
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError, NoResultError, counted, path_of, unreadable
+from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
+from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME
+from hetsched.studies.resume import COMPLETED
+from hetsched.studies.sittings import study_of
+
+logger = logging.getLogger(__name__)
+
+RESULTS = "the results folder of a study"
+
+NAMED = 3
+"""So many runs without a log are named; of more, their number is said."""
+
+LAST_LINE_BYTES = 2**12
+"""The end of a run is a line shorter than this."""
+
+FIRST_LINE_BYTES = 2**20
+"""A log without a line break in so many bytes is none, and reading it says so."""
+
+
+def results_folder(given: object, expected: str = RESULTS) -> Path:
+    """The folder that was named, where a folder such as `expected` must be. Raises InputError if it is not there, is a
+    file, or cannot be read."""
+    folder = path_of(given, "folder")
+    try:
+        is_folder = S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{folder}: no such folder; name {expected}") from error
+    except OSError as error:
+        raise InputError(unreadable(folder, error)) from error
+    if not is_folder:
+        hint = f", such as {folder.parent}, which it is the log of" if folder.name == LOG_NAME else ""
+        raise InputError(f"{folder}: is a file and no folder; name {expected}{hint}")
+    try:
+        os.stat(os.path.join(folder, "."))  # a folder that may be listed, and not entered, is of no use
+        os.listdir(folder)
+    except OSError as error:
+        raise InputError(unreadable(folder, error)) from error
+    return folder
+
+
+def logs_below(folder: Path) -> list[Path]:
+    """All logs in the folder and below it, by path, those of probes and those without a line, too. Raises InputError
+    for folders that cannot be read: they may hold logs, and none is left out in silence."""
+    found, closed = list[Path](), list[OSError]()
+    for home, folders, files in os.walk(folder, onerror=closed.append):
+        if LOG_NAME in files or LOG_NAME in folders:
+            found.append(Path(home, LOG_NAME))
+    problems = [unreadable(error.filename, error) for error in closed if not isinstance(error, FileNotFoundError)]
+    if problems:
+        raise InputError("\n".join(problems))
+    return sorted(found)
+
+
+def results_logs(folder: Path) -> list[Path]:
+    """Those of `logs_below` that tell of something, but for those of probes. Runs that have not begun are left out,
+    with a warning that names them.
+
+    Raises InputError if there is no log, and for what cannot be read; NoResultError if no run has begun.
+    """
+    logs = logs_below(folder)
+    results = [log for log in logs if not is_of_probe(log, folder)]
+    begun = [log for log in results if has_begun(log)]
+    if not begun:
+        raise _why_none(folder, results, logs)
+    for log in results:
+        if log not in begun:
+            logger.warning("%s: left out: %s", log, NOT_BEGUN)
+    for missing in _without_log(folder, results):
+        logger.warning("%s: left out: %s", folder, missing)
+    return begun
+
+
+def _without_log(folder: Path, logs: list[Path]) -> Iterator[str]:
+    """How many runs of the comparison in the folder have no log, in words, if it is one and some have none."""
+    if not (folder / PLAN_NAME).is_file():
+        return
+    plan = load_plan(folder)
+    wanted = plan.logs(folder, logs)
+    if missing := [log.parent for log in wanted if log not in logs]:
+        names = ", ".join(str(run.relative_to(folder)) for run in missing[:NAMED])
+        more = ", ..." if len(missing) > NAMED else ""
+        yield f"{len(missing)} of {counted(len(wanted), 'run')}, which have no {LOG_NAME} (yet): {names}{more}"
+
+
+NOT_BEGUN = "this run has not begun: its log has no line yet"
+
+
+def has_begun(log: Path) -> bool:
+    """Whether the log has a whole line. Raises InputError, naming it, if it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            head = file.read(FIRST_LINE_BYTES)
+    except OSError as error:
+        raise InputError(unreadable(log, error)) from error
+    return b"\n" in head or len(head) == FIRST_LINE_BYTES
+
+
+def is_finished(log: Path) -> bool:
+    """Whether the last whole line of the log, which has begun, says that the run came to its end."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_LINE_BYTES))
+        lines = file.read().split(b"\n")[:-1]
+    return bool(lines) and b'"run-ended"' in lines[-1] and f'"{COMPLETED}"'.encode() in lines[-1]
+
+
+def is_of_probe(log: Path, folder: Path) -> bool:
+    """Whether the log is that of a short run by which a plan or a validation in the folder measured."""
+    return not {PROBE, PROBES}.isdisjoint(log.relative_to(folder).parts)
+
+
+def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError | NoResultError:
+    """What to say of a folder with these logs, none of which tells of a result."""
+    if results:
+        more = f" ({len(results) - 1} more like it)" if len(results) > 1 else ""
+        return NoResultError(f"{results[0]}: {NOT_BEGUN}{more}; look again when it has")
+    probed = next(filter(has_begun, logs), None)
+    probes = "" if probed is None else f"; its probes are runs: name one, such as {probed.parent}"
+    study = study_of(folder)
+    begun_as = "" if study is None else study.study
+    if (folder / SUMMARY_NAME).is_file() and begun_as == "plan":
+        return InputError(
+            f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs{probes}; "
+            "'hetsched show' prints its figures"
+        )
+    if begun_as and not (folder / SUMMARY_NAME).is_file():
+        but = " but for probes" if probes else ""
+        return NoResultError(
+            f"{folder}: this '{begun_as}' has not begun{but}: there is no {LOG_NAME} of a run yet; look again when "
+            f"there is{probes}"
+        )
+    if not any(folder.iterdir()):
+        return InputError(f"{folder}: is empty; name {RESULTS}")
+    return InputError(f"{folder}: there is no {LOG_NAME} in it or below it{probes}; name {RESULTS}")
