@@ -438,7 +438,7 @@ def test_who_zooms_in_on_few_of_many_trials_sees_their_lines(page_of: PageOf, ma
     page = page_of(many[1])
     page.locator("#metric-0-time").scroll_into_view_if_needed()
     page.evaluate("hetsched.figures.show(105, 195)")  # 9 rounds of ten trials end there
-    page.wait_for_timeout(50)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     plot = page.locator("#metric-0-time canvas[role=img]")
     plot.focus()
     page.keyboard.press("ArrowDown")

@@ -13,7 +13,7 @@ from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.report.page.encoding import document
 from hetsched.report.page.page import html, page, write_report
-from tests.browser.conftest import PageOf
+from tests.browser.conftest import PageOf, await_true
 from tests.report.page.runs import faulty, page_of_size, simulated
 
 CANVAS = "#gantt canvas[role=img]"
@@ -119,7 +119,7 @@ def test_wheel_drag_double_click_and_buttons_zoom_and_pan(run: Path, page_of: Pa
     opened.keyboard.down("Control")
     opened.mouse.wheel(0, -300)
     opened.keyboard.up("Control")
-    opened.wait_for_timeout(50)
+    await_true(opened, "hetsched.view.to !== null")
     zoomed = shown(opened)
     assert zoomed[0] < middle < zoomed[1] and zoomed[1] - zoomed[0] < 0.7 * (whole[1] - whole[0])
     assert (middle - zoomed[0]) / (zoomed[1] - zoomed[0]) == pytest.approx(0.5, abs=0.02)
@@ -201,13 +201,18 @@ def test_a_trial_is_found_by_its_name_and_the_others_fade(run: Path, page_of: Pa
     before = opened.evaluate(pixels)
     trial = page(run).runs[0].trials[3].id
     opened.get_by_label("Show one trial").first.fill(trial)
-    opened.wait_for_timeout(50)
-    assert opened.evaluate("hetsched.view.trial") == 3 and opened.evaluate(pixels) != before
+    await_true(opened, f"hetsched.view.trial === 3 && {pixels} !== {before}")
+
+
+def open_table(opened: Page) -> None:
+    """The browser tells the page a moment later that a table was opened."""
+    opened.locator("#gantt summary").first.click()
+    opened.wait_for_selector("#gantt tbody tr")
 
 
 def test_the_data_are_a_table(run: Path, page_of: PageOf) -> None:
     opened = page_of(run / "report.html")
-    opened.locator("#gantt summary").first.click()
+    open_table(opened)
     rows = opened.locator("#gantt tbody").first.locator("tr")
     [held] = page(run).runs
     assert rows.count() == len(held.segments.number) <= 1000
@@ -222,12 +227,12 @@ def test_a_newer_document_keeps_zoom_choice_and_open_tables(run: Path, page_of: 
     whole = page(run)
     [last] = whole.runs
     opened = page_of(run / "report.html")
-    opened.locator("#gantt summary").first.click()
+    open_table(opened)
     opened.evaluate("hetsched.view.trial = 2; hetsched.figures.show(10, 20)")
     newer = replace(whole, runs=[replace(last, end_s=last.end_s + 100, ended=None)], complete=False)
     opened.evaluate("(written) => hetsched.show(written)", msgspec.json.decode(document(newer)))
     assert shown(opened) == [10, 20] and opened.evaluate("hetsched.view.trial") == 2
-    assert opened.locator("#gantt tbody tr").count() > 0
+    opened.wait_for_selector("#gantt tbody tr")
     assert opened.locator(CANVAS).count() == 1 and opened.get_by_text("Not finished").is_visible()
     opened.evaluate("hetsched.figures.show(0, 1e9)")
     assert shown(opened)[1] == pytest.approx(last.end_s + 100)
@@ -246,7 +251,7 @@ def test_names_of_a_hostile_log_are_text(run: Path, tmp_path: Path, page_of: Pag
         text = text.replace(f'"{name}"', f'"{escaped} {name}"')
     (folder / LOG_NAME).write_text(text)
     opened = page_of(write_report(folder))
-    opened.locator("#gantt summary").first.click()
+    open_table(opened)
     opened.mouse.move(*pixel(opened, 3.0, 0))
     assert hostile in opened.locator("#gantt .tip").inner_text()
     assert opened.locator("img").count() == 0 and opened.evaluate("window.hit") is None
@@ -305,7 +310,7 @@ def test_a_hundred_thousand_segments_open(tmp_path: Path, page_of: PageOf) -> No
     busy, series = opened.evaluate("[kit.palette.busy, kit.palette.series]")
     assert busy in opened.evaluate(COLOURS)  # bins
     opened.evaluate("hetsched.figures.show(0, hetsched.view.end / 100)")
-    opened.wait_for_timeout(100)
+    await_true(opened, f"!({COLOURS})().includes('{busy}')")
     close = opened.evaluate(COLOURS)
     assert busy not in close and set(series) & set(close)  # segments
     opened.get_by_role("button", name="Workers below").click()
