@@ -15,6 +15,7 @@ from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import ComparisonResult, runs_finished
+from hetsched.studies.named_folder import results_folder
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.resume import COMPLETED
@@ -32,11 +33,12 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a validation, a plan, an
     ablation or a suite. Of a study that goes on or broke off, what can be said so far. Nothing in the folder is
     executed."""
-    if (options.folder / PLAN_NAME).is_file():
-        ranked = suite_in(options.folder)
+    folder = results_folder(options.folder)
+    if (folder / PLAN_NAME).is_file():
+        ranked = suite_in(folder)
         finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
         return
-    result = result_in(options.folder)
+    result = result_in(folder)
 
     def table() -> None:
         if isinstance(result, ComparisonResult):

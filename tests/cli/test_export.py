@@ -20,7 +20,7 @@ def test_the_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_what_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tmp_path / "none"), "--to", "csv"]) == 2
-    assert "none: there is no events.jsonl in it or below it" in capsys.readouterr().err
+    assert "none: no such folder; name the results folder of a study" in capsys.readouterr().err
 
 
 def test_files_of_others_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

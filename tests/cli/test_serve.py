@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
@@ -155,12 +155,18 @@ def test_nothing_outside_comes_over_the_wire(target: str, server: Server) -> Non
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.0\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ],
-    ids=["no HTTP", "no host", "two hosts", "HTTP 1.0", "long"],
+    ids=["no HTTP", "no host", "two hosts", "HTTP 1.0"],
 )
 def test_what_is_no_request_of_a_browser(request_: bytes, server: Server) -> None:
     assert re.match(rb"HTTP/1.1 (400|403) ", server.raw(request_))
+    assert server.get("/").status == 200
+
+
+def test_a_request_without_end_is_not_read_to_its_end(server: Server) -> None:
+    with suppress(ConnectionResetError):  # the server may close while the rest is on its way, and the answer is lost
+        answer = server.raw(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert re.match(rb"HTTP/1.1 (400|403) ", answer)
     assert server.get("/").status == 200
 
 

@@ -215,8 +215,8 @@ def test_workers_that_cannot_be_measured_are_left_out_and_the_others_go_on(clust
 
 
 def test_a_strategy_that_stops_trials_is_no_faster_at_the_same_work() -> None:
-    found = plan(scenario(), ["fusion+asha", "fusion+fifo", "fusion+eta"], seeds=2, folder="plan")
-    assert found.best == "fusion+eta" and list(found.forecasts)[-1] == "fusion+asha"
+    found = plan(scenario(), ["fusion+asha", "fusion+fifo", "fusion+lookahead"], seeds=2, folder="plan")
+    assert found.best == "fusion+lookahead" and list(found.forecasts)[-1] == "fusion+asha"
     assert found.forecasts["fusion+asha"].makespan_s.mean < found.prediction.makespan_s
     assert found.forecasts["fusion+asha"].stopped > 0
     assert plan(scenario(), ["fusion+asha"], folder="alone").best == "fusion+asha"

@@ -12,6 +12,7 @@ from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result, is_complete, result_in, study_in
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import REPORT_NAME
+from hetsched.studies.named_folder import results_folder
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 
@@ -37,8 +38,9 @@ def studies_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def studies_of(folder: Path) -> list[Path]:
-    """The folders of the studies of a folder with several; none of a study's own folder."""
-    return list(studies_below(folder)) if folder.is_dir() and study_in(folder) is None else []
+    """The folders of the studies of a folder with several; none of a study's own folder. Raises InputError for a folder
+    that is not there or cannot be read."""
+    return list(studies_below(folder)) if study_in(results_folder(folder)) is None else []
 
 
 def page_of_several(folder: Path, below: list[Path]) -> Page:
