@@ -14,6 +14,10 @@ def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[s
     listed = json.loads(capsys.readouterr().out)
     assert set(suite_names()) <= set(listed["scenarios"])
     assert listed["scenarios"]["homogeneous"].startswith("Nothing to gain")
+    assert set(listed["seconds_per_run"]) == set(listed["scenarios"]), "python -m benchmarks.seconds_of_suite"
+    assert all(s > 0 for of_one in listed["seconds_per_run"].values() for s in of_one.values())
+    assert main(["suite", "list"]) == 0
+    assert "lookahead [s]" in capsys.readouterr().out
 
 
 def test_what_is_generated_can_be_simulated_and_ranked(
@@ -122,6 +126,7 @@ def test_an_order_that_does_not_hold_on_fresh_scenarios_is_said(
     assert main(["suite", "--resume", "out", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     holds = found["order"] == found["held_out_order"]
+    assert found["held_out_in_words"].startswith("the order holds on" if holds else "on the 2 scenarios that")
     assert ("the order holds on the 2 scenarios" if holds else "the order is another one from place") in printed
 
 
