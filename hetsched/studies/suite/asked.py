@@ -80,11 +80,18 @@ def _file(given: object) -> Path:
     return packaged_scenario(path.name) if path.name in packaged_names() else suite_file(path.name)
 
 
-def chosen_policies(given: Iterable[str | Strategy] | str | None, baseline: object) -> list[str]:
-    """The baseline and the other policies, each once. Raises InputError for one that there is not."""
+def chosen_policies(
+    given: Iterable[str | Strategy] | str | None, baseline: object, policy_files: Iterable[Path]
+) -> list[str]:
+    """The baseline and the other policies, each once. The policies of a file that is loaded take part, too, unless some
+    of them are named. Raises InputError for one that there is not."""
     known = [name for name in scheduling.policies.names() if name != MEASURE]
     names = known if given is None else _list(given, "policies")
     chosen = dict.fromkeys([_policy(baseline, "baseline"), *(_policy(name, "policies") for name in names)])
+    named = {name.rpartition("+")[2] for name in chosen}
+    for of_file in map(scheduling.policies.of_file, policy_files):
+        if named.isdisjoint(of_file):
+            chosen |= dict.fromkeys(of_file)
     return list(chosen)
 
 
