@@ -67,7 +67,9 @@ def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setu
         setup = load_setup(file)
         name = shipped.get(file.resolve(), setup.scenario.name)
         if name in found or name in known or (name in shipped.values() and file.resolve() not in shipped):
-            raise InputError(f"{file}: there is another scenario called {name!r}: give this one a name of its own")
+            raise InputError(
+                f"{file}: there is another scenario called {name!r}: name it once, or give this one a name of its own"
+            )
         found[name] = setup
     return found
 
@@ -75,6 +77,8 @@ def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setu
 def _file(given: object) -> Path:
     """A bare name that is no file is that of a scenario which comes with hetsched."""
     path = path_of(given, "scenarios")
+    if path.is_dir() and str(path) not in (*packaged_names(), *suite_names(), *held_out_names()):
+        raise InputError(f"{path}: is a folder; name the files of the scenarios, such as {path}/*.toml")
     if path.name != str(path) or path.suffix or path.is_file():
         return path
     return packaged_scenario(path.name) if path.name in packaged_names() else suite_file(path.name)

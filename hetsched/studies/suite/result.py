@@ -165,7 +165,7 @@ class SuiteResult:
             if refused := [run for run in runs if run.refused is not None]:
                 return refused[0].why_not
             if len(runs) < len(self.plan.seeds):
-                return f"not all seeds of {scenario} are simulated"
+                return f"has not run under all seeds of {scenario} yet"
             if least := [why for run in runs if (why := run.why_not) is not None]:
                 return least[0]
         return None
