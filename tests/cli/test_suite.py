@@ -63,6 +63,13 @@ def test_show_says_how_to_go_on_with_a_suite_that_was_stopped(
     assert f"11 of 12 runs finished; unless it goes on already, go on with: hetsched suite --resume {folder}" in said
 
 
+def test_export_says_that_a_suite_has_no_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["suite", "small-population", "--policies", "fifo", "--seeds", "1", "--jobs", "1"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert main(["export", str(tmp_path / "out"), "--to", "csv"]) == 2
+    assert "a suite keeps the figures of its runs, in results.csv, and no logs" in capsys.readouterr().err
+
+
 def test_whole_strategies_stand_for_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--policies", "gpu-only+fifo", "fusion+lookahead", "--baseline", "gpu-only+fifo", "--seeds", "1"]
     assert main(["suite", "small-population", *words, "--jobs", "1", "--json", "--out", str(tmp_path / "out")]) == 0
