@@ -19,6 +19,7 @@ from hetsched.studies.named_folder import results_folder
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.resume import COMPLETED
+from hetsched.studies.suite import suite_plan
 from hetsched.studies.suite.suite import suite_in
 from hetsched.studies.suite.suite_plan import PLAN_NAME
 
@@ -35,8 +36,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     executed."""
     folder = results_folder(options.folder)
     if (folder / PLAN_NAME).is_file():
-        ranked = suite_in(folder)
-        finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
+        show_suite(options, emit)
         return
     result = result_in(folder)
 
@@ -58,6 +58,15 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         finish(options, emit, result.document(), table, result.folder)
     if not options.json and not is_complete(result) and (how_to := how_to_go_on(result)) is not None:
         say(how_to)
+
+
+def show_suite(options: argparse.Namespace, emit: Emit) -> None:
+    """Print the tables of a suite, and of one that is not complete how to go on with it."""
+    ranked = suite_in(options.folder)
+    finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
+    if not options.json and not ranked.complete:
+        so_far = runs_finished(len(ranked.records), len(ranked.plan.cells()))
+        say(f"{so_far}; unless it goes on already, go on with: {suite_plan.resume_command(ranked.folder)}")
 
 
 def how_to_go_on(result: Result) -> str | None:

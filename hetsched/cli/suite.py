@@ -14,7 +14,15 @@ from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
 from hetsched.scenario.drawing import draw
-from hetsched.scenario.packaged.suite import VERSION, held_out_names, in_words, purpose, suite_names
+from hetsched.scenario.packaged.suite import (
+    TIMED,
+    VERSION,
+    held_out_names,
+    in_words,
+    purpose,
+    seconds_per_run,
+    suite_names,
+)
 from hetsched.studies.folder import unused
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite import BASELINE, SEEDS, resume_suite, suite
@@ -83,13 +91,26 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         generate(options, emit)
     elif options.names == [LIST]:
         _refuse_others(options, LIST)
-        purposes = {name: purpose(name) for name in (*suite_names(), *held_out_names())}
-        finish(options, emit, {"suite": VERSION, "scenarios": purposes}, lambda: show(list_table(purposes)), None)
+        list_scenarios(options, emit)
     else:
         if alone := [name for name in options.names if name in (LIST, GENERATE)]:
             raise InputError(f"{alone[0]}: goes with no scenarios; leave out the others")
         result = begun_suite(options) if options.resume else new_suite(options)
         finish(options, emit, result.document(), lambda: print_suite(result), result.folder)
+
+
+def list_scenarios(options: argparse.Namespace, emit: Emit) -> None:
+    """Say what each scenario of the suite is for, and how long a run of it takes."""
+    purposes = {name: purpose(name) for name in (*suite_names(), *held_out_names())}
+    seconds = seconds_per_run()
+
+    def table() -> None:
+        show(list_table(purposes, seconds))
+        of_all = {policy: SEEDS * sum(of_one[policy] for of_one in seconds.values()) for policy in TIMED}
+        each = ", ".join(f"{policy} {total:.2g} s" for policy, total in of_all.items())
+        say(f"all of them under {SEEDS} seeds, on one core: {each}")
+
+    finish(options, emit, {"suite": VERSION, "scenarios": purposes, "seconds_per_run": seconds}, table, None)
 
 
 def generate(options: argparse.Namespace, emit: Emit) -> None:

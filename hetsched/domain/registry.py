@@ -106,6 +106,11 @@ class Registry(Generic[P]):
         """Whether the policy of that name comes with hetsched, and is in no file or package of somebody else."""
         return name in self.names() and getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
 
+    def of_file(self, path: Path) -> list[str]:
+        """The names that this file, which is loaded, has registered."""
+        modules = [module for module, origin in _FILES.items() if origin == path.resolve()]
+        return [name for name, one in self._factories.items() if getattr(one, "__module__", None) in modules]
+
     def registered(self) -> dict[str, Callable[..., P]]:
         """What this process has registered or looked up so far, by name."""
         return dict(self._factories)

@@ -1,6 +1,7 @@
 """What a suite found, as tables and lines for the terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
@@ -11,6 +12,8 @@ from hetsched.analysis.paired import SEEDS_NEEDED
 from hetsched.domain.registry import Registry
 from hetsched.errors import counted
 from hetsched.studies.suite.result import OverScenarios, SuiteResult
+
+NOT_TIMED: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 SHOWN = 4
 """So many of the best policies have a column in the table of scenarios, beside those of one's own and the baseline."""
@@ -79,7 +82,7 @@ def remarks(result: SuiteResult) -> Iterator[str]:
     """What the tables do not say."""
     yield from _too_few(result)
     yield from _not_told_apart(result.ranking)
-    yield from _how_stable(result)
+    yield from filter(None, (result.order_without_in_words, result.held_out_in_words))
     for name, why in result.left_out.items():
         yield f"{name} is not ranked: it {why}"
     yield from _periods(result)
@@ -122,31 +125,6 @@ def _periods(result: SuiteResult) -> Iterator[str]:
         yield f"given periods that fit on {number}: {', '.join(names)}; such as {chosen[0]}"
 
 
-def _how_stable(result: SuiteResult) -> Iterator[str]:
-    """Whether the order hangs on single scenarios, and whether it holds on those that are held out."""
-    order = result.ranked
-    if result.order_without:
-        first = min(_first_moved(order, other) for other in result.order_without.values())
-        names = ", ".join(result.order_without)
-        yield f"the order from place {first + 1} on hangs on single scenarios: it is another one without {names}"
-    elif len(result.scenarios) > 1 and len(order) > 1:
-        yield "the order stays whichever scenario is left out"
-    if other := result.held_out_order:
-        number = counted(len(result.plan.held_out), "scenario")
-        if other == order:
-            yield f"the order holds on the {number} that are held out"
-        else:
-            place = _first_moved(order, other)
-            yield (
-                f"on the {number} that are held out the order is another one from place {place + 1} on: "
-                f"{', '.join(other)}"
-            )
-
-
-def _first_moved(order: Sequence[str], other: Sequence[str]) -> int:
-    return next(place for place, (one, two) in enumerate(zip(order, other, strict=True)) if one != two)
-
-
 def _aggregate(found: Aggregate) -> str:
     if found.ci95 is None:
         return f"{found.mean:.3f}"
@@ -154,11 +132,14 @@ def _aggregate(found: Aggregate) -> str:
     return f"{found.mean:.3f} ({low:.3f} .. {high:.3f})"
 
 
-def list_table(purposes: Mapping[str, str]) -> Table:
-    """A row per scenario: what it is for."""
+def list_table(purposes: Mapping[str, str], seconds: Mapping[str, Mapping[str, float]] = NOT_TIMED) -> Table:
+    """A row per scenario: what it is for, and, where runs were timed, the seconds of a run by policy."""
     table = Table(header_style="bold")
-    table.add_column("scenario")
+    table.add_column("scenario", no_wrap=True)
     table.add_column("what it is for")
+    policies = list(next(iter(seconds.values()), {}))
+    for policy in policies:
+        table.add_column(f"a run of\n{policy} [s]", justify="right", no_wrap=True)
     for name, purpose in purposes.items():
-        table.add_row(name, purpose)
+        table.add_row(name, purpose, *(f"{seconds[name][policy]:g}" for policy in policies))
     return table

@@ -260,8 +260,15 @@ def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
     return table
 
 
+WIDEST = 10_000
+"""Columns that no table needs."""
+
+
 def print_table(table: Table, console: Console) -> None:
-    """Print a table without wrapping its cells, also where there is no terminal. Brackets, as in "[s]", are text."""
+    """Print a table, as wide as the terminal. Where there is none, it has 140 columns, and a table whose cells must not
+    wrap has as many as they need. Brackets, as in "[s]", are text."""
     if not console.is_terminal:
-        console = Terminal(file=console.file, width=max(console.width, 140))
+        whole = Terminal(file=console.file, width=WIDEST).measure(table).maximum
+        may_wrap = any(not column.no_wrap for column in table.columns)
+        console = Terminal(file=console.file, width=max(console.width, 140, 0 if may_wrap else whole))
     console.print(table, markup=False)

@@ -135,6 +135,8 @@ def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError
             f"{folder}: a plan keeps the figures of its simulations, in {SUMMARY_NAME}, and no logs{probes}; "
             "'hetsched show' prints its figures"
         )
+    if begun_as == "suite" and not probes:
+        return InputError(f"{folder}: a suite keeps the figures of its runs, in results.csv, and no logs")
     if begun_as and not (folder / SUMMARY_NAME).is_file():
         but = " but for probes" if probes else ""
         return NoResultError(

@@ -7,6 +7,8 @@ import pytest
 
 from hetsched.cli.main import main
 from hetsched.scenario.packaged.suite import VERSION, suite_file, suite_names
+from hetsched.studies.suite.suite_plan import RUNS_NAME
+from tests.report.suites import suite_folder, three_policies
 
 
 def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,6 +16,10 @@ def test_the_list_says_what_each_scenario_is_for(capsys: pytest.CaptureFixture[s
     listed = json.loads(capsys.readouterr().out)
     assert set(suite_names()) <= set(listed["scenarios"])
     assert listed["scenarios"]["homogeneous"].startswith("Nothing to gain")
+    assert set(listed["seconds_per_run"]) == set(listed["scenarios"]), "python -m benchmarks.seconds_of_suite"
+    assert all(s > 0 for of_one in listed["seconds_per_run"].values() for s in of_one.values())
+    assert main(["suite", "list"]) == 0
+    assert "lookahead [s]" in capsys.readouterr().out
 
 
 def test_what_is_generated_can_be_simulated_and_ranked(
@@ -45,6 +51,25 @@ def test_what_is_generated_can_be_simulated_and_ranked(
     assert again.items() <= json.loads(Path("out/summary.json").read_text()).items()
 
 
+def test_show_says_how_to_go_on_with_a_suite_that_was_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = suite_folder(tmp_path / "out", three_policies(2, 2))
+    runs = folder / RUNS_NAME
+    runs.write_text("".join(runs.read_text().splitlines(keepends=True)[:-1]))
+    assert main(["show", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "other is not ranked: it has not run under all seeds of s1 yet" in said
+    assert f"11 of 12 runs finished; unless it goes on already, go on with: hetsched suite --resume {folder}" in said
+
+
+def test_export_says_that_a_suite_has_no_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["suite", "small-population", "--policies", "fifo", "--seeds", "1", "--jobs", "1"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert main(["export", str(tmp_path / "out"), "--to", "csv"]) == 2
+    assert "a suite keeps the figures of its runs, in results.csv, and no logs" in capsys.readouterr().err
+
+
 def test_whole_strategies_stand_for_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--policies", "gpu-only+fifo", "fusion+lookahead", "--baseline", "gpu-only+fifo", "--seeds", "1"]
     assert main(["suite", "small-population", *words, "--jobs", "1", "--json", "--out", str(tmp_path / "out")]) == 0
@@ -60,6 +85,8 @@ def test_whole_strategies_stand_for_policies(tmp_path: Path, capsys: pytest.Capt
         (["--resume", "nowhere", "--policies", "fifo"], "leave out --policies"),
         (["homogeneous", "--policies", "looksahead"], "unknown scheduling policy 'looksahead'"),
         (["missing.toml"], "missing.toml"),
+        (["."], ".: is a folder; name the files of the scenarios, such as ./*.toml"),
+        (["homogeneous", "homogeneous"], "there is another scenario called 'homogeneous': name it once, or"),
         (
             ["--resume", "nowhere", "--seeds", "5", "--afresh"],
             "--resume: the folder says what to simulate; leave out --",
@@ -122,6 +149,7 @@ def test_an_order_that_does_not_hold_on_fresh_scenarios_is_said(
     assert main(["suite", "--resume", "out", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     holds = found["order"] == found["held_out_order"]
+    assert found["held_out_in_words"].startswith("the order holds on" if holds else "on the 2 scenarios that")
     assert ("the order holds on the 2 scenarios" if holds else "the order is another one from place") in printed
 
 

@@ -99,3 +99,13 @@ def test_trials_have_a_column_per_hyperparameter_of_any_kind() -> None:
     assert columns[6:-2] == ["layers", "lr", "optimizer.name", "optimizer.nesterov"]
     [first] = [line for line in file.getvalue().splitlines() if "e-0" in line]
     assert [cell.strip() for cell in first.split("│")][6:-2] == ["100000", "0.125", "adam", "true"]
+
+
+def test_where_there_is_no_terminal_no_cell_is_cut_that_must_not_wrap() -> None:
+    table, file = Table(), StringIO()
+    words = ["a" * 90, "b c " * 30 + "d"]
+    for _ in words:
+        table.add_column("name", no_wrap=True)
+    table.add_row(*words)
+    print_table(table, Console(file=file))
+    assert all(word in file.getvalue() for word in words) and "…" not in file.getvalue()

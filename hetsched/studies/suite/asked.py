@@ -67,7 +67,9 @@ def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setu
         setup = load_setup(file)
         name = shipped.get(file.resolve(), setup.scenario.name)
         if name in found or name in known or (name in shipped.values() and file.resolve() not in shipped):
-            raise InputError(f"{file}: there is another scenario called {name!r}: give this one a name of its own")
+            raise InputError(
+                f"{file}: there is another scenario called {name!r}: name it once, or give this one a name of its own"
+            )
         found[name] = setup
     return found
 
@@ -75,16 +77,25 @@ def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setu
 def _file(given: object) -> Path:
     """A bare name that is no file is that of a scenario which comes with hetsched."""
     path = path_of(given, "scenarios")
+    if path.is_dir() and str(path) not in (*packaged_names(), *suite_names(), *held_out_names()):
+        raise InputError(f"{path}: is a folder; name the files of the scenarios, such as {path}/*.toml")
     if path.name != str(path) or path.suffix or path.is_file():
         return path
     return packaged_scenario(path.name) if path.name in packaged_names() else suite_file(path.name)
 
 
-def chosen_policies(given: Iterable[str | Strategy] | str | None, baseline: object) -> list[str]:
-    """The baseline and the other policies, each once. Raises InputError for one that there is not."""
+def chosen_policies(
+    given: Iterable[str | Strategy] | str | None, baseline: object, policy_files: Iterable[Path]
+) -> list[str]:
+    """The baseline and the other policies, each once. The policies of a file that is loaded take part, too, unless some
+    of them are named. Raises InputError for one that there is not."""
     known = [name for name in scheduling.policies.names() if name != MEASURE]
     names = known if given is None else _list(given, "policies")
     chosen = dict.fromkeys([_policy(baseline, "baseline"), *(_policy(name, "policies") for name in names)])
+    named = {name.rpartition("+")[2] for name in chosen}
+    for of_file in map(scheduling.policies.of_file, policy_files):
+        if named.isdisjoint(of_file):
+            chosen |= dict.fromkeys(of_file)
     return list(chosen)
 
 

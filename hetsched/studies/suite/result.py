@@ -27,6 +27,7 @@ from hetsched.analysis.over_scenarios.profiles import profile
 from hetsched.analysis.over_scenarios.ranks import Ranking, ranking
 from hetsched.analysis.paired import Difference
 from hetsched.studies.frames import frame
+from hetsched.studies.suite import stability
 from hetsched.studies.suite.record import Record
 from hetsched.studies.suite.suite_plan import SuitePlan
 
@@ -116,6 +117,18 @@ class SuiteResult:
         """By scenario, the order of the policies without it, where it differs; see `ranked`."""
         return leave_one_out({name: self._ratios(name) for name in self._whole}, _by_interquartile_mean)
 
+    @property
+    def order_without_in_words(self) -> str:
+        """Whether the order hangs on single scenarios; empty where there is one scenario, or one policy."""
+        one = len(self.scenarios) < 2 or len(self.ranked) < 2
+        return "" if one else stability.without_one(self.ranked, self.order_without)
+
+    @property
+    def held_out_in_words(self) -> str:
+        """Whether the order holds on the scenarios that are held out; empty where there are none."""
+        other = self.held_out_order
+        return stability.on_held_out(self.ranked, other, len(self.plan.held_out)) if other else ""
+
     def to_frame(self) -> "DataFrame":
         """A row per run. Raises InputError without pandas."""
         return frame(msgspec.structs.asdict(record) for record in self.records)
@@ -134,7 +147,9 @@ class SuiteResult:
             "scenarios_needed": self.ranking.scenarios_needed,
             "pairs": self.ranking.pairs,
             "order_without": self.order_without,
+            "order_without_in_words": self.order_without_in_words,
             "held_out_order": self.held_out_order,
+            "held_out_in_words": self.held_out_in_words,
             "left_out": self.left_out,
             "policies": {name: self.over_scenarios[name] for name in self.ranked},
         }
@@ -150,7 +165,7 @@ class SuiteResult:
             if refused := [run for run in runs if run.refused is not None]:
                 return refused[0].why_not
             if len(runs) < len(self.plan.seeds):
-                return f"not all seeds of {scenario} are simulated"
+                return f"has not run under all seeds of {scenario} yet"
             if least := [why for run in runs if (why := run.why_not) is not None]:
                 return least[0]
         return None

@@ -75,7 +75,8 @@ def suite(
 ) -> SuiteResult:
     """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
 
-    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them.
+    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them,
+    and so are the policies of a file in `policy_files` none of which is named.
     By `held_out` ones policies are not ranked, but their order is compared: by default those that the suite holds out,
     if all of it is asked for. A policy runs on the workers of a scenario's first strategy; a whole strategy, such as
     "fusion+fifo", may stand for one. Without `costs`, overheads and noise are left out. Runs of shipped policies come
@@ -87,8 +88,9 @@ def suite(
     check_counts(jobs=jobs)
     check_flags(costs=costs, use_cached=use_cached)
     listed, files = first_seeds(seeds), loaded(policy_files)
-    found, chosen = chosen_scenarios(scenarios, held_out, costs), chosen_policies(policies, baseline)
+    found = chosen_scenarios(scenarios, held_out, costs)
     loaded(files)  # they go before files of their names that the scenarios have
+    chosen = chosen_policies(policies, baseline, files)
     _check_not_refused(found.setups, chosen[0])
     home = _new_folder(folder)
     with sole_owner(home, SUITE), one_interrupt(), _going_on(home):

@@ -101,6 +101,31 @@ def test_a_policy_of_ones_own_is_ranked_among_the_packages_runs(
     assert "mine" in page.tables[1].columns
 
 
+TWO = (
+    MINE
+    + '''
+
+@register_scheduling("other")
+class Other(Mine):
+    """The same."""
+'''
+)
+
+
+@pytest.mark.parametrize(
+    ("named", "taken"),
+    [
+        (["lookahead"], {"fifo", "lookahead", "mine", "other"}),
+        (["mine"], {"fifo", "mine"}),
+        (["gpu-only+mine"], {"fifo", "gpu-only+mine"}),
+    ],
+)
+def test_a_policy_file_is_never_left_out(tmp_path: Path, named: list[str], taken: set[str]) -> None:
+    (tmp_path / "two.py").write_text(TWO)
+    result = suite(["homogeneous"], named, 1, tmp_path / "out", policy_files=[tmp_path / "two.py"])
+    assert set(result.plan.policies) == taken
+
+
 def test_the_packages_runs_are_to_the_last_digit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine digits could turn two policies that are alike round."""
     records = suite(NAMES, ["lookahead", "gavel-las"], 2, tmp_path / "shipped", use_cached=False).records

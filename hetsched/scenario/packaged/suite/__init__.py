@@ -3,6 +3,8 @@
 Results name `VERSION`. Whoever adds a scenario, or changes what one simulates, raises it.
 """
 
+import csv
+from functools import cache
 from pathlib import Path
 
 from hetsched.errors import InputError, nearest
@@ -14,6 +16,11 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.csv"
 """The runs of the policies that come with the package."""
 
+SECONDS = FOLDER / "seconds.csv"
+"""How long a run takes, written by `python -m benchmarks.seconds_of_suite`."""
+
+TIMED = ("fifo", "lookahead")
+"""The policies whose runs were timed: one that decides at once, and one that looks ahead."""
 
 HELD_OUT = FOLDER / "held_out"
 """Scenarios drawn at random, which no policy was made for."""
@@ -46,3 +53,10 @@ def in_words(path: Path) -> str:
     """The first line of a scenario's file, which is a comment."""
     first, *_ = path.read_text().splitlines()
     return first.removeprefix("# ")
+
+
+@cache
+def seconds_per_run() -> dict[str, dict[str, float]]:
+    """CPU seconds of a run by scenario and policy, as they were measured once, on a core of 2026."""
+    with SECONDS.open(newline="") as file:
+        return {row["scenario"]: {policy: float(row[policy]) for policy in TIMED} for row in csv.DictReader(file)}

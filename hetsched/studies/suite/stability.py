@@ -1,0 +1,29 @@
+"""Whether the order of the policies hangs on single scenarios, and whether it holds on others, in words."""
+
+from collections.abc import Mapping, Sequence
+
+from hetsched.errors import counted
+
+Order = Sequence[str]
+
+
+def without_one(order: Order, order_without: Mapping[str, Order]) -> str:
+    """On the orders with a scenario left out that differ, by scenario."""
+    if not order_without:
+        return "the order stays whichever scenario is left out"
+    first = min(_first_moved(order, other) for other in order_without.values())
+    names = ", ".join(order_without)
+    return f"the order from place {first + 1} on hangs on single scenarios: it is another one without {names}"
+
+
+def on_held_out(order: Order, other: Order, scenarios: int) -> str:
+    """On the order of the same policies on so many scenarios that are held out."""
+    number = counted(scenarios, "scenario")
+    if other == order:
+        return f"the order holds on the {number} that are held out"
+    place = _first_moved(order, other)
+    return f"on the {number} that are held out the order is another one from place {place + 1} on: {', '.join(other)}"
+
+
+def _first_moved(order: Order, other: Order) -> int:
+    return next(place for place, (one, two) in enumerate(zip(order, other, strict=True)) if one != two)
