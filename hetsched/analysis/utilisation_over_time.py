@@ -95,7 +95,7 @@ class WorkerTimes:
 
     def busy(self, end_s: float) -> list[Stay]:
         """All segments, for each of their workers; a package's are one. What runs goes on to the end."""
-        one_each = {start.package or start.segment: start for start in self._running.values()}
+        one_each = {start.package or start.trial: start for start in self._running.values()}
         running = [stay for start in one_each.values() for stay in self._segment(start, end_s)]
         return [*self._busy, *running]
 
