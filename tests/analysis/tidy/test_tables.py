@@ -160,7 +160,7 @@ def test_decisions_are_what_the_policy_and_pbt_decided(run: Run) -> None:
 def test_resources_are_the_samples_of_cores_and_gpus(run: Run, tmp_path: Path) -> None:
     gpus = (GpuUse("K80", 0.5, 10, 100), GpuUse("K80", 0.0, 0, 100))
     lines = run.log.read_bytes().splitlines(keepends=True)
-    time = msgspec.json.decode(lines[19])["time"]
+    time = msgspec.json.decode(lines[-1])["time"]
     sample = ResourcesSampled(time, NodeId("server"), 0.25, 7, 8, gpus)
     log = tmp_path / "events.jsonl"
     log.write_bytes(b"".join([*lines, msgspec.json.encode(sample) + b"\n"]))
