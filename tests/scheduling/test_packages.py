@@ -25,12 +25,14 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State, state_of
+from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
 from hetsched.scheduling.packages.ability import abilities, candidates
 from hetsched.scheduling.packages.era import shrinks
@@ -326,6 +328,46 @@ def test_a_worker_that_leaves_takes_its_package_along(tmp_path: Path) -> None:
     metrics = measure(events, setup)
     assert (metrics.lost_segments, metrics.wasted_s) == (5, 35.0), "the time of a package counts once"
     assert metrics.utilisation == 1.0
+
+
+class CrashesOnB(DisturbedSimulation):
+    """The first segment that is under way on the worker b at `at_s` crashes then."""
+
+    at_s = 25.0
+
+    def _start(self, segment: SegmentStarted, trial: Trial, parts: Parts, now: float) -> None:
+        super()._start(segment, trial, parts, now)
+        if segment.worker == B.id and now < self.at_s < now + parts.total_s:
+            running = self._running[trial.id]
+            running.crashes, running.whole_s, running.left_s = True, self.at_s - now, self.at_s - now
+            self._end_in(running.left_s, running)
+
+
+class CrashesAtTheEnd(CrashesOnB):
+    at_s = 45.0
+
+
+def crashed(kind: type[CrashesOnB], folder: Path, **overheads: Any) -> tuple[Setup, list[Event]]:
+    """b trains its five trials for 10 s each."""
+    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
+    setup = make_setup(nodes, overheads=NO_OVERHEADS | overheads, population=7, stop_iterations=20, **OF_TEN)
+    with LogWriter(folder / LOG_NAME, durable=False) as log:
+        kind(setup, Strategy("fusion", "era"), 0, [A, B], log).run()
+    return setup, list(read_log(folder / LOG_NAME))
+
+
+@pytest.mark.parametrize("kind", [CrashesOnB, CrashesAtTheEnd])
+def test_only_the_time_of_the_lost_segment_of_a_package_is_wasted(kind: type[CrashesOnB], tmp_path: Path) -> None:
+    # The third of five is lost 5 s after it began, or the last one; what the others took is reported at 45 s.
+    setup, events = crashed(kind, tmp_path)
+    assert [event.time for event in events if isinstance(event, SegmentEnded)][:4] == [45.0] * 4
+    metrics = measure(events, setup)
+    assert (metrics.lost_segments, metrics.wasted_s) == (1, 5.0)
+    times = WorkerTimes()
+    for event in events:
+        times(event)
+    stays = [stay.to_s - stay.from_s for stay in times.busy(metrics.makespan_s) if stay.worker.id == B.id]
+    assert metrics.workers[B.id].busy_s == sum(stays) == 105.0
 
 
 @pytest.mark.parametrize("place", ["storage", "object-store", "both"])
