@@ -370,6 +370,17 @@ def test_only_the_time_of_the_lost_segment_of_a_package_is_wasted(kind: type[Cra
     assert metrics.workers[B.id].busy_s == sum(stays) == 105.0
 
 
+@pytest.mark.parametrize(("kind", "in_memory"), [(CrashesOnB, "e-6"), (CrashesAtTheEnd, None)])
+def test_a_crash_at_the_end_of_a_package_leaves_nothing_in_memory(
+    kind: type[CrashesOnB], in_memory: str | None, tmp_path: Path
+) -> None:
+    _, events = crashed(kind, tmp_path)
+    reported = max(n for n, event in enumerate(events) if isinstance(event, SegmentEnded) and event.time == 45.0)
+    state = state_of(events[: reported + 1])
+    assert state.in_memory.get(B.id) == in_memory
+    assert state.must_restore(state.trials[TrialId("e-5")], B.id)
+
+
 @pytest.mark.parametrize("place", ["storage", "object-store", "both"])
 def test_packages_add_up_under_faults(simulate_log: Simulate, place: str) -> None:
     faults = {"nodes": {"mean_between_s": 200.0, "mean_repair_s": 20.0}, "trials": {"mean_between_s": 150.0}}
