@@ -124,6 +124,7 @@ class SuiteResult:
         """What `--json` prints."""
         return {
             "suite": self.plan.suite,
+            "costs": self.plan.costs,
             "seeds": self.plan.seeds,
             "baseline": self.plan.baseline,
             "complete": self.complete,
