@@ -106,6 +106,8 @@ def test_era_shrinks_late_where_much_is_left(lead: int, expected: int) -> None:
     assert shrinks(experiment, lead) == expected
 
 
+FREE = {"evaluation_s_per_image": 0.0, "restore_s": 0.0, "checkpoint_s": 0.0}
+
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "packages.jsonl"
 
 
@@ -265,6 +267,17 @@ def test_nothing_of_a_package_is_visible_before_its_report() -> None:
     last = run.state.last_packages[B.id]
     assert (last.trials, last.seconds) == (5, 10.0)
     assert run.on(B) == package
+
+
+def test_a_package_is_expected_to_end_with_its_last_trial() -> None:
+    # a trains two trials for 40 s each, b five for 10 s each; both start up once, for 100 s.
+    run = Run("era", 7)
+    for start_up_s in (0.0, 100.0):
+        rows = [row.model_copy(update={"start_up_s": start_up_s, **FREE}) for row in ROWS]
+        view = StateView(run.state, StepTimes(rows))
+        ends = {segment.worker: view.expected_end(segment) for segment in run.state.running.values()}
+        assert ends == {A.id: start_up_s + 80.0, B.id: start_up_s + 50.0}
+        assert {view.expected_end(segment) for segment in run.state.running.values()} == set(ends.values())
 
 
 def test_a_worker_is_busy_until_the_whole_package_is_reported() -> None:
