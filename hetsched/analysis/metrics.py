@@ -127,7 +127,7 @@ class Measurement:
         self._finished: dict[WorkerId, float] = {}
         self._end_s = 0.0
         self._lost = 0
-        self._wasted_s = 0.0
+        self._undone_s = 0.0  # by lost checkpoints
         self._trained: defaultdict[TrialId, list[tuple[int, float]]] = defaultdict(list)
         self._targets: dict[ExperimentId, float] = {}
         self._reached: dict[ExperimentId, float | None] = {}
@@ -180,9 +180,10 @@ class Measurement:
 
     def _disturbances(self, busy_s: float) -> dict[str, Any]:
         """The metrics that count what went wrong or was moved, by name; `busy_s` are those of all workers."""
+        wasted_s = self._occupancy.lost_s + self._undone_s
         return {
-            "wasted_s": self._wasted_s,
-            "wasted_fraction": wasted_fraction(self._wasted_s, busy_s),
+            "wasted_s": wasted_s,
+            "wasted_fraction": wasted_fraction(wasted_s, busy_s),
             "lost_segments": self._lost,
             "preemptions": self._moves.preemptions,
             "migrations": self._moves.migrations,
@@ -244,7 +245,7 @@ class Measurement:
     def _segment_lost(self, state: State, event: SegmentLost) -> None:
         self._lost += 1
         self._end_s = event.time
-        self._wasted_s += self._occupancy.end(event)
+        self._occupancy.end(event)
 
     def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:
         """The segments since the checkpoint that is left, if any, were in vain."""
@@ -252,7 +253,7 @@ class Measurement:
         trained = self._trained[trial.id]
         before = trained[-1][0] if trained else 0
         while trained and (trained[-1][0] > trial.iterations or trial.iterations > before):
-            self._wasted_s += trained.pop()[1]
+            self._undone_s += trained.pop()[1]
         if not trained or trained[-1][0] != trial.iterations:  # a count that it took over, or had before that
             trained.append((trial.iterations, 0.0))
         lag = self._lags.get(trial.experiment)

@@ -19,12 +19,14 @@ def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
 
 class Occupancy:
     """Follows the events that concern workers. `workers` are all that ever joined; `busy_s` their seconds in segments
-    that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker."""
+    that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker.
+    `lost_s` are the seconds in segments that were lost, of all workers together."""
 
     def __init__(self) -> None:
         self.workers: dict[WorkerId, Worker] = {}
         self.busy_s: defaultdict[WorkerId, float] = defaultdict(float)
         self.segments: defaultdict[WorkerId, int] = defaultdict(int)
+        self.lost_s = 0.0
         self._running: dict[TrialId, SegmentStarted] = {}
         self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._joined: dict[WorkerId, float] = {}
@@ -41,19 +43,31 @@ class Occupancy:
         self._running[event.trial] = event
 
     def end(self, event: SegmentEnded | SegmentLost) -> float:
-        """The seconds that the segment took of its workers, together. Those of a package are the first one's that is
-        over."""
+        """The seconds that the segment took of its workers, together: 0 if it was lost, see `lost_s`."""
         start = self._running.pop(event.trial)
         workers = (start.worker, *start.others)
-        seconds = event.time - start.time
-        if start.package:
-            seconds = event.time - max(start.time, self._counted.get(start.worker, 0.0))
-            self._counted[start.worker] = event.time
         finished = type(event) is SegmentEnded
+        if start.package:
+            taken_s, lost_s = self._of_package(start, event)
+        else:
+            seconds = event.time - start.time
+            taken_s, lost_s = (seconds, 0.0) if finished else (0.0, seconds)
         for worker in workers:
-            self.busy_s[worker] += seconds
+            self.busy_s[worker] += taken_s + lost_s
             self.segments[worker] += finished
-        return seconds * len(workers)
+        self.lost_s += lost_s * len(workers)
+        return taken_s * len(workers)
+
+    def _of_package(self, start: SegmentStarted, event: SegmentEnded | SegmentLost) -> tuple[float, float]:
+        """The seconds of a segment, and those of lost ones of its package that are known from now on: the time that no
+        finished one says to be its own."""
+        from_s = max(start.time, self._counted.get(start.worker, 0.0))
+        begun_s, done_s = from_s, from_s
+        if isinstance(event, SegmentEnded):
+            begun_s, done_s = event.worked or (from_s, event.time)
+        is_last = all(other.package != start.package for other in self._running.values())
+        self._counted[start.worker] = event.time if is_last else done_s
+        return done_s - begun_s, begun_s - from_s + self._counted[start.worker] - done_s
 
     def present_s(self, worker: WorkerId, end_s: float) -> float:
         """Seconds for which the worker was in the cluster up to the end."""

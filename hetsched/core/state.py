@@ -44,7 +44,8 @@ class State:
 
     `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
-    worker trained last, for all workers that have nothing to start up any more; `first_segments` each worker's first
+    worker trained last, for all workers that have nothing to start up any more, `emptied` when a worker last lost a
+    segment of a package: what it was done with before is in its memory no more; `first_segments` each worker's first
     finished segment as a whole, in the order of their ends; `last_packages` what each worker reported last; `trained`
     what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
     workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
@@ -64,6 +65,7 @@ class State:
         self.running: dict[TrialId, Segment] = {}
         self.serving: dict[WorkerId, Worker] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
+        self.emptied: dict[WorkerId, float] = {}
         self.unfinished: dict[ExperimentId, int] = {}
         self.lead: dict[ExperimentId, int] = {}
         self.best_score: dict[ExperimentId, float | None] = {}
@@ -109,6 +111,7 @@ class State:
             "serving": [*self.serving],
             "idle": [*self.idle],
             "in_memory": dict(self.in_memory),
+            "emptied": dict(self.emptied),
             "first_segments": [{"worker": worker, **asdict(first)} for worker, first in self.first_segments.items()],
             "last_packages": [{"worker": worker, **asdict(last)} for worker, last in self.last_packages.items()],
             "trained": [
@@ -213,7 +216,8 @@ class State:
         for used in (worker, *segment.others):
             if is_free and used in self.serving:
                 self.idle[used] = self.serving[used]
-            self.in_memory[used] = name
+            if event.worked is None or event.worked[1] > self.emptied.get(used, -1.0):
+                self.in_memory[used] = name
             if used not in self.first_segments:
                 begun, done = event.worked or (segment.time, event.time)
                 self.first_segments[used] = Timing(event.iterations, done - begun)
@@ -241,6 +245,8 @@ class State:
             if is_free and worker in self.serving:
                 self.idle[worker] = self.serving[worker]
             self.in_memory.pop(worker, None)
+            if segment.package:
+                self.emptied[worker] = event.time
         trial = replace(self.trials[event.trial], at=None)
         self.trials[trial.id] = trial
         self.ready.add(trial)

@@ -187,7 +187,24 @@ class StateView:
         return costs if self._learnt is None else self._learnt.filled_in(costs)
 
     def expected_end(self, segment: Segment) -> float | None:
-        """When a running segment should end by what is known now, in seconds since the start of the run."""
-        trial, worker = self.trials[segment.trial], self.workers.get(segment.worker)
-        seconds = None if worker is None else self.segment_seconds(trial, worker, segment.iterations)
+        """When a running segment should end by what is known now, in seconds since the start of the run. The segments
+        of a package end when it is reported."""
+        worker = self.workers.get(segment.worker)
+        if worker is None:
+            return None
+        if segment.package:
+            seconds = self._package_seconds(segment, worker)
+        else:
+            seconds = self.segment_seconds(self.trials[segment.trial], worker, segment.iterations)
         return None if seconds is None else segment.time + seconds
+
+    def _package_seconds(self, segment: Segment, worker: Worker) -> float | None:
+        """Expected seconds of all segments of the package; the worker starts up once."""
+        total, cold = 0.0, worker.id not in self._state.in_memory
+        for number, other in enumerate(one for one in self.running.values() if one.package == segment.package):
+            trial = self.trials[other.trial]
+            seconds = self.segment_seconds(trial, worker, other.iterations)
+            if seconds is None:
+                return None
+            total += seconds - (self.costs(trial, worker).start_up_s if cold and number else 0.0)
+        return total

@@ -14,6 +14,7 @@ from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import Hyperparameters
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
+from hetsched.errors import PolicyError
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.beginning import begin
 from hetsched.studies.resume import COMPLETED, failed
@@ -88,6 +89,11 @@ class Run:
 
     def _carry_out(self, decided: Decided) -> None:
         for segment in decided.starts:
+            if segment.package:
+                raise PolicyError(
+                    f"policy {self.dispatcher.policy_name!r} handed out a package (Dispatch(..., then=...)), and Ray "
+                    "Tune reports each trial by itself; choose another policy"
+                )
             restores = self.state.trials[segment.trial].score is not None
             self._progress[segment.trial] = Progress(segment, self.boundary[segment.trial], restores)
         self.to_start += decided.starts

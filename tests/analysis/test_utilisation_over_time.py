@@ -114,6 +114,11 @@ def test_a_lost_segment_counts_and_one_that_runs_goes_on_to_the_end() -> None:
     assert of(series, "all workers", "all") == [(0, 1.0), (5, 0.5)]
 
 
+def test_segments_without_a_number_that_run_at_the_end_are_several() -> None:
+    starts = [SegmentStarted(0, TrialId("t-0"), ONE.id, 10), SegmentStarted(0, TrialId("t-1"), FOUR.id, 10)]
+    assert of(over_time([*joined(ONE, FOUR), *starts], 20.0), "all workers", "all") == [(0, 1.0)]
+
+
 def test_many_changes_are_means_over_equal_parts() -> None:
     events = joined(FOUR)
     for number in range(5_000):  # busy for 1 of 4 s in the first half, 3 of 4 s in the second

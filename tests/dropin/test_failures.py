@@ -10,9 +10,11 @@ pytest.importorskip("ray")
 from ray import tune
 
 from hetsched import scheduling
+from hetsched.core.decisions import Dispatch
 from hetsched.core.events import SegmentLost, TrialCompleted
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.log_check import check_log
+from hetsched.core.view import StateView
 from hetsched.errors import PolicyError
 from hetsched.tune import HeterogeneousPBT
 from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
@@ -115,3 +117,18 @@ def test_a_policy_that_raises_ends_the_experiment_in_one_line(tmp_path: Path) ->
         controller.end()
     ended = check_log(read_log(tmp_path / LOG_NAME)).ended
     assert ended is not None and ended.startswith("failed: PolicyError: policy 'failing' raised ValueError")
+
+
+class HandsOutPackages:
+    """One worker takes all."""
+
+    def dispatch(self, state: StateView) -> list[Dispatch]:
+        first, *others = state.ready_trials
+        worker = next(iter(state.idle_workers))
+        return [Dispatch(first.id, worker.id, 2, then=tuple(trial.id for trial in others))]
+
+
+def test_a_package_of_a_policy_of_ones_own_is_refused(tmp_path: Path) -> None:
+    scheduling.register("hands-out-packages")(HandsOutPackages)
+    with ray_with(ray_node("a", 1), ray_node("b", 1)), pytest.raises(PolicyError, match="handed out a package"):
+        to_the_end(controller_of(tmp_path, strategy="fusion+hands-out-packages"))

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from rich.table import Table
 
+from hetsched.report.page.suite import MOST_LINES, page_suite
 from hetsched.report.suite_tables import policies_table, remarks
 from hetsched.studies.suite.result import SuiteResult
 from hetsched.studies.suite.suite import suite_in
@@ -70,3 +71,18 @@ def test_the_document_has_every_pair_and_corrected_differences(tmp_path: Path) -
     assert least["p_holm"] == pytest.approx(14 * least["p_value"])
     assert all(one["p_holm"] > one["p_value"] for one in differences)
     assert document["policies"]["quick"]["duel"]["win"] == [f"s{n}" for n in range(14)]
+
+
+def test_of_many_policies_of_ones_own_the_best_have_a_line(tmp_path: Path) -> None:
+    ratios = {"fifo": [[3.0]], **{f"own{place}": [[2.0 - 0.1 * place]] for place in range(8)}}
+    found = page_suite(suite_in(suite_folder(tmp_path / "suite", ratios)), [name for name in ratios if name != "fifo"])
+    drawn = [row.policy for row in found.policies if row.drawn]
+    assert drawn == ["own7", "own6", "own5", "own4", "own3", "fifo"] and len(drawn) == MOST_LINES
+
+
+def test_a_document_says_whether_costs_were_simulated(tmp_path: Path) -> None:
+    found = result(tmp_path, 2, 1)
+    without = SuiteResult(
+        folder=found.folder, plan=msgspec.structs.replace(found.plan, costs=False), records=found.records
+    )
+    assert (found.document()["costs"], without.document()["costs"]) == (True, False)

@@ -25,12 +25,14 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State, state_of
+from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, PolicyError
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import CheckpointsTable, FaultsTable
 from hetsched.scheduling.packages.ability import abilities, candidates
 from hetsched.scheduling.packages.era import shrinks
@@ -103,6 +105,8 @@ def test_era_shrinks_late_where_much_is_left(lead: int, expected: int) -> None:
     ).workload.experiments
     assert shrinks(experiment, lead) == expected
 
+
+FREE = {"evaluation_s_per_image": 0.0, "restore_s": 0.0, "checkpoint_s": 0.0}
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "packages.jsonl"
 
@@ -265,6 +269,17 @@ def test_nothing_of_a_package_is_visible_before_its_report() -> None:
     assert run.on(B) == package
 
 
+def test_a_package_is_expected_to_end_with_its_last_trial() -> None:
+    # a trains two trials for 40 s each, b five for 10 s each; both start up once, for 100 s.
+    run = Run("era", 7)
+    for start_up_s in (0.0, 100.0):
+        rows = [row.model_copy(update={"start_up_s": start_up_s, **FREE}) for row in ROWS]
+        view = StateView(run.state, StepTimes(rows))
+        ends = {segment.worker: view.expected_end(segment) for segment in run.state.running.values()}
+        assert ends == {A.id: start_up_s + 80.0, B.id: start_up_s + 50.0}
+        assert {view.expected_end(segment) for segment in run.state.running.values()} == set(ends.values())
+
+
 def test_a_worker_is_busy_until_the_whole_package_is_reported() -> None:
     run = Run("era", 7)
     run.end(B, "e-2", "e-3")
@@ -326,6 +341,57 @@ def test_a_worker_that_leaves_takes_its_package_along(tmp_path: Path) -> None:
     metrics = measure(events, setup)
     assert (metrics.lost_segments, metrics.wasted_s) == (5, 35.0), "the time of a package counts once"
     assert metrics.utilisation == 1.0
+
+
+class CrashesOnB(DisturbedSimulation):
+    """The first segment that is under way on the worker b at `at_s` crashes then."""
+
+    at_s = 25.0
+
+    def _start(self, segment: SegmentStarted, trial: Trial, parts: Parts, now: float) -> None:
+        super()._start(segment, trial, parts, now)
+        if segment.worker == B.id and now < self.at_s < now + parts.total_s:
+            running = self._running[trial.id]
+            running.crashes, running.whole_s, running.left_s = True, self.at_s - now, self.at_s - now
+            self._end_in(running.left_s, running)
+
+
+class CrashesAtTheEnd(CrashesOnB):
+    at_s = 45.0
+
+
+def crashed(kind: type[CrashesOnB], folder: Path, **overheads: Any) -> tuple[Setup, list[Event]]:
+    """b trains its five trials for 10 s each."""
+    nodes = ({"name": "a", "cores": 1}, {"name": "b", "cores": 4})
+    setup = make_setup(nodes, overheads=NO_OVERHEADS | overheads, population=7, stop_iterations=20, **OF_TEN)
+    with LogWriter(folder / LOG_NAME, durable=False) as log:
+        kind(setup, Strategy("fusion", "era"), 0, [A, B], log).run()
+    return setup, list(read_log(folder / LOG_NAME))
+
+
+@pytest.mark.parametrize("kind", [CrashesOnB, CrashesAtTheEnd])
+def test_only_the_time_of_the_lost_segment_of_a_package_is_wasted(kind: type[CrashesOnB], tmp_path: Path) -> None:
+    # The third of five is lost 5 s after it began, or the last one; what the others took is reported at 45 s.
+    setup, events = crashed(kind, tmp_path)
+    assert [event.time for event in events if isinstance(event, SegmentEnded)][:4] == [45.0] * 4
+    metrics = measure(events, setup)
+    assert (metrics.lost_segments, metrics.wasted_s) == (1, 5.0)
+    times = WorkerTimes()
+    for event in events:
+        times(event)
+    stays = [stay.to_s - stay.from_s for stay in times.busy(metrics.makespan_s) if stay.worker.id == B.id]
+    assert metrics.workers[B.id].busy_s == sum(stays) == 105.0
+
+
+@pytest.mark.parametrize(("kind", "in_memory"), [(CrashesOnB, "e-6"), (CrashesAtTheEnd, None)])
+def test_a_crash_at_the_end_of_a_package_leaves_nothing_in_memory(
+    kind: type[CrashesOnB], in_memory: str | None, tmp_path: Path
+) -> None:
+    _, events = crashed(kind, tmp_path)
+    reported = max(n for n, event in enumerate(events) if isinstance(event, SegmentEnded) and event.time == 45.0)
+    state = state_of(events[: reported + 1])
+    assert state.in_memory.get(B.id) == in_memory
+    assert state.must_restore(state.trials[TrialId("e-5")], B.id)
 
 
 @pytest.mark.parametrize("place", ["storage", "object-store", "both"])

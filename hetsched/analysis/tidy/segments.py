@@ -28,7 +28,13 @@ COLUMNS = (
     Column("others", "text", "the further workers of a gang, with spaces between"),
     Column("node", "text", "the node of the worker"),
     Column("device", "text", "the device type of the worker"),
-    Column("start_s", "float", "when it began (in a package: when its worker did), since the start of the run", "s"),
+    Column(
+        "start_s",
+        "float",
+        "when it began (in a package: when its worker did; of one that did not end, when the package began), since the "
+        "start of the run",
+        "s",
+    ),
     Column(
         "end_s", "float", "when it ended (in a package: when it was done) or was lost, since the start of the run", "s"
     ),

@@ -57,7 +57,7 @@ def page_suite(result: SuiteResult, own: Sequence[str]) -> PageSuite:
 
 
 def _drawn(result: SuiteResult, own: Sequence[str]) -> list[str]:
-    wanted = [result.plan.baseline, *own, *result.ranked]
+    wanted = [result.plan.baseline, *(name for name in result.ranked if name in own), *result.ranked]
     return list(dict.fromkeys(name for name in wanted if name in result.over_scenarios))[:MOST_LINES]
 
 

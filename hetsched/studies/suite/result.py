@@ -137,6 +137,7 @@ class SuiteResult:
         """What `--json` prints."""
         return {
             "suite": self.plan.suite,
+            "costs": self.plan.costs,
             "seeds": self.plan.seeds,
             "baseline": self.plan.baseline,
             "complete": self.complete,
@@ -171,10 +172,12 @@ class SuiteResult:
         return None
 
     def _ratios(self, policy: str, scenarios: Sequence[str] | None = None) -> BySeed:
+        return self._figures(policy, self._bound_ratio, scenarios)
+
+    def _bound_ratio(self, run: Record) -> float | None:
         """To the bound of the workers, which all policies have; among whole strategies, to that of any allocation."""
         whole = any("+" in name for name in self.plan.policies)
-        figure = _bound_ratio if whole else _workers_bound_ratio
-        return self._figures(policy, figure, scenarios)
+        return run.bound_ratio if whole else run.workers_bound_ratio
 
     def _figures(
         self, policy: str, figure: Callable[[Record], float | None], scenarios: Sequence[str] | None = None
@@ -222,22 +225,13 @@ class SuiteResult:
             runs = self.by_policy[policy][name]
             of_all = [run for of_policy in self.by_policy.values() for run in of_policy.get(name, [])]
             if any(run.time_to_target_s is not None for run in of_all):
-                found[name] = [_to_target(run) for run in runs]
+                found[name] = [self._to_target(run) for run in runs]
         return found
 
-
-def _bound_ratio(run: Record) -> float | None:
-    return run.bound_ratio
-
-
-def _workers_bound_ratio(run: Record) -> float | None:
-    return run.workers_bound_ratio
-
-
-def _to_target(run: Record) -> float:
-    if run.time_to_target_s is None:
-        return inf
-    return run.time_to_target_s * _known(run.bound_ratio) / _known(run.makespan_s)
+    def _to_target(self, run: Record) -> float:
+        if run.time_to_target_s is None:
+            return inf
+        return run.time_to_target_s * _known(self._bound_ratio(run)) / _known(run.makespan_s)
 
 
 def _known(value: float | None) -> float:
