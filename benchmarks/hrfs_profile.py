@@ -89,6 +89,7 @@ def paced(rows: list[ProfileRow]) -> Iterator[ProfileRow]:
             cores=worker.cores,
             gpu_share=worker.gpu_share,
             seconds_per_iteration=round(iteration_s + evaluation_s / INTERVAL, 5),
+            evaluation_s_per_image=0.0,  # it is in the iterations
             provenance=f"declared: what with-pipeline.csv says of {kind} on {worker}, "
             f"with a {INTERVAL}th of an evaluation of {TEST_IMAGES:,} images",
         )
