@@ -126,7 +126,9 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
 
 
 def dealt_jobs(setup: Setup) -> Iterator[str]:
-    """That a trace does not say what its jobs train."""
+    """That a trace does not say what its jobs train, and what was changed and left out of it."""
+    if setup.reading is not None:
+        yield from setup.reading.lines()
     dealt = setup.scenario.workload.trace_models
     if dealt is not None:
         yield (
