@@ -238,7 +238,7 @@ def test_models_are_dealt_by_gpu_hours(tmp_path: Path) -> None:
     jobs = read_trace(path, "philly", one_of_each, Unfit(), times, {"v100": 8}, {}).jobs
     assert [job.batch_sizes[0] for job in jobs] == [1, 2, 2, 3, 3, 4]
     with pytest.raises(
-        InputError, match=r"philly.csv:5: are of the category 'large', and no model in workload.trace_models is"
+        InputError, match=r"philly.csv:5: had the category 'large', and no model in workload.trace_models is"
     ):
         read_trace(path, "philly", Dealing(tuple(models[:2]), "v100"), Unfit(), times, {"v100": 8}, {})
 

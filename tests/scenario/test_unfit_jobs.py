@@ -110,11 +110,11 @@ def test_what_was_left_out_is_said_by_every_command(tmp_path: Path, capsys: pyte
         ("1,32,COMPLETED,0,60", "gang = 'leave-out'", None, "took a number of GPUs that does not fit"),
         ("1,0.5,COMPLETED,0,60", "", 1, "took a share of a GPU, and takes a whole one"),
         ("1,0.5,COMPLETED,0,60", "share = 'leave-out'", None, "took a share of a GPU"),
-        ("1,1,COMPLETED,,60", "", None, "have no time of submission"),
-        ("1,1,COMPLETED,0,NaN", "", None, "have no duration"),
-        ("1,1,COMPLETED,0,-5", "", None, "have no duration"),
-        ("1,1,COMPLETED,0,999999999", "iterations = 'leave-out'", None, "have too many iterations"),
-        ("1,1,COMPLETED,0,999999999", "", 1, "have more than 1000000000 iterations, and train so many"),
+        ("1,1,COMPLETED,,60", "", None, "had no time of submission"),
+        ("1,1,COMPLETED,0,NaN", "", None, "had no duration"),
+        ("1,1,COMPLETED,0,-5", "", None, "had no duration"),
+        ("1,1,COMPLETED,0,999999999", "iterations = 'leave-out'", None, "had too many iterations"),
+        ("1,1,COMPLETED,0,999999999", "", 1, "had more than 1000000000 iterations, and trains so many"),
     ],
 )
 def test_each_rule_changes_or_leaves_out(tmp_path: Path, row: str, rule: str, kept: int | None, reason: str) -> None:
@@ -125,7 +125,7 @@ def test_each_rule_changes_or_leaves_out(tmp_path: Path, row: str, rule: str, ke
     assert gangs.get("job1") == kept  # type: ignore[call-overload]
     said = document(setup)["left_out" if kept is None else "changed"]
     assert said["jobs"] == 1 and any(text.startswith(reason) for text in said)
-    key = {"have no time": "time", "have no dura": "time", "took a share": "share", "took a numbe": "gang"}
+    key = {"had no time ": "time", "had no durat": "time", "took a share": "share", "took a numbe": "gang"}
     refused = key.get(reason[:12], "iterations")
     with pytest.raises(InputError, match=r"log:2: .*is \"refuse\""):
         setup_of(tmp_path, HELIOS + f"{row}\n" + rest, f"unfit = {{ {refused} = 'refuse' }}\n")

@@ -64,7 +64,7 @@ class Dealer:
         category = job.category()
         fitting = self._kinds[category]
         if not fitting:
-            reason = f"are of the category {category!r}, and no model in workload.trace_models is for jobs of that"
+            reason = f"had the category {category!r}, and no model in workload.trace_models is for jobs of that"
             refuse_or_leave_out(self._fitting.rule.model, "model", job.line, reason)
         return fitting[stream(self.dealing.seed, "trace-models", job.id).integers(len(fitting))]
 

@@ -49,9 +49,9 @@ class Fitting:
         if here or not self._gpus:
             return here or None
         if self.rule.gpu_type != "any":
-            reason = "must run on a GPU type that the cluster has not"
+            reason = "named only GPU types that the cluster has not"
             refuse_or_leave_out(self.rule.gpu_type, "gpu_type", line, reason, "|".join(words))
-        self.counts.change("could run on GPU types that the cluster has not, and may run on any", line)
+        self.counts.change("named only GPU types that the cluster has not, and may run on any", line)
         return None
 
     def workers(self, gpus: float, line: str) -> int:
@@ -71,9 +71,7 @@ class Fitting:
             return wanted
         if not sizes:
             where = f"{kind} on {on}" if on else str(kind)
-            refuse_or_leave_out(
-                self.rule.step_time, "step_time", line, "have no step time on the cluster's GPUs", where
-            )
+            refuse_or_leave_out(self.rule.step_time, "step_time", line, "had no step time on the cluster's GPUs", where)
         if self.rule.gang != "round" or wanted < sizes[0]:
             have = ", ".join(map(str, sizes))
             more = f"{wanted} GPUs of {kind}; known and there: {have}"
@@ -87,8 +85,8 @@ class Fitting:
             return iterations
         if self.rule.iterations != "cap":
             more = f"{iterations}, over {MOST_ITERATIONS}"
-            refuse_or_leave_out(self.rule.iterations, "iterations", line, "have too many iterations", more)
-        self.counts.change(f"have more than {MOST_ITERATIONS} iterations, and train so many", line)
+            refuse_or_leave_out(self.rule.iterations, "iterations", line, "had too many iterations", more)
+        self.counts.change(f"had more than {MOST_ITERATIONS} iterations, and trains so many", line)
         return MOST_ITERATIONS
 
     def _of(self, kind: TrialKind, devices: Devices, on: DeviceType | None) -> list[int]:

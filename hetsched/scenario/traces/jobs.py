@@ -203,7 +203,7 @@ class _Maker:
             assert self._dealer is not None
             return self._dealer.model_of(job)
         if row.model not in self._datasets and self._fitting.rule.model != "refuse":
-            refuse_or_leave_out(self._fitting.rule.model, "model", job.line, "train a model that the profile has not")
+            refuse_or_leave_out(self._fitting.rule.model, "model", job.line, "trained a model that the profile has not")
         dataset = dataset_of(row.model, row.dataset, self._datasets, job.line)
         return TrialKind(row.model, dataset, row.batch_size)
 

@@ -69,22 +69,22 @@ def timed(
             counts.leave_out('did not complete (workload.trace_models.jobs is "completed")', job.line)
             continue
         if job.ending == "running":
-            counts.change("had not ended, and take as long as so far", job.line)
+            counts.change("had not ended, and takes as long as so far", job.line)
         yield job
 
 
 def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
     """Raise LeftOutError, or InputError, for a job that is not one, or of which something is missing."""
     if job.ending == "part":
-        raise LeftOutError("are parts of a job that has a line of its own")
+        raise LeftOutError("stood for a part of a job that has a line of its own")
     if job.gpus <= 0:
         raise LeftOutError("took no GPU")
     if job.ending == "running" and rule.running != "keep":
         refuse_or_leave_out(rule.running, "running", job.line, "had not ended when the log was taken")
     if job.submitted_s is None:
-        refuse_or_leave_out(rule.time, "time", job.line, "have no time of submission")
+        refuse_or_leave_out(rule.time, "time", job.line, "had no time of submission")
     if timed and (job.seconds is None or job.seconds <= 0):
-        refuse_or_leave_out(rule.time, "time", job.line, "have no duration (or one of 0 or less)")
+        refuse_or_leave_out(rule.time, "time", job.line, "had no duration (or one of 0 or less)")
 
 
 def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, counts: Counts) -> Iterator[ClusterJob]:
@@ -94,7 +94,7 @@ def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, cou
         if window_s is None or window_s[0] <= since_s < window_s[1]:
             yield job
         else:
-            counts.leave_out("are outside workload.trace_models.window_s", job.line)
+            counts.leave_out("came outside workload.trace_models.window_s", job.line)
 
 
 def _check_names(jobs: Iterable[ClusterJob]) -> None:
