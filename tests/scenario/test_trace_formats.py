@@ -45,7 +45,7 @@ def out(setup: Setup) -> dict[str, Any]:
     return dict(setup.reading.left_out)
 
 
-READ = {
+READ: dict[str, tuple[str, list[tuple[str, float, int, float]], dict[str, int]]] = {
     "acme-made-up.csv": (
         "acme",
         [("jobdlc01", 0.0, 8, 1800), ("jobdlc02", 120.0, 1, 120), ("jobdlc04", 300.0, 8, 3600 * 24 / 8)],
