@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
@@ -227,9 +227,16 @@ class WorkloadTable(Table):
     trace: str | None = None
     trace_format: TraceFormat | None = None
     trace_models: TraceModelsTable | None = None
-    unfit: UnfitTable = UnfitTable()
+    unfit: UnfitTable | None = None
     poisson: PoissonTable | None = None
     bursts: BurstsTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_clusters_log_has_a_rule(cls, table: Any) -> Any:
+        """So that a saved scenario has it; one without a log has nothing of it, and stays what it is for the suite."""
+        is_of_a_log = isinstance(table, dict) and table.get("trace_models") is not None
+        return {**table, "unfit": table.get("unfit") or {}} if is_of_a_log else table
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -259,7 +266,7 @@ class WorkloadTable(Table):
         of_traces: tuple[tuple[str, object], ...] = (
             ("trace_format", self.trace_format),
             ("trace_models", self.trace_models),
-            ("unfit", None if self.unfit == UnfitTable() else self.unfit),
+            ("unfit", self.unfit),
         )
         for name, value in of_traces:
             if value is not None and self.trace is None:
@@ -267,7 +274,7 @@ class WorkloadTable(Table):
         return self
 
     @property
-    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, UnfitTable]:
+    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, UnfitTable | None]:
         """What decides which jobs are read."""
         return self.trace, self.trace_format, self.trace_models, self.unfit
 
@@ -302,5 +309,5 @@ class WorkloadTable(Table):
         path, models = folder / self.trace, self.trace_models
         trace_format = self.trace_format or format_of(path)
         dealing = None if models is None else models.dealing()
-        space = domains(HRFS_SEARCH_SPACE)
-        return read_trace(path, trace_format, dealing, self.unfit.rule(), times, gpus_of(cluster), space)
+        rule, space = (self.unfit or UnfitTable()).rule(), domains(HRFS_SEARCH_SPACE)
+        return read_trace(path, trace_format, dealing, rule, times, gpus_of(cluster), space)

@@ -13,6 +13,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.bound import bound
 from hetsched.studies.simulate import simulate
+from tests.conftest import make_setup
 
 BARE = "start_up = false\nrestore = false\nevaluation = false\ncheckpoint = false\nnoise = false\n"
 
@@ -93,9 +94,9 @@ def test_what_was_left_out_is_said_by_every_command(tmp_path: Path, capsys: pyte
         out = [] if command == ["bound"] else ["--out", str(tmp_path / f"out{number}")]
         assert main([command[0], scenario, *command[1:], *out]) == 0
         said = capsys.readouterr().out
-        assert "trace log (helios): 3 jobs read, 1 kept, 1 of them changed, 2 left out" in said
-        assert "left out: 1 had not ended when the log was taken (first: log:3)" in said
-        assert "left out: 1 took no GPU (first: log:4)" in said
+        assert "the trace (helios): 3 jobs read, 1 kept, 1 of them changed, 2 left out" in said
+        assert "left out: 1 had not ended when the log was taken (first: line 3)" in said
+        assert "left out: 1 took no GPU (first: line 4)" in said
         if out:
             out[1] += "-json"
         assert main([command[0], scenario, *command[1:], *out, "--json"]) == 0
@@ -141,6 +142,11 @@ def test_a_trace_of_which_nothing_is_left_says_why(tmp_path: Path) -> None:
         setup_of(tmp_path, HELIOS + "1,0,COMPLETED,0,60\n2,1,RUNNING,0,60\n")
 
 
+def test_a_job_of_a_json_log_is_named_by_its_place_and_id(tmp_path: Path) -> None:
+    reading = setup_of(tmp_path, json.dumps(PHILLY)).reading
+    assert reading is not None and "(first: job 0 (a1))" in reading.lines()[1]
+
+
 def test_a_saved_scenario_has_the_jobs_as_they_were_changed(tmp_path: Path) -> None:
     setup = setup_of(tmp_path, HELIOS + "1,3,COMPLETED,0,600\n2,0.5,COMPLETED,5,60\n")
     setup.save(tmp_path / "saved")
@@ -175,3 +181,10 @@ def test_a_policy_that_cannot_preempt_is_warned_of(tmp_path: Path, policy: str, 
 def test_the_interval_is_so_many_seconds_on_the_reference_device(tmp_path: Path) -> None:
     [job] = setup_of(tmp_path, HELIOS + "1,1,COMPLETED,0,3600\n", dealt="checkpoint_s = 60.0\n").jobs
     assert job.checkpoint_interval == pytest.approx(job.stop_iterations / 60, rel=1e-2)
+
+
+def test_a_saved_scenario_says_the_rule_only_if_it_has_a_clusters_log(tmp_path: Path) -> None:
+    """The digests of the suite's scenarios, which have none, stay what they are."""
+    setup_of(tmp_path, HELIOS + "1,1,COMPLETED,0,600\n").save(tmp_path / "saved")
+    assert "[workload.unfit]" in (tmp_path / "saved" / "scenario.toml").read_text()
+    assert "unfit" not in make_setup(experiments=[{"name": "e"}]).scenario.to_toml()

@@ -39,7 +39,7 @@ class Reading(Struct, frozen=True):
             return []
         out = self.read - self.kept
         lines = [
-            f"trace {self.file} ({self.format}): {counted(self.read, 'job')} read, {self.kept} kept, "
+            f"the trace ({self.format}): {counted(self.read, 'job')} read, {self.kept} kept, "
             f"{self.changed_jobs} of them changed, {out} left out"
         ]
         for what, reasons in (("changed", self.changed), ("left out", self.left_out)):
@@ -76,5 +76,15 @@ class Counts:
             changed_jobs=len({line for _, line in changes}),
             changed=dict(Counter(reason for reason, _ in changes)),
             left_out=dict(self.left_out),
-            first={reason: line.rpartition("/")[2] for reason, line in first.items()},
+            first={reason: _place(line) for reason, line in first.items()},
         )
+
+
+def _place(line: str) -> str:
+    """Where in its file a job is: a results folder has the file under another name.
+
+    >>> _place("logs/log.csv:3"), _place("logs/log.json: job 0 (a1)")
+    ('line 3', 'job 0 (a1)')
+    """
+    _, job, rest = line.rpartition(": job ")
+    return f"job {rest}" if job else f"line {line.rpartition(':')[2]}"
