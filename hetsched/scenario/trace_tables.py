@@ -30,6 +30,7 @@ class TraceModelsTable(Table):
     gangs: bool = True
     window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
     checkpoint_s: Annotated[float, Field(gt=0, le=1e9)] | Literal[False] = CHECKPOINT_S
+    gpu_types: dict[str, Name] = Field(default={})
 
     @field_validator("device")
     @classmethod
@@ -47,6 +48,7 @@ class TraceModelsTable(Table):
             gangs=self.gangs,
             window_s=self.window_s,
             checkpoint_s=self.checkpoint_s or None,
+            gpu_types=self.gpu_types,
         )
 
 

@@ -18,13 +18,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "traces"
 SCENARIO = (EXAMPLES / "traces.toml").read_text()
 
 
-def setup_of(folder: Path, trace: str | Path, extra: str = "") -> Setup:
+def setup_of(folder: Path, trace: str | Path, extra: str = "", dealt: str = "") -> Setup:
     """The scenario of the examples over a trace: a text, or one of the examples."""
     path = trace if isinstance(trace, Path) else folder / "log"
     if isinstance(trace, str):
         path.write_text(trace)
     text = SCENARIO.replace('"acme-made-up.csv"', f'"{path}"\n{extra}')
-    (folder / "s.toml").write_text(text)
+    (folder / "s.toml").write_text(text.replace('device = "v100"', f'device = "v100"\n{dealt}'))
     return load_setup(folder / "s.toml")
 
 
@@ -114,6 +114,13 @@ def test_an_open_trace_may_leave_open_what_it_trains_and_for_how_long(tmp_path: 
 def test_types_of_gpus_are_known_whatever_their_capitals(tmp_path: Path) -> None:
     [job] = setup_of(tmp_path, "job_id,gpu_types,duration_s,num_gpus\n1,P100|T4,60,1\n").jobs
     assert job.devices == ("p100",)
+
+
+def test_a_trace_may_have_names_of_its_own_for_types(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path, EXAMPLES / "openb-made-up.csv", dealt='gpu_types = { V100M16 = "v100" }')
+    assert setup.jobs[2].devices == ("v100",)
+    with pytest.raises(InputError, match="trace_models.gpu_types.T4: the cluster has no 'v10': did you mean 'v100'"):
+        setup_of(tmp_path, EXAMPLES / "openb-made-up.csv", dealt='gpu_types = { T4 = "v10" }')
 
 
 @pytest.mark.parametrize("rule", ["leave-out", "refuse"])

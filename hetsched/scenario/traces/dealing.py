@@ -39,7 +39,8 @@ class Dealing(Struct, frozen=True):
 
     Its durations are taken to be those on `device`. Without `gangs` every job takes one GPU, for as many GPU-seconds.
     `window_s` keeps the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the seconds, on
-    `device`, between two checkpoints of a job (None: it has only the one at its end).
+    `device`, between two checkpoints of a job (None: it has only the one at its end). `gpu_types` are the names that
+    the cluster of the scenario has for types of the trace.
     """
 
     models: tuple[DealtModel, ...]
@@ -49,6 +50,7 @@ class Dealing(Struct, frozen=True):
     gangs: bool = True
     window_s: tuple[float, float] | None = None
     checkpoint_s: float | None = CHECKPOINT_S
+    gpu_types: dict[str, DeviceType] = {}
 
 
 class Dealer:
@@ -57,6 +59,7 @@ class Dealer:
     def __init__(self, dealing: Dealing, fitting: Fitting) -> None:
         self.dealing = dealing
         self._fitting = fitting
+        fitting.rename(dealing.gpu_types)
         self._kinds = _kinds(dealing, fitting)
 
     def model_of(self, job: ClusterJob) -> TrialKind:

@@ -6,6 +6,7 @@ from math import ceil
 from hetsched.domain.cluster import CPU, ClusterSpec, DeviceType, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError, nearest
 from hetsched.scenario.traces.reading import Counts
 from hetsched.scenario.traces.unfit import Unfit, refuse_or_leave_out
 
@@ -39,6 +40,14 @@ class Fitting:
             of_network = self._shares.setdefault((row.model, row.dataset), {})
             if row.device == CPU or row.gpu_share.is_integer():
                 of_network.setdefault(row.device, set()).add(max(1, int(row.gpu_share)))
+
+    def rename(self, types: Mapping[str, DeviceType]) -> None:
+        """The trace calls these types of the cluster otherwise. Raises InputError for one that the cluster has not."""
+        for word, name in types.items():
+            if name not in self._gpus:
+                has = nearest(name, self._gpus)
+                raise InputError(f"workload.trace_models.gpu_types.{word}: the cluster has no {name!r}: {has}")
+            self._names[word.casefold()] = name
 
     def devices(self, wanted: Iterable[str], line: str) -> Devices:
         """The types of the cluster's GPUs that a job may run on; capitals do not matter. Raises LeftOutError."""
