@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +14,11 @@ from hetsched.scenario.explaining import in_words
 Row = TypeVar("Row", bound=BaseModel)
 
 
-def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
+def read_rows(
+    path: Path, row: type[Row], what: str, columns: Iterable[str], absent: Collection[str] = ("",)
+) -> Iterator[tuple[int, Row]]:
     """The lines of a file that is called `what`, with their numbers; it must have these columns. Empty cells count as
-    left out.
+    left out, or those with one of the texts that are `absent`.
 
     Raises InputError, naming file, line and column, for what is not such a file.
     """
@@ -34,7 +36,7 @@ def read_rows(path: Path, row: type[Row], what: str, columns: Iterable[str]) -> 
             for record in reader:
                 if None in record:
                     raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")
-                cells = {key: cell for key, cell in record.items() if cell not in ("", None)}
+                cells = {key: cell for key, cell in record.items() if cell is not None and cell not in absent}
                 yield reader.line_num, row.model_validate(cells)
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {error.strerror}") from error

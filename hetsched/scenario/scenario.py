@@ -29,7 +29,6 @@ from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
-from hetsched.scenario.job_traces import write_jobs
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
@@ -47,6 +46,8 @@ from hetsched.scenario.tables import (
     RealTable,
     Table,
 )
+from hetsched.scenario.traces.reading import Reading
+from hetsched.scenario.traces.saving import save_trace
 from hetsched.scenario.training_table import TrainingTable, with_training_defaults
 from hetsched.scenario.whole_file import write_whole
 from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
@@ -197,7 +198,8 @@ class Scenario(Table):
         except InputError as error:
             raise InputError(f"profile.sources: {error}") from error
         try:
-            return Setup.of(self, times, self.workload.read_trace(self._folder, times))
+            trace = self.workload.read_trace(self._folder, times, self.cluster.cluster(self.real.time_scale))
+            return Setup.of(self, times, trace.jobs, reading=trace.reading)
         except InputError as error:
             raise InputError(f"workload.trace: {error}") from error
 
@@ -230,9 +232,9 @@ class Setup(Problem, frozen=True, kw_only=True):
     """A scenario with all that it names read: what every backend, study and report takes.
 
     `charged_times` are the profile without the costs that `[overheads]` leaves out: what the simulator charges, and
-    policies expect. `jobs` are those of the trace. `synthetic`: some experiment trains on the stand-in for a real data
-    set. The `frozen_workers` of an allocation policy are those that it has made before. `prediction` is what a plan has
-    predicted of the run to come: its log says so.
+    policies expect. `jobs` are those of the trace, `reading` says what was left out of it. `synthetic`: some experiment
+    trains on the stand-in for a real data set. The `frozen_workers` of an allocation policy are those that it has made
+    before. `prediction` is what a plan has predicted of the run to come: its log says so.
     """
 
     scenario: Scenario
@@ -242,6 +244,7 @@ class Setup(Problem, frozen=True, kw_only=True):
     synthetic: bool
     frozen_workers: Mapping[str, tuple[Worker, ...]]
     prediction: Prediction | None = None
+    reading: Reading | None = None
 
     @classmethod
     def of(
@@ -250,6 +253,7 @@ class Setup(Problem, frozen=True, kw_only=True):
         times: StepTimes,
         jobs: Iterable[Experiment] = (),
         frozen_workers: Mapping[str, tuple[Worker, ...]] = MappingProxyType({}),
+        reading: Reading | None = None,
     ) -> Self:
         """Of a scenario, a profile and the jobs of a trace that were read, or made.
 
@@ -269,6 +273,7 @@ class Setup(Problem, frozen=True, kw_only=True):
             paced=any(node.pace for node in scenario.cluster.nodes),
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),
             frozen_workers=dict(frozen_workers),
+            reading=reading,
         )
 
     def learning_model(self) -> LearningModel:
@@ -321,13 +326,13 @@ class Setup(Problem, frozen=True, kw_only=True):
                     f"{key}: was read already and stays as it was read: change the scenario and resolve that, such as "
                     "setup.scenario.replace(...).resolve()"
                 )
-        made = Setup.of(scenario, self.times, self.jobs)
+        made = Setup.of(scenario, self.times, self.jobs, reading=self.reading)
         alike = (made.cluster, scenario.allocation) == (self.cluster, self.scenario.allocation)
         return replace(made, frozen_workers=self.frozen_workers) if alike else made
 
     def replace_times(self, times: StepTimes) -> "Setup":
         """With `times` in place of the profile. The jobs of the trace stay as they were dealt."""
-        return Setup.of(self.scenario, times, self.jobs, self.frozen_workers)
+        return Setup.of(self.scenario, times, self.jobs, self.frozen_workers, self.reading)
 
     def freeze_workers(self, strategies: Iterable[Strategy]) -> "Setup":
         """With the workers that these strategies' allocation policies make now. Neither other step times nor another
@@ -365,13 +370,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         if sources:
             write_profile(folder / "profile.csv", self.times.rows)
         complete = scenario.replace(profile=scenario.profile.model_copy(update={"sources": sources}))
-        if scenario.workload.trace is not None:
-            saved: dict[str, Any] = {"trace": "trace.csv", "trace_format": "hetsched", "trace_models": None}
-            if scenario.workload.trace_models is None:
-                write_whole(folder / "trace.csv", scenario.path(scenario.workload.trace).read_bytes())
-            else:  # the jobs as they were dealt: another profile would make other iterations of their durations
-                write_jobs(folder / "trace.csv", self.jobs)
-            complete = complete.replace(workload=scenario.workload.model_copy(update=saved))
+        if (workload := scenario.workload).trace is not None:
+            saved = save_trace(folder, scenario.path(workload.trace), self.jobs if workload.trace_models else None)
+            complete = complete.replace(workload=workload.model_copy(update=saved))
         complete = complete.replace(policy_files=copy_files(self.policy_files, folder, POLICIES))
         if (training := scenario.training) is not None and (source := scenario.training_source) and source.file:
             [copy] = copy_files([Path(source.file)], folder, TRAINING)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
@@ -22,10 +22,12 @@ from hetsched.domain.workload import (
 )
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
-from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
-from hetsched.scenario.job_traces import read_jobs
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
 from hetsched.scenario.tables import Count, Factor, Fraction, Name, Score, Seconds, Table
+from hetsched.scenario.trace_tables import TraceModelsTable, UnfitTable
+from hetsched.scenario.traces.fitting import gpus_of
+from hetsched.scenario.traces.formats import TraceFormat, format_of
+from hetsched.scenario.traces.trace import Trace, read_trace
 
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
@@ -214,56 +216,27 @@ class BurstsTable(Table):
     seed: int = Field(default=0, ge=0)
 
 
-class TraceModelTable(Table):
-    """A model that jobs of a cluster's trace train: those of a `category`, or any."""
-
-    model: str
-    dataset: str | None = None
-    batch_size: Count
-    category: Category | None = None
-
-
-class TraceModelsTable(Table):
-    """What the trace of a cluster does not say; see `hetsched.scenario.cluster_traces`."""
-
-    models: list[TraceModelTable] = Field(min_length=1)
-    device: Name
-    seed: int = Field(default=0, ge=0)
-    jobs: Literal["all", "completed"] = "all"
-    gangs: bool = True
-    window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
-
-    @field_validator("device")
-    @classmethod
-    def _is_a_gpu(cls, device: str) -> str:
-        if device == CPU:
-            raise ValueError("expected the type of a GPU, such as v100: the durations of the trace are those on GPUs")
-        return device
-
-    def dealing(self) -> Dealing:
-        return Dealing(
-            models=tuple(DealtModel(**table.model_dump()) for table in self.models),
-            device=self.device,
-            seed=self.seed,
-            jobs=self.jobs,
-            gangs=self.gangs,
-            window_s=self.window_s,
-        )
-
-
 class WorkloadTable(Table):
     """Experiments, or a `trace` (a file relative to the scenario), or both.
 
     With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The format of a
-    trace is told by its columns, unless `trace_format` says it.
+    trace is told by its columns, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
     """
 
     experiments: list[ExperimentTable] = Field(default=[])
     trace: str | None = None
     trace_format: TraceFormat | None = None
     trace_models: TraceModelsTable | None = None
+    unfit: UnfitTable | None = None
     poisson: PoissonTable | None = None
     bursts: BurstsTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_clusters_log_has_a_rule(cls, table: Any) -> Any:
+        """So that a saved scenario has it; one without a log has nothing of it, and stays what it is for the suite."""
+        is_of_a_log = isinstance(table, dict) and table.get("trace_models") is not None
+        return {**table, "unfit": table.get("unfit") or {}} if is_of_a_log else table
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -290,15 +263,20 @@ class WorkloadTable(Table):
 
     @model_validator(mode="after")
     def _there_is_a_trace(self) -> Self:
-        for name, value in (("trace_format", self.trace_format), ("trace_models", self.trace_models)):
+        of_traces: tuple[tuple[str, object], ...] = (
+            ("trace_format", self.trace_format),
+            ("trace_models", self.trace_models),
+            ("unfit", self.unfit),
+        )
+        for name, value in of_traces:
             if value is not None and self.trace is None:
                 raise ValueError(f"{name} is for a trace, and there is none: name its file in 'trace'")
         return self
 
     @property
-    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None]:
+    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, UnfitTable | None]:
         """What decides which jobs are read."""
-        return self.trace, self.trace_format, self.trace_models
+        return self.trace, self.trace_format, self.trace_models, self.unfit
 
     def workload(self, jobs: Iterable[Experiment]) -> Workload:
         """The listed experiments and the jobs of the trace, in the order of their arrival.
@@ -324,16 +302,12 @@ class WorkloadTable(Table):
             )
         return experiments
 
-    def read_trace(self, folder: Path, times: StepTimes) -> list[Experiment]:
+    def read_trace(self, folder: Path, times: StepTimes, cluster: ClusterSpec) -> Trace:
         """What the trace has, if there is one. Raises InputError if it cannot be read."""
         if self.trace is None:
-            return []
+            return Trace()
         path, models = folder / self.trace, self.trace_models
         trace_format = self.trace_format or format_of(path)
-        if trace_format == "hetsched":
-            if models is not None:
-                raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
-            return read_jobs(path, times, domains(HRFS_SEARCH_SPACE))
-        if models is None:
-            raise InputError(f"{path}: a {trace_format} trace: say in workload.trace_models what its jobs train")
-        return read_cluster_trace(path, trace_format, models.dealing(), times)
+        dealing = None if models is None else models.dealing()
+        rule, space = (self.unfit or UnfitTable()).rule(), domains(HRFS_SEARCH_SPACE)
+        return read_trace(path, trace_format, dealing, rule, times, gpus_of(cluster), space)

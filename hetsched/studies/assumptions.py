@@ -126,13 +126,15 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
 
 
 def dealt_jobs(setup: Setup) -> Iterator[str]:
-    """That a trace does not say what its jobs train."""
+    """That a trace does not say what its jobs train, and what was changed and left out of it."""
     dealt = setup.scenario.workload.trace_models
     if dealt is not None:
         yield (
             f"what the jobs of the trace train: dealt by lot (seed {dealt.seed}) from workload.trace_models, with "
             f"iterations by their durations on {dealt.device}"
         )
+    if setup.reading is not None:
+        yield from setup.reading.lines()
 
 
 def _hyperparameters(setup: Setup) -> Iterator[str]:

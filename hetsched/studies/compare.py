@@ -24,6 +24,7 @@ from hetsched.studies.fan_out import Simulate, Task, fan_out
 from hetsched.studies.folder import ResultsFolder, report_command, write_running_results, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_files, chosen_seeds, chosen_strategies
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.periods import fitted, too_long
 from hetsched.studies.results import Results, scenario_facts
@@ -280,7 +281,9 @@ def _written(
     assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    result = replace(result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs)))
+    result = replace(
+        result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
+    )
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)

@@ -30,7 +30,7 @@ NOT_OF_A_STEP = {
     "experiments": {"name", "population", "stop_iterations", "stop_accuracy", "stop_score", "checkpoint_interval"}
     | {"arrival_s", "pbt", "metric"},
     "real": {"report_interval_s", "tensorboard"},
-    "workload": {"trace", "trace_format", "trace_models"},
+    "workload": {"trace", "trace_format", "trace_models", "unfit"},
 }
 """What tables say that does not change how long a segment's parts take on a worker."""
 

@@ -174,7 +174,8 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 def scenario_facts(setup: Setup) -> dict[str, Any]:
     """What every document says of its scenario."""
-    return {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
+    facts: dict[str, Any] = {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
+    return facts if setup.reading is None else facts | {"trace": setup.reading.document()}
 
 
 def load_results(folder: Path | str) -> LoadedResults:

@@ -12,6 +12,7 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies.assumptions import assumptions, check_learning
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
+from hetsched.studies.no_checkpoints import no_checkpoints
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
@@ -71,8 +72,12 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=joined(too_long_for(setup, of_one), unknown_scores(of_one)) if warnings is None else warnings,
+        warnings=_warnings(setup, of_one) if warnings is None else warnings,
     )
+
+
+def _warnings(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
+    return joined(too_long_for(setup, runs), unknown_scores(runs), no_checkpoints(setup, runs))
 
 
 def write_strategy(result: StrategyResult, study: str, backend: str) -> None:

@@ -45,6 +45,8 @@ class LeastAttainedService:
     Service counts from what the policy was shown: a policy that is new to a run (a resume) starts from 0.
     """
 
+    preempts_at_checkpoints = True
+
     def __init__(self, thresholds_s: str | float = "300", promote_knob: float = 8.0) -> None:
         self._thresholds = _ascending(thresholds_s)
         if not promote_knob >= 0 or not isfinite(promote_knob):

@@ -19,5 +19,7 @@ class ShortestRemainingTimeFirst:
     the end of a segment. Speeds that are unknown are tried.
     """
 
+    preempts_at_checkpoints = True
+
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         return serve_by_processing_time(state, longest=False)

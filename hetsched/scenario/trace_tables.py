@@ -1,0 +1,68 @@
+"""The tables of a trace: what it does not say, and what becomes of jobs that do not fit."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from hetsched.domain.cluster import CPU
+from hetsched.scenario.tables import Count, Name, Seconds, Table
+from hetsched.scenario.traces.cluster_job import Category
+from hetsched.scenario.traces.dealing import CHECKPOINT_S, Dealing, DealtModel
+from hetsched.scenario.traces.unfit import Gangs, OutOrRefuse, Unfit
+
+
+class TraceModelTable(Table):
+    """A model that jobs of a cluster's trace train: those of a `category`, or any."""
+
+    model: str
+    dataset: str | None = None
+    batch_size: Count
+    category: Category | None = None
+
+
+class TraceModelsTable(Table):
+    """What the trace of a cluster does not say; see `hetsched.scenario.traces.dealing`."""
+
+    models: list[TraceModelTable] = Field(default=[])
+    device: Name
+    seed: int = Field(default=0, ge=0)
+    jobs: Literal["all", "completed"] = "all"
+    gangs: bool = True
+    window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
+    checkpoint_s: Annotated[float, Field(gt=0, le=1e9)] | Literal[False] = CHECKPOINT_S
+    gpu_types: dict[str, Name] = Field(default={})
+
+    @field_validator("device")
+    @classmethod
+    def _is_a_gpu(cls, device: str) -> str:
+        if device == CPU:
+            raise ValueError("expected the type of a GPU, such as v100: the durations of the trace are those on GPUs")
+        return device
+
+    def dealing(self) -> Dealing:
+        return Dealing(
+            models=tuple(DealtModel(**table.model_dump()) for table in self.models),
+            device=self.device,
+            seed=self.seed,
+            jobs=self.jobs,
+            gangs=self.gangs,
+            window_s=self.window_s,
+            checkpoint_s=self.checkpoint_s or None,
+            gpu_types=self.gpu_types,
+        )
+
+
+class UnfitTable(Table):
+    """The rule for jobs that do not fit; see `hetsched.scenario.traces.unfit`."""
+
+    gang: Gangs = "round"
+    share: Gangs = "round"
+    gpu_type: Literal["any", "leave-out", "refuse"] = "any"
+    step_time: OutOrRefuse = "leave-out"
+    time: OutOrRefuse = "leave-out"
+    running: Literal["keep", "leave-out", "refuse"] = "leave-out"
+    iterations: Literal["cap", "leave-out", "refuse"] = "cap"
+    model: OutOrRefuse = "refuse"
+
+    def rule(self) -> Unfit:
+        return Unfit(**self.model_dump())

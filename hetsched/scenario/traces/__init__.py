@@ -1,0 +1,1 @@
+"""Traces: files of jobs with their times of arrival, ours and those that clusters publish."""

@@ -1,0 +1,66 @@
+"""Alibaba's traces of GPU clusters (github.com/alibaba/clusterdata): the task lists of gpu-v2023, called openb (Weng et
+al., ATC'23), and the jobs of v2026-spot-gpu, called GFS (ASPLOS'26)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
+from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
+from hetsched.scenario.traces.times import maybe_seconds
+
+OPENB_NEEDED = ("name", "num_gpu", "gpu_milli", "creation_time", "deletion_time")
+GFS_NEEDED = ("job_name", "gpu_request", "worker_num", "submit_time", "duration")
+
+WHOLE_GPU = 1000
+
+
+class OpenbRow(LogRow):
+    """A task of openb. `gpu_milli` are thousandths of each of its GPUs, `gpu_spec` types that are joined by `|`."""
+
+    name: str
+    num_gpu: int = Field(default=0, ge=0)
+    gpu_milli: float = Field(default=0, ge=0)
+    gpu_spec: str = ""
+    pod_phase: str = "Succeeded"
+    creation_time: str | None = None
+    deletion_time: str | None = None
+    scheduled_time: str | None = None
+
+    @property
+    def gpus(self) -> float:
+        return self.num_gpu * (self.gpu_milli / WHOLE_GPU if 0 < self.gpu_milli < WHOLE_GPU else 1)
+
+
+class GfsRow(LogRow):
+    """A job of GFS: `worker_num` workers of `gpu_request` GPUs each."""
+
+    job_name: str
+    gpu_model: str = ""
+    gpu_request: float = Field(default=0, ge=0)
+    worker_num: int = Field(default=1, ge=0)
+    submit_time: str | None = None
+    duration: Number = None
+
+
+def read_openb(path: Path) -> Iterator[ClusterJob]:
+    """The tasks of openb, each from its scheduling to its deletion. Raises InputError for what is no such list."""
+    for number, row in read_rows(path, OpenbRow, "list of openb tasks", OPENB_NEEDED, ABSENT):
+        line = f"{path}:{number}"
+        submitted_s = maybe_seconds(row.creation_time, f"{line}: creation_time")
+        started_s = maybe_seconds(row.scheduled_time, f"{line}: scheduled_time")
+        ended_s = maybe_seconds(row.deletion_time, f"{line}: deletion_time")
+        seconds = None if started_s is None or ended_s is None else ended_s - started_s
+        types = tuple(word for word in row.gpu_spec.split("|") if word)
+        yield ClusterJob(line, row.name, submitted_s, seconds, row.gpus, ending_of(row.pod_phase), types)
+
+
+def read_gfs(path: Path) -> Iterator[ClusterJob]:
+    """The jobs of GFS. Raises InputError for what is no such list."""
+    for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
+        line = f"{path}:{number}"
+        submitted_s = maybe_seconds(row.submit_time, f"{line}: submit_time")
+        gpus, types = row.gpu_request * row.worker_num, (row.gpu_model,) if row.gpu_model else ()
+        yield ClusterJob(line, row.job_name, submitted_s, row.duration, gpus, "completed", types)

@@ -1,0 +1,132 @@
+"""Jobs of a cluster's log as jobs that train known models.
+
+Such logs say when a job was submitted, how long it ran and on how many GPUs, and not what it trained. As in the
+papers that replay them, models are dealt to the jobs: at random, or by GPU time as in Pollux (Qiao et al., OSDI'21) and
+Sia (Jayaram Subramanya et al., SOSP'23): small below 1 GPU-hour, medium below 10, large below 100, else xlarge. A
+duration becomes iterations by the model's step time on a reference device.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from hetsched.domain.cluster import DeviceType, WorkerType
+from hetsched.domain.missing_times import why_missing
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import Experiment, ExperimentId, TrialKind
+from hetsched.errors import InputError, ordinal
+from hetsched.scenario.traces.cluster_job import GPU_HOURS, Category, ClusterJob
+from hetsched.scenario.traces.fitting import Fitting
+from hetsched.scenario.traces.models import dataset_of, datasets_by_model
+from hetsched.scenario.traces.unfit import refuse_or_leave_out
+
+CHECKPOINT_S = 360.0
+"""Seconds of training between a job's checkpoints, by default: Gavel's rounds, at whose ends jobs may be suspended, are
+so long (Narayanan et al., OSDI'20). It is a choice: no published log says it."""
+
+
+class DealtModel(Struct, frozen=True):
+    """A model that is dealt to jobs of its category (None: to any)."""
+
+    model: str
+    dataset: str | None
+    batch_size: int
+    category: Category | None
+
+
+class Dealing(Struct, frozen=True):
+    """What a cluster's trace does not say.
+
+    Its durations are taken to be those on `device`. Without `gangs` every job takes one GPU, for as many GPU-seconds.
+    `window_s` keeps the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the seconds, on
+    `device`, between two checkpoints of a job (None: it has only the one at its end). `gpu_types` are the names that
+    the cluster of the scenario has for types of the trace.
+    """
+
+    models: tuple[DealtModel, ...]
+    device: DeviceType
+    seed: int = 0
+    jobs: Literal["all", "completed"] = "all"
+    gangs: bool = True
+    window_s: tuple[float, float] | None = None
+    checkpoint_s: float | None = CHECKPOINT_S
+    gpu_types: dict[str, DeviceType] = {}
+
+
+class Dealer:
+    """Deals models to jobs, and makes iterations of their durations."""
+
+    def __init__(self, dealing: Dealing, fitting: Fitting) -> None:
+        self.dealing = dealing
+        self._fitting = fitting
+        fitting.rename(dealing.gpu_types)
+        self._kinds = _kinds(dealing, fitting)
+
+    def model_of(self, job: ClusterJob) -> TrialKind:
+        """The model that the job is dealt: it depends on the seed, its name and its category. Raises LeftOutError."""
+        category = job.category()
+        fitting = self._kinds[category]
+        if not fitting:
+            reason = f"had the category {category!r}, and no model in workload.trace_models is for jobs of that"
+            refuse_or_leave_out(self._fitting.rule.model, "model", job.line, reason)
+        return fitting[stream(self.dealing.seed, "trace-models", job.id).integers(len(fitting))]
+
+    def experiment(self, job: ClusterJob, arrival_s: float) -> Experiment:
+        """The job as it was dealt. Raises LeftOutError."""
+        kind = self.model_of(job)
+        devices = self._fitting.devices(job.gpu_types, job.line)
+        gang, iterations = self.work(job, kind, devices)
+        return Experiment(
+            id=ExperimentId(f"job{job.id}"),
+            model=kind.model,
+            dataset=kind.dataset,
+            batch_sizes=(kind.batch_size,),
+            population=1,
+            stop_iterations=iterations,
+            stop_score=None,
+            pbt=None,
+            search_space={},
+            arrival_s=arrival_s,
+            evaluation_images=0,
+            devices=devices,
+            gang=gang,
+            checkpoint_interval=self.interval(kind, gang, self.dealing.checkpoint_s),
+        )
+
+    def work(self, job: ClusterJob, kind: TrialKind, devices: tuple[DeviceType, ...] | None) -> tuple[int, int]:
+        """The job's gang and its iterations: it has as many GPU-seconds on the reference device as in the log. Raises
+        LeftOutError."""
+        assert job.seconds is not None
+        device, fitting = self.dealing.device, self._fitting
+        wanted = fitting.workers(job.gpus, job.line) if self.dealing.gangs else 1
+        gang = fitting.gang(kind, wanted, devices, job.line, device)
+        of_share = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, job.gpus)) if job.gpus < 1 else None
+        step_s = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, float(gang)))
+        assert step_s is not None
+        iterations = job.seconds / of_share if of_share else job.seconds * job.gpus / gang / step_s
+        return gang, fitting.capped(max(1, round(iterations)), job.line)
+
+    def interval(self, kind: TrialKind, gang: int, checkpoint_s: float | None) -> int | None:
+        """The iterations between two checkpoints."""
+        step_s = self._fitting.times.seconds_per_iteration(kind, WorkerType(self.dealing.device, 0, float(gang)))
+        return max(1, round(checkpoint_s / step_s)) if checkpoint_s is not None and step_s is not None else None
+
+
+def _kinds(dealing: Dealing, fitting: Fitting) -> dict[Category, list[TrialKind]]:
+    """What is dealt to the jobs of each category. Raises InputError for a model that no job could train."""
+    datasets, times = datasets_by_model(fitting.times), fitting.times
+    kinds: dict[Category, list[TrialKind]] = {category: [] for category in GPU_HOURS}
+    for number, model in enumerate(dealing.models, start=1):
+        place = f"workload.trace_models.models (the {ordinal(number)} of them)"
+        kind = TrialKind(model.model, dataset_of(model.model, model.dataset, datasets, place), model.batch_size)
+        shares = {row.gpu_share for row in times.rows if row.device == dealing.device}
+        workers = [WorkerType(dealing.device, 0, share) for share in shares]
+        if all(times.seconds_per_iteration(kind, worker) is None for worker in workers):
+            one = WorkerType(dealing.device, 0, 1.0)
+            raise InputError(
+                f"{place}: the profile has no step time of {kind} on 1 x {dealing.device}, by which durations become "
+                f"iterations: choose another device or model: {why_missing(times, kind, one)}"
+            )
+        for category in GPU_HOURS if model.category is None else (model.category,):
+            kinds[category].append(kind)
+    return kinds

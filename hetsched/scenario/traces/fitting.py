@@ -1,0 +1,119 @@
+"""Whether a job of a trace fits the cluster and the profile, and what the rule makes of one that does not."""
+
+from collections.abc import Iterable, Mapping
+from math import ceil
+
+from hetsched.domain.cluster import CPU, ClusterSpec, DeviceType, WorkerType
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.traces.reading import Counts
+from hetsched.scenario.traces.unfit import Unfit, refuse_or_leave_out
+
+MOST_ITERATIONS = 10**9
+
+Devices = tuple[DeviceType, ...] | None
+"""The GPU types that a job may run on; None: any."""
+
+
+def gpus_of(cluster: ClusterSpec) -> dict[DeviceType, int]:
+    """How many GPUs of each type the cluster has."""
+    found: dict[DeviceType, int] = {}
+    for node in cluster:
+        if node.gpus and node.gpu_type is not None:
+            found[node.gpu_type] = found.get(node.gpu_type, 0) + node.gpus
+    return found
+
+
+class Fitting:
+    """What the cluster and the profile have for jobs, under a rule. What is changed is counted."""
+
+    def __init__(self, gpus: Mapping[DeviceType, int], times: StepTimes, rule: Unfit, counts: Counts) -> None:
+        self._gpus = dict(gpus)
+        self.times = times
+        self.rule = rule
+        self.counts = counts
+        self._names = {name.casefold(): name for name in gpus}
+        self._sizes: dict[tuple[TrialKind, Devices, DeviceType | None], list[int]] = {}
+        self._shares: dict[tuple[str, str], dict[DeviceType, set[int]]] = {}
+        for row in times.rows:
+            of_network = self._shares.setdefault((row.model, row.dataset), {})
+            if row.device == CPU or row.gpu_share.is_integer():
+                of_network.setdefault(row.device, set()).add(max(1, int(row.gpu_share)))
+
+    def rename(self, types: Mapping[str, DeviceType]) -> None:
+        """The trace calls these types of the cluster otherwise. Raises InputError for one that the cluster has not."""
+        for word, name in types.items():
+            if name not in self._gpus:
+                has = nearest(name, self._gpus)
+                raise InputError(f"workload.trace_models.gpu_types.{word}: the cluster has no {name!r}: {has}")
+            self._names[word.casefold()] = name
+
+    def devices(self, wanted: Iterable[str], line: str) -> Devices:
+        """The types of the cluster's GPUs that a job may run on; capitals do not matter. Raises LeftOutError."""
+        words = tuple(wanted)
+        if not words:
+            return None
+        here = tuple(dict.fromkeys(self._names[word.casefold()] for word in words if word.casefold() in self._names))
+        if here or not self._gpus:
+            return here or None
+        if self.rule.gpu_type != "any":
+            reason = "named only GPU types that the cluster has not"
+            refuse_or_leave_out(self.rule.gpu_type, "gpu_type", line, reason, "|".join(words))
+        self.counts.change("named only GPU types that the cluster has not, and may run on any", line)
+        return None
+
+    def workers(self, gpus: float, line: str) -> int:
+        """So many whole workers for a job that took a share. Raises LeftOutError."""
+        if gpus == int(gpus):
+            return int(gpus)
+        if self.rule.share != "round":
+            refuse_or_leave_out(self.rule.share, "share", line, "took a share of a GPU", f"{gpus:g}")
+        self.counts.change("took a share of a GPU, and takes a whole one", line)
+        return ceil(gpus)
+
+    def gang(self, kind: TrialKind, wanted: int, devices: Devices, line: str, on: DeviceType | None = None) -> int:
+        """How many workers a job takes: as many as it `wanted`, if there is a step time (and one `on` the reference
+        device) and the cluster has so many of a type; or else the next smaller number. Raises LeftOutError."""
+        sizes = self._of(kind, devices, on)
+        if wanted in sizes:
+            return wanted
+        if not sizes:
+            where = f"{kind} on {on}" if on else str(kind)
+            refuse_or_leave_out(self.rule.step_time, "step_time", line, "had no step time on the cluster's GPUs", where)
+        if self.rule.gang != "round" or wanted < sizes[0]:
+            have = ", ".join(map(str, sizes))
+            more = f"{wanted} GPUs of {kind}; known and there: {have}"
+            refuse_or_leave_out(self.rule.gang, "gang", line, "took a number of GPUs that does not fit", more)
+        self.counts.change("took a number of GPUs that does not fit, and takes the next smaller one that does", line)
+        return max(size for size in sizes if size <= wanted)
+
+    def capped(self, iterations: int, line: str) -> int:
+        """The iterations, or the most that there may be. Raises LeftOutError."""
+        if iterations <= MOST_ITERATIONS:
+            return iterations
+        if self.rule.iterations != "cap":
+            more = f"{iterations}, over {MOST_ITERATIONS}"
+            refuse_or_leave_out(self.rule.iterations, "iterations", line, "had too many iterations", more)
+        self.counts.change(f"had more than {MOST_ITERATIONS} iterations, and trains so many", line)
+        return MOST_ITERATIONS
+
+    def _of(self, kind: TrialKind, devices: Devices, on: DeviceType | None) -> list[int]:
+        """The sizes of gangs that fit, ascending."""
+        key = (kind, devices, on)
+        if key not in self._sizes:
+            shares = self._shares.get((kind.model, kind.dataset), {})
+            sizes = set().union(*shares.values()) if on is None else set(shares.get(on, ()))
+            self._sizes[key] = sorted(size for size in sizes if self._fits(kind, size, devices, on))
+        return self._sizes[key]
+
+    def _fits(self, kind: TrialKind, size: int, devices: Devices, on: DeviceType | None) -> bool:
+        if on is not None and self._step_s(kind, on, size) is None:
+            return False
+        if size == 1 and devices is None and (not self._gpus or CPU in self._shares[kind.model, kind.dataset]):
+            return True  # a single worker may be some of a node's cores
+        there = {name: number for name, number in self._gpus.items() if devices is None or name in devices}
+        return any(number >= size and self._step_s(kind, name, size) is not None for name, number in there.items())
+
+    def _step_s(self, kind: TrialKind, device: DeviceType, size: float) -> float | None:
+        return self.times.seconds_per_iteration(kind, WorkerType(device, 0, float(size)))

@@ -1,0 +1,113 @@
+"""The formats of traces, and which one a file has: told from all of its columns."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from hetsched.errors import InputError, closest
+from hetsched.scenario.traces import alibaba, helios, philly, swf
+from hetsched.scenario.traces.cluster_job import ClusterJob
+from hetsched.scenario.traces.jobs import JOB_COLUMNS
+
+TraceFormat = Literal["hetsched", "philly", "helios", "acme", "swf", "openb", "gfs"]
+
+Read = Callable[[Path], Iterator[ClusterJob]]
+
+READERS: dict[TraceFormat, Read] = {
+    "philly": philly.read_philly,
+    "helios": helios.read_helios,
+    "acme": helios.read_acme,
+    "swf": swf.read_swf,
+    "openb": alibaba.read_openb,
+    "gfs": alibaba.read_gfs,
+}
+"""All formats but our own."""
+
+
+class Columns(Struct, frozen=True):
+    """The columns of a CSV format: those that it needs (of alternatives, one) and others that it may have."""
+
+    needed: tuple[tuple[str, ...], ...]
+    others: frozenset[str]
+
+    def missing(self, columns: set[str]) -> list[str]:
+        return [" or ".join(names) for names in self.needed if columns.isdisjoint(names)]
+
+    def known(self, columns: set[str]) -> int:
+        """How many of the columns the format has."""
+        return len(columns & (self.others | {name for names in self.needed for name in names}))
+
+
+def _columns(needed: tuple[str, ...], others: str) -> Columns:
+    return Columns(tuple((name,) for name in needed), frozenset(others.split()))
+
+
+COLUMNS: dict[TraceFormat, Columns] = {
+    "hetsched": Columns((("job_id",), ("iterations", "total_steps", "duration_s")), frozenset(JOB_COLUMNS)),
+    "philly": _columns(philly.NEEDED, "vc user status"),
+    "helios": _columns(helios.NEEDED, "user vc cpu_num node_num state start_time end_time queue"),
+    "acme": _columns(
+        helios.ACME_NEEDED,
+        "user node_num cpu_num mem_per_pod_GB shared_mem_per_pod start_time end_time fail_time stop_time queue",
+    ),
+    "openb": _columns(alibaba.OPENB_NEEDED, "cpu_milli memory_mib gpu_spec qos pod_phase scheduled_time"),
+    "gfs": _columns(alibaba.GFS_NEEDED, "organization gpu_model cpu_request job_type"),
+}
+"""The CSV formats. Philly's own log is JSON, SWF has no names of columns."""
+
+
+def format_of(path: Path) -> TraceFormat:
+    """The format of a trace: of those whose needed columns the file has, the one that knows most of its columns.
+
+    Raises InputError if the file cannot be read, and for one of no format: it names the nearest format, and which of
+    its columns are missing.
+    """
+    first = _first_line(path)
+    if first.startswith("["):
+        return "philly"
+    if first.startswith(";") or _is_swf(first):
+        return "swf"
+    columns = {cell.strip().strip('"') for cell in first.split(",")}
+    known = {name: of_format.known(columns) for name, of_format in COLUMNS.items()}
+    fitting = [name for name, of_format in COLUMNS.items() if not of_format.missing(columns)]
+    if fitting:
+        return max(fitting, key=known.__getitem__)
+    near = max(
+        COLUMNS, key=lambda name: (-len(COLUMNS[name].missing(columns)) / len(COLUMNS[name].needed), known[name])
+    )
+    raise InputError(f"{path}: of no format that is known: {_nearest(near, columns)}")
+
+
+def _nearest(name: TraceFormat, columns: set[str]) -> str:
+    """What the file lacks to be of the format."""
+    missing = COLUMNS[name].missing(columns)
+    has = len(COLUMNS[name].needed) - len(missing)
+    if not has and not COLUMNS[name].known(columns):
+        formats = ", ".join(READERS)
+        return f"the first line names no column of hetsched, {formats}; see docs/traces.md for their columns"
+    hints, strange = [], {column for column in columns if not COLUMNS[name].known({column})}
+    for wanted in missing:
+        close = next((near for word in wanted.split(" or ") if (near := closest(word, strange))), None)
+        hints.append(f"{wanted!r}" + (f" (is it {close!r}?)" if close else ""))
+    lacks = (
+        f"the nearest is {name}, and of its columns {', '.join(hints)} {'is' if len(missing) == 1 else 'are'} missing"
+    )
+    return f"{lacks} from the first line; rename columns, or see docs/traces.md for the others' columns"
+
+
+def _first_line(path: Path) -> str:
+    """The first line that is not blank."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            return next((line.strip() for line in file if line.strip()), "")
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: cannot read the trace: {error}") from error
+
+
+def _is_swf(line: str) -> bool:
+    cells = line.split()
+    return len(cells) == swf.COLUMNS and all(cell.lstrip("-").replace(".", "", 1).isdigit() for cell in cells)

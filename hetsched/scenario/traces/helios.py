@@ -1,0 +1,52 @@
+"""SenseTime's Helios (Hu et al., SC'21; github.com/S-Lab-System-Group/HeliosData) and Acme, the clusters Seren and
+Kalos of Shanghai AI Lab (Hu et al., NSDI'24; github.com/InternLM/AcmeTrace), with Helios' columns and more."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
+from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
+from hetsched.scenario.traces.times import maybe_seconds, span_s
+
+NEEDED = ("job_id", "gpu_num", "submit_time", "duration")
+ACME_NEEDED = (*NEEDED, "type", "state", "gpu_time")
+
+
+class HeliosRow(LogRow):
+    """A line of Helios' `cluster_log.csv`, or of Acme's `trace_seren.csv` and `trace_kalos.csv`. `gpu_num` are all GPUs
+    of the job, `duration` is in seconds."""
+
+    job_id: str
+    gpu_num: float = Field(default=0, ge=0)
+    state: str = "COMPLETED"
+    submit_time: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+    duration: Number = None
+
+
+def read_helios(path: Path) -> Iterator[ClusterJob]:
+    """The jobs of Helios. Raises InputError, naming file, line and column, for what is no such log."""
+    return _read(path, "Helios trace", NEEDED)
+
+
+def read_acme(path: Path) -> Iterator[ClusterJob]:
+    """The jobs of Acme. Raises InputError likewise."""
+    return _read(path, "Acme trace", ACME_NEEDED)
+
+
+def _read(path: Path, what: str, needed: tuple[str, ...]) -> Iterator[ClusterJob]:
+    for number, row in read_rows(path, HeliosRow, what, needed, ABSENT):
+        line = f"{path}:{number}"
+        yield ClusterJob(
+            line,
+            row.job_id,
+            maybe_seconds(row.submit_time, f"{line}: submit_time"),
+            row.duration,
+            row.gpu_num,
+            ending_of(row.state),
+            span_s=span_s(row.start_time, row.end_time, line),
+        )

@@ -1,0 +1,108 @@
+"""The log of a cluster, from its file to experiments."""
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from hetsched.domain.registry import NAME
+from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError
+from hetsched.scenario.traces.cluster_job import ClusterJob
+from hetsched.scenario.traces.dealing import Dealer, Dealing
+from hetsched.scenario.traces.fitting import Fitting
+from hetsched.scenario.traces.reading import Counts
+from hetsched.scenario.traces.times import check_units
+from hetsched.scenario.traces.unfit import LeftOutError, Unfit, refuse_or_leave_out
+
+
+def read_log(
+    path: Path, read: Callable[[Path], Iterator[ClusterJob]], dealing: Dealing, fitting: Fitting
+) -> list[Experiment]:
+    """The jobs of a cluster's log, in the order of their arrival in seconds since the first of them.
+
+    Raises InputError, naming file and line, for what is no such log, for one in which no job is left, and for a job
+    that does not fit, if the rule is to refuse it.
+    """
+    counts, dealer = fitting.counts, Dealer(dealing, fitting)
+    everything = list(read(path))
+    counts.read = len(everything)
+    jobs = list(timed(everything, dealing.jobs, fitting))
+    check_units(path, jobs)
+    jobs = list(_in_window(sorted(jobs, key=lambda job: job.submitted_s or 0.0), dealing.window_s, counts))
+    _check_names(jobs)
+    experiments: list[Experiment] = []
+    first_s: float | None = None
+    for job in jobs:
+        assert job.submitted_s is not None
+        first_s = job.submitted_s if first_s is None else first_s
+        try:
+            experiments.append(dealer.experiment(job, job.submitted_s - first_s))
+        except LeftOutError as left_out:
+            counts.leave_out(str(left_out), job.line)
+    if not experiments:
+        raise none_left(path, counts)
+    return experiments
+
+
+def none_left(path: Path, counts: Counts) -> InputError:
+    """What to say where every job of the trace is left out."""
+    reasons = "; ".join(f"{number} {reason}" for reason, number in counts.left_out.items())
+    return InputError(f"{path}: of {counts.read} jobs none is left{': ' if reasons else ''}{reasons}")
+
+
+def timed(
+    jobs: Iterable[ClusterJob],
+    which: Literal["all", "completed"],
+    fitting: Fitting,
+    without_duration: Container[str] = (),
+) -> Iterator[ClusterJob]:
+    """The jobs that ran on GPUs, of which it is known when and for how long; the lines `without_duration` need none."""
+    counts = fitting.counts
+    for job in jobs:
+        try:
+            _check_whole(job, fitting.rule, job.line not in without_duration)
+        except LeftOutError as left_out:
+            counts.leave_out(str(left_out), job.line)
+            continue
+        if which == "completed" and job.ending != "completed":
+            counts.leave_out('did not complete (workload.trace_models.jobs is "completed")', job.line)
+            continue
+        if job.ending == "running":
+            counts.change("had not ended, and takes as long as so far", job.line)
+        yield job
+
+
+def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
+    """Raise LeftOutError, or InputError, for a job that is not one, or of which something is missing."""
+    if job.ending == "part":
+        raise LeftOutError("stood for a part of a job that has a line of its own")
+    if job.gpus <= 0:
+        raise LeftOutError("took no GPU")
+    if job.ending == "running" and rule.running != "keep":
+        refuse_or_leave_out(rule.running, "running", job.line, "had not ended when the log was taken")
+    if job.submitted_s is None:
+        refuse_or_leave_out(rule.time, "time", job.line, "had no time of submission")
+    if timed and (job.seconds is None or job.seconds <= 0):
+        refuse_or_leave_out(rule.time, "time", job.line, "had no duration (or one of 0 or less)")
+
+
+def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, counts: Counts) -> Iterator[ClusterJob]:
+    """The jobs, sorted by submission, that were submitted in the window, in seconds since the first of them."""
+    for job in jobs:
+        since_s = (job.submitted_s or 0.0) - (jobs[0].submitted_s or 0.0)
+        if window_s is None or window_s[0] <= since_s < window_s[1]:
+            yield job
+        else:
+            counts.leave_out("came outside workload.trace_models.window_s", job.line)
+
+
+def _check_names(jobs: Iterable[ClusterJob]) -> None:
+    """Raise InputError, naming the line, for a name that no job can have, or that two have."""
+    seen: set[str] = set()
+    for job in jobs:
+        if not re.fullmatch(NAME, job.id):
+            raise InputError(f"{job.line}: {job.id!r} is no name for a job: use letters, digits, and . _ - after one")
+        if job.id in seen:
+            raise InputError(f"{job.line}: a second job {job.id!r}; ids must differ")
+        seen.add(job.id)

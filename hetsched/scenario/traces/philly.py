@@ -1,0 +1,86 @@
+"""Microsoft's Philly clusters (Jeon et al., ATC'19; github.com/msr-fiddle/philly-traces): the job log in JSON, and a
+CSV table made of it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from pydantic import Field
+
+from hetsched.errors import InputError
+from hetsched.scenario.csv_rows import read_rows
+from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
+from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
+from hetsched.scenario.traces.times import maybe_seconds
+
+NEEDED = ("jobid", "submitted_time", "run_time", "num_gpus")
+
+
+class PhillyRow(LogRow):
+    """A line of a table that is made of Philly's job log: `run_time` in seconds, empty for a job that never ran."""
+
+    jobid: str
+    submitted_time: str | None = None
+    run_time: Number = None
+    num_gpus: float = Field(default=0, ge=0)
+    status: str = "Pass"
+
+
+class PhillyPlace(Struct):
+    """The GPUs that an attempt held on one machine."""
+
+    gpus: list[str] = []
+
+
+class PhillyAttempt(Struct):
+    start_time: str | None = None
+    end_time: str | None = None
+    detail: list[PhillyPlace] = []
+
+
+class PhillyJob(Struct):
+    """An entry of Philly's `cluster_job_log` (Jeon et al., ATC'19)."""
+
+    jobid: str
+    submitted_time: str | None
+    status: str = "Pass"
+    attempts: list[PhillyAttempt] = []
+
+
+def read_philly(path: Path) -> Iterator[ClusterJob]:
+    """The jobs of a log or of a table. Raises InputError, naming the place, for what is neither."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the Philly trace: {error.strerror}") from error
+    if text.lstrip().startswith(b"["):
+        try:
+            yield from _philly_jobs(path, msgspec.json.decode(text, type=list[PhillyJob]))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: not a Philly job log: {error}") from error
+        return
+    for number, row in read_rows(path, PhillyRow, "Philly trace", NEEDED, ABSENT):
+        line = f"{path}:{number}"
+        submitted_s = maybe_seconds(row.submitted_time, f"{line}: submitted_time")
+        yield ClusterJob(line, row.jobid, submitted_s, row.run_time, row.num_gpus, ending_of(row.status))
+
+
+def _philly_jobs(path: Path, jobs: Iterable[PhillyJob]) -> Iterator[ClusterJob]:
+    """As the notebook that comes with the trace has it: from the start of the first attempt to the end of the last, on
+    the GPUs of the first. A job that was started and has no end was running."""
+    for number, job in enumerate(jobs):
+        line = f"{path}: job {number} ({job.jobid})"
+        start, end = (
+            (_there(job.attempts[0].start_time), _there(job.attempts[-1].end_time)) if job.attempts else (None,) * 2
+        )
+        start_s, end_s = maybe_seconds(start, f"{line}: start_time"), maybe_seconds(end, f"{line}: end_time")
+        seconds = None if start_s is None or end_s is None else end_s - start_s
+        gpus = sum(len(place.gpus) for place in job.attempts[0].detail) if job.attempts else 0
+        ending = "running" if start_s is not None and end_s is None else ending_of(job.status)
+        submitted_s = maybe_seconds(_there(job.submitted_time), f"{line}: submitted_time")
+        yield ClusterJob(line, job.jobid, submitted_s, seconds, gpus, ending)
+
+
+def _there(time: str | None) -> str | None:
+    return None if time in (None, "", "None") else time

@@ -1,0 +1,90 @@
+"""What was made of a trace: how many jobs were read, changed and left out, and why."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from hetsched.errors import counted
+
+
+class Reading(Struct, frozen=True):
+    """Numbers of jobs. `changed` and `left_out` are by reason; a job may be changed for several reasons, and is left
+    out for the first one. `first` is where in the file the first job of each reason is."""
+
+    file: str
+    format: str
+    read: int
+    kept: int
+    changed_jobs: int
+    changed: Mapping[str, int]
+    left_out: Mapping[str, int]
+    first: Mapping[str, str]
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "file": self.file,
+            "format": self.format,
+            "read": self.read,
+            "kept": self.kept,
+            "changed": {"jobs": self.changed_jobs, **self.changed},
+            "left_out": {"jobs": self.read - self.kept, **self.left_out},
+        }
+
+    def lines(self) -> list[str]:
+        """In words: a line for all, and a line per reason. Nothing if every job is as it was read."""
+        if not self.changed and not self.left_out:
+            return []
+        out = self.read - self.kept
+        lines = [
+            f"the trace ({self.format}): {counted(self.read, 'job')} read, {self.kept} kept, "
+            f"{self.changed_jobs} of them changed, {out} left out"
+        ]
+        for what, reasons in (("changed", self.changed), ("left out", self.left_out)):
+            lines += [f"{what}: {n} {reason} (first: {self.first[reason]})" for reason, n in reasons.items()]
+        return lines
+
+
+class Counts:
+    """What is counted while a trace is read. What was changed of a job that is left out later does not count."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.left_out: Counter[str] = Counter()
+        self._changes: list[tuple[str, str]] = []
+        self._out: dict[str, str] = {}
+
+    def change(self, reason: str, line: str) -> None:
+        self._changes.append((reason, line))
+
+    def leave_out(self, reason: str, line: str) -> None:
+        self.left_out[reason] += 1
+        self._out[line] = reason
+
+    def reading(self, file: str, trace_format: str) -> Reading:
+        changes = [(reason, line) for reason, line in self._changes if line not in self._out]
+        first: dict[str, str] = {}
+        for reason, line in [*changes, *((reason, line) for line, reason in self._out.items())]:
+            first.setdefault(reason, line)
+        return Reading(
+            file=file,
+            format=trace_format,
+            read=self.read,
+            kept=self.read - self.left_out.total(),
+            changed_jobs=len({line for _, line in changes}),
+            changed=dict(Counter(reason for reason, _ in changes)),
+            left_out=dict(self.left_out),
+            first={reason: _place(line) for reason, line in first.items()},
+        )
+
+
+def _place(line: str) -> str:
+    """Where in its file a job is: a results folder has the file under another name.
+
+    >>> _place("logs/log.csv:3"), _place("logs/log.json: job 0 (a1)")
+    ('line 3', 'job 0 (a1)')
+    """
+    _, job, rest = line.rpartition(": job ")
+    return f"job {rest}" if job else f"line {line.rpartition(':')[2]}"

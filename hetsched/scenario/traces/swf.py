@@ -1,0 +1,45 @@
+"""The Standard Workload Format of the Parallel Workloads Archive (cs.huji.ac.il/labs/parallel/workload): 18 columns of
+numbers between blanks, -1 for what is unknown, and comments that begin with a semicolon."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hetsched.errors import InputError
+from hetsched.scenario.traces.cluster_job import ClusterJob, Ending
+from hetsched.scenario.traces.times import seconds_of
+
+COLUMNS = 18
+JOB, SUBMITTED, RUN_TIME, ALLOCATED, REQUESTED, STATUS = 0, 1, 3, 4, 7, 10
+"""Where the columns are that are used, from 0."""
+
+COMPLETED = 1
+PARTIAL = (2, 3, 4)
+"""Status of a part of a job that was swapped out; the whole job has a line of its own."""
+
+
+def read_swf(path: Path) -> Iterator[ClusterJob]:
+    """The jobs; their processors (those allocated, or else those requested) are taken for GPUs.
+
+    Raises InputError, naming file and line, for a line that has not 18 numbers.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:  # comments may be in any encoding
+            for number, text in enumerate(file, start=1):
+                if (stripped := text.strip()) and not stripped.startswith(";"):
+                    yield _job(f"{path}:{number}", stripped)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the SWF trace: {error.strerror}") from error
+
+
+def _job(line: str, text: str) -> ClusterJob:
+    try:
+        cells = [float(cell) for cell in text.split()]
+    except ValueError:
+        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {text[:60]!r}") from None
+    if len(cells) != COLUMNS:
+        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {len(cells)}")
+    status = int(cells[STATUS])
+    ending: Ending = "completed" if status == COMPLETED else "part" if status in PARTIAL else "other"
+    gpus = next((cells[place] for place in (ALLOCATED, REQUESTED) if cells[place] > 0), 0.0)
+    submitted_s = seconds_of(repr(cells[SUBMITTED]), f"{line}: submit time") if cells[SUBMITTED] >= 0 else None
+    return ClusterJob(line, f"{cells[JOB]:.0f}", submitted_s, cells[RUN_TIME], gpus, ending)

@@ -1,0 +1,47 @@
+"""A trace, from its file to experiments and an account of what was read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from hetsched.domain.cluster import DeviceType
+from hetsched.domain.hyperparameters import Domain
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError
+from hetsched.scenario.traces.dealing import Dealing
+from hetsched.scenario.traces.fitting import Fitting
+from hetsched.scenario.traces.formats import READERS, TraceFormat
+from hetsched.scenario.traces.jobs import read_jobs
+from hetsched.scenario.traces.logs import read_log
+from hetsched.scenario.traces.reading import Counts, Reading
+from hetsched.scenario.traces.unfit import Unfit
+
+
+class Trace(Struct, frozen=True):
+    """The jobs of a trace, and what was read, changed and left out."""
+
+    jobs: tuple[Experiment, ...] = ()
+    reading: Reading | None = None
+
+
+def read_trace(
+    path: Path,
+    trace_format: TraceFormat,
+    dealing: Dealing | None,
+    rule: Unfit,
+    times: StepTimes,
+    gpus: Mapping[DeviceType, int],
+    search_space: Mapping[str, Domain],
+) -> Trace:
+    """The trace of a file, for a cluster with so many GPUs of each type. Raises InputError as its readers do."""
+    counts = Counts()
+    fitting = Fitting(gpus, times, rule, counts)
+    if trace_format == "hetsched":
+        jobs = read_jobs(path, fitting, search_space, dealing)
+    elif dealing is None:
+        raise InputError(f"{path}: a {trace_format} trace: say in workload.trace_models what its jobs train")
+    else:
+        jobs = read_log(path, READERS[trace_format], dealing, fitting)
+    return Trace(tuple(jobs), counts.reading(path.name, trace_format))
