@@ -50,7 +50,7 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
 COLUMNS = tuple(ProfileRow.model_fields)
 
 
-NEEDED = (*COLUMNS[: COLUMNS.index("evaluation_cv")], "provenance")
+NEEDED = tuple(name for name, field in ProfileRow.model_fields.items() if field.is_required())
 """The columns that every profile has."""
 
 
