@@ -70,10 +70,10 @@ def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
 
 def pairs_of(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
     """The kinds of trial and the types of worker, or of a gang of workers, on which they train."""
-    return [pair for pair in _may_run(setup, workers) if setup.times.seconds_per_iteration(*pair) is not None]
+    return [pair for pair in may_run(setup, workers) if setup.times.seconds_per_iteration(*pair) is not None]
 
 
-def _may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
+def may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
     """The kinds of trial and the types of worker, or of a gang, whose devices they may use."""
     found: dict[Pair, None] = {}
     for worker in workers:
@@ -90,7 +90,7 @@ def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
     some: list[str] = []
     for worker in workers:
         bare = worker._replace(pace=None)
-        pairs = _may_run(setup, [worker])
+        pairs = may_run(setup, [worker])
         unknown = [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
         if unknown and len(unknown) == len(pairs):
             nowhere[str(bare)] = why_missing(setup.times, *unknown[0])
