@@ -90,6 +90,7 @@ def check_profile(path: Path | str, scenario: Scenario | None = None) -> Profile
 def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
     times, within = setup.times, StepTimes(setup.times.rows)
     measured = {(row.kind, row.worker_type) for row in times.rows}
+    lacks = _Lacks(times)
     for kind, worker in may_run(setup, types):
         seconds = times.seconds_per_iteration(kind, worker)
         source: Source = "extrapolated"
@@ -99,7 +100,24 @@ def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
             source = "measured"
         elif within.seconds_per_iteration(kind, worker) is not None:
             source = "interpolated"
-        yield KnownTime(kind, worker, source, seconds, why_missing(times, kind, worker) if seconds is None else None)
+        yield KnownTime(kind, worker, source, seconds, lacks.why(kind, worker) if seconds is None else None)
+
+
+class _Lacks:
+    """Why step times are unknown. Of a network on a device only their own rows are looked at, or all of a large profile
+    would be read for each step time."""
+
+    def __init__(self, times: StepTimes) -> None:
+        self._times = times
+        self._rows: dict[tuple[str, ...], list[ProfileRow]] = {}
+        for row in times.rows:
+            self._rows.setdefault((row.model, row.dataset), []).append(row)
+            self._rows.setdefault((row.model, row.dataset, row.device), []).append(row)
+
+    def why(self, kind: TrialKind, worker: WorkerType) -> str:
+        network = (kind.model, kind.dataset)
+        rows = self._rows.get((*network, worker.device)) or self._rows.get(network) or self._times.rows
+        return why_missing(StepTimes(rows, extrapolate=self._times.extrapolate), kind, worker)
 
 
 def _plain(known: KnownTime) -> dict[str, Any]:

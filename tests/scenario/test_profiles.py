@@ -252,10 +252,11 @@ def reads_of_a_run(batch_sizes: int, folder: Path) -> int:
     return WatchedRow.reads
 
 
-def test_a_profile_of_twice_the_rows_takes_twice_the_time(tmp_path: Path) -> None:
-    """With twice the kinds of trial as well: each is looked up by bisection."""
-    some, twice = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100))
+def test_a_profile_of_twice_the_rows_takes_twice_the_time_and_four_times_four(tmp_path: Path) -> None:
+    """With as many times the kinds of trial as well: each is looked up by bisection."""
+    some, twice, four = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100, 200))
     assert 0 < some < twice < 2.2 * some
+    assert twice < four < 2.2 * twice
 
 
 def test_a_package_whose_profiles_cannot_be_had_is_in_nobodys_way(
