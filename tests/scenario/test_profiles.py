@@ -144,6 +144,12 @@ def test_four_columns_are_enough(tmp_path: Path) -> None:
     )
 
 
+def test_the_example_of_a_notebook_is_the_one_on_the_page() -> None:
+    file = ROOT / "examples" / "notebook-profile.csv"
+    assert f"```csv\n{file.read_text()}```" in (ROOT / "docs" / "profiles.md").read_text()
+    assert [str(row.worker_type) for row in read_profile(file)] == ["v100", "v100", "1 cpu"]
+
+
 def test_a_worker_of_several_cores_or_a_part_of_a_gpu_needs_one_column_more(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(
         "model,batch_size,device,cores,gpu_share,seconds_per_iteration\nm,32,v100,,0.5,0.1\nm,32,cpu,2,,0.5\n"
