@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetsched import allocation, scheduling
 from hetsched.core.events import (
     Event,
     SegmentEnded,
@@ -94,15 +95,9 @@ def test_no_iteration_is_lost_or_trained_twice(setup: Setup, seed: int) -> None:
         assert iterations == experiment.stop_iterations or reasons[trial].startswith("accuracy")
 
 
-FITTING = ("fifo", "las", "srtf", "lpt", "least-progress", "pbt-sync", "hrfs", "era", "eta", "asha", "sia", "allox")
-"""Scheduling policies of every family, for what holds of all of them."""
-
-MOVED = ("lookahead", "gavel-las", "gavel-makespan", "gavel-fifo", "gavel-ftf")
-
-
 @given(
-    policy=st.sampled_from(FITTING + MOVED),
-    allocation=st.sampled_from(["fusion", "gpu-only", "uniform", "sliced", "shared-gpu"]),
+    policy=st.sampled_from(scheduling.policies.names()),
+    workers=st.sampled_from(allocation.policies.names()),
     nodes=st.lists(st.sampled_from(["k80", "v100"]), min_size=1, max_size=3),
     gone=st.sets(st.tuples(st.sampled_from(["k80", "v100", "cpu"]), st.sampled_from([32, 64])), max_size=3),
     population=st.integers(2, 6),
@@ -110,7 +105,7 @@ MOVED = ("lookahead", "gavel-las", "gavel-makespan", "gavel-fifo", "gavel-ftf")
 )
 def test_trials_run_only_where_the_profile_has_their_step_time(
     policy: str,
-    allocation: str,
+    workers: str,
     nodes: list[str],
     gone: set[tuple[str, int]],
     population: int,
@@ -129,7 +124,7 @@ def test_trials_run_only_where_the_profile_has_their_step_time(
         population=population,
         pbt={"perturbation_interval": 5, "enabled": pbt},
     )
-    strategy = Strategy(allocation, policy)
+    strategy = Strategy(workers, policy)
     types = {worker.type for worker in setup.workers(strategy)}
     kinds = setup.workload.experiments[0].kinds
     if not all(any(setup.times.seconds_per_iteration(kind, one) for one in types) for kind in kinds):
@@ -138,11 +133,11 @@ def test_trials_run_only_where_the_profile_has_their_step_time(
         return
     events = log_of(setup, strategy, 0)
     state = state_of(events)
-    workers = {event.worker.id: event.worker.type for event in events if isinstance(event, WorkerJoined)}
+    on = {event.worker.id: event.worker.type for event in events if isinstance(event, WorkerJoined)}
     for event in events:
         if isinstance(event, SegmentStarted):
             kind = state.trials[event.trial].kind
-            assert setup.times.seconds_per_iteration(kind, workers[event.worker]) is not None
+            assert setup.times.seconds_per_iteration(kind, on[event.worker]) is not None
     assert all(trial.completed is not None for trial in state.trials.values())
 
 
