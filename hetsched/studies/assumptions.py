@@ -44,8 +44,8 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     pairs = pairs_of(setup, types)
     said = [
         *step_times(setup.times, pairs),
-        *not_there(setup, types),
         *_costs(setup, pairs),
+        *not_there(setup, types),
         *dealt_jobs(setup),
         *_hyperparameters(setup),
     ]
