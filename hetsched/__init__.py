@@ -23,6 +23,7 @@ Studies
 `resume_suite`          go on with a suite that stopped
 `ablate`                simulate one strategy without each part of the simulated world in turn
 `bound`                 what no schedule can beat
+`check_profile`         which step times of a scenario a profile has, and which are made of others or unknown
 `plan`                  measure a training for a moment, simulate every strategy, and rank them
 `run`                   run one strategy for real, on Ray Tune; "auto": the best one of a plan
 `resume`                go on with a run that stopped
@@ -42,6 +43,7 @@ Results
 `AblationResult`        of `ablate`
 `SuiteResult`           of `suite`
 `BoundResult`           of `bound`
+`ProfileCheck`          of `check_profile`
 `PlanResult`            of `plan`
 `ValidationResult`      of `validate`
 `ReplayResult`          of `replay`
@@ -78,6 +80,7 @@ __all__ = [
     "LoadedResults",
     "PlanResult",
     "PolicyError",
+    "ProfileCheck",
     "ReplayResult",
     "Results",
     "Scenario",
@@ -91,6 +94,7 @@ __all__ = [
     "__version__",
     "ablate",
     "bound",
+    "check_profile",
     "check_training",
     "compare",
     "export",
@@ -133,6 +137,7 @@ if TYPE_CHECKING:
     from hetsched.studies.bound import BoundResult, bound
     from hetsched.studies.compare import ComparisonResult, compare, resume_comparison
     from hetsched.studies.plan import PlanResult, plan
+    from hetsched.studies.profile_check import ProfileCheck, check_profile
     from hetsched.studies.real_scenario import load_scenario
     from hetsched.studies.replay import ReplayResult, replay
     from hetsched.studies.results import LoadedResults, Results, StrategyResult, load_results
@@ -163,6 +168,7 @@ else:
         "studies.bound": ["BoundResult", "bound"],
         "studies.compare": ["ComparisonResult", "compare", "resume_comparison"],
         "studies.plan": ["PlanResult", "plan"],
+        "studies.profile_check": ["ProfileCheck", "check_profile"],
         "studies.real_scenario": ["load_scenario"],
         "studies.replay": ["ReplayResult", "replay"],
         "studies.results": ["LoadedResults", "Results", "StrategyResult", "load_results"],

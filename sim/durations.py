@@ -75,7 +75,7 @@ class Durations:
         """The parts of the trial's next segment, were it to start now. `after` is the trial that the worker trained
         just before in the same package, which is not reported yet.
 
-        Raises PolicyError for a pair without a step time, which only gangs may have (`profiled_workers`).
+        Raises PolicyError for a pair without a step time, which is not `usable` by the policy's view.
         """
         key = (worker.id, trial.experiment, trial.kind.batch_size, iterations)
         try:

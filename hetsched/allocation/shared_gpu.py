@@ -1,7 +1,7 @@
 """Several trials on one GPU."""
 
 from hetsched.allocation import register
-from hetsched.allocation.speed import training_speed
+from hetsched.allocation.speed import members_on, training_speed
 from hetsched.domain.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
@@ -17,7 +17,7 @@ class SharedGpu:
 
     Ray's fractional GPUs: the workers of a GPU run side by side and slow each other down, as the profile's rows of
     their `gpu_share` say. `k` is the number of workers on a GPU. Without it, each type of GPU gets the k whose workers
-    together train fastest by the profile, of those that were measured for all of the workload, or 1 if none was. A
+    together train fastest by the profile, of those that were measured for most kinds of trial, or 1 if none was. A
     share s is that of k = floor(1 / s) workers, and is used as the profile has it. As in `fusion`, every GPU worker
     keeps one core of its node to feed it, as far as there are cores.
 
@@ -41,12 +41,13 @@ class SharedGpu:
     def _cut(self, gpu_type: str, workload: Workload, times: StepTimes) -> tuple[int, float]:
         """How many workers a GPU of the type gets, and the share of each."""
         measured = {row.gpu_share for row in times.rows if row.device == gpu_type and row.gpu_share <= 1}
-        speeds: dict[tuple[int, float], float] = {}
+        speeds: dict[tuple[int, float], tuple[int, float]] = {}
         for share in sorted(measured | {1 / (self.k or 1)}, reverse=True):
             k = int(1 / share + ROUNDING)
-            speed = training_speed(workload, times, WorkerType(gpu_type, 0, share))
+            shared = WorkerType(gpu_type, 0, share)
+            speed = training_speed(workload, times, shared)
             if speed is not None and self.k in (None, k):
-                speeds[k, share] = k * speed
+                speeds[k, share] = len(members_on(workload, times, shared)), k * speed
         if speeds:
             return max(speeds, key=lambda cut: speeds[cut])  # of equals the first, with the fewest workers
         if self.k in (None, 1):

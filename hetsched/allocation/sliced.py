@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from hetsched.allocation import register
-from hetsched.allocation.speed import training_speed
+from hetsched.allocation.speed import Member, members_on, training_speed
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
@@ -32,8 +32,9 @@ class Sliced:
     programming over the nodes, which is exact. Of equals it takes the fewest workers.
 
     `trials` is n. Without it, it is the number of all trials of the workload (each times its gang), since any of them
-    may be there at once. A core count is considered if the profile knows the step times of all trials on it; a node
-    without one is a single worker. A node that has none of the n fastest workers gets as few as can be.
+    may be there at once. A core count is considered if the profile knows the step times on it of all trials that it
+    knows on any core count of the node; a node without one is a single worker. A node that has none of the n fastest
+    workers gets as few as can be.
 
     Raises ValueError for fewer than 1 trial.
     """
@@ -65,11 +66,14 @@ def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTi
     """For k = 0, 1, ...: the most that the k fastest workers of some cut of so many cores train together, and that cut.
     A k that no cut allows has a speed of -inf."""
     known: list[tuple[float, Cut]] = []
+    on = {c: members_on(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in range(1, cores + 1)}
+    all_that_run = frozenset[Member]().union(*on.values())
     for number in range(1, cores + 1):
         size, larger = divmod(cores, number)
         cut = (size + 1,) * larger + (size,) * (number - larger)
-        by_size = {c: training_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in dict.fromkeys(cut)}
-        speeds = [speed for c in cut if (speed := by_size[c]) is not None]
+        full = [c for c in dict.fromkeys(cut) if on[c] == all_that_run]
+        by_size = {c: training_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in full}
+        speeds = [speed for c in cut if (speed := by_size.get(c)) is not None]
         if len(speeds) == number:
             known = known or [(0.0, cut)]
             known += [(-inf, cut)] * (number + 1 - len(known))

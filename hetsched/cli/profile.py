@@ -6,14 +6,17 @@ from typing import get_args
 
 from hetsched.argument_types import count, seconds
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, show
+from hetsched.cli.shared import finish, say, show
 from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.workload import SpeedUp
-from hetsched.errors import InputError, counted
+from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
+from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.backends import backend
+from hetsched.studies.profile_check import check_profile
+from hetsched.studies.real_scenario import load_scenario
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +41,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dataset", help="default: cifar10 for ResNet-18, cifar100 for ResNet-50")
     parser.add_argument("--seconds", type=seconds, default=10.0, help="time spent on each point (default: 10)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the profile to write; must be new")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="the profile to write; must be new")
+    check = parser.add_subparsers(metavar="[check]", title="check a profile").add_parser(
+        "check",
+        help="say what a profile has, and what a scenario takes from it",
+        description=check_file.__doc__,
+    )
+    check.set_defaults(execute=check_file)
+    check.add_argument("profile", type=Path, metavar="FILE.csv", help="such as one of a notebook")
+    check.add_argument("asking", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, or a shipped scenario")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Measure seconds per iteration, evaluation, start-up, restore and checkpoint on this machine."""
+    if options.out is None:
+        raise InputError("--out FILE.csv: name the profile to write; 'hetsched profile check FILE.csv' reads one")
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
     for name in ("models", "batch_sizes", "cores"):  # a profile has one row for each
@@ -51,6 +65,28 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     write_profile(options.out, rows)
     document = {"profile": str(options.out), "rows": [row.model_dump() for row in rows]}
     finish(options, emit, document, lambda: show(tables.profile_table(rows)), options.out)
+
+
+def check_file(options: argparse.Namespace, emit: Emit) -> None:
+    """Say what a profile has and which defaults it takes and, for a scenario, which step times are measured,
+    interpolated, extrapolated or unknown. Exit status 1: some strategy of the scenario cannot run by this profile. See
+    docs/profiles.md."""
+    scenario = None if options.asking is None else load_scenario(scenario_file(options.asking))
+    result = check_profile(options.profile, scenario)
+
+    def table() -> None:
+        say(f"{options.profile}: {counted(len(result.rows), 'row')}")
+        for column, words in result.defaults.items():
+            say(f"no column {column}: {words}")
+        if result.known:
+            show(tables.known_times_table(result.known))
+        for why in dict.fromkeys(f"{known.worker.device}: {known.why}" for known in result.known if known.why):
+            say(f"unknown on {why}")
+
+    finish(options, emit, {"profile": str(options.profile), **result.document()}, table, None)
+    if not result.covers:
+        lines = [f"{strategy} cannot run: {why}" for strategy, why in result.refused.items()]
+        raise HetschedError("\n".join(lines))
 
 
 def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:

@@ -25,6 +25,10 @@ UNNUMBERED = 1
 """The format of a part of a log that has no number."""
 
 
+SIMULATED = "sim"
+"""The backend whose seconds are none of a clock on the wall."""
+
+
 class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
     """Something that happened at `time` seconds after the start of the run."""
 

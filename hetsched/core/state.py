@@ -34,7 +34,7 @@ from hetsched.core.events import (
 )
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
 
@@ -42,7 +42,8 @@ from hetsched.errors import InputError
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    `workers` are in the cluster, `serving` those of them that are not about to leave; `idle` holds workers in the order
+    `workers` are in the cluster, `serving` those of them that are not about to leave, `types` those
+    of all that ever were; `idle` holds workers in the order
     in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
     worker trained last, for all workers that have nothing to start up any more, `emptied` when a worker last lost a
     segment of a package: what it was done with before is in its memory no more; `first_segments` each worker's first
@@ -64,6 +65,7 @@ class State:
         self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
         self.serving: dict[WorkerId, Worker] = {}
+        self.types: dict[WorkerType, None] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.emptied: dict[WorkerId, float] = {}
         self.unfinished: dict[ExperimentId, int] = {}
@@ -109,6 +111,7 @@ class State:
             "started": self.started,
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
+            "types": _plain([*self.types]),
             "idle": [*self.idle],
             "in_memory": dict(self.in_memory),
             "emptied": dict(self.emptied),
@@ -154,6 +157,7 @@ class State:
     def _worker_joined(self, event: WorkerJoined) -> None:
         worker = event.worker
         self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
+        self.types[worker.type] = None
 
     def _worker_left(self, event: WorkerLeft) -> None:
         del self.workers[event.worker]
@@ -319,7 +323,7 @@ def _none_trained() -> defaultdict[Work, Trained]:
     return defaultdict(Trained)
 
 
-def _plain(structs: Struct | Sequence[Struct]) -> Any:
+def _plain(structs: Struct | Sequence[Struct | WorkerType]) -> Any:
     return msgspec.json.decode(msgspec.json.encode(structs, enc_hook=dict))
 
 

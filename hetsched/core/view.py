@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from hetsched.core.fits import Fits
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
-from hetsched.domain.workload import Experiment, ExperimentId, TrialId
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 
 
 class ReadOnly(Sequence[Trial]):
@@ -40,6 +41,7 @@ class StateView:
 
     _state: State
     _times: StepTimes
+    _fits: Fits
     _learnt: LearntCosts | None
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
@@ -56,6 +58,7 @@ class StateView:
         fields: dict[str, object] = {
             "_state": state,
             "_times": times,
+            "_fits": Fits(state, times),
             "ready_trials": ReadOnly(state.ready),
             "idle_workers": state.idle.values(),
             "workers": MappingProxyType(state.serving),
@@ -99,7 +102,7 @@ class StateView:
     @property
     def restricted(self) -> bool:
         """Whether some trials may not run on every worker, or take several at once."""
-        return self._state.restricted
+        return self._state.restricted or self._fits.has_gaps
 
     def rank(self, trial: Trial) -> float:
         """The trial's score as a number to sort by: the larger, the better, whatever the direction of the metric; minus
@@ -114,12 +117,14 @@ class StateView:
         return self._state.experiments[trial.experiment]
 
     def usable(self, trial: Trial, worker: Worker) -> bool:
-        """Whether the trial may run on the worker's device. A gang runs only where the profile has its step time:
-        profiles leave out what does not fit into memory."""
-        experiment = self._state.experiments[trial.experiment]
-        if experiment.gang > 1 and self.profiled_seconds(trial, worker.type) is None:
-            return False
-        return experiment.devices is None or worker.device in experiment.devices
+        """Whether the trial may run on the worker: its device is one that the trial may use, and the profile has the
+        trial's step time there, as profiles leave out what does not fit into memory. A real run tries what nobody has
+        measured (`hetsched.core.fits`)."""
+        return self._fits.runs(self._state.experiments[trial.experiment], trial.kind, worker.type)
+
+    def runs(self, experiment: Experiment, kind: TrialKind, worker: Worker) -> bool:
+        """Whether trials of the experiment may run, as this kind of trial, on the worker: see `usable`."""
+        return self._fits.runs(experiment, kind, worker.type)
 
     def interval(self, trial: Trial) -> int:
         """The iterations of a customary segment (a perturbation interval), never past the stop iteration."""

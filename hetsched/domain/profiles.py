@@ -1,31 +1,39 @@
 """Profiles: measured seconds per iteration and costs, and how they are looked up.
 
-A profile is a CSV file, one row a measurement, each with its provenance:
+A profile is a CSV file, one row a measurement. Four columns it must have:
 
-    model,dataset,batch_size,device,cores,gpu_share,seconds_per_iteration,noise_cv,
-    evaluation_s_per_image,start_up_s,restore_s,checkpoint_s,provenance
+    model,batch_size,device,seconds_per_iteration
 
-and, if it was measured, how these costs vary and what else there is (`ProfileRow`). CPU rows have `cores` and a
-`gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1 is a gang of so many GPUs. An empty cost was not
-measured.
+The others have defaults: the data set, the worker (`cores` or `gpu_share`), where the row is from, and what else was
+measured (`ProfileRow`). CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1
+is a gang of so many GPUs. An empty cost was not measured.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from statistics import median
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.workload import TrialKind
 
+DATASET = "cifar10"
+"""The data set of a row, and of an experiment, that names none."""
+
+UNSAID = "not said"
+"""The provenance of a row that has none."""
+
 
 class ProfileRow(BaseModel):
     """One measurement: the time of an iteration and, where known, what else a segment costs (seconds).
+
+    Without `cores`, a row of a CPU is of one core. Without `gpu_share`, a row of a GPU is of a whole one. The data set
+    is by default that of experiments which name none.
 
     A `cv` is a coefficient of variation (standard deviation / mean): `noise_cv` that of one iteration's time, the
     others those of the cost of that name. `restore_s` and `checkpoint_s` are for a file, the `object_store` figures for
@@ -36,12 +44,14 @@ class ProfileRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     model: str
-    dataset: str
+    dataset: str = DATASET
     batch_size: int = Field(gt=0)
     device: str
-    cores: int = Field(ge=0)
-    gpu_share: float = Field(ge=0)
-    seconds_per_iteration: float = Field(ge=1e-9, le=1e9)
+    cores: int = Field(default=0, ge=0)
+    gpu_share: float = Field(default=0.0, ge=0)
+    seconds_per_iteration: float = Field(
+        ge=1e-9, le=1e9, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
+    )
     noise_cv: float | None = Field(default=None, ge=0)
     evaluation_s_per_image: float | None = Field(default=None, ge=0)
     start_up_s: float | None = Field(default=None, ge=0)
@@ -55,10 +65,20 @@ class ProfileRow(BaseModel):
     object_store_save_s: float | None = Field(default=None, ge=0)
     object_store_restore_s: float | None = Field(default=None, ge=0)
     sharing: float | None = Field(default=None, ge=1)
-    provenance: str
+    provenance: str = UNSAID
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_core_or_a_whole_gpu(cls, row: Any) -> Any:
+        if not isinstance(row, Mapping):
+            return row
+        is_cpu = row.get("device") == CPU
+        return {"cores": int(is_cpu), "gpu_share": float(not is_cpu), **row}
 
     @model_validator(mode="after")
     def _cores_or_a_gpu(self) -> Self:
+        if self.device != CPU and self.device.casefold() == CPU:
+            raise ValueError(f"the device {self.device!r} is written {CPU!r}")
         if (self.device == CPU) != (self.cores > 0) or (self.device == CPU) != (self.gpu_share == 0):
             raise ValueError("a cpu row has cores and gpu_share 0, a GPU row has cores 0 and a gpu_share")
         if self.gpu_share > 1 and not self.gpu_share.is_integer():

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from rich.console import Console
 
-from hetsched.core.events import AnyEvent, RunStarted
+from hetsched.core.events import SIMULATED, AnyEvent, RunStarted
 from hetsched.core.following import FollowedLog, is_being_written
 from hetsched.core.state import State, apply_line
 from hetsched.domain.registry import Strategy
@@ -20,9 +20,6 @@ from hetsched.studies.named_folder import logs_below, results_folder
 from hetsched.studies.one_run import check_run
 from hetsched.studies.results import scenario_of
 from hetsched.studies.resume import workers_of
-
-SIMULATED = "sim"
-"""The backend whose seconds are none of a clock on the wall."""
 
 
 def newest_log(folder: Path) -> Path | None:

@@ -22,6 +22,7 @@ from hetsched.report.scores import further_metrics, metric_name, shown
 from hetsched.report.terminal import Terminal
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
+from hetsched.studies.profile_check import KnownTime
 from hetsched.studies.validation import Agreement, Error
 
 
@@ -193,6 +194,18 @@ def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:
     if steps.paced:
         return f"asked: {foretold}", measured, f"{share(steps.factor - 1)} late" if steps.late_segments else "held"
     return foretold, measured, _percent(100 * (1 / steps.factor - 1))
+
+
+def known_times_table(known: Sequence[KnownTime]) -> Table:
+    """A row a kind of trial and type of worker."""
+    table = Table(header_style="bold")
+    for heading in ("model", "dataset", "batch", "worker", "step time", "iteration [s]"):
+        table.add_column(heading, justify="right" if heading in ("batch", "iteration [s]") else "left")
+    for one in known:
+        seconds = "-" if one.seconds_per_iteration is None else f"{one.seconds_per_iteration:.4g}"
+        model, dataset, batch_size = one.kind
+        table.add_row(model, dataset, str(batch_size), str(one.worker), one.source, seconds)
+    return table
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:

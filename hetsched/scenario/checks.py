@@ -29,8 +29,8 @@ def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
 
 
 def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
-    """The strategy's workers. Raises InputError for a pair of trial and worker that the simulator would need and
-    the profile lacks, and for trials that no worker may run."""
+    """The strategy's workers. Raises InputError for trials that no worker may run, and for a kind of trial of which the
+    profile has no step time on any of them."""
     workers = setup.workers(strategy)
     types = Counter(worker.type for worker in workers)
     single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
@@ -55,11 +55,10 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
             )
         gangs = [worker_type.gang(experiment.gang) for worker_type in enough]
         for kind in experiment.kinds:
-            missing = [gang for gang in gangs if setup.times.seconds_per_iteration(kind, gang) is None]
-            # A gang does not run on types without an entry, which is how profiles say that it does not fit into their
-            # memory (Gavel's ResNet-50 at batch 128 on K80s): see StateView.usable. It must run somewhere.
-            if missing and (experiment.gang == 1 or missing == gangs):
-                raise InputError(_missing_entry(setup, kind, experiment.id, missing[0]))
+            # A trial does not run on types without an entry, which is how profiles say that it does not fit into their
+            # memory (Gavel's ResNet-50 at batch 128 on K80s): see Fits. It must run somewhere.
+            if all(setup.times.seconds_per_iteration(kind, gang) is None for gang in gangs):
+                raise InputError(_missing_entry(setup, kind, experiment.id, gangs))
     return workers
 
 
@@ -71,12 +70,15 @@ def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
         raise InputError(f"{path}: {error}") from error
 
 
-def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, worker: WorkerType) -> str:
-    key, why = f"workload.experiments.{experiment}", why_missing(setup.times, kind, worker)
+def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, workers: list[WorkerType]) -> str:
+    key, why = f"workload.experiments.{experiment}", why_missing(setup.times, kind, workers[0])
     rows = [row for row in setup.times.rows if row.model == kind.model]
     of_kind = [row for row in rows if row.dataset == kind.dataset]
     if not of_kind:
         return f"{key}.{'dataset' if rows else 'model'}: {why}"
-    there = sorted(f"{row.worker_type} at batch {row.batch_size}" for row in of_kind if row.device == worker.device)
+    devices = {worker.device for worker in workers}
+    there = sorted(f"{row.worker_type} at batch {row.batch_size}" for row in of_kind if row.device in devices)
     measured = f"; measured: {', '.join(there)}" if there else ""
-    return f"{key}: the profile has no entry for {kind} on a worker of {worker}{measured}: {why}"
+    return (
+        f"{key}: the profile has no entry for {kind} on a worker of {' or '.join(map(str, workers))}{measured}: {why}"
+    )

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError, closest, nearest
 from hetsched.scenario.explaining import in_words
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -25,9 +25,7 @@ def read_rows(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a byte-order mark
             reader = csv.DictReader(file)
-            for column in columns:
-                if column not in (reader.fieldnames or ()):
-                    raise InputError(f"{path}: not a {what}: column {column!r} is missing from the first line")
+            _refuse_missing(path, reader.fieldnames or (), row, what, columns)
             for column, times in Counter(reader.fieldnames or ()).items():
                 if times > 1:
                     raise InputError(f"{path}: column {column!r} is {times} times in the first line: keep one")
@@ -51,11 +49,38 @@ def read_rows(
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
 
 
+def _refuse_missing(
+    path: Path, columns: Collection[str], row: type[BaseModel], what: str, needed: Iterable[str]
+) -> None:
+    """Name all the columns that are missing, each with the unknown column that may be meant for it."""
+    missing = [name for name in needed if _spellings(row, name).isdisjoint(columns)]
+    if not missing:
+        return
+    unknown = set(columns) - _known(row)
+    hints = [
+        f"is {close!r} meant for {name!r}?"
+        for name in missing
+        if (close := next(filter(None, (closest(word, unknown) for word in sorted(_spellings(row, name)))), None))
+    ]
+    *others, last = map(repr, missing)
+    which = f"columns {', '.join(others)} and {last} are" if others else f"column {last} is"
+    hint = f": {' '.join(hints)}" if hints else ""
+    raise InputError(f"{path}: not a {what}: {which} missing from the first line{hint}")
+
+
+def _spellings(row: type[BaseModel], name: str) -> set[str]:
+    """What the column of that name may be called."""
+    field = row.model_fields.get(name)
+    choices = field.validation_alias if field is not None else None
+    return {name, *map(str, choices.choices)} if isinstance(choices, AliasChoices) else {name}
+
+
+def _known(row: type[BaseModel]) -> set[str]:
+    return set[str]().union(*(_spellings(row, name) for name in row.model_fields))
+
+
 def _refuse_unknown(path: Path, columns: Iterable[str], row: type[BaseModel], what: str) -> None:
-    known = set(row.model_fields)
-    for field in row.model_fields.values():
-        if isinstance(field.validation_alias, AliasChoices):
-            known.update(str(choice) for choice in field.validation_alias.choices)
+    known = _known(row)
     for column in columns:
         if column not in known:
             raise InputError(f"{path}: not a column of a {what}: {column!r}: {nearest(column, known)}")

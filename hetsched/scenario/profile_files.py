@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 from hetsched.domain.cluster import WorkerType
-from hetsched.domain.profiles import ProfileRow
+from hetsched.domain.profiles import DATASET, UNSAID, ProfileRow
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.csv_rows import read_rows
@@ -50,8 +50,21 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
 COLUMNS = tuple(ProfileRow.model_fields)
 
 
-NEEDED = (*COLUMNS[: COLUMNS.index("evaluation_cv")], "provenance")
+NEEDED = tuple(name for name, field in ProfileRow.model_fields.items() if field.is_required())
 """The columns that every profile has."""
+
+DEFAULTS = {
+    "dataset": f"{DATASET}, as in an experiment that names none",
+    "cores": "1 on a cpu",
+    "gpu_share": "1, a whole GPU",
+    "provenance": UNSAID,
+    "noise_cv": "0: step times do not vary",
+    "evaluation_s_per_image": "a third of an iteration's time per image",
+    "start_up_s": "0 s",
+    "restore_s": "0 s",
+    "checkpoint_s": "0 s",
+}
+"""What stands for a column that a file lacks; of costs, where no other source has them for the model."""
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
@@ -82,3 +95,10 @@ def read_profile(path: Path) -> list[ProfileRow]:
     if not rows:
         raise InputError(f"{path}: the profile has no rows; measure one with 'hetsched profile --out {path}'")
     return rows
+
+
+def taken_defaults(path: Path) -> dict[str, str]:
+    """The columns that a profile, which `read_profile` reads, lacks, and what stands for them, in words."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        columns = next(csv.reader(file), [])
+    return {column: words for column, words in DEFAULTS.items() if column not in columns}

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
 from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
-from hetsched.domain.profiles import StepTimes
+from hetsched.domain.profiles import DATASET, StepTimes
 from hetsched.domain.workload import (
     BATCH_SIZE,
     PBT,
@@ -127,7 +127,7 @@ class PBTTable(Table):
 class ExperimentTable(Table):
     name: Name
     model: str = "resnet18"
-    dataset: str = "cifar10"
+    dataset: str = DATASET
     batch_size: Count | list[Count] = 512
     population: Count = 20
     stop_iterations: Count = 1000

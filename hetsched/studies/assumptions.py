@@ -9,6 +9,7 @@ from typing import Any
 
 from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.learning import NamesHyperparameters, SaysAssumptions, SaysLimits
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
@@ -39,8 +40,15 @@ Pair = tuple[TrialKind, WorkerType]
 
 def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
     """What simulations of these strategies assume: of step times, costs, the jobs of a trace and scores."""
-    pairs = _pairs(setup, strategies)
-    said = [*step_times(setup.times, pairs), *_costs(setup, pairs), *dealt_jobs(setup), *_hyperparameters(setup)]
+    types = {worker.type: None for strategy in strategies for worker in setup.workers(strategy)}
+    pairs = pairs_of(setup, types)
+    said = [
+        *step_times(setup.times, pairs),
+        *_costs(setup, pairs),
+        *not_there(setup, types),
+        *dealt_jobs(setup),
+        *_hyperparameters(setup),
+    ]
     return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup)]))
 
 
@@ -61,18 +69,37 @@ def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def pairs_of(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
-    """The kinds of trial and the types of worker, or of a gang of workers, on which they may train."""
+    """The kinds of trial and the types of worker, or of a gang of workers, on which they train."""
+    return [pair for pair in may_run(setup, workers) if setup.times.seconds_per_iteration(*pair) is not None]
+
+
+def may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
+    """The kinds of trial and the types of worker, or of a gang, whose devices they may use."""
     found: dict[Pair, None] = {}
     for worker in workers:
         for experiment in setup.workload.experiments:
             if experiment.may_use(worker.device):
                 found.update(dict.fromkeys((kind, worker.gang(experiment.gang)) for kind in experiment.kinds))
-    return [pair for pair in found if setup.times.seconds_per_iteration(*pair) is not None]
+    return list(found)
 
 
-def _pairs(setup: Setup, strategies: Iterable[Strategy]) -> list[Pair]:
-    types = {worker.type: None for strategy in strategies for worker in setup.workers(strategy)}
-    return pairs_of(setup, types)
+def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
+    """Which kinds of trial do not run on some of the workers, as the profile has no step time of them there. A worker
+    on which nothing runs may be misspelt."""
+    nowhere: dict[str, str] = {}
+    some: list[str] = []
+    for worker in workers:
+        bare = worker._replace(pace=None)
+        pairs = may_run(setup, [worker])
+        unknown = [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
+        if unknown and len(unknown) == len(pairs):
+            nowhere[str(bare)] = why_missing(setup.times, *unknown[0])
+        else:
+            some += [f"{kind} on {there._replace(pace=None)}" for kind, there in unknown]
+    if some:
+        yield f"no step time, so does not run there: {_some(some)}"
+    for worker_name, why in nowhere.items():
+        yield f"no step times, so nothing runs there: {worker_name}: {why}"
 
 
 def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:

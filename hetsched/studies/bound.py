@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.domain.workload import Experiment
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import dealt_jobs, pairs_of, step_times
+from hetsched.studies.assumptions import dealt_jobs, not_there, pairs_of, step_times
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -61,7 +61,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         workers = setup.workers(strategy)
         own = workload_bounds(workload, worker_devices(workers), times)
         types = dict.fromkeys(worker.type for worker in workers)
-        assumed |= dict.fromkeys(step_times(times, pairs_of(setup, types)))
+        assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
         # What no schedule under any allocation can beat, none under this one can.
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
     return BoundResult(

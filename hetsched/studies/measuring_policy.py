@@ -25,7 +25,8 @@ class Measure:
 
     A worker's first segment is a single iteration, unless the profile says how long one takes. The others are as long
     as fits into `segment_s` seconds of training, by what the worker has shown. A worker takes a kind of trial that it
-    has not trained yet before others, and a trial that it must restore before one that it has in memory. From `until_s`
+    has not trained yet before others, and a trial that it must restore before one that it has in memory. What the
+    profile lacks is what it is there to measure, so it goes by the devices that a trial may use alone. From `until_s`
     seconds on nothing more is started. When nothing runs any more, all trials are stopped.
     """
 
@@ -40,7 +41,7 @@ class Measure:
         ready = list(state.ready_trials)
         starts = []
         for worker in list(state.idle_workers):
-            usable = [trial for trial in ready if state.usable(trial, worker)]
+            usable = [trial for trial in ready if state.experiment(trial).may_use(worker.device)]
             if usable and not self._is_enough(worker, state):
                 trial = self._next(worker, usable)
                 ready.remove(trial)
@@ -56,7 +57,7 @@ class Measure:
         segments = kinds.total()
         if segments == 1:
             self._warm_since[worker.id] = state.now
-        wanted = {trial.kind for trial in state.trials.values() if state.usable(trial, worker)}
+        wanted = {t.kind for t in state.trials.values() if state.experiment(t).may_use(worker.device)}
         if segments < 2 or not wanted <= kinds.keys():
             return False
         return segments >= SEGMENTS or state.now - self._warm_since[worker.id] > LONG * self._segment_s

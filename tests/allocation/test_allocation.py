@@ -216,7 +216,8 @@ def test_a_share_without_a_row_is_an_error_of_the_input() -> None:
     with pytest.raises(InputError, match="k: expected a whole number of workers, at least 1, got 0"):
         workers_of(setup, "shared-gpu", k=0)
     # A share that was not measured for all of the workload is not taken either.
-    mixed = make_setup([V100], shares(k2=0.01), batch_size=[32, 64])
+    alone = profile_row("v100", batch_size=64, seconds=0.2)
+    mixed = make_setup([V100], [*shares(k2=0.01), alone], batch_size=[32, 64])
     assert [w.id for w in workers_of(mixed, "shared-gpu")] == ["g/gpu0", "g/gpu1", "g/cpu0"]
 
 
@@ -231,3 +232,20 @@ def test_trials_share_a_gpu_at_the_speed_of_the_profile(simulate_log: Simulate) 
     setup = make_setup(nodes, shares(k2=0.16), overheads=NO_OVERHEADS)
     assert simulate_log(setup, "shared-gpu+fifo")[-1].time == pytest.approx(3.2)
     assert simulate_log(setup, "gpu-only+fifo")[-1].time == pytest.approx(4.0)
+
+
+def test_a_bundle_on_which_all_runs_goes_before_a_faster_one() -> None:
+    # The larger batch has a step time on cores only, where the smaller one is 40 times slower than on a V100.
+    rows = [*AMDAHL, *(profile_row(cores=cores, batch_size=64, seconds=8.0 / cores) for cores in (1, 2, 4))]
+    assert {w.device for w in workers_of(make_setup([V100], rows, batch_size=[32, 64]), "uniform")} == {"cpu"}
+    assert {w.device for w in workers_of(make_setup([V100], rows, batch_size=32), "uniform")} == {"v100"}
+
+
+def test_what_has_no_step_time_on_any_cut_of_a_node_does_not_keep_it_from_being_cut() -> None:
+    # Batch 64 runs on the GPU alone: the cores are cut for batch 32, as if batch 64 were not there.
+    node = {"name": "n", "cores": 4}
+    rows = [*AMDAHL, profile_row("v100", batch_size=64, seconds=0.2)]
+    both = make_setup([node, V100], rows, batch_size=[32, 64], population=8)
+    alone = make_setup([node, V100], rows, batch_size=32, population=8)
+    assert workers_of(both, "sliced") == workers_of(alone, "sliced")
+    assert len([worker for worker in workers_of(both, "sliced") if worker.node == "n"]) == 4

@@ -133,6 +133,41 @@ def test_a_profile_without_the_later_columns_is_read(tmp_path: Path) -> None:
     assert all(getattr(row, name) is None for name in MORE)
 
 
+def test_four_columns_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("model,batch_size,device,seconds\nmynet,32,v100,0.1\nmynet,32,cpu,0.5\n")
+    on_gpu, on_cpu = read_profile(tmp_path / "p.csv")
+    assert (on_gpu.worker_type, on_cpu.worker_type) == (V100, ONE)
+    assert (on_gpu.seconds_per_iteration, on_cpu.seconds_per_iteration) == (0.1, 0.5)
+    assert (on_gpu.dataset, on_gpu.provenance) == ("cifar10", "not said")
+    assert StepTimes([on_gpu, on_cpu]).costs(on_gpu.kind, V100) == msgspec.structs.replace(
+        NOTHING, evaluation_s_per_image=0.1 / 32 / 3
+    )
+
+
+def test_the_example_of_a_notebook_is_the_one_on_the_page() -> None:
+    file = ROOT / "examples" / "notebook-profile.csv"
+    assert f"```csv\n{file.read_text()}```" in (ROOT / "docs" / "profiles.md").read_text()
+    assert [str(row.worker_type) for row in read_profile(file)] == ["v100", "v100", "1 cpu"]
+
+
+def test_a_worker_of_several_cores_or_a_part_of_a_gpu_needs_one_column_more(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        "model,batch_size,device,cores,gpu_share,seconds_per_iteration\nm,32,v100,,0.5,0.1\nm,32,cpu,2,,0.5\n"
+    )
+    assert [row.worker_type for row in read_profile(tmp_path / "p.csv")] == [V100._replace(gpu_share=0.5), TWO]
+
+
+def test_all_columns_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("Model,batch,secs\nm,32,0.1\n")
+    with pytest.raises(InputError) as caught:
+        read_profile(tmp_path / "p.csv")
+    assert str(caught.value).endswith(
+        "p.csv: not a profile: columns 'model', 'batch_size', 'device' and 'seconds_per_iteration' are missing from "
+        "the first line: is 'Model' meant for 'model'? is 'batch' meant for 'batch_size'? is 'secs' meant for "
+        "'seconds_per_iteration'?"
+    )
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     rows = [profile_row(seconds=0.1 + 0.2, **MORE), profile_row("v100", noise_cv=None)]
     write_profile(tmp_path / "p.csv", rows)
@@ -143,7 +178,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("checkpoint_s", "checkpoints"), "column 'checkpoint_s' is missing"),
+        (lambda text: text.replace("checkpoint_s", "checkpoints"), "not a column.*'checkpoints': did you mean 'check"),
+        (lambda text: text.replace("cpu,1,0.0", "CPU,0,1.0").replace(",1.5,", ",,"), "'CPU' is written 'cpu'"),
         (lambda text: text.replace("\n", ",4\n").replace(",4", ",model", 1), "column 'model' is 2 times in the first"),
         (lambda text: text.replace(",4.5,", ",-4.5,"), "p.csv:2: seconds_per_iteration: .*greater than or equal"),
         (lambda text: text.replace(",4.5,", ",fast,"), "p.csv:2: seconds_per_iteration: .*valid number"),
@@ -222,10 +258,11 @@ def reads_of_a_run(batch_sizes: int, folder: Path) -> int:
     return WatchedRow.reads
 
 
-def test_a_profile_of_twice_the_rows_takes_twice_the_time(tmp_path: Path) -> None:
-    """With twice the kinds of trial as well: each is looked up by bisection."""
-    some, twice = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100))
+def test_a_profile_of_twice_the_rows_takes_twice_the_time_and_four_times_four(tmp_path: Path) -> None:
+    """With as many times the kinds of trial as well: each is looked up by bisection."""
+    some, twice, four = (reads_of_a_run(batch_sizes, tmp_path / str(batch_sizes)) for batch_sizes in (50, 100, 200))
     assert 0 < some < twice < 2.2 * some
+    assert twice < four < 2.2 * twice
 
 
 def test_a_package_whose_profiles_cannot_be_had_is_in_nobodys_way(

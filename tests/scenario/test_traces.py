@@ -329,7 +329,7 @@ def test_bursts_in_a_scenario() -> None:
         ('trace = "none.csv"\n' + MODELS, "none.csv: cannot read the trace: No such file"),
         ('trace_format = "helios"\nexperiments = [{ name = "e" }]\n', "trace_format is for a trace, and there is none"),
         ('trace = "t.csv"\ntrace_format = "phily"\n' + MODELS, "workload.trace_format"),
-        ('trace = "t.csv"\ntrace_format = "philly"\n' + MODELS, "not a Philly trace: column 'jobid' is missing"),
+        ('trace = "t.csv"\ntrace_format = "philly"\n' + MODELS, "not a Philly trace: columns 'jobid', .* are missing"),
         ('trace = "t.csv"\ntrace_format = "hetsched"\n' + MODELS, "not a column of a trace: 'vc'"),
         ('trace = "t.csv"\nbursts = { size = 2, gap_s = 1.0 }\n' + MODELS, "bursts is for listed experiments"),
         (

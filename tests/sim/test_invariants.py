@@ -5,17 +5,29 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetsched.core.events import Event, SegmentEnded, TrialAdded, TrialCompleted, TrialExploited
+from hetsched import allocation, scheduling
+from hetsched.core.events import (
+    Event,
+    SegmentEnded,
+    SegmentStarted,
+    TrialAdded,
+    TrialCompleted,
+    TrialExploited,
+    WorkerJoined,
+)
 from hetsched.core.log import LOG_NAME, read_log
 from hetsched.core.state import state_of
 from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Setup
 from hetsched.testing import check_log
 from sim.engine import simulate
-from tests.conftest import make_setup
+from tests.conftest import ROWS, make_setup
 
 node = st.fixed_dictionaries(
     {"cores": st.integers(1, 8), "gpus": st.integers(0, 2), "gpu_type": st.sampled_from(["k80", "v100"])}
@@ -81,6 +93,52 @@ def test_no_iteration_is_lost_or_trained_twice(setup: Setup, seed: int) -> None:
     for trial, iterations in done.items():
         assert iterations <= experiment.stop_iterations
         assert iterations == experiment.stop_iterations or reasons[trial].startswith("accuracy")
+
+
+@given(
+    policy=st.sampled_from(scheduling.policies.names()),
+    workers=st.sampled_from(allocation.policies.names()),
+    nodes=st.lists(st.sampled_from(["k80", "v100"]), min_size=1, max_size=3),
+    gone=st.sets(st.tuples(st.sampled_from(["k80", "v100", "cpu"]), st.sampled_from([32, 64])), max_size=3),
+    population=st.integers(2, 6),
+    pbt=st.booleans(),
+)
+def test_trials_run_only_where_the_profile_has_their_step_time(
+    policy: str,
+    workers: str,
+    nodes: list[str],
+    gone: set[tuple[str, int]],
+    population: int,
+    pbt: bool,
+) -> None:
+    rows = [
+        row.model_copy(update={"batch_size": batch})
+        for row in ROWS
+        for batch in (32, 64)
+        if (row.device, batch) not in gone
+    ]
+    setup = make_setup(
+        [{"name": f"n{i}", "cores": 2, "gpus": 1, "gpu_type": gpu} for i, gpu in enumerate(nodes)],
+        rows,
+        batch_size=[32, 64],
+        population=population,
+        pbt={"perturbation_interval": 5, "enabled": pbt},
+    )
+    strategy = Strategy(workers, policy)
+    types = {worker.type for worker in setup.workers(strategy)}
+    kinds = setup.workload.experiments[0].kinds
+    if not all(any(setup.times.seconds_per_iteration(kind, one) for one in types) for kind in kinds):
+        with pytest.raises(InputError, match="the profile has no"):
+            profiled_workers(setup, strategy)
+        return
+    events = log_of(setup, strategy, 0)
+    state = state_of(events)
+    on = {event.worker.id: event.worker.type for event in events if isinstance(event, WorkerJoined)}
+    for event in events:
+        if isinstance(event, SegmentStarted):
+            kind = state.trials[event.trial].kind
+            assert setup.times.seconds_per_iteration(kind, on[event.worker]) is not None
+    assert all(trial.completed is not None for trial in state.trials.values())
 
 
 def test_exploits_copy_better_trials_and_explore_around_them() -> None:

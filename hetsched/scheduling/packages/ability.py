@@ -83,7 +83,7 @@ class Abilities:
         scores = {
             worker.id: samples_per_second(self.times, experiment, worker)
             for worker in state.workers.values()
-            if experiment.may_use(worker.device)
+            if any(state.runs(experiment, kind, worker) for kind in experiment.kinds)
         }
         found = abilities(scores, experiment.population)
         return {worker: found[worker] for worker in sorted(found, key=lambda worker: scores[worker])}

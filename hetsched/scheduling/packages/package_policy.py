@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -67,8 +68,11 @@ class PackagePolicy(ABC):
             ability = able.get(worker.id, 0)
             if ability and not self._retires(state, experiment, worker, able):
                 size = max(1, self.size(state, experiment, worker, ability))
-                package, queue[:] = queue[:size], queue[size:]
-                return package
+                package = list(islice((trial for trial in queue if state.usable(trial, worker)), size))
+                taken = {trial.id for trial in package}
+                queue[:] = [trial for trial in queue if trial.id not in taken]
+                if package:
+                    return package
         return ()
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:

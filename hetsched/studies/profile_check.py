@@ -1,0 +1,125 @@
+"""What a profile says of a scenario: which step times were measured, and which are made of others or unknown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.missing_times import why_missing
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
+from hetsched.scenario.checks import profiled_workers
+from hetsched.scenario.profile_files import read_profile, taken_defaults
+from hetsched.scenario.scenario import Scenario, Setup
+from hetsched.studies.assumptions import may_run
+from hetsched.studies.frames import frame
+from hetsched.studies.inputs import chosen_strategies
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Source = Literal["measured", "interpolated", "extrapolated", "unknown"]
+"""Where a step time is from: a row of the profile, between rows, beyond all rows, or nowhere."""
+
+
+class KnownTime(NamedTuple):
+    """The seconds per iteration of a kind of trial on a type of worker, or of a gang of workers; without pace. `why`
+    says what an unknown one lacks."""
+
+    kind: TrialKind
+    worker: WorkerType
+    source: Source
+    seconds_per_iteration: float | None
+    why: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileCheck:
+    """What a profile has, and what a scenario takes from it. `defaults` are those of the columns that the file lacks.
+    `refused` says, for each strategy that cannot run, why; without a scenario `known` and `refused` are empty."""
+
+    rows: Sequence[ProfileRow] = field(repr=False)
+    defaults: dict[str, str]
+    known: Sequence[KnownTime] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def covers(self) -> bool:
+        """Whether every strategy of the scenario can run: each trial has a step time on some worker."""
+        return not self.refused
+
+    def to_frame(self) -> "DataFrame":
+        """A row per step time that the scenario asks for. Raises InputError without pandas."""
+        return frame(map(_plain, self.known))
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "rows": len(self.rows),
+            "defaults": self.defaults,
+            "step_times": list(map(_plain, self.known)),
+            "covers": self.covers,
+            "refused": self.refused,
+        }
+
+
+def check_profile(path: Path | str, scenario: Scenario | None = None) -> ProfileCheck:
+    """Read a profile and, for each step time that the scenario's strategies may ask for, say where it is from.
+
+    The file takes the place of the scenario's own profile. Raises InputError, naming file, line and column, for what is
+    no profile, and for a scenario that cannot be read with it.
+    """
+    file = Path(path)
+    rows, defaults = read_profile(file), taken_defaults(file)
+    if scenario is None:
+        return ProfileCheck(rows=rows, defaults=defaults)
+    profile = scenario.profile.model_copy(update={"sources": [str(file.absolute())]})
+    setup = scenario.replace(profile=profile).resolve()
+    refused, types = {}, dict[WorkerType, None]()
+    for strategy in chosen_strategies(setup, None):
+        types |= {worker.type._replace(pace=None): None for worker in setup.workers(strategy)}
+        try:
+            profiled_workers(setup, strategy)
+        except InputError as error:
+            refused[str(strategy)] = str(error)
+    return ProfileCheck(rows=rows, defaults=defaults, known=list(_known(setup, types)), refused=refused)
+
+
+def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
+    times, within = setup.times, StepTimes(setup.times.rows)
+    measured = {(row.kind, row.worker_type) for row in times.rows}
+    lacks = _Lacks(times)
+    for kind, worker in may_run(setup, types):
+        seconds = times.seconds_per_iteration(kind, worker)
+        source: Source = "extrapolated"
+        if seconds is None:
+            source = "unknown"
+        elif (kind, worker) in measured:
+            source = "measured"
+        elif within.seconds_per_iteration(kind, worker) is not None:
+            source = "interpolated"
+        yield KnownTime(kind, worker, source, seconds, lacks.why(kind, worker) if seconds is None else None)
+
+
+class _Lacks:
+    """Why step times are unknown. Of a network on a device only their own rows are looked at, or all of a large profile
+    would be read for each step time."""
+
+    def __init__(self, times: StepTimes) -> None:
+        self._times = times
+        self._rows: dict[tuple[str, ...], list[ProfileRow]] = {}
+        for row in times.rows:
+            self._rows.setdefault((row.model, row.dataset), []).append(row)
+            self._rows.setdefault((row.model, row.dataset, row.device), []).append(row)
+
+    def why(self, kind: TrialKind, worker: WorkerType) -> str:
+        network = (kind.model, kind.dataset)
+        rows = self._rows.get((*network, worker.device)) or self._rows.get(network) or self._times.rows
+        return why_missing(StepTimes(rows, extrapolate=self._times.extrapolate), kind, worker)
+
+
+def _plain(known: KnownTime) -> dict[str, Any]:
+    cell = {**known.kind._asdict(), **known.worker._asdict(), **known._asdict()}
+    return {key: value for key, value in cell.items() if key not in ("kind", "worker", "pace")}

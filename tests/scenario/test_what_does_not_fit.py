@@ -1,0 +1,119 @@
+"""Where the profile has no step time a trial does not run: in simulations, bounds and comparisons alike."""
+
+from pathlib import Path
+
+import pytest
+
+from hetsched import bound, compare, load_scenario, simulate
+from hetsched.core.events import ExperimentArrived, RunStarted, WorkerJoined
+from hetsched.core.fits import Fits
+from hetsched.core.state import State
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
+from hetsched.errors import InputError
+from hetsched.scenario.profile_files import write_profile
+from tests.conftest import make_setup, profile_row
+
+SCENARIO = """
+name = "does-not-fit"
+strategies = ["gpu-only+srtf", "gpu-only+fifo", "gpu-only+las"]
+seeds = 1
+workload.trace = "jobs.csv"
+profile.sources = ["profile.csv"]
+cluster.nodes = [
+    { name = "v", cores = 8, gpus = 1, gpu_type = "v100" },
+    { name = "k", cores = 8, gpus = 1, gpu_type = "k80" },
+]
+"""
+
+FITS = {("v100", 1): 0.1, ("k80", 1): 0.5, ("v100", 2): 0.2}
+"""Seconds per iteration by device and batch size: batch 2 does not fit a K80."""
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """Two jobs of 1,000 iterations, one of which fits the V100 alone."""
+    (tmp_path / "jobs.csv").write_text("job_id,model,batch_size,iterations\n0,resnet18,1,1000\n1,resnet18,2,1000\n")
+    rows = [profile_row(device, batch_size=batch, seconds=s) for (device, batch), s in FITS.items()]
+    write_profile(tmp_path / "profile.csv", [row.model_copy(update=NO_COSTS) for row in rows])
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    return tmp_path / "scenario.toml"
+
+
+NO_COSTS = dict.fromkeys(("noise_cv", "evaluation_s_per_image", "start_up_s", "restore_s", "checkpoint_s"))
+
+
+def test_a_job_that_fits_one_type_of_gpu_runs_there(case: Path) -> None:
+    scenario = load_scenario(case)
+    result = simulate(scenario, "gpu-only+srtf")
+    # The shorter job is first on the faster GPU: 100 s, then 200 s of the other. The K80 idles.
+    assert result.runs[0].metrics.makespan_s == pytest.approx(300.0)
+    assert "no step time, so does not run there: resnet18 on cifar10, batch 2 on k80" in result.assumptions
+
+
+def test_a_bound_and_a_comparison_say_the_same_of_it(case: Path) -> None:
+    scenario = load_scenario(case)
+    found = bound(scenario)
+    # x iterations of job 0 on the V100: that is busy for 200 + 0.1 x s, and the job for 0.1 x + 0.5 (1,000 - x) s. Both
+    # are 260 s for x = 600.
+    assert found.overall.makespan_s == pytest.approx(260.0)
+    said = "no step time, so does not run there: resnet18 on cifar10, batch 2 on k80"
+    compared = compare(scenario)
+    assert said in found.assumptions and said in compared.assumptions
+    assert all(one.makespan_s.mean >= found.overall.makespan_s for one in compared.comparisons.values())
+
+
+def test_a_job_that_fits_nowhere_is_refused_in_words(case: Path) -> None:
+    profile = case.with_name("profile.csv")
+    profile.write_text("".join(line for line in profile.read_text().splitlines(True) if ",2,v100," not in line))
+    scenario = load_scenario(case)
+    with pytest.raises(
+        InputError, match="batch 2 on a worker of v100 or k80; measured: k80 at batch 1, v100 at batch 1"
+    ):
+        simulate(scenario, "gpu-only+srtf")
+    with pytest.raises(InputError, match="no step time of resnet18 on cifar10, batch 2 on any device"):
+        bound(scenario)
+
+
+def test_a_device_that_the_profile_spells_otherwise_is_pointed_out(case: Path) -> None:
+    case.write_text(SCENARIO.replace('"k80"', '"K80"'))
+    result = simulate(load_scenario(case), "gpu-only+srtf")
+    [said] = [line for line in result.assumptions if "nothing runs there" in line]
+    assert said.startswith("no step times, so nothing runs there: K80: ") and "did you mean 'k80'?" in said
+    case.write_text(SCENARIO.replace('"k80"', '"K80"').replace('"v100"', '"V100"'))
+    with pytest.raises(InputError, match="the profile has no device 'V100': did you mean 'v100'"):
+        simulate(load_scenario(case), "gpu-only+srtf")
+
+
+ROWS = [
+    profile_row("v100", batch_size=32),
+    profile_row("k80", batch_size=32),
+    profile_row("v100", batch_size=64),
+]
+
+
+@pytest.mark.parametrize(("backend", "tried"), [("sim", False), ("ray", True)])
+def test_a_real_run_tries_what_nobody_has_measured_and_a_simulation_cannot(backend: str, tried: bool) -> None:
+    nodes = [{"name": gpu, "cores": 1, "gpus": 1, "gpu_type": gpu} for gpu in ("k80", "v100", "t4")]
+    setup = make_setup(nodes, ROWS, batch_size=[32, 64])
+    state = State()
+    state.apply(RunStarted(0.0, "s", "gpu-only+fifo", backend, 0, False, False))
+    for worker in setup.workers(Strategy("gpu-only", "fifo")):
+        state.apply(WorkerJoined(0.0, worker))
+    [experiment] = setup.workload.experiments
+    state.apply(ExperimentArrived(0.0, experiment))
+    fits = Fits(state, StepTimes(ROWS))
+    assert fits.has_gaps
+    found = {
+        (kind.batch_size, worker.device): fits.runs(experiment, kind, worker)
+        for kind in experiment.kinds
+        for worker in state.types
+    }
+    assert found == {
+        (32, "k80"): True,
+        (64, "k80"): False,  # measured, and left out: it does not fit
+        (32, "v100"): True,
+        (64, "v100"): True,
+        (32, "t4"): tried,
+        (64, "t4"): tried,
+    }
