@@ -97,6 +97,18 @@ FIGURES = (
         "the best score reported up to `metrics.deadline_s` (seconds since the start of the run)",
     ),
     Figure(
+        "score_at_budget",
+        "the metric's",
+        Average.MEAN_OF_KNOWN,
+        "the best score reported until the run had cost `metrics.budget`",
+    ),
+    Figure(
+        "cost",
+        "currency",
+        Average.MEAN_OF_KNOWN,
+        "prices of the nodes x hours in the cluster, until the end of the run; none without prices; see below",
+    ),
+    Figure(
         "utilisation",
         "0..1",
         Average.MEAN,

@@ -25,7 +25,7 @@ from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.cluster_traces import Category, Dealing, DealtModel, TraceFormat, format_of, read_cluster_trace
 from hetsched.scenario.job_traces import read_jobs
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Name, Score, Seconds, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Name, Price, Score, Seconds, SpotTable, Table
 
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
@@ -35,6 +35,7 @@ class NodeTable(Table):
     """One kind of machine. With `count`, that many of them, numbered from 0.
 
     With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
+    Prices are per hour, in units of currency; that of spot counts where `faults.spot` has the node.
     """
 
     name: Name
@@ -44,6 +45,8 @@ class NodeTable(Table):
     count: Count = 1
     pace: bool | Factor = False
     address: str | None = None
+    price_per_h: Price | None = None
+    spot_price_per_h: Price | None = None
 
     @model_validator(mode="after")
     def _gpus_have_a_type(self) -> Self:
@@ -55,11 +58,18 @@ class NodeTable(Table):
             raise ValueError("nodes with an address are listed one by one, without count")
         return self
 
+    @model_validator(mode="after")
+    def _spot_has_a_full_price(self) -> Self:
+        if self.spot_price_per_h is not None and self.price_per_h is None:
+            raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
+        return self
+
     def names(self) -> list[str]:
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
 
-    def nodes(self, time_scale: float) -> list[Node]:
-        """The machines; `time_scale` multiplies their pace, if they have one."""
+    def nodes(self, time_scale: float, spot: SpotTable | None) -> list[Node]:
+        """The machines; `time_scale` multiplies their pace, if they have one. Those that `spot` has cost their spot
+        price, if they have one."""
         pace = time_scale * self.pace if self.pace else None
         return [
             Node(
@@ -69,9 +79,14 @@ class NodeTable(Table):
                 gpu_type=self.gpu_type,
                 pace=pace,
                 address=self.address,
+                price_per_h=self._price_per_h(name, spot),
             )
             for name in self.names()
         ]
+
+    def _price_per_h(self, name: str, spot: SpotTable | None) -> float | None:
+        is_spot = spot is not None and (spot.nodes is None or name in spot.nodes)
+        return self.spot_price_per_h if is_spot and self.spot_price_per_h is not None else self.price_per_h
 
 
 class ClusterTable(Table):
@@ -85,8 +100,8 @@ class ClusterTable(Table):
             raise ValueError(f"{times} nodes are called {name!r} (count numbers them from 0); names must differ")
         return self
 
-    def cluster(self, time_scale: float) -> ClusterSpec:
-        return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale)))
+    def cluster(self, time_scale: float, spot: SpotTable | None = None) -> ClusterSpec:
+        return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale, spot)))
 
 
 class MetricTable(Table):

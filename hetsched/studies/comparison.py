@@ -64,6 +64,8 @@ class Comparison(Struct, frozen=True):
     time_to_target_s: float | None
     target_reached: int
     score_at_deadline: float | None
+    score_at_budget: float | None
+    cost: float | None
     utilisation: float
     wasted_s: float
     wasted_fraction: float

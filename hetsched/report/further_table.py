@@ -1,0 +1,51 @@
+"""Figures that tell something of some studies only: what a run cost, and what it had reached by then."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from rich.table import Table
+
+from hetsched.analysis.metrics import Metrics
+from hetsched.report.scores import metric_name, shown
+from hetsched.studies.comparison import Comparison
+
+Figures = Metrics | Comparison
+
+
+class Column(NamedTuple):
+    """A figure by its key, the heading, and how a value is written."""
+
+    key: str
+    heading: str
+    form: Callable[[float], str]
+
+
+COLUMNS = (
+    Column("cost", "cost", "{:,.2f}".format),
+    Column("score_at_budget", "{metric} at\nbudget", shown),
+    Column("score_at_deadline", "{metric} at\ndeadline", shown),
+)
+
+
+def further_table(rows: Mapping[str, Figures]) -> Table | None:
+    """A row per strategy or run, a column per figure that some row has; None if there is no such figure."""
+    found = [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows.values())]
+    if not found:
+        return None
+    metric = metric_name(next(row.metric for row in rows.values()))
+    table = Table(header_style="bold")
+    table.add_column("strategy")
+    for column in found:
+        table.add_column(column.heading.format(metric=metric), justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(_cell(column, getattr(row, column.key)) for column in found))
+    return table
+
+
+def further_table_of_runs(runs: list[Metrics]) -> Table | None:
+    """The same of single runs; a strategy that has several is told by its seeds."""
+    return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs})
+
+
+def _cell(column: Column, value: float | None) -> str:
+    return "" if value is None else column.form(value)
