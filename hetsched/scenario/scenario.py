@@ -199,7 +199,7 @@ class Scenario(Table):
             raise InputError(f"workload.trace: {error}") from error
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
-        """A new scheduling policy of the strategy, with the scenario's options, and the limits that it has options for."""
+        """A new scheduling policy of the strategy, with its options, and the limits that it has options for."""
         name, known = strategy.scheduling, scheduling.policies
         limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
         return create(known, name, limits | self.scheduling.get(name, {}), self.path)
