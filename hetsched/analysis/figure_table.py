@@ -66,6 +66,19 @@ FIGURES = (
         "the mean over completed trials of completion minus arrival, each weighed by its area; see below",
     ),
     Figure(
+        "wait_s",
+        "s",
+        Average.MEAN_OF_KNOWN,
+        "the mean over completed trials of the time between arrival and completion outside of segments",
+    ),
+    Figure(
+        "small_wait_s",
+        "s",
+        Average.MEAN_OF_KNOWN,
+        "the same of the trials whose area is at most the median; none where all have the same area; see below",
+    ),
+    Figure("large_wait_s", "s", Average.MEAN_OF_KNOWN, "the same of the other trials"),
+    Figure(
         "jct_bound_s",
         "s",
         Average.MEAN,
@@ -114,6 +127,18 @@ FIGURES = (
         Average.MEAN,
         "seconds of workers in segments, finished or lost / seconds of workers in the cluster, until the last segment "
         "ended; see below",
+    ),
+    Figure(
+        "allocation_rate",
+        "0..1",
+        Average.MEAN_OF_KNOWN,
+        "GPU seconds in segments / GPU seconds of the nodes in the cluster; none without GPUs; see below",
+    ),
+    Figure(
+        "fragmentation",
+        "0..1",
+        Average.MEAN_OF_KNOWN,
+        "of the GPU seconds that were idle while trials waited, the part that these could not take; see below",
     ),
     Figure(
         "wasted_s",

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.analysis.figures import (
+    allocation_rate,
     best_score,
     finish_time_fairness,
     makespan,
@@ -23,6 +24,7 @@ from hetsched.analysis.figures import (
     utilisation,
     wasted_fraction,
 )
+from hetsched.analysis.fragmentation import Fragmentation
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.response_times import response_times
 from hetsched.analysis.staleness import Lag
@@ -83,6 +85,9 @@ class Metrics(Struct, frozen=True):
     mean_jct_s: float | None
     p99_jct_s: float | None
     area_weighted_jct_s: float | None
+    wait_s: float | None
+    small_wait_s: float | None
+    large_wait_s: float | None
     jct_bound_s: float | None
     jct_bound_ratio: float | None
     metric: Metric | None
@@ -92,6 +97,8 @@ class Metrics(Struct, frozen=True):
     score_at_budget: float | None
     cost: float | None
     utilisation: float
+    allocation_rate: float | None
+    fragmentation: float | None
     wasted_s: float
     wasted_fraction: float
     staleness: float | None
@@ -136,14 +143,19 @@ class Measurement:
         self._reached: dict[ExperimentId, float | None] = {}
         self._in_time: list[tuple[float, float | None]] = []
         self._prices = prices_per_h(problem.cluster)
+        self._gpus = [node for node in problem.cluster if node.gpus]
         self._in_budget: list[float | None] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
+        is_restricted = any(one.gang > 1 or one.devices is not None for one in problem.workload.experiments)
+        self._fragmentation = Fragmentation(problem.times) if is_restricted else None
 
     def __call__(self, state: State, event: Event) -> None:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, state, event)
+        if self._fragmentation is not None:
+            self._fragmentation(state, event)
 
     def metrics(self, state: State) -> Metrics:
         """The figures of the run so far."""
@@ -152,7 +164,7 @@ class Measurement:
         busy, segments = self._occupancy.busy_s, self._occupancy.segments
         present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
         bounds = _bounds(state, problem, workers.values())
-        responses = response_times(state, problem.times, workers.values())
+        responses = response_times(state, problem.times, workers.values(), self._occupancy.trial_s)
         metric = shared(experiment.metric for experiment in state.experiments.values())
         fairness = _fairness(state, problem, workers.values())
         return Metrics(
@@ -173,6 +185,7 @@ class Measurement:
             score_at_budget=best_score(self._in_budget, metric),
             cost=self._cost(state) if self._prices else None,
             utilisation=utilisation(busy.values(), present.values()),
+            **self._of_gpus(state),
             staleness=self._staleness(state.now),
             finish_time_fairness=max(fairness, default=None),
             mean_finish_time_fairness=fmean(fairness) if fairness else None,
@@ -197,6 +210,17 @@ class Measurement:
 
     def _cost(self, state: State) -> float:
         return cost(self._prices, lambda node: state.nodes.seconds(node, state.now))
+
+    def _of_gpus(self, state: State) -> dict[str, Any]:
+        """The metrics of how GPUs were given away, by name."""
+        workers, nodes, now = self._occupancy.workers, state.nodes, state.now
+        held = sum(self._occupancy.busy_s[name] * worker.gpu_share for name, worker in workers.items())
+        used = {worker.node for worker in workers.values()}
+        gpus = ((node.gpus, nodes.seconds(node.id, now) if node.id in used else now) for node in self._gpus)
+        return {
+            "allocation_rate": allocation_rate(held, sum(of_node * seconds for of_node, seconds in gpus)),
+            "fragmentation": None if self._fragmentation is None else self._fragmentation.share,
+        }
 
     def _staleness(self, now: float) -> float | None:
         lags = self._lags.values()

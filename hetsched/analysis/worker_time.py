@@ -19,12 +19,14 @@ def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
 
 class Occupancy:
     """Follows the events that concern workers. `workers` are all that ever joined; `busy_s` their seconds in segments
-    that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker."""
+    that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker.
+    `trial_s` are the seconds of each trial in them."""
 
     def __init__(self) -> None:
         self.workers: dict[WorkerId, Worker] = {}
         self.busy_s: defaultdict[WorkerId, float] = defaultdict(float)
         self.segments: defaultdict[WorkerId, int] = defaultdict(int)
+        self.trial_s: defaultdict[TrialId, float] = defaultdict(float)
         self._running: dict[TrialId, SegmentStarted] = {}
         self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._joined: dict[WorkerId, float] = {}
@@ -46,6 +48,7 @@ class Occupancy:
         start = self._running.pop(event.trial)
         workers = (start.worker, *start.others)
         seconds = event.time - start.time
+        self.trial_s[event.trial] += seconds
         if start.package:
             seconds = event.time - max(start.time, self._counted.get(start.worker, 0.0))
             self._counted[start.worker] = event.time

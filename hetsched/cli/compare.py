@@ -173,7 +173,7 @@ def print_comparison(result: ComparisonResult) -> None:
     so_far = "" if result.complete else " (of more that were asked for)"
     print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
     show(tables.comparison_table(result.comparisons, result.baseline, result.setup.workload.arriving))
-    show(further_table(result.comparisons))
+    show(further_table(result.comparisons, result.setup.workload.arriving))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
     for name, periods in result.periods.items():

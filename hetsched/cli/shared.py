@@ -134,7 +134,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
-        show(further_table_of_runs(metrics))
+        show(further_table_of_runs(metrics, result.setup.workload.arriving))
         say_remarks(result.remarks)
         say_caveats(result.assumptions, result.warnings)
         if result.foretold is not None:

@@ -77,7 +77,7 @@ def _show_end(options: argparse.Namespace, emit: Emit, log: Path) -> None:
         show(tables.trials_table(state))
         show(tables.workers_table(metrics))
         show(tables.runs_table([metrics]))
-        show(further_table_of_runs([metrics]))
+        show(further_table_of_runs([metrics], setup.workload.arriving))
 
     document = {"log": str(log), "ended": state.ended, **msgspec.to_builtins(metrics), "state": state.snapshot()}
     finish(options, emit, document, table, log.parent)

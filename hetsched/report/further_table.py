@@ -1,4 +1,4 @@
-"""Figures that tell something of some studies only: what a run cost, and what it had reached by then."""
+"""Figures that tell something of some studies only: what a run cost, and what operators of clusters ask."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from hetsched.analysis.metrics import Metrics
+from hetsched.report.figures_in_words import seconds, share
 from hetsched.report.scores import metric_name, shown
 from hetsched.studies.comparison import Comparison
 
@@ -13,23 +14,30 @@ Figures = Metrics | Comparison
 
 
 class Column(NamedTuple):
-    """A figure by its key, the heading, and how a value is written."""
+    """A figure by its key, the heading, and how a value is written. `arriving`: it tells something where trials arrive
+    over time, and wait for each other."""
 
     key: str
     heading: str
     form: Callable[[float], str]
+    arriving: bool = False
 
 
 COLUMNS = (
     Column("cost", "cost", "{:,.2f}".format),
     Column("score_at_budget", "{metric} at\nbudget", shown),
     Column("score_at_deadline", "{metric} at\ndeadline", shown),
+    Column("small_wait_s", "wait of the\nsmall [s]", seconds, arriving=True),
+    Column("large_wait_s", "wait of the\nlarge [s]", seconds, arriving=True),
+    Column("allocation_rate", "GPUs\nallocated", share, arriving=True),
+    Column("fragmentation", "idle GPUs in\nfragments", share),
 )
 
 
-def further_table(rows: Mapping[str, Figures]) -> Table | None:
+def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
     """A row per strategy or run, a column per figure that some row has; None if there is no such figure."""
-    found = [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows.values())]
+    columns = [column for column in COLUMNS if arriving or not column.arriving]
+    found = [column for column in columns if any(getattr(row, column.key) is not None for row in rows.values())]
     if not found:
         return None
     metric = metric_name(next(row.metric for row in rows.values()))
@@ -42,9 +50,9 @@ def further_table(rows: Mapping[str, Figures]) -> Table | None:
     return table
 
 
-def further_table_of_runs(runs: list[Metrics]) -> Table | None:
-    """The same of single runs; a strategy that has several is told by its seeds."""
-    return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs})
+def further_table_of_runs(runs: list[Metrics], arriving: bool) -> Table | None:
+    """The same of single runs, which are told by their seeds."""
+    return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs}, arriving)
 
 
 def _cell(column: Column, value: float | None) -> str:

@@ -57,6 +57,9 @@ class Comparison(Struct, frozen=True):
     mean_jct_vs_baseline: Difference | None
     p99_jct_s: float
     area_weighted_jct_s: float | None
+    wait_s: float | None
+    small_wait_s: float | None
+    large_wait_s: float | None
     jct_bound_s: float
     jct_bound_ratio: float
     metric: Metric | None
@@ -67,6 +70,8 @@ class Comparison(Struct, frozen=True):
     score_at_budget: float | None
     cost: float | None
     utilisation: float
+    allocation_rate: float | None
+    fragmentation: float | None
     wasted_s: float
     wasted_fraction: float
     staleness: float | None

@@ -16,7 +16,7 @@ NODES = [{"name": "a", "cores": 1, "price_per_h": 36.0}, {"name": "b", "cores": 
 def test_a_comparison_without_prices_or_a_deadline_has_no_such_table(tmp_path: Path) -> None:
     setup = make_setup(strategies=["fusion+fifo", "fusion+srtf"])
     result = compare(setup, seeds=2, folder=tmp_path / "out")
-    assert further_table(result.comparisons) is None
+    assert further_table(result.comparisons, arriving=False) is None
     assert [table.title for table in page_tables(result)] == ["Means over the seeds"]
 
 
@@ -36,3 +36,16 @@ def test_runs_are_told_by_their_seeds(tmp_path: Path) -> None:
     table = page_tables(simulate(setup, "fusion+fifo", seeds=2, folder=tmp_path / "out"))[1]
     assert table.columns == ["strategy", "cost", "accuracy at deadline"]
     assert [row[0] for row in table.rows] == ["fusion+fifo, seed 0", "fusion+fifo, seed 1"]
+
+
+def test_where_trials_arrive_waiting_and_gpus_have_columns(tmp_path: Path) -> None:
+    experiments = [
+        {"name": "long", "population": 3, "stop_iterations": 40},
+        {"name": "short", "population": 3, "stop_iterations": 20, "arrival_s": 5.0, "devices": ["k80"]},
+    ]
+    nodes = [{"name": "g", "cores": 2, "gpus": 2, "gpu_type": "k80"}]
+    setup = make_setup(nodes, experiments=experiments, strategies=["fusion+fifo"])
+    table = page_tables(compare(setup, seeds=1, folder=tmp_path / "out"))[1]
+    waits = ["wait of the small [s]", "wait of the large [s]", "GPUs allocated"]
+    assert table.columns[:4] == ["strategy", *waits]
+    assert all(table.rows[0][:4])

@@ -20,10 +20,10 @@ def page_tables(result: Result) -> list[PageTable]:
         case ComparisonResult():
             arriving = result.setup.workload.arriving
             table = tables.comparison_table(result.comparisons, result.baseline, arriving)
-            return [page_table("Means over the seeds", table), *_further(further_table(result.comparisons))]
+            return [page_table("Means over the seeds", table), *_further(further_table(result.comparisons, arriving))]
         case StrategyResult():
-            runs = [run.metrics for run in result.runs]
-            return [page_table("Runs", tables.runs_table(runs)), *_further(further_table_of_runs(runs))]
+            runs, arriving = [run.metrics for run in result.runs], result.setup.workload.arriving
+            return [page_table("Runs", tables.runs_table(runs)), *_further(further_table_of_runs(runs, arriving))]
         case PlanResult():
             return [page_table("What each strategy would take", plan_table(result.forecasts))]
         case AblationResult():
