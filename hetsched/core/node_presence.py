@@ -22,6 +22,12 @@ class NodePresence:
         if not self._workers[worker.node]:
             self._before_s[worker.node] += now - self._since.pop(worker.node)
 
+    def snapshot(self) -> dict[str, dict[str, float | None]]:
+        """As plain data: since when each node is there (None: it is not), and for how long it was before that."""
+        return {
+            node: {"since": self._since.get(node), "before_s": self._before_s.get(node, 0.0)} for node in self._workers
+        }
+
     def __contains__(self, node: NodeId) -> bool:
         """Whether the node is there now."""
         return node in self._since

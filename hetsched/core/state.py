@@ -109,6 +109,7 @@ class State:
             "started": self.started,
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
+            "nodes": self.nodes.snapshot(),
             "idle": [*self.idle],
             "in_memory": dict(self.in_memory),
             "first_segments": [{"worker": worker, **asdict(first)} for worker, first in self.first_segments.items()],
