@@ -37,7 +37,7 @@ COLUMNS = (
 def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
     """A row per strategy or run, a column per figure that some row has; None if there is no such figure."""
     columns = [column for column in COLUMNS if arriving or not column.arriving]
-    found = [column for column in columns if any(getattr(row, column.key) is not None for row in rows.values())]
+    found = [column for column in columns if any(_tells(column, row) for row in rows.values())]
     if not found:
         return None
     metric = metric_name(next(row.metric for row in rows.values()))
@@ -53,6 +53,12 @@ def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
 def further_table_of_runs(runs: list[Metrics], arriving: bool) -> Table | None:
     """The same of single runs, which are told by their seeds."""
     return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs}, arriving)
+
+
+def _tells(column: Column, row: Figures) -> bool:
+    """Whether the row has the figure; an allocation rate that is the utilisation says nothing more."""
+    value = getattr(row, column.key)
+    return value is not None and not (column.key == "allocation_rate" and share(value) == share(row.utilisation))
 
 
 def _cell(column: Column, value: float | None) -> str:

@@ -46,6 +46,10 @@ def test_where_trials_arrive_waiting_and_gpus_have_columns(tmp_path: Path) -> No
     nodes = [{"name": "g", "cores": 2, "gpus": 2, "gpu_type": "k80"}]
     setup = make_setup(nodes, experiments=experiments, strategies=["fusion+fifo"])
     table = page_tables(compare(setup, seeds=1, folder=tmp_path / "out"))[1]
-    waits = ["wait of the small [s]", "wait of the large [s]", "GPUs allocated"]
-    assert table.columns[:4] == ["strategy", *waits]
-    assert all(table.rows[0][:4])
+    waits = ["wait of the small [s]", "wait of the large [s]"]
+    assert table.columns == ["strategy", *waits], "GPUs are allocated for as much of the time as workers are used"
+    assert all(table.rows[0][:3])
+    boxes = [*nodes, {"name": "box", "cores": 4}]
+    setup = make_setup(boxes, experiments=experiments, strategies=["fusion+fifo"])
+    table = page_tables(compare(setup, seeds=1, folder=tmp_path / "boxes"))[1]
+    assert table.columns[:4] == ["strategy", *waits, "GPUs allocated"]
