@@ -66,6 +66,19 @@ FIGURES = (
         "the mean over completed trials of completion minus arrival, each weighed by its area; see below",
     ),
     Figure(
+        "wait_s",
+        "s",
+        Average.MEAN_OF_KNOWN,
+        "the mean over completed trials of the time between arrival and completion outside of segments",
+    ),
+    Figure(
+        "small_wait_s",
+        "s",
+        Average.MEAN_OF_KNOWN,
+        "the same of the trials whose area is at most the median; none where all have the same area; see below",
+    ),
+    Figure("large_wait_s", "s", Average.MEAN_OF_KNOWN, "the same of the other trials"),
+    Figure(
         "jct_bound_s",
         "s",
         Average.MEAN,
@@ -97,11 +110,35 @@ FIGURES = (
         "the best score reported up to `metrics.deadline_s` (seconds since the start of the run)",
     ),
     Figure(
+        "score_at_budget",
+        "the metric's",
+        Average.MEAN_OF_KNOWN,
+        "the best score reported until the run had cost `metrics.budget`",
+    ),
+    Figure(
+        "cost",
+        "currency",
+        Average.MEAN_OF_KNOWN,
+        "prices of the nodes x hours in the cluster, until the end of the run; none without prices; see below",
+    ),
+    Figure(
         "utilisation",
         "0..1",
         Average.MEAN,
         "seconds of workers in segments, finished or lost / seconds of workers in the cluster, until the last segment "
         "ended; see below",
+    ),
+    Figure(
+        "allocation_rate",
+        "0..1",
+        Average.MEAN_OF_KNOWN,
+        "GPU seconds in segments / GPU seconds of the nodes in the cluster; none without GPUs; see below",
+    ),
+    Figure(
+        "fragmentation",
+        "0..1",
+        Average.MEAN_OF_KNOWN,
+        "of the GPU seconds that were idle while trials waited, the part that these could not take; see below",
     ),
     Figure(
         "wasted_s",

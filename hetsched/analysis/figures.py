@@ -4,7 +4,7 @@ All times are in seconds, scores are values of a metric.
 """
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, median_low
 
 import numpy as np
 
@@ -48,6 +48,42 @@ def area_weighted_jct(jcts_s: Sequence[float], areas_s: Sequence[float]) -> floa
     """
     area_s = sum(areas_s)
     return sum(jct_s * of_one for jct_s, of_one in zip(jcts_s, areas_s, strict=True)) / area_s if area_s else None
+
+
+def mean_wait(waits_s: Sequence[float]) -> float | None:
+    """The mean over completed trials of the seconds between arrival and completion in which the trial was in no
+    segment: before its first one, and between two. None where there is none.
+
+    >>> mean_wait([0.0, 30.0])
+    15.0
+    """
+    return fmean(waits_s) if waits_s else None
+
+
+def waits_by_size(waits_s: Sequence[float], areas_s: Sequence[float]) -> tuple[float | None, float | None]:
+    """The same of the trials whose area is at most the median, and of the others. None of both where all trials have
+    the same area.
+
+    >>> waits_by_size([1.0, 3.0, 10.0], [5.0, 5.0, 8.0])
+    (2.0, 10.0)
+    >>> waits_by_size([1.0, 3.0], [5.0, 5.0])
+    (None, None)
+    """
+    if len(set(areas_s)) < 2:
+        return None, None
+    middle = median_low(areas_s)
+    pairs = list(zip(waits_s, areas_s, strict=True))
+    return mean_wait([s for s, area in pairs if area <= middle]), mean_wait([s for s, area in pairs if area > middle])
+
+
+def allocation_rate(held_gpu_s: float, gpu_s: float) -> float | None:
+    """GPU seconds that segments held, finished or lost, as a part of those of the nodes in the cluster. None where no
+    node has a GPU.
+
+    >>> allocation_rate(held_gpu_s=60.0, gpu_s=240.0)
+    0.25
+    """
+    return held_gpu_s / gpu_s if gpu_s else None
 
 
 def best_score(scores: Iterable[float | None], metric: Metric | None) -> float | None:

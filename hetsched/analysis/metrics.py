@@ -14,20 +14,19 @@ from msgspec import Struct
 
 from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
 from hetsched.analysis.figures import (
-    area_weighted_jct,
+    allocation_rate,
     best_score,
     finish_time_fairness,
     makespan,
-    mean_jct,
-    p99_jct,
     ratio_to_bound,
     score_at,
     time_to_target,
     utilisation,
     wasted_fraction,
 )
-from hetsched.analysis.job_areas import areas
+from hetsched.analysis.fragmentation import Fragmentation
 from hetsched.analysis.moves import Moves
+from hetsched.analysis.response_times import response_times
 from hetsched.analysis.staleness import Lag
 from hetsched.analysis.worker_time import Occupancy
 from hetsched.core.applied_events import followed
@@ -49,10 +48,14 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.metric import Metric, shared
+from hetsched.domain.prices import cost, prices_per_h
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError
+
+ROUNDING = 1e-9
+"""What a run has cost may exceed the budget by this part of it: a policy that spends all of it is in time."""
 
 
 class WorkerMetrics(Struct, frozen=True):
@@ -82,13 +85,20 @@ class Metrics(Struct, frozen=True):
     mean_jct_s: float | None
     p99_jct_s: float | None
     area_weighted_jct_s: float | None
+    wait_s: float | None
+    small_wait_s: float | None
+    large_wait_s: float | None
     jct_bound_s: float | None
     jct_bound_ratio: float | None
     metric: Metric | None
     best_score: float | None
     time_to_target_s: float | None
     score_at_deadline: float | None
+    score_at_budget: float | None
+    cost: float | None
     utilisation: float
+    allocation_rate: float | None
+    fragmentation: float | None
     wasted_s: float
     wasted_fraction: float
     staleness: float | None
@@ -132,13 +142,20 @@ class Measurement:
         self._targets: dict[ExperimentId, float] = {}
         self._reached: dict[ExperimentId, float | None] = {}
         self._in_time: list[tuple[float, float | None]] = []
+        self._prices = prices_per_h(problem.cluster)
+        self._gpus = [node for node in problem.cluster if node.gpus]
+        self._in_budget: list[float | None] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
+        is_restricted = any(one.gang > 1 or one.devices is not None for one in problem.workload.experiments)
+        self._fragmentation = Fragmentation(problem.times) if is_restricted else None
 
     def __call__(self, state: State, event: Event) -> None:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, state, event)
+        if self._fragmentation is not None:
+            self._fragmentation(state, event)
 
     def metrics(self, state: State) -> Metrics:
         """The figures of the run so far."""
@@ -147,7 +164,7 @@ class Measurement:
         busy, segments = self._occupancy.busy_s, self._occupancy.segments
         present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
         bounds = _bounds(state, problem, workers.values())
-        responses = _response_times(state, problem, workers.values())
+        responses = response_times(state, problem.times, workers.values(), self._occupancy.trial_s)
         metric = shared(experiment.metric for experiment in state.experiments.values())
         fairness = _fairness(state, problem, workers.values())
         return Metrics(
@@ -165,7 +182,10 @@ class Measurement:
             best_score=best_score(state.best_score.values(), metric),
             time_to_target_s=time_to_target(self._reached.values()),
             score_at_deadline=score_at(self._in_time, problem.deadline_s, metric),
+            score_at_budget=best_score(self._in_budget, metric),
+            cost=self._cost(state) if self._prices else None,
             utilisation=utilisation(busy.values(), present.values()),
+            **self._of_gpus(state),
             staleness=self._staleness(state.now),
             finish_time_fairness=max(fairness, default=None),
             mean_finish_time_fairness=fmean(fairness) if fairness else None,
@@ -187,6 +207,20 @@ class Measurement:
             "lost_segments": self._lost,
             "preemptions": self._moves.preemptions,
             "migrations": self._moves.migrations,
+        }
+
+    def _cost(self, state: State) -> float:
+        return cost(self._prices, lambda node: state.nodes.seconds(node, state.now))
+
+    def _of_gpus(self, state: State) -> dict[str, Any]:
+        """The metrics of how GPUs were given away, by name."""
+        workers, nodes, now = self._occupancy.workers, state.nodes, state.now
+        held = sum(self._occupancy.busy_s[name] * worker.gpu_share for name, worker in workers.items())
+        used = {worker.node for worker in workers.values()}
+        gpus = ((node.gpus, nodes.seconds(node.id, now) if node.id in used else now) for node in self._gpus)
+        return {
+            "allocation_rate": allocation_rate(held, sum(of_node * seconds for of_node, seconds in gpus)),
+            "fragmentation": None if self._fragmentation is None else self._fragmentation.share,
         }
 
     def _staleness(self, now: float) -> float | None:
@@ -241,6 +275,9 @@ class Measurement:
         deadline_s = self._problem.deadline_s
         if deadline_s is not None and time <= deadline_s:
             self._in_time.append((time, score))
+        budget = self._problem.budget
+        if budget is not None and self._cost(state) <= budget * (1 + ROUNDING):
+            self._in_budget.append(score)
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:
         self._lost += 1
@@ -323,25 +360,6 @@ def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bound
         return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
-
-
-class _Responses(NamedTuple):
-    """The metrics of the time from arrival to completion."""
-
-    mean_jct_s: float | None
-    p99_jct_s: float | None
-    area_weighted_jct_s: float | None
-
-
-def _response_times(state: State, problem: Problem, workers: Iterable[Worker]) -> _Responses:
-    completed = [(trial, trial.completed) for trial in state.trials.values() if trial.completed is not None]
-    jcts = [end_s - trial.arrived for trial, end_s in completed]
-    parts = (jobs_done(state, [trial]).parts for trial, _ in completed)
-    try:
-        weighed = area_weighted_jct(jcts, list(areas(parts, worker_devices(workers), problem.times)))
-    except InputError:  # a real run needs no profile
-        weighed = None
-    return _Responses(mean_jct(jcts), p99_jct(jcts), weighed)
 
 
 def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:

@@ -20,13 +20,14 @@ def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
 class Occupancy:
     """Follows the events that concern workers. `workers` are all that ever joined; `busy_s` their seconds in segments
     that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker.
-    `lost_s` are the seconds in segments that were lost, of all workers together."""
+    `lost_s` are the seconds in segments that were lost, of all workers together, `trial_s` those of each trial."""
 
     def __init__(self) -> None:
         self.workers: dict[WorkerId, Worker] = {}
         self.busy_s: defaultdict[WorkerId, float] = defaultdict(float)
         self.segments: defaultdict[WorkerId, int] = defaultdict(int)
         self.lost_s = 0.0
+        self.trial_s: defaultdict[TrialId, float] = defaultdict(float)
         self._running: dict[TrialId, SegmentStarted] = {}
         self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
         self._joined: dict[WorkerId, float] = {}
@@ -52,6 +53,7 @@ class Occupancy:
         else:
             seconds = event.time - start.time
             taken_s, lost_s = (seconds, 0.0) if finished else (0.0, seconds)
+        self.trial_s[event.trial] += taken_s + lost_s
         for worker in workers:
             self.busy_s[worker] += taken_s + lost_s
             self.segments[worker] += finished

@@ -20,6 +20,7 @@ from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.figures_in_words import share
+from hetsched.report.further_table import further_table
 from hetsched.report.legend import legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.packaged import scenario_file
@@ -172,6 +173,7 @@ def print_comparison(result: ComparisonResult) -> None:
     so_far = "" if result.complete else " (of more that were asked for)"
     print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
     show(tables.comparison_table(result.comparisons, result.baseline, result.setup.workload.arriving))
+    show(further_table(result.comparisons, result.setup.workload.arriving))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
     for name, periods in result.periods.items():

@@ -21,6 +21,7 @@ from hetsched.domain.registry import Strategy, load_file
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
+from hetsched.report.further_table import further_table_of_runs
 from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
 from hetsched.report.printable import printable
@@ -133,6 +134,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
+        show(further_table_of_runs(metrics, result.setup.workload.arriving))
         say_remarks(result.remarks)
         say_caveats(result.assumptions, result.warnings)
         if result.foretold is not None:
@@ -182,5 +184,7 @@ def say(text: str, style: str | None = None) -> None:
     Terminal(highlight=False, soft_wrap=True).print(text, style=style)
 
 
-def show(table: Table) -> None:
-    tables.print_table(table, Terminal())
+def show(table: Table | None) -> None:
+    """Print the table, if there is one."""
+    if table is not None:
+        tables.print_table(table, Terminal())

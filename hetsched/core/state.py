@@ -32,6 +32,7 @@ from hetsched.core.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
@@ -50,7 +51,7 @@ class State:
     finished segment as a whole, in the order of their ends; `last_packages` what each worker reported last; `trained`
     what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
     workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
-    `started` have started: the next one has the number after that.
+    `started` have started: the next one has the number after that. `nodes` are those that are there, and were.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class State:
         self.first_segments: dict[WorkerId, Timing] = {}
         self.last_packages: dict[WorkerId, Package] = {}
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
+        self.nodes = NodePresence()
         self.segments = self.started = 0
 
     @property
@@ -112,6 +114,7 @@ class State:
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
             "types": _plain([*self.types]),
+            "nodes": self.nodes.snapshot(),
             "idle": [*self.idle],
             "in_memory": dict(self.in_memory),
             "emptied": dict(self.emptied),
@@ -158,9 +161,10 @@ class State:
         worker = event.worker
         self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
         self.types[worker.type] = None
+        self.nodes.join(worker, event.time)
 
     def _worker_left(self, event: WorkerLeft) -> None:
-        del self.workers[event.worker]
+        self.nodes.leave(self.workers.pop(event.worker), event.time)
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
         self.in_memory.pop(event.worker, None)

@@ -7,7 +7,7 @@ from hetsched.core.fits import Fits
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
-from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 
@@ -103,6 +103,14 @@ class StateView:
     def restricted(self) -> bool:
         """Whether some trials may not run on every worker, or take several at once."""
         return self._state.restricted or self._fits.has_gaps
+
+    def node_seconds(self, node: NodeId) -> float:
+        """For how many seconds the node has been in the cluster so far: what it is paid for."""
+        return self._state.nodes.seconds(node, self._state.now)
+
+    def is_there(self, node: NodeId) -> bool:
+        """Whether the node is in the cluster now: any of its workers is, and be it one that is about to leave."""
+        return node in self._state.nodes
 
     def rank(self, trial: Trial) -> float:
         """The trial's score as a number to sort by: the larger, the better, whatever the direction of the metric; minus

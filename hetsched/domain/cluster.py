@@ -18,6 +18,7 @@ class Node(Struct, frozen=True):
 
     A node with a `pace` is declared slower than it is: every iteration on it takes `pace` times the profile's
     time for its device (a real run waits for the rest), so that one machine can stand in for unequal ones.
+    `price_per_h` is what it costs per hour, in units of currency (None: nothing).
     """
 
     id: NodeId
@@ -26,6 +27,7 @@ class Node(Struct, frozen=True):
     gpu_type: DeviceType | None = None
     pace: float | None = None
     address: str | None = None
+    price_per_h: float | None = None
 
 
 class WorkerType(NamedTuple):

@@ -11,7 +11,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     """An instance of the problem that schedulers solve.
 
     `times` are the profile's, with all costs. `target_score` is a value of the metric (None: each experiment's
-    `stop_score`), `deadline_s` is in seconds since the start of the run (None: there is none).
+    `stop_score`), `deadline_s` is in seconds since the start of the run, `budget` in the unit of the nodes'
+    prices (None: there is none).
     """
 
     cluster: ClusterSpec
@@ -19,3 +20,4 @@ class Problem(Struct, frozen=True, kw_only=True):
     times: StepTimes
     target_score: float | None = None
     deadline_s: float | None = None
+    budget: float | None = None

@@ -29,6 +29,7 @@ from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
 from hetsched.scenario.explaining import explain
+from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
@@ -106,13 +107,9 @@ class Scenario(Table):
         return self
 
     @model_validator(mode="after")
-    def _faulty_nodes_are_there(self) -> Self:
-        names = [name for node in self.cluster.nodes for name in node.names()]
-        spot = self.faults.spot
-        for key, nodes in (("late", list(self.faults.late)), ("spot.nodes", (spot.nodes if spot else None) or [])):
-            for node in nodes:
-                if node not in names:
-                    raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
+    def _nodes_are_there_and_paid(self) -> Self:
+        check_faulty_nodes(self.cluster, self.faults)
+        check_budget(self.cluster, self.metrics)
         return self
 
     @model_validator(mode="after")
@@ -204,8 +201,10 @@ class Scenario(Table):
             raise InputError(f"workload.trace: {error}") from error
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
-        """A new scheduling policy of the strategy, with the scenario's options for it."""
-        return create(scheduling.policies, name := strategy.scheduling, self.scheduling.get(name, {}), self.path)
+        """A new scheduling policy of the strategy, with its options, and the limits that it has options for."""
+        name, known = strategy.scheduling, scheduling.policies
+        limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
+        return create(known, name, limits | self.scheduling.get(name, {}), self.path)
 
     def allocation_policy(self, strategy: Strategy) -> AllocationPolicy:
         """A new allocation policy of the strategy, with the scenario's options for it."""
@@ -263,12 +262,13 @@ class Setup(Problem, frozen=True, kw_only=True):
         workload = scenario.workload.workload(jobs)
         return cls(
             scenario=scenario,
-            cluster=scenario.cluster.cluster(scenario.real.time_scale),
+            cluster=scenario.cluster.cluster(scenario.real.time_scale, scenario.faults.spot),
             workload=workload,
             times=times,
             charged_times=times.without(left_out) if left_out else times,
             target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
+            budget=scenario.metrics.budget,
             jobs=jobs,
             paced=any(node.pace for node in scenario.cluster.nodes),
             synthetic=any(experiment.dataset == "synthetic" for experiment in workload.experiments),

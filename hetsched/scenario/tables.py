@@ -25,6 +25,9 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Score = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
+Price = Annotated[float, Field(ge=0, le=1e9)]
+
+
 Name = Annotated[str, Field(pattern=NAME)]
 
 
@@ -147,11 +150,18 @@ class FaultsTable(Table):
 
 
 class MetricsTable(Table):
-    """What to measure runs against: a target score, of all experiments (default: each experiment's `stop_score`), and a
-    deadline in seconds since the start of the run."""
+    """What to measure runs against: a target score, of all experiments (default: each experiment's `stop_score`), a
+    deadline in seconds since the start of the run, and a budget in the nodes' unit of currency."""
 
     target_score: Score | None = Field(default=None, validation_alias=AliasChoices("target_score", "target_accuracy"))
     deadline_s: Seconds | None = None
+    budget: Price | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What of deadline and budget is set: a policy with an option of that name heeds it."""
+        limits = {"deadline_s": self.deadline_s, "budget": self.budget}
+        return {name: limit for name, limit in limits.items() if limit}
 
 
 class RealTable(Table):

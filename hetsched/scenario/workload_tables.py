@@ -23,7 +23,7 @@ from hetsched.domain.workload import (
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Name, Score, Seconds, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Name, Price, Score, Seconds, SpotTable, Table
 from hetsched.scenario.trace_tables import TraceModelsTable, UnfitTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
@@ -37,6 +37,7 @@ class NodeTable(Table):
     """One kind of machine. With `count`, that many of them, numbered from 0.
 
     With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
+    Prices are per hour, in units of currency; that of spot counts where `faults.spot` has the node.
     """
 
     name: Name
@@ -46,6 +47,8 @@ class NodeTable(Table):
     count: Count = 1
     pace: bool | Factor = False
     address: str | None = None
+    price_per_h: Price | None = None
+    spot_price_per_h: Price | None = None
 
     @model_validator(mode="after")
     def _gpus_have_a_type(self) -> Self:
@@ -57,11 +60,18 @@ class NodeTable(Table):
             raise ValueError("nodes with an address are listed one by one, without count")
         return self
 
+    @model_validator(mode="after")
+    def _spot_has_a_full_price(self) -> Self:
+        if self.spot_price_per_h is not None and self.price_per_h is None:
+            raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
+        return self
+
     def names(self) -> list[str]:
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
 
-    def nodes(self, time_scale: float) -> list[Node]:
-        """The machines; `time_scale` multiplies their pace, if they have one."""
+    def nodes(self, time_scale: float, spot: SpotTable | None) -> list[Node]:
+        """The machines; `time_scale` multiplies their pace, if they have one. Those that `spot` has cost their spot
+        price, if they have one."""
         pace = time_scale * self.pace if self.pace else None
         return [
             Node(
@@ -71,9 +81,14 @@ class NodeTable(Table):
                 gpu_type=self.gpu_type,
                 pace=pace,
                 address=self.address,
+                price_per_h=self._price_per_h(name, spot),
             )
             for name in self.names()
         ]
+
+    def _price_per_h(self, name: str, spot: SpotTable | None) -> float | None:
+        is_spot = spot is not None and (spot.nodes is None or name in spot.nodes)
+        return self.spot_price_per_h if is_spot and self.spot_price_per_h is not None else self.price_per_h
 
 
 class ClusterTable(Table):
@@ -87,8 +102,8 @@ class ClusterTable(Table):
             raise ValueError(f"{times} nodes are called {name!r} (count numbers them from 0); names must differ")
         return self
 
-    def cluster(self, time_scale: float) -> ClusterSpec:
-        return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale)))
+    def cluster(self, time_scale: float, spot: SpotTable | None = None) -> ClusterSpec:
+        return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale, spot)))
 
 
 class MetricTable(Table):

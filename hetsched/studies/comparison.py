@@ -57,6 +57,9 @@ class Comparison(Struct, frozen=True):
     mean_jct_vs_baseline: Difference | None
     p99_jct_s: float
     area_weighted_jct_s: float | None
+    wait_s: float | None
+    small_wait_s: float | None
+    large_wait_s: float | None
     jct_bound_s: float
     jct_bound_ratio: float
     metric: Metric | None
@@ -64,7 +67,11 @@ class Comparison(Struct, frozen=True):
     time_to_target_s: float | None
     target_reached: int
     score_at_deadline: float | None
+    score_at_budget: float | None
+    cost: float | None
     utilisation: float
+    allocation_rate: float | None
+    fragmentation: float | None
     wasted_s: float
     wasted_fraction: float
     staleness: float | None

@@ -93,14 +93,29 @@ def _asked(study: Study | None, setup: Setup | None, of: Asked) -> Iterator[Fact
     if setup is not None:
         yield Fact("nodes", "; ".join(_nodes(setup.scenario.cluster.nodes)))
         yield Fact("work", "; ".join(map(_experiment, setup.workload.experiments[:3])) + _more(setup))
+        yield from _goals(setup)
         yield Fact("pace", "paced: every iteration takes as long as the profile says" if setup.paced else "not paced")
         yield Fact("data", "synthetic: it stands in for a real data set" if setup.synthetic else "not synthetic")
+
+
+def _goals(setup: Setup) -> Iterator[Fact]:
+    if setup.deadline_s is not None:
+        yield Fact("deadline", f"{setup.deadline_s:g} s")
+    if setup.budget is not None:
+        yield Fact("budget", f"{setup.budget:g}, in the unit of the nodes' prices")
 
 
 def _nodes(nodes: Sequence[NodeTable]) -> Iterator[str]:
     for node in nodes:
         gpus = f", {node.gpus} {node.gpu_type or 'GPU'}" if node.gpus else ""
-        yield f"{f'{node.count} x ' if node.count > 1 else ''}{node.name} ({counted(node.cores, 'core')}{gpus})"
+        many = f"{node.count} x " if node.count > 1 else ""
+        yield f"{many}{node.name} ({counted(node.cores, 'core')}{gpus}{_price(node)})"
+
+
+def _price(node: NodeTable) -> str:
+    """What the scenario says of it; whether a node is a spot node, its faults say."""
+    spot = "" if node.spot_price_per_h is None else f", as a spot node {node.spot_price_per_h:g}"
+    return "" if node.price_per_h is None else f", {node.price_per_h:g} per hour{spot}"
 
 
 def _experiment(experiment: Experiment) -> str:

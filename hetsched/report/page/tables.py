@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from hetsched.report import tables
+from hetsched.report.further_table import further_table, further_table_of_runs
 from hetsched.report.legend import LEGEND
 from hetsched.report.page.document import PageTable
 from hetsched.report.plan_tables import plan_table
@@ -19,14 +20,19 @@ def page_tables(result: Result) -> list[PageTable]:
         case ComparisonResult():
             arriving = result.setup.workload.arriving
             table = tables.comparison_table(result.comparisons, result.baseline, arriving)
-            return [page_table("Means over the seeds", table)]
+            return [page_table("Means over the seeds", table), *_further(further_table(result.comparisons, arriving))]
         case StrategyResult():
-            return [page_table("Runs", tables.runs_table([run.metrics for run in result.runs]))]
+            runs, arriving = [run.metrics for run in result.runs], result.setup.workload.arriving
+            return [page_table("Runs", tables.runs_table(runs)), *_further(further_table_of_runs(runs, arriving))]
         case PlanResult():
             return [page_table("What each strategy would take", plan_table(result.forecasts))]
         case AblationResult():
             return [page_table("What the makespan is made of", tables.ablation_table(result.variants))]
     return [page_table("Predicted and measured", tables.agreement_table(result.agreements))]
+
+
+def _further(table: Table | None) -> list[PageTable]:
+    return [] if table is None else [page_table("What some studies ask", table)]
 
 
 def _heading(header: str) -> str:

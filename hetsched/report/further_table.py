@@ -1,0 +1,65 @@
+"""Figures that tell something of some studies only: what a run cost, and what operators of clusters ask."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from rich.table import Table
+
+from hetsched.analysis.metrics import Metrics
+from hetsched.report.figures_in_words import seconds, share
+from hetsched.report.scores import metric_name, shown
+from hetsched.studies.comparison import Comparison
+
+Figures = Metrics | Comparison
+
+
+class Column(NamedTuple):
+    """A figure by its key, the heading, and how a value is written. `arriving`: it tells something where trials arrive
+    over time, and wait for each other."""
+
+    key: str
+    heading: str
+    form: Callable[[float], str]
+    arriving: bool = False
+
+
+COLUMNS = (
+    Column("cost", "cost", "{:,.2f}".format),
+    Column("score_at_budget", "{metric} at\nbudget", shown),
+    Column("score_at_deadline", "{metric} at\ndeadline", shown),
+    Column("small_wait_s", "wait of the\nsmall [s]", seconds, arriving=True),
+    Column("large_wait_s", "wait of the\nlarge [s]", seconds, arriving=True),
+    Column("allocation_rate", "GPUs\nallocated", share, arriving=True),
+    Column("fragmentation", "idle GPUs in\nfragments", share),
+)
+
+
+def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
+    """A row per strategy or run, a column per figure that some row has; None if there is no such figure."""
+    columns = [column for column in COLUMNS if arriving or not column.arriving]
+    found = [column for column in columns if any(_tells(column, row) for row in rows.values())]
+    if not found:
+        return None
+    metric = metric_name(next(row.metric for row in rows.values()))
+    table = Table(header_style="bold")
+    table.add_column("strategy")
+    for column in found:
+        table.add_column(column.heading.format(metric=metric), justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(_cell(column, getattr(row, column.key)) for column in found))
+    return table
+
+
+def further_table_of_runs(runs: list[Metrics], arriving: bool) -> Table | None:
+    """The same of single runs, which are told by their seeds."""
+    return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs}, arriving)
+
+
+def _tells(column: Column, row: Figures) -> bool:
+    """Whether the row has the figure; an allocation rate that is the utilisation says nothing more."""
+    value = getattr(row, column.key)
+    return value is not None and not (column.key == "allocation_rate" and share(value) == share(row.utilisation))
+
+
+def _cell(column: Column, value: float | None) -> str:
+    return "" if value is None else column.form(value)

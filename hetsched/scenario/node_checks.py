@@ -1,0 +1,24 @@
+"""What tables of a scenario say of its nodes must fit the nodes that there are."""
+
+from hetsched.errors import nearest
+from hetsched.scenario.tables import FaultsTable, MetricsTable
+from hetsched.scenario.workload_tables import ClusterTable
+
+
+def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
+    """Raise ValueError if faults name a node that is not there."""
+    names = [name for node in cluster.nodes for name in node.names()]
+    spot = faults.spot
+    for key, nodes in (("late", list(faults.late)), ("spot.nodes", (spot.nodes if spot else None) or [])):
+        for node in nodes:
+            if node not in names:
+                raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")
+
+
+def check_budget(cluster: ClusterTable, metrics: MetricsTable) -> None:
+    """Raise ValueError if there is a budget and no node has a price."""
+    if metrics.budget is not None and all(node.price_per_h is None for node in cluster.nodes):
+        raise ValueError(
+            "metrics.budget: no node has a price, so that nothing is ever spent: give nodes a price_per_h, or set "
+            "metrics.deadline_s"
+        )

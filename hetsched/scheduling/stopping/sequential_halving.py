@@ -1,0 +1,171 @@
+"""The best score for a budget of money or time: equal parts of it for ever fewer trials."""
+
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, inf, isfinite, log
+from typing import NamedTuple
+
+import numpy as np
+
+from hetsched.core.decisions import Decision, Stop
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import ClusterSpec, NodeId, Worker
+from hetsched.domain.prices import HOUR_S, cost, prices_per_h
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind, Workload
+from hetsched.scheduling import register
+from hetsched.scheduling.free_workers import FreeWorkers
+
+ROUNDING = 1e-9
+
+
+@register("sequential-halving")
+class SequentialHalving:
+    """The best score for a budget of money or time: equal parts of it, each for the better half of the trials.
+
+    Sequential Halving (Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits", ICML 2013), which
+    Jamieson and Talwalkar (AISTATS 2016) take to hyperparameters: the budget is known before, and divided evenly among
+
+        K = ceil(log_eta(n))
+
+    rounds for a population of n. Round k, 0 to K - 1, begins when a part k / K of the budget is spent. From then on the
+    ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst; equal scores: by
+    `Trial.index`. No round begins before a trial has a score. Each experiment has rounds of its own, which share what
+    is left of the budget when it arrives. What is ours:
+
+    - What is spent is the part of the money or that of the time, whichever is larger. Nodes are paid while they are in
+      the cluster, and not for what they train. So money is a clock, which runs the slower the fewer nodes are there,
+      and nothing is saved by leaving a worker idle: trials that are out of the round are not stopped. They take workers
+      that no other trial waits for, the best score first, and may be among the best of the next round.
+    - Workers are unequal. The trials of a round train evenly, as the paper has it: the least advanced one is first,
+      the better score before the worse. Each takes the fastest worker that is idle.
+    - A segment that would end after the budget is spent is cut to end before, as far as the profile can tell; then all
+      that wait are stopped.
+
+    Options: `budget`, in the unit of the nodes' prices, and `deadline_s`, in seconds from the start of the run; those
+    of `[metrics]` unless given. Without either there is one round, and nothing is stopped. `eta`, the
+    reduction factor. Raises ValueError for values that make no sense.
+    """
+
+    def __init__(self, budget: float | None = None, deadline_s: float | None = None, eta: float = 2.0) -> None:
+        for name, limit in (("budget", budget), ("deadline_s", deadline_s)):
+            if limit is not None and not (isfinite(limit) and limit > 0):
+                raise ValueError(f"{name}: expected a number above 0, got {limit!r}")
+        if not (isfinite(eta) and eta > 1):
+            raise ValueError(f"eta: expected a number above 1, got {eta!r}")
+        self._budget = inf if budget is None else budget
+        self._deadline_s = inf if deadline_s is None else deadline_s
+        self._eta = eta
+        self._prices: dict[NodeId, float] = {}
+        self._rounds: dict[ExperimentId, Round] = {}
+        self._due = inf
+
+    def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
+        self._prices = prices_per_h(cluster)
+
+    def dispatch(self, state: StateView) -> Iterable[Decision]:
+        money = cost(self._prices, state.node_seconds)
+        spent = max(money / self._budget, state.now / self._deadline_s)
+        if spent >= 1 - ROUNDING:
+            return [Stop(trial.id, "the budget is spent") for trial in state.ready_trials]
+        self._halve(state, spent)
+        starts, too_late = self._starts(state, self._seconds_left(state, money))
+        if starts or state.running:
+            return starts
+        return [Stop(trial, f"{spent:.1%} of the budget is spent, the rest buys no iteration") for trial in too_late]
+
+    def _seconds_left(self, state: StateView, money: float) -> float:
+        """Until the budget is spent, if no node comes or goes."""
+        per_s = sum(price for node, price in self._prices.items() if state.is_there(node)) / HOUR_S
+        for_money_s = (self._budget - money) / per_s if per_s else inf
+        return min(for_money_s, self._deadline_s - state.now)
+
+    def _halve(self, state: StateView, spent: float) -> None:
+        """Begin the rounds for which it is time."""
+        if spent < self._due and len(self._rounds) == len(state.experiments):
+            return
+        for experiment in state.experiments.values():
+            now = self._rounds.get(experiment.id) or Round(spent, 0, frozenset(experiment.trial_ids()))
+            self._rounds[experiment.id] = self._round(state, experiment, now, spent)
+        ends = (self._end(state.experiments[name], now) for name, now in self._rounds.items())
+        self._due = min(ends, default=inf)
+
+    def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
+        """The round in which the experiment is when so much is spent, given that in which it was."""
+        rounds = self._number_of_rounds(experiment)
+        number = min(rounds - 1, floor(rounds * (spent - now.since) / (1 - now.since) + ROUNDING))
+        trials = [state.trials[trial] for trial in experiment.trial_ids()] if number > now.number else []
+        if not any(state.rank(trial) > -inf for trial in trials):
+            return now
+        keep = ceil(experiment.population / self._eta**number - ROUNDING)
+        best = sorted(trials, key=lambda trial: (-state.rank(trial), trial.index))[:keep]
+        return Round(now.since, number, frozenset(trial.id for trial in best))
+
+    def _number_of_rounds(self, experiment: Experiment) -> int:
+        return max(1, ceil(log(experiment.population, self._eta) - ROUNDING))
+
+    def _end(self, experiment: Experiment, now: "Round") -> float:
+        """The part of the budget that is spent when the round ends; infinite for the last one, which ends with it."""
+        rounds = self._number_of_rounds(experiment)
+        is_last = now.number + 1 == rounds
+        return inf if is_last else now.since + (1 - now.since) * (now.number + 1) / rounds - ROUNDING
+
+    def _turn(self, state: StateView, trial: Trial) -> tuple[bool, int, float, int]:
+        """What trials are served by, the least first."""
+        is_out = trial.id not in self._rounds[trial.experiment].trials
+        return is_out, 0 if is_out else trial.iterations, -state.rank(trial), trial.index
+
+    def _starts(self, state: StateView, seconds_left: float) -> tuple[list[Decision], list[TrialId]]:
+        """What starts now, and the trials for which even the fastest idle worker is too slow."""
+        free = FreeWorkers(state)
+        by_speed: dict[tuple[ExperimentId, TrialKind], list[Worker]] = {}
+        starts: list[Decision] = []
+        too_late: list[TrialId] = []
+        for trial in sorted(state.ready_trials, key=lambda trial: self._turn(state, trial)):
+            key = (trial.experiment, trial.kind)
+            if key not in by_speed:
+                by_speed[key] = _slowest_first(state, trial, free)
+            team = _fastest(by_speed[key], trial, free)
+            iterations = _iterations(state, trial, team[0], seconds_left) if team else 0
+            if iterations:
+                starts.append(free.start(trial, team, iterations))
+            elif team:
+                too_late.append(trial.id)
+        return starts, too_late
+
+
+class Round(NamedTuple):
+    """Where an experiment is: the part of the budget that was spent when it came, the number of the round, and the
+    trials that train in it."""
+
+    since: float
+    number: int
+    trials: frozenset[TrialId]
+
+
+def _slowest_first(state: StateView, trial: Trial, free: FreeWorkers) -> list[Worker]:
+    """The workers that suit the trial; those of which nothing is known come last, so that they are tried."""
+    suitable = [worker for worker in free if free.suits(trial, worker)]
+    return sorted(suitable, key=lambda worker: -(state.seconds_per_iteration(trial, worker) or 0.0))
+
+
+def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence[Worker]:
+    """The fastest worker that is free, with others if the trial is a gang; nothing if there are too few. Takes those
+    that are not free off the end of the list."""
+    while workers:
+        if workers[-1] in free:
+            team = free.team(trial, workers[-1])
+            if team:
+                return team
+            free.hold(workers[-1].type)
+        workers.pop()
+    return []
+
+
+def _iterations(state: StateView, trial: Trial, worker: Worker, seconds_left: float) -> int:
+    """An interval, or what of it ends before the budget is spent."""
+    interval = state.interval(trial)
+    seconds, beside_s = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
+    if seconds is None or beside_s is None or seconds_left == inf:
+        return interval
+    return max(0, min(interval, floor((seconds_left - beside_s) / seconds + ROUNDING)))
