@@ -134,7 +134,8 @@ def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
     """The worker on the `number`-th GPU of a node (or the `part`-th worker of several that share it), with `cores` host
     cores to feed it."""
-    gpu = node.each_gpu[number]
+    assert node.gpus
+    gpu = node.mixed[number] if node.mixed else node.each_gpu[0]  # where all are alike, policies may number shares
     place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
     memory = UNSET if gpu.memory_gib is None else gpu.memory_gib
     return Worker(WorkerId(f"{node.id}/{place}"), node.id, gpu.type, cores, share, node.pace, memory)
