@@ -245,7 +245,7 @@ def _check_types(cluster: ClusterSpec) -> None:
         if node.mixed and node.pace is None:
             raise InputError(
                 f"cluster.nodes: {node.id!r} has GPUs of several types ({node.gpus_in_words}), and Ray would give a "
-                "worker any of them: start a Ray node for each type on that host, with its GPUs in CUDA_VISIBLE_DEVICES "
+                "worker any of them: start a Ray node for each type there, with its GPUs in CUDA_VISIBLE_DEVICES "
                 f"and '--labels {NODE_LABEL}=NAME', and list each as a node of one type"
             )
 
