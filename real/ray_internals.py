@@ -62,6 +62,14 @@ def running_cluster() -> str:
     return str(address)
 
 
+def accelerator_type(gpu_name: str) -> str | None:
+    """What Ray calls the type of a GPU, of which its driver says this name."""
+    from ray._private.accelerators.nvidia_gpu import NvidiaGPUAcceleratorManager
+
+    found: str | None = NvidiaGPUAcceleratorManager._gpu_name_to_accelerator_type(gpu_name)
+    return found
+
+
 def bind_to_loopback(only: bool) -> None:
     """Whether a Ray that is started from now on binds to 127.0.0.1 alone, as it does on macOS."""
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = str(int(not only))  # for its other processes

@@ -14,6 +14,7 @@ from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
 from sim.checkpoint_copies import CheckpointCopies, Homes
 from sim.draws import Draws
+from sim.variation import Variation, lognormal
 
 
 class Prices(NamedTuple):
@@ -58,13 +59,16 @@ class Durations:
         checkpoints: CheckpointCopies | Homes | None = None,
         network_bytes_per_s: float = inf,
         latency_s: float = 0.0,
+        variation: Variation | None = None,
     ) -> None:
-        """Without `checkpoints` they are in storage. `latency_s` is the scenario's."""
+        """Without `checkpoints` they are in storage. `latency_s` is the scenario's. Without `variation` workers of a
+        type are equal."""
         self._times = times
         self._state = state
         self._checkpoints = checkpoints
         self._network_bytes_per_s = network_bytes_per_s
         self._latency_s = latency_s
+        self._variation = variation
         self._prices: dict[tuple[WorkerId, ExperimentId, int, int], Prices] = {}
         self._train = TrialDraws(draws, "train")
         self._draws = {
@@ -85,6 +89,8 @@ class Durations:
             train_s, spread, evaluation_s, save_s, costs, steady = prices
         if spread:
             train_s *= exp(spread * next(self._train[trial.id]) - spread * spread / 2)
+        if self._variation is not None and worker.pace is None:
+            train_s *= self._variation.factor(trial, worker, self._state.experiments[trial.experiment].gang)
         start_up_s = restore_s = 0.0
         state = self._state
         if worker.id not in state.in_memory and after is None:
@@ -136,9 +142,3 @@ class Durations:
 
     def _vary(self, mean_s: float, cv: float, source: str, trial: Trial) -> float:
         return mean_s * lognormal(cv, next(self._draws[source][trial.id])) if mean_s and cv else mean_s
-
-
-def lognormal(cv: float, normal: float) -> float:
-    """A positive factor of mean 1 with the coefficient of variation `cv`, from a standard normal draw."""
-    variance = log(1 + cv * cv)
-    return exp(sqrt(variance) * normal - variance / 2)

@@ -30,6 +30,7 @@ from sim.checkpoint_copies import CheckpointCopies, Homes
 from sim.draws import Draws
 from sim.durations import Durations
 from sim.pbt import PopulationBasedTraining
+from sim.variation import Variation
 
 
 class Member(Struct, gc=False):
@@ -82,8 +83,9 @@ class Simulation:
         self._draws = Draws(seed)
         kept = scenario.checkpoints
         self._copies = None if kept.place == "storage" else checkpoints or Homes(self.state, kept.place == "both")
+        variation, latency_s = Variation.of(self._overheads, seed, self._draws), self._overheads.latency_s
         self._durations = Durations(
-            times, self.state, self._draws, self._copies, kept.network_bytes_per_s, self._overheads.latency_s
+            times, self.state, self._draws, self._copies, kept.network_bytes_per_s, latency_s, variation
         )
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
         self._model = setup.learning_model()

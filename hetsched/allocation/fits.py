@@ -1,8 +1,10 @@
 """Whether the workers of an allocation policy fit the nodes."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import astuple
+from msgspec import UNSET
+from msgspec.structs import astuple, replace
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId, Worker, WorkerId
 from hetsched.domain.plain import plain
@@ -34,6 +36,7 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
         worker = Worker(*map(plain, astuple(given)))
         if reason := _mistyped(worker) or _misfit(worker, nodes.get(worker.node)):
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} {reason}")
+        worker = _with_memory(worker, nodes[worker.node])
         if worker.id in checked:
             raise PolicyError(f"allocation policy {name!r}: worker {worker.id!r} appears twice")
         checked[worker.id] = worker
@@ -62,7 +65,7 @@ def _misfit(worker: Worker, node: Node | None) -> str | None:
     """Why a worker cannot be a slice of its node; None if it can."""
     if node is None:
         return f"is on an unknown node {worker.node!r}"
-    if worker.device not in (CPU, node.gpu_type):
+    if worker.device != CPU and all(worker.device != gpu.type for gpu in node.each_gpu):
         return f"is a {worker.device!r}, which {node.id} does not have"
     if worker.pace != node.pace:
         return f"has a pace of {worker.pace}, its node one of {node.pace}"
@@ -76,14 +79,26 @@ def _misfit(worker: Worker, node: Node | None) -> str | None:
 def _overcrowded(node: Node, workers: Sequence[Worker]) -> str | None:
     """What these workers need that the node has not; None if they fit."""
     cores = sum(worker.cores for worker in workers)
-    shares = [worker.gpu_share for worker in workers if worker.device != CPU]
-    if cores > node.cores or sum(shares) > node.gpus + ROUNDING:
-        needed = f"{counted(cores, 'core')} and {sum(shares):g} of its GPUs"
-        return f"{needed}, it has {node.cores} and {node.gpus}"
-    if not (_fit(shares, node.gpus) or _fit(sorted(shares, reverse=True), node.gpus)):
-        listed = ", ".join(f"{share:g}" for share in sorted(shares, reverse=True))
-        return f"the shares {listed} of its GPUs, and {counted(node.gpus, 'GPU')} cannot have each of them on one"
+    types = Counter(gpu.type for gpu in node.each_gpu)
+    for device, gpus in types.items():
+        shares = [worker.gpu_share for worker in workers if worker.device == device]
+        of = f"{device} " if len(types) > 1 else ""
+        if sum(shares) > gpus + ROUNDING:
+            return f"{counted(cores, 'core')} and {sum(shares):g} of its {of}GPUs, it has {node.cores} and {gpus}"
+        if not (_fit(shares, gpus) or _fit(sorted(shares, reverse=True), gpus)):
+            listed = ", ".join(f"{share:g}" for share in sorted(shares, reverse=True))
+            return f"the shares {listed} of its {of}GPUs, and {counted(gpus, 'GPU')} cannot have each of them on one"
+    if cores > node.cores:
+        shared = sum(worker.gpu_share for worker in workers)
+        return f"{counted(cores, 'core')} and {shared:g} of its GPUs, it has {node.cores} and {node.gpus}"
     return None
+
+
+def _with_memory(worker: Worker, node: Node) -> Worker:
+    """The worker with the memory that its GPU has, whatever the policy said of it."""
+    sizes = (gpu.memory_gib for gpu in node.each_gpu if gpu.type == worker.device)
+    memory = next(sizes, None)
+    return replace(worker, gpu_memory_gib=UNSET if memory is None else memory)
 
 
 def _fit(shares: Sequence[float], gpus: int) -> bool:

@@ -2,7 +2,7 @@
 
 from hetsched.allocation import register
 from hetsched.allocation.speed import members_on, training_speed
-from hetsched.domain.cluster import ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
+from hetsched.domain.cluster import ClusterSpec, Gpu, GpuCut, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
@@ -16,10 +16,11 @@ class SharedGpu:
     """Every GPU is shared by k workers, and the remaining cores of each node are one CPU worker.
 
     Ray's fractional GPUs: the workers of a GPU run side by side and slow each other down, as the profile's rows of
-    their `gpu_share` say. `k` is the number of workers on a GPU. Without it, each type of GPU gets the k whose workers
-    together train fastest by the profile, of those that were measured for most kinds of trial, or 1 if none was. A
-    share s is that of k = floor(1 / s) workers, and is used as the profile has it. As in `fusion`, every GPU worker
-    keeps one core of its node to feed it, as far as there are cores.
+    their `gpu_share` say. Each has its share of the memory too. `k` is the number of workers on a GPU. Without it, each
+    type of GPU gets the k whose workers together train fastest by the profile, of those that were measured for most
+    kinds of trial, and that these fit, or 1 if none was. A share s is that of k = floor(1 / s) workers, and is used as
+    the profile has it. As in `fusion`, every GPU worker keeps one core of its node to feed it, as far as there are
+    cores.
 
     Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for its share.
     """
@@ -30,21 +31,22 @@ class SharedGpu:
         self.k = k
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
+        kinds = dict.fromkeys(gpu for node in cluster for gpu in node.each_gpu)
+        cuts = {gpu: self._cut(gpu, workload, times) for gpu in kinds}
         workers = []
         for node in cluster:
-            k, share = (1, 1.0) if node.gpu_type is None else self._cut(node.gpu_type, workload, times)
-            gpus = gpu_workers(node, k, share)
+            gpus = gpu_workers(node, cuts.__getitem__)
             cores = node.cores - sum(worker.cores for worker in gpus)
             workers += gpus + ([cpu_worker(node, 0, cores)] if cores else [])
         return workers
 
-    def _cut(self, gpu_type: str, workload: Workload, times: StepTimes) -> tuple[int, float]:
-        """How many workers a GPU of the type gets, and the share of each."""
-        measured = {row.gpu_share for row in times.rows if row.device == gpu_type and row.gpu_share <= 1}
+    def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:
+        """How many workers such a GPU gets, and the share of each."""
+        measured = {row.gpu_share for row in times.rows if row.device == gpu.type and row.gpu_share <= 1}
         speeds: dict[tuple[int, float], tuple[int, float]] = {}
         for share in sorted(measured | {1 / (self.k or 1)}, reverse=True):
             k = int(1 / share + ROUNDING)
-            shared = WorkerType(gpu_type, 0, share)
+            shared = _shared(gpu, share)
             speed = training_speed(workload, times, shared)
             if speed is not None and self.k in (None, k):
                 speeds[k, share] = len(members_on(workload, times, shared)), k * speed
@@ -52,20 +54,30 @@ class SharedGpu:
             return max(speeds, key=lambda cut: speeds[cut])  # of equals the first, with the fewest workers
         if self.k in (None, 1):
             return 1, 1.0
-        raise InputError(self._missing(gpu_type, workload, times))
+        raise InputError(self._missing(gpu, workload, times))
 
-    def _missing(self, gpu_type: str, workload: Workload, times: StepTimes) -> str:
+    def _missing(self, gpu: Gpu, workload: Workload, times: StepTimes) -> str:
         """Which row the profile would need."""
         assert self.k is not None
-        shared = WorkerType(gpu_type, 0, 1 / self.k)
+        shared = _shared(gpu, 1 / self.k)
         kinds = [
             kind
             for experiment in workload.experiments
-            if experiment.may_use(gpu_type)
+            if experiment.may_use(gpu.type)
             for kind in experiment.kinds
             if times.seconds_per_iteration(kind, shared.gang(experiment.gang)) is None
         ]
+        if not times.fits(kinds[0], shared):
+            return (
+                f"allocation.shared-gpu.k = {self.k}: {kinds[0]} needs more memory than each of {self.k} workers on a "
+                f"{gpu.type} has, which is {shared.memory_gib:g} GiB: share the GPUs by fewer, or leave k out"
+            )
         return (
-            f"allocation.shared-gpu.k = {self.k}: the profile has no row for {kinds[0]} on a {gpu_type} with a "
+            f"allocation.shared-gpu.k = {self.k}: the profile has no row for {kinds[0]} on a {gpu.type} with a "
             f"gpu_share of 1/{self.k}: measure it, or leave k out"
         )
+
+
+def _shared(gpu: Gpu, share: float) -> WorkerType:
+    """The type of a worker that has such a share of such a GPU."""
+    return WorkerType(gpu.type, 0, share, gpu_memory_gib=gpu.memory_gib)

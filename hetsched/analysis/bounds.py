@@ -57,13 +57,12 @@ def cluster_devices(cluster: ClusterSpec, times: StepTimes) -> Devices:
     workers: Counter[WorkerType] = Counter()
     modes: dict[tuple[WorkerType, str], float] = {}
     for node in cluster:
-        if node.gpus:
-            assert node.gpu_type is not None
-            resource = f"{node.gpu_type} x{node.pace}"
-            units[resource] += node.gpus
+        for gpu, count in Counter(node.each_gpu).items():
+            resource = f"{gpu.type} x{node.pace}" + ("" if gpu.memory_gib is None else f" {gpu.memory_gib:g} GiB")
+            units[resource] += count
             for share in shares:
-                worker = WorkerType(node.gpu_type, 0, share, node.pace)
-                workers[worker] += int(node.gpus / share + 1e-9)
+                worker = WorkerType(gpu.type, 0, share, node.pace, gpu.memory_gib)
+                workers[worker] += int(count / share + 1e-9)
                 modes[worker, resource] = share
         resource = f"cores of {node.cores} x{node.pace}"
         units[resource] += node.cores

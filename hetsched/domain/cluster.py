@@ -1,9 +1,10 @@
 """Machines: nodes, and the workers that an allocation policy cuts them into."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, NewType
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 NodeId = NewType("NodeId", str)
 WorkerId = NewType("WorkerId", str)
@@ -13,8 +14,17 @@ DeviceType = str
 CPU: DeviceType = "cpu"
 
 
+class Gpu(NamedTuple):
+    """One GPU of a node. Its memory is None where the scenario does not say it: then everything fits."""
+
+    type: DeviceType
+    memory_gib: float | None = None
+
+
 class Node(Struct, frozen=True):
-    """A machine: `cores` CPU cores and `gpus` GPUs of one type.
+    """A machine: `cores` CPU cores and `gpus` GPUs, of one type (`gpu_type`) or of several.
+
+    Of several types, `gpu_type` is None and `mixed` has each GPU, in the order of their numbers.
 
     A node with a `pace` is declared slower than it is: every iteration on it takes `pace` times the profile's
     time for its device (a real run waits for the rest), so that one machine can stand in for unequal ones.
@@ -27,19 +37,49 @@ class Node(Struct, frozen=True):
     gpu_type: DeviceType | None = None
     pace: float | None = None
     address: str | None = None
+    gpu_memory_gib: float | None = None
+    mixed: tuple[Gpu, ...] = ()
     price_per_h: float | None = None
+
+    @property
+    def each_gpu(self) -> tuple[Gpu, ...]:
+        """Its GPUs, by their numbers."""
+        if self.mixed or self.gpu_type is None:
+            return self.mixed
+        return (Gpu(self.gpu_type, self.gpu_memory_gib),) * self.gpus
+
+    @property
+    def gpus_in_words(self) -> str:
+        """How many of which type.
+
+        >>> Node(NodeId("n"), cores=8, gpus=3, mixed=(Gpu("v100"), Gpu("v100"), Gpu("t4"))).gpus_in_words
+        '2 v100, 1 t4'
+        """
+        return ", ".join(f"{count} {kind}" for kind, count in Counter(gpu.type for gpu in self.each_gpu).items())
 
 
 class WorkerType(NamedTuple):
     """What decides how fast a worker is: workers of one type have the same step times.
 
-    `cores` is 0 for GPUs, whose host cores do not change their speed in the profile.
+    `cores` is 0 for GPUs, whose host cores do not change their speed in the profile. `gpu_memory_gib` is the memory of
+    the whole GPU, whatever the share.
     """
 
     device: DeviceType
     cores: int
     gpu_share: float
     pace: float | None = None
+    gpu_memory_gib: float | None = None
+
+    @property
+    def memory_gib(self) -> float | None:
+        """What each GPU of the worker, or of the gang, offers it: its share of the memory. None: unknown."""
+        return None if self.gpu_memory_gib is None else self.gpu_memory_gib * min(1.0, self.gpu_share)
+
+    @property
+    def as_profiled(self) -> "WorkerType":
+        """The type as profiles name it: without a pace, whatever memory it has."""
+        return self._replace(pace=None, gpu_memory_gib=None)
 
     def gang(self, workers: int) -> "WorkerType":
         """So many workers of this type that train one trial together, as profiles name them."""
@@ -47,7 +87,8 @@ class WorkerType(NamedTuple):
 
     def __str__(self) -> str:
         share = "" if self.gpu_share == 1 else f"{self.gpu_share:g} "
-        name = f"{self.cores} cpu" if self.device == CPU else f"{share}{self.device}"
+        memory = "" if self.gpu_memory_gib is None else f" of {self.gpu_memory_gib:g} GiB"
+        name = f"{self.cores} cpu" if self.device == CPU else f"{share}{self.device}{memory}"
         return name if self.pace is None else f"{name}, paced x{self.pace:g}"
 
 
@@ -55,7 +96,7 @@ class Worker(Struct, frozen=True):
     """A slice of one node that trains one trial at a time.
 
     A CPU worker has `cores` cores and no GPU; a GPU worker has `gpu_share` of one GPU and the host cores
-    that feed it.
+    that feed it. Logs leave out the memory of a GPU where it is not known.
     """
 
     id: WorkerId
@@ -64,10 +105,12 @@ class Worker(Struct, frozen=True):
     cores: int
     gpu_share: float = 0.0
     pace: float | None = None
+    gpu_memory_gib: float | UnsetType = UNSET
 
     @property
     def type(self) -> WorkerType:
-        return WorkerType(self.device, self.cores if self.device == CPU else 0, self.gpu_share, self.pace)
+        memory = None if self.gpu_memory_gib is UNSET else self.gpu_memory_gib
+        return WorkerType(self.device, self.cores if self.device == CPU else 0, self.gpu_share, self.pace, memory)
 
 
 class ClusterSpec(Struct, frozen=True):
@@ -93,16 +136,26 @@ def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
     """The worker on the `number`-th GPU of a node (or the `part`-th worker of several that share it), with `cores` host
     cores to feed it."""
-    assert node.gpu_type is not None
+    assert node.gpus
+    gpu = node.mixed[number] if node.mixed else node.each_gpu[0]  # where all are alike, policies may number shares
     place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
-    return Worker(WorkerId(f"{node.id}/{place}"), node.id, node.gpu_type, cores, share, node.pace)
+    memory = UNSET if gpu.memory_gib is None else gpu.memory_gib
+    return Worker(WorkerId(f"{node.id}/{place}"), node.id, gpu.type, cores, share, node.pace, memory)
 
 
-def gpu_workers(node: Node, per_gpu: int = 1, share: float = 1.0) -> list[Worker]:
-    """The GPUs of a node as workers, `per_gpu` of that share on each. Every worker keeps one core of the node to feed
-    it, as far as there are cores."""
-    places = [(gpu, part if per_gpu > 1 else None) for gpu in range(node.gpus) for part in range(per_gpu)]
+GpuCut = tuple[int, float]
+"""How many workers are on a GPU, and the share of each."""
+
+
+def gpu_workers(node: Node, cut: Callable[[Gpu], GpuCut] = lambda gpu: (1, 1.0)) -> list[Worker]:
+    """The GPUs of a node as workers, each cut as `cut` says. Every worker keeps one core of the node to feed it, as far
+    as there are cores."""
+    places = [
+        (number, part if workers > 1 else None, share)
+        for number, (workers, share) in enumerate(map(cut, node.each_gpu))
+        for part in range(workers)
+    ]
     return [
-        gpu_worker(node, gpu, cores=1 if number < node.cores else 0, share=share, part=part)
-        for number, (gpu, part) in enumerate(places)
+        gpu_worker(node, gpu, cores=1 if place < node.cores else 0, share=share, part=part)
+        for place, (gpu, part, share) in enumerate(places)
     ]

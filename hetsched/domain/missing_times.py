@@ -33,6 +33,11 @@ def why_missing(times: StepTimes, kind: TrialKind, worker: WorkerType) -> str:
             f"{_listed(shares)}, and one share says nothing of another: measure it"
         )
     rows = [row for row in rows if row.gpu_share == worker.gpu_share]
+    if not times.fits(kind, worker):
+        return (
+            f"it needs more than the {worker.memory_gib:g} GiB that each GPU has for it (memory_gib in the profile, "
+            "gpu_memory_gib in cluster.nodes): let the experiment use other devices"
+        )
     continued = StepTimes(rows, extrapolate=True)
     if continued.seconds_per_iteration(kind, worker) is not None:
         return f"{MEASURE}; or set profile.extrapolate = true"

@@ -38,7 +38,7 @@ class ProfileRow(BaseModel):
     A `cv` is a coefficient of variation (standard deviation / mean): `noise_cv` that of one iteration's time, the
     others those of the cost of that name. `restore_s` and `checkpoint_s` are for a file, the `object_store` figures for
     the memory of the node. `sharing` is the factor by which an iteration takes longer when all other cores of the host
-    train another trial at the same time.
+    train another trial at the same time. `memory_gib` is what training needs on each GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -64,6 +64,7 @@ class ProfileRow(BaseModel):
     checkpoint_bytes: int | None = Field(default=None, gt=0)
     object_store_save_s: float | None = Field(default=None, ge=0)
     object_store_restore_s: float | None = Field(default=None, ge=0)
+    memory_gib: float | None = Field(default=None, gt=0)
     sharing: float | None = Field(default=None, ge=1)
     provenance: str = UNSAID
 
@@ -177,16 +178,24 @@ class StepTimes:
         return _WithoutCosts(self, costs)
 
     def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
-        """Seconds per iteration, or None where the profile does not say.
+        """Seconds per iteration, or None where the profile does not say, and where the GPU's memory is too small.
 
         On a paced worker it is the profile's figure times the pace.
         """
         key = (kind, worker)
         if key not in self._seconds:
-            seconds = self._lookup(kind, worker, "seconds_per_iteration")
+            seconds = self._lookup(kind, worker, "seconds_per_iteration") if self.fits(kind, worker) else None
             paced = seconds is not None and worker.pace is not None
             self._seconds[key] = seconds * worker.pace if paced else seconds  # type: ignore[operator]
         return self._seconds[key]
+
+    def fits(self, kind: TrialKind, worker: WorkerType) -> bool:
+        """Whether the memory of the worker's GPU is enough, as far as the scenario says what it has, and the profile
+        what the kind needs there (`memory_gib`)."""
+        if worker.memory_gib is None:
+            return True
+        needed_gib = self._lookup(kind, worker, "memory_gib")
+        return needed_gib is None or needed_gib <= worker.memory_gib
 
     def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         """The costs of a segment. One that was not measured on this type of worker is

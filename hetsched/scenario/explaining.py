@@ -18,7 +18,7 @@ PATTERNS = {
 """What patterns ask for, in words."""
 
 
-NO_KEYS = ("constrained-", "list[", "kind:", "[key]")
+NO_KEYS = ("constrained-", "list[", "dict[", "kind:", "[key]")
 """How parts of a place begin that are no keys: arms of a union, and the name of a key itself."""
 
 

@@ -96,7 +96,7 @@ class Scenario(Table):
 
     @model_validator(mode="after")
     def _devices_are_there(self) -> Self:
-        known = {CPU} | {node.gpu_type for node in self.cluster.nodes if node.gpu_type}
+        known = {CPU}.union(*(node.gpu_types for node in self.cluster.nodes))
         for experiment in self.workload.experiments:
             for device in experiment.devices or ():
                 if device not in known:

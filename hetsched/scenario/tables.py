@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -52,12 +52,19 @@ class ProfileTable(Table):
     extrapolate: bool = False
 
 
+Cv = Annotated[float, Field(gt=0, le=100)]
+"""A coefficient of variation: standard deviation / mean."""
+
+WorkerVariation = Literal["pai"] | Cv
+
+
 class OverheadsTable(Table):
     """What the simulator charges beside training.
 
     `noise` makes every duration vary, `sharing` slows trials down that share a node. `dispatch_s` is the driver's time
     per segment; it serves one after the other. `latency_s` is what the messages between driver and worker take per
-    segment, any number of them at once.
+    segment, any number of them at once. `device_cv` and `worker_variation` make workers unequal that the profile takes
+    for equal; see `sim.variation`.
     """
 
     start_up: bool = True
@@ -68,6 +75,8 @@ class OverheadsTable(Table):
     sharing: bool = True
     dispatch_s: Seconds = 0.0
     latency_s: Seconds = 0.0
+    device_cv: Cv | None = None
+    worker_variation: WorkerVariation | None = None
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
-from hetsched.domain.cluster import CPU, ClusterSpec, Node, NodeId
+from hetsched.domain.cluster import CPU, ClusterSpec, Gpu, Node, NodeId
 from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
 from hetsched.domain.profiles import DATASET, StepTimes
 from hetsched.domain.workload import (
@@ -20,7 +20,7 @@ from hetsched.domain.workload import (
     Workload,
     batch_sizes_of,
 )
-from hetsched.errors import InputError
+from hetsched.errors import InputError, nearest
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
 from hetsched.scenario.tables import Count, Factor, Fraction, Name, Price, Score, Seconds, SpotTable, Table
@@ -32,18 +32,24 @@ from hetsched.scenario.traces.trace import Trace, read_trace
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
 
+Gib = Annotated[float, Field(gt=0, le=1e6)]
+GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
+
 
 class NodeTable(Table):
     """One kind of machine. With `count`, that many of them, numbered from 0.
 
+    `gpus` is how many GPUs of `gpu_type` it has, or for several types a table: type -> how many. `gpu_memory_gib` is
+    the memory of each GPU, or such a table.
     With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
     Prices are per hour, in units of currency; that of spot counts where `faults.spot` has the node.
     """
 
     name: Name
     cores: Count
-    gpus: int = Field(default=0, ge=0, le=10**6)
+    gpus: Annotated[int, Field(ge=0, le=10**6)] | dict[Name, GpusOfAType] = 0
     gpu_type: Name | None = None
+    gpu_memory_gib: Gib | dict[Name, Gib] | None = None
     count: Count = 1
     pace: bool | Factor = False
     address: str | None = None
@@ -52,7 +58,12 @@ class NodeTable(Table):
 
     @model_validator(mode="after")
     def _gpus_have_a_type(self) -> Self:
-        if self.gpus and self.gpu_type in (None, CPU):
+        if isinstance(self.gpus, dict):
+            if not self.gpus or CPU in self.gpus:
+                raise ValueError("gpus: a table says of each type of GPU how many there are, such as { v100 = 2 }")
+            if self.gpu_type:
+                raise ValueError("gpu_type: the table of gpus has the types: leave gpu_type out")
+        elif self.gpus and self.gpu_type in (None, CPU):
             raise ValueError("a node with gpus needs gpu_type, the name of their type such as 'v100'")
         if self.gpu_type and not self.gpus:
             raise ValueError("a node with gpu_type needs gpus, how many it has")
@@ -66,6 +77,32 @@ class NodeTable(Table):
             raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
         return self
 
+    def _memory_is_of_its_gpus(self) -> Self:
+        if self.gpu_memory_gib is not None and not self.gpu_types:
+            raise ValueError("gpu_memory_gib: the node has no GPUs: leave gpu_memory_gib out")
+        for name in self.gpu_memory_gib if isinstance(self.gpu_memory_gib, dict) else ():
+            if name not in self.gpu_types:
+                raise ValueError(f"gpu_memory_gib: the node has no {name!r}: {nearest(name, self.gpu_types)}")
+        return self
+
+    @property
+    def gpu_types(self) -> list[str]:
+        """The types of its GPUs."""
+        if isinstance(self.gpus, dict):
+            return list(self.gpus)
+        return [self.gpu_type] if self.gpu_type else []
+
+    @property
+    def each_gpu(self) -> tuple[Gpu, ...]:
+        """The GPUs of one such node, in the order of their types."""
+        counts = self.gpus if isinstance(self.gpus, dict) else dict.fromkeys(self.gpu_types, self.gpus)
+        memory = self.gpu_memory_gib
+        return tuple(
+            Gpu(name, memory.get(name) if isinstance(memory, dict) else memory)
+            for name, count in counts.items()
+            for _ in range(count)
+        )
+
     def names(self) -> list[str]:
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
 
@@ -73,15 +110,19 @@ class NodeTable(Table):
         """The machines; `time_scale` multiplies their pace, if they have one. Those that `spot` has cost their spot
         price, if they have one."""
         pace = time_scale * self.pace if self.pace else None
+        gpus, several = self.each_gpu, len(self.gpu_types) > 1
+        gpu_type, memory_gib = (None, None) if several or not gpus else gpus[0]
         return [
             Node(
                 id=NodeId(name),
                 cores=self.cores,
-                gpus=self.gpus,
-                gpu_type=self.gpu_type,
+                gpus=len(gpus),
+                gpu_type=gpu_type,
                 pace=pace,
                 address=self.address,
                 price_per_h=self._price_per_h(name, spot),
+                gpu_memory_gib=memory_gib,
+                mixed=gpus if several else (),
             )
             for name in self.names()
         ]

@@ -59,7 +59,7 @@ def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:
     between: list[str] = []
     beyond: list[str] = []
     for kind, worker in pairs:
-        bare = worker._replace(pace=None)
+        bare = worker.as_profiled
         if (kind, bare) not in measured:
             (beyond if within.seconds_per_iteration(kind, bare) is None else between).append(f"{kind} on {bare}")
     if between:
@@ -108,7 +108,7 @@ def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for cost in _charged(setup):
         for kind, worker in _in_question(setup, pairs, cost):
-            on = f"{kind.model} on {worker._replace(pace=None)}"
+            on = f"{kind.model} on {worker.as_profiled}"
             if cost == "evaluation_s_per_image":
                 filled["a third of an iteration's time per image, for", COSTS[cost]].append(on)
             elif setup.times.was_measured(kind.model, cost):

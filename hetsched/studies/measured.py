@@ -137,7 +137,7 @@ class Measured:
 
     def knows(self, worker: WorkerType) -> bool:
         """Whether a trial of the scenario was measured on this type of worker."""
-        bare = worker._replace(pace=None)
+        bare = worker.as_profiled
         return any(there == bare and kind in self._kinds for kind, there in self._rows)
 
     @property

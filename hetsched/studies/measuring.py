@@ -116,7 +116,7 @@ def _unknown_types(measured: Measured, workers: Iterable[Worker]) -> int:
     """How many types of these workers were not measured, of those that some trial may use."""
     experiments = measured.setup.workload.experiments
     types = {
-        worker.type._replace(pace=None)
+        worker.type.as_profiled
         for worker in workers
         if any(experiment.may_use(worker.device) for experiment in experiments)
     }

@@ -129,7 +129,7 @@ def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
             experiment = state.experiments[trial.experiment]
             worker = state.workers[event.worker].type
             restored = state.must_restore(trial, event.worker)
-            pair = (trial.kind, worker._replace(pace=None))
+            pair = (trial.kind, worker.as_profiled)
             seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
         state.apply(event)
     rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
@@ -202,7 +202,7 @@ def check_pace(workers: Iterable[Worker]) -> None:
     """Raises InputError where of one type some workers are paced and others not: a profile has one time for all."""
     paced: dict[WorkerType, Worker] = {}
     for worker in workers:
-        other = paced.setdefault(worker.type._replace(pace=None), worker)
+        other = paced.setdefault(worker.type.as_profiled, worker)
         if (other.pace is None) != (worker.pace is None):
             raise InputError(
                 f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
@@ -218,7 +218,7 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
     """
     rows = {(row.kind, row.worker_type): row for row in calibration.rows}
     kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
-    for worker in dict.fromkeys(worker.type._replace(pace=None) for worker in workers):
+    for worker in dict.fromkeys(worker.type.as_profiled for worker in workers):
         seen = [row for (_, there), row in rows.items() if there == worker]
         for kind in kinds:
             if (kind, worker) in rows:

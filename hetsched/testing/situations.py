@@ -59,7 +59,7 @@ class Situation(Struct, frozen=True):
 
     def _times(self, left_out: Collection[str]) -> StepTimes:
         # Without pace, which StepTimes sees to itself.
-        types = dict.fromkeys(worker.type._replace(pace=None) for worker in self.workers)
+        types = dict.fromkeys(worker.type.as_profiled for worker in self.workers)
         kinds = dict.fromkeys(kind for experiment in self.experiments for kind in experiment.kinds)
         once = 1.0 if self.costs else 0.0
         return StepTimes(
@@ -130,7 +130,7 @@ class Situation(Struct, frozen=True):
 
     def _node(self, node: Node) -> str:
         workers = ", ".join(f"{worker.id} ({worker.type})" for worker in self.workers if worker.node == node.id)
-        gpus = f" and {node.gpus} {node.gpu_type}" if node.gpus else ""
+        gpus = f" and {node.gpus_in_words}" if node.gpus else ""
         return f"node {node.id} of {counted(node.cores, 'core')}{gpus}: {workers or 'no workers'}"
 
     def _experiment(self, experiment: Experiment) -> str:
@@ -209,7 +209,8 @@ class Renamed(NamedTuple):
 
 
 def _renamed_node(node: Node, nodes: Mapping[str, str], devices: Mapping[str, str]) -> Node:
-    return replace(node, id=NodeId(nodes[node.id]), gpu_type=node.gpu_type and devices[node.gpu_type])
+    mixed = tuple(gpu._replace(type=devices[gpu.type]) for gpu in node.mixed)
+    return replace(node, id=NodeId(nodes[node.id]), gpu_type=node.gpu_type and devices[node.gpu_type], mixed=mixed)
 
 
 def _renamed_worker(

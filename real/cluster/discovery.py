@@ -1,13 +1,24 @@
 """The nodes of a scenario with `cluster = "discover"`: those of a Ray cluster that runs."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hetsched.errors import InputError
+from real import ray_internals
 from real.cluster import ray_cluster
-from real.cluster.matching import ACCELERATOR_LABEL, RayNode, alive
+from real.cluster.matching import ACCELERATOR_LABEL, RayNode, RayNodeId, alive
+from real.resources.gpus import Gpus
+
+ANSWER_S = 60.0
+"""So long a node may take to say what its GPUs are called."""
+
+GpuNames = Mapping[RayNodeId, Sequence[str]]
 
 
 def discover(address: str) -> list[dict[str, Any]]:
@@ -16,10 +27,46 @@ def discover(address: str) -> list[dict[str, Any]]:
     Raises InputError if it cannot be joined, has no cores, or does not say of what type GPUs are.
     """
     ray_cluster.join(address)
-    return tables(alive(ray.nodes()))
+    ray_nodes = alive(ray.nodes())
+    return tables(ray_nodes, _gpu_names([ray_node.id for ray_node in ray_nodes if ray_node.gpus > 1]))
 
 
-def tables(ray_nodes: list[RayNode]) -> list[dict[str, Any]]:
+def _names_here() -> list[str]:
+    return Gpus().names()
+
+
+def _gpu_names(ray_nodes: list[RayNodeId]) -> dict[RayNodeId, list[str]]:
+    """What the drivers of these nodes call their GPUs; nothing of a node that does not answer."""
+    task: Any = ray.remote(_names_here)
+    asked = {
+        task.options(
+            num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
+        ).remote(): node
+        for node in ray_nodes
+    }
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S) if asked else ([], [])
+    found = {}
+    for answer in answered:
+        try:
+            found[asked[answer]] = ray.get(answer)
+        except RayError:  # then the node is of the type that Ray says
+            continue
+    return found
+
+
+def _gpu_counts(ray_node: RayNode, names: Sequence[str]) -> dict[str, int]:
+    """How many GPUs of which type a node has, if they are of several; else nothing.
+
+    Ray says of a node the type of its first GPU only. A driver tells all GPUs of its host: they are the node's if it
+    has as many.
+    """
+    types = [ray_internals.accelerator_type(name) for name in names]
+    if len(types) != ray_node.gpus or len(set(types)) < 2:
+        return {}
+    return dict(Counter(kind.lower() for kind in types if kind is not None))
+
+
+def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({})) -> list[dict[str, Any]]:
     """A table for each Ray node that has cores (heads often have none), in the order of their names.
 
     A node is called by its label, else by its host, else by its address, whichever is its own. Raises InputError for
@@ -38,7 +85,9 @@ def tables(ray_nodes: list[RayNode]) -> list[dict[str, Any]]:
             "name": ray_node.label or own_host or own_address or f"{ray_node.address}-{ray_node.id[:8]}",
             "cores": ray_node.cores,
         }
-        if ray_node.gpus:
+        if counts := _gpu_counts(ray_node, gpu_names.get(ray_node.id, ())):
+            table |= {"gpus": counts}
+        elif ray_node.gpus:
             if ray_node.gpu_type is None:
                 raise InputError(
                     f"cluster: Ray does not know the GPU type of {ray_node}: start that node with 'ray start --labels "

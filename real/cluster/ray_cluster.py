@@ -64,6 +64,7 @@ def connect(
     Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
     """
     global _session
+    _check_types(cluster)
     if address is not None:
         join(address)
         found = match(cluster, ray_nodes := alive(ray.nodes()))
@@ -236,6 +237,17 @@ def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
         f"cores, and those of {', '.join(unpaced)} then train slower than the profile says; set pace = true on these "
         "nodes, or run on a cluster that has the cores (--address)"
     )
+
+
+def _check_types(cluster: ClusterSpec) -> None:
+    """Raise InputError for a node with GPUs of several types that is not paced: Ray gives a worker any of them."""
+    for node in cluster:
+        if node.mixed and node.pace is None:
+            raise InputError(
+                f"cluster.nodes: {node.id!r} has GPUs of several types ({node.gpus_in_words}), and Ray would give a "
+                "worker any of them: start a Ray node for each type there, with its GPUs in CUDA_VISIBLE_DEVICES "
+                f"and '--labels {NODE_LABEL}=NAME', and list each as a node of one type"
+            )
 
 
 def _check_gpus(cluster: ClusterSpec) -> int:

@@ -24,6 +24,10 @@ class Gpus:
         except pynvml.NVMLError as error:
             logger.debug("no GPU is sampled: %s", error)
 
+    def names(self) -> list[str]:
+        """What the driver calls each GPU, such as "NVIDIA A100-SXM4-80GB"."""
+        return [str(self._nvml.nvmlDeviceGetName(handle)) for handle in self._handles]
+
     def use(self) -> tuple[GpuUse, ...]:
         """What is used of each GPU. One that does not say (it is cut into instances, or lost) is left out."""
         found = (self._use(number, handle) for number, handle in enumerate(self._handles))

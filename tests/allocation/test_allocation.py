@@ -4,12 +4,14 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from hetsched.allocation.fits import check_allocation
-from hetsched.domain.cluster import Worker
+from hetsched.domain.cluster import Worker, WorkerId, gpu_workers
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
-from hetsched.errors import InputError
+from hetsched.errors import InputError, PolicyError
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
 from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
@@ -249,3 +251,70 @@ def test_what_has_no_step_time_on_any_cut_of_a_node_does_not_keep_it_from_being_
     alone = make_setup([node, V100], rows, batch_size=32, population=8)
     assert workers_of(both, "sliced") == workers_of(alone, "sliced")
     assert len([worker for worker in workers_of(both, "sliced") if worker.node == "n"]) == 4
+
+
+MIXED = {"name": "m", "cores": 4, "gpus": {"v100": 1, "k80": 2}}
+
+
+def test_a_node_may_have_gpus_of_several_types() -> None:
+    """The worker of every GPU is of its type, under every policy that makes one."""
+    for name in ("fusion", "gpu-only", "uniform", "sliced", "shared-gpu"):
+        gpus = {w.id: w.device for w in workers_of(make_setup([MIXED]), name) if w.device != "cpu"}
+        assert gpus == {"m/gpu0": "v100", "m/gpu1": "k80", "m/gpu2": "k80"}, name
+
+
+def test_each_type_of_a_mixed_node_is_cut_by_its_own_rows() -> None:
+    """On the V100 two side by side train 2 / 0.15 s, more than 1 / 0.1 s; nothing is known of shared K80s."""
+    times = StepTimes(
+        [
+            profile_row("v100", seconds=0.1),
+            profile_row("v100", seconds=0.15, gpu_share=0.5),
+            profile_row("k80", seconds=1.0),
+        ]
+    )
+    workers = workers_of(make_setup([MIXED]).replace_times(times), "shared-gpu")
+    shares = {w.id: (w.device, w.gpu_share) for w in workers if w.device != "cpu"}
+    assert shares == {
+        "m/gpu0.0": ("v100", 0.5),
+        "m/gpu0.1": ("v100", 0.5),
+        "m/gpu1": ("k80", 1.0),
+        "m/gpu2": ("k80", 1.0),
+    }
+
+
+def test_workers_of_a_mixed_node_are_counted_by_type() -> None:
+    cluster = make_setup([MIXED]).cluster
+    v100, k80 = (worker for worker in gpu_workers(cluster.nodes[0])[:2])
+    with pytest.raises(PolicyError, match=r"2 cores and 2 of its v100 GPUs, it has 4 and 1"):
+        check_allocation("mine", cluster, [v100, replace(v100, id=WorkerId("other"))])
+    check_allocation("mine", cluster, [v100, k80, replace(k80, id=WorkerId("other"))])
+
+
+BIG = [
+    profile_row("v100", seconds=0.1, memory_gib=12.0),
+    profile_row("v100", seconds=0.11, gpu_share=0.5, memory_gib=12.0),
+]
+"""Two trials of 12 GiB fit a card of 32 GiB, and not one of 16."""
+
+
+def test_a_gpu_is_shared_as_far_as_its_memory_goes() -> None:
+    """Cards of 16 and of 32 GiB in one cluster."""
+    nodes = [V100 | {"name": "small", "gpu_memory_gib": 16.0}, V100 | {"name": "large", "gpu_memory_gib": 32.0}]
+    setup = make_setup(nodes).replace_times(StepTimes(BIG))
+    of = {w.id: w.gpu_share for w in workers_of(setup, "shared-gpu") if w.device == "v100"}
+    assert of == {
+        **{f"small/gpu{gpu}": 1.0 for gpu in range(2)},
+        **{f"large/gpu{gpu}.{part}": 0.5 for gpu in range(2) for part in range(2)},
+    }
+    with pytest.raises(
+        InputError, match=r"k = 2: .* needs more memory than each of 2 workers on a v100 has, which is 8 GiB"
+    ):
+        workers_of(setup, "shared-gpu", k=2)
+
+
+def test_the_memory_of_a_worker_is_that_of_its_gpu_whatever_the_policy_says() -> None:
+    cluster = make_setup([V100 | {"gpu_memory_gib": 16.0}]).cluster
+    worker = gpu_workers(cluster.nodes[0])[0]
+    for said in (UNSET, 80.0):
+        [checked] = check_allocation("mine", cluster, [replace(worker, gpu_memory_gib=said)])
+        assert checked.type.memory_gib == 16.0

@@ -601,3 +601,28 @@ def test_like_runs_are_solved_once(simulate_log: Simulate, monkeypatch: pytest.M
     assert len(solved) == first
     assert figures[0].bound_s == figures[1].bound_s
     assert setup.times is not again.times
+
+
+def test_only_gpus_with_enough_memory_count() -> None:
+    """Two jobs of 20 iterations at 0.1 s that need 12 GiB: side by side on two cards of 16 GiB, one after the other
+    where one of the two has 8 GiB, as no cores are known."""
+    rows = [profile_row("v100", seconds=0.1, memory_gib=12.0)]
+    bounds = []
+    for sizes in ((16.0, 16.0), (16.0, 8.0)):
+        nodes = [
+            {"name": f"n{place}", "cores": 1, "gpus": 1, "gpu_type": "v100", "gpu_memory_gib": size}
+            for place, size in enumerate(sizes)
+        ]
+        setup = make_setup(nodes, rows, population=2, pbt={"enabled": False})
+        bounds.append(
+            makespan_bound(full_jobs(setup.workload), cluster_devices(setup.cluster, setup.times), setup.times)
+        )
+    assert bounds == pytest.approx([2.0, 4.0])
+
+
+def test_each_type_of_a_mixed_node_counts() -> None:
+    """A V100 at 0.1 s and a K80 at 0.5 s train 12 iterations a second together."""
+    setup = make_setup([{"name": "n", "cores": 1, "gpus": {"v100": 1, "k80": 1}}], population=12, stop_iterations=20)
+    times = StepTimes([row for row in ROWS if row.device != "cpu"])
+    found = makespan_bound(full_jobs(setup.workload), cluster_devices(setup.cluster, times), times)
+    assert found == pytest.approx(20.0)

@@ -20,7 +20,7 @@ from ray.autoscaler._private.util import check_legacy_fields, prepare_config, va
 from ray.exceptions import AuthenticationError  # noqa: E402
 
 from hetsched.cli.main import main  # noqa: E402
-from hetsched.domain.cluster import ClusterSpec, Node, NodeId  # noqa: E402
+from hetsched.domain.cluster import ClusterSpec, Gpu, Node, NodeId  # noqa: E402
 from hetsched.errors import InputError  # noqa: E402
 from hetsched.scenario.loading import load_setup  # noqa: E402
 from real.cluster import greeting, ray_cluster  # noqa: E402
@@ -128,6 +128,25 @@ def test_discovered_nodes_are_called_by_what_is_their_own() -> None:
     ]
     there[3]["NodeManagerAddress"] = there[4]["NodeManagerAddress"]
     assert {"name": "10.0.0.5-id4", "cores": 2} in tables(alive(there))
+
+
+def test_the_gpus_of_a_mixed_node_are_discovered_each_by_its_name() -> None:
+    """Ray says of a node what its first GPU is: both were called by that name."""
+    there = alive([ray_node(2, 8, 3, "A100", label="a"), ray_node(3, 8, 2, "T4", label="b")])
+    cards = ["NVIDIA A100-SXM4-80GB", "Tesla T4", "Tesla T4"]
+    both = tables(there, {RayNodeId("id2"): cards, RayNodeId("id3"): cards[1:]})
+    assert both == [
+        {"name": "a", "cores": 8, "gpus": {"a100": 1, "t4": 2}},
+        {"name": "b", "cores": 8, "gpus": 2, "gpu_type": "t4"},
+    ]
+    unseen = tables(there, {RayNodeId("id2"): cards[:2]})  # of a host, of which the node has other GPUs, too
+    assert unseen[0] == {"name": "a", "cores": 8, "gpus": 3, "gpu_type": "a100"}
+
+
+def test_ray_is_not_let_choose_among_gpus_of_several_types() -> None:
+    mixed = (Gpu("a100"), Gpu("t4"))
+    with pytest.raises(InputError, match=r"'m' has GPUs of several types \(1 a100, 1 t4\)"):
+        ray_cluster.connect(ClusterSpec((Node(NodeId("m"), 2, 2, mixed=mixed),)), None)
 
 
 def test_what_cannot_be_discovered_is_said() -> None:

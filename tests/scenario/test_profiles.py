@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hetsched.domain.cluster import WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import NOTHING, Costs, ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
@@ -276,3 +277,41 @@ def test_a_package_whose_profiles_cannot_be_had_is_in_nobodys_way(
     assert read_sources([shipped], tmp_path)
     with pytest.raises(InputError, match="those of nosuchmodule.data cannot be had: ModuleNotFoundError"):
         read_sources(["theirs"], tmp_path)
+
+
+NEEDS_12 = [profile_row("v100", memory_gib=12.0), profile_row("v100", seconds=3.0, batch_size=64, memory_gib=24.0)]
+
+
+@pytest.mark.parametrize(
+    ("memory_gib", "share", "batch_size", "there"),
+    [
+        (None, 1.0, 64, True),  # the scenario says nothing of the memory
+        (16.0, 1.0, 32, True),
+        (12.0, 1.0, 32, True),
+        (16.0, 1.0, 64, False),
+        (16.0, 1.0, 48, False),  # needs 18 GiB, between 12 and 24
+        (18.0, 1.0, 48, True),
+    ],
+)
+def test_what_does_not_fit_the_memory_has_no_step_time(
+    memory_gib: float | None, share: float, batch_size: int, there: bool
+) -> None:
+    times, worker = StepTimes(NEEDS_12), WorkerType("v100", 0, share, None, memory_gib)
+    of_batch = kind(batch_size)
+    assert (times.seconds_per_iteration(of_batch, worker) is not None) is there
+    assert there or "GiB that each GPU has for it" in why_missing(times, of_batch, worker)
+
+
+def test_a_share_of_a_gpu_has_its_share_of_the_memory_and_a_gang_has_all_on_each() -> None:
+    rows = [profile_row("v100", gpu_share=share, memory_gib=12.0) for share in (0.5, 1.0, 2.0)]
+    of_rows, whole = rows[0].kind, WorkerType("v100", 0, 1.0, None, 16.0)
+    there = {
+        share: StepTimes(rows).seconds_per_iteration(of_rows, whole._replace(gpu_share=share)) is not None
+        for share in (0.5, 1.0, 2.0)
+    }
+    assert there == {0.5: False, 1.0: True, 2.0: True}
+
+
+def test_needs_of_memory_are_written_and_read(tmp_path: Path) -> None:
+    write_profile(tmp_path / "p.csv", NEEDS_12)
+    assert [row.memory_gib for row in read_profile(tmp_path / "p.csv")] == [12.0, 24.0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hetsched.domain.cluster import WorkerType
+from hetsched.domain.cluster import ClusterSpec, Gpu, WorkerType
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy, profiled_workers
 from hetsched.scenario.loading import load, load_setup
@@ -15,7 +15,7 @@ from hetsched.scenario.profile_files import write_profile
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
 from hetsched.version import __version__
-from tests.conftest import ROWS
+from tests.conftest import ROWS, make_setup
 
 GOOD = """
 name = "good"
@@ -270,3 +270,43 @@ def test_frozen_workers_are_those_of_the_cluster(scenario_file: Path) -> None:
     optioned = frozen.replace(allocation={"fusion": {"cores_per_worker": 1}})
     assert {worker.cores for worker in optioned.workers(strategy)} == {1}
     assert frozen.replace(seeds=3, overheads={"noise": False}).frozen_workers == frozen.frozen_workers
+
+
+def cluster_of(node: dict[str, Any]) -> ClusterSpec:
+    return make_setup([{"name": "n", "cores": 4} | node]).cluster
+
+
+def test_a_node_lists_its_gpus_by_type() -> None:
+    [node] = cluster_of({"gpus": {"v100": 1, "t4": 2}, "gpu_memory_gib": {"v100": 32.0, "t4": 16.0}})
+    assert (node.gpus, node.gpu_type) == (3, None)
+    assert node.each_gpu == (Gpu("v100", 32.0), Gpu("t4", 16.0), Gpu("t4", 16.0))
+
+
+def test_a_table_of_one_type_says_the_same_as_gpu_type() -> None:
+    assert cluster_of({"gpus": {"t4": 2}}) == cluster_of({"gpus": 2, "gpu_type": "t4"})
+    assert cluster_of({"gpus": 2, "gpu_type": "t4", "gpu_memory_gib": 16.0}) == cluster_of(
+        {"gpus": {"t4": 2}, "gpu_memory_gib": {"t4": 16.0}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"gpus": {}}, "a table says of each type of GPU how many there are"),
+        ({"gpus": {"cpu": 2}}, "a table says of each type of GPU how many there are"),
+        ({"gpus": {"t4": 2}, "gpu_type": "t4"}, "leave gpu_type out"),
+        ({"gpus": {"t4": 0}}, r"cluster.nodes.gpus.t4 .* greater than or equal to 1"),
+        ({"gpu_memory_gib": 16.0}, "gpu_memory_gib: the node has no GPUs"),
+        ({"gpus": {"t4": 2}, "gpu_memory_gib": {"t3": 16.0}}, "the node has no 't3': "),
+    ],
+)
+def test_what_a_node_cannot_say_of_its_gpus(node: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        cluster_of(node)
+
+
+def test_devices_of_a_mixed_node_are_known() -> None:
+    nodes = [{"name": "n", "cores": 4, "gpus": {"v100": 1, "k80": 1}}]
+    make_setup(nodes, devices=["k80"])
+    with pytest.raises(InputError, match="the cluster has no 't4'"):
+        make_setup(nodes, devices=["t4"])

@@ -107,7 +107,8 @@ def _goals(setup: Setup) -> Iterator[Fact]:
 
 def _nodes(nodes: Sequence[NodeTable]) -> Iterator[str]:
     for node in nodes:
-        gpus = f", {node.gpus} {node.gpu_type or 'GPU'}" if node.gpus else ""
+        counts = node.gpus if isinstance(node.gpus, dict) else dict.fromkeys(node.gpu_types, node.gpus)
+        gpus = "".join(f", {count} {name}" for name, count in counts.items())
         many = f"{node.count} x " if node.count > 1 else ""
         yield f"{many}{node.name} ({counted(node.cores, 'core')}{gpus}{_price(node)})"
 

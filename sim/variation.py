@@ -1,0 +1,86 @@
+"""Variation between workers that the profile takes for equal: devices that differ, and steps that take longer by
+chance."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from math import erf, exp, log, sqrt
+
+from hetsched.core.trial import Trial
+from hetsched.domain.cluster import CPU, Worker
+from hetsched.domain.random_streams import stream
+from hetsched.domain.workload import TrialId
+from hetsched.scenario.tables import OverheadsTable, WorkerVariation
+from sim.draws import Draws
+
+PAI_CV = {0.05: 0.024, 0.10: 0.032, 0.25: 0.051, 0.50: 0.094, 0.75: 0.55, 0.90: 1.06, 0.95: 1.43, 0.99: 3.0}
+"""Percentiles of the coefficient of variation of an iteration's time over the workers of one job: Alibaba PAI 2020,
+`mini-batch-time`, 100 jobs of 10 workers, all iterations of all jobs. Many of these jobs shared their GPUs."""
+
+
+class Variation:
+    """Factors of mean 1 by which the training of a segment takes longer or shorter.
+
+    A device keeps its factor for the whole run: log-normal, of the coefficient of variation `device_cv`. It depends on
+    the seed and the device alone. Workers that share a GPU have the same. By `worker_variation` every worker of a
+    segment draws a factor anew, and a gang waits for the slowest of its workers. Under "pai" the segment first draws
+    its coefficient of variation from PAI's percentiles.
+    """
+
+    def __init__(self, seed: int, draws: Draws, device_cv: float, workers: WorkerVariation | None) -> None:
+        self._seed = seed
+        self._draws = draws
+        self._device_cv = device_cv
+        self._workers = workers
+        self._devices: dict[str, float] = {}
+        self._normals: dict[TrialId, Iterator[float]] = {}
+
+    @classmethod
+    def of(cls, overheads: OverheadsTable, seed: int, draws: Draws) -> "Variation | None":
+        """What the scenario asks for; None for nothing."""
+        if not (overheads.device_cv or overheads.worker_variation):
+            return None
+        return cls(seed, draws, overheads.device_cv or 0.0, overheads.worker_variation)
+
+    def factor(self, trial: Trial, worker: Worker, gang: int) -> float:
+        """The factor of the trial's next segment on the worker, which stands for a gang of so many."""
+        slower = self.device(worker) if self._device_cv else 1.0
+        return slower * self.slowest(trial.id, gang) if self._workers else slower
+
+    def device(self, worker: Worker) -> float:
+        """The factor of the worker's device."""
+        node, _, place = worker.id.rpartition("/")
+        device = worker.id if worker.device == CPU else f"{node}/{place.partition('.')[0]}"
+        if device not in self._devices:
+            normal = float(stream(self._seed, "devices", device).standard_normal())
+            self._devices[device] = lognormal(self._device_cv, normal)
+        return self._devices[device]
+
+    def slowest(self, trial: TrialId, gang: int) -> float:
+        """The factor of the slowest of so many workers that train a segment of the trial."""
+        if trial not in self._normals:
+            self._normals[trial] = self._draws.normals("workers", trial)
+        normals = self._normals[trial]
+        cv = pai_cv(next(normals)) if self._workers == "pai" else float(self._workers or 0.0)
+        return max(lognormal(cv, next(normals)) for _ in range(gang))
+
+
+def pai_cv(normal: float) -> float:
+    """The coefficient of variation that PAI's percentiles give to a standard normal draw: its logarithm is linear
+    between them, and constant beyond the first and the last.
+
+    >>> round(pai_cv(0.0), 3), pai_cv(-9.0), pai_cv(9.0)
+    (0.094, 0.024, 3.0)
+    """
+    share, shares = (1 + erf(normal / sqrt(2))) / 2, list(PAI_CV)
+    place = bisect_right(shares, share)
+    if place in (0, len(shares)):
+        return PAI_CV[shares[min(place, len(shares) - 1)]]
+    before, after = shares[place - 1 : place + 1]
+    part = (share - before) / (after - before)
+    return exp(log(PAI_CV[before]) * (1 - part) + log(PAI_CV[after]) * part)
+
+
+def lognormal(cv: float, normal: float) -> float:
+    """A positive factor of mean 1 with the coefficient of variation `cv`, from a standard normal draw."""
+    variance = log(1 + cv * cv)
+    return exp(sqrt(variance) * normal - variance / 2)
