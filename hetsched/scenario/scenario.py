@@ -1,7 +1,6 @@
 """A scenario as it is written, and as it is resolved: a frozen value with everything that its files say.
 
-Every problem in a file is one line that names the file, the key, what was expected and, for a name, the
-nearest right spelling.
+Every problem is one line that names the file, the key, what was expected and, for a name, the nearest right spelling.
 """
 
 from collections.abc import Iterable, Mapping

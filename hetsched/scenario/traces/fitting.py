@@ -1,5 +1,6 @@
 """Whether a job of a trace fits the cluster and the profile, and what the rule makes of one that does not."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import ceil
 
@@ -18,11 +19,7 @@ Devices = tuple[DeviceType, ...] | None
 
 def gpus_of(cluster: ClusterSpec) -> dict[DeviceType, int]:
     """How many GPUs of each type the cluster has."""
-    found: dict[DeviceType, int] = {}
-    for node in cluster:
-        if node.gpus and node.gpu_type is not None:
-            found[node.gpu_type] = found.get(node.gpu_type, 0) + node.gpus
-    return found
+    return dict(Counter(gpu.type for node in cluster for gpu in node.each_gpu))
 
 
 class Fitting:
