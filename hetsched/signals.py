@@ -55,15 +55,24 @@ def signals_held() -> Iterator[None]:
 @contextmanager
 def children_without_interrupts() -> Iterator[None]:
     """Processes and threads that start within the block never hear of Ctrl-C, which a terminal sends to all processes
-    of a command. One that comes meanwhile reaches this process at the end of the block."""
+    of a command. One that comes meanwhile, or a SIGTERM, reaches this process at the end of the block: another thread
+    may have heard of it, such as one of NumPy's, and Python would raise it here."""
     from multiprocessing import resource_tracker  # here, as each command imports this module
 
-    resource_tracker.ensure_running()  # where it starts later, with a child, it lets the signal through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with signals_held():
+        resource_tracker.ensure_running()  # where it starts later, with a child, it lets the signal through again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Within the block Ctrl-C does nothing: what is said of the first one is said undisturbed."""
+    with _handled_by({signal.SIGINT: signal.SIG_IGN} if _raising() else {}):
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_main_thread() -> bool:
@@ -80,7 +89,7 @@ def _raising() -> dict[int, Handler]:
 
 
 @contextmanager
-def _handled_by(handlers: Mapping[int, Handler]) -> Iterator[None]:
+def _handled_by(handlers: Mapping[int, Handler | signal.Handlers]) -> Iterator[None]:
     """Within the block these handle the signals."""
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:

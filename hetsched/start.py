@@ -12,13 +12,15 @@ def start() -> int:
     before = signal.getsignal(signal.SIGINT)
     if callable(before):
         signal.signal(signal.SIGINT, _leave)
-    from hetsched.cli.main import main
+    from hetsched.cli.main import fail, main
     from hetsched.signals import INTERRUPTED
 
     try:
         status = main(ready=lambda: signal.signal(signal.SIGINT, before))
-    except KeyboardInterrupt:  # one more, while the first was answered
-        status = INTERRUPTED
+    except KeyboardInterrupt as stop:  # one more, while the first was on its way to its answer
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        first = stop.__context__ if isinstance(stop.__context__, KeyboardInterrupt) else stop
+        status = fail(first, INTERRUPTED, "interrupted")
     if status == INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process is about to end, with this status
     return status

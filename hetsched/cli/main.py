@@ -17,7 +17,7 @@ from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
-from hetsched.signals import INTERRUPTED, TERMINATED, sigterm_as_ctrl_c
+from hetsched.signals import INTERRUPTED, TERMINATED, interrupts_ignored, sigterm_as_ctrl_c
 from hetsched.studies.command_line import commanded
 
 DESCRIPTION = """\
@@ -86,7 +86,8 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except Terminated as stop:
         return fail(stop, TERMINATED, "terminated")
     except KeyboardInterrupt as stop:
-        return fail(stop, INTERRUPTED, "interrupted")
+        with interrupts_ignored():
+            return fail(stop, INTERRUPTED, "interrupted")
     except BrokenPipeError:  # the reader of our output is gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -66,7 +66,7 @@ def show_suite(options: argparse.Namespace, emit: Emit) -> None:
     finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
     if not options.json and not ranked.complete:
         so_far = runs_finished(len(ranked.records), len(ranked.plan.cells()))
-        say(f"{so_far}; unless it goes on already, go on with: {suite_plan.resume_command(ranked.folder)}")
+        say(to_go_on(so_far, suite_plan.resume_command(ranked.folder)))
 
 
 def how_to_go_on(result: Result) -> str | None:
@@ -79,4 +79,9 @@ def how_to_go_on(result: Result) -> str | None:
         so_far, command = runs_finished(ended, len(plan.seeds)), plan.resume_command(result.folder)
     else:
         return None
+    return to_go_on(so_far, command)
+
+
+def to_go_on(so_far: str, command: str) -> str:
+    """What to say of a study that is not complete: it may be running elsewhere."""
     return f"{so_far}; unless it goes on already, go on with: {command}"

@@ -74,7 +74,6 @@ SOONEST_WAKE_S = 0.001
 FRUITLESS_WAKES = 1000
 """So many wake-ups in a row without a decision, while nothing runs, are a stall."""
 
-
 STOPPED_BY = "stopped by "
 """How the reason begins for which a trial is completed that a policy stopped."""
 

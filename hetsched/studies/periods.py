@@ -1,9 +1,9 @@
 """Whether the periods of policies, such as the length of a round, fit a run as short as this one."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter, signature
 from itertools import product
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -38,9 +38,10 @@ def fit(setup: Setup, strategy: Strategy) -> Fit | None:
     A period is set where the scenario does not set it and the policy's own is too long: to what the warning would
     suggest. Raises InputError as `too_long` does, and where the profile lacks a step time.
     """
-    if not _periods(strategy):
-        return None
-    bound_s = _bound_s(setup, strategy)
+    return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
+
+
+def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
     own = setup.scenario.scheduling.get(strategy.scheduling, {})
     wanted = {name: s for name, s in _too_long(setup, strategy, bound_s) if name not in own}
     return Fit(dict(wanted), _set_in_words(setup, strategy, bound_s, wanted)) if wanted else None
@@ -57,12 +58,13 @@ def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
 def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[str, str]]:
     """The scenario with periods that fit the run, and what was set, in words by scheduling policy. Strategies with the
     same scheduling policy share its periods, which fit the least of their bounds. Raises InputError as `fit` does."""
-    of_policy: defaultdict[str, list[Strategy]] = defaultdict(list)
+    shortest: dict[str, tuple[float, Strategy]] = {}
     for strategy in strategies:
         if _periods(strategy):
-            of_policy[strategy.scheduling].append(strategy)
-    shortest = {policy: min(of_one, key=lambda one: _bound_s(setup, one)) for policy, of_one in of_policy.items()}
-    fits = {policy: of_one for policy, strategy in shortest.items() if (of_one := fit(setup, strategy)) is not None}
+            found = (_bound_s(setup, strategy), strategy)
+            shortest[strategy.scheduling] = min(shortest.get(strategy.scheduling, found), found, key=itemgetter(0))
+    wanted = {policy: _fit(setup, strategy, bound_s) for policy, (bound_s, strategy) in shortest.items()}
+    fits = {policy: of_one for policy, of_one in wanted.items() if of_one is not None}
     return with_periods(setup, fits), {policy: of_one.words for policy, of_one in fits.items()}
 
 

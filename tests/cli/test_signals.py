@@ -1,5 +1,6 @@
 """Long commands that get Ctrl-C or SIGTERM: they end at once, with their own status, and without a traceback."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from hetsched import start
 from hetsched.errors import Terminated
-from hetsched.signals import one_interrupt, signals_held, sigterm_as_ctrl_c
+from hetsched.signals import children_without_interrupts, one_interrupt, signals_held, sigterm_as_ctrl_c
 
 LONG_S = 300.0
 COMMANDS = {
@@ -115,6 +117,47 @@ def test_signals_that_are_held_come_at_the_end(number: int, raised: type[BaseExc
             hold()
         assert signal.getsignal(number) is before
     assert done == ["the rest"]
+
+
+def test_ctrl_c_that_another_thread_hears_waits_until_the_children_have_started() -> None:
+    done, over = [], threading.Event()
+    other = threading.Thread(target=over.wait)  # as NumPy has some, where the signal is not blocked
+    other.start()
+
+    def begin() -> None:
+        with children_without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            done.append("the rest")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        over.set()
+        other.join()
+    assert done == ["the rest"]
+
+
+def test_a_ctrl_c_while_another_is_on_its_way_takes_no_word_from_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def struck_twice(ready: object) -> int:
+        try:
+            first = KeyboardInterrupt()
+            first.add_note("go on with this")
+            raise first
+        finally:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("hetsched.cli.main.main", struck_twice)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert start.start() == 130
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "hetsched: interrupted\nhetsched: go on with this\n"
 
 
 def test_a_measuring_process_ends_with_a_signal_that_comes_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:

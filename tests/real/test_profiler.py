@@ -64,6 +64,7 @@ def test_a_model_of_ones_own_is_measured(tmp_path: Path) -> None:
     assert 2 * 3072 * 10 * 4 < (row.checkpoint_bytes or 0) < 3 * 3072 * 10 * 4  # weights and their momentum
 
 
+@pytest.mark.exhaustive
 def test_a_trainer_of_ones_own_is_measured() -> None:
     stand_in = Path(__file__).parents[1] / "on_ray" / "stand_in.py"
     (row,) = measure(["stand-in"], [8], [1], dataset="synthetic", seconds_per_point=0.05, model_file=stand_in)

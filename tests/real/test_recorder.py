@@ -16,6 +16,7 @@ TINY = ["--dataset", "synthetic", "--model", "vit-tiny", "--batch-sizes", "4", "
 TINY += ["--recordings", "6", "--iterations", "8", "--every", "2"]
 
 
+@pytest.mark.exhaustive
 def test_recordings_are_the_same_one_after_the_other_and_side_by_side(tmp_path: Path) -> None:
     one, two = tmp_path / "one.csv", tmp_path / "two.csv"
     assert main([*TINY, "--out", str(one)]) == 0

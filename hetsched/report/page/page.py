@@ -1,6 +1,5 @@
 """A results folder as one HTML file, which opens without a network."""
 
-import os
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
@@ -18,6 +17,7 @@ from hetsched.report.page.encoding import document
 from hetsched.report.page.several import studies_of
 from hetsched.report.page.study import page_of
 from hetsched.report.printable import all_printable
+from hetsched.scenario.whole_file import write_whole
 from hetsched.studies.folder import REPORT_NAME
 
 SCRIPTS = (
@@ -106,12 +106,9 @@ def _check_replaced(out: Path | str | None) -> None:
 def _written(folder: Path, out: Path | str | None) -> Path:
     target = folder / REPORT_NAME if out is None else path_of(out, "out")
     text = html(linked_from(page(folder), folder, target.parent))
-    part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        write_whole(target, text.encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target
 

@@ -13,7 +13,7 @@ from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
-from hetsched.report.page.several import page_of_several, studies_of
+from hetsched.report.page.several import page_of_several, studies_below
 from hetsched.report.page.suite import page_of_suite
 from hetsched.report.page.tables import page_tables
 from hetsched.report.page.validation import page_validation
@@ -57,7 +57,7 @@ def page_of(folder: Path | str) -> Page:
     try:
         if study is not None:
             return _of_result(folder, study, result_in(folder))
-        below = studies_of(folder)
+        below = list(studies_below(folder))
         return page_of_several(folder, below) if below else _of_logs(folder)
     except InputError:
         raise

@@ -4,19 +4,23 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import msgspec
 
 from hetsched import scheduling
 from hetsched.domain.registry import Strategy
-from hetsched.errors import HetschedError, InputError, counted, nearest, path_of
+from hetsched.errors import HetschedError, InputError, nearest, path_of
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.policy_files import POLICIES, copy_files
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.whole_file import write_whole
 from hetsched.signals import one_interrupt, signals_held
+from hetsched.studies.compare import runs_finished
 from hetsched.studies.folder import unused, write_summary
 from hetsched.studies.inputs import check_counts
+from hetsched.studies.results_csv import RESULTS_NAME
 from hetsched.studies.sittings import begin_study, go_on_with_study
 from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.suite.asked import (
@@ -51,8 +55,6 @@ BASELINE = "fifo"
 SEEDS = 5
 
 SUITE = "suite"
-
-RESULTS_NAME = "results.csv"
 
 RUNNING = "running"
 """The folder of the logs of runs that go on, or that failed."""
@@ -232,10 +234,11 @@ def _no_baseline(home: Path, baseline: str, why: str) -> HetschedError:
 
 def _written(home: Path, result: SuiteResult) -> SuiteResult:
     """The result, which is also in its folder."""
-    with (home / RESULTS_NAME).open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Record.__struct_fields__)
-        writer.writerows(msgspec.structs.astuple(record) for record in result.records)
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Record.__struct_fields__)
+    writer.writerows(msgspec.structs.astuple(record) for record in result.records)
+    write_whole(home / RESULTS_NAME, text.getvalue().encode())
     _check_baseline(result)
     write_summary(home, "suite", result.document())
     return result
@@ -249,8 +252,8 @@ def _going_on(home: Path) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if (home / PLAN_NAME).exists():
             plan = load_plan(home)
-            done = f"{len(_known(home, plan))} of {counted(len(plan.cells()), 'run')} finished in {home}"
-            stop.add_note(f"{done}; go on with: {resume_command(home)}")
+            so_far = runs_finished(len(_known(home, plan)), len(plan.cells()))
+            stop.add_note(f"{so_far} in {home}; go on with: {resume_command(home)}")
         raise
 
 
