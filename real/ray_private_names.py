@@ -22,6 +22,7 @@ _WORKER, _CONSTANTS = "ray._private.worker", "ray._private.ray_constants"
 _SERVICES, _UTILS = "ray._private.services", "ray._private.utils"
 _CONTROLLER = "ray.tune.execution.tune_controller:TuneController"
 _MANAGER = "ray.air.execution._internal:RayActorManager"
+_NVIDIA = "ray._private.accelerators.nvidia_gpu:NvidiaGPUAcceleratorManager"
 _CACHE = "ray.tune.utils.object_cache:_ObjectCache"
 _CALLBACKS = "ray.tune.callback:CallbackList"
 _SEARCH = "ray.tune.search.basic_variant:BasicVariantGenerator"
@@ -37,6 +38,7 @@ PRIVATE_NAMES = (
     PrivateName(_CONSTANTS, "ENABLE_RAY_CLUSTERS_ENV_VAR", "bind Ray's other processes to 127.0.0.1 alone"),
     PrivateName(_SERVICES, "canonicalize_bootstrap_address", "know which cluster the address auto is of"),
     PrivateName(_UTILS, "set_sigterm_handler", "leave SIGTERM to whoever handles it"),
+    PrivateName(_NVIDIA, "_gpu_name_to_accelerator_type", "tell the types of GPUs of a mixed node as Ray names them"),
     PrivateName(_CONTROLLER, "_actor_cache", "keep one idle actor per worker", set_by_init=True),
     PrivateName(_CONTROLLER, "_actor_manager", "kill the actors of a worker that left", set_by_init=True),
     PrivateName(_CONTROLLER, "_trial_to_actor", "see whether a trial has an actor", set_by_init=True),

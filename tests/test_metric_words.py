@@ -26,7 +26,7 @@ LINES = {
         "expected an accuracy, 0 to 1": "the limits of the default metric",
     },
     "hetsched/studies/measured.py": {'"stop_accuracy", "stop_score"': "the old key"},
-    "hetsched/scenario/job_traces.py": {'"stop_accuracy")': "the old column"},
+    "hetsched/scenario/traces/jobs.py": {'"stop_accuracy")': "the old column", 'uracy"))': "the old column"},
     "hetsched/scenario/scenario.py": {"expected an accuracy, above 0": "the limits of the default metric"},
     "hetsched/scenario/packaged/demo.toml": {"0.8 accuracy": "the default of HRFS, for a built-in network"},
     "real/training/training.py": {

@@ -68,11 +68,14 @@ DEFAULTS = {
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
-    """The rows as a file; one that is there is replaced."""
+    """The rows as a file; one that is there is replaced. The column `memory_gib` is there if some row has it."""
+    values = [row.model_dump() for row in rows]
+    has_memory = any(row["memory_gib"] is not None for row in values)
+    columns = [column for column in COLUMNS if has_memory or column != "memory_gib"]
     text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(row.model_dump() for row in rows)
+    writer.writerows(values)
     write_whole(path, text.getvalue().encode())
 
 

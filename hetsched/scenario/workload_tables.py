@@ -77,6 +77,7 @@ class NodeTable(Table):
             raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
         return self
 
+    @model_validator(mode="after")
     def _memory_is_of_its_gpus(self) -> Self:
         if self.gpu_memory_gib is not None and not self.gpu_types:
             raise ValueError("gpu_memory_gib: the node has no GPUs: leave gpu_memory_gib out")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 
 from hetsched.domain.cluster import CPU, ClusterSpec, DeviceType, WorkerType
+from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
@@ -76,7 +77,7 @@ class Fitting:
         if wanted in sizes:
             return wanted
         if not sizes:
-            where = f"{kind} on {on}" if on else str(kind)
+            where = f"{kind} on {on}" if on else f"{kind}{self._why(kind)}"
             refuse_or_leave_out(self.rule.step_time, "step_time", line, "had no step time on the cluster's GPUs", where)
         if self.rule.gang != "round" or wanted < sizes[0]:
             have = ", ".join(map(str, sizes))
@@ -84,6 +85,10 @@ class Fitting:
             refuse_or_leave_out(self.rule.gang, "gang", line, "took a number of GPUs that does not fit", more)
         self.counts.change("took a number of GPUs that does not fit, and takes the next smaller one that does", line)
         return max(size for size in sizes if size <= wanted)
+
+    def _why(self, kind: TrialKind) -> str:
+        """Why the profile has no step time on the first type of GPU, in words."""
+        return "".join(f": {why_missing(self.times, kind, WorkerType(name, 0, 1.0))}" for name in [*self._gpus][:1])
 
     def capped(self, iterations: int, line: str) -> int:
         """The iterations, or the most that there may be. Raises LeftOutError."""

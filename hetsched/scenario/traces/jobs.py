@@ -175,7 +175,7 @@ class _Maker:
             try:
                 made.append(self._experiment(rows[job.line], job, (job.submitted_s or 0.0) - start_s))
             except LeftOutError as left_out:
-                self._fitting.counts.leave_out(str(left_out), job.line)
+                self._fitting.counts.leave_out(str(left_out), job.line, left_out.more)
         return made
 
     def _experiment(self, row: JobRow, job: ClusterJob, arrival_s: float) -> Experiment:

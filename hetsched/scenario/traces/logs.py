@@ -39,7 +39,7 @@ def read_log(
         try:
             experiments.append(dealer.experiment(job, job.submitted_s - first_s))
         except LeftOutError as left_out:
-            counts.leave_out(str(left_out), job.line)
+            counts.leave_out(str(left_out), job.line, left_out.more)
     if not experiments:
         raise none_left(path, counts)
     return experiments
@@ -47,7 +47,10 @@ def read_log(
 
 def none_left(path: Path, counts: Counts) -> InputError:
     """What to say where every job of the trace is left out."""
-    reasons = "; ".join(f"{number} {reason}" for reason, number in counts.left_out.items())
+    reasons = "; ".join(
+        f"{number} {reason}" + (f" (the first one: {more})" if (more := counts.first_of.get(reason)) else "")
+        for reason, number in counts.left_out.items()
+    )
     return InputError(f"{path}: of {counts.read} jobs none is left{': ' if reasons else ''}{reasons}")
 
 
@@ -63,7 +66,7 @@ def timed(
         try:
             _check_whole(job, fitting.rule, job.line not in without_duration)
         except LeftOutError as left_out:
-            counts.leave_out(str(left_out), job.line)
+            counts.leave_out(str(left_out), job.line, left_out.more)
             continue
         if which == "completed" and job.ending != "completed":
             counts.leave_out('did not complete (workload.trace_models.jobs is "completed")', job.line)

@@ -54,12 +54,16 @@ class Counts:
         self.read = 0
         self.left_out: Counter[str] = Counter()
         self._changes: list[tuple[str, str]] = []
+        self.first_of: dict[str, str] = {}
         self._out: dict[str, str] = {}
 
     def change(self, reason: str, line: str) -> None:
         self._changes.append((reason, line))
 
-    def leave_out(self, reason: str, line: str) -> None:
+    def leave_out(self, reason: str, line: str, more: str = "") -> None:
+        """`more` says what did not fit; `first_of` keeps it of the first job with the reason."""
+        if more:
+            self.first_of.setdefault(reason, more)
         self.left_out[reason] += 1
         self._out[line] = reason
 
