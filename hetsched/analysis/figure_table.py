@@ -98,6 +98,12 @@ FIGURES = (
         "the best score that any trial reported; none if experiments have different metrics",
     ),
     Figure(
+        "lineage_iterations",
+        "iterations",
+        Average.MEAN_OF_KNOWN,
+        "iterations behind the weights that scored best, whichever trials trained them; see below",
+    ),
+    Figure(
         "time_to_target_s",
         "s",
         Average.MEAN_OF_KNOWN,

@@ -25,6 +25,7 @@ from hetsched.analysis.figures import (
     wasted_fraction,
 )
 from hetsched.analysis.fragmentation import Fragmentation
+from hetsched.analysis.lineage_iterations import LineageIterations
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.response_times import response_times
 from hetsched.analysis.staleness import Lag
@@ -48,14 +49,11 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.metric import Metric, shared
-from hetsched.domain.prices import cost, prices_per_h
+from hetsched.domain.prices import cost, prices_per_h, within_budget
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError
-
-ROUNDING = 1e-9
-"""What a run has cost may exceed the budget by this part of it: a policy that spends all of it is in time."""
 
 
 class WorkerMetrics(Struct, frozen=True):
@@ -92,6 +90,7 @@ class Metrics(Struct, frozen=True):
     jct_bound_ratio: float | None
     metric: Metric | None
     best_score: float | None
+    lineage_iterations: float | None
     time_to_target_s: float | None
     score_at_deadline: float | None
     score_at_budget: float | None
@@ -147,6 +146,7 @@ class Measurement:
         self._in_budget: list[float | None] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
+        self._lineage = LineageIterations()
         is_restricted = any(one.gang > 1 or one.devices is not None for one in problem.workload.experiments)
         self._fragmentation = Fragmentation(problem.times) if is_restricted else None
 
@@ -154,6 +154,7 @@ class Measurement:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, state, event)
+        self._lineage(event)
         if self._fragmentation is not None:
             self._fragmentation(state, event)
 
@@ -180,6 +181,7 @@ class Measurement:
             jct_bound_ratio=ratio_to_bound(responses.mean_jct_s, bounds.jct_s),
             metric=metric,
             best_score=best_score(state.best_score.values(), metric),
+            lineage_iterations=self._lineage.of_best(),
             time_to_target_s=time_to_target(self._reached.values()),
             score_at_deadline=score_at(self._in_time, problem.deadline_s, metric),
             score_at_budget=best_score(self._in_budget, metric),
@@ -276,7 +278,7 @@ class Measurement:
         if deadline_s is not None and time <= deadline_s:
             self._in_time.append((time, score))
         budget = self._problem.budget
-        if budget is not None and self._cost(state) <= budget * (1 + ROUNDING):
+        if budget is not None and within_budget(self._cost(state), budget):
             self._in_budget.append(score)
 
     def _segment_lost(self, state: State, event: SegmentLost) -> None:

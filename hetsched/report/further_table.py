@@ -26,6 +26,7 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("cost", "cost", "{:,.2f}".format),
     Column("score_at_budget", "{metric} at\nbudget", shown),
+    Column("time_to_target_s", "time to\ntarget [s]", seconds),
     Column("score_at_deadline", "{metric} at\ndeadline", shown),
     Column("small_wait_s", "wait of the\nsmall [s]", seconds, arriving=True),
     Column("large_wait_s", "wait of the\nlarge [s]", seconds, arriving=True),

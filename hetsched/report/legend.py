@@ -15,6 +15,8 @@ from hetsched.report.scores import metric_name
 
 BEST = "best score"
 
+BEHIND = "behind it [it.]"
+
 BY_AREA = "by area [s]"
 """A column where trials arrive over time only."""
 
@@ -29,6 +31,7 @@ LEGEND = {
     BY_AREA: "the same, each trial weighed by the work in it (area-weighted response time)",
     "x JCT bound": "mean JCT / the least mean JCT of any schedule on the workers of this run",
     BEST: "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
+    BEHIND: "iterations behind these weights, as PBT copies weights, the mean over the seeds",
     "utilisation": "time of the workers in segments / time that the workers are there",
 }
 """What each column of the table says."""

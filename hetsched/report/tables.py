@@ -41,6 +41,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriv
         *(["by area\n[s]"] if arriving else []),
         "x JCT\nbound",
         f"best\n{_metric_name(comparisons.values())}",
+        "behind\nit [it.]",
         "utili-\nsation",
     )
     for heading in headings:
@@ -57,6 +58,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriv
             *([_seconds(figures.area_weighted_jct_s)] if arriving else []),
             f"{figures.jct_bound_ratio:.2f}",
             shown(figures.best_score),
+            _known(figures.lineage_iterations, ",.0f"),
             share(figures.utilisation),
         )
     return table
@@ -73,6 +75,7 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
         "mean JCT\n[s]",
         "x JCT\nbound",
         f"best\n{_metric_name(runs)}",
+        "behind\nit [it.]",
         "utili-\nsation",
         "segments",
         "lost",
@@ -90,6 +93,7 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
             _seconds(run.mean_jct_s, least=1),
             _known(run.jct_bound_ratio, ".2f"),
             shown(run.best_score),
+            _known(run.lineage_iterations, ",.0f"),
             share(run.utilisation),
             str(run.segments),
             str(run.lost_segments),

@@ -30,6 +30,9 @@ still be so with as many seeds more: what is rare may not have happened under th
 SIMILAR_WORK = 0.02
 """By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
 
+SIMILAR_LINEAGE = 0.05
+"""By so much the iterations behind the best weights of two strategies may differ without a word."""
+
 Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
 
@@ -40,9 +43,10 @@ class Comparison(Struct, frozen=True):
     `hetsched.analysis.figure_table` says what each figure is and how it is averaged over seeds. A figure that no run
     has is None. A ratio is the mean of the runs' ratios. The paired differences to the baseline are None for the
     baseline itself; `speedup_vs_baseline` is the ratio of makespans.
-    `verdict` says in words what it comes to, and how many of the baseline's iterations were trained, if not about as
-    many. `target_reached` counts the seeds under which the target score was reached; `decision_s` is the policy's
-    mean seconds a call on this host, None where nobody measured it.
+    `verdict` says in words what it comes to. It says how many of the baseline's iterations were trained, if not about
+    as many, and how many are behind the best weights, if not about as many as behind the baseline's. `target_reached`
+    counts the seeds under which the target score was reached; `decision_s` is the policy's mean seconds a call on this
+    host, None where nobody measured it.
     """
 
     makespan_s: Spread
@@ -64,6 +68,7 @@ class Comparison(Struct, frozen=True):
     jct_bound_ratio: float
     metric: Metric | None
     best_score: float | None
+    lineage_iterations: float | None
     time_to_target_s: float | None
     target_reached: int
     score_at_deadline: float | None
@@ -159,9 +164,14 @@ def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
     _check_trained(runs)
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     jcts = _differences(runs, baseline, lambda metrics: _known(metrics.mean_jct_s))
-    reference = _mean_iterations(runs[baseline])
     return {
-        str(strategy): _summarise(of_strategy, str(baseline), reference, makespans.get(strategy), jcts.get(strategy))
+        str(strategy): _summarise(
+            [run.metrics for run in runs[baseline]],
+            str(baseline),
+            of_strategy,
+            makespans.get(strategy),
+            jcts.get(strategy),
+        )
         for strategy, of_strategy in runs.items()
     }
 
@@ -184,24 +194,32 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
     return {strategy: found[str(strategy)] for strategy in figures}
 
 
-def _mean_iterations(runs: Sequence[RunResult]) -> float:
-    return fmean(run.metrics.iterations for run in runs)
+def _other_work(figures: Sequence[Metrics], reference: Sequence[Metrics]) -> str:
+    """In words, after a verdict: the iterations that were trained, where they are not about as many as in the reference
+    runs, and those behind the best weights. A strategy that stops trials early is no faster at the same work, and one
+    that runs trials one after the other has late trials copy weights that were trained for longer."""
+    trained = fmean(m.iterations for m in figures) / fmean(m.iterations for m in reference)
+    words = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
+    mine, theirs = (mean_of_known(m.lineage_iterations for m in of_one) for of_one in (figures, reference))
+    if mine is not None and theirs and abs(mine / theirs - 1) > SIMILAR_LINEAGE:
+        words += f"; {mine:,.0f} iterations are behind its best weights, {theirs:,.0f} behind the baseline's"
+    return words
 
 
 def _summarise(
-    runs: Sequence[RunResult], baseline: str, reference: float, makespan: Difference | None, jct: Difference | None
+    reference: Sequence[Metrics],
+    baseline: str,
+    runs: Sequence[RunResult],
+    makespan: Difference | None,
+    jct: Difference | None,
 ) -> Comparison:
-    """`reference` is the mean number of iterations that the baseline trained: a strategy that stops trials early is no
-    faster at the same work, and its verdict says so."""
+    """`reference` are the runs of the baseline."""
     figures = [run.metrics for run in runs]
-    iterations = _mean_iterations(runs)
-    trained = iterations / reference
-    fewer = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
     return Comparison(
         makespan_s=spread([m.makespan_s for m in figures]),
         makespan_vs_baseline=makespan,
         speedup_vs_baseline=1.0 if makespan is None else makespan.ratio,
-        verdict="the baseline" if makespan is None else verdict(makespan, baseline) + fewer,
+        verdict="the baseline" if makespan is None else verdict(makespan, baseline) + _other_work(figures, reference),
         mean_jct_vs_baseline=jct,
         target_reached=sum(m.time_to_target_s is not None for m in figures),
         decision_s=decision_time(sum(run.decision_s or 0.0 for run in runs), sum(run.decisions or 0 for run in runs)),

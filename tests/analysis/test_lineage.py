@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.analysis.lineage import Family, Forebear
+from hetsched.analysis.lineage_iterations import LineageIterations
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -59,6 +60,13 @@ class Log:
         for event in self.events:
             family(event)
         return family.winners_line()
+
+    @property
+    def behind_the_best(self) -> int | None:
+        lineage = LineageIterations()
+        for event in self.events:
+            lineage(event)
+        return lineage.of_best()
 
 
 WORKER: Any = "w"
@@ -181,6 +189,7 @@ def test_the_line_is_what_the_weights_went_through(
             log.events.append(SegmentLost(time, TrialId(name), WORKER, "a test"))
     line = log.line
     assert sum(forebear.iterations for forebear in line) == 10 * len(best[1])
+    assert log.behind_the_best == (10 * len(best[1]) if line else None)
     assert [f.trial for f in line for _ in range(f.iterations // 10)] == [trial for trial, _ in best[1]]
     assert [forebear.source for forebear in line] == [None, *(forebear.trial for forebear in line)][: len(line)]
     assert all(forebear.from_s <= forebear.to_s for forebear in line)
@@ -197,3 +206,4 @@ def test_a_long_line(length: int) -> None:
         log.end(number + 0.5, f"e-{number % 4}", number / length)
         log.copy(number + 0.6, f"e-{(number + 1) % 4}", f"e-{number % 4}", lr=number)
     assert len(log.line) == length
+    assert log.behind_the_best == 10 * length

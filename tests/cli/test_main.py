@@ -291,7 +291,10 @@ def test_fewer_iterations_are_said_with_the_verdict(folder: Path, capfdbinary: p
     stopped, baseline = found["fusion+newest-first"], found["uniform+fifo"]
     share = stopped["iterations"] / baseline["iterations"]
     assert share < 0.5
-    assert stopped["verdict"].endswith(f", with {share:.0%} of its iterations")
+    mine, theirs = stopped["lineage_iterations"], baseline["lineage_iterations"]
+    fewer = f"; {mine:,.0f} iterations are behind its best weights, {theirs:,.0f} behind the baseline's"
+    assert mine < 0.95 * theirs
+    assert stopped["verdict"].endswith(f", with {share:.0%} of its iterations{fewer}")
     assert "iterations" not in baseline["verdict"]
 
 

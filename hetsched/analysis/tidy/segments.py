@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict, fields
 
+from hetsched.analysis.lineage_iterations import LineageIterations
 from hetsched.analysis.tidy.columns import LOG, OF_RUN, Column, Row, hyperparameter_columns, metric_columns
 from hetsched.core.events import Event, Parts, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.state import State
@@ -41,6 +42,7 @@ COLUMNS = (
     Column("state", "text", "`ended`, `lost` or, where the log ends before it, `running`"),
     Column("iterations", "int", "the iterations that it was to train", "iterations"),
     Column("total_iterations", "int", "the trial's count of iterations after it ended", "iterations"),
+    Column("lineage_iterations", "int", "those behind its weights then, whichever trials trained them", "iterations"),
     Column("score", "float", "the value of the experiment's metric at its end"),
     Column("reason", "text", "why it was lost"),
     *PART_COLUMNS,
@@ -63,8 +65,10 @@ class Segments:
 
     def __init__(self) -> None:
         self._begun: dict[TrialId, _Begun] = {}
+        self._lineage = LineageIterations()
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
+        self._lineage(event)
         if isinstance(event, SegmentStarted):
             self._begun[event.trial] = _Begun(event, state.workers[event.worker])
         elif isinstance(event, SegmentEnded):
@@ -72,7 +76,9 @@ class Segments:
             outcome |= {"score": event.score, "late_s": event.late_s}
             if event.worked is not None:
                 outcome["start_s"], outcome["end_s"] = event.worked
-            row = self._row(state, event.trial, outcome | {"total_iterations": state.trials[event.trial].iterations})
+            outcome["total_iterations"] = state.trials[event.trial].iterations
+            outcome["lineage_iterations"] = self._lineage.of(event.trial)
+            row = self._row(state, event.trial, outcome)
             metric = state.experiments[row["experiment"]].metric.name
             yield row | metric_columns({metric: event.score, **event.metrics}, _TAKEN)
         elif isinstance(event, SegmentLost):
@@ -102,5 +108,5 @@ class Segments:
 
 
 def _outcome(state: str, end_s: float | None) -> dict[str, Any]:
-    nothing = dict.fromkeys(("total_iterations", "score", "reason", *_PARTS, "late_s"))
+    nothing = dict.fromkeys(("total_iterations", "lineage_iterations", "score", "reason", *_PARTS, "late_s"))
     return {"end_s": end_s, "state": state, **nothing}

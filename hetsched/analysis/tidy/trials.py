@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hetsched.analysis.lineage_iterations import LineageIterations
 from hetsched.analysis.tidy.columns import Column, Row, hyperparameter_columns
 from hetsched.core.events import Event
 from hetsched.core.state import State
@@ -18,6 +19,7 @@ COLUMNS = (
     Column("completed_s", "float", "when it was completed, since the start of the run", "s"),
     Column("iterations", "int", "the count by which it stops", "iterations"),
     Column("trained_iterations", "int", "those that it trained itself and did not lose", "iterations"),
+    Column("lineage_iterations", "int", "those behind its weights, whichever trials trained them", "iterations"),
     Column("score", "float", "the score of its weights"),
     Column("best_score", "float", "the best score that it has had"),
     Column("exploits", "int", "how often it copied another trial"),
@@ -25,8 +27,12 @@ COLUMNS = (
 
 
 class Trials:
+    def __init__(self) -> None:
+        self._lineage = LineageIterations()
+
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
         """A trial has its row at the end."""
+        self._lineage(event)
         return iter(())
 
     def rest(self, state: State) -> Iterator[Row]:
@@ -42,6 +48,7 @@ class Trials:
                 "completed_s": trial.completed,
                 "iterations": trial.iterations,
                 "trained_iterations": trial.trained,
+                "lineage_iterations": self._lineage.of(trial.id),
                 "score": trial.score,
                 "best_score": trial.best_score,
                 "exploits": trial.exploits,
