@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Gpu, Node, NodeId
 from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
-from hetsched.domain.profiles import DATASET, StepTimes
+from hetsched.domain.profiles import DATASET, MOST_MEMORY_GIB, StepTimes, in_mib
 from hetsched.domain.workload import (
     BATCH_SIZE,
     PBT,
@@ -77,12 +77,16 @@ class NodeTable(Table):
             raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
         return self
 
+    @model_validator(mode="after")
     def _memory_is_of_its_gpus(self) -> Self:
         if self.gpu_memory_gib is not None and not self.gpu_types:
             raise ValueError("gpu_memory_gib: the node has no GPUs: leave gpu_memory_gib out")
         for name in self.gpu_memory_gib if isinstance(self.gpu_memory_gib, dict) else ():
             if name not in self.gpu_types:
                 raise ValueError(f"gpu_memory_gib: the node has no {name!r}: {nearest(name, self.gpu_types)}")
+        sizes = {gpu.memory_gib for gpu in self.each_gpu if gpu.memory_gib is not None}
+        if sizes and max(sizes) > MOST_MEMORY_GIB:
+            raise ValueError(f"gpu_memory_gib: {in_mib(max(sizes))}")
         return self
 
     @property

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted
 from hetsched.scenario.traces.cluster_job import ClusterJob
 from hetsched.scenario.traces.dealing import Dealer, Dealing
 from hetsched.scenario.traces.fitting import Fitting
@@ -39,7 +39,7 @@ def read_log(
         try:
             experiments.append(dealer.experiment(job, job.submitted_s - first_s))
         except LeftOutError as left_out:
-            counts.leave_out(str(left_out), job.line)
+            counts.leave_out(str(left_out), job.line, left_out.more)
     if not experiments:
         raise none_left(path, counts)
     return experiments
@@ -47,8 +47,11 @@ def read_log(
 
 def none_left(path: Path, counts: Counts) -> InputError:
     """What to say where every job of the trace is left out."""
-    reasons = "; ".join(f"{number} {reason}" for reason, number in counts.left_out.items())
-    return InputError(f"{path}: of {counts.read} jobs none is left{': ' if reasons else ''}{reasons}")
+    if not counts.read:
+        return InputError(f"{path}: the trace has no jobs")
+    first = counts.first()
+    reasons = "; ".join(f"{number} {reason} (first: {first[reason]})" for reason, number in counts.left_out.items())
+    return InputError(f"{path}: none of its {counted(counts.read, 'job')} is left: {reasons}")
 
 
 def timed(
@@ -63,7 +66,7 @@ def timed(
         try:
             _check_whole(job, fitting.rule, job.line not in without_duration)
         except LeftOutError as left_out:
-            counts.leave_out(str(left_out), job.line)
+            counts.leave_out(str(left_out), job.line, left_out.more)
             continue
         if which == "completed" and job.ending != "completed":
             counts.leave_out('did not complete (workload.trace_models.jobs is "completed")', job.line)

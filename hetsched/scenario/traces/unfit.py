@@ -31,12 +31,16 @@ class Unfit(Struct, frozen=True):
 
 
 class LeftOutError(Exception):
-    """A job is left out, for this reason."""
+    """A job is left out, for this reason; `more` is of this job alone."""
+
+    def __init__(self, reason: str, more: str = "") -> None:
+        super().__init__(reason)
+        self.more = more
 
 
 def refuse_or_leave_out(rule: str, key: str, line: str, reason: str, more: str = "") -> NoReturn:
     """Raise LeftOutError, or InputError, naming the line and the key of the rule, if the rule is to refuse."""
     if rule != "refuse":
-        raise LeftOutError(reason)
+        raise LeftOutError(reason, more)
     detail = f": {more}" if more else ""
     raise InputError(f'{line}: {reason}{detail} (workload.unfit.{key} is "refuse"; "leave-out" goes on without it)')
