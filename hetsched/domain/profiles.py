@@ -25,6 +25,9 @@ from hetsched.domain.workload import TrialKind
 DATASET = "cifar10"
 """The data set of a row, and of an experiment, that names none."""
 
+MOST_MEMORY_GIB = 2000.0
+"""No GPU has so much. The smallest that train have more than so many MiB."""
+
 UNSAID = "not said"
 """The provenance of a row that has none."""
 
@@ -77,6 +80,14 @@ class ProfileRow(BaseModel):
         return {"cores": int(is_cpu), "gpu_share": float(not is_cpu), **row}
 
     @model_validator(mode="after")
+    def _memory_is_of_a_gpu(self) -> Self:
+        if self.memory_gib is not None and self.device == CPU:
+            raise ValueError("memory_gib is what training needs on a GPU: leave it empty in a cpu row")
+        if self.memory_gib is not None and self.memory_gib > MOST_MEMORY_GIB:
+            raise ValueError(f"memory_gib: {in_mib(self.memory_gib)}")
+        return self
+
+    @model_validator(mode="after")
     def _cores_or_a_gpu(self) -> Self:
         if self.device != CPU and self.device.casefold() == CPU:
             raise ValueError(f"the device {self.device!r} is written {CPU!r}")
@@ -95,6 +106,11 @@ class ProfileRow(BaseModel):
     @property
     def worker_type(self) -> WorkerType:
         return WorkerType(self.device, self.cores, self.gpu_share)
+
+
+def in_mib(gib: float) -> str:
+    """What to say of so much memory of a GPU."""
+    return f"{gib:g} GiB is more than a GPU has: divide MiB by 1024"
 
 
 class Costs(Struct, frozen=True):

@@ -9,9 +9,11 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from hetsched.errors import InputError, closest, nearest
-from hetsched.scenario.explaining import in_words
+from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
+
+NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
 
 def read_rows(
@@ -26,9 +28,7 @@ def read_rows(
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a byte-order mark
             reader = csv.DictReader(file)
             _refuse_missing(path, reader.fieldnames or (), row, what, columns)
-            for column, times in Counter(reader.fieldnames or ()).items():
-                if times > 1:
-                    raise InputError(f"{path}: column {column!r} is {times} times in the first line: keep one")
+            _refuse_twice(path, reader.fieldnames or (), row)
             if row.model_config.get("extra") == "forbid":
                 _refuse_unknown(path, reader.fieldnames or (), row, what)
             for record in reader:
@@ -39,11 +39,10 @@ def read_rows(
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        column = ".".join(str(part) for part in first["loc"]) or "columns"
-        given = f", got {first['input']!r}" if isinstance(first["input"], str) else ""
-        raise InputError(f"{path}:{reader.line_num}: {column}: {in_words(first)}{given}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}:{reader.line_num}: {of_a_cell(error.errors()[0])}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: {NO_TEXT}") from error
+    except csv.Error as error:
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
@@ -56,16 +55,41 @@ def _refuse_missing(
     missing = [name for name in needed if _spellings(row, name).isdisjoint(columns)]
     if not missing:
         return
-    unknown = set(columns) - _known(row)
-    hints = [
-        f"is {close!r} meant for {name!r}?"
-        for name in missing
-        if (close := next(filter(None, (closest(word, unknown) for word in sorted(_spellings(row, name)))), None))
-    ]
-    *others, last = map(repr, missing)
+    if (hint := of_first_line(columns)) is not None:
+        raise InputError(f"{path}: not a {what}: {hint}")
+    unknown, hints = set(columns) - _known(row), []
+    for name in missing:
+        close = next(filter(None, (closest(word, unknown) for word in sorted(_spellings(row, name)))), None)
+        if close is not None:
+            hints.append(f"is {close!r} meant for {name!r}?")
+            unknown.discard(close)
+    *others, last = (" or ".join(map(repr, dict.fromkeys([name, *_spellings(row, name)]))) for name in missing)
     which = f"columns {', '.join(others)} and {last} are" if others else f"column {last} is"
     hint = f": {' '.join(hints)}" if hints else ""
     raise InputError(f"{path}: not a {what}: {which} missing from the first line{hint}")
+
+
+def of_first_line(columns: Collection[str]) -> str | None:
+    """What to do about a first line whose names are not between commas, or have blanks around them; None for another.
+
+    >>> of_first_line(["job_id;gpu_num"])
+    "the first line has ';' between its columns: save the file with commas"
+    """
+    for sign, name in ((";", "';'"), ("\t", "tabs"), ("|", "'|'")):
+        if len(columns) == 1 and any(sign in column for column in columns):
+            return f"the first line has {name} between its columns: save the file with commas"
+    blank = next((column for column in columns if column != column.strip()), None)
+    return None if blank is None else f"the column {blank!r} has a blank in the first line: take the blanks out"
+
+
+def _refuse_twice(path: Path, columns: Collection[str], row: type[BaseModel]) -> None:
+    """Raise InputError for a column that is there twice, under one name or under two."""
+    for column, times in Counter(columns).items():
+        if times > 1:
+            raise InputError(f"{path}: column {column!r} is {times} times in the first line: keep one")
+    for name in row.model_fields:
+        if len(both := sorted(_spellings(row, name).intersection(columns))) > 1:
+            raise InputError(f"{path}: the columns {' and '.join(map(repr, both))} mean the same: keep one")
 
 
 def _spellings(row: type[BaseModel], name: str) -> set[str]:
@@ -82,5 +106,7 @@ def _known(row: type[BaseModel]) -> set[str]:
 def _refuse_unknown(path: Path, columns: Iterable[str], row: type[BaseModel], what: str) -> None:
     known = _known(row)
     for column in columns:
+        if not column:
+            raise InputError(f"{path}: a column has no name: take it out (pandas: to_csv(..., index=False))")
         if column not in known:
             raise InputError(f"{path}: not a column of a {what}: {column!r}: {nearest(column, known)}")

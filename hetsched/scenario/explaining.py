@@ -18,8 +18,23 @@ PATTERNS = {
 """What patterns ask for, in words."""
 
 
+SHOULD = ": input should be "
+
 NO_KEYS = ("constrained-", "list[", "dict[", "kind:", "[key]")
 """How parts of a place begin that are no keys: arms of a union, and the name of a key itself."""
+
+
+def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: object) -> str:
+    """A line per problem. What the arms of a union want is one problem: "a valid number or a valid dictionary"."""
+    lines: list[str] = []
+    for line in (explain(root, detail, tables) for detail in details):
+        key, should, wanted = line.partition(SHOULD)
+        if should and lines and lines[-1].startswith(key + SHOULD):
+            so_far, got, given = lines[-1].partition(", got ")
+            lines[-1] = f"{so_far} or {wanted.partition(got)[0]}{got}{given}" if got else f"{so_far} or {wanted}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
@@ -35,7 +50,7 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
     if detail["type"] == "missing":
-        return f"{where}: missing: {in_words(detail).lower()}"
+        return f"{where}: missing: field required"
     given, message = detail["input"], in_words(detail)
     shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
     return f"{where}: {message[0].lower()}{message[1:]}{shown}"
@@ -46,6 +61,28 @@ def in_words(detail: ErrorDetails) -> str:
     if detail["type"] == "string_pattern_mismatch":
         return PATTERNS.get(detail["ctx"]["pattern"], detail["msg"])
     return detail["msg"].removeprefix("Value error, ")
+
+
+CELLS = {
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "missing": "the cell is empty",
+    "greater_than": "expected more than {gt:g}",
+    "greater_than_equal": "expected {ge:g} or more",
+    "less_than_equal": "expected {le:g} or less",
+}
+"""What a cell of a CSV file should be, by pydantic's type of error."""
+
+
+def of_a_cell(detail: ErrorDetails) -> str:
+    """What is wrong with a line of a CSV file: its column, unless it is the whole line, and what was expected."""
+    words = CELLS.get(detail["type"])
+    column = ".".join(str(part) for part in detail["loc"])
+    message = in_words(detail) if words is None else words.format(**detail.get("ctx", {}))
+    given = f", got {detail['input']!r}" if isinstance(detail["input"], str) else ""
+    return f"{column}: {message}{given}" if column else message
 
 
 def _places(loc: Sequence[int | str], tables: object) -> list[str]:

@@ -27,7 +27,7 @@ from hetsched.domain.registry import Registry, Strategy, load_file
 from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
-from hetsched.scenario.explaining import explain
+from hetsched.scenario.explaining import explain_all
 from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
@@ -141,7 +141,7 @@ class Scenario(Table):
         try:
             return handler(tables)
         except ValidationError as error:
-            raise InputError("\n".join(explain(cls, detail, tables) for detail in error.errors())) from error
+            raise InputError(explain_all(cls, error.errors(), tables)) from error
 
     _folder: Path = PrivateAttr(default=Path())
 

@@ -32,6 +32,22 @@ class TraceModelsTable(Table):
     checkpoint_s: Annotated[float, Field(gt=0, le=1e9)] | Literal[False] = CHECKPOINT_S
     gpu_types: dict[str, Name] = Field(default={})
 
+    @field_validator("checkpoint_s", mode="before")
+    @classmethod
+    def _is_an_interval_or_false(cls, given: object) -> object:
+        if given is False or (isinstance(given, (int, float)) and given is not True and 0 < given <= 1e9):
+            return given
+        raise ValueError("expected seconds above 0, or false for no checkpoint before a job's end")
+
+    @field_validator("window_s")
+    @classmethod
+    def _is_from_to(cls, window_s: tuple[float, float] | None) -> tuple[float, float] | None:
+        if window_s is not None and window_s[0] >= window_s[1]:
+            raise ValueError(
+                f"expected its start and then its end, in seconds: {window_s[0]:g} is not before {window_s[1]:g}"
+            )
+        return window_s
+
     @field_validator("device")
     @classmethod
     def _is_a_gpu(cls, device: str) -> str:

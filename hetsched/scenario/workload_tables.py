@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model
 
 from hetsched.domain.cluster import CPU, ClusterSpec, Gpu, Node, NodeId
 from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
-from hetsched.domain.profiles import DATASET, StepTimes
+from hetsched.domain.profiles import DATASET, MOST_MEMORY_GIB, StepTimes, in_mib
 from hetsched.domain.workload import (
     BATCH_SIZE,
     PBT,
@@ -84,6 +84,9 @@ class NodeTable(Table):
         for name in self.gpu_memory_gib if isinstance(self.gpu_memory_gib, dict) else ():
             if name not in self.gpu_types:
                 raise ValueError(f"gpu_memory_gib: the node has no {name!r}: {nearest(name, self.gpu_types)}")
+        sizes = {gpu.memory_gib for gpu in self.each_gpu if gpu.memory_gib is not None}
+        if sizes and max(sizes) > MOST_MEMORY_GIB:
+            raise ValueError(f"gpu_memory_gib: {in_mib(max(sizes))}")
         return self
 
     @property

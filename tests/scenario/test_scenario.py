@@ -298,6 +298,8 @@ def test_a_table_of_one_type_says_the_same_as_gpu_type() -> None:
         ({"gpus": {"t4": 0}}, r"cluster.nodes.gpus.t4 .* greater than or equal to 1"),
         ({"gpu_memory_gib": 16.0}, "gpu_memory_gib: the node has no GPUs"),
         ({"gpus": {"t4": 2}, "gpu_memory_gib": {"t3": 16.0}}, "the node has no 't3': "),
+        ({"gpus": {"t4": 2}, "gpu_memory_gib": 16384.0}, "16384 GiB is more than a GPU has: divide MiB by 1024"),
+        ({"gpus": {"t4": 2}, "gpu_memory_gib": "16GB"}, "a valid number or a valid dictionary, got '16GB'$"),
     ],
 )
 def test_what_a_node_cannot_say_of_its_gpus(node: dict[str, Any], said: str) -> None:

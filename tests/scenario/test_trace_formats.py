@@ -151,14 +151,14 @@ def test_models_that_the_profile_has_not_may_be_left_out(tmp_path: Path) -> None
         ("jobid,submitted_time,num_gpus\n", "the nearest is philly, and of its columns 'run_time' is missing"),
         (
             "name,num_gpu,gpu_milli,created\n",
-            "openb, and of its columns 'creation_time'.*, 'deletion_time' are missing",
+            "openb, and of its columns 'creation_time'.*, 'deletion_time', 'scheduled_time' are missing",
         ),
         (
             "job_name,gpu_request,submit_time,duration\n",
             "the nearest is gfs, and of its columns 'worker_num' is missing",
         ),
         ("job_id,model\n", "hetsched, and of its columns 'iterations or total_steps or duration_s' is missing"),
-        ("when,who\n1,2\n", "names no column of hetsched, philly, helios, acme, swf, openb, gfs; see docs/traces.md"),
+        ("when,who\n1,2\n", "names no column of hetsched, philly, helios, acme, swf, openb, gfs: .* docs/traces"),
         ("", "names no column of"),
         ("; a comment\n1 2 3\n", "log:2: not a line of an SWF trace: expected 18 numbers, got 3"),
         ("; a comment\n1 two\n", "log:2: not a line of an SWF trace: expected 18 numbers, got '1 two'"),
@@ -192,7 +192,7 @@ def helios(rows: list[tuple[Any, ...]], columns: str = "") -> str:
             helios(
                 [("2020-06-09 08:00:00", 60_000, "2020-06-09 08:00:00", "2020-06-09 08:01:00")], ",start_time,end_time"
             ),
-            "1000 times as long as from the jobs' start to their end",
+            "durations are in milliseconds, by the dates of the jobs' start and end: divide them by 1000",
         ),
         (
             helios([(f"2020-06-09 08:{n:02}:00", 60_000) for n in range(20)]),
@@ -225,3 +225,58 @@ def test_reading_takes_time_by_the_number_of_jobs(tmp_path: Path) -> None:
     before = time.process_time()
     assert len(setup_of(tmp_path, trace).jobs) == 10_000
     assert time.process_time() - before < 1.0
+
+
+@pytest.mark.parametrize(
+    ("trace", "message"),
+    [
+        ("job_id;gpu_num;submit_time;duration\n1;1;0;60\n", "has ';' between its columns: save the file with commas"),
+        ("job_id\tgpu_num\tsubmit_time\tduration\n", "has tabs between its columns"),
+        ("job_id, gpu_num, submit_time, duration\n", "the column ' gpu_num' has a blank in the first line"),
+        ('{"jobid": "a"}', "a trace in JSON is Philly's list of jobs"),
+        ("; c\n1 0 10 nan 4 -1 -1 4 900 -1 1 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got nan"),
+        ("; c\n1 0 10 60 4 -1 -1 4 900 -1 inf 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got inf"),
+        ("job_id,duration_s,arrival_s\n1,60,5\n2,60,2026-03-01\n", "log:3: arrival_s: .* some at a date"),
+        ("job_id,duration_s,arrival_s,\n1,60,5,\n", "a column has no name: take it out"),
+        (
+            "job_id,model,duration_s\n1,LM,60\n",
+            "(?s)none of its 1 job is left: .*line 2: LM on WikiText-2, batch 1 on v100",
+        ),
+        ("job_id,duration_s,num_gpus\n1,60,two\n", "log:2: num_gpus: expected a number, got 'two'"),
+        ("job_id,duration_s\n,60\n", "log:2: job_id: the cell is empty"),
+        (
+            "job_id,gpu_num,submit_time,duration,start_time,end_time\n1,1,0,60,2020-06-09 08:00,2020-06-09 09:00\n",
+            "durations are in minutes, by the dates .* multiply them by 60",
+        ),
+    ],
+)
+def test_a_file_that_nearly_fits_is_told_what_to_do(tmp_path: Path, trace: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        setup_of(tmp_path, trace)
+
+
+def test_a_trace_that_is_no_text_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(b"\x1f\x8b\x08\x00")
+    with pytest.raises(InputError, match="not a text in UTF-8: unpack the file, or save it in UTF-8"):
+        setup_of(tmp_path, tmp_path / "log.csv")
+
+
+@pytest.mark.parametrize(
+    ("dealt", "message"),
+    [
+        ("checkpoint_s = 0", "checkpoint_s: expected seconds above 0, or false"),
+        ("checkpoint_s = true", "checkpoint_s: expected seconds above 0, or false"),
+        ("window_s = [200.0, 100.0]", "window_s: expected its start and then its end, .* 200 is not before 100"),
+    ],
+)
+def test_what_a_trace_is_dealt_is_checked(tmp_path: Path, dealt: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        setup_of(tmp_path, "job_id,duration_s\n1,60\n", dealt=dealt)
+
+
+def test_the_first_job_of_a_reason_says_what_it_had(tmp_path: Path) -> None:
+    reading = setup_of(tmp_path, "job_id,gpu_types,duration_s,num_gpus\n1,a100,60,1.5\n").reading
+    assert reading is not None and [line.partition(" (first: ")[2] for line in reading.lines()[1:]] == [
+        "line 2: a100)",
+        "line 2: 1.5 GPUs, now 2)",
+    ]

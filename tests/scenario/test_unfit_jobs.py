@@ -138,13 +138,16 @@ def test_a_share_of_a_gpu_has_as_many_gpu_seconds(tmp_path: Path) -> None:
 
 
 def test_a_trace_of_which_nothing_is_left_says_why(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="of 2 jobs none is left: 1 took no GPU; 1 had not ended"):
+    with pytest.raises(
+        InputError,
+        match=r"none of its 2 jobs is left: 1 took no GPU \(first: line 2\); 1 had not ended .* \(first: line 3\)",
+    ):
         setup_of(tmp_path, HELIOS + "1,0,COMPLETED,0,60\n2,1,RUNNING,0,60\n")
 
 
 def test_a_job_of_a_json_log_is_named_by_its_place_and_id(tmp_path: Path) -> None:
     reading = setup_of(tmp_path, json.dumps(PHILLY)).reading
-    assert reading is not None and "(first: job 0 (a1))" in reading.lines()[1]
+    assert reading is not None and "(first: job 0 (a1): 3 GPUs, now 2)" in reading.lines()[1]
 
 
 def test_a_saved_scenario_has_the_jobs_as_they_were_changed(tmp_path: Path) -> None:

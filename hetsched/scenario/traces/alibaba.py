@@ -11,7 +11,7 @@ from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
 from hetsched.scenario.traces.times import maybe_seconds
 
-OPENB_NEEDED = ("name", "num_gpu", "gpu_milli", "creation_time", "deletion_time")
+OPENB_NEEDED = ("name", "num_gpu", "gpu_milli", "creation_time", "deletion_time", "scheduled_time")
 GFS_NEEDED = ("job_name", "gpu_request", "worker_num", "submit_time", "duration")
 
 WHOLE_GPU = 1000

@@ -67,7 +67,11 @@ class Dealer:
         category = job.category()
         fitting = self._kinds[category]
         if not fitting:
-            reason = f"had the category {category!r}, and no model in workload.trace_models is for jobs of that"
+            if not self.dealing.models:
+                raise InputError(
+                    f"{job.line}: the job has no model: list in workload.trace_models.models what is dealt"
+                )
+            reason = f"had the category {category!r}, for which workload.trace_models.models has no model"
             refuse_or_leave_out(self._fitting.rule.model, "model", job.line, reason)
         return fitting[stream(self.dealing.seed, "trace-models", job.id).integers(len(fitting))]
 

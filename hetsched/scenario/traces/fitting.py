@@ -33,6 +33,7 @@ class Fitting:
         self.counts = counts
         self._names = {name.casefold(): name for name in gpus}
         self._sizes: dict[tuple[TrialKind, Devices, DeviceType | None], list[int]] = {}
+        self._why: dict[tuple[TrialKind, Devices, DeviceType | None], str] = {}
         self._shares: dict[tuple[str, str], dict[DeviceType, set[int]]] = {}
         for row in times.rows:
             of_network = self._shares.setdefault((row.model, row.dataset), {})
@@ -58,7 +59,7 @@ class Fitting:
         if self.rule.gpu_type != "any":
             reason = "named only GPU types that the cluster has not"
             refuse_or_leave_out(self.rule.gpu_type, "gpu_type", line, reason, "|".join(words))
-        self.counts.change("named only GPU types that the cluster has not, and may run on any", line)
+        self.counts.change("named only GPU types that the cluster has not, and may run on any", line, "|".join(words))
         return None
 
     def workers(self, gpus: float, line: str) -> int:
@@ -67,7 +68,7 @@ class Fitting:
             return int(gpus)
         if self.rule.share != "round":
             refuse_or_leave_out(self.rule.share, "share", line, "took a share of a GPU", f"{gpus:g}")
-        self.counts.change("took a share of a GPU, and takes a whole one", line)
+        self.counts.change("took a share of a GPU, and takes a whole one", line, f"{gpus:g} GPUs, now {ceil(gpus)}")
         return ceil(gpus)
 
     def gang(self, kind: TrialKind, wanted: int, devices: Devices, line: str, on: DeviceType | None = None) -> int:
@@ -77,18 +78,16 @@ class Fitting:
         if wanted in sizes:
             return wanted
         if not sizes:
-            where = f"{kind} on {on}" if on else f"{kind}{self._why(kind)}"
-            refuse_or_leave_out(self.rule.step_time, "step_time", line, "had no step time on the cluster's GPUs", where)
+            reason = "had no step time on the cluster's GPUs"
+            refuse_or_leave_out(self.rule.step_time, "step_time", line, reason, self._why_missing(kind, devices, on))
         if self.rule.gang != "round" or wanted < sizes[0]:
             have = ", ".join(map(str, sizes))
             more = f"{wanted} GPUs of {kind}; known and there: {have}"
             refuse_or_leave_out(self.rule.gang, "gang", line, "took a number of GPUs that does not fit", more)
-        self.counts.change("took a number of GPUs that does not fit, and takes the next smaller one that does", line)
-        return max(size for size in sizes if size <= wanted)
-
-    def _why(self, kind: TrialKind) -> str:
-        """Why the profile has no step time on the first type of GPU, in words."""
-        return "".join(f": {why_missing(self.times, kind, WorkerType(name, 0, 1.0))}" for name in [*self._gpus][:1])
+        size = max(size for size in sizes if size <= wanted)
+        reason = "took a number of GPUs that does not fit, and takes the next smaller one that does"
+        self.counts.change(reason, line, f"{wanted} GPUs, now {size}")
+        return size
 
     def capped(self, iterations: int, line: str) -> int:
         """The iterations, or the most that there may be. Raises LeftOutError."""
@@ -108,6 +107,15 @@ class Fitting:
             sizes = set().union(*shares.values()) if on is None else set(shares.get(on, ()))
             self._sizes[key] = sorted(size for size in sizes if self._fits(kind, size, devices, on))
         return self._sizes[key]
+
+    def _why_missing(self, kind: TrialKind, devices: Devices, on: DeviceType | None) -> str:
+        """Which step time is missing, and what to do."""
+        key = (kind, devices, on)
+        if key not in self._why:
+            device = on or next(iter(devices or self._gpus), CPU)
+            worker = WorkerType(device, int(device == CPU), float(device != CPU))
+            self._why[key] = f"{kind} on {device}: {why_missing(self.times, kind, worker)}"
+        return self._why[key]
 
     def _fits(self, kind: TrialKind, size: int, devices: Devices, on: DeviceType | None) -> bool:
         if on is not None and self._step_s(kind, on, size) is None:

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hetsched.errors import InputError, closest
+from hetsched.scenario.csv_rows import NO_TEXT, of_first_line
 from hetsched.scenario.traces import alibaba, helios, philly, swf
 from hetsched.scenario.traces.cluster_job import ClusterJob
 from hetsched.scenario.traces.jobs import JOB_COLUMNS
@@ -52,7 +53,7 @@ COLUMNS: dict[TraceFormat, Columns] = {
         helios.ACME_NEEDED,
         "user node_num cpu_num mem_per_pod_GB shared_mem_per_pod start_time end_time fail_time stop_time queue",
     ),
-    "openb": _columns(alibaba.OPENB_NEEDED, "cpu_milli memory_mib gpu_spec qos pod_phase scheduled_time"),
+    "openb": _columns(alibaba.OPENB_NEEDED, "cpu_milli memory_mib gpu_spec qos pod_phase"),
     "gfs": _columns(alibaba.GFS_NEEDED, "organization gpu_model cpu_request job_type"),
 }
 """The CSV formats. Philly's own log is JSON, SWF has no names of columns."""
@@ -69,7 +70,13 @@ def format_of(path: Path) -> TraceFormat:
         return "philly"
     if first.startswith(";") or _is_swf(first):
         return "swf"
+    if first.startswith("{"):
+        raise InputError(
+            f"{path}: of no format that is known: a trace in JSON is Philly's list of jobs, [{{...}}, ...]"
+        )
     columns = {cell.strip().strip('"') for cell in first.split(",")}
+    if (hint := of_first_line([cell.strip('"') for cell in first.split(",")])) is not None:
+        raise InputError(f"{path}: of no format that is known: {hint}")
     known = {name: of_format.known(columns) for name, of_format in COLUMNS.items()}
     fitting = [name for name, of_format in COLUMNS.items() if not of_format.missing(columns)]
     if fitting:
@@ -86,15 +93,19 @@ def _nearest(name: TraceFormat, columns: set[str]) -> str:
     has = len(COLUMNS[name].needed) - len(missing)
     if not has and not COLUMNS[name].known(columns):
         formats = ", ".join(READERS)
-        return f"the first line names no column of hetsched, {formats}; see docs/traces.md for their columns"
+        return (
+            f"the first line names no column of hetsched, {formats}: it must have the columns' names, in small "
+            "letters as in docs/traces"
+        )
     hints, strange = [], {column for column in columns if not COLUMNS[name].known({column})}
     for wanted in missing:
         close = next((near for word in wanted.split(" or ") if (near := closest(word, strange))), None)
         hints.append(f"{wanted!r}" + (f" (is it {close!r}?)" if close else ""))
+        strange.discard(close or "")
     lacks = (
         f"the nearest is {name}, and of its columns {', '.join(hints)} {'is' if len(missing) == 1 else 'are'} missing"
     )
-    return f"{lacks} from the first line; rename columns, or see docs/traces.md for the others' columns"
+    return f"{lacks} from the first line: rename columns; docs/traces has those of every format"
 
 
 def _first_line(path: Path) -> str:
@@ -104,7 +115,9 @@ def _first_line(path: Path) -> str:
             return next((line.strip() for line in file if line.strip()), "")
     except OSError as error:
         raise InputError(f"{path}: cannot read the trace: {error.strerror}") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot read the trace: {NO_TEXT}") from error
+    except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the trace: {error}") from error
 
 

@@ -142,6 +142,12 @@ def _check(path: Path, rows: Mapping[str, JobRow], jobs: Mapping[str, ClusterJob
     open_ones = [line for line, row in rows.items() if row.model is None or row.duration_s is not None]
     if dealing is not None and not open_ones:
         raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
+    dates = {line: not _is_number(row.arrival_s) for line, row in rows.items()}
+    odd = next((line for line in rows if dates[line] != dates[next(iter(rows))]), None)
+    if odd is not None:
+        raise InputError(
+            f"{odd}: arrival_s: {rows[odd].arrival_s!r}: some jobs arrive at seconds and some at a date: write one kind"
+        )
     if dealing is None and open_ones:
         raise InputError(
             f"{open_ones[0]}: a job without a model, or with a duration_s: say in workload.trace_models which models "

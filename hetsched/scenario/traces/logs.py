@@ -7,7 +7,7 @@ from typing import Literal
 
 from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Experiment
-from hetsched.errors import InputError
+from hetsched.errors import InputError, counted
 from hetsched.scenario.traces.cluster_job import ClusterJob
 from hetsched.scenario.traces.dealing import Dealer, Dealing
 from hetsched.scenario.traces.fitting import Fitting
@@ -47,11 +47,11 @@ def read_log(
 
 def none_left(path: Path, counts: Counts) -> InputError:
     """What to say where every job of the trace is left out."""
-    reasons = "; ".join(
-        f"{number} {reason}" + (f" (the first one: {more})" if (more := counts.first_of.get(reason)) else "")
-        for reason, number in counts.left_out.items()
-    )
-    return InputError(f"{path}: of {counts.read} jobs none is left{': ' if reasons else ''}{reasons}")
+    if not counts.read:
+        return InputError(f"{path}: the trace has no jobs")
+    first = counts.first()
+    reasons = "; ".join(f"{number} {reason} (first: {first[reason]})" for reason, number in counts.left_out.items())
+    return InputError(f"{path}: none of its {counted(counts.read, 'job')} is left: {reasons}")
 
 
 def timed(

@@ -11,7 +11,7 @@ from hetsched.errors import counted
 
 class Reading(Struct, frozen=True):
     """Numbers of jobs. `changed` and `left_out` are by reason; a job may be changed for several reasons, and is left
-    out for the first one. `first` is where in the file the first job of each reason is."""
+    out for the first one. `first` is where in the file the first job of each reason is, and what it had."""
 
     file: str
     format: str
@@ -54,24 +54,31 @@ class Counts:
         self.read = 0
         self.left_out: Counter[str] = Counter()
         self._changes: list[tuple[str, str]] = []
-        self.first_of: dict[str, str] = {}
         self._out: dict[str, str] = {}
+        self._more: dict[tuple[str, str], str] = {}
 
-    def change(self, reason: str, line: str) -> None:
+    def change(self, reason: str, line: str, more: str = "") -> None:
         self._changes.append((reason, line))
+        self._more[reason, line] = more
 
     def leave_out(self, reason: str, line: str, more: str = "") -> None:
-        """`more` says what did not fit; `first_of` keeps it of the first job with the reason."""
-        if more:
-            self.first_of.setdefault(reason, more)
         self.left_out[reason] += 1
         self._out[line] = reason
+        self._more[reason, line] = more
+
+    def first(self) -> dict[str, str]:
+        """Where in the file the first job of each reason is, and what it had."""
+        first: dict[str, str] = {}
+        for reason, line in [*self._kept_changes(), *((reason, line) for line, reason in self._out.items())]:
+            more = self._more[reason, line]
+            first.setdefault(reason, f"{_place(line)}: {more}" if more else _place(line))
+        return first
+
+    def _kept_changes(self) -> list[tuple[str, str]]:
+        return [(reason, line) for reason, line in self._changes if line not in self._out]
 
     def reading(self, file: str, trace_format: str) -> Reading:
-        changes = [(reason, line) for reason, line in self._changes if line not in self._out]
-        first: dict[str, str] = {}
-        for reason, line in [*changes, *((reason, line) for line, reason in self._out.items())]:
-            first.setdefault(reason, line)
+        changes = self._kept_changes()
         return Reading(
             file=file,
             format=trace_format,
@@ -80,7 +87,7 @@ class Counts:
             changed_jobs=len({line for _, line in changes}),
             changed=dict(Counter(reason for reason, _ in changes)),
             left_out=dict(self.left_out),
-            first={reason: _place(line) for reason, line in first.items()},
+            first=self.first(),
         )
 
 

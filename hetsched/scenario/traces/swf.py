@@ -2,6 +2,7 @@
 numbers between blanks, -1 for what is unknown, and comments that begin with a semicolon."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 from hetsched.errors import InputError
@@ -36,8 +37,9 @@ def _job(line: str, text: str) -> ClusterJob:
         cells = [float(cell) for cell in text.split()]
     except ValueError:
         raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {text[:60]!r}") from None
-    if len(cells) != COLUMNS:
-        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {len(cells)}")
+    if len(cells) != COLUMNS or not all(map(isfinite, cells)):
+        given = len(cells) if len(cells) != COLUMNS else next(cell for cell in cells if not isfinite(cell))
+        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {given}")
     status = int(cells[STATUS])
     ending: Ending = "completed" if status == COMPLETED else "part" if status in PARTIAL else "other"
     gpus = next((cells[place] for place in (ALLOCATED, REQUESTED) if cells[place] > 0), 0.0)

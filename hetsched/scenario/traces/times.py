@@ -18,6 +18,13 @@ LONGEST_MEDIAN_S = 30 * DAY_S
 ENOUGH = 20
 """So many jobs say something about the range of their dates."""
 
+OTHER_UNITS = (
+    ("milliseconds", 1000.0, "divide them by 1000"),
+    ("minutes", 1 / 60, "multiply them by 60"),
+    ("hours", 1 / 3600, "multiply them by 3600"),
+)
+"""Units that are taken for seconds: how many times as long durations are as the dates say, and what to do."""
+
 UNITS = "times must be in seconds: divide milliseconds by 1000"
 
 
@@ -59,10 +66,9 @@ def check_units(path: Path, jobs: Sequence[ClusterJob]) -> None:
         return
     span, typical = max(submitted) - min(submitted), median(durations)
     own = [job.seconds / job.span_s for job in jobs if job.seconds and job.span_s and job.span_s > 0]
-    if own and 500 <= median(own) <= 2000:
-        raise InputError(
-            f"{path}: durations are 1000 times as long as from the jobs' start to their end, by the dates: {UNITS}"
-        )
+    for unit, factor, remedy in OTHER_UNITS if own else ():
+        if factor / 2 <= median(own) <= factor * 2:
+            raise InputError(f"{path}: durations are in {unit}, by the dates of the jobs' start and end: {remedy}")
     if span > LONGEST_SPAN_S:
         raise InputError(f"{path}: jobs arrive over {span / DAY_S / 365:.0f} years: {UNITS}")
     if typical > LONGEST_MEDIAN_S:

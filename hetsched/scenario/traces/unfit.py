@@ -31,7 +31,7 @@ class Unfit(Struct, frozen=True):
 
 
 class LeftOutError(Exception):
-    """A job is left out for this `reason`; `more` says what it had that did not fit."""
+    """A job is left out, for this reason; `more` is of this job alone."""
 
     def __init__(self, reason: str, more: str = "") -> None:
         super().__init__(reason)
