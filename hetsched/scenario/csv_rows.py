@@ -26,7 +26,7 @@ def read_rows(
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a byte-order mark
-            reader = csv.DictReader(file)
+            reader = _rows_below_first_line(file)
             _refuse_missing(path, reader.fieldnames or (), row, what, columns)
             _refuse_twice(path, reader.fieldnames or (), row)
             if row.model_config.get("extra") == "forbid":
@@ -34,7 +34,8 @@ def read_rows(
             for record in reader:
                 if None in record:
                     raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")
-                cells = {key: cell for key, cell in record.items() if cell is not None and cell not in absent}
+                cells = {key: cell.strip(" \t") for key, cell in record.items() if cell is not None}
+                cells = {key: cell for key, cell in cells.items() if cell not in absent}
                 yield reader.line_num, row.model_validate(cells)
     except OSError as error:
         raise InputError(f"{path}: cannot read the {what}: {error.strerror}") from error
@@ -46,6 +47,16 @@ def read_rows(
         raise InputError(f"{path}: not a CSV file: {error}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the {what}: {error}") from error
+
+
+def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":
+    """The lines below the first one that is not blank; it names the columns. Blanks around names do not count."""
+    reader = csv.DictReader(file, skipinitialspace=True)
+    while reader.fieldnames is not None and not any(name.strip() for name in reader.fieldnames):
+        reader.fieldnames = None
+    if reader.fieldnames is not None:
+        reader.fieldnames = [name.strip() for name in reader.fieldnames]
+    return reader
 
 
 def _refuse_missing(

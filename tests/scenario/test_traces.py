@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hetsched.core.events import ExperimentArrived, TrialCompleted
+from hetsched.domain.cluster import Gpu
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import InputError
@@ -30,7 +31,7 @@ HEAD = "job_id,model,batch_size,num_gpus,total_steps,arrival_s\n"
 def jobs_of(tmp_path: Path, text: str, times: StepTimes | None = None) -> list[Experiment]:
     (tmp_path / "t.csv").write_text(text)
     times = times or StepTimes(ROWS)
-    return list(read_trace(tmp_path / "t.csv", "hetsched", None, Unfit(), times, {"v100": 8}, SPACE).jobs)
+    return list(read_trace(tmp_path / "t.csv", "hetsched", None, Unfit(), times, {Gpu("v100"): 8}, SPACE).jobs)
 
 
 def test_a_line_is_an_experiment_of_one_trial_without_pbt(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def dealt(
     trace_format = format_of(path)
     assert trace_format != "hetsched"
     dealing = Dealing(models or (RESNET,), "v100", **options)
-    return list(read_trace(path, trace_format, dealing, rule or Unfit(), StepTimes(GANGS), {"v100": 8}, {}).jobs)
+    return list(read_trace(path, trace_format, dealing, rule or Unfit(), StepTimes(GANGS), {Gpu("v100"): 8}, {}).jobs)
 
 
 def figures(jobs: list[Experiment]) -> list[tuple[str, float, int, int]]:
@@ -238,12 +239,12 @@ def test_models_are_dealt_by_gpu_hours(tmp_path: Path) -> None:
     path = tmp_path / "philly.csv"
     path.write_text(text)
     one_of_each = Dealing(tuple(models), "v100")
-    jobs = read_trace(path, "philly", one_of_each, Unfit(), times, {"v100": 8}, {}).jobs
+    jobs = read_trace(path, "philly", one_of_each, Unfit(), times, {Gpu("v100"): 8}, {}).jobs
     assert [job.batch_sizes[0] for job in jobs] == [1, 2, 2, 3, 3, 4]
     with pytest.raises(
         InputError, match=r"philly.csv:5: had the category 'large', for which workload.trace_models.models has no model"
     ):
-        read_trace(path, "philly", Dealing(tuple(models[:2]), "v100"), Unfit(), times, {"v100": 8}, {})
+        read_trace(path, "philly", Dealing(tuple(models[:2]), "v100"), Unfit(), times, {Gpu("v100"): 8}, {})
 
 
 @pytest.mark.parametrize(

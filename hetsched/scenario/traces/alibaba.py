@@ -4,8 +4,6 @@ al., ATC'23), and the jobs of v2026-spot-gpu, called GFS (ASPLOS'26)."""
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field
-
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
@@ -21,8 +19,8 @@ class OpenbRow(LogRow):
     """A task of openb. `gpu_milli` are thousandths of each of its GPUs, `gpu_spec` types that are joined by `|`."""
 
     name: str
-    num_gpu: int = Field(default=0, ge=0)
-    gpu_milli: float = Field(default=0, ge=0)
+    num_gpu: int = 0
+    gpu_milli: float = 0
     gpu_spec: str = ""
     pod_phase: str = "Succeeded"
     creation_time: str | None = None
@@ -39,8 +37,8 @@ class GfsRow(LogRow):
 
     job_name: str
     gpu_model: str = ""
-    gpu_request: float = Field(default=0, ge=0)
-    worker_num: int = Field(default=1, ge=0)
+    gpu_request: float = 0
+    worker_num: int = 1
     submit_time: str | None = None
     duration: Number = None
 
@@ -62,5 +60,5 @@ def read_gfs(path: Path) -> Iterator[ClusterJob]:
     for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
         line = f"{path}:{number}"
         submitted_s = maybe_seconds(row.submit_time, f"{line}: submit_time")
-        gpus, types = row.gpu_request * row.worker_num, (row.gpu_model,) if row.gpu_model else ()
+        gpus, types = max(0.0, row.gpu_request) * max(0, row.worker_num), (row.gpu_model,) if row.gpu_model else ()
         yield ClusterJob(line, row.job_name, submitted_s, row.duration, gpus, "completed", types)

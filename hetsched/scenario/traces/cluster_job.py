@@ -34,7 +34,7 @@ class ClusterJob(Struct, frozen=True):
     def category(self) -> Category:
         """By its GPU-hours. It has a duration."""
         hours = self.gpus * (self.seconds or 0.0) / 3600
-        return next(category for category, below in GPU_HOURS.items() if hours < below)
+        return next((category for category, below in GPU_HOURS.items() if hours < below), "xlarge")
 
 
 RUNNING = frozenset({"running", "suspended", "pending", "requeued", "requeue_hold", "preempted", "configuring"})

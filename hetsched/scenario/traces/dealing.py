@@ -108,7 +108,7 @@ class Dealer:
         step_s = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, float(gang)))
         assert step_s is not None
         iterations = job.seconds / of_share if of_share else job.seconds * job.gpus / gang / step_s
-        return gang, fitting.capped(max(1, round(iterations)), job.line)
+        return gang, fitting.capped(iterations, job.line)
 
     def interval(self, kind: TrialKind, gang: int, checkpoint_s: float | None) -> int | None:
         """The iterations between two checkpoints."""

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import ceil
+from math import ceil, inf
 
-from hetsched.domain.cluster import CPU, ClusterSpec, DeviceType, WorkerType
+from hetsched.domain.cluster import CPU, ClusterSpec, DeviceType, Gpu, WorkerType
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import TrialKind
@@ -18,20 +18,20 @@ Devices = tuple[DeviceType, ...] | None
 """The GPU types that a job may run on; None: any."""
 
 
-def gpus_of(cluster: ClusterSpec) -> dict[DeviceType, int]:
-    """How many GPUs of each type the cluster has."""
-    return dict(Counter(gpu.type for node in cluster for gpu in node.each_gpu))
+def gpus_of(cluster: ClusterSpec) -> dict[Gpu, int]:
+    """How many GPUs of each type and memory the cluster has."""
+    return dict(Counter(gpu for node in cluster for gpu in node.each_gpu))
 
 
 class Fitting:
     """What the cluster and the profile have for jobs, under a rule. What is changed is counted."""
 
-    def __init__(self, gpus: Mapping[DeviceType, int], times: StepTimes, rule: Unfit, counts: Counts) -> None:
+    def __init__(self, gpus: Mapping[Gpu, int], times: StepTimes, rule: Unfit, counts: Counts) -> None:
         self._gpus = dict(gpus)
         self.times = times
         self.rule = rule
         self.counts = counts
-        self._names = {name.casefold(): name for name in gpus}
+        self._names = {gpu.type.casefold(): gpu.type for gpu in gpus}
         self._sizes: dict[tuple[TrialKind, Devices, DeviceType | None], list[int]] = {}
         self._why: dict[tuple[TrialKind, Devices, DeviceType | None], str] = {}
         self._shares: dict[tuple[str, str], dict[DeviceType, set[int]]] = {}
@@ -43,8 +43,9 @@ class Fitting:
     def rename(self, types: Mapping[str, DeviceType]) -> None:
         """The trace calls these types of the cluster otherwise. Raises InputError for one that the cluster has not."""
         for word, name in types.items():
-            if name not in self._gpus:
-                has = nearest(name, self._gpus)
+            types_here = dict.fromkeys(gpu.type for gpu in self._gpus)
+            if name not in types_here:
+                has = nearest(name, types_here)
                 raise InputError(f"workload.trace_models.gpu_types.{word}: the cluster has no {name!r}: {has}")
             self._names[word.casefold()] = name
 
@@ -89,12 +90,12 @@ class Fitting:
         self.counts.change(reason, line, f"{wanted} GPUs, now {size}")
         return size
 
-    def capped(self, iterations: int, line: str) -> int:
-        """The iterations, or the most that there may be. Raises LeftOutError."""
+    def capped(self, iterations: float, line: str) -> int:
+        """The iterations, rounded, at least 1, and the most that there may be. Raises LeftOutError."""
         if iterations <= MOST_ITERATIONS:
-            return iterations
+            return max(1, round(iterations))
         if self.rule.iterations != "cap":
-            more = f"{iterations}, over {MOST_ITERATIONS}"
+            more = f"{iterations:g}, over {MOST_ITERATIONS}"
             refuse_or_leave_out(self.rule.iterations, "iterations", line, "had too many iterations", more)
         self.counts.change(f"had more than {MOST_ITERATIONS} iterations, and trains so many", line)
         return MOST_ITERATIONS
@@ -112,18 +113,23 @@ class Fitting:
         """Which step time is missing, and what to do."""
         key = (kind, devices, on)
         if key not in self._why:
-            device = on or next(iter(devices or self._gpus), CPU)
-            worker = WorkerType(device, int(device == CPU), float(device != CPU))
+            types = devices or [gpu.type for gpu in self._gpus]
+            device = on or next(iter(types), CPU)
+            memory_gib = max((gpu.memory_gib or inf for gpu in self._gpus if gpu.type == device), default=inf)
+            memory = None if memory_gib == inf else memory_gib
+            worker = WorkerType(device, int(device == CPU), float(device != CPU), gpu_memory_gib=memory)
             self._why[key] = f"{kind} on {device}: {why_missing(self.times, kind, worker)}"
         return self._why[key]
 
     def _fits(self, kind: TrialKind, size: int, devices: Devices, on: DeviceType | None) -> bool:
-        if on is not None and self._step_s(kind, on, size) is None:
+        if on is not None and self._step_s(kind, Gpu(on), size) is None:
             return False
         if size == 1 and devices is None and (not self._gpus or CPU in self._shares[kind.model, kind.dataset]):
             return True  # a single worker may be some of a node's cores
-        there = {name: number for name, number in self._gpus.items() if devices is None or name in devices}
-        return any(number >= size and self._step_s(kind, name, size) is not None for name, number in there.items())
+        there = {gpu: number for gpu, number in self._gpus.items() if devices is None or gpu.type in devices}
+        return any(number >= size and self._step_s(kind, gpu, size) is not None for gpu, number in there.items())
 
-    def _step_s(self, kind: TrialKind, device: DeviceType, size: float) -> float | None:
-        return self.times.seconds_per_iteration(kind, WorkerType(device, 0, float(size)))
+    def _step_s(self, kind: TrialKind, gpu: Gpu, size: float) -> float | None:
+        """None, too, where the GPU's memory is too small."""
+        worker = WorkerType(gpu.type, 0, float(size), gpu_memory_gib=gpu.memory_gib)
+        return self.times.seconds_per_iteration(kind, worker)

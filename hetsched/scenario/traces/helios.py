@@ -4,8 +4,6 @@ Kalos of Shanghai AI Lab (Hu et al., NSDI'24; github.com/InternLM/AcmeTrace), wi
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field
-
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
@@ -20,7 +18,7 @@ class HeliosRow(LogRow):
     of the job, `duration` is in seconds."""
 
     job_id: str
-    gpu_num: float = Field(default=0, ge=0)
+    gpu_num: float = 0
     state: str = "COMPLETED"
     submit_time: str | None = None
     start_time: str | None = None

@@ -1,12 +1,12 @@
 """Microsoft's Philly clusters (Jeon et al., ATC'19; github.com/msr-fiddle/philly-traces): the job log in JSON, and a
 CSV table made of it."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
-from pydantic import Field
 
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
@@ -23,35 +23,35 @@ class PhillyRow(LogRow):
     jobid: str
     submitted_time: str | None = None
     run_time: Number = None
-    num_gpus: float = Field(default=0, ge=0)
+    num_gpus: float = 0
     status: str = "Pass"
 
 
 class PhillyPlace(Struct):
     """The GPUs that an attempt held on one machine."""
 
-    gpus: list[str] = []
+    gpus: list[str] | None = None
 
 
 class PhillyAttempt(Struct):
     start_time: str | None = None
     end_time: str | None = None
-    detail: list[PhillyPlace] = []
+    detail: list[PhillyPlace] | None = None
 
 
 class PhillyJob(Struct):
     """An entry of Philly's `cluster_job_log` (Jeon et al., ATC'19)."""
 
     jobid: str
-    submitted_time: str | None
+    submitted_time: str | None = None
     status: str = "Pass"
-    attempts: list[PhillyAttempt] = []
+    attempts: list[PhillyAttempt] | None = None
 
 
 def read_philly(path: Path) -> Iterator[ClusterJob]:
     """The jobs of a log or of a table. Raises InputError, naming the place, for what is neither."""
     try:
-        text = path.read_bytes()
+        text = path.read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
         raise InputError(f"{path}: cannot read the Philly trace: {error.strerror}") from error
     if text.lstrip().startswith(b"["):
@@ -71,12 +71,11 @@ def _philly_jobs(path: Path, jobs: Iterable[PhillyJob]) -> Iterator[ClusterJob]:
     the GPUs of the first. A job that was started and has no end was running."""
     for number, job in enumerate(jobs):
         line = f"{path}: job {number} ({job.jobid})"
-        start, end = (
-            (_there(job.attempts[0].start_time), _there(job.attempts[-1].end_time)) if job.attempts else (None,) * 2
-        )
+        attempts = job.attempts or [PhillyAttempt()]
+        start, end = _there(attempts[0].start_time), _there(attempts[-1].end_time)
         start_s, end_s = maybe_seconds(start, f"{line}: start_time"), maybe_seconds(end, f"{line}: end_time")
         seconds = None if start_s is None or end_s is None else end_s - start_s
-        gpus = sum(len(place.gpus) for place in job.attempts[0].detail) if job.attempts else 0
+        gpus = sum(len(place.gpus or ()) for place in attempts[0].detail or ())
         ending = "running" if start_s is not None and end_s is None else ending_of(job.status)
         submitted_s = maybe_seconds(_there(job.submitted_time), f"{line}: submitted_time")
         yield ClusterJob(line, job.jobid, submitted_s, seconds, gpus, ending)

@@ -13,6 +13,7 @@ COLUMNS = 18
 JOB, SUBMITTED, RUN_TIME, ALLOCATED, REQUESTED, STATUS = 0, 1, 3, 4, 7, 10
 """Where the columns are that are used, from 0."""
 
+UNKNOWN = -1.0
 COMPLETED = 1
 PARTIAL = (2, 3, 4)
 """Status of a part of a job that was swapped out; the whole job has a line of its own."""
@@ -34,7 +35,7 @@ def read_swf(path: Path) -> Iterator[ClusterJob]:
 
 def _job(line: str, text: str) -> ClusterJob:
     try:
-        cells = [float(cell) for cell in text.split()]
+        cells = [number if isfinite(number := float(cell)) else UNKNOWN for cell in text.split()]
     except ValueError:
         raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {text[:60]!r}") from None
     if len(cells) != COLUMNS or not all(map(isfinite, cells)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from hetsched.domain.cluster import DeviceType
+from hetsched.domain.cluster import Gpu
 from hetsched.domain.hyperparameters import Domain
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment
@@ -32,10 +32,11 @@ def read_trace(
     dealing: Dealing | None,
     rule: Unfit,
     times: StepTimes,
-    gpus: Mapping[DeviceType, int],
+    gpus: Mapping[Gpu, int],
     search_space: Mapping[str, Domain],
 ) -> Trace:
-    """The trace of a file, for a cluster with so many GPUs of each type. Raises InputError as its readers do."""
+    """The trace of a file, for a cluster with so many GPUs of each type and memory. Raises InputError as its
+    readers do."""
     counts = Counts()
     fitting = Fitting(gpus, times, rule, counts)
     if trace_format == "hetsched":

@@ -1,0 +1,93 @@
+"""Odd rows of a cluster's log do not refuse the file: each is read, or left out and counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hetsched.domain.cluster import Gpu
+from hetsched.domain.profiles import StepTimes
+from hetsched.errors import InputError
+from hetsched.scenario.traces.dealing import Dealing, DealtModel
+from hetsched.scenario.traces.formats import format_of
+from hetsched.scenario.traces.trace import Trace, read_trace
+from hetsched.scenario.traces.unfit import Unfit
+from tests.conftest import profile_row
+
+HEAD = "job_id,gpu_num,submit_time,duration\n"
+SWF = "1 0 0 600 1 -1 -1 1 -1 -1 1 1 1 1 1 1 -1 -1\n"
+NO_GPU, NO_DURATION = "took no GPU", "had no duration (or one of 0 or less)"
+NO_STEP_TIME = "had no step time on the cluster's GPUs"
+
+
+def trace_of(folder: Path, text: str, memory_gib: float | None = None) -> Trace:
+    path = folder / "log"
+    path.write_text(text)
+    row = profile_row("v100", batch_size=1, seconds=0.5).model_copy(update={"memory_gib": 24.0})
+    dealing = Dealing((DealtModel(row.model, row.dataset, row.batch_size, None),), "v100")
+    return read_trace(path, format_of(path), dealing, Unfit(), StepTimes([row]), {Gpu("v100", memory_gib): 8}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HEAD + "1,1,0,600\n2,-1,0,600\n", NO_GPU),
+        ("jobid,num_gpus,submitted_time,run_time\n1,1,0,600\n2,-1,0,600\n", NO_GPU),
+        (
+            "name,num_gpu,gpu_milli,creation_time,deletion_time,scheduled_time\n1,1,1000,0,600,0\n2,-1,-1,0,9,0\n",
+            NO_GPU,
+        ),
+        ("job_name,gpu_request,worker_num,submit_time,duration\n1,1,1,0,600\n2,-1,-1,0,600\n", NO_GPU),
+        (SWF + SWF.replace("1 0 0 600", "2 0 0 nan"), NO_DURATION),
+        (SWF + SWF.replace("1 0 0 600", "2 0 0 inf"), NO_DURATION),
+    ],
+)
+def test_a_row_that_is_no_job_is_left_out(tmp_path: Path, text: str, reason: str) -> None:
+    trace = trace_of(tmp_path, text)
+    assert [(job.id, job.stop_iterations) for job in trace.jobs] == [("job1", 1200)]
+    assert trace.reading is not None and trace.reading.left_out == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace(",", ", ") + "1, 1 , 2020-04-01 00:00:00 , 600\n",
+        "\n" + HEAD + "1,1,0,600\n",
+        (" \n" + HEAD + "1,1,0,600\n").replace("\n", "\r\n"),
+        "; a comment\n" + SWF.replace("-1 -1\n", "nan inf\n"),
+    ],
+)
+def test_blanks_and_unknown_numbers_that_nobody_needs_change_nothing(tmp_path: Path, text: str) -> None:
+    [job] = trace_of(tmp_path, text).jobs
+    assert (job.gang, job.stop_iterations) == (1, 1200)
+
+
+def test_a_number_that_overflows_is_capped(tmp_path: Path) -> None:
+    usual = "".join(f"{number},1,{number}000,600\n" for number in range(3))
+    *_, job = trace_of(tmp_path, HEAD + usual + "9,1e300,9000,1e300\n").jobs
+    assert (job.gang, job.stop_iterations) == (1, 10**9)
+
+
+def test_philly_with_a_byte_order_mark_and_nulls(tmp_path: Path) -> None:
+    times = {"start_time": "2017-10-07 01:00:00", "end_time": "2017-10-07 01:10:00"}
+    whole = {
+        "jobid": "1",
+        "submitted_time": "2017-10-07 01:00:00",
+        "attempts": [{**times, "detail": [{"gpus": ["0"]}]}],
+    }
+    odd = [
+        {"jobid": "2", "submitted_time": None, "attempts": None},
+        {"jobid": "3", "attempts": [{**times, "detail": None}]},
+        {"jobid": "4", "attempts": [{**times, "detail": [{"gpus": None}]}]},
+    ]
+    trace = trace_of(tmp_path, "\ufeff" + json.dumps([whole, *odd]))
+    assert [(job.id, job.stop_iterations) for job in trace.jobs] == [("job1", 1200)]
+    assert trace.reading is not None and trace.reading.left_out == {NO_GPU: 3}
+
+
+def test_a_job_whose_model_needs_more_memory_than_a_gpu_has_is_left_out(tmp_path: Path) -> None:
+    """24 GiB fit a card of 32, and none of 16 (ray#45955)."""
+    text = HEAD + "1,1,0,600\n"
+    assert len(trace_of(tmp_path, text, memory_gib=32.0).jobs) == 1
+    with pytest.raises(InputError, match=f"none is left: 1 {NO_STEP_TIME}"):
+        trace_of(tmp_path, text, memory_gib=16.0)
