@@ -3,7 +3,7 @@
 The methods need the packages of `hetsched[real]`, and import them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,6 +14,7 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome, Profiling
+from hetsched.studies.recording_plan import Recorded, RecordingPlan
 
 if TYPE_CHECKING:
     from joblib import Parallel
@@ -52,6 +53,12 @@ class RayBackend(Backend):
             from real.measuring.profiler import measure
 
             return measure(models, batch_sizes, cores, **options)  # which imports torch
+
+    def record(self, plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
+        with _needed_to("record learning curves"):
+            from real.measuring.recorder import recordings
+
+            return recordings(plan, numbers)  # which imports what the training needs
 
 
 def _needed_to(ability: str) -> AbstractContextManager[None]:

@@ -1,6 +1,6 @@
 """The backend `sim`: runs in simulated time, and replays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hetsched.core.dispatcher import Listener
@@ -8,6 +8,7 @@ from hetsched.core.events import AnyEvent
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.backends import Backend, Outcome, Replayed
+from hetsched.studies.fit_result import FitOrder, Fitted
 
 
 class SimBackend(Backend):
@@ -26,3 +27,8 @@ class SimBackend(Backend):
         from sim.replay import replay
 
         return replay(setup, events)
+
+    def fit(self, order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
+        from sim.learning.fit import fit
+
+        return fit(order, on_fit)

@@ -36,16 +36,12 @@ LINES = {
     },
     "real/tune/reported.py": {'such as {"accuracy": 0.93}': "an example"},
     "real/measuring/__init__.py": {"accuracies for learning models": "recordings of the built-in networks"},
-    "real/measuring/recorder.py": {
-        "the accuracies of the real training code": "recordings of the built-in networks",
-        '"accuracy",': "a column of recordings of the built-in networks",
-        '["accuracy"]': "recordings of the built-in networks",
-        "['accuracy']": "recordings of the built-in networks",
-    },
 }
 """By file: what the lines say that may say it, and why."""
 
-BUILT_IN = {"sim/learning/sgd.py", "sim/learning/fit.py", "sim/learning/recorded.py", "sim/learning/recordings.py"}
+BUILT_IN = {
+    f"sim/learning/{name}.py" for name in ("sgd", "candidates", "recorded", "recordings", "noise", "least_squares")
+}
 """Learning curves of the built-in networks: their scores are accuracies."""
 
 WORD = re.compile("accura(cy|cies)|accurate", re.IGNORECASE)

@@ -53,6 +53,8 @@ COMMANDS = {
     "serve": "show the runs of a folder as pages, those that go on live, on this machine only",
     "figures": "draw the figures of a results folder at paper size",
     "profile": "measure the step times of this machine",
+    "record": "record learning curves of a scenario's training, without PBT",
+    "fit": "choose a learning model by its error on held-out recordings, and fit it",
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
     "training": "check that a training of your own keeps to what trials need",
@@ -63,7 +65,19 @@ COMMANDS = {
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 """The errors of what somebody else owns, or is read-only."""
 
-WITHOUT_POLICIES = {"export", "figures", "nodes", "profile", "report", "serve", "show", "training", "watch"}
+WITHOUT_POLICIES = {
+    "export",
+    "figures",
+    "fit",
+    "nodes",
+    "profile",
+    "record",
+    "report",
+    "serve",
+    "show",
+    "training",
+    "watch",
+}
 """Commands that ask no policy."""
 
 

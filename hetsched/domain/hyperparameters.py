@@ -16,6 +16,9 @@ Hyperparameters = dict[str, Any]
 
 Scale = Literal["linear", "log"]
 
+OF_SGD = ("lr", "momentum", "weight_decay")
+"""The hyperparameters of SGD, which the built-in networks and learning curves know."""
+
 
 class Float(Struct, frozen=True, tag="float", tag_field="kind"):
     """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step` they are multiples of it,

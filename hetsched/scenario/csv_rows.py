@@ -17,10 +17,16 @@ NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
 
 def read_rows(
-    path: Path, row: type[Row], what: str, columns: Iterable[str], absent: Collection[str] = ("",)
+    path: Path,
+    row: type[Row],
+    what: str,
+    columns: Iterable[str],
+    absent: Collection[str] = ("",),
+    prefix: str | None = None,
 ) -> Iterator[tuple[int, Row]]:
     """The lines of a file that is called `what`, with their numbers; it must have these columns. Empty cells count as
-    left out, or those with one of the texts that are `absent`.
+    left out, or those with one of the texts that are `absent`. Columns that begin with the `prefix` are the row's own
+    matter.
 
     Raises InputError, naming file, line and column, for what is not such a file.
     """
@@ -30,7 +36,8 @@ def read_rows(
             _refuse_missing(path, reader.fieldnames or (), row, what, columns)
             _refuse_twice(path, reader.fieldnames or (), row)
             if row.model_config.get("extra") == "forbid":
-                _refuse_unknown(path, reader.fieldnames or (), row, what)
+                own = [name for name in reader.fieldnames or () if prefix is None or not name.startswith(prefix)]
+                _refuse_unknown(path, own, row, what)
             for record in reader:
                 if None in record:
                     raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")

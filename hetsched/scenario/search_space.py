@@ -7,17 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_serializer, model_validator
 from typing_extensions import TypeAliasType
 
-from hetsched.domain.hyperparameters import Choice, Constant, Domain, Float, Integer, Scale
+from hetsched.domain.hyperparameters import OF_SGD, Choice, Constant, Domain, Float, Integer, Scale
 from hetsched.domain.workload import BATCH_SIZE, PBT, batch_sizes_of
 from hetsched.errors import nearest
 from hetsched.scenario.tables import Table
 
-OF_SGD = ("lr", "momentum", "weight_decay")
-"""The hyperparameters of SGD, which the built-in networks and learning curves know. They are drawn first, in this
-order, wherever they stand in a file."""
-
-OF_SGD_CURVES = ("sgd", "tabular")
-"""The learning models that come with hetsched: they answer to the hyperparameters of SGD."""
+OF_SGD_CURVES = ("sgd", "multi-power")
+"""The learning models that come with hetsched and answer to the hyperparameters of SGD alone."""
 
 MOST = 1e12
 """No number that is searched is larger, so that no product of them overflows."""
@@ -147,7 +143,8 @@ HRFS_SEARCH_SPACE: dict[str, Any] = {
 
 
 def domains(space: Mapping[str, Any]) -> dict[str, Domain]:
-    """The hyperparameters of a search space by their paths, in the order in which they are drawn."""
+    """The hyperparameters of a search space by their paths, in the order in which they are drawn: those of SGD first,
+    in their own order, wherever they stand in a file."""
     found = dict(_flat(space))
     first = [key for key in OF_SGD if key in found]
     return {key: found[key] for key in [*first, *(key for key in found if key not in first)]}

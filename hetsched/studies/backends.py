@@ -3,7 +3,7 @@
 They are found by entry point, as this package may import none of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib.metadata import entry_points
@@ -20,6 +20,8 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import SpeedUp
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.fit_result import FitOrder, Fitted
+from hetsched.studies.recording_plan import Recorded, RecordingPlan
 from hetsched.studies.resume import COMPLETED
 
 if TYPE_CHECKING:
@@ -132,6 +134,21 @@ class Backend:
         Raises ValueError for a point that this machine cannot measure, HetschedError if measuring fails.
         """
         raise self._lacks("profile", "profile a machine")
+
+    def record(self, plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
+        """Train the trials of these numbers without PBT, and yield what was recorded of each when it is finished.
+
+        Raises InputError for what cannot be trained, HetschedError if training fails.
+        """
+        raise self._lacks("record", "record learning curves")
+
+    def fit(self, order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
+        """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called after each fit
+        with the model's name.
+
+        Raises InputError, naming file and line, for what is no file of recordings, and for too few of them.
+        """
+        raise self._lacks("fit", "fit learning models")
 
     def _lacks(self, method: str, ability: str) -> InputError:
         return InputError(f"backend {self.name!r} cannot {ability}: it has no method {method!r}")

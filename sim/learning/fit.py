@@ -1,248 +1,83 @@
-"""Fits the `sgd` model to recordings and says how well it predicts those that it has not seen.
+"""Fits learning models to recordings, and chooses among them by cross-validation (`hetsched fit`)."""
 
-python -m sim.learning.fit [FILE.csv ...]     # the fitted options, and the errors on held-out recordings
-python -m sim.learning.fit --plot FILE.png    # and a picture (needs matplotlib)
-python -m sim.learning.fit --lots 20          # and the errors when others are held out
-python -m sim.learning.fit --model resnet50 --constants scale power    # few recordings: the others stay as shipped
-"""
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import argparse
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from importlib.util import find_spec
-from itertools import cycle, pairwise
-from math import isnan
-from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
-from scipy.optimize import least_squares
-from scipy.stats import spearmanr
-
-from hetsched.argument_types import count
-from hetsched.errors import InputError
-from sim.learning.recordings import SHIPPED, Recording, mean_curve, read_recordings, split
-from sim.learning.sgd import SGDCurve
-
-BOUNDS: dict[str, tuple[float, float, float]] = {
-    "scale": (20.0, 200.0, 5000.0),
-    "power": (0.1, 0.5, 2.0),
-    "best": (-6.0, -3.0, 0.0),
-    "width_below": (0.3, 2.0, 5.0),
-    "width_above": (0.3, 2.0, 5.0),
-    "batch_rate": (-0.5, 0.5, 1.5),
-    "batch_gain": (0.0, 0.5, 1.5),
-    "most_held": (0.0, 0.5, 1.0),
-    "held_at": (-5.0, -1.0, 3.0),
-    "held_over": (0.2, 0.7, 3.0),
-    "settling": (2.0, 25.0, 300.0),
-}
-"""Least value, start and greatest value of each constant that is fitted. The others are assumed (docs/learning.md)."""
-
-Array = NDArray[np.float64]
-Predict = Callable[[Recording], list[float]]
+from hetsched.errors import InputError, nearest
+from hetsched.studies.fit_result import FitOrder, Fitted, Judged, Noise
+from sim.learning.candidates import SGD, Candidate, candidates_for
+from sim.learning.cross_validation import Labelled, by_file, folds_of, held_out
+from sim.learning.errors import errors_of
+from sim.learning.noise import noise_of
+from sim.learning.recordings import SHIPPED, read_recordings
 
 
-class Errors(NamedTuple):
-    """How a predictor does on some recordings: the mean absolute error over all evaluations but the untrained ones, and
-    Spearman's rank correlation of final accuracies (nan: fewer than three, or it predicts the same for all)."""
+def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
+    """Every model that can be fitted: its errors while recordings were held out, and then its fit to all of them.
 
-    recordings: int
-    mean_absolute_error: float
-    spearman: float
-
-
-def predicted(model: SGDCurve, recording: Recording) -> list[float]:
-    """The model's accuracy at every evaluation but the first."""
-    weights = model.fresh(recording.kind)
-    accuracies = []
-    for before, line in pairwise(recording.evaluations):
-        weights = model.train(weights, recording.kind, line.hyperparameters, line.iteration - before.iteration)
-        accuracies.append(model.accuracy(weights))
-    return accuracies
-
-
-def fit(recordings: Sequence[Recording], names: Sequence[str] = tuple(BOUNDS)) -> dict[str, float]:
-    """The constants of `sgd` that predict these recordings best (least squares, a robust loss).
-
-    Those that are not named stay at `sgd`'s defaults.
+    Raises InputError for what is no file of recordings, for recordings of several networks, and for too few.
     """
-    low, start, high = np.array([BOUNDS[name] for name in names]).T
-    recorded = np.concatenate([[line.score for line in r.evaluations[1:]] for r in recordings])
-
-    def residuals(point: Array) -> Array:
-        model = SGDCurve(**dict(zip(names, point.tolist(), strict=True)))
-        misses: Array = np.concatenate([predicted(model, recording) for recording in recordings]) - recorded
-        return misses
-
-    rng = np.random.default_rng(0)
-    starts = [start, *(rng.uniform(low, high) for _ in range(7))]
-    found = [
-        least_squares(residuals, s, bounds=(low, high), loss="soft_l1", f_scale=0.05, x_scale=high - low)
-        for s in starts
-    ]
-    best = min(found, key=lambda solution: float(solution.cost))
-    return {name: float(f"{value:.4g}") for name, value in zip(names, best.x.tolist(), strict=True)}
-
-
-def errors(predict: Predict, recordings: Sequence[Recording]) -> Errors:
-    pairs = [(predict(r), [line.score for line in r.evaluations[1:]]) for r in recordings]
-    misses = np.concatenate([np.abs(np.array(p) - np.array(a)) for p, a in pairs])
-    finals = np.array([(p[-1], a[-1]) for p, a in pairs])
-    constant = np.ptp(finals[:, 0]) == 0
-    rho = float("nan") if constant or len(finals) < 3 else float(spearmanr(finals[:, 0], finals[:, 1]).statistic)
-    return Errors(len(recordings), float(misses.mean()), rho)
-
-
-class Part(NamedTuple):
-    """What a file adds to the fit, and what it holds out."""
-
-    name: str
-    to_fit: list[Recording]
-    held_out: list[Recording]
-
-
-def parts(paths: Sequence[Path], network: str, lot: int = 0) -> list[Part]:
-    """Each file's recordings of a network; files that have none are left out.
-
-    Raises InputError if none has, or for what is no recording file.
-    """
-    of_the_network = {path: [r for r in read_recordings(path) if r.kind.model == network] for path in paths}
-    found = [Part(path.stem, *split(recordings, lot)) for path, recordings in of_the_network.items() if recordings]
-    for path, recordings in of_the_network.items():
-        if untrained := [recording.name for recording in recordings if len(recording.evaluations) < 2]:
-            raise InputError(f"{path}: recording {untrained[0]!r} has no line after its first; at least one is needed")
-    if not found:
-        raise InputError(f"--model {network}: no recording of it in {', '.join(map(str, paths))}")
-    return found
-
-
-def fit_parts(found: Sequence[Part], names: Sequence[str]) -> dict[str, float]:
-    return fit([recording for part in found for recording in part.to_fit], names)
-
-
-def curve_of(mean: Mapping[int, float]) -> Predict:
-    """A predictor that knows nothing but the mean curve, linear between the iterations that it is known at."""
-    steps, accuracies = list(mean), list(mean.values())
-    return lambda recording: np.interp(
-        [line.iteration for line in recording.evaluations[1:]], steps, accuracies
-    ).tolist()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.learning.fit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.csv", help="default: the shipped recordings")
-    parser.add_argument("--model", default="resnet18", help="the network whose recordings count (default: resnet18)")
-    parser.add_argument("--constants", nargs="+", choices=BOUNDS, default=tuple(BOUNDS), help="default: all")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    parser.add_argument(
-        "--lots", type=count, default=1, metavar="N", help="hold out N times, by lot, and fit each time"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        if options.plot is not None:
-            _check_plot(options.plot)
-        report(options)
-    except InputError as error:
-        print(f"sim.learning.fit: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _check_plot(path: Path) -> None:
-    """Before the fit, not after it, is the time to find out that there can be no picture."""
-    if not path.parent.is_dir():
-        raise InputError(f"--plot {path}: there is no folder {path.parent}; make it first")
-    if find_spec("matplotlib") is None:
-        raise InputError("--plot needs matplotlib: pip install matplotlib, or leave it out")
-
-
-def report(options: argparse.Namespace) -> None:
-    paths = options.files or sorted(SHIPPED.glob("*.csv"))
-    found = parts(paths, options.model)
-    constants = fit_parts(found, options.constants)
-    model = SGDCurve(**constants)
-    console = Console()
-    console.print(
-        "[learning.options]" + "".join(f"\n{key} = {value}" for key, value in constants.items()), markup=False
-    )
-    table = Table("recordings", "", "predictor", "n", "MAE", "Spearman", caption="Spearman: of final accuracies")
-    for part in found:
-        mean = curve_of(mean_curve(part.to_fit))
-        predictors: list[tuple[str, Predict]] = [("sgd", lambda r: predicted(model, r)), ("mean curve", mean)]
-        for which, some in (("fitted", part.to_fit), ("held out", part.held_out)):
-            for name, predict in predictors if some else ():
-                table.add_row(part.name, which, name, *_words(errors(predict, some)))
-    console.print(table)
-    if options.lots > 1:
-        report_lots(console, options, paths)
-    if options.plot is not None:
-        plot(model, found, options.plot)
-
-
-def report_lots(console: Console, options: argparse.Namespace, paths: Sequence[Path]) -> None:
-    """How much of the errors on held-out recordings is the luck of which they are."""
-    by_lot: dict[str, list[Errors]] = {}
-    for lot in range(options.lots):
-        found = parts(paths, options.model, lot)
-        predict = partial(predicted, SGDCurve(**fit_parts(found, options.constants)))
-        for part in found:
-            if part.held_out:
-                by_lot.setdefault(part.name, []).append(errors(predict, part.held_out))
-    console.print(f"held out, {options.lots} lots: median (least .. greatest)" if by_lot else "nothing is held out")
-    for name, of_all in by_lot.items():
-        spearmans = [each.spearman for each in of_all if not isnan(each.spearman)]
-        for what, values in (("MAE", [each.mean_absolute_error for each in of_all]), ("Spearman", spearmans)):
-            if values:
-                console.print(f"{name}: {what} {_median(values, options.lots)}")
-
-
-def _median(values: Sequence[float], lots: int) -> str:
-    """
-    >>> _median([0.1, 0.3, 0.2], lots=3), _median([0.1, 0.3], lots=3)
-    ('0.200 (0.100 .. 0.300)', '0.200 (0.100 .. 0.300), in the 2 of 3 lots that have it')
-    """
-    low, middle, high = np.quantile(values, (0, 0.5, 1))
-    of = "" if len(values) == lots else f", in the {len(values)} of {lots} lots that have it"
-    return f"{middle:.3f} ({low:.3f} .. {high:.3f}){of}"
-
-
-def _words(found: Errors) -> tuple[str, str, str]:
-    spearman = "" if isnan(found.spearman) else f"{found.spearman:.3f}"
-    return str(found.recordings), f"{found.mean_absolute_error:.4f}", spearman
-
-
-def plot(model: SGDCurve, found: Sequence[Part], path: Path) -> None:
-    """The held-out recordings, recorded (dots) and predicted (lines), file by file, and their final accuracies."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.5 * (len(found) + 1), 4.5), layout="constrained")
-    *panels, finals = figure.subplots(1, len(found) + 1)
-    for panel, part, marker in zip(panels, found, cycle("os^vD"), strict=False):
-        for number, recording in enumerate(part.held_out):
-            lines = recording.evaluations[1:]
-            colour = f"C{number % 10}"
-            steps = [line.iteration for line in lines]
-            panel.plot(steps, [line.score for line in lines], ".", color=colour)
-            panel.plot(steps, predicted(model, recording), "-", color=colour, linewidth=1)
-        panel.set(xlabel="iterations", ylabel="accuracy", title=f"{part.name}, held out")
-        finals.plot(
-            [predicted(model, r)[-1] for r in part.held_out],
-            [r.final_score for r in part.held_out],
-            marker,
-            label=part.name,
+    if wrong := [name for name in order.constants if name not in SGD]:
+        raise InputError(f"--constants: 'sgd' has no {wrong[0]!r}: {nearest(wrong[0], SGD)}")
+    recordings = recordings_of(order)
+    only = [each.recording for each in recordings]
+    folds = folds_of(recordings, order.folds, order.seed)
+    if len(folds) < 2:
+        raise InputError(
+            f"{', '.join(sorted({each.file for each in recordings}))}: one configuration was recorded: to hold "
+            "some out, record at least two"
         )
-    finals.axline((0.2, 0.2), slope=1, color="grey", linewidth=1)
-    finals.set(xlabel="predicted", ylabel="recorded", title="final accuracy")
-    finals.legend()
-    figure.savefig(path, dpi=110)
+    candidates, left_out = candidates_for(order, only)
+    noise = noise_of(only, order.metric)
+    judged = []
+    for name, candidate in candidates.items():
+        try:
+            judged.append(_judged(name, candidate, folds, noise, on_fit))
+        except InputError as error:  # such as of a fold without which too few recordings are left
+            left_out[name] = str(error)
+    files = [each.file for each in recordings]
+    return Fitted(
+        network=only[0].kind.model,
+        metric=order.metric,
+        files={file: files.count(file) for file in dict.fromkeys(files)},
+        folds=len(folds),
+        judged=tuple(sorted(judged, key=lambda each: each.held_out.mean_absolute_error)),
+        left_out=left_out,
+        noise=noise,
+    )
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _judged(
+    name: str,
+    candidate: Candidate,
+    folds: Sequence[Sequence[Labelled]],
+    noise: Noise,
+    on_fit: Callable[[str], object],
+) -> Judged:
+    predictions = held_out(candidate, folds, lambda: on_fit(name))
+    final = candidate([each.recording for fold in folds for each in fold])
+    on_fit(name)
+    learning: dict[str, Any] | None = None
+    if final.learning is not None:
+        spread = noise.by_images if noise.between_seeds is None else noise.between_seeds
+        said = {} if spread is None else {"noise": float(f"{spread:.2g}")}
+        learning = {**final.learning, "options": {**final.learning["options"], **said}}
+    overall = errors_of([each.pair for each in predictions])
+    return Judged(name, final.constants, overall, by_file(predictions), learning)
+
+
+def recordings_of(order: FitOrder) -> list[Labelled]:
+    """The recordings that are asked for. Raises InputError if there are none, or of several networks."""
+    paths = order.files or sorted(SHIPPED.glob("*.csv"))
+    found = [Labelled(str(path), each) for path in paths for each in read_recordings(path, order.chance, order.metric)]
+    networks = sorted({each.recording.kind.model for each in found})
+    if order.network is None and len(networks) > 1:
+        raise InputError(f"--model: a fit is of one network: name one of {', '.join(networks)}")
+    if order.network is not None and order.network not in networks:
+        raise InputError(f"--model {order.network}: no recording of it in {', '.join(map(str, paths))}")
+    of_network = [each for each in found if order.network in (None, each.recording.kind.model)]
+    for file, recording in of_network:
+        if len(recording.evaluations) < 2:
+            name = recording.name
+            raise InputError(f"{file}: recording {name!r} has no line after its first; at least one is needed")
+    return of_network

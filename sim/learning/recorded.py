@@ -1,8 +1,7 @@
 """Replaying recordings: a simulated trial goes the way of the recorded one that is most like it."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
-from math import log
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +10,8 @@ from msgspec import Struct
 from hetsched.domain.metric import DEFAULT, Metric, Mode
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
+from sim.learning.nearness import Nearness
 from sim.learning.recordings import SHIPPED, Recording, read_recordings
-from sim.learning.sgd import KNOWN
 
 
 class RecordedWeights(Struct, frozen=True):
@@ -23,49 +22,36 @@ class RecordedWeights(Struct, frozen=True):
     iteration: float = 0.0
 
 
-class Tabular:
+class Replay:
     """Recorded trials, replayed: no formula, but no answer beyond what was recorded either.
 
-    A trial follows the recording of its model and data set whose hyperparameters are nearest: in ln of the effective
-    rate lr / (1 - momentum) and in ln of the batch size, both weighed alike. Between evaluations the score is linear in
-    the iterations; after the last one it stays. With other hyperparameters, its own or after an exploit, a trial goes
-    on along the nearest recording of these, from the first point at which that was as good as it is (from its end, if
-    it never was, keeping its score). Recordings whose hyperparameters change on the way are left out.
+    A trial follows the recording of its model and data set whose hyperparameters are nearest (`Nearness`). Between
+    evaluations the score is linear in the iterations; after the last one it stays. With other hyperparameters, its own
+    or after an exploit, a trial goes on along the nearest recording of these, from the first point at which that was as
+    good as it is (from its end, if it never was, keeping its score). Recordings whose hyperparameters change on the way
+    are left out.
     """
 
-    known_hyperparameters = KNOWN
-
-    def __init__(
-        self,
-        file: Path | str = "",
-        noise: float = 0.02,
-        chance: float | None = None,
-        metric: str = DEFAULT.name,
-        mode: Mode = DEFAULT.mode,
-    ) -> None:
-        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
-        after iteration 0 start from `chance`, the score of an untrained network. `metric` and `mode` are those of the
-        scores, `noise` is in their unit: accuracies stay in 0..1, others between the least and the most recorded.
-
-        Raises InputError for what is no such file, and without `chance` for such recordings.
-        """
-        if mode not in (modes := get_args(Mode)):
-            raise ValueError(f"mode is {mode!r}: expected {' or '.join(map(repr, modes))}")
-        if metric == DEFAULT.name and chance is not None and not 0 <= chance <= 1:
-            raise ValueError(f"chance is {chance}: expected an accuracy, from 0 to 1")
-        if metric != DEFAULT.name and not file:
-            raise ValueError(f"the shipped recordings are of accuracies: name a file with {metric!r} in options.file")
-        self.metric = metric
-        self._direction = Metric(metric, mode)
-        self._file = file
-        paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
-        self._recordings = [r for path in paths for r in read_recordings(path, chance, metric) if not r.has_schedule]
+    def __init__(self, recordings: Iterable[Recording], metric: Metric, noise: float = 0.0, source: str = "") -> None:
+        """`source` says in errors where the recordings are from. Accuracies stay in 0..1, other scores between the
+        least and the most recorded. Raises InputError if the hyperparameters of all recordings change."""
+        self.metric = metric.name
+        self._direction = metric
+        self._source = source
+        self._recordings = [recording for recording in recordings if not recording.has_schedule]
+        if not self._recordings:
+            raise InputError(
+                f"{source}: of every recording the hyperparameters change on the way: record some of others"
+            )
         self._steps = [[line.iteration for line in r.evaluations] for r in self._recordings]
         self._scores = [[line.score for line in r.evaluations] for r in self._recordings]
         recorded = [score for scores in self._scores for score in scores]
-        self._least, self._most = (0.0, 1.0) if metric == DEFAULT.name else (min(recorded), max(recorded))
+        is_accuracy = metric.name == DEFAULT.name
+        self._least, self._most = (0.0, 1.0) if is_accuracy else (min(recorded), max(recorded))
         self._noise = noise
-        self._nearest: dict[tuple[TrialKind, float, float], int] = {}
+        self._nearness = Nearness(self._recordings)
+        self.known_hyperparameters = self._nearness.known
+        self._nearest: dict[tuple[TrialKind, tuple[Any, ...]], int] = {}
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """Where no trial of that batch size was recorded: that another batch size learns alike."""
@@ -88,19 +74,19 @@ class Tabular:
         if not known:
             have = sorted({f"{r.kind.model} on {r.kind.dataset}" for r in self._recordings})
             raise InputError(
-                f"learning.model 'tabular': {self._file or 'the shipped files'} have no recording of {kind.model} on "
+                f"learning.model 'tabular': {self._source} have no recording of {kind.model} on "
                 f"{kind.dataset} whose hyperparameters stay the same; they have {', '.join(have)}. "
-                "Record some with 'python -m real.measuring.recorder' and name the file in learning.options.file"
+                "Record some with 'hetsched record' and name the file in learning.options.file"
             )
         return RecordedWeights(min((r.evaluations[0].score for r in known), key=self._direction.rank))
 
     def train(
         self, weights: RecordedWeights, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
     ) -> RecordedWeights:
-        key = (kind, hyperparameters["lr"], hyperparameters.get("momentum", 0.0))
+        key = (kind, self._nearness.asked(hyperparameters))
         chosen = self._nearest.get(key)
         if chosen is None:
-            chosen = self._nearest[key] = self._find(*key)
+            chosen = self._nearest[key] = self._find(kind, hyperparameters)
         start = weights.iteration if weights.recording == chosen else self._join(chosen, weights)
         before = self._at(chosen, start)
         score = before if weights.recording is None else weights.score
@@ -113,25 +99,20 @@ class Tabular:
     def _within(self, score: float) -> float:
         return min(self._most, max(self._least, score))
 
-    def _find(self, kind: TrialKind, lr: float, momentum: float) -> int:
-        """The recording that is nearest."""
-
-        def place(batch_size: int, lr: float, momentum: float) -> tuple[float, float]:
-            return log(max(lr, 1e-12) / max(1 - momentum, 1e-3)), log(batch_size)
-
-        def distance(number: int) -> float:
-            recorded: Recording = self._recordings[number]
-            line = recorded.evaluations[-1]
-            there = place(recorded.kind.batch_size, line.lr, line.momentum)
-            here = place(kind.batch_size, lr, momentum)
-            return sum((a - b) ** 2 for a, b in zip(here, there, strict=True))
-
+    def _find(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
+        """The recording that is nearest. Raises InputError for hyperparameters that lack one that was recorded."""
         alike = [
             number
             for number, r in enumerate(self._recordings)
             if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)
         ]
-        return min(alike, key=distance)
+        try:
+            return self._nearness.nearest(alike, kind, hyperparameters)
+        except KeyError as error:
+            raise InputError(
+                f"learning.model 'tabular': {self._source}: was recorded over {error.args[0]!r}, which "
+                "workload.experiments.search_space lacks: add it, or record that search space"
+            ) from error
 
     def _join(self, chosen: int, weights: RecordedWeights) -> float:
         """The iterations after which the recording was first as good as the trial is."""
@@ -156,3 +137,31 @@ class Tabular:
             return scores[0]
         part = (iteration - steps[place - 1]) / (steps[place] - steps[place - 1])
         return scores[place - 1] + part * (scores[place] - scores[place - 1])
+
+
+class Tabular(Replay):
+    """The recordings of a file, replayed."""
+
+    def __init__(
+        self,
+        file: Path | str = "",
+        noise: float = 0.02,
+        chance: float | None = None,
+        metric: str = DEFAULT.name,
+        mode: Mode = DEFAULT.mode,
+    ) -> None:
+        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
+        after iteration 0 start from `chance`, the score of an untrained network. `metric` and `mode` are those of the
+        scores, `noise` is in their unit.
+
+        Raises InputError for what is no such file, and without `chance` for such recordings.
+        """
+        if mode not in (modes := get_args(Mode)):
+            raise ValueError(f"mode is {mode!r}: expected {' or '.join(map(repr, modes))}")
+        if metric == DEFAULT.name and chance is not None and not 0 <= chance <= 1:
+            raise ValueError(f"chance is {chance}: expected an accuracy, from 0 to 1")
+        if metric != DEFAULT.name and not file:
+            raise ValueError(f"the shipped recordings are of accuracies: name a file with {metric!r} in options.file")
+        paths = [Path(file)] if file else sorted(SHIPPED.glob("*.csv"))
+        recordings = [recording for path in paths for recording in read_recordings(path, chance, metric)]
+        super().__init__(recordings, Metric(metric, mode), noise, str(file) or "the shipped files")

@@ -2,25 +2,29 @@
 
 A recording file is a CSV file with a line an evaluation, those of a recording in the order of `iteration`:
 
-    recording,model,dataset,batch_size,seed,iteration,lr,momentum,weight_decay,accuracy,loss
+    recording,model,dataset,batch_size,seed,evaluation_images,iteration,lr,momentum,weight_decay,accuracy,loss
 
 `lr`, `momentum` and `weight_decay` are what the iterations up to this line were trained with (since the line before);
-the line of iteration 0 is the untrained network. `loss` is the mean over these iterations. A file with scores of
-another metric has a column of its name in place of `accuracy`; what else it has is left out.
+every other hyperparameter has a column `hyperparameters.NAME`. The line of iteration 0 is the untrained network. `loss`
+is the mean over these iterations. A file with scores of another metric has a column of its name in place of `accuracy`;
+what else it has is left out. A line without a score, which was not finite, is left out.
 """
 
+import csv
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from itertools import groupby, pairwise
+from math import isnan, nan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hetsched.domain.metric import DEFAULT
 from hetsched.domain.random_streams import stream
+from hetsched.domain.recordings import PREFIX, value_of
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
@@ -39,20 +43,31 @@ class Evaluation(BaseModel):
     dataset: str
     batch_size: int = Field(gt=0)
     seed: int
+    evaluation_images: int | None = Field(default=None, gt=0)
     iteration: int = Field(ge=0)
-    lr: float = Field(ge=0)
-    momentum: float = Field(ge=0)
+    lr: float | None = Field(default=None, ge=0)
+    momentum: float = Field(default=0.0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    score: float = Field(ge=0, le=1, validation_alias=AliasChoices("accuracy"))
+    others: dict[str, Any] = {}
+    score: float = Field(default=nan, ge=0, le=1, validation_alias=AliasChoices("accuracy"))
     loss: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathers(cls, cells: dict[str, Any]) -> dict[str, Any]:
+        """The columns of hyperparameters that are not of SGD, by the names of these."""
+        others = {key.removeprefix(PREFIX): value_of(cell) for key, cell in cells.items() if key.startswith(PREFIX)}
+        kept = {key: cell for key, cell in cells.items() if not key.startswith(PREFIX)}
+        return kept | {"others": others} if others else kept
 
     @property
     def kind(self) -> TrialKind:
         return TrialKind(self.model, self.dataset, self.batch_size)
 
     @property
-    def hyperparameters(self) -> dict[str, float]:
-        return {"lr": self.lr, "momentum": self.momentum}
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those to which the models answer."""
+        return self.others if self.lr is None else {"lr": self.lr, "momentum": self.momentum, **self.others}
 
 
 @cache
@@ -60,7 +75,7 @@ def _lines_of(metric: str) -> type[Evaluation]:
     """The lines of a file whose scores are of this metric."""
     if metric == DEFAULT.name:
         return Evaluation
-    score = (float, Field(validation_alias=AliasChoices(metric)))
+    score = (float, Field(default=nan, validation_alias=AliasChoices(metric)))
     return create_model(f"Evaluation by {metric}", __base__=_EvaluationByAnother, score=score)
 
 
@@ -78,7 +93,12 @@ class Recording(NamedTuple):
     @property
     def has_schedule(self) -> bool:
         """Whether its hyperparameters changed on the way."""
-        return len({(line.lr, line.momentum) for line in self.evaluations}) > 1
+        return any(line.hyperparameters != self.evaluations[0].hyperparameters for line in self.evaluations)
+
+    @property
+    def configuration(self) -> tuple[TrialKind, str]:
+        """What recordings have in common that differ by their seeds alone."""
+        return self.kind, repr([(line.iteration, line.hyperparameters) for line in self.evaluations])
 
     @property
     def final_score(self) -> float:
@@ -91,30 +111,50 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
 
     Raises InputError, naming file and line, for what is no recording, and without `chance` for one that begins later.
     """
-    needed = [name for name, field in Evaluation.model_fields.items() if field.is_required() and name != "score"]
-    lines = [line for _, line in read_rows(path, _lines_of(metric), "recording file", [*needed, metric])]
-    recordings = []
-    for name, of_one in groupby(lines, key=lambda line: line.recording):
-        evaluations = tuple(of_one)
-        if len({line.kind for line in evaluations}) > 1:
-            raise InputError(f"{path}: recording {name!r} is of several kinds of trial; a recording is one trial's")
-        if any(later.iteration <= line.iteration for line, later in pairwise(evaluations)):
-            raise InputError(f"{path}: recording {name!r}: its lines must be in the order of iterations")
-        recordings.append(Recording(name, evaluations[0].kind, (*_start(path, evaluations[0], chance), *evaluations)))
-    if len({recording.name for recording in recordings}) < len(recordings):
-        raise InputError(f"{path}: the lines of a recording must stand together, and their names differ")
+    numbered = [
+        (number, line)
+        for number, line in read_rows(path, _lines_of(metric), "recording file", _needed(path, metric), prefix=PREFIX)
+        if not isnan(line.score)
+    ]
+    recordings: list[Recording] = []
+    for name, of_one in groupby(numbered, key=lambda line: line[1].recording):
+        numbers, evaluations = zip(*of_one, strict=True)
+        for place, (line, later) in enumerate(pairwise(evaluations), 1):
+            where = f"{path}:{numbers[place]}: recording {name!r}"
+            if later.kind != line.kind:
+                raise InputError(f"{where} is of several kinds of trial; a recording is one trial's")
+            if later.iteration <= line.iteration:
+                raise InputError(f"{where}: its lines must be in the order of iterations")
+        start = _start(f"{path}:{numbers[0]}", evaluations[0], chance)
+        if any(recording.name == name for recording in recordings):
+            raise InputError(
+                f"{path}:{numbers[0]}: recording {name!r} has lines before: the lines of a recording must stand "
+                "together, and their names differ"
+            )
+        recordings.append(Recording(name, evaluations[0].kind, (*start, *evaluations)))
     if not recordings:
         raise InputError(f"{path}: the file has no recordings")
     return recordings
 
 
-def _start(path: Path, first: Evaluation, chance: float | None) -> tuple[Evaluation, ...]:
+def _needed(path: Path, metric: str) -> list[str]:
+    """The columns that a file must have. Where it has hyperparameters of its own, it need not have those of SGD."""
+    needed = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            own = any(column.strip().startswith(PREFIX) for column in next(csv.reader(file), []))
+    except (OSError, ValueError, csv.Error):
+        own = False  # whoever reads the lines says what is wrong
+    return [*needed, *(() if own else ("lr",)), metric]
+
+
+def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluation, ...]:
     """The line of the untrained network, where a recording that begins with `first` lacks it."""
     if first.iteration == 0:
         return ()
     if chance is None:
         raise InputError(
-            f"{path}: recording {first.recording!r} begins at iteration {first.iteration}, and nothing says what came "
+            f"{place}: recording {first.recording!r} begins at iteration {first.iteration}, and nothing says what came "
             "before: add a line of iteration 0 (the untrained network), or give the 'tabular' model its score, "
             "such as learning.options.chance = 0.1 for the accuracy of guessing among ten classes"
         )

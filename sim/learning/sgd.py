@@ -9,6 +9,9 @@
   late lets out what was learned, as it does in life.
 - Accuracy is chance + (best accuracy - chance) x (1 - (1 + progress / `scale`)^-`power`) x (1 - share held down): a
   power law, as learning curves are (Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017).
+- Progress at a low rate leads to a lower ceiling: large rates generalise better (Li et al., "Towards Explaining the
+  Regularization Effect of Initial Large Learning Rate", 2019). The share of the fruits that is lost falls with u as a
+  logistic function, `most_lost` at most, and is the mean over the progress made. By default nothing is lost.
 - With u above `divergence`, or a momentum of 1 and more, the weights diverge: chance, until another's weights come.
 - A score is the accuracy with normal noise, in 0..1.
 """
@@ -38,6 +41,7 @@ class Response(Struct, frozen=True, gc=False):
     gain: float
     held: float
     diverges: bool
+    lost: float = 0.0
 
 
 class SGDWeights(Struct, frozen=True, gc=False):
@@ -50,6 +54,8 @@ class SGDWeights(Struct, frozen=True, gc=False):
     held: float = 0.0
     diverged: bool = False
     response: Response | None = None
+    lost: float = 0.0
+    """The progress times the share that its rate loses."""
 
 
 KNOWN = ("lr", "momentum", "batch_size")
@@ -62,7 +68,8 @@ DIVERGED = SGDWeights(diverged=True)
 class SGDCurve(Struct, frozen=True):
     """SGD with momentum, fitted to recordings of ResNet-18 on CIFAR-10.
 
-    Constants as fitted by `python -m sim.learning.fit`; best accuracy, chance and divergence are assumed.
+    Constants as fitted to three quarters of the recordings (docs/learning.md). Best accuracy, chance and divergence are
+    assumed.
 
     Raises ValueError for one that no learning curve can have.
     """
@@ -83,11 +90,14 @@ class SGDCurve(Struct, frozen=True):
     held_at: float = -2.385
     held_over: float = 0.2
     settling: float = 2.0
+    most_lost: float = 0.0
+    lost_at: float = -3.0
+    lost_over: float = 1.0
     divergence: float = 3.0
     noise: float = 0.029
 
     def __post_init__(self) -> None:
-        for name in ("scale", "power", "width_below", "width_above", "held_over", "settling"):
+        for name in ("scale", "power", "width_below", "width_above", "held_over", "settling", "lost_over"):
             if (value := getattr(self, name)) <= 0:
                 raise ValueError(f"{name} is {value}: expected more than 0")
         if self.noise < 0:
@@ -96,8 +106,9 @@ class SGDCurve(Struct, frozen=True):
             raise ValueError(
                 f"chance is {self.chance} and best_accuracy {self.best_accuracy}: expected 0 to 1, in this order"
             )
-        if not 0 <= self.most_held <= 1:
-            raise ValueError(f"most_held is {self.most_held}: expected 0 to 1")
+        for name in ("most_held", "most_lost"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise ValueError(f"{name} is {value}: expected 0 to 1")
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
         """With the constants of ResNet-18, every other network; with others, that all networks have the same."""
@@ -140,13 +151,15 @@ class SGDCurve(Struct, frozen=True):
             return DIVERGED
         held = response.held
         settled = exp(-iterations / self.settling)
-        progress = weights.progress + response.gain * iterations
-        return SGDWeights(progress, held + (weights.held - held) * settled, False, response)
+        gained = response.gain * iterations
+        lost = weights.lost + response.lost * gained
+        return SGDWeights(weights.progress + gained, held + (weights.held - held) * settled, False, response, lost)
 
     def accuracy(self, weights: SGDWeights) -> float:
         """The accuracy in 0..1, without noise."""
         learned = 1 - pow(1 + weights.progress / self.scale, -self.power)
-        return self.chance + (self.best_accuracy - self.chance) * learned * (1 - weights.held)
+        kept = 1 - weights.lost / weights.progress if weights.lost else 1.0
+        return self.chance + (self.best_accuracy - self.chance) * learned * (1 - weights.held) * kept
 
     def score(self, weights: SGDWeights, normal: float) -> float:
         score = self.accuracy(weights) + self.noise * normal
@@ -165,4 +178,8 @@ class SGDCurve(Struct, frozen=True):
         gain = exp(self.batch_gain * batches - 0.5 * (off / width) ** 2)
         exponent = (self.held_at - u) / self.held_over
         held = self.most_held / (1 + exp(exponent)) if exponent < 700 else 0.0
-        return Response(hyperparameters, batch_size, gain, held, u > self.divergence)
+        return Response(hyperparameters, batch_size, gain, held, u > self.divergence, self._lost(u))
+
+    def _lost(self, u: float) -> float:
+        exponent = (u - self.lost_at) / self.lost_over
+        return self.most_lost / (1 + exp(exponent)) if self.most_lost and exponent < 700 else 0.0

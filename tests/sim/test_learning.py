@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hetsched.cli.main import main
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
-from sim.learning.fit import BOUNDS, curve_of, errors, fit_parts, parts, predicted
-from sim.learning.fit import main as fit_command
+from sim.learning.candidates import SGD
+from sim.learning.errors import Predict, errors, predictor
+from sim.learning.least_squares import fitted_constants
 from sim.learning.recorded import Tabular
-from sim.learning.recordings import SHIPPED, mean_curve, read_recordings
+from sim.learning.recordings import SHIPPED, Recording, mean_curve, read_recordings, split
 from sim.learning.sgd import SGDCurve
 
 KIND = TrialKind("resnet18", "cifar10", 32)
@@ -52,43 +53,44 @@ def test_the_shipped_recordings_are_what_the_docs_say(
     assert sum(recording.has_schedule for recording in recordings) >= number / 5
 
 
+def curve_of(to_fit: list[Recording]) -> Predict:
+    """The mean curve of recordings that are all evaluated at the same iterations."""
+    curve = mean_curve(to_fit)
+    return lambda recording: [curve[line.iteration] for line in recording.evaluations[1:]]
+
+
+PARTS = [split(read_recordings(SHIPPED / f"{name}.csv")) for name in ("resnet18-cifar10-cpu", "resnet18-cifar10-h200")]
+"""Of each file, what the shipped constants are fitted to, and what they are judged by."""
+
+
 def test_the_shipped_curve_predicts_what_it_was_not_fitted_to() -> None:
     """The CPU's recordings and the GPU's: within the thresholds, and much better than the mean curve."""
-    for part in parts(sorted(SHIPPED.glob("*.csv")), "resnet18"):
-        shipped = errors(lambda recording: predicted(CURVE, recording), part.held_out)
+    for to_fit, held_out in PARTS:
+        shipped = errors(predictor(CURVE), held_out)
         assert shipped.mean_absolute_error <= 0.05
-        assert shipped.spearman >= 0.8  # of this lot; docs/learning.md has other lots, some of which miss it
-        trivial = errors(curve_of(mean_curve(part.to_fit)), part.held_out)
+        assert shipped.spearman is not None and shipped.spearman >= 0.8  # of this lot; some others miss it
+        trivial = errors(curve_of(to_fit), held_out)
         assert shipped.mean_absolute_error < trivial.mean_absolute_error / 1.5
 
 
 @pytest.mark.exhaustive
 def test_a_fit_to_three_quarters_predicts_the_rest() -> None:
     """The constants that are shipped are this fit."""
-    found = parts(sorted(SHIPPED.glob("*.csv")), "resnet18")
-    assert [part.name for part in found] == ["resnet18-cifar10-cpu", "resnet18-cifar10-h200"]
-    model = SGDCurve(**fit_parts(found, tuple(BOUNDS)))
-    for part in found:
-        assert len(part.held_out) == pytest.approx((len(part.to_fit) + len(part.held_out)) / 4, abs=1)
-        assert not {r.name for r in part.to_fit} & {r.name for r in part.held_out}
-        fitted = errors(lambda recording: predicted(model, recording), part.held_out)
+    constants = fitted_constants(SGDCurve, SGD, [each for to_fit, _ in PARTS for each in to_fit], starts=8)
+    for to_fit, held_out in PARTS:
+        assert len(held_out) == pytest.approx((len(to_fit) + len(held_out)) / 4, abs=1)
+        fitted = errors(predictor(SGDCurve(**constants)), held_out)
         assert fitted.mean_absolute_error <= 0.05
-        assert fitted.spearman >= 0.8
-        trivial = errors(curve_of(mean_curve(part.to_fit)), part.held_out)
-        assert fitted.mean_absolute_error < trivial.mean_absolute_error / 1.5
-        shipped = errors(lambda recording: predicted(CURVE, recording), part.held_out)
+        shipped = errors(predictor(CURVE), held_out)
         same = pytest.approx(fitted.mean_absolute_error, abs=0.002)
         assert shipped.mean_absolute_error == same  # the defaults are this fit
 
 
-def test_a_network_with_few_recordings_is_fitted_in_a_few_constants(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_with_few_recordings_is_fitted_in_a_few_constants() -> None:
     """And the demo has what comes out of it."""
-    assert fit_command(["--model", "resnet18-cifar", "--constants", "scale", "power"]) == 0
-    said = capsys.readouterr().out
-    options = tomllib.loads(DEMO.read_text())["learning"]["options"]
-    assert options == tomllib.loads(said.partition("\n┏")[0])["learning"]["options"]
-    assert fit_command(["--model", "vgg"]) == 2
-    assert "--model vgg: no recording of it in" in capsys.readouterr().err
+    to_fit, _ = split(read_recordings(SHIPPED / "resnet18-cifar-cifar10-h200.csv"))
+    found = fitted_constants(SGDCurve, SGD, to_fit, ["scale", "power"])
+    assert found == pytest.approx(tomllib.loads(DEMO.read_text())["learning"]["options"], rel=0.02)
 
 
 def test_accuracy_depends_on_rate_momentum_and_batch_size() -> None:

@@ -1,0 +1,103 @@
+"""`hetsched record`."""
+
+import argparse
+from pathlib import Path
+
+from hetsched.argument_types import count, part, seed
+from hetsched.cli.arguments import add_scenario
+from hetsched.cli.json_output import Emit
+from hetsched.cli.shared import finish, say
+from hetsched.errors import InputError, counted
+from hetsched.report.printable import printable
+from hetsched.report.progress import ProgressLine
+from hetsched.scenario.loading import load_tables
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.record import experiment_of, record
+from hetsched.studies.recording_plan import Recorded, RecordingPlan
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_scenario(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.csv", help="what it has already is not recorded again"
+    )
+    parser.add_argument("--experiment", metavar="NAME", help="the one that is recorded, where there are several")
+    parser.add_argument("--metric", help="default: the experiment's")
+    parser.add_argument("--recordings", type=count, default=32, metavar="N", help="how many (default: 32)")
+    parser.add_argument("--iterations", type=count, metavar="N", help="of a recording (default: stop_iterations)")
+    parser.add_argument(
+        "--every", type=count, metavar="N", help="iterations between evaluations (default: those of PBT)"
+    )
+    parser.add_argument(
+        "--repeats", type=seed, default=4, metavar="N", help="recordings of one configuration (default: 4)"
+    )
+    parser.add_argument(
+        "--changing",
+        type=part,
+        default=0.4,
+        metavar="PART",
+        help="how many change their hyperparameters once on the way (default: 0.4)",
+    )
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="what is drawn follows from it (default: 0)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="recordings at once (default: 1)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the data set (default: the scenario's)")
+
+
+def execute(options: argparse.Namespace, emit: Emit) -> None:
+    """Record learning curves of a scenario's training: trials whose hyperparameters are drawn from its search space
+    train without PBT, and are evaluated on their way. A recording is in the file as soon as it is finished. The same
+    command goes on where it was stopped. `hetsched fit` fits learning models to such files. See docs/learning.md."""
+    scenario = load_tables(options.scenario)
+    try:
+        plan = plan_of(options, scenario)
+    except InputError as error:
+        raise InputError(f"{options.scenario}: {error}") from error
+    with ProgressLine("recording", plan.recordings) as progress:
+        shown = 0
+
+        def on_recorded(recorded: Recorded, in_file: int) -> None:
+            nonlocal shown
+            score = recorded.evaluations[-1].score
+            note = f"recording {recorded.number}: {plan.metric} {score:.4g}, {recorded.seconds:.1f} s"
+            progress.advance(in_file - shown, printable(note))
+            shown = in_file
+
+        result = record(plan, options.out, on_recorded)
+
+    def table() -> None:
+        before = result.recordings - result.recorded_now
+        there = f", {before} of them before" if before else ""
+        say(f"{options.out}: {counted(result.recordings, 'recording')}{there}")
+        say(f"fit: hetsched fit {options.out}")
+
+    finish(options, emit, result.document(), table, None)
+
+
+def plan_of(options: argparse.Namespace, scenario: Scenario) -> RecordingPlan:
+    """What the command line and the scenario say is to be recorded. Raises InputError for what cannot be."""
+    experiment = experiment_of(scenario, options.experiment)
+    iterations = options.iterations or experiment.stop_iterations
+    data_dir, real = options.data_dir, scenario.real
+    if data_dir is None and real.data_dir is not None:
+        data_dir = scenario.path(real.data_dir)
+    return RecordingPlan(
+        experiment=experiment,
+        metric=options.metric or experiment.metric.name,
+        recordings=options.recordings,
+        iterations=iterations,
+        every=options.every or experiment.interval,
+        repeats=min(options.repeats, options.recordings),
+        changing=options.changing,
+        seed=options.seed,
+        device=options.device,
+        threads=options.threads,
+        jobs=options.jobs,
+        data_dir=data_dir,
+        model_file=None if real.model_file is None else scenario.path(real.model_file),
+        augment=real.augment,
+        speed_ups=tuple(real.speed_ups),
+        training=scenario.training_source,
+        options={} if scenario.training is None else scenario.training.options,
+    )

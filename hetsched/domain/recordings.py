@@ -1,0 +1,62 @@
+"""The columns of a file of recordings: which trial, its hyperparameters, its scores (docs/learning.md).
+
+A hyperparameter of SGD has a column of its name. Every other one has a column `hyperparameters.NAME`, so that none is
+taken for a metric.
+"""
+
+import json
+from math import isfinite
+from typing import Any
+
+from hetsched.domain.hyperparameters import OF_SGD
+
+PREFIX = "hyperparameters."
+"""What the columns of hyperparameters begin with, less those of SGD."""
+
+OF_TRIAL = ("recording", "model", "dataset", "batch_size", "seed", "evaluation_images", "iteration")
+"""The columns that say which trial was recorded, and how far it was."""
+
+LOSS = "loss"
+"""The column of the mean training loss since the line before, where a training says one."""
+
+SIGNIFICANT = 6
+"""Decimal digits of the numbers in a file. Trials are recorded with the rounded hyperparameters."""
+
+
+def column_of(hyperparameter: str) -> str:
+    """The column of a hyperparameter.
+
+    >>> column_of("lr"), column_of("optimizer.beta")
+    ('lr', 'hyperparameters.optimizer.beta')
+    """
+    return hyperparameter if hyperparameter in OF_SGD else PREFIX + hyperparameter
+
+
+def rounded(value: Any) -> Any:
+    """A hyperparameter as a file has it."""
+    return float(f"{value:.{SIGNIFICANT}g}") if isinstance(value, float) else value
+
+
+def cell_of(value: Any) -> str:
+    """A value as a cell; `value_of` makes the value of it again. What is not finite is an empty cell.
+
+    >>> cell_of(0.1), cell_of(True), cell_of("adam"), cell_of("3"), cell_of([1, 2]), cell_of(float("nan"))
+    ('0.1', 'true', 'adam', '"3"', '[1, 2]', '')
+    """
+    if isinstance(value, float):
+        return f"{value:.{SIGNIFICANT}g}" if isfinite(value) else ""
+    if isinstance(value, str) and value.strip() == value != "" and value_of(value) == value:
+        return value
+    return json.dumps(value)
+
+
+def value_of(cell: str) -> Any:
+    """The value of a cell.
+
+    >>> value_of("0.1"), value_of("true"), value_of("adam"), value_of('"3"')
+    (0.1, True, 'adam', '3')
+    """
+    try:
+        return json.loads(cell)
+    except json.JSONDecodeError:
+        return cell

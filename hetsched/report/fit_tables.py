@@ -1,0 +1,57 @@
+"""What a fit of learning models found, as tables and as a part of a scenario."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from rich.table import Table
+
+from hetsched.studies.fit_result import Errors, Fitted, Noise
+
+
+def fit_table(fitted: Fitted) -> Table:
+    """The error of every model on the recordings while they were held out, the best one first; that of each file in a
+    column of its own, if there are several."""
+    files = list(fitted.files) if len(fitted.files) > 1 else []
+    table = Table("model", "constants", "held-out error", "Spearman", header_style="bold")
+    for file in files:
+        table.add_column(f"{Path(file).stem} ({fitted.files[file]})")
+    for judged in fitted.judged:
+        constants = str(judged.constants) if judged.constants else ""
+        overall = judged.held_out
+        of_files = [_words(judged.by_file[file]) for file in files]
+        table.add_row(judged.name, constants, _error(overall), _spearman(overall), *of_files)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def noise_lines(noise: Noise) -> list[str]:
+    """The noise of a score, a line per source."""
+    lines = []
+    if noise.by_images is not None:
+        lines.append(f"noise by the images of an evaluation (binomial): {noise.by_images:.4f}")
+    if noise.between_seeds is None:
+        lines.append("noise by seed: unknown, as no configuration was recorded twice")
+    else:
+        without = f"; {noise.by_seed:.4f} without that of the images" if noise.by_images is not None else ""
+        lines.append(f"noise by seed, of {noise.repeated} repeated recordings: {noise.between_seeds:.4f}{without}")
+    return lines
+
+
+def learning_toml(learning: Mapping[str, Any]) -> str:
+    """The part of a scenario that has the model."""
+    return tomli_w.dumps({"learning": dict(learning)}).strip()
+
+
+def _words(errors: Errors) -> str:
+    return f"{_error(errors)}, {_spearman(errors)}" if errors.spearman is not None else _error(errors)
+
+
+def _error(errors: Errors) -> str:
+    return f"{errors.mean_absolute_error:.4g}"
+
+
+def _spearman(errors: Errors) -> str:
+    return "" if errors.spearman is None else f"{errors.spearman:.3f}"

@@ -1,0 +1,67 @@
+"""Recording learning curves of a scenario's training: a study that makes the files that learning models are fitted
+to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hetsched.domain.hyperparameters import OF_SGD
+from hetsched.domain.recordings import OF_TRIAL
+from hetsched.domain.workload import Experiment
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.scenario import Scenario
+from hetsched.studies.backends import backend
+from hetsched.studies.recording_file import RecordingFile
+from hetsched.studies.recording_plan import Recorded, RecordingPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordResult:
+    """The file, how many recordings are in it, and how many of them were made now."""
+
+    file: Path
+    recordings: int
+    recorded_now: int
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {"file": str(self.file), "recordings": self.recordings, "recorded_now": self.recorded_now}
+
+
+def experiment_of(scenario: Scenario, name: str | None) -> Experiment:
+    """The experiment of that name; without a name, the only one. Raises InputError if there is none."""
+    listed = {str(experiment.id): experiment for experiment in scenario.workload.listed_experiments()}
+    if name is None and len(listed) == 1:
+        return next(iter(listed.values()))
+    if name is None:
+        found = ", ".join(listed) or "none"
+        raise InputError(f"--experiment: name the one that is recorded, of {found}")
+    if name not in listed:
+        raise InputError(f"--experiment: no experiment {name!r}: {nearest(name, listed)}")
+    return listed[name]
+
+
+def check_plan(plan: RecordingPlan) -> None:
+    """Raises InputError for a plan that cannot be carried out."""
+    if plan.iterations % plan.every:
+        raise InputError(f"--iterations {plan.iterations}: must be a multiple of --every {plan.every}")
+    if plan.repeats > plan.recordings:
+        raise InputError(f"--repeats {plan.repeats}: expected at most --recordings {plan.recordings}")
+    if plan.metric in (*OF_TRIAL, *OF_SGD):
+        raise InputError(f"metric {plan.metric!r}: a recording file has another column of this name: rename the metric")
+
+
+def record(plan: RecordingPlan, out: Path, on_recorded: Callable[[Recorded, int], object]) -> RecordResult:
+    """Record what the file lacks. `on_recorded` is called with each recording when it is in the file, and with how many
+    are in it.
+
+    Raises InputError for a plan that cannot be carried out, and for a file that was begun by another one.
+    """
+    check_plan(plan)
+    file = RecordingFile(out, plan)
+    lacking = [number for number in range(plan.recordings) if number not in file.finished]
+    for recorded in backend("ray").record(plan, lacking) if lacking else ():
+        file.add(recorded)
+        on_recorded(recorded, len(file.finished))
+    return RecordResult(file=out, recordings=len(file.finished), recorded_now=len(lacking))

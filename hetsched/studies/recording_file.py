@@ -1,0 +1,88 @@
+"""A file of recordings that grows: whole at every moment, and gone on with later."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from hetsched.errors import InputError
+from hetsched.scenario.whole_file import write_whole
+from hetsched.studies.recording_plan import Recorded, RecordingPlan
+
+Line = Mapping[str, str]
+
+
+class RecordingFile:
+    """The recordings of a plan in a CSV file, in the order of their numbers.
+
+    The file is replaced whole for every recording: whenever the process is killed, every recording in it is complete.
+    """
+
+    def __init__(self, path: Path, plan: RecordingPlan) -> None:
+        """Takes what is in the file. Raises InputError, naming the line, for what is not of this plan; OSError, or
+        InputError for a folder that is not there, if the file cannot be had."""
+        if not path.parent.is_dir():
+            raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
+        self._path, self._plan = path, plan
+        self._lines: dict[int, Sequence[Line]] = {}
+        if path.exists():
+            self._take()
+
+    @property
+    def finished(self) -> set[int]:
+        """The numbers of the recordings that are in the file."""
+        return set(self._lines)
+
+    def add(self, recorded: Recorded) -> None:
+        """Write one recording more."""
+        self._lines[recorded.number] = self._plan.lines(recorded)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self._plan.columns, lineterminator="\n")
+        writer.writeheader()
+        for number in sorted(self._lines):
+            writer.writerows(self._lines[number])
+        write_whole(self._path, text.getvalue().encode())
+
+    def _take(self) -> None:
+        try:
+            lines = list(csv.reader(self._path.read_text(encoding="utf-8").splitlines()))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{self._path}: not a recording file: {error}; {_NAME_ANOTHER}") from error
+        if not lines or lines[0] != self._plan.columns:
+            found = ",".join(lines[0]) if lines else "an empty file"
+            expected = ",".join(self._plan.columns)
+            raise InputError(f"{self._path}:1: expected the columns {expected}, found {found}; {_NAME_ANOTHER}")
+        numbered = [(number, line) for number, line in enumerate(lines[1:], 2) if line]
+        for name, of_one in groupby(numbered, key=lambda line: line[1][0]):
+            self._take_one(name, list(of_one))
+
+    def _take_one(self, name: str, lines: list[tuple[int, list[str]]]) -> None:
+        """A recording that lacks its last lines is recorded again."""
+        if not name.isdecimal():
+            raise InputError(f"{self._path}:{lines[0][0]}: expected the number of a recording, found {name!r}")
+        drawn = self._plan.drawn(int(name))
+        columns, kept = self._plan.columns, []
+        for (line, cells), iteration in zip(lines, self._plan.evaluated_at, strict=False):
+            if len(cells) != len(columns):
+                if line == lines[-1][0]:  # the file was cut off in its midst
+                    return
+                raise InputError(f"{self._path}:{line}: expected {len(columns)} cells, found {len(cells)}")
+            found = dict(zip(columns, cells, strict=True))
+            for column, expected in self._plan.cells(drawn, iteration).items():
+                if found[column] != expected:
+                    raise InputError(
+                        f"{self._path}:{line}: {column}: this command would record {expected}, found "
+                        f"{found[column]}; {_NAME_ANOTHER}"
+                    )
+            kept.append(found)
+        if len(lines) > len(kept):
+            raise InputError(
+                f"{self._path}:{lines[len(kept)][0]}: recording {name} goes on beyond iteration "
+                f"{self._plan.iterations}; {_NAME_ANOTHER}"
+            )
+        if len(kept) == len(self._plan.evaluated_at):
+            self._lines[int(name)] = kept
+
+
+_NAME_ANOTHER = "give the options and the scenario that the file was begun with, or name another file"

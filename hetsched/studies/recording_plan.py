@@ -1,0 +1,144 @@
+"""What is to be recorded: trials of one experiment, drawn from its search space, that train without PBT."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec import Struct
+
+from hetsched.domain.hyperparameters import Hyperparameters
+from hetsched.domain.random_streams import stream
+from hetsched.domain.recordings import LOSS, OF_TRIAL, cell_of, column_of, rounded
+from hetsched.domain.training_class import TrainingSource
+from hetsched.domain.workload import BATCH_SIZE, Experiment, SpeedUp, TrialKind
+
+
+class Drawn(NamedTuple):
+    """A trial that is to be recorded: its kind, its seed, and its hyperparameters from some iterations on."""
+
+    number: int
+    kind: TrialKind
+    seed: int
+    stages: tuple[tuple[int, Hyperparameters], ...]
+    """(iterations done before, hyperparameters), in order; the first begins at 0."""
+
+    def hyperparameters(self, done: int) -> Hyperparameters:
+        """Those of the iteration that comes after so many."""
+        return [values for begin, values in self.stages if begin <= done][-1]
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation found after so many iterations; `loss` is the mean training loss since the one before."""
+
+    iteration: int
+    score: float
+    loss: float | None
+
+
+class Recorded(NamedTuple):
+    """A recording that is finished, and the seconds that it took."""
+
+    number: int
+    evaluations: Sequence[Evaluated]
+    seconds: float
+
+
+class RecordingPlan(Struct, frozen=True):
+    """How an experiment's training is recorded: so many trials, of so many iterations, evaluated `every` so many.
+
+    The first `repeats` trials are one configuration under several seeds, the middle of the search space: what they
+    differ by is luck. Of the others a share of about `changing` changes the hyperparameters that PBT may change, once,
+    to others of the search space. Trials depend on `seed` and their number alone, so there may be more of them later.
+    """
+
+    experiment: Experiment
+    metric: str
+    recordings: int
+    iterations: int
+    every: int
+    repeats: int
+    changing: float
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    jobs: int = 1
+    data_dir: Path | None = None
+    model_file: Path | None = None
+    augment: bool = False
+    speed_ups: tuple[SpeedUp, ...] = ()
+    training: TrainingSource | None = None
+    options: Mapping[str, Any] = {}
+
+    def drawn(self, number: int) -> Drawn:
+        """The trial of that number."""
+        rng = stream(self.seed, "recording", number)
+        repeated = number < self.repeats
+        quantiles = [0.5 if repeated else float(rng.random()) for _ in self.experiment.search_space]
+        values = {
+            key: rounded(domain.at(u))
+            for (key, domain), u in zip(self.experiment.search_space.items(), quantiles, strict=True)
+        }
+        kind = self.experiment.kind_with(values, self.experiment.kind(0 if repeated else number))
+        stages = [(0, values)]
+        if not repeated and rng.random() < self.changing and self.iterations > self.every:
+            stages.append((self._change_at(rng), values | self._changed(rng)))
+        return Drawn(number, kind, int(rng.integers(2**31)), tuple(stages))
+
+    def _change_at(self, rng: np.random.Generator) -> int:
+        """An evaluation after the first sixth, and before the last one."""
+        evaluations = self.iterations // self.every
+        return self.every * int(rng.integers(max(1, evaluations // 6), max(2, evaluations * 5 // 6)))
+
+    def _changed(self, rng: np.random.Generator) -> Hyperparameters:
+        """Other values of what PBT may change. A recording is of one kind of trial, so the batch size stays."""
+        return {
+            key: rounded(domain.at(float(rng.random())))
+            for key, domain in self.experiment.mutated.items()
+            if key != BATCH_SIZE
+        }
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the file."""
+        of_trial = [column for column in OF_TRIAL if self._says_images or column != "evaluation_images"]
+        searched = [column_of(key) for key in self.experiment.search_space if key != BATCH_SIZE]
+        return [*of_trial, *searched, self.metric, *([LOSS] if self._says_loss else [])]
+
+    def cells(self, drawn: Drawn, iteration: int) -> dict[str, str]:
+        """What a line says of the trial, without its score. Its hyperparameters are those since the line before."""
+        values = drawn.hyperparameters(max(0, iteration - self.every))
+        said = {
+            "recording": drawn.number,
+            **drawn.kind._asdict(),
+            "seed": drawn.seed,
+            "iteration": iteration,
+            **({"evaluation_images": self.experiment.evaluation_images} if self._says_images else {}),
+        }
+        searched = {column_of(key): value for key, value in values.items() if key != BATCH_SIZE}
+        return {column: str(value) for column, value in said.items()} | {
+            column: cell_of(value) for column, value in searched.items()
+        }
+
+    def lines(self, recorded: Recorded) -> list[dict[str, str]]:
+        """The lines of a recording."""
+        drawn = self.drawn(recorded.number)
+        lines = []
+        for iteration, score, loss in recorded.evaluations:
+            said_loss = {LOSS: "" if loss is None else cell_of(loss)} if self._says_loss else {}
+            lines.append(self.cells(drawn, iteration) | {self.metric: cell_of(float(score))} | said_loss)
+        return lines
+
+    @property
+    def evaluated_at(self) -> list[int]:
+        """The iterations after which a trial is evaluated."""
+        return list(range(0, self.iterations + 1, self.every))
+
+    @property
+    def _says_images(self) -> bool:
+        """Of a training of a user's own, one image is what a scenario says that says nothing."""
+        return self.training is None or self.experiment.evaluation_images > 1
+
+    @property
+    def _says_loss(self) -> bool:
+        return self.training is None and self.metric != LOSS

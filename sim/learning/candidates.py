@@ -1,0 +1,127 @@
+"""The models that a fit chooses among. Each is fitted to recordings, and then predicts others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from statistics import mean
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hetsched.domain.metric import DEFAULT, Metric
+from hetsched.studies.fit_result import MEAN_CURVE, FitOrder
+from sim.learning.errors import Predict, predictor
+from sim.learning.least_squares import Bounds, fitted_constants
+from sim.learning.multi_power import MultiPowerLaw
+from sim.learning.recorded import Replay
+from sim.learning.recordings import Recording, mean_curve
+from sim.learning.sgd import SGDCurve
+
+SGD: Bounds = {
+    "scale": (20.0, 200.0, 5000.0),
+    "power": (0.1, 0.5, 2.0),
+    "best": (-6.0, -3.0, 0.0),
+    "width_below": (0.3, 2.0, 5.0),
+    "width_above": (0.3, 2.0, 5.0),
+    "batch_rate": (-0.5, 0.5, 1.5),
+    "batch_gain": (0.0, 0.5, 1.5),
+    "most_held": (0.0, 0.5, 1.0),
+    "held_at": (-5.0, -1.0, 3.0),
+    "held_over": (0.2, 0.7, 3.0),
+    "settling": (2.0, 25.0, 300.0),
+}
+"""The others are assumed (docs/learning.md)."""
+
+CEILING: Bounds = {"most_lost": (0.0, 0.2, 1.0), "lost_at": (-7.0, -3.0, 1.0), "lost_over": (0.1, 0.7, 3.0)}
+"""What `sgd` needs besides for a ceiling that depends on the rate."""
+
+LAW: Bounds = {
+    "scale": (0.01, 5.0, 500.0),
+    "power": (0.05, 0.5, 2.0),
+    "batch_rate": (-0.5, 0.5, 1.5),
+    "batch_gain": (0.0, 0.5, 1.5),
+    "drop": (0.0, 0.1, 2.0),
+    "drop_scale": (0.01, 1.0, 100.0),
+    "drop_power": (0.05, 0.5, 2.0),
+    "drop_rate": (0.0, 0.5, 1.5),
+}
+"""Of the Multi-Power Law, which has a `limit` besides."""
+
+
+class Fit(NamedTuple):
+    """A model that was fitted: what it predicts, how many constants were fitted, and what `[learning]` says to have
+    it."""
+
+    predict: Predict
+    constants: int = 0
+    learning: Mapping[str, Any] | None = None
+
+
+Candidate = Callable[[Sequence[Recording]], Fit]
+"""Fits a model to recordings, and to no others."""
+
+
+def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[dict[str, Candidate], dict[str, str]]:
+    """The models that can be fitted to such recordings, by name, and why others cannot be."""
+    metric = Metric(order.metric, order.mode)
+    found: dict[str, Candidate] = {}
+    left_out: dict[str, str] = {}
+    by_rate = all(line.lr is not None for recording in recordings for line in recording.evaluations)
+    if by_rate and metric.name == DEFAULT.name:
+        found["sgd"] = partial(_sgd, SGD, order.constants)
+        if not order.constants:
+            found["sgd, ceiling by rate"] = partial(_sgd, {**SGD, **CEILING}, ())
+    else:
+        left_out["sgd"] = "predicts accuracies under SGD: the recordings have another metric, or no lr"
+    if by_rate and not order.constants:
+        found["multi-power"] = partial(_law, metric)
+    elif not by_rate:
+        left_out["multi-power"] = "answers to the rate of SGD: the recordings have no lr"
+    if any(not recording.has_schedule for recording in recordings):
+        found["tabular"] = partial(_tabular, metric, order)
+    else:
+        left_out["tabular"] = "of every recording the hyperparameters change on the way"
+    return {**found, MEAN_CURVE: _mean_curve}, left_out
+
+
+def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) -> Fit:
+    constants = fitted_constants(SGDCurve, bounds, recordings, names)
+    return Fit(predictor(SGDCurve(**constants)), len(constants), {"model": "sgd", "options": constants})
+
+
+def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
+    """It starts from the mean score of untrained trials. Its limit lies between the best score that was recorded and
+    what is further off by the range; no accuracy is beyond 1."""
+    scores = [line.score for recording in recordings for line in recording.evaluations]
+    start = float(f"{mean(recording.evaluations[0].score for recording in recordings):.4g}")
+    sign = 1.0 if metric.mode == "max" else -1.0
+    best = sign * max(sign * score for score in scores)
+    far = best + sign * ((max(scores) - min(scores)) or 1.0)
+    if metric.name == DEFAULT.name:
+        far = min(1.0, max(far, best + 1e-3))
+    bounds = {**LAW, "limit": (min(best, far), (best + far) / 2, max(best, far))}
+    given: dict[str, Any] = {"metric": metric.name, "start": start}
+    constants = fitted_constants(partial(MultiPowerLaw, **given), bounds, recordings)
+    options = {**given, **constants}
+    return Fit(predictor(MultiPowerLaw(**options)), len(constants), {"model": "multi-power", "options": options})
+
+
+def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -> Fit:
+    """A scenario has it of one file, which has to have all the recordings."""
+    options: dict[str, Any] = {"file": str(order.files[0])} if order.files else {}
+    if metric.name != DEFAULT.name:
+        options |= {"metric": metric.name, "mode": metric.mode}
+    if order.chance is not None:
+        options["chance"] = order.chance
+    learning = {"model": "tabular", "options": options} if len(order.files) < 2 else None
+    return Fit(predictor(Replay(recordings, metric, source="the recordings")), 0, learning)
+
+
+def _mean_curve(recordings: Sequence[Recording]) -> Fit:
+    """It knows nothing but the mean curve, linear between the iterations that it is known at."""
+    curve = mean_curve(recordings)
+    steps, scores = list(curve), list(curve.values())
+
+    def predict(recording: Recording) -> list[float]:
+        return [float(np.interp(line.iteration, steps, scores)) for line in recording.evaluations[1:]]
+
+    return Fit(predict)

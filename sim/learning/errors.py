@@ -1,0 +1,68 @@
+"""How far predicted scores are off."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from math import nan
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hetsched.domain.learning import LearningModel
+from hetsched.domain.workload import TrialKind
+from hetsched.studies.fit_result import Errors
+from sim.learning.recordings import Recording
+
+Predict = Callable[[Recording], list[float]]
+"""The scores of a recording at every evaluation but the first, by its kind and hyperparameters."""
+
+
+class Course(NamedTuple):
+    """What a trial goes through from one evaluation to the next: hyperparameters, and for how many iterations. Equal
+    hyperparameters in a row are one object, which a model need not answer to anew."""
+
+    kind: TrialKind
+    steps: Sequence[tuple[Mapping[str, Any], int]]
+
+
+def course_of(recording: Recording) -> Course:
+    steps: list[tuple[Mapping[str, Any], int]] = []
+    for before, line in pairwise(recording.evaluations):
+        values = line.hyperparameters
+        kept = steps[-1][0] if steps and steps[-1][0] == values else values
+        steps.append((kept, line.iteration - before.iteration))
+    return Course(recording.kind, steps)
+
+
+def scores_on(model: LearningModel, course: Course) -> list[float]:
+    """The score that the model predicts after each step, without noise; nan if it predicts none."""
+    weights = model.fresh(course.kind)
+    scores = []
+    for hyperparameters, iterations in course.steps:
+        weights = model.train(weights, course.kind, hyperparameters, iterations)
+        score = model.score(weights, 0.0)
+        scores.append(nan if score is None else score)
+    return scores
+
+
+def predictor(model: LearningModel) -> Predict:
+    """What the model predicts of recordings."""
+    return lambda recording: scores_on(model, course_of(recording))
+
+
+def recorded_scores(recording: Recording) -> list[float]:
+    """Those that are predicted."""
+    return [line.score for line in recording.evaluations[1:]]
+
+
+def errors_of(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Errors:
+    """Of predicted and recorded scores, a pair per recording."""
+    misses = np.concatenate([np.abs(np.array(predicted) - np.array(recorded)) for predicted, recorded in pairs])
+    finals = np.array([(predicted[-1], recorded[-1]) for predicted, recorded in pairs])
+    constant = bool((np.ptp(finals, axis=0) == 0).any())
+    rho = None if constant or len(finals) < 3 else float(spearmanr(finals[:, 0], finals[:, 1]).statistic)
+    return Errors(len(pairs), float(misses.mean()), rho)
+
+
+def errors(predict: Predict, recordings: Sequence[Recording]) -> Errors:
+    return errors_of([(predict(recording), recorded_scores(recording)) for recording in recordings])

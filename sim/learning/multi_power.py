@@ -1,0 +1,115 @@
+"""A law of learning curves that knows of schedules: the Multi-Power Law, adapted to trials of PBT.
+
+The law (Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", ICLR 2025,
+arXiv 2503.12811) has a loss after t steps of the rates r_1 .. r_t as
+
+    L(t) = L0 + A (S1(t) + SW)^-alpha - LD(t),    S1(t) = r_1 + .. + r_t,
+    LD(t) = B sum over k of (r_{k-1} - r_k) G(r_k^-gamma S_k(t)),    S_k(t) = r_k + .. + r_t,
+    G(x) = 1 - (C x + 1)^-beta:
+
+a power law in the sum of rates, less what lower rates let out, by and by. What is adapted here:
+
+- Rates are constant but for a few jumps, so the sum over k has a term per jump.
+- A rate is the effective one of SGD with momentum, lr / (1 - momentum), times (batch / 32)^-`batch_rate`; a step of it
+  counts (batch / 32)^`batch_gain` times in S.
+- L0 is of one first rate r_1. Trials begin with many, so it is taken as L0 + B r_1: what the first rate holds down is
+  what lowering it to zero would let out in the end.
+- SW is no warm-up, but the constant with which the law begins at the score of an untrained trial: `scale`.
+- A score is `limit` + (`start` - `limit`) x the law's share, which is at most 1: no trial is worse than untrained.
+"""
+
+from collections.abc import Collection, Mapping
+from math import pow
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from hetsched.domain.metric import DEFAULT
+from hetsched.domain.workload import TrialKind
+from sim.learning.sgd import KNOWN, REFERENCE_BATCH
+
+
+class Jump(Struct, frozen=True, gc=False):
+    """A change of the rate: by how much it fell, rate^-gamma after it, and S1 at the time."""
+
+    fell: float
+    slowness: float
+    at: float
+
+
+class RateHistory(Struct, frozen=True):
+    """S1, the first rate (None: untrained), the last one, and the jumps between them."""
+
+    summed: float = 0.0
+    first: float | None = None
+    rate: float = 0.0
+    jumps: tuple[Jump, ...] = ()
+    diverged: bool = False
+
+
+FRESH = RateHistory()
+
+
+class MultiPowerLaw(Struct, frozen=True):
+    """Scores of the `metric` under SGD with momentum. alpha is `power`, B `drop`, C `drop_scale`, beta `drop_power`,
+    gamma `drop_rate`. The defaults are no fit: `hetsched fit` has one for your recordings.
+
+    Raises ValueError for a constant that no learning curve can have.
+    """
+
+    known_hyperparameters: ClassVar[Collection[str]] = KNOWN
+
+    metric: str = DEFAULT.name
+    start: float = 0.1
+    limit: float = 0.9
+    scale: float = 5.0
+    power: float = 0.5
+    batch_rate: float = 0.5
+    batch_gain: float = 0.5
+    drop: float = 0.1
+    drop_scale: float = 1.0
+    drop_power: float = 0.5
+    drop_rate: float = 0.5
+    noise: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "power", "drop_scale", "drop_power"):
+            if (value := getattr(self, name)) <= 0:
+                raise ValueError(f"{name} is {value}: expected more than 0")
+        for name in ("drop", "drop_rate", "noise"):
+            if (value := getattr(self, name)) < 0:
+                raise ValueError(f"{name} is {value}: expected at least 0")
+
+    def fresh(self, kind: TrialKind) -> RateHistory:
+        return FRESH
+
+    def train(
+        self, weights: RateHistory, kind: TrialKind, hyperparameters: Mapping[str, Any], iterations: int
+    ) -> RateHistory:
+        momentum = hyperparameters.get("momentum", 0.0)
+        if weights.diverged or momentum >= 1 or hyperparameters["lr"] < 0:
+            return RateHistory(diverged=True)
+        batches = kind.batch_size / REFERENCE_BATCH
+        rate = hyperparameters["lr"] / (1 - momentum) * batches**-self.batch_rate
+        jumps = weights.jumps
+        if weights.first is not None and rate != weights.rate:
+            slowness = rate**-self.drop_rate if rate else 0.0
+            jumps = (*jumps, Jump(weights.rate - rate, slowness, weights.summed))
+        first = rate if weights.first is None else weights.first
+        return RateHistory(weights.summed + rate * batches**self.batch_gain * iterations, first, rate, jumps)
+
+    def expected(self, weights: RateHistory) -> float:
+        """The score without noise."""
+        if weights.diverged or weights.first is None:
+            return self.start
+        let_out = sum(jump.fell * self._let_out(jump, weights.summed) for jump in weights.jumps)
+        share = pow(1 + weights.summed / self.scale, -self.power) + self.drop * (weights.first - let_out)
+        return self.limit + (self.start - self.limit) * min(1.0, share)
+
+    def score(self, weights: RateHistory, normal: float) -> float:
+        score = self.expected(weights) + self.noise * normal
+        return min(1.0, max(0.0, score)) if self.metric == DEFAULT.name else score
+
+    def _let_out(self, jump: Jump, summed: float) -> float:
+        """G of the jump: the part of its difference that has had its effect."""
+        return 1 - pow(self.drop_scale * jump.slowness * (summed - jump.at) + 1, -self.drop_power)

@@ -1,0 +1,74 @@
+"""Which recording is nearest to hyperparameters."""
+
+from collections.abc import Collection, Mapping, Sequence
+from math import log
+from typing import Any
+
+from hetsched.domain.workload import BATCH_SIZE, TrialKind
+from sim.learning.recordings import Recording
+
+SPREAD = 10.0
+"""Positive numbers whose largest recorded value is so many times their least one are compared by their logarithms."""
+
+
+class Nearness:
+    """Distances between hyperparameters, by what was recorded.
+
+    Those of SGD lie in ln of the effective rate lr / (1 - momentum), as does the batch size in ln, both weighed alike.
+    Every other one lies from 0 to 1 in its recorded range, linear or in ln (`SPREAD`), times the recorded range of the
+    ln of the rate (1 without rates). What is no number is that whole range away from what it does not equal.
+    """
+
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        self._by_rate = all(recording.evaluations[-1].lr is not None for recording in recordings)
+        self._last = [recording.evaluations[-1].hyperparameters for recording in recordings]
+        self._batches = [recording.kind.batch_size for recording in recordings]
+        of_sgd = ("lr", "momentum") if self._by_rate else ()
+        self._others = [key for key in dict.fromkeys(key for each in self._last for key in each) if key not in of_sgd]
+        self.known: Collection[str] = (*of_sgd, *self._others, BATCH_SIZE)
+        """The hyperparameters that count."""
+        self._ranges = {key: self._range(key) for key in self._others}
+        rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
+        self._whole = (max(rates) - min(rates)) or 1.0
+
+    def asked(self, hyperparameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What there is to tell hyperparameters apart by: hashable."""
+        of_sgd = (hyperparameters.get("lr"), hyperparameters.get("momentum", 0.0)) if self._by_rate else ()
+        return (*of_sgd, *(repr(hyperparameters.get(key)) for key in self._others))
+
+    def nearest(self, numbers: Collection[int], kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
+        """The nearest of the recordings of these numbers. Raises KeyError for hyperparameters that lack one."""
+        return min(numbers, key=lambda number: self._distance(number, kind, hyperparameters))
+
+    def _distance(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> float:
+        there = self._last[number]
+        parts = [log(kind.batch_size) - log(self._batches[number])]
+        if self._by_rate:
+            parts.append(_ln_rate(asked) - _ln_rate(there))
+        parts += [self._whole * self._apart(key, asked[key], there.get(key)) for key in self._others]
+        return sum(part**2 for part in parts)
+
+    def _apart(self, key: str, one: Any, other: Any) -> float:
+        found = self._ranges[key]
+        if found is None or not (_is_number(one) and _is_number(other)):
+            return float(one != other)
+        least, most = found
+        if least > 0 and most >= SPREAD * least:
+            return log(max(one, 1e-12) / other) / log(most / least)
+        return float(one - other) / (most - least)
+
+    def _range(self, key: str) -> tuple[float, float] | None:
+        """The least and the most recorded number; None if there is but one, or something else."""
+        values = [each.get(key) for each in self._last]
+        numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+        if len(numbers) < len(values) or min(numbers) == max(numbers):
+            return None
+        return min(numbers), max(numbers)
+
+
+def _ln_rate(hyperparameters: Mapping[str, Any]) -> float:
+    return log(max(hyperparameters["lr"], 1e-12) / max(1 - hyperparameters.get("momentum", 0.0), 1e-3))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

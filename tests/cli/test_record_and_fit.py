@@ -1,0 +1,162 @@
+"""Learning curves of a user's own training: recorded and fitted on the command line, without torch."""
+
+import json
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from shutil import copy
+
+import pytest
+
+from hetsched.cli.main import main
+from sim.learning.recordings import read_recordings
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "my_training.py"
+SCENARIO = """
+name = "toy"
+strategies = ["uniform+fifo"]
+[training]
+class = "my_training.py:Mine"
+options = { batch = 4 }
+[cluster]
+nodes = [{ name = "here", cores = 2 }]
+[[workload.experiments]]
+name = "lines"
+population = 4
+stop_iterations = 60
+metric = { name = "loss", mode = "min" }
+search_space.lr = { low = 0.001, high = 1.0, scale = "log" }
+search_space.optimizer.name = { choices = ["sgd", "adam"] }
+"""
+SMALL = ["--recordings", "12", "--every", "10"]
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    copy(EXAMPLE, tmp_path)
+    path = tmp_path / "toy.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+def recorded(scenario: Path, name: str, *options: str) -> Path:
+    out = scenario.parent / name
+    assert main(["record", str(scenario), "--out", str(out), *SMALL, *options]) == 0
+    return out
+
+
+def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    recordings = read_recordings(out, metric="loss")
+    assert [[line.iteration for line in r.evaluations] for r in recordings] == [list(range(0, 61, 10))] * 12
+    assert {r.evaluations[0].hyperparameters["optimizer.name"] for r in recordings} == {"sgd", "adam"}
+    assert len({r.configuration for r in recordings}) == 9  # the first four are one configuration
+    assert len({r.evaluations[0].seed for r in recordings}) == 12
+    assert any(r.has_schedule for r in recordings)
+    capsys.readouterr()
+    assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    names = [judged["name"] for judged in found["judged"]]
+    assert sorted(names) == ["mean curve", "multi-power", "tabular"]
+    errors = [judged["held_out"]["mean_absolute_error"] for judged in found["judged"]]
+    assert errors == sorted(errors)
+    assert found["noise"]["between_seeds"] > 0
+    assert found["noise"]["by_images"] is None  # a loss is no share of right answers
+
+
+def test_what_a_fit_prints_is_what_a_scenario_takes(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    capsys.readouterr()
+    fit = ["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "3", "--show", "tabular"]
+    assert main(fit) == 0
+    said = capsys.readouterr().out
+    learning = said[said.index("[learning]") :]
+    assert tomllib.loads(learning)["learning"]["model"] == "tabular"
+    profile = scenario.parent / "profile.csv"
+    profile.write_text("model,dataset,device,cores,batch_size,seconds_per_iteration\nMine,own,cpu,1,1,0.1\n")
+    simulated = scenario.with_name("simulated.toml")
+    simulated.write_text(SCENARIO + learning + '\n[profile]\nsources = ["profile.csv"]\n')
+    assert main(["simulate", str(simulated), "--strategy", "uniform+fifo", "--out", str(scenario.parent / "o")]) == 0
+
+
+def test_what_is_in_the_file_is_not_recorded_again(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = recorded(scenario, "whole.csv")
+    lines = whole.read_text().splitlines(keepends=True)
+    for kept in (1, 2, 9, 20, len(lines) - 1):  # killed at any line, in the midst of a recording or not
+        cut = scenario.parent / "cut.csv"
+        cut.write_text("".join(lines[:kept]) + lines[kept][:7])
+        capsys.readouterr()
+        assert main(["record", str(scenario), "--out", str(cut), *SMALL, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["recorded_now"] == 12 - (kept - 1) // 7
+        assert cut.read_text() == whole.read_text()
+
+
+def test_more_recordings_leave_those_that_are_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    before = out.read_text()
+    capsys.readouterr()
+    assert main(["record", str(scenario), "--out", str(out), "--recordings", "14", "--every", "10", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(out), "recordings": 14, "recorded_now": 2}
+    assert out.read_text().startswith(before)
+
+
+def test_a_killed_recorder_leaves_whole_recordings(scenario: Path) -> None:
+    out = scenario.parent / "r.csv"
+    command = [sys.executable, "-m", "hetsched", "record", str(scenario), "--out", str(out)]
+    process = subprocess.Popen([*command, "--recordings", "100000", "--every", "10"], stderr=subprocess.DEVNULL)
+    while not out.exists() or len(out.read_text().splitlines()) < 15:
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert {len(r.evaluations) for r in read_recordings(out, metric="loss")} == {7}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--every", "7"], "--iterations 60: must be a multiple of --every 7"),
+        (["--metric", "f1"], "evaluate did not report 'f1'"),
+        (["--out", "none/r.csv"], "there is no folder"),
+        (["--experiment", "line"], "no experiment 'line': did you mean 'lines'?"),
+        (["--metric", "seed"], "a recording file has another column of this name"),
+    ],
+)
+def test_wrong_options_are_one_line_and_leave_no_file(
+    options: list[str], message: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = scenario.parent / "r.csv"
+    assert main(["record", str(scenario), "--out", str(out), *SMALL, *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_file_of_another_scenario_is_not_gone_on_with(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    assert main(["record", str(scenario), "--out", str(out), *SMALL, "--seed", "1"]) == 2
+    said = capsys.readouterr().err
+    assert f"{out}:2: seed: this command would record" in said and said.count("\n") == 1
+    assert main(["record", str(scenario), "--out", str(out), *SMALL, "--metric", "worst"]) == 2
+    assert f"{out}:1: expected the columns recording,model," in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "message"),
+    [
+        ("loss", "accuracy", "column 'loss' is missing"),
+        (",10,", ",ten,", ":3: iteration"),
+        (",20,", ",5,", ":4: recording '0': its lines must be in the order of iterations"),
+        ("\n1,Mine", "\n0,Mine", "iterations"),
+    ],
+)
+def test_a_bad_file_is_one_line_with_file_and_line(
+    replaced: str, by: str, message: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = recorded(scenario, "r.csv")
+    out.write_text(out.read_text().replace(replaced, by, 1))
+    capsys.readouterr()
+    assert main(["fit", str(out), "--metric", "loss", "--mode", "min"]) == 2
+    said = capsys.readouterr().err
+    assert str(out) in said and message in said and said.count("\n") == 1

@@ -1,0 +1,104 @@
+"""Choosing among learning models: what is held out is never seen, and constants that are known are found again."""
+
+from collections.abc import Sequence
+from math import exp, log
+
+import numpy as np
+import pytest
+
+from hetsched.domain.workload import TrialKind
+from hetsched.studies.fit_result import FitOrder
+from sim.learning.candidates import SGD, Fit
+from sim.learning.cross_validation import Labelled, folds_of, held_out
+from sim.learning.errors import errors_of, predictor
+from sim.learning.fit import recordings_of
+from sim.learning.least_squares import fitted_constants
+from sim.learning.multi_power import MultiPowerLaw
+from sim.learning.noise import noise_of
+from sim.learning.recordings import Evaluation, Recording
+from sim.learning.sgd import SGDCurve
+
+KIND = TrialKind("m", "d", 32)
+TRUE = SGDCurve(scale=100.0, power=0.4, best=-2.5)
+
+
+def recording(name: str, rates: Sequence[float], score: float = 0.5, seed: int = 0) -> Recording:
+    """Evaluated every 25 iterations; after the untrained network a rate per evaluation."""
+    same = {"recording": name, "model": "m", "dataset": "d", "batch_size": 32, "seed": seed, "evaluation_images": 100}
+    lines = tuple(
+        Evaluation.model_validate({**same, "iteration": 25 * place, "lr": rate, "momentum": 0.0, "accuracy": score})
+        for place, rate in enumerate([rates[0], *rates])
+    )
+    return Recording(name, KIND, lines)
+
+
+def simulated(name: str, rate: float) -> Recording:
+    """What the true curve scores, without noise."""
+    bare = recording(name, [rate] * 8)
+    scores = [TRUE.chance, *predictor(TRUE)(bare)]
+    lines = zip(bare.evaluations, scores, strict=True)
+    return Recording(name, KIND, tuple(line.model_copy(update={"score": score}) for line, score in lines))
+
+
+def test_a_fit_finds_the_constants_of_simulated_recordings() -> None:
+    rates = np.exp(np.linspace(log(0.001), log(1.0), 8))
+    recordings = [simulated(str(number), float(rate)) for number, rate in enumerate(rates)]
+    found = fitted_constants(lambda **c: SGDCurve(**c), SGD, recordings, ["scale", "power", "best"], starts=2)
+    assert found == pytest.approx({"scale": 100.0, "power": 0.4, "best": -2.5}, rel=0.05)
+
+
+def memoriser(seen: Sequence[Recording]) -> Fit:
+    """Knows by heart what it was fitted to, and predicts nought of all else."""
+    scores = {each.configuration: [line.score for line in each.evaluations[1:]] for each in seen}
+    return Fit(lambda asked: scores.get(asked.configuration, [0.0] * (len(asked.evaluations) - 1)))
+
+
+def test_what_is_held_out_is_never_seen() -> None:
+    """Nor are repetitions of it under other seeds."""
+    some = [Labelled("f", recording(f"{n}", [0.01 * (n + 1)] * 4)) for n in range(7)]
+    some += [Labelled("f", recording(f"again{n}", [0.5] * 4, seed=n)) for n in range(4)]
+    folds = folds_of(some, 3, seed=0)
+    assert sorted(each.recording.name for fold in folds for each in fold) == sorted(e.recording.name for e in some)
+    predictions = held_out(memoriser, folds)
+    assert len(predictions) == len(some)
+    assert errors_of([each.pair for each in predictions]).mean_absolute_error == pytest.approx(0.5)
+    leaking = [some, some]
+    assert errors_of([each.pair for each in held_out(memoriser, leaking)]).mean_absolute_error == 0
+
+
+def test_noise_by_images_and_by_seed_are_apart() -> None:
+    alike = [recording("a", [0.1] * 4, 0.4, seed=0), recording("b", [0.1] * 4, 0.6, seed=1)]
+    found = noise_of(alike, "accuracy")
+    assert found.by_images == pytest.approx((0.24 / 100) ** 0.5)
+    assert found.between_seeds == pytest.approx(0.02**0.5)
+    assert found.by_seed == pytest.approx((0.02 - 0.0024) ** 0.5)
+    assert noise_of(alike[:1], "accuracy").between_seeds is None
+
+
+def test_a_law_with_a_jump_is_that_of_the_paper() -> None:
+    """Summed up over every iteration, as equation (2) of arXiv 2503.12811 is written."""
+    law = MultiPowerLaw(scale=2.0, power=0.4, drop=0.3, drop_scale=1.5, drop_power=0.6, drop_rate=0.5)
+    weights = law.train(law.fresh(KIND), KIND, {"lr": 0.2}, 50)
+    weights = law.train(law.train(weights, KIND, {"lr": 0.02}, 10), KIND, {"lr": 0.02}, 20)
+    rates = [0.2] * 50 + [0.02] * 30
+    let_out = sum(
+        (rates[k - 1] - rates[k]) * (1 - (1.5 * rates[k] ** -0.5 * sum(rates[k:]) + 1) ** -0.6)
+        for k in range(1, len(rates))
+    )
+    share = (sum(rates) / 2.0 + 1) ** -0.4 + 0.3 * (0.2 - let_out)
+    assert law.expected(weights) == pytest.approx(0.9 - 0.8 * share)
+
+
+def test_a_low_rate_leads_to_a_lower_ceiling_and_by_default_does_not() -> None:
+    def share(rate: float, model: SGDCurve) -> float:
+        return model.accuracy(model.train(model.fresh(KIND), KIND, {"lr": rate}, 100)) - model.chance
+
+    lossy = SGDCurve(most_lost=0.5, lost_at=-3.0, lost_over=1.0)
+    assert share(exp(-3), lossy) == pytest.approx(0.75 * share(exp(-3), SGDCurve()))
+    split_up = lossy.train(lossy.train(lossy.fresh(KIND), KIND, {"lr": 0.1}, 30), KIND, {"lr": 0.1}, 70)
+    whole = lossy.train(lossy.fresh(KIND), KIND, {"lr": 0.1}, 100)
+    assert lossy.accuracy(split_up) == pytest.approx(lossy.accuracy(whole))
+
+
+def test_the_shipped_recordings_can_be_asked_for() -> None:
+    assert len(recordings_of(FitOrder(network="resnet50"))) == 3
