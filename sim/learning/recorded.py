@@ -113,6 +113,11 @@ class Replay:
                 f"learning.model 'tabular': {self._source}: was recorded over {error.args[0]!r}, which "
                 "workload.experiments.search_space lacks: add it, or record that search space"
             ) from error
+        except TypeError as error:
+            raise InputError(
+                f"learning.model 'tabular': {self._source}: was recorded over numbers, found {dict(hyperparameters)}: "
+                "give lr and momentum numbers in workload.experiments.search_space"
+            ) from error
 
     def _join(self, chosen: int, weights: RecordedWeights) -> float:
         """The iterations after which the recording was first as good as the trial is."""

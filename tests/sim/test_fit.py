@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from math import exp, log
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
 from hetsched.studies.fit_result import FitOrder
 from sim.learning.candidates import SGD, Fit
 from sim.learning.cross_validation import Labelled, folds_of, held_out
@@ -15,6 +18,7 @@ from sim.learning.fit import recordings_of
 from sim.learning.least_squares import fitted_constants
 from sim.learning.multi_power import MultiPowerLaw
 from sim.learning.noise import noise_of
+from sim.learning.recorded import Replay
 from sim.learning.recordings import Evaluation, Recording
 from sim.learning.sgd import SGDCurve
 
@@ -98,6 +102,16 @@ def test_a_low_rate_leads_to_a_lower_ceiling_and_by_default_does_not() -> None:
     split_up = lossy.train(lossy.train(lossy.fresh(KIND), KIND, {"lr": 0.1}, 30), KIND, {"lr": 0.1}, 70)
     whole = lossy.train(lossy.fresh(KIND), KIND, {"lr": 0.1}, 100)
     assert lossy.accuracy(split_up) == pytest.approx(lossy.accuracy(whole))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"momentum": 0.5}, "was recorded over 'lr', which"), ({"lr": "high"}, "was recorded over numbers, found")],
+)
+def test_what_a_replay_cannot_compare_is_refused(asked: dict[str, Any], message: str) -> None:
+    replay = Replay([recording("a", [0.1] * 4)], Metric("accuracy"), source="r.csv")
+    with pytest.raises(InputError, match=message):
+        replay.train(replay.fresh(KIND), KIND, asked, 10)
 
 
 def test_the_shipped_recordings_can_be_asked_for() -> None:
