@@ -39,7 +39,7 @@ from hetsched.scheduling.packages.era import shrinks
 from hetsched.testing import check_log
 from sim.disturbed import DisturbedSimulation
 from sim.replay import replay
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 A, B = cpu_worker(Node(NodeId("a"), 1), 0, 1), cpu_worker(Node(NodeId("b"), 4), 0, 4)
 THREE = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4})
@@ -467,3 +467,34 @@ def test_wrong_options_are_named() -> None:
         scheduling.policies.create("era", {"shrink": 0.0})
     with pytest.raises(InputError, match="gpa"):
         scheduling.policies.create("eta", {"gpa": 3})
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_what_only_a_worker_of_ability_0_can_run_is_run_by_it(simulate_log: Simulate, policy: str) -> None:
+    # Two trials on three workers: a, the slowest, has ability 0. A batch of 64 fits nowhere else.
+    setup = make_setup(
+        THREE,
+        [*ROWS, profile_row(cores=1, seconds=8.0, batch_size=64)],
+        NO_OVERHEADS,
+        population=2,
+        batch_size=[32, 64],
+        **OF_TEN,
+    )
+    state = state_of(simulate_log(setup, f"fusion+{policy}"))
+    assert {trial.id: trial.at for trial in state.trials.values()} == {"e-0": "c/cpu0", "e-1": "a/cpu0"}
+    assert all(trial.completed is not None for trial in state.trials.values())
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_what_only_retired_workers_can_run_is_run_by_them(simulate_log: Simulate, policy: str) -> None:
+    # Of 11 workers the 9 of one core are slow, and retire. A batch of 64 fits nowhere else.
+    nodes = [{"name": "a", "cores": 1, "count": 9}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4}]
+    setup = make_setup(
+        nodes,
+        [*ROWS, profile_row(cores=1, seconds=8.0, batch_size=64)],
+        NO_OVERHEADS,
+        population=24,
+        batch_size=[32, 64],
+        **OF_TEN,
+    ).replace(scheduling={policy: {"gpa": True}})
+    assert all(t.completed is not None for t in state_of(simulate_log(setup, f"fusion+{policy}")).trials.values())
