@@ -15,6 +15,7 @@ from hetsched.core.events import (
     SegmentEnded,
     SegmentStarted,
     TrialAdded,
+    WorkerDraining,
     WorkerJoined,
 )
 from hetsched.core.state import State, state_of
@@ -156,6 +157,25 @@ def test_las_promotes_the_starved(simulate_log: Simulate, knob: int, at_120: str
         (160.0, at_160),
         (200.0, "old-1"),
     ]
+
+
+def test_las_does_not_count_what_a_trial_waited_before_the_policy_was_asked() -> None:
+    # e-0 runs on a, e-1 on b, which is about to leave: when its segment ends at 40 s, no worker is idle, and nobody
+    # is asked before 100 s. e-1 has had 40 s by then, less than the threshold of 50 s, and goes on before e-2.
+    setup = make_setup(TWICE_ONE_CORE, overheads=NO_OVERHEADS, population=3, stop_iterations=30)
+    a, b = (cpu_worker(Node(NodeId(name), 1), 0, 1) for name in "ab")
+    policy = scheduling.policies.create("las", {"thresholds_s": "50"})
+    dispatcher = Dispatcher(State(), policy, "las", setup.times)
+    for worker in (a, b):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.arrive(0.0, setup.workload.experiments[0], seed=0)
+    e0, e1 = dispatcher.dispatch(0.0).starts
+    dispatcher.record(WorkerDraining(10.0, b.id, 60.0, "a test"))
+    parts = Parts(0.0, 0.0, 40.0, 0.0, 0.0, 0.0)
+    dispatcher.end_segment(SegmentEnded(40.0, e1.trial, b.id, 10, 0.5, parts), lambda trial: None)
+    assert not dispatcher.dispatch(40.0).starts
+    dispatcher.end_segment(SegmentEnded(100.0, e0.trial, a.id, 10, 0.5, parts), lambda trial: None)
+    assert [start.trial for start in dispatcher.dispatch(100.0).starts] == ["e-1"]
 
 
 def test_las_counts_every_worker_of_a_gang(simulate_log: Simulate) -> None:

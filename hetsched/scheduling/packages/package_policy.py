@@ -58,31 +58,27 @@ class PackagePolicy(ABC):
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
         """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
-        queues: dict[str, list[Trial]] = {}
-        for trial in state.queue:
-            queues.setdefault(trial.experiment, []).append(trial)
+        waiting = state.queue
         for worker in state.idle_workers:
-            package = self._package(state, worker, queues, all_work)
+            package = self._package(state, worker, waiting, all_work)
             if package:
+                taken = {trial.id for trial in package}
+                waiting = [trial for trial in waiting if trial.id not in taken]
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(
-        self, state: StateView, worker: Worker, queues: Mapping[str, list[Trial]], all_work: bool
-    ) -> Sequence[Trial]:
-        """What the worker takes out of the queues of the experiments, that of the least advanced trial first."""
-        for queue in sorted(filter(None, queues.values()), key=lambda queue: queue[0].iterations):
-            experiment = state.experiment(queue[0])
+    def _package(self, state: StateView, worker: Worker, waiting: Iterable[Trial], all_work: bool) -> Sequence[Trial]:
+        """What the worker takes of the trials that wait, in their order. The experiment of the first one that it may
+        train is looked at first."""
+        fitting = [trial for trial in waiting if state.usable(trial, worker)]
+        for name in dict.fromkeys(trial.experiment for trial in fitting):
+            experiment = state.experiments[name]
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
             if all_work or (ability and not self._retires(state, experiment, worker, able)):
                 size = max(1, self.size(state, experiment, worker, ability))
-                package = list(islice((trial for trial in queue if state.usable(trial, worker)), size))
-                taken = {trial.id for trial in package}
-                queue[:] = [trial for trial in queue if trial.id not in taken]
-                if package:
-                    return package
+                return list(islice((trial for trial in fitting if trial.experiment == name), size))
         return ()
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
