@@ -189,7 +189,7 @@ class State:
         frozen = MappingProxyType(event.hyperparameters)
         experiment = self.experiments[event.experiment]
         kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
-        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, arrived=event.time)
+        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, event.time, ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
         self.unfinished[trial.experiment] += 1
@@ -216,7 +216,7 @@ class State:
                 self.best_score[experiment] = score
         metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
         self.trials[name] = trial = replace(
-            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics
+            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics, ready_since=event.time
         )
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
@@ -255,7 +255,7 @@ class State:
             self.in_memory.pop(worker, None)
             if segment.package:
                 self.emptied[worker] = event.time
-        trial = replace(self.trials[event.trial], at=None)
+        trial = replace(self.trials[event.trial], at=None, ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
 

@@ -96,6 +96,14 @@ def test_jobs_keep_their_worker_and_the_others_are_matched_to_the_rest() -> None
     assert policy.shares(demand({"y": ([1.0], 10.0)}, [2])).tolist() == [[1]]
 
 
+def test_jobs_whose_worker_has_left_are_matched_anew() -> None:
+    policy = AlloX()
+    both = {"x": ([1.0, 0.1], 50.0), "y": ([1.0, 0.1], 90.0)}
+    assert policy.shares(demand(both, [2, 0])).tolist() == [[1, 0], [1, 0]]
+    # One of the two fast workers is gone, and a slow one has come.
+    assert policy.shares(demand(both, [1, 1])).tolist() == [[1, 0], [0, 1]]
+
+
 def test_a_part_of_the_waiting_jobs_takes_part_the_oldest_first() -> None:
     jobs = {f"j{left}": ([1.0], float(left)) for left in (7, 5, 9, 1)}
     assert AlloX(alpha=1.0).shares(demand(jobs, [1]))[:, 0].tolist() == [0, 0, 0, 1]

@@ -41,12 +41,11 @@ class AlloX(Rounds):
         waiting = []
         for job, name in enumerate(demand.jobs):
             held = self._held.get(name)
-            if held is not None and demand.speeds[job, held] > 0:
+            if held is not None and demand.speeds[job, held] > 0 and free[held] >= demand.gangs[job]:
                 shares[job, held] = 1.0
                 free[held] -= int(demand.gangs[job])
-            else:
+            else:  # it has none, or workers have left
                 waiting.append(job)
-        free = np.maximum(free, 0)
         waiting = waiting[: max(int(self._alpha * len(waiting)), free.sum())]
         seconds = demand.remaining[waiting, None] / np.maximum(demand.speeds[waiting], NEVER)
         for place, type_ in first_turns(seconds, demand.ages[waiting], free):

@@ -19,6 +19,9 @@ from hetsched.scheduling import register
 STAYING = 1e-4
 """By so much it costs less to go on than to start another trial in its place; far below the rounding of costs."""
 
+MOST = 1e9
+"""Costs are scaled down to this: HiGHS takes some that are far larger for infinite."""
+
 Idle = dict[WorkerId, Worker]
 """Idle workers of one type that can still be given away, the longest idle first."""
 
@@ -176,13 +179,14 @@ class Sia:
         be."""
         age, restarts = state.now - trial.arrived, self._restarts[trial.id]
         for (worker_type, workers), goodput in zip(by_type.items(), goodputs, strict=True):
+            runs = goodput > 0
             if on is not None and worker_type != on:
                 restart_s = self.restart_s
                 if restart_s is None:
                     restart_s = state.costs(trial, workers[0]).restore_s
                 if age >= restart_s and age > 0:
                     goodput *= max(age - restarts * restart_s, 0.0) / (age + restart_s)
-            if goodput:
+            if goodput or (runs and self.p > 0):
                 power = round(goodput**self.p, 2)
                 yield (power if self.p < 0 else -power) - (STAYING if worker_type == on else 0.0) - self.lambda_n
             else:
@@ -224,8 +228,9 @@ def cheapest(
     entries += [(len(costs) + c, column, gangs[g]) for column, (g, c) in enumerate(choices)]
     rows, columns, values = zip(*entries, strict=True)
     matrix = coo_array((values, (rows, columns)), shape=(len(costs) + len(capacity), len(choices))).tocsr()
+    gains = np.array([costs[g][c] for g, c in choices])
     solution = milp(
-        [costs[g][c] for g, c in choices],
+        gains * min(1.0, MOST / np.abs(gains).max()),
         integrality=np.ones(len(choices)),
         bounds=Bounds(0, np.inf),
         constraints=LinearConstraint(matrix, ub=np.array([*sizes, *capacity], dtype=float)),

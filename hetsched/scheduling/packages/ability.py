@@ -21,7 +21,8 @@ def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker)
 
 
 def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
-    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping.
+    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping. None
+    where all workers have left.
 
     >>> a, b, c = WorkerId("a"), WorkerId("b"), WorkerId("c")
     >>> abilities({a: 100.0, b: 300.0}, 10)
@@ -30,7 +31,7 @@ def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerI
     {'a': 0, 'b': 1, 'c': 1}
     """
     fastest = sorted(scores, key=lambda worker: -scores[worker])
-    if population < len(scores):
+    if not scores or population < len(scores):
         return {worker: int(worker in fastest[:population]) for worker in scores}
     spread, total = population - len(scores), sum(scores.values())
     found = {worker: 1 + round(score / total * spread) for worker, score in scores.items()}

@@ -1,7 +1,7 @@
 """Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -31,6 +31,9 @@ class PackagePolicy(ABC):
 
     With `gpa`, slow workers retire near the end: once a trial has reported 0.8 of the stop iterations, of more than 9
     workers the 9 of least ability take no more packages.
+
+    If all that would leave everything idle, as trials wait that can run on no other worker, workers of ability 0 and
+    retired ones take a package, too; that of a worker of ability 0 is one trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -49,30 +52,33 @@ class PackagePolicy(ABC):
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
         """How many trials the worker takes, if as many wait."""
 
-    def dispatch(self, state: StateView) -> Iterator[Dispatch]:
-        queues: dict[str, list[Trial]] = {}
-        for trial in state.queue:
-            queues.setdefault(trial.experiment, []).append(trial)
+    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+        decisions = list(self._packages(state, all_work=False))
+        return decisions if decisions or state.running else self._packages(state, all_work=True)
+
+    def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
+        """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
+        waiting = state.queue
         for worker in state.idle_workers:
-            package = self._package(state, worker, queues)
+            package = self._package(state, worker, waiting, all_work)
             if package:
+                taken = {trial.id for trial in package}
+                waiting = [trial for trial in waiting if trial.id not in taken]
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(self, state: StateView, worker: Worker, queues: Mapping[str, list[Trial]]) -> Sequence[Trial]:
-        """What the worker takes out of the queues of the experiments, that of the least advanced trial first."""
-        for queue in sorted(filter(None, queues.values()), key=lambda queue: queue[0].iterations):
-            experiment = state.experiment(queue[0])
+    def _package(self, state: StateView, worker: Worker, waiting: Iterable[Trial], all_work: bool) -> Sequence[Trial]:
+        """What the worker takes of the trials that wait, in their order. The experiment of the first one that it may
+        train is looked at first."""
+        fitting = [trial for trial in waiting if state.usable(trial, worker)]
+        for name in dict.fromkeys(trial.experiment for trial in fitting):
+            experiment = state.experiments[name]
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
-            if ability and not self._retires(state, experiment, worker, able):
+            if all_work or (ability and not self._retires(state, experiment, worker, able)):
                 size = max(1, self.size(state, experiment, worker, ability))
-                package = list(islice((trial for trial in queue if state.usable(trial, worker)), size))
-                taken = {trial.id for trial in package}
-                queue[:] = [trial for trial in queue if trial.id not in taken]
-                if package:
-                    return package
+                return list(islice((trial for trial in fitting if trial.experiment == name), size))
         return ()
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:

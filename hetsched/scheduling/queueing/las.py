@@ -67,10 +67,11 @@ class LeastAttainedService:
         for name in [name for name in self._running if name not in state.running]:
             del self._running[name]
             trial, service = state.trials[name], self._services[name]
-            service.executed_s += state.now - service.since
-            service.since = state.now
+            ended = trial.ready_since  # before now, where the policy was not asked as no worker was idle
+            service.executed_s += ended - service.since
+            service.since = ended
             attained = service.executed_s * state.experiment(trial).gang
-            self._move(service, bisect_right(self._thresholds, attained), state.now)
+            self._move(service, bisect_right(self._thresholds, attained), ended)
             if trial.completed is not None:
                 del self._services[name]
 

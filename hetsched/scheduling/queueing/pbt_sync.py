@@ -30,13 +30,17 @@ class SynchronousPBT:
     def _admitted(self, state: StateView) -> Iterator[Trial]:
         """The ready trials that are not ahead of the least advanced unfinished trial of their population."""
         barrier: dict[ExperimentId, int] = {}
+        whole: set[ExperimentId] = set()  # whose waiting trials count, too
         for name in state.running:
             trial = state.trials[name]
             done = _intervals(state, trial)
             barrier[trial.experiment] = min(done, barrier.get(trial.experiment, done))
         for trial in state.ready_trials:  # least advanced first, so an experiment's first is its least advanced one
             done = _intervals(state, trial)
-            if state.experiment(trial).pbt is None or done <= barrier.setdefault(trial.experiment, done):
+            if trial.experiment not in whole:
+                whole.add(trial.experiment)
+                barrier[trial.experiment] = min(done, barrier.get(trial.experiment, done))
+            if state.experiment(trial).pbt is None or done <= barrier[trial.experiment]:
                 yield trial
 
 

@@ -101,8 +101,7 @@ class HyperSched:
             if trial_id in state.running:
                 continue
             del self._training_since[trial_id]
-            ended = state.now if trial.completed is None else trial.completed
-            self._trained_s[trial_id] += max(0.0, ended - since)
+            self._trained_s[trial_id] += max(0.0, trial.ready_since - since)
             longest_s = self._longest_s[trial.experiment]
             self._longest_s[trial.experiment] = max(longest_s, self._trained_s[trial_id])
             for milestone in self._milestones(state.experiment(trial)):

@@ -31,7 +31,8 @@ class SequentialHalving:
     rounds for a population of n. Round k, 0 to K - 1, begins when a part k / K of the budget is spent. From then on the
     ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst; equal scores: by
     `Trial.index`. No round begins before a trial has a score. Each experiment has rounds of its own, which share what
-    is left of the budget when it arrives. What is ours:
+    is left of the budget when the policy first sees it: an experiment that arrives while all workers are busy is seen
+    when a segment ends. What is ours:
 
     - What is spent is the part of the money or that of the time, whichever is larger. Nodes are paid while they are in
       the cluster, and not for what they train. So money is a clock, which runs the slower the fewer nodes are there,
@@ -135,8 +136,8 @@ class SequentialHalving:
 
 
 class Round(NamedTuple):
-    """Where an experiment is: the part of the budget that was spent when it came, the number of the round, and the
-    trials that train in it."""
+    """Where an experiment is: the part of the budget that was spent when it was first seen, the number of the
+    round, and the trials that train in it."""
 
     since: float
     number: int
