@@ -232,10 +232,8 @@ def test_reading_takes_time_by_the_number_of_jobs(tmp_path: Path) -> None:
     [
         ("job_id;gpu_num;submit_time;duration\n1;1;0;60\n", "has ';' between its columns: save the file with commas"),
         ("job_id\tgpu_num\tsubmit_time\tduration\n", "has tabs between its columns"),
-        ("job_id, gpu_num, submit_time, duration\n", "the column ' gpu_num' has a blank in the first line"),
         ('{"jobid": "a"}', "a trace in JSON is Philly's list of jobs"),
-        ("; c\n1 0 10 nan 4 -1 -1 4 900 -1 1 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got nan"),
-        ("; c\n1 0 10 60 4 -1 -1 4 900 -1 inf 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got inf"),
+        ("; c\n1 0 10 nan 4 -1 -1 4 900 -1 1 1 1 1 1 1 -1 -1\n", "none of its 1 job is left: 1 had no duration"),
         ("job_id,duration_s,arrival_s\n1,60,5\n2,60,2026-03-01\n", "log:3: arrival_s: .* some at a date"),
         ("job_id,duration_s,arrival_s,\n1,60,5,\n", "a column has no name: take it out"),
         (

@@ -74,8 +74,8 @@ def format_of(path: Path) -> TraceFormat:
         raise InputError(
             f"{path}: of no format that is known: a trace in JSON is Philly's list of jobs, [{{...}}, ...]"
         )
-    columns = {cell.strip().strip('"') for cell in first.split(",")}
-    if (hint := of_first_line([cell.strip('"') for cell in first.split(",")])) is not None:
+    columns = {cell.strip().strip('"').strip() for cell in first.split(",")}
+    if (hint := of_first_line(columns)) is not None:
         raise InputError(f"{path}: of no format that is known: {hint}")
     known = {name: of_format.known(columns) for name, of_format in COLUMNS.items()}
     fitting = [name for name, of_format in COLUMNS.items() if not of_format.missing(columns)]
