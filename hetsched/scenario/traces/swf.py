@@ -38,9 +38,8 @@ def _job(line: str, text: str) -> ClusterJob:
         cells = [number if isfinite(number := float(cell)) else UNKNOWN for cell in text.split()]
     except ValueError:
         raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {text[:60]!r}") from None
-    if len(cells) != COLUMNS or not all(map(isfinite, cells)):
-        given = len(cells) if len(cells) != COLUMNS else next(cell for cell in cells if not isfinite(cell))
-        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {given}")
+    if len(cells) != COLUMNS:
+        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {len(cells)}")
     status = int(cells[STATUS])
     ending: Ending = "completed" if status == COMPLETED else "part" if status in PARTIAL else "other"
     gpus = next((cells[place] for place in (ALLOCATED, REQUESTED) if cells[place] > 0), 0.0)
