@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hetsched.core.kept_orders import KeptGroups, KeptOrder, Place
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
-from hetsched.core.worker_pool import ByType, Ranked, Ranking, Turn
-from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.core.worker_pool import ByType, Ranked, Ranking, Speed, Turn
+from hetsched.domain.cluster import WorkerType
 
-if TYPE_CHECKING:
-    from hetsched.core.view import StateView
-
-GroupOf = Callable[["StateView", Trial], Hashable]
-PlaceOf = Callable[["StateView", Trial], Place]
+GroupOf = Callable[[Any, Trial], Hashable]
+PlaceOf = Callable[[Any, Trial], Place]
+"""Both are asked with the policy's view, and so that the view can import this, its type is not named here."""
 
 
 class Kept:
@@ -26,21 +24,16 @@ class Kept:
         self._groups: dict[tuple[GroupOf, PlaceOf], KeptGroups] = {}
         self._rankings: dict[Hashable, Ranking] = {}
 
-    def groups(self, view: "StateView", group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
+    def groups(self, view: object, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
         key = (group, place)
         if key not in self._groups:
             self._groups[key] = KeptGroups(self._state.trials, self._state.ready.followed(), group, place)
         return self._groups[key].up_to_date(view)
 
-    def ranking(self, view: "StateView", trial: Trial) -> Sequence[Ranked]:
-        key = view.alike(trial)
-        if key not in self._rankings:
-            self._rankings[key] = Ranking(self._state.idle)
-
-        def speed(worker: Worker) -> float | None:
-            return view.seconds_per_iteration(trial, worker) or 0.0 if view.usable(trial, worker) else None
-
-        return self._rankings[key].up_to_date(speed)
+    def ranking(self, alike: Hashable, speed: Speed) -> Sequence[Ranked]:
+        if alike not in self._rankings:
+            self._rankings[alike] = Ranking(self._state.idle)
+        return self._rankings[alike].up_to_date(speed)
 
     def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
         return self._idle.up_to_date()

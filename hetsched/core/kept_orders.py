@@ -8,7 +8,6 @@ from hetsched.domain.workload import TrialId
 
 if TYPE_CHECKING:
     from hetsched.core.trial import Trial
-    from hetsched.core.view import StateView
 
 Place = tuple[Any, ...]
 """What a trial is sorted by. No two trials have the same place: its last part is `Trial.index`, say."""
@@ -68,14 +67,17 @@ class KeptOrder(Sequence["Trial"]):
 
 
 class KeptGroups:
-    """Trials in groups, each group in its order. A group without trials is not there."""
+    """Trials in groups, each group in its order. A group without trials is not there.
+
+    `group` and `place` are asked with the policy's view and the trial.
+    """
 
     def __init__(
         self,
         trials: "Mapping[TrialId, Trial]",
         changes: "Changes[Trial]",
-        group: "Callable[[StateView, Trial], Hashable]",
-        place: "Callable[[StateView, Trial], Place]",
+        group: "Callable[[Any, Trial], Hashable]",
+        place: "Callable[[Any, Trial], Place]",
     ) -> None:
         self._orders: dict[Hashable, KeptOrder] = {}
         self._trials = trials
@@ -84,7 +86,7 @@ class KeptGroups:
         self._place = place
         self._groups: dict[str, Hashable] = {}
 
-    def up_to_date(self, state: "StateView") -> Mapping[Hashable, KeptOrder]:
+    def up_to_date(self, state: object) -> Mapping[Hashable, KeptOrder]:
         """The groups now that all changes are taken into account."""
         if self._changes:
             for name, trial in self._changes.drained().items():
@@ -94,7 +96,7 @@ class KeptGroups:
                     self._put(state, trial)
         return self._orders
 
-    def _put(self, state: "StateView", trial: "Trial") -> None:
+    def _put(self, state: object, trial: "Trial") -> None:
         group = self._group(state, trial)
         if self._groups.get(trial.id, group) != group:
             self._leave(trial.id)

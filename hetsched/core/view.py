@@ -124,7 +124,11 @@ class StateView:
         """The idle workers that the trial may run on, with its seconds per iteration and a number that grows in the
         order in which they became idle: the fastest first, then the longest idle. Seconds that are unknown are 0. The
         ranking is kept for all trials that are `alike`."""
-        return self._kept.ranking(self, trial)
+
+        def speed(worker: Worker) -> float | None:
+            return self.seconds_per_iteration(trial, worker) or 0.0 if self.usable(trial, worker) else None
+
+        return self._kept.ranking(self.alike(trial), speed)
 
     @property
     def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
