@@ -5,6 +5,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hetsched.core.kept_orders import Changes
+
 if TYPE_CHECKING:
     from hetsched.core.trial import Trial
 
@@ -29,6 +31,13 @@ class ReadyTrials(Sequence["Trial"]):
         self._by_index: dict[int, Trial] = {}
         self._turns: dict[int, int] = {}
         self._added = 0
+        self._followers: list[Changes[Trial]] = []
+
+    def followed(self) -> "Changes[Trial]":
+        """The trials that are ready now and, from now on, what changes."""
+        changes: Changes[Trial] = Changes((trial.id, trial) for trial in self)
+        self._followers.append(changes)
+        return changes
 
     @property
     def by_arrival(self) -> "Iterator[Trial]":
@@ -51,6 +60,8 @@ class ReadyTrials(Sequence["Trial"]):
         if self._indices is not None:
             insort(self._indices, trial.index)
             self._by_index[trial.index] = trial
+        for changes in self._followers:
+            changes.note(trial.id, trial)
 
     def take(self, trial: "Trial") -> None:
         """The trial is ready no more. Raises LookupError if it was not ready."""
@@ -64,12 +75,16 @@ class ReadyTrials(Sequence["Trial"]):
             self._taken = 0
         if self._indices is not None:
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
+        for changes in self._followers:
+            changes.note(trial.id, None)
 
     def replace(self, trial: "Trial") -> None:
         """The trial has changed, but for its progress. Raises LookupError if it is not ready."""
         self._trials[self._find(trial)] = trial
         if self._indices is not None:
             self._by_index[trial.index] = trial
+        for changes in self._followers:
+            changes.note(trial.id, trial)
 
     def _find(self, trial: "Trial") -> int:
         place = (trial.iterations << 32) + trial.index

@@ -35,6 +35,7 @@ from hetsched.core.events import (
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.worker_pool import WorkerPool
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -62,10 +63,10 @@ class State:
         self.experiments: dict[ExperimentId, Experiment] = {}
         self.has_gangs = self.restricted = False
         self.trials: dict[TrialId, Trial] = {}
-        self.idle: dict[WorkerId, Worker] = {}
+        self.idle = WorkerPool()
         self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
-        self.serving: dict[WorkerId, Worker] = {}
+        self.serving = WorkerPool()
         self.types: dict[WorkerType, None] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.emptied: dict[WorkerId, float] = {}

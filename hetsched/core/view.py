@@ -1,12 +1,16 @@
 """What a policy sees: a frozen view of the state. It knows neither the future nor the backend."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from hetsched.core.corrections import Corrections
 from hetsched.core.fits import Fits
+from hetsched.core.kept import GroupOf, Kept, PlaceOf
+from hetsched.core.kept_orders import KeptOrder
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.worker_pool import Ranked, Turn
 from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
@@ -42,6 +46,8 @@ class StateView:
     _state: State
     _times: StepTimes
     _fits: Fits
+    _kept: Kept
+    _corrections: Corrections
     _learnt: LearntCosts | None
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
@@ -59,6 +65,8 @@ class StateView:
             "_state": state,
             "_times": times,
             "_fits": Fits(state, times),
+            "_kept": Kept(state),
+            "_corrections": Corrections(state, times),
             "ready_trials": ReadOnly(state.ready),
             "idle_workers": state.idle.values(),
             "workers": MappingProxyType(state.serving),
@@ -93,6 +101,44 @@ class StateView:
         """The ready trials, least advanced first; those with as many iterations in the order in which they became
         ready."""
         return self._state.ready.first_come()
+
+    def ordered(self, place: PlaceOf) -> KeptOrder:
+        """The ready trials by `place(state, trial)`, a tuple that ends with `trial.index`, least first.
+
+        The order is kept: `place`, always the same function, is asked once when a trial becomes ready or changes. A
+        policy that finds a trial's place to be another one says so by `put`.
+        """
+        return self._kept.groups(self, _one_group, place).get(0) or KeptOrder(self.trials)
+
+    def grouped(self, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
+        """The ready trials by `group(state, trial)`, each group by `place(state, trial)`. They are kept as `ordered`
+        says."""
+        return self._kept.groups(self, group, place)
+
+    def alike(self, trial: Trial) -> Hashable:
+        """What decides where the trial runs, and how fast: trials that agree in it run alike on every worker."""
+        experiment = self._state.experiments[trial.experiment]
+        return trial.kind, experiment.gang, experiment.devices
+
+    def ranking(self, trial: Trial) -> Sequence[Ranked]:
+        """The idle workers that the trial may run on, with its seconds per iteration and a number that grows in the
+        order in which they became idle: the fastest first, then the longest idle. Seconds that are unknown are 0. The
+        ranking is kept for all trials that are `alike`."""
+
+        def speed(worker: Worker) -> float | None:
+            return self.seconds_per_iteration(trial, worker) or 0.0 if self.usable(trial, worker) else None
+
+        return self._kept.ranking(self.alike(trial), speed)
+
+    @property
+    def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
+        """The idle workers by type and id, each type's in the order in which they became idle, and each with a number
+        that grows in that order over all types. They are kept."""
+        return self._kept.idle_by_type()
+
+    def of_type(self, worker: WorkerType) -> int:
+        """How many workers of the type take work, idle or not."""
+        return self._kept.of_type(worker)
 
     @property
     def has_gangs(self) -> bool:
@@ -163,12 +209,7 @@ class StateView:
         profiled = self.profiled_seconds(trial, worker.type)
         if profiled is None:
             return None
-        measured = expected = 0.0
-        for (kind, gang), done in trained.items():
-            reference = self._times.seconds_per_iteration(kind, worker.type.gang(gang))
-            if reference is not None:
-                measured += done.seconds
-                expected += reference * done.iterations
+        measured, expected = self._corrections.of(worker)
         return profiled * measured / expected if expected else profiled
 
     def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
@@ -221,3 +262,7 @@ class StateView:
                 return None
             total += seconds - (self.costs(trial, worker).start_up_s if cold and number else 0.0)
         return total
+
+
+def _one_group(state: StateView, trial: Trial) -> int:
+    return 0
