@@ -47,6 +47,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import Experiment, TrialKind, Workload
 
 
@@ -117,7 +118,15 @@ def jobs_done(state: State, trials: Iterable[Trial]) -> JobsDone:
 
 
 def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: float) -> Job:
-    return Job(kind, iterations, experiment.devices, arrival_s, experiment.gang)
+    return Job(
+        kind,
+        iterations,
+        experiment.devices,
+        arrival_s,
+        experiment.gang,
+        experiment.longest_segment,
+        experiment.evaluation_images,
+    )
 
 
 class Bounds(NamedTuple):
@@ -128,56 +137,75 @@ class Bounds(NamedTuple):
     experiment_jct_s: float
 
 
-def workload_bounds(workload: Workload, devices: Devices, times: StepTimes) -> Bounds:
-    """The bounds if every trial trains to its stop iteration.
+def workload_bounds(
+    workload: Workload, devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
+) -> Bounds:
+    """The bounds if every trial trains to its stop iteration. Without `costs` they only train.
 
     Raises InputError if some trial can run nowhere by the profile.
     """
     jobs = full_jobs(workload)
     by_experiment = [full_jobs(Workload((experiment,))) for experiment in workload.experiments]
     return Bounds(
-        makespan_bound(jobs, devices, times),
-        jct_bound(jobs, devices, times),
-        experiment_jct_bound(by_experiment, devices, times),
+        makespan_bound(jobs, devices, times, costs),
+        jct_bound(jobs, devices, times, costs),
+        experiment_jct_bound(by_experiment, devices, times, costs),
     )
 
 
-def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, share: float = 1.0) -> float:
+def makespan_bound(
+    jobs: Mapping[Job, int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None = None,
+    share: float = 1.0,
+    since_s: float = 0.0,
+) -> float:
     """Seconds below which no schedule of the jobs (each that many times) on the devices can end, if they have this
-    share of the time of each device.
+    share of the time of each device. Without `costs` they only train.
 
-    Raises InputError if some job can run nowhere by the profile.
+    The jobs' clock is at 0 `since_s` seconds after the start of the run: by then workers may be warm. Raises InputError
+    if some job can run nowhere by the profile.
     """
-    groups = group_jobs(jobs, devices, times)
-    return makespan_of(groups if share == 1 else tuple(with_share(group, share) for group in groups))
+    groups = group_jobs(jobs, devices, times, costs, since_s)
+    if share != 1:
+        groups = tuple(with_share(group, share) for group in groups)
+    return makespan_of(groups, costs.dispatch_s if costs else 0.0)
 
 
 def jct_bound(
-    jobs: Mapping[Job, int], devices: Devices, times: StepTimes, mixed: Sequence[Mapping[Job, int]] = ()
+    jobs: Mapping[Job, int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None = None,
+    mixed: Sequence[Mapping[Job, int]] = (),
 ) -> float:
     """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival. Each of `mixed` is one
-    job, given by its parts.
+    job, given by its parts. Without `costs` they only train.
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    parts = tuple(filter(None, (group_jobs(of_one, devices, times) for of_one in mixed)))
-    return jct_sum_of(group_jobs(jobs, devices, times), parts) / (sum(jobs.values()) + len(mixed) or 1)
+    parts = tuple(filter(None, (group_jobs(of_one, devices, times, costs) for of_one in mixed)))
+    total = jct_sum_of(group_jobs(jobs, devices, times, costs), parts, costs.dispatch_s if costs else 0.0)
+    return total / (sum(jobs.values()) + len(mixed) or 1)
 
 
-def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes) -> float:
+def experiment_jct_bound(
+    experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
+) -> float:
     """Seconds below which no schedule can bring the mean, over experiments, of the completion of an experiment's last
-    job minus its arrival. Each experiment is given by its jobs, which arrive together.
+    job minus its arrival. Each experiment is given by its jobs, which arrive together. Without `costs` they only train.
 
     Raises InputError if some job can run nowhere by the profile.
     """
+    arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     groups = [
-        group_jobs({job._replace(arrival_s=0.0): count for job, count in jobs.items()}, devices, times)
-        for jobs in experiments
+        group_jobs({job._replace(arrival_s=0.0): n for job, n in jobs.items()}, devices, times, costs, arrival_s)
+        for jobs, arrival_s in zip(experiments, arrivals, strict=True)
     ]
     if not any(groups):
         return 0.0
-    arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     prices = dual_prices(work_shares(tuple(chain.from_iterable(groups))))
     sizes = [sum(group.total * cheapest_cost(group.ways, prices) for group in of_one) for of_one in groups]
-    alone = sum(map(makespan_of, groups))
+    alone = sum(makespan_of(of_one, costs.dispatch_s if costs else 0.0) for of_one in groups)
     return max(alone, least_end_sum(arrivals, sizes) - sum(arrivals)) / len(groups)

@@ -51,6 +51,7 @@ from hetsched.domain.metric import Metric, shared
 from hetsched.domain.prices import cost, prices_per_h
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
+from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError
 
@@ -349,17 +350,22 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
-    times = problem.times
+    times, costs = problem.times, _costs(state, problem)
     trials = state.trials.values()
     jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
     completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
     try:
-        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
+        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times, costs)
         # What no schedule under any allocation can beat, none on these workers can.
-        on_workers = max(makespan, makespan_bound(jobs, own, times))
-        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
+        on_workers = max(makespan, makespan_bound(jobs, own, times, costs))
+        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, costs, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
+
+
+def _costs(state: State, problem: Problem) -> SegmentCosts | None:
+    """What segments of the experiments that have arrived cost beside training."""
+    return None if problem.costs is None else problem.costs.of(state.experiments.values())
 
 
 def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:
@@ -369,13 +375,13 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
     populations: defaultdict[ExperimentId, list[Trial]] = defaultdict(list)
     for trial in state.trials.values():
         populations[trial.experiment].append(trial)
-    devices, share = worker_devices(workers), 1 / len(state.experiments)
+    devices, share, costs = worker_devices(workers), 1 / len(state.experiments), _costs(state, problem)
     ratios = []
     for trials in populations.values():
         ends = [trial.completed for trial in trials if trial.completed is not None]
         jobs = [(job._replace(arrival_s=0.0), count) for job, count in jobs_done(state, trials).parts.items()]
         try:
-            fair_s = makespan_bound(dict(jobs), devices, problem.times, share)
+            fair_s = makespan_bound(dict(jobs), devices, problem.times, costs, share, trials[0].arrived)
         except InputError:  # a real run needs no profile
             return []
         if len(ends) == len(trials) and fair_s:
