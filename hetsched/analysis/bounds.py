@@ -39,7 +39,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from hetsched.analysis.bounds_groups import Devices, Job, Mode, group_jobs, with_share
+from hetsched.analysis.bounds_groups import Devices, Job, Mode, group_jobs
 from hetsched.analysis.bounds_jct import jct_sum_of, least_end_sum
 from hetsched.analysis.bounds_makespan import makespan_of
 from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
@@ -168,9 +168,7 @@ def makespan_bound(
     if some job can run nowhere by the profile.
     """
     groups = group_jobs(jobs, devices, times, costs, since_s)
-    if share != 1:
-        groups = tuple(with_share(group, share) for group in groups)
-    return makespan_of(groups, costs.dispatch_s if costs else 0.0)
+    return makespan_of(groups, costs.dispatch_s if costs else 0.0, share)
 
 
 def jct_bound(

@@ -6,9 +6,10 @@ from math import inf
 
 import numpy as np
 
-from hetsched.analysis.bounds_groups import Group, Groups, Way, resource_parts
+from hetsched.analysis.bounds_groups import Group, Groups, Way, resource_parts, with_share
 from hetsched.analysis.bounds_intervals import interval_program
 from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
+from hetsched.analysis.bounds_segments import segments_makespan
 
 INTERVALS, COLUMNS = 20, 10_000
 """Arrivals are merged until the linear program has about so many: it then takes some tenths of a second."""
@@ -18,11 +19,18 @@ WARM = 8
 
 
 @lru_cache(maxsize=1024)  # the fairness of a run takes one for every experiment
-def makespan_of(groups: Groups, dispatch_s: float = 0.0) -> float:
-    """Seconds below which no schedule of the groups can end. The driver takes `dispatch_s` for each segment, one after
-    the other."""
+def makespan_of(groups: Groups, dispatch_s: float = 0.0, share: float = 1.0) -> float:
+    """Seconds below which no schedule of the groups can end, if they have this share of the time of each device. The
+    driver takes `dispatch_s` for each segment, one after the other."""
     if not groups:
         return 0.0
+    if share != 1:
+        return _preemptive_makespan(tuple(with_share(group, share) for group in groups), dispatch_s)
+    return segments_makespan(groups, _preemptive_makespan(groups, dispatch_s))
+
+
+def _preemptive_makespan(groups: Groups, dispatch_s: float) -> float:
+    """The same where a segment may end at any moment, and costs as much a second as the longest one."""
     groups = tuple(sorted(groups, key=lambda group: group.begin_s))
     least = max(_driver_s(groups, dispatch_s), *(group.begin_s + group.alone_s(group.jobs[0][0]) for group in groups))
     if len(groups) == 1 and _has_devices_of_its_own(groups[0].ways):
