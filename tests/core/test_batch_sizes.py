@@ -237,7 +237,7 @@ def test_one_trial_of_many_kinds_is_one_job_in_the_bound_on_completion_times() -
     assert single == {Job(kind(64), 20): 1}
     assert mixed == ({Job(kind(32), 10): 1, Job(kind(128), 10): 1},)
     devices = worker_devices([W])
-    assert jct_bound(single, devices, course.setup.times, mixed) == pytest.approx((120 + 260) / 2)
+    assert jct_bound(single, devices, course.setup.times, mixed=mixed) == pytest.approx((120 + 260) / 2)
     assert makespan_bound(jobs_done(course.state, course.state.trials.values()).parts, devices, course.setup.times) == (
         pytest.approx(260)
     )
