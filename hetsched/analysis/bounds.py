@@ -28,10 +28,24 @@ bounds follow, of which the largest counts:
 
 For experiments it is the larger of two: the makespan of each alone, and one machine on which its jobs are one job.
 
-**Left out:** start-up, restore, evaluation, checkpoint and dispatch, PBT's dependence of trials on each other, the
-cores that feed a GPU, failures, and noise: step times are the profile's means, so a lucky run may end a little below
-its bound. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the iterations
-that this run trained: it says how well the work was placed, not whether there had to be so much of it.
+**Costs.** A segment of k iterations on worker type w keeps its workers for at least k s_w + e_w seconds, where e_w is
+evaluation, checkpoint, latency and the driver's time. No segment has more than I iterations (under PBT an interval,
+else the whole trial). Spread its iterations evenly over these seconds: they are at most 1 / (s_w + e_w / I) a second.
+So every schedule with costs is one of the program with these rates in place of 1 / s_w, and the argument about prices
+holds with them as well: p_j and q_j count them. Three more bounds, and a limit:
+
+- a job alone takes at least the sum over its segments of the least k s_w + e_w (`Group.alone_s`);
+- the driver serves the segments one after another, from the arrival of their jobs on;
+- whole segments: see `hetsched.analysis.bounds_segments`;
+- nobody trains on a type of worker before it can be warm (`SegmentCosts.warm_s`). Such moments cut intervals, too. Let
+  T be a bound that is known. A schedule that ends before the next such moment after T uses none of the types that are
+  warm only then. If the program without these types ends before that moment, its end is the bound. If not, no schedule
+  ends before that moment, which is the next T.
+
+**Left out:** restores, PBT's dependence of trials on each other, the cores that feed a GPU, failures, and noise: step
+times and costs are the profile's means, so a lucky run may end a little below its bound. Without costs it is the bound
+of training alone. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the
+iterations that this run trained: it says how well the work was placed, not whether there had to be so much of it.
 """
 
 from collections import Counter

@@ -34,7 +34,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, MetricsTable
 from hetsched.studies.one_run import carry_out
-from tests.conftest import Simulate, make_setup
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 
 SLOW, FAST = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("slow", 1), ("fast", 2)))
 W, V = SLOW.id, FAST.id
@@ -273,7 +273,7 @@ def test_a_gang_is_busy_on_all_its_workers() -> None:
 
 def independent(count: int, iterations: int = 12) -> Setup:
     job = {"population": 1, "pbt": {"enabled": False}, "stop_iterations": iterations}
-    return make_setup(experiments=[{"name": f"e{number}", **job} for number in range(count)])
+    return make_setup(overheads=NO_OVERHEADS, experiments=[{"name": f"e{number}", **job} for number in range(count)])
 
 
 def test_fairness_is_by_the_time_alone_with_an_equal_part_of_the_workers() -> None:
