@@ -51,7 +51,6 @@ from hetsched.domain.metric import Metric, shared
 from hetsched.domain.prices import cost, prices_per_h
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
-from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError, InputError
 
@@ -350,7 +349,7 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
-    times, costs = problem.times, _costs(state, problem)
+    times, costs = problem.times, problem.costs_of(state.experiments.values())
     trials = state.trials.values()
     jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
     completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
@@ -363,11 +362,6 @@ def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bound
         return _Bounds(None, None, None)
 
 
-def _costs(state: State, problem: Problem) -> SegmentCosts | None:
-    """What segments of the experiments that have arrived cost beside training."""
-    return None if problem.costs is None else problem.costs.of(state.experiments.values())
-
-
 def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:
     """The finish-time fairness of every completed experiment; of none where there is one only."""
     if len(state.experiments) < 2:
@@ -375,7 +369,8 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
     populations: defaultdict[ExperimentId, list[Trial]] = defaultdict(list)
     for trial in state.trials.values():
         populations[trial.experiment].append(trial)
-    devices, share, costs = worker_devices(workers), 1 / len(state.experiments), _costs(state, problem)
+    devices, share = worker_devices(workers), 1 / len(state.experiments)
+    costs = problem.costs_of(state.experiments.values())
     ratios = []
     for trials in populations.values():
         ends = [trial.completed for trial in trials if trial.completed is not None]

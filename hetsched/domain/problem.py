@@ -1,11 +1,13 @@
 """The scheduling problem: what there is to train, on which machines, how fast, and what a run is measured against."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.segment_costs import SegmentCosts
-from hetsched.domain.workload import Workload
+from hetsched.domain.workload import Experiment, Workload
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -23,3 +25,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     deadline_s: float | None = None
     budget: float | None = None
     costs: SegmentCosts | None = None
+
+    def costs_of(self, experiments: Iterable[Experiment]) -> SegmentCosts | None:
+        """What segments cost beside training where these are all experiments of a run."""
+        return None if self.costs is None else self.costs.of(experiments)

@@ -24,7 +24,6 @@ from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Registry, Strategy, load_file
-from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, PolicyError, nearest, where
@@ -258,22 +257,15 @@ class Setup(Problem, frozen=True, kw_only=True):
 
         Raises InputError if a job and an experiment have one name.
         """
-        jobs, left_out = tuple(jobs), scenario.overheads.left_out
+        jobs, charged = tuple(jobs), scenario.overheads.charged(times)
         workload = scenario.workload.workload(jobs)
-        charged = times.without(left_out) if left_out else times
         return cls(
             scenario=scenario,
             cluster=scenario.cluster.cluster(scenario.real.time_scale, scenario.faults.spot),
             workload=workload,
             times=times,
             charged_times=charged,
-            costs=SegmentCosts(
-                charged,
-                workload.experiments,
-                in_memory=scenario.checkpoints.place != "storage",
-                latency_s=scenario.overheads.latency_s,
-                dispatch_s=scenario.overheads.dispatch_s,
-            ),
+            costs=scenario.overheads.segment_costs(charged, workload, scenario.checkpoints),
             target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             budget=scenario.metrics.budget,

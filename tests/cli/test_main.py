@@ -194,7 +194,8 @@ def test_ablation_says_what_each_part_takes_and_its_runs_can_be_replayed(
 def test_bound_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     found = document(capfdbinary, "bound", "s.toml")
     # A K80 at 2 iterations a second and 8 cores at 1/4 each: 800 iterations at 4 a second.
-    assert found["training_alone_bound_s"] == pytest.approx(200.0) < found["bound_s"]
+    assert found["training_alone_bound_s"] == pytest.approx(200.0)
+    assert found["bound_s"] > 200.0
     assert found["training_alone_bound_s"] <= min(found["training_alone_by_allocation_s"].values())
     assert found["bound_s"] <= min(found["by_allocation_s"].values())
     # One experiment: its JCT is the makespan. Its trials: the first completes earlier.
