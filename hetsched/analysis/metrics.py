@@ -351,15 +351,15 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
-    times = problem.times
+    times, costs = problem.times, problem.costs_of(state.experiments.values())
     trials = state.trials.values()
     jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
     completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
     try:
-        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
+        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times, costs)
         # What no schedule under any allocation can beat, none on these workers can.
-        on_workers = max(makespan, makespan_bound(jobs, own, times))
-        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
+        on_workers = max(makespan, makespan_bound(jobs, own, times, costs))
+        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, costs, mixed))
     except InputError:  # a real run needs no profile
         return _Bounds(None, None, None)
 
@@ -372,12 +372,13 @@ def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list
     for trial in state.trials.values():
         populations[trial.experiment].append(trial)
     devices, share = worker_devices(workers), 1 / len(state.experiments)
+    costs = problem.costs_of(state.experiments.values())
     ratios = []
     for trials in populations.values():
         ends = [trial.completed for trial in trials if trial.completed is not None]
         jobs = [(job._replace(arrival_s=0.0), count) for job, count in jobs_done(state, trials).parts.items()]
         try:
-            fair_s = makespan_bound(dict(jobs), devices, problem.times, share)
+            fair_s = makespan_bound(dict(jobs), devices, problem.times, costs, share, trials[0].arrived)
         except InputError:  # a real run needs no profile
             return []
         if len(ends) == len(trials) and fair_s:
