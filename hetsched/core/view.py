@@ -7,6 +7,7 @@ from hetsched.core.fits import Fits
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.workers_by_type import WorkersByType
 from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
@@ -43,6 +44,7 @@ class StateView:
     _times: StepTimes
     _fits: Fits
     _learnt: LearntCosts | None
+    _by_type: WorkersByType
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
     workers: Mapping[WorkerId, Worker]
@@ -59,6 +61,7 @@ class StateView:
             "_state": state,
             "_times": times,
             "_fits": Fits(state, times),
+            "_by_type": WorkersByType(),
             "ready_trials": ReadOnly(state.ready),
             "idle_workers": state.idle.values(),
             "workers": MappingProxyType(state.serving),
@@ -93,6 +96,30 @@ class StateView:
         """The ready trials, least advanced first; those with as many iterations in the order in which they became
         ready."""
         return self._state.ready.first_come()
+
+    def turn(self, trial: Trial) -> int:
+        """A number that grows with the time at which the trial became ready: what `queue` sorts by among trials with as
+        many iterations."""
+        return self._state.ready.turn(trial)
+
+    @property
+    def changes(self) -> int:
+        """How many changes of trials there have been so far: what to pass to `changed_since` at a later call."""
+        return self._state.changes.count
+
+    def changed_since(self, changes: int) -> list[Trial]:
+        """The trials that were added, have started, ended or lost a segment, copied another or are completed after so
+        many changes, as they are now, each once, in the order of their last changes. Since 0: all trials.
+
+        A policy that remembers what it found, and looks at these only, decides in time that does not grow with the
+        number of trials (see `hetsched.scheduling.ready_groups`).
+        """
+        return list(map(self._state.trials.__getitem__, self._state.changes.since(changes)))
+
+    @property
+    def workers_by_type(self) -> Mapping[WorkerType, Mapping[WorkerId, Worker]]:
+        """The `workers` of each type, in their order. The same object as before if no worker has come or gone."""
+        return self._by_type.of(self._state)
 
     @property
     def has_gangs(self) -> bool:
