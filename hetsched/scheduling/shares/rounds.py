@@ -35,8 +35,10 @@ class Demand(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial goes on on its workers until the round ends. `speed` is in iterations per second, of its `kind`."""
+    """A trial goes on on its workers until the round ends. `place` is its place among those that ran in the round.
+    `speed` is in iterations per second, of its `kind`."""
 
+    place: int
     workers: tuple[WorkerId, ...]
     speed: float
     kind: TrialKind
@@ -78,6 +80,7 @@ class Rounds(ABC):
         self._reallocated = 0.0
         self._changed = False
         self._seen = 0
+        self._changes = 0
         self._workers: list[WorkerId] = []
         self._types: dict[WorkerType, list[Worker]] = {}
         self._ledger = Ledger(round_s / 2)
@@ -106,11 +109,11 @@ class Rounds(ABC):
         return list(self._start(state, self._next_round(state, state.now)))
 
     def _go_on(self, state: StateView) -> Iterator[Dispatch]:
-        """Further segments in this round."""
-        for job, lease in list(self._leases.items()):
-            trial = state.trials[job]
-            if job in state.running:
-                continue
+        """Further segments in this round, of the trials that have changed since the last call."""
+        changed, self._changes = state.changed_since(self._changes), state.changes
+        ended = [trial for trial in changed if trial.id in self._leases and trial.id not in state.running]
+        for trial in sorted(ended, key=lambda trial: self._leases[trial.id].place):
+            job, lease = trial.id, self._leases[trial.id]
             if trial.kind != lease.kind:
                 lease = self._leases[job] = self._renewed(state, trial, lease)
             fits = int((self._round_start + self._round_s - state.now) * lease.speed)
@@ -122,10 +125,9 @@ class Rounds(ABC):
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
         """PBT has made the trial one of another kind: what it received so far is booked at its old speed."""
-        place = next(place for place, (pick, _) in enumerate(self._ran) if self._ledger.jobs[pick.job] == trial.id)
-        pick, before = self._ran[place]
+        pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
-        self._ran[place] = (pick, trial.trained)
+        self._ran[lease.place] = (pick, trial.trained)
         self._look_at_kinds(state)
         [speed] = self._ledger.known_speeds([pick])
         return lease._replace(speed=0.0 if isnan(speed) else speed, kind=trial.kind)
@@ -224,7 +226,7 @@ class Rounds(ABC):
             fits = state.interval(trial) if isnan(speed) else max(1, int(speed * self._round_s))
             iterations = min(fits, state.longest_segment(trial))
             if iterations < fits and iterations < state.remaining(trial):
-                self._leases[job] = Lease(workers, speed, trial.kind)
+                self._leases[job] = Lease(len(self._ran) - 1, workers, speed, trial.kind)
             yield _dispatch(job, workers, iterations)
 
     def _place(self, picks: list[Pick]) -> dict[TrialId, tuple[WorkerId, ...]]:
