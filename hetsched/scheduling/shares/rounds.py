@@ -13,7 +13,7 @@ from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
-from hetsched.domain.workload import TrialId, TrialKind
+from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.scheduling.shares.ledger import Array, Ledger, Pick
 
 
@@ -145,14 +145,18 @@ class Rounds(ABC):
 
     def _look_at_kinds(self, state: StateView) -> None:
         """Learn the speeds anew of jobs that PBT has made of another kind."""
-        ledger, workers = self._ledger, list(self._types.values())
+        ledger = self._ledger
         for place, job in enumerate(ledger.jobs):
             kind = state.trials[job].kind
             if self._kinds.setdefault(job, kind) != kind:
                 self._kinds[job] = kind
                 self._changed = True
-                for type_ in range(len(workers)):
-                    ledger.learn(Pick(place, type_), _speed(state, state.trials[job], workers[type_]))
+                ledger.forget(place)
+                ledger.learn(place, self._speeds(state, state.trials[job]))
+
+    def _speeds(self, state: StateView, trial: Trial) -> list[float]:
+        """The trial's speed on each type, as `_speed` has it."""
+        return [_speed(state, trial, known, workers) for known, workers in self._types.items()]
 
     def _look_at_workers(self, state: StateView) -> None:
         workers = list(state.workers)
@@ -183,9 +187,13 @@ class Rounds(ABC):
             self._changed = True
         if any(experiment.changes_kinds for experiment in state.experiments.values()):
             self._look_at_kinds(state)
-        workers = list(self._types.values())
-        for pick in ledger.unknown():
-            ledger.learn(pick, _speed(state, trials[ledger.jobs[pick.job]], workers[pick.type]))
+        alike: dict[tuple[ExperimentId, TrialKind], list[float]] = {}
+        for place in ledger.unknown():
+            trial = trials[ledger.jobs[place]]
+            key = (trial.experiment, trial.kind)
+            if key not in alike:
+                alike[key] = self._speeds(state, trial)
+            ledger.learn(place, alike[key])
 
     def _next_round(self, state: StateView, now: float) -> list[Pick]:
         """Which jobs run where in the round that starts at `now`."""
@@ -270,13 +278,13 @@ def _dispatch(job: TrialId, workers: tuple[WorkerId, ...], iterations: int) -> D
     return Dispatch(job, workers[0], iterations, workers[1:])
 
 
-def _speed(state: StateView, trial: Trial, workers: list[Worker]) -> float:
+def _speed(state: StateView, trial: Trial, on: WorkerType, workers: list[Worker]) -> float:
     """Iterations per second on workers of one type: nan if unknown, 0 if the trial cannot run there."""
     if not workers:
         return nan
     if not state.usable(trial, workers[0]):
         return 0.0
-    seconds = state.profiled_seconds(trial, workers[0].type)
+    seconds = state.profiled_seconds(trial, on)
     if seconds is None:
         measured = (state.seconds_per_iteration(trial, worker) for worker in workers)
         seconds = next((known for known in measured if known is not None), None)
