@@ -1,24 +1,32 @@
 """Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 import numpy as np
+from sortedcontainers import SortedDict
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, Workload
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, Workload
 from hetsched.scheduling.packages.ability import Abilities, candidates
+from hetsched.scheduling.ready_groups import ReadyGroups
 
 RETIRES_AT = 0.8
 """GPA retires workers once a trial has reported this part of the stop iterations."""
 
 ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
+
+FirstCome = tuple[int, int]
+"""The least advanced trial first, then the one that has waited longest."""
+
+Queue = SortedDict[FirstCome, Trial]
+"""The trials of an experiment that wait."""
 
 
 class PackagePolicy(ABC):
@@ -41,6 +49,7 @@ class PackagePolicy(ABC):
             raise ValueError(f"gpa must be true or false, not {gpa!r}")
         self._gpa = gpa
         self._abilities = Abilities()
+        self._queues = ReadyGroups(_experiment, _first_come)
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
         self._abilities.times = times
@@ -50,27 +59,29 @@ class PackagePolicy(ABC):
         """How many trials the worker takes, if as many wait."""
 
     def dispatch(self, state: StateView) -> Iterator[Dispatch]:
-        queues: dict[str, list[Trial]] = {}
-        for trial in state.queue:
-            queues.setdefault(trial.experiment, []).append(trial)
+        queues = sorted(self._queues.of(state).values(), key=lambda queue: queue.peekitem(0)[0])
+        taken: set[TrialId] = set()
         for worker in state.idle_workers:
-            package = self._package(state, worker, queues)
+            package = self._package(state, worker, queues, taken)
             if package:
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(self, state: StateView, worker: Worker, queues: Mapping[str, list[Trial]]) -> Sequence[Trial]:
+    def _package(
+        self, state: StateView, worker: Worker, queues: Iterable[Queue], taken: set[TrialId]
+    ) -> Sequence[Trial]:
         """What the worker takes out of the queues of the experiments, that of the least advanced trial first."""
-        for queue in sorted(filter(None, queues.values()), key=lambda queue: queue[0].iterations):
-            experiment = state.experiment(queue[0])
+        coming = [(first, left) for left in (_left(queue, taken) for queue in queues) if (first := next(left, None))]
+        for first, queue in sorted(coming, key=lambda pair: pair[0].iterations):
+            experiment = state.experiment(first)
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
             if ability and not self._retires(state, experiment, worker, able):
                 size = max(1, self.size(state, experiment, worker, ability))
-                package = list(islice((trial for trial in queue if state.usable(trial, worker)), size))
-                taken = {trial.id for trial in package}
-                queue[:] = [trial for trial in queue if trial.id not in taken]
+                usable = (trial for trial in chain([first], queue) if state.usable(trial, worker))
+                package = list(islice(usable, size))
+                taken |= {trial.id for trial in package}
                 if package:
                     return package
         return ()
@@ -80,3 +91,15 @@ class PackagePolicy(ABC):
         if not self._gpa or state.lead[experiment.id] < RETIRES_AT * experiment.stop_iterations:
             return False
         return worker.id in candidates(able)
+
+
+def _experiment(_: StateView, trial: Trial) -> ExperimentId:
+    return trial.experiment
+
+
+def _first_come(state: StateView, trial: Trial) -> FirstCome:
+    return trial.iterations, state.turn(trial)
+
+
+def _left(queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
+    return (trial for trial in queue.values() if trial.id not in taken)
