@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from typing import TypeAlias
 
 import numpy as np
 from sortedcontainers import SortedDict
@@ -25,7 +26,7 @@ ROUNDING = 1e-9
 FirstCome = tuple[int, int]
 """The least advanced trial first, then the one that has waited longest."""
 
-Queue = SortedDict[FirstCome, Trial]
+Queue: TypeAlias = "SortedDict[FirstCome, Trial]"
 """The trials of an experiment that wait."""
 
 
