@@ -27,7 +27,7 @@ class Kept:
     def groups(self, view: object, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
         key = (group, place)
         if key not in self._groups:
-            self._groups[key] = KeptGroups(self._state.trials, self._state.ready.followed(), group, place)
+            self._groups[key] = KeptGroups(self._state, group, place)
         return self._groups[key].up_to_date(view)
 
     def ranking(self, alike: Hashable, speed: Speed) -> Sequence[Ranked]:

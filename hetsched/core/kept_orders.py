@@ -2,32 +2,16 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from hetsched.domain.workload import TrialId
 
 if TYPE_CHECKING:
+    from hetsched.core.state import State
     from hetsched.core.trial import Trial
 
 Place = tuple[Any, ...]
 """What a trial is sorted by. No two trials have the same place: its last part is `Trial.index`, say."""
-
-T = TypeVar("T")
-
-
-class Changes(dict[str, T | None], Generic[T]):
-    """What became of the members of a collection since somebody last looked: the newest by name, None for one that is
-    gone. Those that changed last come last."""
-
-    def note(self, name: str, what: T | None) -> None:
-        self.pop(name, None)
-        self[name] = what
-
-    def drained(self) -> dict[str, T | None]:
-        """The changes, which are then forgotten."""
-        found = dict(self)
-        self.clear()
-        return found
 
 
 class KeptOrder(Sequence["Trial"]):
@@ -45,9 +29,9 @@ class KeptOrder(Sequence["Trial"]):
         self._places[trial.id] = place
         insort(self._sorted, (place, trial.id))
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: TrialId) -> None:
         """The trial is gone, if it was there."""
-        place = self._places.pop(TrialId(name), None)
+        place = self._places.pop(name, None)
         if place is not None:
             del self._sorted[bisect_left(self._sorted, (place, name))]
 
@@ -74,38 +58,39 @@ class KeptGroups:
 
     def __init__(
         self,
-        trials: "Mapping[TrialId, Trial]",
-        changes: "Changes[Trial]",
+        state: "State",
         group: "Callable[[Any, Trial], Hashable]",
         place: "Callable[[Any, Trial], Place]",
     ) -> None:
         self._orders: dict[Hashable, KeptOrder] = {}
-        self._trials = trials
-        self._changes = changes
+        self._state = state
+        self._seen = 0
         self._group = group
         self._place = place
-        self._groups: dict[str, Hashable] = {}
+        self._groups: dict[TrialId, Hashable] = {}
 
-    def up_to_date(self, state: object) -> Mapping[Hashable, KeptOrder]:
+    def up_to_date(self, view: object) -> Mapping[Hashable, KeptOrder]:
         """The groups now that all changes are taken into account."""
-        if self._changes:
-            for name, trial in self._changes.drained().items():
-                if trial is None:
-                    self._leave(name)
-                else:
-                    self._put(state, trial)
+        changes = self._state.changes
+        for name in changes.since(self._seen):
+            trial = self._state.trials[name]
+            if self._state.is_ready(trial):
+                self._put(view, trial)
+            else:
+                self._leave(name)
+        self._seen = changes.count
         return self._orders
 
-    def _put(self, state: object, trial: "Trial") -> None:
-        group = self._group(state, trial)
+    def _put(self, view: object, trial: "Trial") -> None:
+        group = self._group(view, trial)
         if self._groups.get(trial.id, group) != group:
             self._leave(trial.id)
         if group not in self._orders:
-            self._orders[group] = KeptOrder(self._trials)
-        self._orders[group].put(trial, self._place(state, trial))
+            self._orders[group] = KeptOrder(self._state.trials)
+        self._orders[group].put(trial, self._place(view, trial))
         self._groups[trial.id] = group
 
-    def _leave(self, name: str) -> None:
+    def _leave(self, name: TrialId) -> None:
         if name in self._groups:
             group = self._groups.pop(name)
             self._orders[group].drop(name)

@@ -5,9 +5,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hetsched.core.kept_orders import Changes
-
 if TYPE_CHECKING:
+    from hetsched.core.changes import Changes
     from hetsched.core.trial import Trial
 
 MOST_TAKEN = 500
@@ -20,8 +19,11 @@ class ReadyTrials(Sequence["Trial"]):
     have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
     taken from the front, where nothing moves until `MOST_TAKEN` are gone.
 
-    The order of arrival is kept, too, once somebody has asked for it.
+    The order of arrival is kept, too, once somebody has asked for it. `changes` is told of every trial that is added,
+    taken or replaced, once somebody has set it.
     """
+
+    changes: "Changes | None" = None
 
     def __init__(self) -> None:
         self._trials: list[Trial] = []
@@ -31,13 +33,6 @@ class ReadyTrials(Sequence["Trial"]):
         self._by_index: dict[int, Trial] = {}
         self._turns: dict[int, int] = {}
         self._added = 0
-        self._followers: list[Changes[Trial]] = []
-
-    def followed(self) -> "Changes[Trial]":
-        """The trials that are ready now and, from now on, what changes."""
-        changes: Changes[Trial] = Changes((trial.id, trial) for trial in self)
-        self._followers.append(changes)
-        return changes
 
     @property
     def by_arrival(self) -> "Iterator[Trial]":
@@ -46,6 +41,10 @@ class ReadyTrials(Sequence["Trial"]):
             self._by_index = {trial.index: trial for trial in self}
             self._indices = sorted(self._by_index)
         return map(self._by_index.__getitem__, self._indices)
+
+    def turn(self, trial: "Trial") -> int:
+        """A number that grows with the time at which the trial became ready, or counted anew, last."""
+        return self._turns[trial.index]
 
     def first_come(self) -> "list[Trial]":
         """The same trials by iterations, those with as many in the order in which they were added."""
@@ -57,11 +56,11 @@ class ReadyTrials(Sequence["Trial"]):
         at = bisect_left(self._places, place, self._taken)
         self._places.insert(at, place)
         self._trials.insert(at, trial)
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             insort(self._indices, trial.index)
             self._by_index[trial.index] = trial
-        for changes in self._followers:
-            changes.note(trial.id, trial)
 
     def take(self, trial: "Trial") -> None:
         """The trial is ready no more. Raises LookupError if it was not ready."""
@@ -73,18 +72,18 @@ class ReadyTrials(Sequence["Trial"]):
         else:
             del self._places[: MOST_TAKEN + 1], self._trials[: MOST_TAKEN + 1]
             self._taken = 0
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
-        for changes in self._followers:
-            changes.note(trial.id, None)
 
     def replace(self, trial: "Trial") -> None:
         """The trial has changed, but for its progress. Raises LookupError if it is not ready."""
         self._trials[self._find(trial)] = trial
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             self._by_index[trial.index] = trial
-        for changes in self._followers:
-            changes.note(trial.id, trial)
 
     def _find(self, trial: "Trial") -> int:
         place = (trial.iterations << 32) + trial.index

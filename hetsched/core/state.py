@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from hetsched.core.changes import Changes
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -53,6 +54,7 @@ class State:
     what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
     workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
     `started` have started: the next one has the number after that. `nodes` are those that are there, and were.
+    `comings_and_goings` counts how often `serving` has changed.
     """
 
     def __init__(self) -> None:
@@ -78,6 +80,20 @@ class State:
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.nodes = NodePresence()
         self.segments = self.started = 0
+        self.comings_and_goings = 0
+
+    @property
+    def changes(self) -> Changes:
+        """Which trials have changed, and when: noted from the first question on."""
+        if self.ready.changes is None:
+            self.ready.changes = Changes()
+            for trial in self.trials:
+                self.ready.changes.note(trial)
+        return self.ready.changes
+
+    def is_ready(self, trial: Trial) -> bool:
+        """Whether the trial could run now: it neither runs nor is completed."""
+        return trial.completed is None and trial.id not in self.running
 
     @property
     def finished(self) -> bool:
@@ -162,17 +178,20 @@ class State:
         worker = event.worker
         self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
         self.types[worker.type] = None
+        self.comings_and_goings += 1
         self.nodes.join(worker, event.time)
 
     def _worker_left(self, event: WorkerLeft) -> None:
         self.nodes.leave(self.workers.pop(event.worker), event.time)
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
+        self.comings_and_goings += 1
         self.in_memory.pop(event.worker, None)
 
     def _worker_draining(self, event: WorkerDraining) -> None:
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
+        self.comings_and_goings += 1
 
     def _worker_slowed(self, event: WorkerSlowed) -> None:
         """Policies see it by how long segments take, as in life."""

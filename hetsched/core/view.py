@@ -11,6 +11,7 @@ from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
 from hetsched.core.worker_pool import Ranked, Turn
+from hetsched.core.workers_by_type import WorkersByType
 from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
@@ -49,6 +50,7 @@ class StateView:
     _kept: Kept
     _corrections: Corrections
     _learnt: LearntCosts | None
+    _by_type: WorkersByType
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
     workers: Mapping[WorkerId, Worker]
@@ -67,6 +69,7 @@ class StateView:
             "_fits": Fits(state, times),
             "_kept": Kept(state),
             "_corrections": Corrections(state, times),
+            "_by_type": WorkersByType(),
             "ready_trials": ReadOnly(state.ready),
             "idle_workers": state.idle.values(),
             "workers": MappingProxyType(state.serving),
@@ -140,6 +143,30 @@ class StateView:
         """How many workers of the type take work, idle or not."""
         return self._kept.of_type(worker)
 
+    def turn(self, trial: Trial) -> int:
+        """A number that grows with the time at which the trial became ready: what `queue` sorts by among trials with as
+        many iterations."""
+        return self._state.ready.turn(trial)
+
+    @property
+    def changes(self) -> int:
+        """How many changes of trials there have been so far: what to pass to `changed_since` at a later call."""
+        return self._state.changes.count
+
+    def changed_since(self, changes: int) -> list[Trial]:
+        """The trials that were added, have started, ended or lost a segment, copied another or are completed after so
+        many changes, as they are now, each once, in the order of their last changes. Since 0: all trials.
+
+        A policy that remembers what it found, and looks at these only, decides in time that does not grow with the
+        number of trials (see `hetsched.scheduling.ready_groups`).
+        """
+        return list(map(self._state.trials.__getitem__, self._state.changes.since(changes)))
+
+    @property
+    def workers_by_type(self) -> Mapping[WorkerType, Mapping[WorkerId, Worker]]:
+        """The `workers` of each type, in their order. The same object as before if no worker has come or gone."""
+        return self._by_type.of(self._state)
+
     @property
     def has_gangs(self) -> bool:
         """Whether some trials take several workers at once."""
@@ -165,7 +192,7 @@ class StateView:
 
     def is_ready(self, trial: Trial) -> bool:
         """Whether the trial could run now: it neither runs nor is completed."""
-        return trial.completed is None and trial.id not in self._state.running
+        return self._state.is_ready(trial)
 
     def experiment(self, trial: Trial) -> Experiment:
         return self._state.experiments[trial.experiment]

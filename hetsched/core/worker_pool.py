@@ -3,7 +3,6 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 
-from hetsched.core.kept_orders import Changes
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 Turn = tuple[int, Worker]
@@ -16,21 +15,36 @@ Speed = Callable[[Worker], float | None]
 """How long an iteration takes on a worker; None where the trial does not run there."""
 
 
+class Unseen(dict[WorkerId, Turn | None]):
+    """What became of the workers of a pool since somebody last looked: their newest turns, None for those that are
+    gone. Those that changed last come last."""
+
+    def note(self, name: WorkerId, turn: Turn | None) -> None:
+        self.pop(name, None)
+        self[name] = turn
+
+    def drained(self) -> dict[WorkerId, Turn | None]:
+        """The changes, which are then forgotten."""
+        found = dict(self)
+        self.clear()
+        return found
+
+
 class WorkerPool(dict[WorkerId, Worker]):
     """Workers by id, in the order in which they came. Only the state changes it. It notes its changes for those that
     asked for them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._followers: list[Changes[Turn]] = []
+        self._followers: list[Unseen] = []
         self._turns = 0
 
     def __reduce__(self):  # type: ignore[no-untyped-def]
         return WorkerPool, (), None, None, iter(self.items())
 
-    def followed(self) -> Changes[Turn]:
+    def followed(self) -> Unseen:
         """The workers that are there now and, from now on, what changes."""
-        changes: Changes[Turn] = Changes()
+        changes: Unseen = Unseen()
         for worker in self.values():
             self._turns += 1
             changes[worker.id] = (self._turns, worker)

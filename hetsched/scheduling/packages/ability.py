@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment
 
@@ -66,14 +66,14 @@ class Abilities:
 
     def __init__(self) -> None:
         self.times = StepTimes()
-        self._workers: list[WorkerId] = []
+        self._workers: Mapping[WorkerType, Mapping[WorkerId, Worker]] = {}
         self._known: dict[str, dict[WorkerId, int]] = {}
 
     def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
         """The abilities of the workers on which trials of the experiment may run; of equal abilities, slower workers
         come first."""
-        if list(state.workers) != self._workers:
-            self._workers = list(state.workers)
+        if state.workers_by_type is not self._workers:  # somebody has come or gone
+            self._workers = state.workers_by_type
             self._known.clear()
         known = self._known.get(experiment.id)
         if known is None:

@@ -1,24 +1,33 @@
 """Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import TypeAlias
 
 import numpy as np
+from sortedcontainers import SortedDict
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, Workload
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, Workload
 from hetsched.scheduling.packages.ability import Abilities, candidates
+from hetsched.scheduling.ready_groups import ReadyGroups
 
 RETIRES_AT = 0.8
 """GPA retires workers once a trial has reported this part of the stop iterations."""
 
 ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
+
+FirstCome = tuple[int, int]
+"""The least advanced trial first, then the one that has waited longest."""
+
+Queue: TypeAlias = "SortedDict[FirstCome, Trial]"
+"""The trials of an experiment that wait."""
 
 
 class PackagePolicy(ABC):
@@ -44,6 +53,7 @@ class PackagePolicy(ABC):
             raise ValueError(f"gpa must be true or false, not {gpa!r}")
         self._gpa = gpa
         self._abilities = Abilities()
+        self._queues = ReadyGroups(_experiment, _first_come)
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
         self._abilities.times = times
@@ -58,27 +68,30 @@ class PackagePolicy(ABC):
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
         """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
-        waiting = state.queue
+        queues = list(self._queues.of(state).values())
+        taken: set[TrialId] = set()
         for worker in state.idle_workers:
-            package = self._package(state, worker, waiting, all_work)
+            package = self._package(state, worker, queues, taken, all_work)
             if package:
-                taken = {trial.id for trial in package}
-                waiting = [trial for trial in waiting if trial.id not in taken]
+                taken |= {trial.id for trial in package}
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(self, state: StateView, worker: Worker, waiting: Iterable[Trial], all_work: bool) -> Sequence[Trial]:
-        """What the worker takes of the trials that wait, in their order. The experiment of the first one that it may
-        train is looked at first."""
-        fitting = [trial for trial in waiting if state.usable(trial, worker)]
-        for name in dict.fromkeys(trial.experiment for trial in fitting):
-            experiment = state.experiments[name]
+    def _package(
+        self, state: StateView, worker: Worker, queues: Iterable[Queue], taken: Container[TrialId], all_work: bool
+    ) -> Sequence[Trial]:
+        """What the worker takes out of the queues of the experiments. That of the trial comes first which is first of
+        all that the worker may train."""
+        fitting = [_fitting(state, worker, queue, taken) for queue in queues]
+        coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
+        for _, first, left in sorted(coming, key=lambda one: one[0]):
+            experiment = state.experiment(first)
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
             if all_work or (ability and not self._retires(state, experiment, worker, able)):
                 size = max(1, self.size(state, experiment, worker, ability))
-                return list(islice((trial for trial in fitting if trial.experiment == name), size))
+                return list(islice(chain([first], left), size))
         return ()
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
@@ -86,3 +99,16 @@ class PackagePolicy(ABC):
         if not self._gpa or state.lead[experiment.id] < RETIRES_AT * experiment.stop_iterations:
             return False
         return worker.id in candidates(able)
+
+
+def _experiment(_: StateView, trial: Trial) -> ExperimentId:
+    return trial.experiment
+
+
+def _first_come(state: StateView, trial: Trial) -> FirstCome:
+    return trial.iterations, state.turn(trial)
+
+
+def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
+    """The trials of the queue that the worker may train, those that are taken already left out."""
+    return (trial for trial in queue.values() if trial.id not in taken and state.usable(trial, worker))
