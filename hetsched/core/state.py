@@ -128,6 +128,7 @@ class State:
             "ended": self.ended,
             "segments": self.segments,
             "started": self.started,
+            "comings_and_goings": self.comings_and_goings,
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
             "types": _plain([*self.types]),

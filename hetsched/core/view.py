@@ -158,7 +158,7 @@ class StateView:
         many changes, as they are now, each once, in the order of their last changes. Since 0: all trials.
 
         A policy that remembers what it found, and looks at these only, decides in time that does not grow with the
-        number of trials (see `hetsched.scheduling.ready_groups`).
+        number of trials (see `grouped`).
         """
         return list(map(self._state.trials.__getitem__, self._state.changes.since(changes)))
 

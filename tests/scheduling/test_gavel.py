@@ -22,7 +22,7 @@ from hetsched.core.events import (
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker
+from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -528,7 +528,7 @@ def test_gavel_says_the_same_of_every_job_where_exact_ties_matter(
     """With Gavel's rates themselves: 1 / (1 / rate) may be off by a bit, which decides ties."""
     rates = gavels_rates()
 
-    def speed(state: StateView, trial: Trial, workers: list[Worker]) -> float:
+    def speed(state: StateView, trial: Trial, on: WorkerType, workers: list[Worker]) -> float:
         return rates[trial.kind.model, trial.kind.batch_size, workers[0].device]
 
     monkeypatch.setattr(rounds, "_speed", speed)

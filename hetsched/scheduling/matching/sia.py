@@ -16,7 +16,6 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
-from hetsched.scheduling.ready_groups import ReadyGroups
 
 STAYING = 1e-4
 """By so much it costs less to go on than to start another trial in its place; far below the rounding of costs."""
@@ -84,7 +83,6 @@ class Sia:
         self._restarts: Counter[TrialId] = Counter()
         self._waiting: set[TrialId] = set()  # the assigned ones among the ready
         self._changes = 0
-        self._ready = ReadyGroups(_alike, _progress)
         self._trained_last: dict[WorkerId, TrialId] = {}
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
@@ -173,7 +171,7 @@ class Sia:
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
         queues = [
-            [trial for trial in alike.values() if trial.id not in started] for alike in self._ready.of(state).values()
+            [trial for trial in alike if trial.id not in started] for alike in state.grouped(_alike, _progress).values()
         ]
         for queue in sorted(filter(None, queues), key=lambda queue: _progress(state, queue[0])):
             row = self._row(state, queue[0], _goodputs(state, queue[0]), None)

@@ -11,7 +11,6 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
-from hetsched.scheduling.ready_groups import ReadyGroups
 
 
 @register("hrfs")
@@ -36,7 +35,6 @@ class HRFS:
 
     def __init__(self) -> None:
         self._slowness = Slowness()
-        self._waiting = ReadyGroups(_progress, lambda _, trial: trial.index)
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         slowness = self.slowness(state)
@@ -63,8 +61,8 @@ class HRFS:
 
     def _lag(self, state: StateView) -> int:
         """The lag of the trials that wait, summed up by how far they are."""
-        waiting = self._waiting.of(state).items()
-        return sum(len(trials) * self._behind(state, *progress) for progress, trials in waiting)
+        alike = state.grouped(_progress, _index).values()
+        return sum(len(trials) * self._behind(state, trials[0].experiment, trials[0].iterations) for trials in alike)
 
     def _behind(self, state: StateView, experiment: ExperimentId, iterations: int) -> int:
         """The intervals by which a trial that is so far lags behind the lead of its experiment."""
@@ -121,3 +119,7 @@ class Slowness:
 def _progress(state: StateView, trial: Trial) -> tuple[ExperimentId, int]:
     """Trials of which as many iterations are done lag equally far behind."""
     return trial.experiment, trial.iterations
+
+
+def _index(_: StateView, trial: Trial) -> tuple[int]:
+    return (trial.index,)

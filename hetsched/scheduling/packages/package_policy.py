@@ -3,10 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TypeAlias
 
 import numpy as np
-from sortedcontainers import SortedDict
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
@@ -15,7 +13,6 @@ from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, Workload
 from hetsched.scheduling.packages.ability import Abilities, candidates
-from hetsched.scheduling.ready_groups import ReadyGroups
 
 RETIRES_AT = 0.8
 """GPA retires workers once a trial has reported this part of the stop iterations."""
@@ -26,8 +23,8 @@ ROUNDING = 1e-9
 FirstCome = tuple[int, int]
 """The least advanced trial first, then the one that has waited longest."""
 
-Queue: TypeAlias = "SortedDict[FirstCome, Trial]"
-"""The trials of an experiment that wait."""
+Queue = Sequence[Trial]
+"""The trials of an experiment that wait, the first to come first."""
 
 
 class PackagePolicy(ABC):
@@ -53,7 +50,6 @@ class PackagePolicy(ABC):
             raise ValueError(f"gpa must be true or false, not {gpa!r}")
         self._gpa = gpa
         self._abilities = Abilities()
-        self._queues = ReadyGroups(_experiment, _first_come)
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
         self._abilities.times = times
@@ -68,7 +64,7 @@ class PackagePolicy(ABC):
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
         """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
-        queues = list(self._queues.of(state).values())
+        queues = list(state.grouped(_experiment, _first_come).values())
         taken: set[TrialId] = set()
         for worker in state.idle_workers:
             package = self._package(state, worker, queues, taken, all_work)
@@ -111,4 +107,4 @@ def _first_come(state: StateView, trial: Trial) -> FirstCome:
 
 def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
     """The trials of the queue that the worker may train, those that are taken already left out."""
-    return (trial for trial in queue.values() if trial.id not in taken and state.usable(trial, worker))
+    return (trial for trial in queue if trial.id not in taken and state.usable(trial, worker))

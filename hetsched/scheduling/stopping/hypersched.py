@@ -7,7 +7,6 @@ from math import floor, inf, isfinite, isnan, nan
 from statistics import median
 
 import numpy as np
-from sortedcontainers import SortedDict
 
 from hetsched.core.decisions import Decision, Dispatch, Stop, WakeAt
 from hetsched.core.trial import Trial
@@ -15,12 +14,10 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.scheduling import register
-from hetsched.scheduling.ready_groups import ReadyGroups
 
 LEFTOVERS = ("uniform", "top")
 ROUNDING = 1e-9
 
-_NONE: SortedDict[tuple[float, int], Trial] = SortedDict()
 
 Team = Sequence[Worker]
 """The worker of a trial, or the workers of a gang; the first speaks for all."""
@@ -76,8 +73,6 @@ class HyperSched:
         self._longest_s: defaultdict[ExperimentId, float] = defaultdict(float)
         self._recorded: defaultdict[ExperimentId, dict[float, Milestone]] = defaultdict(dict)
         self._changes = 0
-        self._by_score = ReadyGroups(_is_started, _score_first)
-        self._by_home = ReadyGroups(lambda _, trial: trial.at, _score_first)
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         self._record(state)
@@ -147,16 +142,16 @@ class HyperSched:
     def _in_turn(self, state: StateView, free: Container[WorkerId]) -> Iterator[Trial]:
         """The trials that wait: those that train where a worker is free, the other ones that have started, those that
         have not, and those that are paused; each by score."""
-        by_home, by_score = self._by_home.of(state), self._by_score.of(state)
-        at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, _NONE).values()]
+        by_home, by_score = state.grouped(_home, _score_first), state.grouped(_is_started, _score_first)
+        at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, ())]
         for trial in sorted(at_home, key=lambda trial: _score_first(state, trial)):
             if trial.iterations and not self._is_paused(trial):
                 yield trial
         for started in (True, False):
-            for trial in by_score.get(started, _NONE).values():
+            for trial in by_score.get(started, ()):
                 if not (started and trial.at in free) and not self._is_paused(trial):
                     yield trial
-        paused = (trial for trials in by_score.values() for trial in trials.values() if self._is_paused(trial))
+        paused = (trial for trials in by_score.values() for trial in trials if self._is_paused(trial))
         yield from sorted(paused, key=lambda trial: _score_first(state, trial))
 
     def _one_each(self, state: StateView, waiting: Iterator[Trial], free: "FreeBySpeed") -> dict[TrialId, Team]:
@@ -275,6 +270,10 @@ class Milestone:
             is_decided = len(ranks) > 1 and ranks[-1] > -inf
             self._cutoff = _percentile(ranks, self._share) if is_decided else nan
         return rank < self._cutoff or (rank == -inf and not isnan(self._cutoff))
+
+
+def _home(_: StateView, trial: Trial) -> WorkerId | None:
+    return trial.at
 
 
 def _is_started(_: StateView, trial: Trial) -> bool:

@@ -13,7 +13,6 @@ from hetsched.core.view import StateView
 from hetsched.domain.workload import ExperimentId
 from hetsched.scheduling.packages.hrfs import HRFS
 from hetsched.scheduling.queueing.least_progress import LeastProgress
-from hetsched.scheduling.ready_groups import ReadyGroups
 from hetsched.scheduling.stopping.hypersched import Milestone
 from hetsched.testing.course import drive
 from hetsched.testing.generation import situations
@@ -28,13 +27,15 @@ def worst_first(state: StateView, trial: Trial) -> tuple[float, int]:
     return state.rank(trial), trial.index
 
 
+def rarely_asked(state: StateView, trial: Trial) -> tuple[float, int]:
+    return worst_first(state, trial)
+
+
 class Watching(LeastProgress):
     """At every call or at every third, compares what is kept with what is computed anew."""
 
     def __init__(self) -> None:
         self.calls = 0
-        self.groups = ReadyGroups(experiment, worst_first)
-        self.rare = ReadyGroups(experiment, worst_first)
         self.hrfs = HRFS()
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
@@ -42,8 +43,10 @@ class Watching(LeastProgress):
         expected: dict[ExperimentId, list[Trial]] = {}
         for trial in sorted(state.ready_trials, key=lambda trial: worst_first(state, trial)):
             expected.setdefault(trial.experiment, []).append(trial)
-        for groups in [self.groups, self.rare] if self.calls % 3 == 0 else [self.groups]:
-            assert {name: list(trials.values()) for name, trials in groups.of(state).items()} == expected
+        for place in [worst_first, rarely_asked] if self.calls % 3 == 0 else [worst_first]:
+            assert {name: list(trials) for name, trials in state.grouped(experiment, place).items()} == expected
+            by_place = sorted(state.ready_trials, key=lambda trial: worst_first(state, trial))
+            assert list(state.ordered(place)) == by_place
         behind = [state.lead[trial.experiment] - trial.iterations for trial in state.ready_trials]
         intervals = [state.experiment(trial).interval for trial in state.ready_trials]
         assert self.hrfs._lag(state) == sum(map(ceil, np.divide(behind, intervals)))
