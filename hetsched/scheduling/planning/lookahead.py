@@ -1,59 +1,97 @@
-"""Plan against the bound, and let the last segments end together."""
+"""Play the run forward by several rules, and follow the one by which it ends soonest."""
 
 from collections.abc import Iterable
+from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
 from hetsched.scheduling import register
+from hetsched.scheduling.planning.forecast import best_rule, fill, follow
 from hetsched.scheduling.planning.group_plan import GroupPlan, make_group_plan
 from hetsched.scheduling.planning.independent_trials import fill_slot
-from hetsched.scheduling.planning.populations import PopulationDispatch
+from hetsched.scheduling.planning.mirror import Mirror
+from hetsched.scheduling.planning.rule import Rule
+
+SOUGHT_AGAIN = 0.5
+"""The rule is sought anew when this part of the time until the end has passed."""
+
+MADE_AGAIN = 0.1
+"""The board is made anew when this part of the time until the end has passed."""
 
 
 @register("lookahead")
 class Lookahead:
-    """Trials keep pace with a plan for all the work that is left, on the workers that suit them, and end together.
+    """List scheduling by the rule by which the run, played forward, ends soonest.
 
-    From time to time the fluid plan is made for the work that is left: the linear program whose optimum is the bound
-    on makespan (`hetsched.scheduling.planning.fluid_plan`), with step times that include the costs of segments. It
-    gives the time T at which everything could end, the pace of each trial (seconds per iteration on the mix of workers
-    planned for it), and which trials belong on which workers. The slack of a trial is the time until T less what it
-    needs at its pace. Then
+    Under PBT a segment is an interval, and what it takes on each type of worker is known. So the run can be played
+    forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per segment, costs included. The
+    policy does so by several rules, takes the one by which the run ends soonest, and places segments by it. It seeks
+    the rule anew when half of the time until the end has passed, and when trials or workers come or go.
 
-    - workers whose seconds are worth most choose first, among the trials that belong on them;
-    - a worker at least as fast as a trial's pace takes the trial of least slack, so that populations keep together;
-    - a slower one uses up slack: it takes the trial of least slack that has enough for a whole segment, else of the
-      one of most slack no more than can be made up for;
-    - no segment lasts longer than a fraction of the time until T, so that segments get shorter and the last ones end
-      together, but none is cut so short that its costs outweigh its training;
-    - a worker idles rather than run far past T, or take what a faster one, soon to be free, should have;
-    - where trials are fewer than workers, segments on slow workers end one after the other and those on fast workers
-      end with them, so that trials can change places, and slow workers leave the fast ones enough to do;
-    - a worker stays with the trial in its memory if the restore that it saves is worth the slack.
+    A rule keeps to a planned end T: the time in which the fastest workers, as many as there are trials, can do as many
+    whole segments as are left, each worker floor(time / its segment). Where kinds of trial differ, T is by the prices
+    of the fluid plan (`hetsched.scheduling.planning.fluid_plan`), which says which kinds belong on which workers, too.
+    Then
 
-    Where all trials are independent of each other (no PBT) segments may be long, and the plan's own schedule is
-    carried out, slot by slot (`hetsched.scheduling.planning.open_shop`).
+    - no segment starts that would end after T;
+    - a worker takes the trial of least slack: the time until T less what the trial's iterations take at the planned
+      pace. So populations keep together;
+    - a slow worker takes a trial that can still end by T after the slow segment;
+    - a worker goes on with the trial in its memory if the restore that it saves is worth the slack;
+    - where trials are no more than workers, slow workers must leave the fast ones enough to do.
 
-    `patience` is the fraction of the time until T that a segment may last and a trial may be behind.
+    The options of rules are in `hetsched.scheduling.planning.rule`. Where all trials are independent of each other
+    (no PBT) and take one worker, segments may be long, and the fluid plan's own schedule is carried out, slot by slot
+    (`hetsched.scheduling.planning.open_shop`).
+
+    `patience` is, for the rules that cut segments, the fraction of the time until T that a segment may last.
     """
-
-    single_workers_only = True  # it does not place gangs
 
     def __init__(self, patience: float = 0.2) -> None:
         if not 0 < patience <= 1:
             raise ValueError(f"patience must be above 0 and at most 1, not {patience}")
         self._patience = patience
         self._plan: GroupPlan | None = None
+        self._mirror: Mirror | None = None
+        self._rule = Rule()
+        self._seek_at = 0.0
+        self._make_at = 0.0
+        self._known = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
+        if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
+            return self._slots(state)
+        mirror = self._followed(state)
+        return [mirror.decision(start) for start, _ in fill(mirror.board)]
+
+    def _followed(self, state: StateView) -> Mirror:
+        """The board as it stands now. It is made anew if more has happened than that segments ended."""
+        mirror, now = self._mirror, state.now
+        if mirror is not None and mirror.follow(state):
+            learnt = mirror.guesses and self._known < len(state.first_segments)
+            if now < self._make_at and not learnt:
+                return mirror
+        elif mirror is None or len(mirror.trials) < len(state.trials) or now >= self._make_at:
+            self._seek_at = now
+        new = self._mirror = Mirror(state)
+        if mirror is not None:
+            starts = {mirror.types[number]: time for number, time in mirror.board.last_start.items()}
+            new.board.last_start = {n: starts[one] for n, one in enumerate(new.types) if one in starts}
+        self._known = len(state.first_segments)
+        if now >= self._seek_at:
+            self._rule, end = best_rule(new.board, self._rule, self._patience)
+            self._seek_at = now + SOUGHT_AGAIN * (end - now) if end < inf else inf
+        follow(new.board, self._rule)
+        self._make_at = now + MADE_AGAIN * (new.board.end - now)
+        return new
+
+    def _slots(self, state: StateView) -> list[Decision]:
         plan = self._plan
         if plan is None or plan.is_outdated(state):
             plan = self._plan = make_group_plan(state)
         decisions: list[Decision] = []
-        if plan.groups and all(experiment.pbt is None for experiment in state.experiments.values()):
+        if plan.groups:
             decisions += fill_slot(state, plan, self._patience)
-        elif plan.groups:
-            decisions += PopulationDispatch(state, plan, self._patience).decisions()
         if not decisions and not state.running:
             decisions += soonest(state)
         waits = len(decisions) < min(len(state.ready_trials), len(state.idle_workers))
