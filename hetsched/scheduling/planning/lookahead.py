@@ -1,7 +1,6 @@
 """Play the run forward by several rules, and follow the one by which it ends soonest."""
 
 from collections.abc import Iterable
-from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
@@ -15,8 +14,8 @@ from hetsched.scheduling.planning.rule import Rule
 SOUGHT_AGAIN = 0.5
 """The rule is sought anew when this part of the time until the end has passed."""
 
-MADE_AGAIN = 0.1
-"""The board is made anew when this part of the time until the end has passed."""
+AFTER_A_CHANGE = 0.02
+"""After a change of the workers it is sought anew if it is so old, as a part of the time until the end."""
 
 
 @register("lookahead")
@@ -55,7 +54,7 @@ class Lookahead:
         self._mirror: Mirror | None = None
         self._rule = Rule()
         self._seek_at = 0.0
-        self._make_at = 0.0
+        self._seek_again_at = 0.0
         self._known = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
@@ -65,24 +64,24 @@ class Lookahead:
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
-        """The board as it stands now. It is made anew if more has happened than that segments ended."""
-        mirror, now = self._mirror, state.now
-        if mirror is not None and mirror.follow(state):
-            learnt = mirror.guesses and self._known < len(state.first_segments)
-            if now < self._make_at and not learnt:
-                return mirror
-        elif mirror is None or len(mirror.trials) < len(state.trials) or now >= self._make_at:
+        """The board as it stands now. It is made anew if more has happened than that segments ended, if the time of
+        steps was unknown and is known now, and where the rule is sought anew."""
+        old, now = self._mirror, state.now
+        followed = old is not None and old.follow(state)
+        if old is not None and followed and now < self._seek_at:
+            if not old.guesses or self._known == len(state.first_segments):
+                return old
+        elif old is None or len(old.trials) < len(state.trials) or now >= self._seek_again_at:
             self._seek_at = now
         new = self._mirror = Mirror(state)
-        if mirror is not None:
-            starts = {mirror.types[number]: time for number, time in mirror.board.last_start.items()}
-            new.board.last_start = {n: starts[one] for n, one in enumerate(new.types) if one in starts}
+        if old is not None:
+            new.remember_starts(old)
         self._known = len(state.first_segments)
         if now >= self._seek_at:
             self._rule, end = best_rule(new.board, self._rule, self._patience)
-            self._seek_at = now + SOUGHT_AGAIN * (end - now) if end < inf else inf
+            self._seek_at = now + SOUGHT_AGAIN * (end - now)
+            self._seek_again_at = now + AFTER_A_CHANGE * (end - now)
         follow(new.board, self._rule)
-        self._make_at = now + MADE_AGAIN * (new.board.end - now)
         return new
 
     def _slots(self, state: StateView) -> list[Decision]:

@@ -50,6 +50,11 @@ class Mirror:
         first, *others = (self.workers[number].id for number in start.team)
         return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
 
+    def remember_starts(self, earlier: "Mirror") -> None:
+        """Take over when workers of each type have started last."""
+        starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
+        self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
+
     def follow(self, state: StateView) -> bool:
         """Take over which segments have ended. Returns whether that was all that happened; if it was not, or if the
         kind of a trial has changed, the board must be made anew."""
