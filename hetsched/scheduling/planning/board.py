@@ -35,7 +35,8 @@ class Board:
     `at` (-1: none). By type: the workers that are `idle`, those to choose first at the front. By kind: the `ready`
     trials as sorted pairs (minus the iterations left, trial), and the `work`: iterations left of all trials, less those
     of running segments. `running` is by the first worker of each segment. `active` counts the trials that are not
-    completed. `fastest` are the workers by speed and `rates` the iterations per second of the k fastest (k = 0, 1, ...)
+    completed. `used` are, by kind and type, the seconds of workers since the plan was made. `fastest` are the workers
+    by speed and `rates` the iterations per second of the k fastest (k = 0, 1, ...)
     if all trials are alike, else both are empty. `end` is the planned end of the run.
     """
 
@@ -59,11 +60,13 @@ class Board:
     end: float = 0.0
     renew_at: float = 0.0
     last_start: dict[int, float] = field(default_factory=dict)
+    used: list[list[float]] = field(default_factory=list)
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
+        self.used = self.used or [[0.0] * len(self.idle) for _ in self.kinds]
         self.of_type = [self.types.count(number) for number in range(len(self.idle))]
 
     def copy(self) -> "Board":
@@ -80,6 +83,7 @@ class Board:
             ready=[list(trials) for trials in self.ready],
             running=dict(self.running),
             work=list(self.work),
+            used=[list(of_kind) for of_kind in self.used],
             last_start=dict(self.last_start),
         )
 
@@ -116,6 +120,7 @@ class Board:
         self.work[number] -= iterations
         self.last_start[worker_type] = self.now
         running = Running(self.now + self.seconds(trial, first, iterations), trial, team, iterations, self.now)
+        self.used[number][worker_type] += len(team) * (running.end - self.now)
         self.running[first] = running
         return running
 
@@ -151,5 +156,6 @@ def replace_plan(kind: Kind) -> Kind:
         kind.pace,
         kind.price,
         kind.loss,
+        kind.planned,
         kind.best,
     )

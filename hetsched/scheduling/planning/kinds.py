@@ -13,8 +13,8 @@ class Kind(Struct):
     every segment costs, `restore` and `start_up` the seconds of what may come before.
 
     The plan sets the others: `pace` are the seconds that an iteration takes on the planned mix of workers, `price` the
-    seconds by which an iteration puts off the end of the run, and `loss`, by type of worker, what part of its worth an
-    iteration loses there.
+    seconds by which an iteration puts off the end of the run, and by type of worker, `loss`, what part of its worth
+    an iteration loses there, and the `planned` seconds of its workers.
     """
 
     interval: int
@@ -26,6 +26,7 @@ class Kind(Struct):
     pace: float = 1.0
     price: float = 0.0
     loss: list[float] = []
+    planned: list[float] = []
     best: float = inf
     """Seconds per iteration on the fastest worker, in whole segments."""
 

@@ -175,6 +175,7 @@ class Mirror:
         board.of_type = [len(members[number]) for number in order]
         for kind in board.kinds:
             kind.loss = [kind.loss[number] for number in order]
+            kind.planned = [kind.planned[number] for number in order] if kind.planned else []
         for worker in reversed(list(state.idle_workers)):
             number = self._worker_numbers[worker.id]
             board.idle[board.types[number]].append(number)

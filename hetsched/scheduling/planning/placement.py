@@ -45,7 +45,7 @@ def choose(board: Board, worker_type: int) -> Start | None:
     ]
     if not options:
         return None
-    first = min(options)
+    first = min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
     gang = board.kinds[board.kind_of[first.trial]].gang
     if gang > 1:
         return Start(first.trial, tuple(idle[:gang]), first.iterations) if len(idle) >= gang else None
@@ -54,6 +54,14 @@ def choose(board: Board, worker_type: int) -> Start | None:
         return Start(first.trial, (home,), first.iterations)
     held = _held(board, worker, worker_type, first)
     return Start((held or first).trial, (worker,), (held or first).iterations)
+
+
+def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
+    """What part of its planned time on the type the option's kind has had."""
+    number = board.kind_of[option.trial]
+    kind = board.kinds[number]
+    planned = kind.planned[worker_type] if kind.planned else 0.0
+    return (board.used[number][worker_type] / planned if planned > 0 else inf), option
 
 
 def soonest(board: Board) -> Start | None:

@@ -39,6 +39,7 @@ def price(
     for number, kind in enumerate(kinds):
         kind.pace, kind.price = float(plan.pace[number]), float(plan.price[number])
         kind.loss = np.where(speeds[number] > 0, plan.loss[number], inf).tolist()
+        kind.planned = (plan.seconds[number] * kind.gang).tolist()
     return [(-float(worth), -float(speed)) for worth, speed in zip(plan.worth, relative, strict=True)]
 
 

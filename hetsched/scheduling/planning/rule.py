@@ -13,6 +13,8 @@ class Rule(NamedTuple):
       speed of its fastest worker (1), or in between
     - `patience`: no segment lasts longer than this part of the time until the planned end
     - `ahead`: of the trials that can afford a slow worker it takes the most advanced one, not the least advanced one
+    - `shares`: of the kinds of trial, a worker takes the one that its type has given least of its planned time so far,
+      not the one whose trial has least slack
     - `loss`: a trial runs where an iteration loses less than this part of its worth
 
     Where trials are no more than workers there are three more:
@@ -26,6 +28,7 @@ class Rule(NamedTuple):
     trust: float = 0.0
     patience: float = inf
     ahead: bool = False
+    shares: bool = False
     loss: float = 0.01
     starve: float = 1.0
     spread: bool = False
@@ -41,6 +44,9 @@ def changes(patience: float, *, scarce: bool, several: bool) -> Iterator[list[Ch
 
     `scarce`: trials are no more than workers. `several`: there are several kinds of trial.
     """
+    if several:
+        yield [{"shares": shares} for shares in (True, False)]
+        yield [{"loss": loss} for loss in (0.01, 0.3)]
     if scarce:
         modes = ((0.0, False), (1.0, False), (0.5, False), (0.0, True))
         yield [{"starve": starve, "spread": spread} for starve, spread in modes]
@@ -49,5 +55,3 @@ def changes(patience: float, *, scarce: bool, several: bool) -> Iterator[list[Ch
     yield [{"late": late} for late in (0.0, 1.0, 2.0, 8.0)]
     yield [{"ahead": ahead} for ahead in (True, False)]
     yield [{"patience": part} for part in (inf, patience)]
-    if several:
-        yield [{"loss": loss} for loss in (0.01, 0.3)]
