@@ -73,12 +73,12 @@ class Lookahead:
                 return old
         elif old is None or len(old.trials) < len(state.trials) or now >= self._seek_again_at:
             self._seek_at = now
-        new = self._mirror = Mirror(state)
-        if old is not None:
-            new.remember_starts(old)
+        new = self._mirror = Mirror(state, old)
         self._known = len(state.first_segments)
         if now >= self._seek_at:
-            self._rule, end = best_rule(new.board, self._rule, self._patience)
+            rule, end = best_rule(new.board, self._rule._replace(deep=False), self._patience)
+            stops = any(experiment.stop_score is not None for experiment in state.experiments.values())
+            self._rule = rule._replace(deep=stops)
             self._seek_at = now + SOUGHT_AGAIN * (end - now)
             self._seek_again_at = now + AFTER_A_CHANGE * (end - now)
         follow(new.board, self._rule)

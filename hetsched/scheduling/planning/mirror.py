@@ -9,12 +9,21 @@ from typing import NamedTuple
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs
 from hetsched.domain.workload import TrialKind
 from hetsched.scheduling.planning.board import Board, Running, Start
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.pricing import is_uniform, price
+
+SURPRISE = 1.5
+"""A segment that takes so many times as long as expected, or as short, changes what is expected of its worker."""
+
+MOST = 100.0
+"""No worker is expected to be so many times slower than it was on average."""
+
+OVERDUE = 0.5
+"""A segment that is overdue is expected to take this part of its time so far once more."""
 
 
 class Like(NamedTuple):
@@ -34,7 +43,9 @@ class Mirror:
     that of the fastest worker that is known, and 1 s while none is.
     """
 
-    def __init__(self, state: StateView) -> None:
+    def __init__(self, state: StateView, earlier: "Mirror | None" = None) -> None:
+        """With what an earlier one knew of slow workers, and of when workers have started."""
+        self.slowness: dict[WorkerId, float] = {} if earlier is None else earlier.slowness
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
         self.guesses = False
@@ -45,15 +56,13 @@ class Mirror:
         kinds = self._find_kinds(state)
         self.types: list[WorkerType] = list(dict.fromkeys(worker.type for worker in self.workers))
         self.board = self._board(state, kinds)
+        if earlier is not None:
+            starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
+            self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
 
     def decision(self, start: Start) -> Dispatch:
         first, *others = (self.workers[number].id for number in start.team)
         return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
-
-    def remember_starts(self, earlier: "Mirror") -> None:
-        """Take over when workers of each type have started last."""
-        starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
-        self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
 
     def follow(self, state: StateView) -> bool:
         """Take over which segments have ended. Returns whether that was all that happened; if it was not, or if the
@@ -71,9 +80,21 @@ class Mirror:
                 return False
             if number in board.running:
                 ended.append(board.running[number])
-        return all(self._finish(state, running) for running in reversed(ended)) and (
-            len(board.running) == len(state.running) and board.waiting == len(state.ready_trials)
+        return (
+            all(self._finish(state, running) for running in reversed(ended))
+            and len(board.running) == len(state.running)
+            and board.waiting == len(state.ready_trials)
+            and not any(self._surprises(running) for running in ended)
         )
+
+    def _surprises(self, running: Running) -> bool:
+        """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is."""
+        ratio = (self.board.now - running.begun) / (running.end - running.begun)
+        if 1 / SURPRISE <= ratio <= SURPRISE:
+            return False
+        worker = self.workers[running.team[0]].id
+        self.slowness[worker] = min(MOST, max(1 / MOST, self.slowness.get(worker, 1.0) * ratio))
+        return True
 
     def _finish(self, state: StateView, running: Running) -> bool:
         """Take over that a segment has ended, or not, if the trial is no longer what it was."""
@@ -110,13 +131,14 @@ class Mirror:
             state.seconds_per_iteration(trial, worker) if state.usable(trial, worker) else inf
             for worker in self.workers
         ]
+        slow = [self.slowness.get(worker.id, 1.0) for worker in self.workers]
         fastest = min((seconds for seconds in found if seconds is not None and seconds < inf), default=1.0)
         self.guesses = self.guesses or None in found
         experiment = state.experiment(trial)
         return Kind(
             interval=experiment.interval,
             gang=experiment.gang,
-            step=[fastest if seconds is None else seconds for seconds in found],
+            step=[(fastest if one is None else one) * factor for one, factor in zip(found, slow, strict=True)],
             fixed=[experiment.evaluation_images * one.evaluation_s_per_image + one.checkpoint_s for one in costs],
             restore=[one.restore_s for one in costs],
             start_up=[one.start_up_s for one in costs],
@@ -194,7 +216,8 @@ class Mirror:
             team = tuple(self._worker_numbers[name] for name in segment.workers if name in self._worker_numbers)
             if team and trial in open_trials:
                 end = state.expected_end(segment)
-                end = state.now if end is None else max(state.now, end)
+                if end is None or end <= state.now:  # it is overdue
+                    end = state.now + OVERDUE * (state.now - segment.time)
                 found[team[0]] = Running(end, trial, team, segment.iterations, segment.time)
         return found
 

@@ -107,11 +107,11 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
     costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
     slow = kind.whole(worker) > 1.001 * whole * pace
-    place, fits = 0, True
+    place, fits = (len(ready) - 1 if rule.deep else 0), True
     if slow:
         rest = pace + rule.trust * (kind.best - pace)
         limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
-        place = len(ready) - 1 if rule.ahead else bisect_left(ready, (-limit, -1))
+        place = len(ready) - 1 if rule.ahead or rule.deep else bisect_left(ready, (-limit, -1))
         fits = place < len(ready) and -ready[place][0] <= limit
         if not fits and wanted is not None:
             return None

@@ -17,6 +17,8 @@ class Rule(NamedTuple):
       not the one whose trial has least slack
     - `loss`: a trial runs where an iteration loses less than this part of its worth
 
+    - `deep`: the most advanced trials go first, so that they end one after the other
+
     Where trials are no more than workers there are three more:
 
     - `starve`: a slow worker starts nothing if the faster ones would run out of trials within this part of its segment
@@ -33,6 +35,7 @@ class Rule(NamedTuple):
     starve: float = 1.0
     spread: bool = False
     exchange: bool = False
+    deep: bool = False
 
 
 Change = Mapping[str, Any]
