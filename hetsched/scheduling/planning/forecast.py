@@ -14,6 +14,9 @@ TOGETHER = 1e-9
 BETTER = 1e-4
 """A rule is better than another if its run ends sooner by this part of the run."""
 
+CLOSE = 0.25
+"""An end is as good as the planned one if it is later by no more than this part of the shortest segment."""
+
 
 def follow(board: Board, rule: Rule) -> None:
     """The board's decisions are by this rule from now on."""
@@ -61,11 +64,16 @@ def play(board: Board, rule: Rule, limit: float = inf) -> float:
 def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
     """The rule by which the run ends soonest, of those that are tried, and when it ends by it.
 
-    Beginning with `rule`, one option after the other takes the value that is best.
+    Beginning with `rule`, one option after the other takes the value that is best. Once the end is as good as the
+    planned one, only segments that are cut are tried.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best = rule
+    follow(board, rule._replace(patience=inf))
+    enough = board.end + CLOSE * min((kind.best * kind.interval for kind in board.kinds), default=0.0)
     for values in changes(patience, scarce=board.scarce, several=not board.rates):
+        if played[best] <= enough and "patience" not in values[0]:
+            continue
         for other in [best._replace(**change) for change in values]:
             if other not in played:
                 played[other] = play(board.copy(), other, played[best])

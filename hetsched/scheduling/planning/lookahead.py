@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
 from hetsched.scheduling import register
+from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.forecast import best_rule, fill, follow
 from hetsched.scheduling.planning.group_plan import GroupPlan, make_group_plan
 from hetsched.scheduling.planning.independent_trials import fill_slot
@@ -16,6 +17,9 @@ SOUGHT_AGAIN = 0.5
 
 AFTER_A_CHANGE = 0.02
 """After a change of the workers it is sought anew if it is so old, as a part of the time until the end."""
+
+HORIZON = 40
+"""The rule is sought when each worker has so many segments left, in the mean."""
 
 
 @register("lookahead")
@@ -75,7 +79,9 @@ class Lookahead:
             self._seek_at = now
         new = self._mirror = Mirror(state, old)
         self._known = len(state.first_segments)
-        if now >= self._seek_at:
+        if now >= self._seek_at and (wait := seconds_to_horizon(new.board)):
+            self._seek_at = self._seek_again_at = now + wait
+        elif now >= self._seek_at:
             rule, end = best_rule(new.board, self._rule._replace(deep=False), self._patience)
             stops = any(experiment.stop_score is not None for experiment in state.experiments.values())
             self._rule = rule._replace(deep=stops)
@@ -97,6 +103,14 @@ class Lookahead:
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
+
+
+def seconds_to_horizon(board: Board) -> float:
+    """Seconds until the run is so near its end that the rule matters: before, workers are busy by any rule."""
+    if board.scarce or not board.rates:
+        return 0.0
+    segments = board.work[0] / board.kinds[0].interval / len(board.types)
+    return (1 - HORIZON / segments) * board.work[0] * board.kinds[0].price if segments > HORIZON else 0.0
 
 
 def soonest(state: StateView) -> list[Dispatch]:

@@ -22,6 +22,9 @@ SURPRISE = 1.5
 MOST = 100.0
 """No worker is expected to be so many times slower than it was on average."""
 
+ON_TIME = 0.05
+"""A segment is on time if it is late by no more than this part of its length."""
+
 OVERDUE = 0.5
 """A segment that is overdue is expected to take this part of its time so far once more."""
 
@@ -49,6 +52,7 @@ class Mirror:
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
         self.guesses = False
+        self._overdue: dict[int, float] = {}  # when segments should have ended
         self._seen = (len(state.trials), len(state.workers))
         self._worker_numbers = {worker.id: number for number, worker in enumerate(self.workers)}
         self._trial_numbers = {trial: number for number, trial in enumerate(self.trials)}
@@ -89,7 +93,8 @@ class Mirror:
 
     def _surprises(self, running: Running) -> bool:
         """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is."""
-        ratio = (self.board.now - running.begun) / (running.end - running.begun)
+        end = self._overdue.get(running.trial, running.end)
+        ratio = (self.board.now - running.begun) / (end - running.begun)
         if 1 / SURPRISE <= ratio <= SURPRISE:
             return False
         worker = self.workers[running.team[0]].id
@@ -216,8 +221,11 @@ class Mirror:
             team = tuple(self._worker_numbers[name] for name in segment.workers if name in self._worker_numbers)
             if team and trial in open_trials:
                 end = state.expected_end(segment)
-                if end is None or end <= state.now:  # it is overdue
+                if end is None or state.now - end > ON_TIME * (end - segment.time):
+                    if end is not None:
+                        self._overdue[trial] = end
                     end = state.now + OVERDUE * (state.now - segment.time)
+                end = max(end, state.now)
                 found[team[0]] = Running(end, trial, team, segment.iterations, segment.time)
         return found
 

@@ -17,7 +17,7 @@ from hetsched.scheduling.planning.scarcity import (
     until_an_exchange,
 )
 
-ROUNDING = 0.01
+ROUNDING = 0.25
 """The planned end may be missed by this part of the shortest segment."""
 
 

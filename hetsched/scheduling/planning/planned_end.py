@@ -7,7 +7,7 @@ from hetsched.scheduling.planning.board import Board
 RENEWED = 0.05
 """The planned end is computed anew when this part of the time until it has passed."""
 
-EXACT = 1e-3
+EXACT = 5e-3
 """A planned end in whole segments is found to this part of the shortest segment."""
 
 
@@ -58,7 +58,7 @@ def _in_whole_segments(board: Board, use: int, least: float) -> float:
         segments += -(-(board.left[running.trial] - running.iterations) // kind.interval)
         free[running.team[0]] = max(0.0, running.end - now)
     turns = [Turn(free_s, kind.whole(worker)) for worker, free_s in free.items()]
-    low, high = 0.0, least + max(turn.free_s + turn.seconds for turn in turns)
+    low, high = 0.99 * least, least + max(turn.free_s + turn.seconds for turn in turns)
     while high - low > EXACT * kind.best * kind.interval:
         middle = (low + high) / 2
         done = sum(int((middle - turn.free_s) / turn.seconds) for turn in turns if turn.free_s < middle)
