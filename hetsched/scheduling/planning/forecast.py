@@ -44,6 +44,11 @@ def play(board: Board, rule: Rule, limit: float = inf) -> float:
     """Play the board to its end by the rule. Returns the seconds since the start of the run, infinity if it would not
     end by `limit`."""
     follow(board, rule)
+    return play_on(board, limit)
+
+
+def play_on(board: Board, limit: float = inf) -> float:
+    """Play the board to its end as it goes on by itself, with the planned end that it has now."""
     coming = list(board.running.values())
     heapify(coming)
     for _, running in fill(board):

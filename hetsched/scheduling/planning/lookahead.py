@@ -1,12 +1,13 @@
 """Play the run forward by several rules, and follow the one by which it ends soonest."""
 
 from collections.abc import Iterable
+from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
 from hetsched.scheduling import register
 from hetsched.scheduling.planning.board import Board
-from hetsched.scheduling.planning.forecast import best_rule, fill, follow
+from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
 from hetsched.scheduling.planning.group_plan import GroupPlan, make_group_plan
 from hetsched.scheduling.planning.independent_trials import fill_slot
 from hetsched.scheduling.planning.mirror import Mirror
@@ -69,26 +70,37 @@ class Lookahead:
 
     def _followed(self, state: StateView) -> Mirror:
         """The board as it stands now. It is made anew if more has happened than that segments ended, if the time of
-        steps was unknown and is known now, and where the rule is sought anew."""
+        steps was unknown and is known now, and where that brings the end nearer."""
         old, now = self._mirror, state.now
-        followed = old is not None and old.follow(state)
-        if old is not None and followed and now < self._seek_at:
-            if not old.guesses or self._known == len(state.first_segments):
-                return old
-        elif old is None or len(old.trials) < len(state.trials) or now >= self._seek_again_at:
+        goes_on = (
+            old is not None and old.follow(state) and not (old.guesses and self._known < len(state.first_segments))
+        )
+        if old is not None and goes_on and now < self._seek_at:
+            return old
+        if old is None or len(old.trials) < len(state.trials) or (not goes_on and now >= self._seek_again_at):
             self._seek_at = now
-        new = self._mirror = Mirror(state, old)
+        new = Mirror(state, old)
         self._known = len(state.first_segments)
-        if now >= self._seek_at and (wait := seconds_to_horizon(new.board)):
-            self._seek_at = self._seek_again_at = now + wait
-        elif now >= self._seek_at:
-            rule, end = best_rule(new.board, self._rule._replace(deep=False), self._patience)
+        if now >= self._seek_at:
+            if (wait := seconds_to_horizon(new.board)) > 0:
+                self._seek_at = self._seek_again_at = now + wait
+            elif not self._seek(state, new.board, old.board if old is not None and goes_on else None):
+                assert old is not None
+                return old
+        follow(new.board, self._rule)
+        self._mirror = new
+        return new
+
+    def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
+        """Seek the rule for the board. Returns False if the run ends as soon if the old one goes on by itself."""
+        rule, end = best_rule(board, self._rule._replace(deep=False), self._patience)
+        kept = play_on(old.copy(), end) if old is not None else inf
+        if kept > end:
             stops = any(experiment.stop_score is not None for experiment in state.experiments.values())
             self._rule = rule._replace(deep=stops)
-            self._seek_at = now + SOUGHT_AGAIN * (end - now)
-            self._seek_again_at = now + AFTER_A_CHANGE * (end - now)
-        follow(new.board, self._rule)
-        return new
+        left = min(kept, end) - state.now
+        self._seek_at, self._seek_again_at = state.now + SOUGHT_AGAIN * left, state.now + AFTER_A_CHANGE * left
+        return kept > end
 
     def _slots(self, state: StateView) -> list[Decision]:
         plan = self._plan

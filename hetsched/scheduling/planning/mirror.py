@@ -88,13 +88,17 @@ class Mirror:
             all(self._finish(state, running) for running in reversed(ended))
             and len(board.running) == len(state.running)
             and board.waiting == len(state.ready_trials)
-            and not any(self._surprises(running) for running in ended)
+            and not any(self._surprises(state, running) for running in ended)
         )
 
-    def _surprises(self, running: Running) -> bool:
-        """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is."""
-        end = self._overdue.get(running.trial, running.end)
-        ratio = (self.board.now - running.begun) / (end - running.begun)
+    def _surprises(self, state: StateView, running: Running) -> bool:
+        """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is.
+
+        The policy was asked when it ended, but for the last segment of a trial.
+        """
+        completed = state.trials[self.trials[running.trial]].completed
+        seconds = (state.now if completed is None else completed) - running.begun
+        ratio = seconds / (self._overdue.get(running.trial, running.end) - running.begun)
         if 1 / SURPRISE <= ratio <= SURPRISE:
             return False
         worker = self.workers[running.team[0]].id
