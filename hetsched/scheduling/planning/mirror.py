@@ -28,6 +28,19 @@ ON_TIME = 0.05
 OVERDUE = 0.5
 """A segment that is overdue is expected to take this part of its time so far once more."""
 
+REMEMBERED = 1.0
+"""It is expected for so many times the length of the segment."""
+
+
+class Slowness(NamedTuple):
+    """A worker takes `factor` times as long as it did on average, until a moment in seconds since the start."""
+
+    factor: float
+    until: float
+
+
+AS_USUAL = Slowness(1.0, inf)
+
 
 class Like(NamedTuple):
     """What trials have in common that take as long as each other everywhere."""
@@ -48,7 +61,11 @@ class Mirror:
 
     def __init__(self, state: StateView, earlier: "Mirror | None" = None) -> None:
         """With what an earlier one knew of slow workers, and of when workers have started."""
-        self.slowness: dict[WorkerId, float] = {} if earlier is None else earlier.slowness
+        slowness: dict[WorkerId, Slowness] = {} if earlier is None else earlier.slowness
+        self.slowness: dict[WorkerId, Slowness] = {
+            worker: slow for worker, slow in slowness.items() if slow.until > state.now
+        }
+        self._forgets_at = min((slow.until for slow in self.slowness.values()), default=inf)
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
         self.guesses = False
@@ -71,7 +88,7 @@ class Mirror:
     def follow(self, state: StateView) -> bool:
         """Take over which segments have ended. Returns whether that was all that happened; if it was not, or if the
         kind of a trial has changed, the board must be made anew."""
-        if (len(state.trials), len(state.workers)) != self._seen:
+        if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
             return False
         board = self.board
         board.now = state.now
@@ -102,7 +119,8 @@ class Mirror:
         if 1 / SURPRISE <= ratio <= SURPRISE:
             return False
         worker = self.workers[running.team[0]].id
-        self.slowness[worker] = min(MOST, max(1 / MOST, self.slowness.get(worker, 1.0) * ratio))
+        factor = min(MOST, max(1 / MOST, self.slowness.get(worker, AS_USUAL).factor * ratio))
+        self.slowness[worker] = Slowness(factor, state.now + REMEMBERED * seconds)
         return True
 
     def _finish(self, state: StateView, running: Running) -> bool:
@@ -140,7 +158,7 @@ class Mirror:
             state.seconds_per_iteration(trial, worker) if state.usable(trial, worker) else inf
             for worker in self.workers
         ]
-        slow = [self.slowness.get(worker.id, 1.0) for worker in self.workers]
+        slow = [self.slowness.get(worker.id, AS_USUAL).factor for worker in self.workers]
         fastest = min((seconds for seconds in found if seconds is not None and seconds < inf), default=1.0)
         self.guesses = self.guesses or None in found
         experiment = state.experiment(trial)
