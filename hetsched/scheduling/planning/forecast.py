@@ -14,6 +14,9 @@ TOGETHER = 1e-9
 BETTER = 1e-4
 """A rule is better than another if its run ends sooner by this part of the run."""
 
+WORTH_CUTTING = 5e-3
+"""Segments are cut if the run ends sooner by this part of the run."""
+
 CLOSE = 0.25
 """An end is as good as the planned one if it is later by no more than this part of the shortest segment."""
 
@@ -82,6 +85,6 @@ def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
         for other in [best._replace(**change) for change in values]:
             if other not in played:
                 played[other] = play(board.copy(), other, played[best])
-            if played[other] < played[best] * (1 - BETTER):
+            if played[other] < played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER)):
                 best = other
     return best, played[best]
