@@ -1,6 +1,7 @@
 """CPU nodes cut to where their cores train most."""
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from itertools import accumulate
 from math import inf
 
@@ -18,6 +19,9 @@ Cut = tuple[int, ...]
 ROUNDING = 1e-9
 """More workers must be faster by more than this, relatively."""
 
+WORTHWHILE = 0.02
+"""Cuts must make the cluster faster by this part, as more and slower workers make the end of a run coarser."""
+
 
 @register("sliced")
 class Sliced:
@@ -30,7 +34,8 @@ class Sliced:
     workers of the cluster, GPUs included, as n trials have no use for more. An iteration counts with its part of what
     the segment costs beside training: evaluation and checkpoint. Let g_i(k) be the speed of the k fastest
     workers of node i, maximised over its cuts. Then sum_i g_i(k_i) subject to sum_i k_i <= n is maximised by dynamic
-    programming over the nodes, which is exact. Of equals it takes the fewest workers.
+    programming over the nodes, which is exact. Of equals it takes the fewest workers. If all cuts together make the
+    cluster faster by less than 2%, no node is cut.
 
     `trials` is n. Without it, it is the number of all trials of the workload (each times its gang), since any of them
     may be there at once. A core count is considered if the profile knows the step times on it of all trials that it
@@ -55,6 +60,11 @@ class Sliced:
         gains = [[speed for speed, _ in best[shape]] for shape in shapes] + [_fastest(gpu_speeds)]
         trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
         counts = _most_together(gains, min(trials, sum(cores) + len(gpu_speeds)))
+        together = sum(gain[count] for gain, count in zip(gains, counts, strict=True))
+        uncut = [_segment_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) or 0.0 for c, pace in shapes if c]
+        if together <= (1 + WORTHWHILE) * sum(nlargest(trials, uncut + gpu_speeds)):
+            best = {shape: [(0.0, (shape[0],) if shape[0] else ())] for shape in best}
+            counts = [0] * len(counts)
 
         workers = []
         for node, here, shape, count in zip(cluster, gpus, shapes, counts, strict=False):  # the last count is the GPUs'
