@@ -39,7 +39,8 @@ class StateView:
     `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
     segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
     `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
-    are those of the whole segment. `last_packages` are what each worker that ever reported has reported last. `lead`
+    are those of the whole segment. `last_packages` are what each worker that ever reported has reported last.
+    `in_memory` is the trial that each worker trained last; a worker that is not in it must start up first. `lead`
     is the most iterations that a trial of an experiment has done,
     `best_score` the best score of any of its trials so far, in the direction of its metric (None: none is known).
     """
@@ -59,6 +60,7 @@ class StateView:
     experiments: Mapping[ExperimentId, Experiment]
     first_segments: Mapping[WorkerId, Timing]
     last_packages: Mapping[WorkerId, Package]
+    in_memory: Mapping[WorkerId, TrialId]
     lead: Mapping[ExperimentId, int]
     best_score: Mapping[ExperimentId, float | None]
 
@@ -78,6 +80,7 @@ class StateView:
             "experiments": MappingProxyType(state.experiments),
             "first_segments": MappingProxyType(state.first_segments),
             "last_packages": MappingProxyType(state.last_packages),
+            "in_memory": MappingProxyType(state.in_memory),
             "lead": MappingProxyType(state.lead),
             "best_score": MappingProxyType(state.best_score),
         }

@@ -112,8 +112,14 @@ def test_a_node_that_no_trial_needs_is_not_cut() -> None:
 
 def test_cuts_that_gain_nothing_are_not_made() -> None:
     # ROWS scale linearly up to 4 cores: one worker of 4 trains as much as 4 of 1.
-    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9)
+    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9, evaluation_images=0)
     assert cuts(workers_of(setup, "sliced")) == {"a": [4]}
+
+
+def test_cuts_share_what_segments_cost() -> None:
+    # Training scales linearly, evaluation does not: four workers of one core evaluate four trials at once.
+    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9, evaluation_images=1000)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [1, 1, 1, 1]}
 
 
 def test_the_number_of_trials_may_be_given() -> None:
