@@ -87,7 +87,7 @@ def of_first_line(columns: Collection[str]) -> str | None:
     "the first line has ';' between its columns: save the file with commas"
     """
     for sign, name in ((";", "';'"), ("\t", "tabs"), ("|", "'|'")):
-        if len(columns) == 1 and any(sign in column for column in columns):
+        if sum(column.count(sign) for column in columns) >= len(columns) > 0:
             return f"the first line has {name} between its columns: save the file with commas"
     return None
 

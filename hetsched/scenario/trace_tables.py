@@ -8,7 +8,7 @@ from hetsched.domain.cluster import CPU
 from hetsched.scenario.tables import Count, Name, Seconds, Table
 from hetsched.scenario.traces.cluster_job import Category
 from hetsched.scenario.traces.dealing import CHECKPOINT_S, Dealing, DealtModel
-from hetsched.scenario.traces.unfit import Gangs, OutOrRefuse, Unfit
+from hetsched.scenario.traces.unfit import Gangs, Names, OutOrRefuse, Unfit
 
 
 class TraceModelTable(Table):
@@ -79,6 +79,7 @@ class UnfitTable(Table):
     running: Literal["keep", "leave-out", "refuse"] = "leave-out"
     iterations: Literal["cap", "leave-out", "refuse"] = "cap"
     model: OutOrRefuse = "refuse"
+    name: Names = "change"
 
     def rule(self) -> Unfit:
         return Unfit(**self.model_dump())
