@@ -1,8 +1,8 @@
 """Write the table of all policies into docs/policies/README.md, from two suites' folders.
 
-    hetsched suite --without-costs --seeds 1 --afresh --out BARE
-    hetsched suite --afresh --out FULL
-    python -m benchmarks.policies_page BARE FULL
+hetsched suite --without-costs --seeds 1 --afresh --out BARE
+hetsched suite --afresh --out FULL
+python -m benchmarks.policies_page BARE FULL
 """
 
 import argparse

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from hetsched import scheduling
@@ -28,6 +28,7 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialKind, Workload
+from hetsched.errors import HetschedError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.bound import bound
@@ -321,7 +322,13 @@ def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, po
     setup = make_setup(NODES, rows, overheads, experiments=tables)
     setup = setup.replace(checkpoints={"place": data.draw(st.sampled_from(["both", "storage"]))})
     folder = tmp_path_factory.mktemp("run")
-    simulate(setup, Strategy(data.draw(st.sampled_from(["fusion", "uniform", "sliced"])), policy), 0, folder)
+    strategy = Strategy(data.draw(st.sampled_from(["fusion", "uniform", "sliced"])), policy)
+    try:
+        simulate(setup, strategy, 0, folder)
+    except HetschedError as refused:  # copies under lineage may take trials back for ever
+        if "the run cannot end" in str(refused):
+            reject()
+        raise
     check_ratios(measure(read_log(folder / LOG_NAME), setup))
 
 
