@@ -42,7 +42,8 @@ class Lookahead:
       pace. So populations keep together;
     - a slow worker takes a trial that can still end by T after the slow segment;
     - a worker goes on with the trial in its memory if the restore that it saves is worth the slack;
-    - where trials are no more than workers, slow workers must leave the fast ones enough to do.
+    - where trials are no more than workers, slow workers must leave the fast ones enough to do;
+    - where trials stop on a score, the most advanced ones go first, until one has come to its last iteration in vain.
 
     The options of rules are in `hetsched.scheduling.planning.rule`. Where all trials are independent of each other
     (no PBT) and take one worker, segments may be long, and the fluid plan's own schedule is carried out, slot by slot
@@ -65,7 +66,9 @@ class Lookahead:
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
             return self._slots(state)
-        mirror = self._followed(state)
+        mirror, deep = self._followed(state), may_stop_early(state)
+        if mirror.board.rule.deep != deep:
+            follow(mirror.board, self._rule._replace(deep=deep))
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
@@ -93,11 +96,10 @@ class Lookahead:
 
     def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
         """Seek the rule for the board. Returns False if the run ends as soon if the old one goes on by itself."""
-        rule, end = best_rule(board, self._rule._replace(deep=False), self._patience)
+        rule, end = best_rule(board, self._rule, self._patience)
         kept = play_on(old.copy(), end) if old is not None else inf
         if kept > end:
-            stops = any(experiment.stop_score is not None for experiment in state.experiments.values())
-            self._rule = rule._replace(deep=stops)
+            self._rule = rule
         left = min(kept, end) - state.now
         self._seek_at, self._seek_again_at = state.now + SOUGHT_AGAIN * left, state.now + AFTER_A_CHANGE * left
         return kept > end
@@ -115,6 +117,20 @@ class Lookahead:
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
+
+
+def may_stop_early(state: StateView) -> bool:
+    """Whether a score at which trials stop may be reached before their last iteration: some trial has reached it, or no
+    trial has come to its last iteration without it. Then the most advanced trials go first: they get there soon, and
+    those that are behind copy them."""
+    return any(
+        experiment.stop_score is not None
+        and (
+            state.lead[name] < experiment.stop_iterations
+            or experiment.metric.reached(state.best_score[name], experiment.stop_score)
+        )
+        for name, experiment in state.experiments.items()
+    )
 
 
 def seconds_to_horizon(board: Board) -> float:
