@@ -96,7 +96,7 @@ def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
         source: Source = "extrapolated"
         if seconds is None:
             source = "unknown"
-        elif (kind, worker) in measured:
+        elif (kind, worker.as_profiled) in measured:
             source = "measured"
         elif within.seconds_per_iteration(kind, worker) is not None:
             source = "interpolated"
