@@ -98,7 +98,7 @@ def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
             source = "unknown"
         elif (kind, worker.as_profiled) in measured:
             source = "measured"
-        elif within.seconds_per_iteration(kind, worker) is not None:
+        elif within.seconds_per_iteration(kind, worker) == seconds:
             source = "interpolated"
         yield KnownTime(kind, worker, source, seconds, lacks.why(kind, worker) if seconds is None else None)
 
