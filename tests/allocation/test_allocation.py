@@ -303,10 +303,11 @@ BIG = [
 """Two trials of 12 GiB fit a card of 32 GiB, and not one of 16."""
 
 
-def test_a_gpu_is_shared_as_far_as_its_memory_goes() -> None:
-    """Cards of 16 and of 32 GiB in one cluster."""
+@pytest.mark.parametrize("of_half", [12.0, None])
+def test_a_gpu_is_shared_as_far_as_its_memory_goes(of_half: float | None) -> None:
+    """Cards of 16 and of 32 GiB in one cluster. What is not said of a half is that of the whole."""
     nodes = [V100 | {"name": "small", "gpu_memory_gib": 16.0}, V100 | {"name": "large", "gpu_memory_gib": 32.0}]
-    setup = make_setup(nodes).replace_times(StepTimes(BIG))
+    setup = make_setup(nodes).replace_times(StepTimes([BIG[0], BIG[1].model_copy(update={"memory_gib": of_half})]))
     of = {w.id: w.gpu_share for w in workers_of(setup, "shared-gpu") if w.device == "v100"}
     assert of == {
         **{f"small/gpu{gpu}": 1.0 for gpu in range(2)},
