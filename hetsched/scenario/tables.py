@@ -24,6 +24,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
+Many = Annotated[int, Field(ge=1, le=10**6)]
+"""How many there are of what is made one by one: nodes, experiments, trials."""
+
+
 Score = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 

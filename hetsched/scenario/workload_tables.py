@@ -23,7 +23,7 @@ from hetsched.domain.workload import (
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Name, Price, Score, Seconds, SpotTable, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Price, Score, Seconds, SpotTable, Table
 from hetsched.scenario.trace_tables import TraceModelsTable, UnfitTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
@@ -33,6 +33,7 @@ DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
 
 Gib = Annotated[float, Field(gt=0, le=1e6)]
+Cores = Annotated[int, Field(ge=1, le=10**4)]
 GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
 
 
@@ -46,11 +47,11 @@ class NodeTable(Table):
     """
 
     name: Name
-    cores: Count
+    cores: Cores
     gpus: Annotated[int, Field(ge=0, le=10**6)] | dict[Name, GpusOfAType] = 0
     gpu_type: Name | None = None
     gpu_memory_gib: Gib | dict[Name, Gib] | None = None
-    count: Count = 1
+    count: Many = 1
     pace: bool | Factor = False
     address: str | None = None
     price_per_h: Price | None = None
@@ -189,7 +190,7 @@ class ExperimentTable(Table):
     model: str = "resnet18"
     dataset: str = DATASET
     batch_size: Count | list[Count] = 512
-    population: Count = 20
+    population: Many = 20
     stop_iterations: Count = 1000
     metric: MetricTable = MetricTable()
     stop_score: Score | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
@@ -197,11 +198,11 @@ class ExperimentTable(Table):
     evaluation_images: int = Field(default=10_000, ge=0, le=10**9)
     train_images: Count | None = None
     devices: list[str] | None = Field(default=None, min_length=1)
-    gang: Count = 1
+    gang: Many = 1
     checkpoint_interval: Count | None = None
     pbt: PBTTable = PBTTable()
     search_space: SearchSpace = HRFS_SEARCH_SPACE
-    count: Count = 1
+    count: Many = 1
 
     @field_validator("stop_score")
     @classmethod

@@ -249,6 +249,15 @@ def test_a_bundle_on_which_all_runs_goes_before_a_faster_one() -> None:
     assert {w.device for w in workers_of(make_setup([V100], rows, batch_size=32), "uniform")} == {"v100"}
 
 
+@pytest.mark.parametrize("of_other_sizes", [(), (1,)])
+def test_a_bundle_may_leave_cores_of_every_node_over(of_other_sizes: tuple[int, ...]) -> None:
+    # Of 4 cores a bundle of 3 leaves one over. All batch sizes have a step time on 3 cores, at most one on others.
+    rows = [profile_row(cores=3, batch_size=size, seconds=1.0) for size in (32, 64)]
+    rows += [profile_row(cores=cores, batch_size=32, seconds=1.0) for cores in of_other_sizes]
+    setup = make_setup([{"name": "n", "cores": 4}], rows, batch_size=[32, 64])
+    assert [worker.cores for worker in workers_of(setup, "uniform")] == [3]
+
+
 def test_what_has_no_step_time_on_any_cut_of_a_node_does_not_keep_it_from_being_cut() -> None:
     # Batch 64 runs on the GPU alone: the cores are cut for batch 32, as if batch 64 were not there.
     node = {"name": "n", "cores": 4}

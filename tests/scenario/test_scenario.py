@@ -88,6 +88,11 @@ MISTAKES = [
         r"experiments.e.search_space.lr: expected numbers of at least 0 for the learning model 'sgd', got -0.1",
     ),
     ("batch_size = 32", "evaluation_images = 1" + "0" * 400, r"evaluation_images .*: .*less than or equal to"),
+    ("batch_size = 32", "population = 1000000000", r"experiments.population .*: .*less than or equal to 1000000, got"),
+    ("batch_size = 32", "gang = 1000000000", r"experiments.gang .*: .*less than or equal to 1000000, got"),
+    ("batch_size = 32", "count = 1000000000", r"experiments.count .*: .*less than or equal to 1000000, got"),
+    ("cores = 2", "cores = 1000000000", r"cluster.nodes.cores .*: .*less than or equal to 10000, got"),
+    ("cores = 2", "cores = 2\ncount = 1000000000", r"cluster.nodes.count .*: .*less than or equal to 1000000, got"),
     (
         "batch_size = 32",
         "pbt.perturbation_factors = [0.0, 1.2]",
