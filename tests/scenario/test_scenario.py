@@ -72,6 +72,8 @@ MISTAKES = [
         "pbt = { intervall = 3 }",
         r"workload.experiments.pbt.intervall \('e', .*\): unknown key: known: .*interval",
     ),
+    ("[profile]", '"" = 1\n[profile]', r'"": unknown key'),
+    ("cores = 2", 'cores = 2\n"" = 1', r'cluster.nodes."" .*: unknown key'),
     ("batch_size = 32", "stop_accuracy = 80", r"stop_accuracy .*: expected an accuracy, 0 to 1 .*, got 80"),
     ("batch_size = 32", "stop_score = 80", r"stop_score .*: expected an accuracy, 0 to 1 .*, got 80"),
     ("batch_size = 32", 'metric = { name = "[loss]" }', r"metric.name .*: expected letters .*, got '\[loss\]'"),
