@@ -149,6 +149,7 @@ def memory_mib() -> float:
 def in_own_process(size: Size, policy: str, limit_s: float) -> Cost | str:
     """What it costs, or why that is not known."""
     command = [sys.executable, "-m", "benchmarks.at_size", "--one", "--sizes", size.name, "--policies", policy]
+    command += ["--intervals", str(size.intervals)]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit_s, check=True)
     except subprocess.TimeoutExpired:
@@ -168,10 +169,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", default=",".join(QUEUEING), help="separated by commas; all: every one")
     parser.add_argument("--sizes", default="1k,1k-kinds,10k,10k-kinds", help=f"of {', '.join(SIZES)}")
+    parser.add_argument("--intervals", type=int, metavar="N", help="for each trial, instead of those of the size")
     parser.add_argument("--limit", type=float, default=3600.0, metavar="S", help="wall seconds that a run may take")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = [SIZES[name] for name in options.sizes.split(",")]
+    if options.intervals:
+        sizes = [size._replace(intervals=options.intervals) for size in sizes]
     chosen = policies.names() if options.policies == "all" else options.policies.split(",")
     if options.one:
         print(msgspec.json.encode(measure(sizes[0], chosen[0])).decode())

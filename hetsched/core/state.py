@@ -1,6 +1,6 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -68,6 +68,7 @@ class State:
         self.idle = WorkerPool()
         self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
+        self._unreported: Counter[int] = Counter()  # of each package the segments that run
         self.serving = WorkerPool()
         self.types: dict[WorkerType, None] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
@@ -223,6 +224,8 @@ class State:
         for worker in event.others:
             del self.idle[worker]
         self.running[name] = event
+        if event.package:
+            self._unreported[event.package] += 1
         self.started += 1
 
     def _segment_ended(self, event: SegmentEnded) -> None:
@@ -241,7 +244,7 @@ class State:
         )
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
-        is_free = not segment.package or self._is_reported(segment.package)
+        is_free = not segment.package or self._closes(segment.package)
         for used in (worker, *segment.others):
             if is_free and used in self.serving:
                 self.idle[used] = self.serving[used]
@@ -263,13 +266,17 @@ class State:
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
 
-    def _is_reported(self, package: int) -> bool:
-        """Whether none of the package's segments runs any more."""
-        return all(segment.package != package for segment in self.running.values())
+    def _closes(self, package: int) -> bool:
+        """Count a segment of the package that runs no more. Whether it was the last one."""
+        self._unreported[package] -= 1
+        if self._unreported[package]:
+            return False
+        del self._unreported[package]
+        return True
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
-        is_free = not segment.package or self._is_reported(segment.package)
+        is_free = not segment.package or self._closes(segment.package)
         for worker in segment.workers:
             if is_free and worker in self.serving:
                 self.idle[worker] = self.serving[worker]

@@ -24,6 +24,10 @@ class FreeWorkers:
         self._taken: set[WorkerId] = set()
         self._held: set[WorkerType] = set()
 
+    @property
+    def all_taken(self) -> bool:
+        return len(self._taken) == len(self._state.idle_workers)
+
     def __contains__(self, worker: Worker) -> bool:
         if worker.id in self._taken or (self._held and worker.type in self._held):
             return False

@@ -62,7 +62,7 @@ class SequentialHalving:
         self._due = inf
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
-        self._prices = prices_per_h(cluster)
+        self._prices = prices_per_h(cluster) if self._budget < inf else {}
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         money = cost(self._prices, state.node_seconds)
@@ -85,11 +85,15 @@ class SequentialHalving:
         """Begin the rounds for which it is time."""
         if spent < self._due and len(self._rounds) == len(state.experiments):
             return
+        before = dict(self._rounds)
         for experiment in state.experiments.values():
             now = self._rounds.get(experiment.id) or Round(spent, 0, frozenset(experiment.trial_ids()))
             self._rounds[experiment.id] = self._round(state, experiment, now, spent)
         ends = (self._end(state.experiments[name], now) for name, now in self._rounds.items())
         self._due = min(ends, default=inf)
+        order = state.ordered(self._turn)
+        for trial in list(order) if self._rounds != before else ():
+            order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
         """The round in which the experiment is when so much is spent, given that in which it was."""
@@ -122,7 +126,9 @@ class SequentialHalving:
         by_speed: dict[tuple[ExperimentId, TrialKind], list[Worker]] = {}
         starts: list[Decision] = []
         too_late: list[TrialId] = []
-        for trial in sorted(state.ready_trials, key=lambda trial: self._turn(state, trial)):
+        for trial in state.ordered(self._turn):
+            if free.all_taken:
+                break
             key = (trial.experiment, trial.kind)
             if key not in by_speed:
                 by_speed[key] = _slowest_first(state, trial, free)
