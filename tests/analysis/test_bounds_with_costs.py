@@ -309,7 +309,17 @@ EXPERIMENTS = st.lists(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("policy", scheduling.policies.names())
+OF_EVERY_FAMILY = ("lookahead", "least-progress", "pbt-sync", "era", "gavel-las", "sia", "sequential-halving")
+"""What `make test` tries; `make test-all` tries every policy."""
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(name, marks=() if name in OF_EVERY_FAMILY else pytest.mark.exhaustive)
+        for name in scheduling.policies.names()
+    ],
+)
 @given(data=st.data())
 def test_no_policy_beats_the_bounds(tmp_path_factory: pytest.TempPathFactory, policy: str, data: st.DataObject) -> None:
     rows = [row.model_copy(update=data.draw(st.fixed_dictionaries(COSTS))) for row in ROWS]
