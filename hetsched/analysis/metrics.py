@@ -22,7 +22,7 @@ from hetsched.analysis.figures import (
     wasted_fraction,
 )
 from hetsched.analysis.fragmentation import Fragmentation
-from hetsched.analysis.lineage_iterations import LineageIterations
+from hetsched.analysis.lineage import Family
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.response_times import response_times
 from hetsched.analysis.staleness import Lag
@@ -142,7 +142,7 @@ class Measurement:
         self._in_budget: list[float | None] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
-        self._lineage = LineageIterations()
+        self._family = Family()
         is_restricted = any(one.gang > 1 or one.devices is not None for one in problem.workload.experiments)
         self._fragmentation = Fragmentation(problem.times) if is_restricted else None
 
@@ -150,7 +150,7 @@ class Measurement:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, state, event)
-        self._lineage(event)
+        self._family(event)
         if self._fragmentation is not None:
             self._fragmentation(state, event)
 
@@ -170,7 +170,7 @@ class Measurement:
             **responses._asdict(),
             metric=metric,
             best_score=best_score(state.best_score.values(), metric),
-            lineage_iterations=self._lineage.of_best(),
+            lineage_iterations=self._family.behind_best(),
             time_to_target_s=time_to_target(self._reached.values()),
             score_at_deadline=score_at(self._in_time, problem.deadline_s, metric),
             score_at_budget=best_score(self._in_budget, metric),

@@ -38,14 +38,6 @@ class Kept:
     def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
         return self._idle.up_to_date()
 
-    def of_type(self, worker: WorkerType) -> int:
-        """How many workers of the type take work."""
-        return len(self._serving.up_to_date().get(worker, ()))
-
     @cached_property
     def _idle(self) -> ByType:
         return ByType(self._state.idle)
-
-    @cached_property
-    def _serving(self) -> ByType:
-        return ByType(self._state.serving)

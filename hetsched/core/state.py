@@ -69,7 +69,7 @@ class State:
         self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
         self._unreported: Counter[int] = Counter()  # of each package the segments that run
-        self.serving = WorkerPool()
+        self.serving: dict[WorkerId, Worker] = {}
         self.types: dict[WorkerType, None] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
         self.emptied: dict[WorkerId, float] = {}

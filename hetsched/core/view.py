@@ -144,7 +144,7 @@ class StateView:
 
     def of_type(self, worker: WorkerType) -> int:
         """How many workers of the type take work, idle or not."""
-        return self._kept.of_type(worker)
+        return len(self.workers_by_type.get(worker, ()))
 
     def turn(self, trial: Trial) -> int:
         """A number that grows with the time at which the trial became ready: what `queue` sorts by among trials with as

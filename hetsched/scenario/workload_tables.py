@@ -24,10 +24,11 @@ from hetsched.errors import InputError, nearest
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
 from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Price, Score, Seconds, SpotTable, Table
-from hetsched.scenario.trace_tables import TraceModelsTable, UnfitTable
+from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
 from hetsched.scenario.traces.trace import Trace, read_trace
+from hetsched.scenario.traces.unfit import Unfit
 
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
@@ -288,7 +289,7 @@ class WorkloadTable(Table):
     trace: str | None = None
     trace_format: TraceFormat | None = None
     trace_models: TraceModelsTable | None = None
-    unfit: UnfitTable | None = None
+    unfit: Unfit | None = None
     poisson: PoissonTable | None = None
     bursts: BurstsTable | None = None
 
@@ -335,7 +336,7 @@ class WorkloadTable(Table):
         return self
 
     @property
-    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, UnfitTable | None]:
+    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, Unfit | None]:
         """What decides which jobs are read."""
         return self.trace, self.trace_format, self.trace_models, self.unfit
 
@@ -370,5 +371,5 @@ class WorkloadTable(Table):
         path, models = folder / self.trace, self.trace_models
         trace_format = self.trace_format or format_of(path)
         dealing = None if models is None else models.dealing()
-        rule, space = (self.unfit or UnfitTable()).rule(), domains(HRFS_SEARCH_SPACE)
+        rule, space = self.unfit or Unfit(), domains(HRFS_SEARCH_SPACE)
         return read_trace(path, trace_format, dealing, rule, times, gpus_of(cluster), space)

@@ -2,17 +2,16 @@
 
 from typing import Literal, NoReturn
 
-from msgspec import Struct
-
 from hetsched.errors import InputError
+from hetsched.scenario.tables import Table
 
 Gangs = Literal["round", "leave-out", "refuse"]
 OutOrRefuse = Literal["leave-out", "refuse"]
 Names = Literal["change", "leave-out", "refuse"]
 
 
-class Unfit(Struct, frozen=True):
-    """What becomes of a job that does not fit.
+class Unfit(Table):
+    """What becomes of a job that does not fit: the table `workload.unfit`.
 
     `gang`: more GPUs than a step time is known for, or than the cluster has; `round` takes the next smaller number, for
     as many GPU-seconds. `share`: less than a GPU; `round` takes a whole one. `gpu_type`: types that the cluster has

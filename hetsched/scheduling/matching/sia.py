@@ -153,7 +153,7 @@ class Sia:
         groups: dict[Row, list[Trial]] = {}
         for trial in trials:
             on = now_on.get(trial.id)
-            alike = _alike(state, trial)
+            alike = state.alike(trial)
             key = (alike, on, on and (trial.arrived, self._restarts[trial.id]))
             if key not in rows:
                 if alike not in goodputs:
@@ -170,9 +170,8 @@ class Sia:
         """The program's answer for what is ready and has not started, and the idle workers that are left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
-        queues = [
-            [trial for trial in alike if trial.id not in started] for alike in state.grouped(_alike, _progress).values()
-        ]
+        ready = state.grouped(StateView.alike, _progress).values()
+        queues = [[trial for trial in alike if trial.id not in started] for alike in ready]
         for queue in sorted(filter(None, queues), key=lambda queue: _progress(state, queue[0])):
             row = self._row(state, queue[0], _goodputs(state, queue[0]), None)
             groups.setdefault(row, []).append(iter(queue))
@@ -206,12 +205,6 @@ class Sia:
                 yield (power if self.p < 0 else -power) - (STAYING if worker_type == on else 0.0) - self.lambda_n
             else:
                 yield inf
-
-
-def _alike(state: StateView, trial: Trial) -> object:
-    """What decides how fast a trial is on which workers."""
-    experiment = state.experiment(trial)
-    return trial.kind, experiment.gang, experiment.devices
 
 
 def _progress(_: StateView, trial: Trial) -> tuple[int, int]:

@@ -67,7 +67,7 @@ class Board:
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
         self.used = self.used or [[0.0] * len(self.idle) for _ in self.kinds]
-        self.of_type = [self.types.count(number) for number in range(len(self.idle))]
+        self.of_type = self.of_type or [self.types.count(number) for number in range(len(self.idle))]
 
     def copy(self) -> "Board":
         """A board that can be played on without changing this one."""

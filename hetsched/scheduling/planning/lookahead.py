@@ -5,6 +5,7 @@ from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
+from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
 from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
@@ -66,7 +67,8 @@ class Lookahead:
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
             return self._slots(state)
-        mirror, deep = self._followed(state), may_stop_early(state)
+        mirror = self._followed(state)
+        deep = any(may_stop_early(state, experiment) for experiment in mirror.stopping)
         if mirror.board.rule.deep != deep:
             follow(mirror.board, self._rule._replace(deep=deep))
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
@@ -119,18 +121,14 @@ class Lookahead:
         return decisions
 
 
-def may_stop_early(state: StateView) -> bool:
-    """Whether a score at which trials stop may be reached before their last iteration: some trial has reached it, or no
-    trial has come to its last iteration without it. Then the most advanced trials go first: they get there soon, and
-    those that are behind copy them."""
-    return any(
-        experiment.stop_score is not None
-        and (
-            state.lead[name] < experiment.stop_iterations
-            or experiment.metric.reached(state.best_score[name], experiment.stop_score)
-        )
-        for name, experiment in state.experiments.items()
-    )
+def may_stop_early(state: StateView, experiment: Experiment) -> bool:
+    """Whether the score at which the experiment's trials stop may be reached before their last iteration: some trial
+    has reached it, or no trial has come to its last iteration without it. Then the most advanced trials go first: they
+    get there soon, and those that are behind copy them."""
+    if state.lead[experiment.id] < experiment.stop_iterations:
+        return True
+    target = experiment.stop_score
+    return target is not None and experiment.metric.reached(state.best_score[experiment.id], target)
 
 
 def seconds_to_horizon(board: Board) -> float:

@@ -1,6 +1,6 @@
 """Serving trials by the time that they still need, on the fastest free worker: what `srtf` and `lpt` share."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 from hetsched.core.decisions import Dispatch
 from hetsched.core.kept_orders import KeptOrder, Place
@@ -19,7 +19,8 @@ def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispat
     the fewest (or most) remaining iterations comes first.
     """
     free = FreeWorkers(state)
-    queues = [_Queue(state, trials) for trials in state.grouped(_alike, _longest if longest else _shortest).values()]
+    groups = state.grouped(StateView.alike, _longest if longest else _shortest)
+    queues = [_Queue(state, trials) for trials in groups.values()]
     while queues := [queue for queue in queues if queue.can_run(free)]:
         chosen = min(queues, key=lambda queue: queue.place(longest))
         worker = chosen.fastest
@@ -30,10 +31,6 @@ def serve_by_processing_time(state: StateView, longest: bool) -> Iterator[Dispat
         else:
             free.hold(worker.type)
             queues.remove(chosen)
-
-
-def _alike(state: StateView, trial: Trial) -> Hashable:
-    return state.alike(trial)
 
 
 def _shortest(state: StateView, trial: Trial) -> Place:
