@@ -37,7 +37,7 @@ def ratio(setup: Setup, policy: str) -> float:
 def in_rounds(setup: Setup, policy: str, rounds: int) -> Setup:
     """The scenario with so many rounds in the policy's bound."""
     devices = worker_devices(setup.workers(strategy_of(setup, policy)))
-    round_s = makespan_bound(full_jobs(setup.workload), devices, setup.times) / rounds
+    round_s = makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs) / rounds
     between = POLICIES[policy]
     options = {"round_s": round_s} if between is None else {"round_s": round_s, "reallocation_s": between * round_s}
     return setup.replace(scheduling={policy: options})

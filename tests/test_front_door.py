@@ -668,7 +668,9 @@ def test_the_backend_of_ones_own_is_beaten_by_no_bound(tmp_path: Path) -> None:
         return measure_log(folder / LOG_NAME, setup).makespan_s
 
     strategy = Strategy("fusion", "lookahead")
-    bound_s = makespan_bound(full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times)
+    bound_s = makespan_bound(
+        full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times, setup.costs
+    )
     assert bound_s <= makespan_s("lookahead") <= 1.5 * bound_s
     assert makespan_s("fifo") >= bound_s
 

@@ -47,7 +47,8 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
         makespan, speed_up = f"{figures['makespan_s']['mean']:,.0f}", f"{figures['speedup_vs_baseline']:.2f}"
         own, bound = f"{figures['workers_bound_ratio']:.2f}", f"{figures['bound_ratio']:.2f}"
         accuracy = f"{figures['best_score']:.3f}"
-        assert row_of(README, name) == [makespan, speed_up, own, bound, accuracy]
+        to_target = f"{figures['time_to_target_s']:,.0f}"
+        assert row_of(README, name) == [makespan, speed_up, own, bound, accuracy, to_target]
         low, high = figures["makespan_s"]["ci95"]
         assert row_of(DEMO, name) == [
             makespan,
@@ -58,6 +59,7 @@ def test_the_demo_gives_the_tables_of_the_pages(tmp_path: Path, capfdbinary: pyt
             f"{figures['mean_jct_s']:,.0f}",
             f"{figures['jct_bound_ratio']:.2f}",
             accuracy,
+            f"{figures['lineage_iterations']:,.0f}",
             f"{figures['utilisation']:.0%}",
         ]
         assert figures["verdict"] == "the baseline" or f"\n{name}: {figures['verdict']}\n" in DEMO

@@ -87,7 +87,8 @@ def _overcrowded(node: Node, workers: Sequence[Worker]) -> str | None:
             return f"{counted(cores, 'core')} and {sum(shares):g} of its {of}GPUs, it has {node.cores} and {gpus}"
         if not (_fit(shares, gpus) or _fit(sorted(shares, reverse=True), gpus)):
             listed = ", ".join(f"{share:g}" for share in sorted(shares, reverse=True))
-            return f"the shares {listed} of its {of}GPUs, and {counted(gpus, 'GPU')} cannot have each of them on one"
+            placed = f"{counted(gpus, 'GPU')} cannot have each of them on one, filled in the order of the workers"
+            return f"the shares {listed} of its {of}GPUs, and {placed}"
     if cores > node.cores:
         shared = sum(worker.gpu_share for worker in workers)
         return f"{counted(cores, 'core')} and {shared:g} of its GPUs, it has {node.cores} and {node.gpus}"

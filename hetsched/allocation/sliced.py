@@ -1,13 +1,14 @@
 """CPU nodes cut to where their cores train most."""
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from itertools import accumulate
 from math import inf
 
 import numpy as np
 
 from hetsched.allocation import register
-from hetsched.allocation.speed import Member, members_on, training_speed
+from hetsched.allocation.speed import Member, members_on
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
@@ -18,6 +19,9 @@ Cut = tuple[int, ...]
 ROUNDING = 1e-9
 """More workers must be faster by more than this, relatively."""
 
+WORTHWHILE = 0.02
+"""Cuts must make the cluster faster by this part, as more and slower workers make the end of a run coarser."""
+
 
 @register("sliced")
 class Sliced:
@@ -27,9 +31,11 @@ class Sliced:
     16, as long as there are trials for all of them. A node with c cores left, after one to feed each GPU as in
     `fusion`, may be cut into any number m of workers, of c // m or c // m + 1 cores each. The cuts are chosen jointly:
     they maximise the iterations per second (by the profile, summed over the trials of the workload) of the fastest n
-    workers of the cluster, GPUs included, as n trials have no use for more. Let g_i(k) be the speed of the k fastest
+    workers of the cluster, GPUs included, as n trials have no use for more. An iteration counts with its part of what
+    the segment costs beside training: evaluation and checkpoint. Let g_i(k) be the speed of the k fastest
     workers of node i, maximised over its cuts. Then sum_i g_i(k_i) subject to sum_i k_i <= n is maximised by dynamic
-    programming over the nodes, which is exact. Of equals it takes the fewest workers.
+    programming over the nodes, which is exact. Of equals it takes the fewest workers. If all cuts together make the
+    cluster faster by less than 2%, no node is cut.
 
     `trials` is n. Without it, it is the number of all trials of the workload (each times its gang), since any of them
     may be there at once. A core count is considered if the profile knows the step times on it of all trials that it
@@ -50,10 +56,15 @@ class Sliced:
         shapes = [(count, node.pace) for node, count in zip(cluster, cores, strict=True)]
         best = {shape: _best_cuts(*shape, workload, times) for shape in dict.fromkeys(shapes)}
 
-        gpu_speeds = [training_speed(workload, times, gpu.type) or 0.0 for here in gpus for gpu in here]
+        gpu_speeds = [_segment_speed(workload, times, gpu.type) or 0.0 for here in gpus for gpu in here]
         gains = [[speed for speed, _ in best[shape]] for shape in shapes] + [_fastest(gpu_speeds)]
         trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
         counts = _most_together(gains, min(trials, sum(cores) + len(gpu_speeds)))
+        together = sum(gain[count] for gain, count in zip(gains, counts, strict=True))
+        uncut = [_segment_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) or 0.0 for c, pace in shapes if c]
+        if together <= (1 + WORTHWHILE) * sum(nlargest(trials, uncut + gpu_speeds)):
+            best = {shape: [(0.0, (shape[0],) if shape[0] else ())] for shape in best}
+            counts = [0] * len(counts)
 
         workers = []
         for node, here, shape, count in zip(cluster, gpus, shapes, counts, strict=False):  # the last count is the GPUs'
@@ -72,7 +83,7 @@ def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTi
         size, larger = divmod(cores, number)
         cut = (size + 1,) * larger + (size,) * (number - larger)
         full = [c for c in dict.fromkeys(cut) if on[c] == all_that_run]
-        by_size = {c: training_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in full}
+        by_size = {c: _segment_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in full}
         speeds = [speed for c in cut if (speed := by_size.get(c)) is not None]
         if len(speeds) == number:
             known = known or [(0.0, cut)]
@@ -81,6 +92,21 @@ def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTi
                 if speed > known[k][0] * (1 + ROUNDING):
                     known[k] = (speed, cut)
     return known or [(0.0, (cores,) if cores else ())]
+
+
+def _segment_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:
+    """Iterations per second in customary segments on a worker of the type, summed over the trials that run on it. None
+    if none does."""
+    speeds = []
+    for experiment in workload.experiments:
+        for kind, trials in experiment.kinds.items() if experiment.may_use(worker.device) else ():
+            gang = worker.gang(experiment.gang)
+            seconds = times.seconds_per_iteration(kind, gang)
+            if seconds is not None:
+                costs = times.costs(kind, gang)
+                fixed = experiment.evaluation_images * costs.evaluation_s_per_image + costs.checkpoint_s
+                speeds.append(trials / (seconds + fixed / experiment.interval))
+    return sum(speeds) if speeds else None
 
 
 def _fastest(speeds: Iterable[float]) -> list[float]:

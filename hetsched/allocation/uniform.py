@@ -1,10 +1,12 @@
 """One fixed bundle for every trial, as Ray Tune has it."""
 
+from collections import Counter
 from heapq import nlargest
+from itertools import chain, repeat
 
 from hetsched.allocation import register
 from hetsched.allocation.speed import Member, members_on, training_speed
-from hetsched.domain.cluster import ClusterSpec, Worker, cpu_worker, gpu_worker
+from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker, WorkerType, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
 
@@ -20,22 +22,43 @@ class Uniform:
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
-        candidates = [self._gpu_workers(cluster)]
-        sizes = {cores // parts for cores in {node.cores for node in cluster} for parts in range(1, cores + 1)}
-        candidates += [self._cpu_workers(cluster, cores) for cores in sorted(sizes)]
-        return max(filter(None, candidates), key=lambda workers: self._worth(workers, workload, times), default=[])
+        sizes = range(1, max((node.cores for node in cluster), default=0) + 1)
+        bundles = {None: _gpus(cluster)} | {cores: _cpus(cluster, cores) for cores in sizes}
+        candidates = [bundle for bundle, types in bundles.items() if types]
+        best = max(candidates, key=lambda bundle: _worth(bundles[bundle], workload, times), default=None)
+        if best is None:
+            return [gpu_worker(node, number, cores=1) for node in cluster for number in range(_fed(node))]
+        return [cpu_worker(node, number, best) for node in cluster for number in range(node.cores // best)]
 
-    def _gpu_workers(self, cluster: ClusterSpec) -> list[Worker]:
-        return [gpu_worker(node, n, cores=1) for node in cluster for n in range(min(node.gpus, node.cores))]
 
-    def _cpu_workers(self, cluster: ClusterSpec, cores: int) -> list[Worker]:
-        return [cpu_worker(node, n, cores) for node in cluster for n in range(node.cores // cores)]
+def _fed(node: Node) -> int:
+    """How many of its GPUs have a core to feed them."""
+    return min(node.gpus, node.cores)
 
-    def _worth(self, workers: list[Worker], workload: Workload, times: StepTimes) -> tuple[int, float]:
-        """How many kinds of trial run on some of the workers, and the iterations per second, summed over the trials, of
-        the workers that all of them can use at once."""
-        used = sum(experiment.population * experiment.gang for experiment in workload.experiments)
-        types = dict.fromkeys(worker.type for worker in workers)
-        speeds = {worker_type: training_speed(workload, times, worker_type) or 0.0 for worker_type in types}
-        run = frozenset[Member]().union(*(members_on(workload, times, worker_type) for worker_type in types))
-        return len(run), sum(nlargest(used, (speeds[worker.type] for worker in workers)))
+
+def _gpus(cluster: ClusterSpec) -> Counter[WorkerType]:
+    """How many workers of which type there would be with a GPU each."""
+    alike = Counter((node.each_gpu, node.pace, _fed(node)) for node in cluster)
+    types: Counter[WorkerType] = Counter()
+    for (gpus, pace, fed), nodes in alike.items():
+        for gpu in gpus[:fed]:
+            types[WorkerType(gpu.type, 0, 1.0, pace, gpu.memory_gib)] += nodes
+    return types
+
+
+def _cpus(cluster: ClusterSpec, cores: int) -> Counter[WorkerType]:
+    """How many workers of which type there would be with so many cores each."""
+    types: Counter[WorkerType] = Counter()
+    for (of_node, pace), nodes in Counter((node.cores, node.pace) for node in cluster).items():
+        if of_node >= cores:
+            types[WorkerType(CPU, cores, 0.0, pace)] += nodes * (of_node // cores)
+    return types
+
+
+def _worth(types: Counter[WorkerType], workload: Workload, times: StepTimes) -> tuple[int, float]:
+    """How many kinds of trial run on some of the workers, and the iterations per second, summed over the trials, of the
+    workers that all of them can use at once."""
+    used = sum(experiment.population * experiment.gang for experiment in workload.experiments)
+    speeds = [repeat(training_speed(workload, times, one) or 0.0, min(count, used)) for one, count in types.items()]
+    run = frozenset[Member]().union(*(members_on(workload, times, one) for one in types))
+    return len(run), sum(nlargest(used, chain.from_iterable(speeds)))

@@ -28,10 +28,24 @@ bounds follow, of which the largest counts:
 
 For experiments it is the larger of two: the makespan of each alone, and one machine on which its jobs are one job.
 
-**Left out:** start-up, restore, evaluation, checkpoint and dispatch, PBT's dependence of trials on each other, the
-cores that feed a GPU, failures, and noise: step times are the profile's means, so a lucky run may end a little below
-its bound. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the iterations
-that this run trained: it says how well the work was placed, not whether there had to be so much of it.
+**Costs.** A segment of k iterations on worker type w keeps its workers for at least k s_w + e_w seconds, where e_w is
+evaluation, checkpoint, latency and the driver's time. No segment has more than I iterations (under PBT an interval,
+else the whole trial). Spread its iterations evenly over these seconds: they are at most 1 / (s_w + e_w / I) a second.
+So every schedule with costs is one of the program with these rates in place of 1 / s_w, and the argument about prices
+holds with them as well: p_j and q_j count them. Three more bounds, and a limit:
+
+- a job alone takes at least the sum over its segments of the least k s_w + e_w (`Group.alone_s`);
+- the driver serves the segments one after another, from the arrival of their jobs on;
+- whole segments: see `hetsched.analysis.bounds_segments`;
+- nobody trains on a type of worker before it can be warm (`SegmentCosts.warm_s`). Such moments cut intervals, too. Let
+  T be a bound that is known. A schedule that ends before the next such moment after T uses none of the types that are
+  warm only then. If the program without these types ends before that moment, its end is the bound. If not, no schedule
+  ends before that moment, which is the next T.
+
+**Left out:** restores, PBT's dependence of trials on each other, the cores that feed a GPU, failures, and noise: step
+times and costs are the profile's means, so a lucky run may end a little below its bound. Without costs it is the bound
+of training alone. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the
+iterations that this run trained: it says how well the work was placed, not whether there had to be so much of it.
 """
 
 from collections import Counter
@@ -39,7 +53,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from hetsched.analysis.bounds_groups import Devices, Job, Mode, group_jobs, with_share
+from hetsched.analysis.bounds_groups import Devices, Job, Mode, group_jobs
 from hetsched.analysis.bounds_jct import jct_sum_of, least_end_sum
 from hetsched.analysis.bounds_makespan import makespan_of
 from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_shares
@@ -47,6 +61,7 @@ from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import Experiment, TrialKind, Workload
 
 
@@ -117,7 +132,15 @@ def jobs_done(state: State, trials: Iterable[Trial]) -> JobsDone:
 
 
 def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: float) -> Job:
-    return Job(kind, iterations, experiment.devices, arrival_s, experiment.gang)
+    return Job(
+        kind,
+        iterations,
+        experiment.devices,
+        arrival_s,
+        experiment.gang,
+        experiment.longest_segment,
+        experiment.evaluation_images,
+    )
 
 
 class Bounds(NamedTuple):
@@ -128,56 +151,73 @@ class Bounds(NamedTuple):
     experiment_jct_s: float
 
 
-def workload_bounds(workload: Workload, devices: Devices, times: StepTimes) -> Bounds:
-    """The bounds if every trial trains to its stop iteration.
+def workload_bounds(
+    workload: Workload, devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
+) -> Bounds:
+    """The bounds if every trial trains to its stop iteration. Without `costs` they only train.
 
     Raises InputError if some trial can run nowhere by the profile.
     """
     jobs = full_jobs(workload)
     by_experiment = [full_jobs(Workload((experiment,))) for experiment in workload.experiments]
     return Bounds(
-        makespan_bound(jobs, devices, times),
-        jct_bound(jobs, devices, times),
-        experiment_jct_bound(by_experiment, devices, times),
+        makespan_bound(jobs, devices, times, costs),
+        jct_bound(jobs, devices, times, costs),
+        experiment_jct_bound(by_experiment, devices, times, costs),
     )
 
 
-def makespan_bound(jobs: Mapping[Job, int], devices: Devices, times: StepTimes, share: float = 1.0) -> float:
+def makespan_bound(
+    jobs: Mapping[Job, int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None = None,
+    share: float = 1.0,
+    since_s: float = 0.0,
+) -> float:
     """Seconds below which no schedule of the jobs (each that many times) on the devices can end, if they have this
-    share of the time of each device.
+    share of the time of each device. Without `costs` they only train.
 
-    Raises InputError if some job can run nowhere by the profile.
+    The jobs' clock is at 0 `since_s` seconds after the start of the run: by then workers may be warm. Raises InputError
+    if some job can run nowhere by the profile.
     """
-    groups = group_jobs(jobs, devices, times)
-    return makespan_of(groups if share == 1 else tuple(with_share(group, share) for group in groups))
+    groups = group_jobs(jobs, devices, times, costs, since_s)
+    return makespan_of(groups, costs.dispatch_s if costs else 0.0, share)
 
 
 def jct_bound(
-    jobs: Mapping[Job, int], devices: Devices, times: StepTimes, mixed: Sequence[Mapping[Job, int]] = ()
+    jobs: Mapping[Job, int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None = None,
+    mixed: Sequence[Mapping[Job, int]] = (),
 ) -> float:
     """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival. Each of `mixed` is one
-    job, given by its parts.
+    job, given by its parts. Without `costs` they only train.
 
     Raises InputError if some job can run nowhere by the profile.
     """
-    parts = tuple(filter(None, (group_jobs(of_one, devices, times) for of_one in mixed)))
-    return jct_sum_of(group_jobs(jobs, devices, times), parts) / (sum(jobs.values()) + len(mixed) or 1)
+    parts = tuple(filter(None, (group_jobs(of_one, devices, times, costs) for of_one in mixed)))
+    total = jct_sum_of(group_jobs(jobs, devices, times, costs), parts, costs.dispatch_s if costs else 0.0)
+    return total / (sum(jobs.values()) + len(mixed) or 1)
 
 
-def experiment_jct_bound(experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes) -> float:
+def experiment_jct_bound(
+    experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
+) -> float:
     """Seconds below which no schedule can bring the mean, over experiments, of the completion of an experiment's last
-    job minus its arrival. Each experiment is given by its jobs, which arrive together.
+    job minus its arrival. Each experiment is given by its jobs, which arrive together. Without `costs` they only train.
 
     Raises InputError if some job can run nowhere by the profile.
     """
+    arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     groups = [
-        group_jobs({job._replace(arrival_s=0.0): count for job, count in jobs.items()}, devices, times)
-        for jobs in experiments
+        group_jobs({job._replace(arrival_s=0.0): n for job, n in jobs.items()}, devices, times, costs, arrival_s)
+        for jobs, arrival_s in zip(experiments, arrivals, strict=True)
     ]
     if not any(groups):
         return 0.0
-    arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     prices = dual_prices(work_shares(tuple(chain.from_iterable(groups))))
     sizes = [sum(group.total * cheapest_cost(group.ways, prices) for group in of_one) for of_one in groups]
-    alone = sum(map(makespan_of, groups))
+    alone = sum(makespan_of(of_one, costs.dispatch_s if costs else 0.0) for of_one in groups)
     return max(alone, least_end_sum(arrivals, sizes) - sum(arrivals)) / len(groups)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.missing_times import why_missing
 from hetsched.domain.profiles import StepTimes
+from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 
@@ -15,10 +16,16 @@ SLOWEST = 1e-6
 size. Taking a device to be faster than it is keeps a bound valid."""
 
 
+CAPS = 8
+"""Like jobs whose longest segments have more different lengths than this count as having ones of a power of two, which
+are no shorter: that keeps a bound valid, and the program small."""
+
+
 class Job(NamedTuple):
     """What like trials have in common: they take as long on every device, and arrive together.
 
-    `devices` are the device types that may be used (None: any); a job takes `gang` workers of one type at once.
+    `devices` are the device types that may be used (None: any); a job takes `gang` workers of one type at once. Its
+    segments have at most `longest_segment` iterations (None: any number), and each evaluates `evaluation_images`.
     """
 
     kind: TrialKind
@@ -26,6 +33,13 @@ class Job(NamedTuple):
     devices: tuple[str, ...] | None = None
     arrival_s: float = 0.0
     gang: int = 1
+    longest_segment: int | None = None
+    evaluation_images: int = 0
+
+    @property
+    def most(self) -> int:
+        """The most iterations that a segment of it can have."""
+        return self.iterations if self.longest_segment is None else min(self.iterations, self.longest_segment)
 
 
 class Mode(NamedTuple):
@@ -46,30 +60,63 @@ class Devices(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A mode as a job sees it: how fast it is there, and what part of which resources it takes meanwhile."""
+    """A mode as a job sees it: how fast it is there, and what part of which resources it takes meanwhile.
+
+    An iteration takes `step_s`, a segment `segment_s` beside its iterations. `iterations_per_s` counts the least of
+    that in: in the longest segments. Nobody trains there before `warm_s`.
+    """
 
     iterations_per_s: float
     parts: tuple[tuple[str, float], ...]
+    warm_s: float = 0.0
+    step_s: float = 0.0
+    segment_s: float = 0.0
 
 
 class Group(NamedTuple):
     """Jobs that are as fast as each other everywhere (`ways`, the fastest first) and arrive together.
 
-    `jobs` are pairs (iterations, how many jobs), the longest first.
+    `jobs` are pairs (iterations, how many jobs), the longest first. A segment has at most `most` iterations (0: it
+    costs nothing beside them, so that its length does not matter).
     """
 
     arrival_s: float
     ways: tuple[Way, ...]
     jobs: tuple[tuple[int, int], ...]
+    most: int = 0
 
     @property
     def total(self) -> int:
         """Iterations of all its jobs."""
         return sum(iterations * count for iterations, count in self.jobs)
 
+    @property
+    def begin_s(self) -> float:
+        """When its jobs can train at the earliest."""
+        return max(self.arrival_s, min(way.warm_s for way in self.ways))
+
+    @property
+    def segments(self) -> int:
+        """The least number of segments of all its jobs; 0 if segments cost nothing."""
+        return sum(self.least_segments(iterations) * count for iterations, count in self.jobs)
+
+    def least_segments(self, iterations: int) -> int:
+        """The least number of segments of so many iterations; 0 if segments cost nothing."""
+        return -(-iterations // self.most) if self.most else 0
+
     def alone_s(self, iterations: int) -> float:
-        """Seconds that so many iterations take on the fastest device."""
-        return iterations / self.ways[0].iterations_per_s
+        """Seconds that so many iterations take at least, each segment where it takes least.
+
+        A segment of k iterations takes the least of k step_s + segment_s over the ways: a concave function of k. So of
+        all segments of at most `most` iterations, whole ones and one for the rest take least.
+        """
+        if not self.most:
+            return iterations / self.ways[0].iterations_per_s
+        whole, rest = divmod(iterations, self.most)
+        return whole * self._segment_s(self.most) + (self._segment_s(rest) if rest else 0.0)
+
+    def _segment_s(self, iterations: int) -> float:
+        return min(iterations * way.step_s + way.segment_s for way in self.ways)
 
 
 def with_share(group: Group, share: float) -> Group:
@@ -82,54 +129,92 @@ Groups = tuple[Group, ...]
 """In the order of arrival. Like problems are equal, so that what was computed for one is known for the other."""
 
 
-def group_jobs(jobs: Mapping[Job, int], devices: Devices, times: StepTimes) -> Groups:
+def group_jobs(
+    jobs: Mapping[Job, int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None = None,
+    since_s: float = 0.0,
+) -> Groups:
     """The jobs (each that many times) in groups, by what the profile says of each of them on each device.
 
-    Raises InputError if some job can run nowhere by the profile.
+    Without `costs` they only train. The jobs' clock is at 0 `since_s` seconds after the start of the run. Raises
+    InputError if some job can run nowhere by the profile.
     """
     needed = {job: count for job, count in jobs.items() if count and job.iterations}
+    caps = {} if costs is None else _caps(needed)
     gangs = sorted({job.gang for job in needed if job.gang > 1})
-    ways: dict[Job, tuple[Way, ...]] = {}
-    sizes: defaultdict[Job, Counter[int]] = defaultdict(Counter)
+    ways: dict[tuple[Job, int], tuple[Way, ...]] = {}
+    sizes: defaultdict[tuple[float, tuple[Way, ...], int], Counter[int]] = defaultdict(Counter)
     for job, count in needed.items():
-        like = job._replace(iterations=0)
-        sizes[like][job.iterations] += count
-        place = like._replace(arrival_s=0.0)
+        place = _place(job), caps.get(job, 0)
         if place not in ways:
-            ways[place] = _ways(job, gangs, devices, times)
+            ways[place] = _ways(*place, gangs, devices, times, costs, since_s)
+        pays = any(way.segment_s for way in ways[place])
+        sizes[job.arrival_s, ways[place], place[1] if pays else 0][job.iterations] += count
     return tuple(
         sorted(
-            Group(like.arrival_s, ways[like._replace(arrival_s=0.0)], tuple(sorted(of_group.items(), reverse=True)))
-            for like, of_group in sizes.items()
+            Group(arrival_s, of_group, tuple(sorted(iterations.items(), reverse=True)), most)
+            for (arrival_s, of_group, most), iterations in sizes.items()
         )
     )
 
 
-def _ways(job: Job, gangs: Sequence[int], devices: Devices, times: StepTimes) -> tuple[Way, ...]:
-    """Where a job may run. A gang takes its multiple of a worker's units. Besides, n workers of a type hold at most
-    n // g gangs of g at once, a larger gang of h counting as the h // g into which it could be cut."""
+def _place(job: Job) -> Job:
+    """All that decides where a job runs, and what an iteration and a segment take there."""
+    return job._replace(iterations=0, arrival_s=0.0, longest_segment=None)
+
+
+def _caps(jobs: Iterable[Job]) -> dict[Job, int]:
+    """The most iterations of a segment of each job, rounded up where like jobs have many different ones."""
+    different: defaultdict[Job, set[int]] = defaultdict(set)
+    for job in jobs:
+        different[_place(job)].add(job.most)
+    return {job: job.most if len(different[_place(job)]) <= CAPS else 1 << (job.most - 1).bit_length() for job in jobs}
+
+
+def _ways(
+    job: Job,
+    most: int,
+    gangs: Sequence[int],
+    devices: Devices,
+    times: StepTimes,
+    costs: SegmentCosts | None,
+    since_s: float,
+) -> tuple[Way, ...]:
+    """Where a job may run, whose segments have at most `most` iterations. A gang takes its multiple of a worker's
+    units. Besides, n workers of a type hold at most n // g gangs of g at once, a larger gang of h counting as the
+    h // g into which it could be cut."""
     ways = []
     for mode in devices.modes:
         if mode.workers < job.gang or not (job.devices is None or mode.worker.device in job.devices):
             continue
-        seconds = times.seconds_per_iteration(job.kind, mode.worker.gang(job.gang))
-        if seconds is not None:
-            parts = [(mode.resource, job.gang * mode.units / devices.units[mode.resource])]
-            parts += [
-                (f"gangs of {g} x {mode.worker}", (job.gang // g) / (mode.workers // g))
-                for g in gangs
-                if g <= job.gang and mode.workers % g
-            ]
-            ways.append(Way(1 / seconds, tuple(parts)))
+        gang = mode.worker.gang(job.gang)
+        step_s = times.seconds_per_iteration(job.kind, gang)
+        if step_s is None:
+            continue
+        parts = [(mode.resource, job.gang * mode.units / devices.units[mode.resource])]
+        parts += [
+            (f"gangs of {g} x {mode.worker}", (job.gang // g) / (mode.workers // g))
+            for g in gangs
+            if g <= job.gang and mode.workers % g
+        ]
+        segment_s = costs.segment_s(job.kind, gang, job.evaluation_images) if costs else 0.0
+        warm_s = max(0.0, costs.warm_s(mode.worker) - since_s) if costs else 0.0
+        seconds = step_s + segment_s / most if segment_s else step_s
+        ways.append(Way(1 / seconds, tuple(parts), warm_s, step_s, segment_s))
     if not ways:
-        gang = f" for a gang of {job.gang}" if job.gang > 1 else ""
-        lacks = [why_missing(times, job.kind, mode.worker.gang(job.gang)) for mode in devices.modes[:1]]
-        raise InputError(
-            f"no bound: the profile has no step time of {job.kind} on any device of the cluster{gang}"
-            + "".join(f": {why}" for why in lacks)
-        )
+        raise InputError(_runs_nowhere(job, devices, times))
     slowest = SLOWEST * max(way.iterations_per_s for way in ways)
-    return tuple(sorted((Way(max(slowest, way.iterations_per_s), way.parts) for way in ways), reverse=True))
+    clamped = (way._replace(iterations_per_s=max(slowest, way.iterations_per_s)) for way in ways)
+    return tuple(sorted(clamped, reverse=True))
+
+
+def _runs_nowhere(job: Job, devices: Devices, times: StepTimes) -> str:
+    gang = f" for a gang of {job.gang}" if job.gang > 1 else ""
+    lacks = [why_missing(times, job.kind, mode.worker.gang(job.gang)) for mode in devices.modes[:1]]
+    none = f"no bound: the profile has no step time of {job.kind} on any device of the cluster{gang}"
+    return none + "".join(f": {why}" for why in lacks)
 
 
 def resource_parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:

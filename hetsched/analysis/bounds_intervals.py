@@ -28,6 +28,7 @@ class Stack:
         self.since = since
         self.sizes = len(sizes)
         self.speeds = np.array([way.iterations_per_s for way in ways])
+        self.warm_s = np.array([way.warm_s for way in ways])
         self.user = np.repeat(np.arange(len(ways)), [len(way.parts) for way in ways])
         self.used = np.array([resources[name] for name, _ in resource_parts(ways)])
         self.part = np.array([part for _, part in resource_parts(ways)])
@@ -78,7 +79,7 @@ def interval_program(groups: Groups, starts: Sequence[float], least: float) -> f
     """
     sizes: defaultdict[tuple[tuple[Way, ...], int], Counter[int]] = defaultdict(Counter)
     for group in groups:
-        since = int(np.searchsorted(starts, group.arrival_s, side="right")) - 1
+        since = int(np.searchsorted(starts, group.begin_s, side="right")) - 1
         for iterations, count in group.jobs:
             sizes[group.ways, since][iterations] += count
     names = dict.fromkeys(name for group in groups for name, _ in resource_parts(group.ways))
@@ -119,12 +120,11 @@ def _solve(
     """Solve the program for the ranges: the length of each interval, and for each range the seconds that its jobs
     together spend in each way (rows) in each interval since their arrival (columns)."""
     unit = least - starts[0]
-    known = np.diff(starts) / unit
-    program = Program(known, unit, resources)
+    program = Program(starts, unit, resources)
     variables = [program.add(of_range) for of_range in ranges]
     solution = program.solve((least - starts[-1]) / unit)
     spent = [r.jobs * r.alone_s * solution[of_range] for r, of_range in zip(ranges, variables, strict=True)]
-    return unit * np.append(known, solution[-1]), spent
+    return np.append(np.diff(starts), unit * solution[-1]), spent
 
 
 class Program:
@@ -132,15 +132,18 @@ class Program:
 
     Its variables are such that all figures are of a like size: for each range, way and interval the mean time of a job
     there, in multiples of the time that it takes alone; and at last the length of the last interval, in multiples of
-    `unit`, the least seconds that everything can take. `known` are the lengths of the other intervals in these units.
+    `unit`, the least seconds that everything can take. The intervals begin at `starts` (seconds). A way is of no use in
+    those that end before it is warm.
     """
 
-    def __init__(self, known: Array, unit: float, resources: int) -> None:
-        self._known = known
+    def __init__(self, starts: Sequence[float], unit: float, resources: int) -> None:
+        self._starts = starts
+        self._known = known = np.diff(starts) / unit
         self._unit = unit
         self._intervals = intervals = len(known) + 1
         self._height, self._width = resources * intervals, 0
         self._limits = [np.append(known, 0.0)] * resources
+        self._most: list[Array] = []
         self._open_ended = [intervals * (resource + 1) - 1 for resource in range(resources)]  # of the last interval
         self._blocks: list[tuple[Array, ...]] = []
 
@@ -155,6 +158,8 @@ class Program:
         taken = stack.part[:, np.newaxis] * of_range.jobs * of_range.alone_s / self._unit
         self._put(stack.used[:, np.newaxis] * self._intervals + here, columns[stack.user], taken)
         self._limits.append(np.array([-1.0, *self._known[since:], 0.0]))
+        warm = np.searchsorted(self._starts, stack.warm_s, side="right")[:, np.newaxis] - 1
+        self._most.append(np.where(here < warm, 0.0, np.inf).ravel())
         self._width += columns.size
         self._height += 1 + len(here)
         self._open_ended.append(self._height - 1)
@@ -170,7 +175,7 @@ class Program:
             np.append(np.zeros(self._width), 1.0),
             coo_array((values, (rows, columns)), shape=(self._height, self._width + 1)),
             np.concatenate(self._limits),
-            bounds=[(0.0, None)] * self._width + [(least, None)],
+            bounds=np.column_stack([np.append(np.zeros(self._width), least), np.concatenate([*self._most, [np.inf]])]),
         )
 
     def _put(self, rows: Array | int, columns: Array | int, values: Array | float) -> None:

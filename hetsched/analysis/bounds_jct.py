@@ -11,34 +11,49 @@ from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_sha
 
 
 @lru_cache(maxsize=64)
-def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = ()) -> float:
+def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float = 0.0) -> float:
     """Seconds below which no schedule can bring the sum of the JCTs of all jobs of the groups, and of each of `mixed`:
-    one job, whose parts are the groups."""
+    one job, whose parts are the groups. The driver takes `dispatch_s` for each segment, one after the other.
+
+    A job counts as arriving when it can begin, and its JCT from its arrival on.
+    """
     jobs = _jobs(groups, mixed)
     groups += tuple(chain.from_iterable(mixed))
     if not groups:
         return 0.0
-    arrivals = [groups[parts[0][0]].arrival_s for parts in jobs]
+    arrivals = [min(groups[number].begin_s for number, _ in parts) for parts in jobs]
+    waited = sum(arrivals) - sum(groups[parts[0][0]].arrival_s for parts in jobs)
     alone = sum(groups[number].alone_s(iterations) for parts in jobs for number, iterations in parts)
+    spread = sum(iterations / groups[number].ways[0].iterations_per_s for parts in jobs for number, iterations in parts)
 
     def on_one_machine(prices: Mapping[str, float]) -> tuple[list[float], float]:
         """What the jobs cost, and the bound on the sum of JCTs by these prices."""
         costs = [cheapest_cost(group.ways, prices) for group in groups]
         sizes = [sum(costs[number] * iterations for number, iterations in parts) for parts in jobs]
-        ends = max(least_end_sum(arrivals, sizes), _least_moment_sum(arrivals, sizes) + alone / 2)
+        ends = max(least_end_sum(arrivals, sizes), _least_moment_sum(arrivals, sizes) + spread / 2)
         return sizes, ends - sum(arrivals)
 
     work = work_shares(groups)
     sizes, bound = on_one_machine(dual_prices(work))
-    bound = max(bound, alone)
+    bound = max(bound, alone, _driver_s(groups, jobs, arrivals, dispatch_s))
     if len(work) == 1:
-        return bound
+        return waited + bound
     # Prices that make each iteration count as often as jobs wait for it, when the shortest go first, may say more.
     waited_for: defaultdict[tuple[Way, ...], float] = defaultdict(float)
     for ahead, job in enumerate(sorted(range(len(jobs)), key=sizes.__getitem__)):
         for number, iterations in jobs[job]:
             waited_for[groups[number].ways] += (len(jobs) - ahead - 0.5) * iterations
-    return max(bound, on_one_machine(dual_prices(tuple(waited_for.items())))[1])
+    return waited + max(bound, on_one_machine(dual_prices(tuple(waited_for.items())))[1])
+
+
+def _driver_s(
+    groups: Groups, jobs: Sequence[Sequence[tuple[int, int]]], arrivals: Sequence[float], dispatch_s: float
+) -> float:
+    """The bound on the sum of JCTs by the driver alone: one machine that serves every segment of a job."""
+    if not dispatch_s:
+        return 0.0
+    sizes = [dispatch_s * sum(groups[n].least_segments(iterations) for n, iterations in parts) for parts in jobs]
+    return least_end_sum(arrivals, sizes) - sum(arrivals)
 
 
 def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int]]]:

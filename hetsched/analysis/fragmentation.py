@@ -17,7 +17,7 @@ from hetsched.core.events import (
 from hetsched.core.state import State
 from hetsched.domain.cluster import DeviceType, WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, TrialKind
+from hetsched.domain.workload import Experiment, TrialId, TrialKind
 
 
 class Demand(NamedTuple):
@@ -42,12 +42,17 @@ class Demand(NamedTuple):
 
 
 class Fragmentation:
-    """Follows a run: call it with the state and every event, after the state has taken that into account."""
+    """Follows a run: call it with the state and every event, after the state has taken that into account.
+
+    An event costs steps for its own workers only, however many the cluster has.
+    """
 
     def __init__(self, times: StepTimes) -> None:
         self._times = times
         self._waiting: Counter[Demand] = Counter()
+        self._teams: dict[TrialId, tuple[WorkerId, ...]] = {}
         self._idle: dict[WorkerId, WorkerType] = {}
+        self._of_type: Counter[WorkerType] = Counter()
         self._fits: dict[tuple[Demand, WorkerType, int], bool] = {}
         self._now = self._idle_s = self._stuck_s = 0.0
 
@@ -72,9 +77,10 @@ class Fragmentation:
             case WorkerLeft() | WorkerDraining():
                 self._look(state, event.worker)
             case SegmentStarted():
-                self._look(state, event.worker, *event.others)
+                self._teams[event.trial] = team = (event.worker, *event.others)
+                self._look(state, *team)
             case SegmentEnded() | SegmentLost():
-                self._look(state, *state.workers)
+                self._look(state, *self._teams.pop(event.trial))
 
     def _count(
         self, state: State, event: TrialAdded | SegmentStarted | SegmentEnded | SegmentLost | TrialCompleted, by: int
@@ -87,17 +93,18 @@ class Fragmentation:
     def _look(self, state: State, *workers: WorkerId) -> None:
         """Which of these workers are idle GPUs now."""
         for worker in workers:
-            idle = state.idle.get(worker)
-            if idle is None or not idle.gpu_share:
-                self._idle.pop(worker, None)
-            else:
+            idle, before = state.idle.get(worker), self._idle.pop(worker, None)
+            if before is not None:
+                self._of_type[before] -= 1
+            if idle is not None and idle.gpu_share:
                 self._idle[worker] = idle.type
+                self._of_type[idle.type] += 1
 
     def _pass_time(self, seconds: float) -> None:
         waiting = self._waiting.total()
         if not waiting or not self._idle:
             return
-        for worker, idle in Counter(self._idle.values()).items():
+        for worker, idle in self._of_type.items():
             gpu_s = idle * worker.gpu_share * seconds
             stuck = sum(count for demand, count in self._waiting.items() if not self._fit(demand, worker, idle))
             self._idle_s += gpu_s

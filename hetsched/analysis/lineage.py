@@ -1,4 +1,8 @@
-"""Where the best weights of a run come from: which trials trained them, and what PBT changed on the way."""
+"""Where the best weights of a run come from: which trials trained them, for how long, and what PBT changed on the way.
+
+A trial that copies another goes on from weights that others have trained. A strategy that runs trials one after the
+other lets late trials copy weights with thousands of iterations behind them, while each trial still counts its own.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -33,13 +37,14 @@ class Forebear(NamedTuple):
 
 class _Weights(Struct, frozen=True):
     """Weights that a trial had: what `count` and `score` it had with them, how many iterations of its own brought it
-    there from the weights `before`, and with which hyperparameters it went on."""
+    there from the weights `before`, how many are `behind` them in all, and with which hyperparameters it went on."""
 
     trial: TrialId
     time: float
     count: int
     score: float | None
     trained: int
+    behind: int
     hyperparameters: Hyperparameters
     before: Optional["_Weights"] = None
 
@@ -85,7 +90,7 @@ class Family:
                 self._experiments[experiment.id] = experiment
             case TrialAdded():
                 self._home[event.trial] = self._experiments[event.experiment]
-                self._keep(_Weights(event.trial, event.time, 0, None, 0, event.hyperparameters))
+                self._keep(_Weights(event.trial, event.time, 0, None, 0, 0, event.hyperparameters))
             case SegmentEnded():
                 self._end(event)
             case TrialExploited():
@@ -99,13 +104,25 @@ class Family:
         Of equal scores the first one counts. Empty where nothing was scored, and where experiments have different
         metrics, so that their scores cannot be compared.
         """
-        metric = shared(experiment.metric for experiment in self._experiments.values())
-        best = None if metric is None else self._best.get(metric)
-        line = []
+        best, line = self._best_of_all(), []
         while best is not None:
             forebear, best = _forebear(best)
             line.append(forebear)
         return line[::-1]
+
+    def behind(self, trial: TrialId) -> int:
+        """Iterations behind the weights that the trial has, whichever trials trained them."""
+        return self._had[trial][-1].behind
+
+    def behind_best(self) -> int | None:
+        """Iterations behind the weights that scored best so far: those of the whole `winners_line`. None where it is
+        empty."""
+        best = self._best_of_all()
+        return None if best is None else best.behind
+
+    def _best_of_all(self) -> _Weights | None:
+        metric = shared(experiment.metric for experiment in self._experiments.values())
+        return None if metric is None else self._best.get(metric)
 
     def _keep(self, weights: _Weights) -> None:
         self._had[weights.trial].append(weights)
@@ -114,7 +131,8 @@ class Family:
         trial, iterations = event.trial, event.iterations
         before = self._had[trial][-1]
         count, hyperparameters = before.count + iterations, before.hyperparameters
-        weights = _Weights(trial, event.time, count, event.score, iterations, hyperparameters, before)
+        behind = before.behind + iterations
+        weights = _Weights(trial, event.time, count, event.score, iterations, behind, hyperparameters, before)
         self._keep(weights)
         metric = self._home[trial].metric
         best = self._best.get(metric)
@@ -124,14 +142,17 @@ class Family:
     def _exploit(self, event: TrialExploited) -> None:
         source, own = self._had[event.source][-1], self._had[event.trial][-1]
         count = source.count if self._home[event.trial].counts_lineage else own.count
-        self._keep(_Weights(event.trial, event.time, count, source.score, 0, event.hyperparameters, source))
+        weights = event.trial, event.time, count, source.score, 0, source.behind, event.hyperparameters, source
+        self._keep(_Weights(*weights))
 
     def _fall_back(self, event: CheckpointLost) -> None:
         """The log tells the count and the score of the state that is left: that of the trial itself, or of what it
         copied. The hyperparameters stay."""
         now = self._had[event.trial][-1]
         left = self._left(now, event)
-        self._keep(replace(now, time=event.time, count=event.iterations, score=event.score, trained=0, before=left))
+        behind = 0 if left is None else left.behind
+        kept = {"time": event.time, "count": event.iterations, "score": event.score, "trained": 0}
+        self._keep(replace(now, **kept, behind=behind, before=left))
 
     def _left(self, now: _Weights, event: CheckpointLost) -> _Weights | None:
         """The weights of a state that is left; the newest where none is like that, None of a trial that starts anew."""

@@ -7,25 +7,22 @@ is measured by the same code.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
-from hetsched.analysis.bounds import cluster_devices, jct_bound, jobs_done, makespan_bound, worker_devices
+from hetsched.analysis.against_bounds import against_bounds, fairness
 from hetsched.analysis.figures import (
     allocation_rate,
     best_score,
-    finish_time_fairness,
     makespan,
-    ratio_to_bound,
     score_at,
     time_to_target,
     utilisation,
     wasted_fraction,
 )
 from hetsched.analysis.fragmentation import Fragmentation
-from hetsched.analysis.lineage_iterations import LineageIterations
+from hetsched.analysis.lineage import Family
 from hetsched.analysis.moves import Moves
 from hetsched.analysis.response_times import response_times
 from hetsched.analysis.staleness import Lag
@@ -46,14 +43,13 @@ from hetsched.core.events import (
 )
 from hetsched.core.log import read_log
 from hetsched.core.state import State
-from hetsched.core.trial import Trial
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import WorkerId
 from hetsched.domain.metric import Metric, shared
 from hetsched.domain.prices import cost, prices_per_h, within_budget
 from hetsched.domain.problem import Problem
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import ExperimentId, TrialId
-from hetsched.errors import HetschedError, InputError
+from hetsched.errors import HetschedError
 
 
 class WorkerMetrics(Struct, frozen=True):
@@ -146,7 +142,7 @@ class Measurement:
         self._in_budget: list[float | None] = []
         self._lags: dict[ExperimentId, Lag] = {}
         self._moves = Moves()
-        self._lineage = LineageIterations()
+        self._family = Family()
         is_restricted = any(one.gang > 1 or one.devices is not None for one in problem.workload.experiments)
         self._fragmentation = Fragmentation(problem.times) if is_restricted else None
 
@@ -154,7 +150,7 @@ class Measurement:
         handle = _HANDLERS.get(type(event))
         if handle is not None:
             handle(self, state, event)
-        self._lineage(event)
+        self._family(event)
         if self._fragmentation is not None:
             self._fragmentation(state, event)
 
@@ -164,24 +160,17 @@ class Measurement:
         cluster, workers = problem.cluster, self._occupancy.workers
         busy, segments = self._occupancy.busy_s, self._occupancy.segments
         present = {worker: self._occupancy.present_s(worker, self._end_s) for worker in workers}
-        bounds = _bounds(state, problem, workers.values())
         responses = response_times(state, problem.times, workers.values(), self._occupancy.trial_s)
         metric = shared(experiment.metric for experiment in state.experiments.values())
-        fairness = _fairness(state, problem, workers.values())
         return Metrics(
             strategy=state.run.strategy if state.run else "",
             seed=state.run.seed if state.run else 0,
             makespan_s=makespan_s,
-            bound_s=bounds.makespan_s,
-            bound_ratio=ratio_to_bound(makespan_s, bounds.makespan_s),
-            workers_bound_s=bounds.on_workers_s,
-            workers_bound_ratio=ratio_to_bound(makespan_s, bounds.on_workers_s),
+            **against_bounds(state, problem, workers.values(), makespan_s, responses.mean_jct_s),
             **responses._asdict(),
-            jct_bound_s=bounds.jct_s,
-            jct_bound_ratio=ratio_to_bound(responses.mean_jct_s, bounds.jct_s),
             metric=metric,
             best_score=best_score(state.best_score.values(), metric),
-            lineage_iterations=self._lineage.of_best(),
+            lineage_iterations=self._family.behind_best(),
             time_to_target_s=time_to_target(self._reached.values()),
             score_at_deadline=score_at(self._in_time, problem.deadline_s, metric),
             score_at_budget=best_score(self._in_budget, metric),
@@ -189,8 +178,7 @@ class Measurement:
             utilisation=utilisation(busy.values(), present.values()),
             **self._of_gpus(state),
             staleness=self._staleness(state.now),
-            finish_time_fairness=max(fairness, default=None),
-            mean_finish_time_fairness=fmean(fairness) if fairness else None,
+            **fairness(state, problem, workers.values()),
             cores_used=sum(worker.cores for worker in workers.values()),
             cores=sum(node.cores for node in cluster),
             gpus_used=sum(worker.gpu_share for worker in workers.values()),
@@ -342,47 +330,6 @@ def _progress(state: State) -> dict[str, Any]:
         "completed": sum(trial.completed is not None for trial in trials),
         "trials": len(trials),
     }
-
-
-class _Bounds(NamedTuple):
-    makespan_s: float | None
-    on_workers_s: float | None
-    jct_s: float | None
-
-
-def _bounds(state: State, problem: Problem, workers: Iterable[Worker]) -> _Bounds:
-    times = problem.times
-    trials = state.trials.values()
-    jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
-    completed, mixed = jobs_done(state, [trial for trial in trials if trial.completed is not None])
-    try:
-        makespan = makespan_bound(jobs, cluster_devices(problem.cluster, times), times)
-        # What no schedule under any allocation can beat, none on these workers can.
-        on_workers = max(makespan, makespan_bound(jobs, own, times))
-        return _Bounds(makespan, on_workers, jct_bound(completed, own, times, mixed))
-    except InputError:  # a real run needs no profile
-        return _Bounds(None, None, None)
-
-
-def _fairness(state: State, problem: Problem, workers: Iterable[Worker]) -> list[float]:
-    """The finish-time fairness of every completed experiment; of none where there is one only."""
-    if len(state.experiments) < 2:
-        return []
-    populations: defaultdict[ExperimentId, list[Trial]] = defaultdict(list)
-    for trial in state.trials.values():
-        populations[trial.experiment].append(trial)
-    devices, share = worker_devices(workers), 1 / len(state.experiments)
-    ratios = []
-    for trials in populations.values():
-        ends = [trial.completed for trial in trials if trial.completed is not None]
-        jobs = [(job._replace(arrival_s=0.0), count) for job, count in jobs_done(state, trials).parts.items()]
-        try:
-            fair_s = makespan_bound(dict(jobs), devices, problem.times, share)
-        except InputError:  # a real run needs no profile
-            return []
-        if len(ends) == len(trials) and fair_s:
-            ratios.append(finish_time_fairness(max(ends) - trials[0].arrived, fair_s))
-    return ratios
 
 
 def measure(events: Iterable[Event], problem: Problem) -> Metrics:

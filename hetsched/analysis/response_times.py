@@ -30,7 +30,8 @@ def response_times(
     """`in_segments_s` are the seconds that each trial was in segments."""
     completed = [(trial, trial.completed) for trial in state.trials.values() if trial.completed is not None]
     jcts = [end_s - trial.arrived for trial, end_s in completed]
-    waits = [jct - in_segments_s.get(trial.id, 0.0) for (trial, _), jct in zip(completed, jcts, strict=True)]
+    in_segments = (in_segments_s.get(trial.id, 0.0) for trial, _ in completed)
+    waits = [max(0.0, jct - seconds) for jct, seconds in zip(jcts, in_segments, strict=True)]  # sums are rounded
     parts = (jobs_done(state, [trial]).parts for trial, _ in completed)
     try:
         sizes = list(areas(parts, worker_devices(workers), times))

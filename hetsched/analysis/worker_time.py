@@ -1,6 +1,6 @@
 """Who was where: the workers that have been in the cluster, and for how long they were there and in segments."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from hetsched.core.events import SegmentEnded, SegmentLost, SegmentStarted, WorkerJoined, WorkerLeft
@@ -30,6 +30,7 @@ class Occupancy:
         self.trial_s: defaultdict[TrialId, float] = defaultdict(float)
         self._running: dict[TrialId, SegmentStarted] = {}
         self._counted: dict[WorkerId, float] = {}  # up to when; the segments of a package share their time
+        self._lost: defaultdict[int, dict[SegmentStarted, float]] = defaultdict(dict)  # of a package, and when
         self._joined: dict[WorkerId, float] = {}
         self._stays: defaultdict[WorkerId, list[tuple[float, float]]] = defaultdict(list)
 
@@ -53,7 +54,7 @@ class Occupancy:
         else:
             seconds = event.time - start.time
             taken_s, lost_s = (seconds, 0.0) if finished else (0.0, seconds)
-        self.trial_s[event.trial] += taken_s + lost_s
+            self.trial_s[event.trial] += seconds
         for worker in workers:
             self.busy_s[worker] += taken_s + lost_s
             self.segments[worker] += finished
@@ -65,11 +66,34 @@ class Occupancy:
         finished one says to be its own."""
         from_s = max(start.time, self._counted.get(start.worker, 0.0))
         begun_s, done_s = from_s, from_s
+        lost = self._lost[start.package]
         if isinstance(event, SegmentEnded):
             begun_s, done_s = event.worked or (from_s, event.time)
+            self.trial_s[event.trial] += done_s - begun_s
+            self._lose([one for one in lost if one.segment < start.segment], lost, from_s, begun_s)
+        else:
+            lost[start] = event.time
         is_last = all(other.package != start.package for other in self._running.values())
         self._counted[start.worker] = event.time if is_last else done_s
+        if is_last:
+            self._lose(list(lost), lost, done_s, event.time)
+            del self._lost[start.package]
         return done_s - begun_s, begun_s - from_s + self._counted[start.worker] - done_s
+
+    def _lose(
+        self, segments: Iterable[SegmentStarted], lost: dict[SegmentStarted, float], from_s: float, to_s: float
+    ) -> None:
+        """The time from `from_s` to `to_s` was that of these lost segments, one after another in the order of their
+        package. A segment was under way at most until it was lost. Those that were lost at one time share theirs
+        equally: the log does not say which of them had begun."""
+        times = {segment: min(max(lost.pop(segment), from_s), to_s) for segment in segments}
+        together = Counter(times.values())
+        for segment in sorted(times, key=lambda one: one.segment):
+            until_s = times[segment]
+            seconds = max(0.0, until_s - from_s) / together[until_s]
+            self.trial_s[segment.trial] += seconds
+            from_s += seconds
+            together[until_s] -= 1
 
     def present_s(self, worker: WorkerId, end_s: float) -> float:
         """Seconds for which the worker was in the cluster up to the end."""

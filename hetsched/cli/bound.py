@@ -17,7 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Print lower bounds on the makespan and on the mean job completion time (JCT). JCT is completion minus arrival,
     of trials and of experiments. Every trial trains to its stop iteration; trials that stop on a score may end
-    sooner. One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count.
+    sooner. One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count,
+    and what segments cost beside training; the bound of training alone leaves these costs out.
     """
     setup = simulated_scenario(options)
     try:
@@ -27,8 +28,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
-        show(tables.bound_table({"any": result.overall, **result.by_allocation}))
-        say(" ".join(["Overheads and noise are left out.", *result.notes]))
+        show(tables.bound_table(result.with_costs, result.training_alone))
+        say(" ".join(["Restores and noise are left out.", *result.notes]))
         say_caveats(result.assumptions)
 
     finish(options, emit, result.document(), table, None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hetsched.core.changes import Changes
     from hetsched.core.trial import Trial
 
 MOST_TAKEN = 500
@@ -18,8 +19,11 @@ class ReadyTrials(Sequence["Trial"]):
     have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
     taken from the front, where nothing moves until `MOST_TAKEN` are gone.
 
-    The order of arrival is kept, too, once somebody has asked for it.
+    The order of arrival is kept, too, once somebody has asked for it. `changes` is told of every trial that is added,
+    taken or replaced, once somebody has set it.
     """
+
+    changes: "Changes | None" = None
 
     def __init__(self) -> None:
         self._trials: list[Trial] = []
@@ -38,6 +42,10 @@ class ReadyTrials(Sequence["Trial"]):
             self._indices = sorted(self._by_index)
         return map(self._by_index.__getitem__, self._indices)
 
+    def turn(self, trial: "Trial") -> int:
+        """A number that grows with the time at which the trial became ready, or counted anew, last."""
+        return self._turns[trial.index]
+
     def first_come(self) -> "list[Trial]":
         """The same trials by iterations, those with as many in the order in which they were added."""
         return sorted(self, key=lambda trial: (trial.iterations, self._turns[trial.index]))
@@ -48,6 +56,8 @@ class ReadyTrials(Sequence["Trial"]):
         at = bisect_left(self._places, place, self._taken)
         self._places.insert(at, place)
         self._trials.insert(at, trial)
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             insort(self._indices, trial.index)
             self._by_index[trial.index] = trial
@@ -62,12 +72,16 @@ class ReadyTrials(Sequence["Trial"]):
         else:
             del self._places[: MOST_TAKEN + 1], self._trials[: MOST_TAKEN + 1]
             self._taken = 0
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
 
     def replace(self, trial: "Trial") -> None:
         """The trial has changed, but for its progress. Raises LookupError if it is not ready."""
         self._trials[self._find(trial)] = trial
+        if self.changes is not None:
+            self.changes.note(trial.id)
         if self._indices is not None:
             self._by_index[trial.index] = trial
 

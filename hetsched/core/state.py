@@ -1,6 +1,6 @@
 """The state of a run: what the events so far add up to. Nothing else ever changes it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from hetsched.core.changes import Changes
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -35,6 +36,7 @@ from hetsched.core.events import (
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.worker_pool import WorkerPool
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
 from hetsched.errors import InputError
@@ -52,6 +54,7 @@ class State:
     what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
     workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
     `started` have started: the next one has the number after that. `nodes` are those that are there, and were.
+    `comings_and_goings` counts how often `serving` has changed.
     """
 
     def __init__(self) -> None:
@@ -62,9 +65,10 @@ class State:
         self.experiments: dict[ExperimentId, Experiment] = {}
         self.has_gangs = self.restricted = False
         self.trials: dict[TrialId, Trial] = {}
-        self.idle: dict[WorkerId, Worker] = {}
+        self.idle = WorkerPool()
         self.ready = ReadyTrials()
         self.running: dict[TrialId, Segment] = {}
+        self._unreported: Counter[int] = Counter()  # of each package the segments that run
         self.serving: dict[WorkerId, Worker] = {}
         self.types: dict[WorkerType, None] = {}
         self.in_memory: dict[WorkerId, TrialId] = {}
@@ -77,6 +81,20 @@ class State:
         self.trained: defaultdict[WorkerId, defaultdict[Work, Trained]] = defaultdict(_none_trained)
         self.nodes = NodePresence()
         self.segments = self.started = 0
+        self.comings_and_goings = 0
+
+    @property
+    def changes(self) -> Changes:
+        """Which trials have changed, and when: noted from the first question on."""
+        if self.ready.changes is None:
+            self.ready.changes = Changes()
+            for trial in self.trials:
+                self.ready.changes.note(trial)
+        return self.ready.changes
+
+    def is_ready(self, trial: Trial) -> bool:
+        """Whether the trial could run now: it neither runs nor is completed."""
+        return trial.completed is None and trial.id not in self.running
 
     @property
     def finished(self) -> bool:
@@ -111,6 +129,7 @@ class State:
             "ended": self.ended,
             "segments": self.segments,
             "started": self.started,
+            "comings_and_goings": self.comings_and_goings,
             "workers": _plain([*self.workers.values()]),
             "serving": [*self.serving],
             "types": _plain([*self.types]),
@@ -161,17 +180,20 @@ class State:
         worker = event.worker
         self.workers[worker.id] = self.serving[worker.id] = self.idle[worker.id] = worker
         self.types[worker.type] = None
+        self.comings_and_goings += 1
         self.nodes.join(worker, event.time)
 
     def _worker_left(self, event: WorkerLeft) -> None:
         self.nodes.leave(self.workers.pop(event.worker), event.time)
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
+        self.comings_and_goings += 1
         self.in_memory.pop(event.worker, None)
 
     def _worker_draining(self, event: WorkerDraining) -> None:
         self.serving.pop(event.worker, None)
         self.idle.pop(event.worker, None)
+        self.comings_and_goings += 1
 
     def _worker_slowed(self, event: WorkerSlowed) -> None:
         """Policies see it by how long segments take, as in life."""
@@ -189,7 +211,7 @@ class State:
         frozen = MappingProxyType(event.hyperparameters)
         experiment = self.experiments[event.experiment]
         kind = TrialKind(experiment.model, experiment.dataset, event.batch_size)
-        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, arrived=event.time)
+        trial = Trial(event.trial, len(self.trials), event.experiment, kind, frozen, event.time, ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
         self.unfinished[trial.experiment] += 1
@@ -202,6 +224,8 @@ class State:
         for worker in event.others:
             del self.idle[worker]
         self.running[name] = event
+        if event.package:
+            self._unreported[event.package] += 1
         self.started += 1
 
     def _segment_ended(self, event: SegmentEnded) -> None:
@@ -216,11 +240,11 @@ class State:
                 self.best_score[experiment] = score
         metrics: Mapping[str, float | None] = MappingProxyType(event.metrics) if event.metrics else NONE_REPORTED
         self.trials[name] = trial = replace(
-            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics
+            old, iterations=progress, score=score, best_score=best, at=worker, metrics=metrics, ready_since=event.time
         )
         self.ready.add(trial)
         work, parts = (old.kind, home.gang), event.parts
-        is_free = not segment.package or self._is_reported(segment.package)
+        is_free = not segment.package or self._closes(segment.package)
         for used in (worker, *segment.others):
             if is_free and used in self.serving:
                 self.idle[used] = self.serving[used]
@@ -242,20 +266,24 @@ class State:
         if progress > self.lead[experiment]:
             self.lead[experiment] = progress
 
-    def _is_reported(self, package: int) -> bool:
-        """Whether none of the package's segments runs any more."""
-        return all(segment.package != package for segment in self.running.values())
+    def _closes(self, package: int) -> bool:
+        """Count a segment of the package that runs no more. Whether it was the last one."""
+        self._unreported[package] -= 1
+        if self._unreported[package]:
+            return False
+        del self._unreported[package]
+        return True
 
     def _segment_lost(self, event: SegmentLost) -> None:
         segment = self.running.pop(event.trial)
-        is_free = not segment.package or self._is_reported(segment.package)
+        is_free = not segment.package or self._closes(segment.package)
         for worker in segment.workers:
             if is_free and worker in self.serving:
                 self.idle[worker] = self.serving[worker]
             self.in_memory.pop(worker, None)
             if segment.package:
                 self.emptied[worker] = event.time
-        trial = replace(self.trials[event.trial], at=None)
+        trial = replace(self.trials[event.trial], at=None, ready_since=event.time)
         self.trials[trial.id] = trial
         self.ready.add(trial)
 

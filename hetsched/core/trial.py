@@ -33,7 +33,8 @@ class Trial(Struct, frozen=True, gc=False):
     `score` is that of its weights, `best_score` the best that it has had, `metrics` are further ones of its weights;
     None: not known. `base` is the count that it last took over, and `taken_over` how much taking over
     has added to its count in all (less than 0: has taken from it). `earlier` are the iterations that it trained as
-    another kind of trial than it is now, in order of time.
+    another kind of trial than it is now, in order of time. At `ready_since`, in seconds since the
+    start of the run, it last became ready: it was added, or its segment ended or was lost.
     """
 
     id: TrialId
@@ -52,6 +53,7 @@ class Trial(Struct, frozen=True, gc=False):
     base: int = 0
     taken_over: int = 0
     earlier: tuple[tuple[TrialKind, int], ...] = ()
+    ready_since: float = 0.0
 
     @property
     def trained(self) -> int:

@@ -1,12 +1,17 @@
 """What a policy sees: a frozen view of the state. It knows neither the future nor the backend."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from hetsched.core.corrections import Corrections
 from hetsched.core.fits import Fits
+from hetsched.core.kept import GroupOf, Kept, PlaceOf
+from hetsched.core.kept_orders import KeptOrder
 from hetsched.core.learnt_costs import LearntCosts
 from hetsched.core.state import State
 from hetsched.core.trial import Package, Segment, Timing, Trained, Trial, Work
+from hetsched.core.worker_pool import Ranked, Turn
+from hetsched.core.workers_by_type import WorkersByType
 from hetsched.domain.cluster import NodeId, Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import Costs, StepTimes
 from hetsched.domain.workload import Experiment, ExperimentId, TrialId, TrialKind
@@ -34,7 +39,8 @@ class StateView:
     `workers` are those that take work: one that is about to leave is no longer among them, though it may still run a
     segment. `idle_workers` come in the order in which they became idle, `ready_trials` least advanced first.
     `first_segments` are the first finished segment of each worker, in the order of their ends; their seconds
-    are those of the whole segment. `last_packages` are what each worker that ever reported has reported last. `lead`
+    are those of the whole segment. `last_packages` are what each worker that ever reported has reported last.
+    `in_memory` is the trial that each worker trained last; a worker that is not in it must start up first. `lead`
     is the most iterations that a trial of an experiment has done,
     `best_score` the best score of any of its trials so far, in the direction of its metric (None: none is known).
     """
@@ -42,7 +48,10 @@ class StateView:
     _state: State
     _times: StepTimes
     _fits: Fits
+    _kept: Kept
+    _corrections: Corrections
     _learnt: LearntCosts | None
+    _by_type: WorkersByType
     ready_trials: Sequence[Trial]
     idle_workers: Collection[Worker]
     workers: Mapping[WorkerId, Worker]
@@ -51,6 +60,7 @@ class StateView:
     experiments: Mapping[ExperimentId, Experiment]
     first_segments: Mapping[WorkerId, Timing]
     last_packages: Mapping[WorkerId, Package]
+    in_memory: Mapping[WorkerId, TrialId]
     lead: Mapping[ExperimentId, int]
     best_score: Mapping[ExperimentId, float | None]
 
@@ -59,6 +69,9 @@ class StateView:
             "_state": state,
             "_times": times,
             "_fits": Fits(state, times),
+            "_kept": Kept(state),
+            "_corrections": Corrections(state, times),
+            "_by_type": WorkersByType(),
             "ready_trials": ReadOnly(state.ready),
             "idle_workers": state.idle.values(),
             "workers": MappingProxyType(state.serving),
@@ -67,6 +80,7 @@ class StateView:
             "experiments": MappingProxyType(state.experiments),
             "first_segments": MappingProxyType(state.first_segments),
             "last_packages": MappingProxyType(state.last_packages),
+            "in_memory": MappingProxyType(state.in_memory),
             "lead": MappingProxyType(state.lead),
             "best_score": MappingProxyType(state.best_score),
         }
@@ -94,6 +108,68 @@ class StateView:
         ready."""
         return self._state.ready.first_come()
 
+    def ordered(self, place: PlaceOf) -> KeptOrder:
+        """The ready trials by `place(state, trial)`, a tuple that ends with `trial.index`, least first.
+
+        The order is kept: `place`, always the same function, is asked once when a trial becomes ready or changes. A
+        policy that finds a trial's place to be another one says so by `put`.
+        """
+        return self._kept.groups(self, _one_group, place).get(0) or KeptOrder(self.trials)
+
+    def grouped(self, group: GroupOf, place: PlaceOf) -> Mapping[Hashable, KeptOrder]:
+        """The ready trials by `group(state, trial)`, each group by `place(state, trial)`. They are kept as `ordered`
+        says."""
+        return self._kept.groups(self, group, place)
+
+    def alike(self, trial: Trial) -> Hashable:
+        """What decides where the trial runs, and how fast: trials that agree in it run alike on every worker."""
+        experiment = self._state.experiments[trial.experiment]
+        return trial.kind, experiment.gang, experiment.devices
+
+    def ranking(self, trial: Trial) -> Sequence[Ranked]:
+        """The idle workers that the trial may run on, with its seconds per iteration and a number that grows in the
+        order in which they became idle: the fastest first, then the longest idle. Seconds that are unknown are 0. The
+        ranking is kept for all trials that are `alike`."""
+
+        def speed(worker: Worker) -> float | None:
+            return self.seconds_per_iteration(trial, worker) or 0.0 if self.usable(trial, worker) else None
+
+        return self._kept.ranking(self.alike(trial), speed)
+
+    @property
+    def idle_by_type(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
+        """The idle workers by type and id, each type's in the order in which they became idle, and each with a number
+        that grows in that order over all types. They are kept."""
+        return self._kept.idle_by_type()
+
+    def of_type(self, worker: WorkerType) -> int:
+        """How many workers of the type take work, idle or not."""
+        return len(self.workers_by_type.get(worker, ()))
+
+    def turn(self, trial: Trial) -> int:
+        """A number that grows with the time at which the trial became ready: what `queue` sorts by among trials with as
+        many iterations."""
+        return self._state.ready.turn(trial)
+
+    @property
+    def changes(self) -> int:
+        """How many changes of trials there have been so far: what to pass to `changed_since` at a later call."""
+        return self._state.changes.count
+
+    def changed_since(self, changes: int) -> list[Trial]:
+        """The trials that were added, have started, ended or lost a segment, copied another or are completed after so
+        many changes, as they are now, each once, in the order of their last changes. Since 0: all trials.
+
+        A policy that remembers what it found, and looks at these only, decides in time that does not grow with the
+        number of trials (see `grouped`).
+        """
+        return list(map(self._state.trials.__getitem__, self._state.changes.since(changes)))
+
+    @property
+    def workers_by_type(self) -> Mapping[WorkerType, Mapping[WorkerId, Worker]]:
+        """The `workers` of each type, in their order. The same object as before if no worker has come or gone."""
+        return self._by_type.of(self._state)
+
     @property
     def has_gangs(self) -> bool:
         """Whether some trials take several workers at once."""
@@ -119,7 +195,7 @@ class StateView:
 
     def is_ready(self, trial: Trial) -> bool:
         """Whether the trial could run now: it neither runs nor is completed."""
-        return trial.completed is None and trial.id not in self._state.running
+        return self._state.is_ready(trial)
 
     def experiment(self, trial: Trial) -> Experiment:
         return self._state.experiments[trial.experiment]
@@ -163,12 +239,7 @@ class StateView:
         profiled = self.profiled_seconds(trial, worker.type)
         if profiled is None:
             return None
-        measured = expected = 0.0
-        for (kind, gang), done in trained.items():
-            reference = self._times.seconds_per_iteration(kind, worker.type.gang(gang))
-            if reference is not None:
-                measured += done.seconds
-                expected += reference * done.iterations
+        measured, expected = self._corrections.of(worker)
         return profiled * measured / expected if expected else profiled
 
     def profiled_seconds(self, trial: Trial, worker: WorkerType) -> float | None:
@@ -221,3 +292,7 @@ class StateView:
                 return None
             total += seconds - (self.costs(trial, worker).start_up_s if cold and number else 0.0)
         return total
+
+
+def _one_group(state: StateView, trial: Trial) -> int:
+    return 0

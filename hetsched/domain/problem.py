@@ -1,10 +1,13 @@
 """The scheduling problem: what there is to train, on which machines, how fast, and what a run is measured against."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Workload
+from hetsched.domain.segment_costs import SegmentCosts
+from hetsched.domain.workload import Experiment, Workload
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -12,7 +15,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     `times` are the profile's, with all costs. `target_score` is a value of the metric (None: each experiment's
     `stop_score`), `deadline_s` is in seconds since the start of the run, `budget` in the unit of the nodes'
-    prices (None: there is none).
+    prices (None: there is none). `costs` are what segments cost beside training (None: nothing).
     """
 
     cluster: ClusterSpec
@@ -21,3 +24,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     target_score: float | None = None
     deadline_s: float | None = None
     budget: float | None = None
+    costs: SegmentCosts | None = None
+
+    def costs_of(self, experiments: Iterable[Experiment]) -> SegmentCosts | None:
+        """What segments cost beside training where these are all experiments of a run."""
+        return None if self.costs is None else self.costs.of(experiments)

@@ -207,10 +207,13 @@ class StepTimes:
 
     def fits(self, kind: TrialKind, worker: WorkerType) -> bool:
         """Whether the memory of the worker's GPU is enough, as far as the scenario says what it has, and the profile
-        what the kind needs there (`memory_gib`)."""
+        what the kind needs there (`memory_gib`). On a part of a GPU for which the profile does not say it, the kind
+        needs what it needs on a whole one."""
         if worker.memory_gib is None:
             return True
         needed_gib = self._lookup(kind, worker, "memory_gib")
+        if needed_gib is None and worker.gpu_share < 1:
+            needed_gib = self._lookup(kind, worker._replace(gpu_share=1.0), "memory_gib")
         return needed_gib is None or needed_gib <= worker.memory_gib
 
     def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hetsched.analysis.bounds import worker_devices, workload_bounds
+from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
 from hetsched.analysis.figures import best_score, utilisation
 from hetsched.analysis.step_times import is_late
 from hetsched.analysis.worker_time import Occupancy
@@ -316,7 +316,7 @@ def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
     """What no schedule of all iterations on the workers of the strategy can beat; None if the profile does not say."""
     devices = worker_devices(setup.workers(strategy))
     try:
-        return workload_bounds(setup.workload, devices, setup.times).makespan_s
+        return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
     except HetschedError:  # the profile does not say, or the linear program is not solved: it is for show only
         return None
 

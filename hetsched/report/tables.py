@@ -255,14 +255,16 @@ def _varying(figure: float | None, cv: float | None, unit: float = 1.0) -> str:
     return f"{unit * figure:.3g}" + ("" if cv is None else f" ±{share(cv)}")
 
 
-def bound_table(bounds: Mapping[str, Bounds]) -> Table:
+def bound_table(bounds: Mapping[str, Bounds], training_alone: Mapping[str, Bounds]) -> Table:
     """A row an allocation, or `any`."""
     table = Table(header_style="bold")
     table.add_column("allocation")
-    for heading in ("makespan [s]", "mean JCT of trials [s]", "mean JCT of experiments [s]"):
+    alone = "makespan,\ntraining alone [s]"
+    for heading in ("makespan [s]", "mean JCT of\ntrials [s]", "mean JCT of\nexperiments [s]", alone):
         table.add_column(heading, justify="right")
     for name, of_allocation in bounds.items():
-        table.add_row(name, *(_seconds(seconds, least=1) for seconds in of_allocation))
+        figures = (*of_allocation, training_alone[name].makespan_s)
+        table.add_row(name, *(_seconds(seconds, least=1) for seconds in figures))
     return table
 
 

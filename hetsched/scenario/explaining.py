@@ -42,7 +42,7 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     those that were checked: a place in a list is told by its name there and counted from 1."""
     loc = [part for part in detail["loc"] if not str(part).startswith(NO_KEYS)]
     *parents, last = loc or [""]
-    key = ".".join(part for part in loc if isinstance(part, str))
+    key = ".".join(part or '""' for part in loc if isinstance(part, str))
     if not key:  # found by a check of the whole scenario, which names the key itself
         return in_words(detail)
     places = _places(loc, tables)

@@ -257,14 +257,15 @@ class Setup(Problem, frozen=True, kw_only=True):
 
         Raises InputError if a job and an experiment have one name.
         """
-        jobs, left_out = tuple(jobs), scenario.overheads.left_out
+        jobs, charged = tuple(jobs), scenario.overheads.charged(times)
         workload = scenario.workload.workload(jobs)
         return cls(
             scenario=scenario,
             cluster=scenario.cluster.cluster(scenario.real.time_scale, scenario.faults.spot),
             workload=workload,
             times=times,
-            charged_times=times.without(left_out) if left_out else times,
+            charged_times=charged,
+            costs=scenario.overheads.segment_costs(charged, workload, scenario.checkpoints),
             target_score=scenario.metrics.target_score,
             deadline_s=scenario.metrics.deadline_s,
             budget=scenario.metrics.budget,

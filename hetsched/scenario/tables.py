@@ -6,8 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import NAME
-from hetsched.domain.workload import Place, SpeedUp
+from hetsched.domain.segment_costs import SegmentCosts
+from hetsched.domain.workload import Place, SpeedUp, Workload
 
 # Limits beyond anything that is trained, so that no sum of them overflows.
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
@@ -20,6 +22,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+Many = Annotated[int, Field(ge=1, le=10**6)]
+"""How many there are of what is made one by one: nodes, experiments, trials."""
 
 
 Score = Annotated[float, Field(ge=-1e300, le=1e300)]
@@ -90,6 +96,20 @@ class OverheadsTable(Table):
             ("sharing",): self.sharing,
         }
         return frozenset(name for names, is_charged in charged.items() if not is_charged for name in names)
+
+    def charged(self, times: StepTimes) -> StepTimes:
+        """The profile without the costs that are not charged."""
+        return times.without(self.left_out) if self.left_out else times
+
+    def segment_costs(self, charged: StepTimes, workload: Workload, checkpoints: "CheckpointsTable") -> SegmentCosts:
+        """What segments cost beside training, by the profile that is `charged`."""
+        return SegmentCosts(
+            charged,
+            workload.experiments,
+            in_memory=checkpoints.place != "storage",
+            latency_s=self.latency_s,
+            dispatch_s=self.dispatch_s,
+        )
 
 
 class LearningTable(Table):

@@ -1,4 +1,4 @@
-"""The tables of a trace: what it does not say, and what becomes of jobs that do not fit."""
+"""The tables of what a trace does not say."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,6 @@ from hetsched.domain.cluster import CPU
 from hetsched.scenario.tables import Count, Name, Seconds, Table
 from hetsched.scenario.traces.cluster_job import Category
 from hetsched.scenario.traces.dealing import CHECKPOINT_S, Dealing, DealtModel
-from hetsched.scenario.traces.unfit import Gangs, OutOrRefuse, Unfit
 
 
 class TraceModelTable(Table):
@@ -66,19 +65,3 @@ class TraceModelsTable(Table):
             checkpoint_s=self.checkpoint_s or None,
             gpu_types=self.gpu_types,
         )
-
-
-class UnfitTable(Table):
-    """The rule for jobs that do not fit; see `hetsched.scenario.traces.unfit`."""
-
-    gang: Gangs = "round"
-    share: Gangs = "round"
-    gpu_type: Literal["any", "leave-out", "refuse"] = "any"
-    step_time: OutOrRefuse = "leave-out"
-    time: OutOrRefuse = "leave-out"
-    running: Literal["keep", "leave-out", "refuse"] = "leave-out"
-    iterations: Literal["cap", "leave-out", "refuse"] = "cap"
-    model: OutOrRefuse = "refuse"
-
-    def rule(self) -> Unfit:
-        return Unfit(**self.model_dump())

@@ -23,16 +23,18 @@ from hetsched.domain.workload import (
 from hetsched.errors import InputError, nearest
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Name, Price, Score, Seconds, SpotTable, Table
-from hetsched.scenario.trace_tables import TraceModelsTable, UnfitTable
+from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Price, Score, Seconds, SpotTable, Table
+from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
 from hetsched.scenario.traces.trace import Trace, read_trace
+from hetsched.scenario.traces.unfit import Unfit
 
 DISCOVER = "discover"
 """What a scenario says of its cluster instead of listing the nodes."""
 
 Gib = Annotated[float, Field(gt=0, le=1e6)]
+Cores = Annotated[int, Field(ge=1, le=10**4)]
 GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
 
 
@@ -46,11 +48,11 @@ class NodeTable(Table):
     """
 
     name: Name
-    cores: Count
+    cores: Cores
     gpus: Annotated[int, Field(ge=0, le=10**6)] | dict[Name, GpusOfAType] = 0
     gpu_type: Name | None = None
     gpu_memory_gib: Gib | dict[Name, Gib] | None = None
-    count: Count = 1
+    count: Many = 1
     pace: bool | Factor = False
     address: str | None = None
     price_per_h: Price | None = None
@@ -189,7 +191,7 @@ class ExperimentTable(Table):
     model: str = "resnet18"
     dataset: str = DATASET
     batch_size: Count | list[Count] = 512
-    population: Count = 20
+    population: Many = 20
     stop_iterations: Count = 1000
     metric: MetricTable = MetricTable()
     stop_score: Score | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
@@ -197,11 +199,11 @@ class ExperimentTable(Table):
     evaluation_images: int = Field(default=10_000, ge=0, le=10**9)
     train_images: Count | None = None
     devices: list[str] | None = Field(default=None, min_length=1)
-    gang: Count = 1
+    gang: Many = 1
     checkpoint_interval: Count | None = None
     pbt: PBTTable = PBTTable()
     search_space: SearchSpace = HRFS_SEARCH_SPACE
-    count: Count = 1
+    count: Many = 1
 
     @field_validator("stop_score")
     @classmethod
@@ -287,7 +289,7 @@ class WorkloadTable(Table):
     trace: str | None = None
     trace_format: TraceFormat | None = None
     trace_models: TraceModelsTable | None = None
-    unfit: UnfitTable | None = None
+    unfit: Unfit | None = None
     poisson: PoissonTable | None = None
     bursts: BurstsTable | None = None
 
@@ -334,7 +336,7 @@ class WorkloadTable(Table):
         return self
 
     @property
-    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, UnfitTable | None]:
+    def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, Unfit | None]:
         """What decides which jobs are read."""
         return self.trace, self.trace_format, self.trace_models, self.unfit
 
@@ -369,5 +371,5 @@ class WorkloadTable(Table):
         path, models = folder / self.trace, self.trace_models
         trace_format = self.trace_format or format_of(path)
         dealing = None if models is None else models.dealing()
-        rule, space = (self.unfit or UnfitTable()).rule(), domains(HRFS_SEARCH_SPACE)
+        rule, space = self.unfit or Unfit(), domains(HRFS_SEARCH_SPACE)
         return read_trace(path, trace_format, dealing, rule, times, gpus_of(cluster), space)

@@ -18,19 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BoundResult:
-    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy. `notes` say of which
-    trials the work is not known beforehand, so that a run may end sooner."""
+    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy. The same if trials
+    only trained, and segments cost nothing beside that, are `training_alone`, by allocation after one for `any`.
+    `notes` say of which trials the work is not known beforehand, so that a run may end sooner."""
 
     setup: Setup = field(repr=False)
     overall: Bounds
     by_allocation: dict[str, Bounds]
+    training_alone: dict[str, Bounds]
     assumptions: Sequence[str] = ()
     notes: Sequence[str] = ()
 
+    @property
+    def with_costs(self) -> dict[str, Bounds]:
+        """The bounds by allocation, after those for `any`."""
+        return {"any": self.overall, **self.by_allocation}
+
     def to_frame(self) -> "DataFrame":
         """A row per allocation policy, after one for `any`. Raises InputError without pandas."""
-        bounds = {"any": self.overall, **self.by_allocation}
-        return frame({"allocation": name, **own._asdict()} for name, own in bounds.items())
+        return frame(
+            {
+                "allocation": name,
+                **own._asdict(),
+                **{f"training_alone_{figure}": s for figure, s in self.training_alone[name]._asdict().items()},
+            }
+            for name, own in self.with_costs.items()
+        )
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -38,6 +51,9 @@ class BoundResult:
         for figure, key in (("makespan_s", ""), ("trial_jct_s", "trial_jct_"), ("experiment_jct_s", "experiment_jct_")):
             document[f"{key}bound_s"] = getattr(self.overall, figure)
             document[f"{key}by_allocation_s"] = {n: getattr(own, figure) for n, own in self.by_allocation.items()}
+            alone = {name: getattr(own, figure) for name, own in self.training_alone.items()}
+            document[f"{key}training_alone_bound_s"] = alone.pop("any")
+            document[f"{key}training_alone_by_allocation_s"] = alone
         document["assumptions"] = list(self.assumptions)
         document["notes"] = list(self.notes)
         return document
@@ -48,26 +64,32 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
 
     JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop iteration. One bound
     is for any allocation, one for the workers of each strategy's allocation policy (default: the scenario's
-    strategies). Overheads and noise are left out.
+    strategies). What segments cost beside training counts, as the simulator charges it; `training_alone` leaves it out.
 
     Raises InputError for what the profile lacks.
     """
     setup = resolved(scenario)
     workload, times = setup.workload, setup.times
-    overall = workload_bounds(workload, cluster_devices(setup.cluster, times), times)
-    by_allocation = {}
+    devices = cluster_devices(setup.cluster, times)
+    overall = workload_bounds(workload, devices, times, setup.costs)
+    alone = workload_bounds(workload, devices, times)
+    by_allocation, training_alone = {}, {"any": alone}
     assumed: dict[str, None] = dict.fromkeys(dealt_jobs(setup))
     for strategy in chosen_strategies(setup, strategies):
         workers = setup.workers(strategy)
-        own = workload_bounds(workload, worker_devices(workers), times)
+        devices = worker_devices(workers)
         types = dict.fromkeys(worker.type for worker in workers)
         assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
         # What no schedule under any allocation can beat, none under this one can.
+        own = workload_bounds(workload, devices, times, setup.costs)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
+        own_alone = workload_bounds(workload, devices, times)
+        training_alone[strategy.allocation] = Bounds(*map(max, own_alone, alone))
     return BoundResult(
         setup=setup,
         overall=overall,
         by_allocation=by_allocation,
+        training_alone=training_alone,
         assumptions=list(assumed),
         notes=list(uncertain_work(workload.experiments)),
     )

@@ -69,7 +69,8 @@ def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[st
 
 
 def _bound_s(setup: Setup, strategy: Strategy) -> float:
-    return makespan_bound(full_jobs(setup.workload), worker_devices(setup.workers(strategy)), setup.times)
+    devices = worker_devices(setup.workers(strategy))
+    return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
 
 
 def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapping[str, float]) -> str:

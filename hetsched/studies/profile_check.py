@@ -96,9 +96,9 @@ def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
         source: Source = "extrapolated"
         if seconds is None:
             source = "unknown"
-        elif (kind, worker) in measured:
+        elif (kind, worker.as_profiled) in measured:
             source = "measured"
-        elif within.seconds_per_iteration(kind, worker) is not None:
+        elif within.seconds_per_iteration(kind, worker) == seconds:
             source = "interpolated"
         yield KnownTime(kind, worker, source, seconds, lacks.why(kind, worker) if seconds is None else None)
 

@@ -112,8 +112,14 @@ def test_a_node_that_no_trial_needs_is_not_cut() -> None:
 
 def test_cuts_that_gain_nothing_are_not_made() -> None:
     # ROWS scale linearly up to 4 cores: one worker of 4 trains as much as 4 of 1.
-    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9)
+    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9, evaluation_images=0)
     assert cuts(workers_of(setup, "sliced")) == {"a": [4]}
+
+
+def test_cuts_share_what_segments_cost() -> None:
+    # Training scales linearly, evaluation does not: four workers of one core evaluate four trials at once.
+    setup = make_setup([{"name": "a", "cores": 4}], ROWS, population=9, evaluation_images=1000)
+    assert cuts(workers_of(setup, "sliced")) == {"a": [1, 1, 1, 1]}
 
 
 def test_the_number_of_trials_may_be_given() -> None:
@@ -243,6 +249,15 @@ def test_a_bundle_on_which_all_runs_goes_before_a_faster_one() -> None:
     assert {w.device for w in workers_of(make_setup([V100], rows, batch_size=32), "uniform")} == {"v100"}
 
 
+@pytest.mark.parametrize("of_other_sizes", [(), (1,)])
+def test_a_bundle_may_leave_cores_of_every_node_over(of_other_sizes: tuple[int, ...]) -> None:
+    # Of 4 cores a bundle of 3 leaves one over. All batch sizes have a step time on 3 cores, at most one on others.
+    rows = [profile_row(cores=3, batch_size=size, seconds=1.0) for size in (32, 64)]
+    rows += [profile_row(cores=cores, batch_size=32, seconds=1.0) for cores in of_other_sizes]
+    setup = make_setup([{"name": "n", "cores": 4}], rows, batch_size=[32, 64])
+    assert [worker.cores for worker in workers_of(setup, "uniform")] == [3]
+
+
 def test_what_has_no_step_time_on_any_cut_of_a_node_does_not_keep_it_from_being_cut() -> None:
     # Batch 64 runs on the GPU alone: the cores are cut for batch 32, as if batch 64 were not there.
     node = {"name": "n", "cores": 4}
@@ -297,10 +312,11 @@ BIG = [
 """Two trials of 12 GiB fit a card of 32 GiB, and not one of 16."""
 
 
-def test_a_gpu_is_shared_as_far_as_its_memory_goes() -> None:
-    """Cards of 16 and of 32 GiB in one cluster."""
+@pytest.mark.parametrize("of_half", [12.0, None])
+def test_a_gpu_is_shared_as_far_as_its_memory_goes(of_half: float | None) -> None:
+    """Cards of 16 and of 32 GiB in one cluster. What is not said of a half is that of the whole."""
     nodes = [V100 | {"name": "small", "gpu_memory_gib": 16.0}, V100 | {"name": "large", "gpu_memory_gib": 32.0}]
-    setup = make_setup(nodes).replace_times(StepTimes(BIG))
+    setup = make_setup(nodes).replace_times(StepTimes([BIG[0], BIG[1].model_copy(update={"memory_gib": of_half})]))
     of = {w.id: w.gpu_share for w in workers_of(setup, "shared-gpu") if w.device == "v100"}
     assert of == {
         **{f"small/gpu{gpu}": 1.0 for gpu in range(2)},

@@ -566,7 +566,7 @@ def test_all_workers_of_a_gang_are_busy() -> None:
 
 def test_mean_jct_counts_a_stopped_trial_when_it_is_stopped() -> None:
     nodes = ({"name": "n", "cores": 3, "gpus": 3, "gpu_type": "v100"},)
-    found = measure(log_of_a_gang(), make_setup(nodes).replace_times(TestGangs.TIMES))
+    found = measure(log_of_a_gang(), make_setup(nodes, overheads=NO_OVERHEADS).replace_times(TestGangs.TIMES))
     assert found.completed == 2
     assert found.mean_jct_s == pytest.approx(((15 - 3) + (4 - 3)) / 2)
     # At best 10 s for the one and nothing for the other; the makespan at best 3 + 10 s.

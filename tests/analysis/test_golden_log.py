@@ -28,7 +28,7 @@ from hetsched.analysis.metrics import Metrics, measure_log
 from hetsched.core.log import read_log
 from hetsched.scenario.tables import MetricsTable
 from hetsched.testing import check_log
-from hetsched.testing.scenarios import make_setup, profile_row
+from hetsched.testing.scenarios import NO_OVERHEADS, make_setup, profile_row
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 LOG, SHARED_LOG = GOLDEN / "two-trials.jsonl", GOLDEN / "two-experiments.jsonl"
@@ -36,7 +36,7 @@ LOG, SHARED_LOG = GOLDEN / "two-trials.jsonl", GOLDEN / "two-experiments.jsonl"
 
 @pytest.fixture
 def metrics() -> Metrics:
-    setup = make_setup(population=2)
+    setup = make_setup(population=2, overheads=NO_OVERHEADS)
     return measure_log(LOG, setup.replace(metrics=MetricsTable(target_score=0.5, deadline_s=50.0)))
 
 
@@ -45,7 +45,7 @@ def shared() -> Metrics:
     nodes = [{"name": "g", "cores": 2, "gpus": 1, "gpu_type": "v100"}]
     rows = [profile_row(seconds=4.0), profile_row("v100", seconds=1.0)]
     experiments = [{"name": name, "population": 1} for name in "xy"]
-    return measure_log(SHARED_LOG, make_setup(nodes, rows, experiments=experiments))
+    return measure_log(SHARED_LOG, make_setup(nodes, rows, NO_OVERHEADS, experiments=experiments))
 
 
 def test_the_log_is_one(metrics: Metrics) -> None:

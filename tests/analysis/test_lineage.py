@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetsched.analysis.lineage import Family, Forebear
-from hetsched.analysis.lineage_iterations import LineageIterations
 from hetsched.core.events import (
     CheckpointLost,
     Event,
@@ -55,18 +54,19 @@ class Log:
         return self
 
     @property
-    def line(self) -> list[Forebear]:
+    def family(self) -> Family:
         family = Family()
         for event in self.events:
             family(event)
-        return family.winners_line()
+        return family
+
+    @property
+    def line(self) -> list[Forebear]:
+        return self.family.winners_line()
 
     @property
     def behind_the_best(self) -> int | None:
-        lineage = LineageIterations()
-        for event in self.events:
-            lineage(event)
-        return lineage.of_best()
+        return self.family.behind_best()
 
 
 WORKER: Any = "w"

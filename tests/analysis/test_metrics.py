@@ -34,7 +34,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, MetricsTable
 from hetsched.studies.one_run import carry_out
-from tests.conftest import Simulate, make_setup
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup
 
 SLOW, FAST = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("slow", 1), ("fast", 2)))
 W, V = SLOW.id, FAST.id
@@ -273,7 +273,7 @@ def test_a_gang_is_busy_on_all_its_workers() -> None:
 
 def independent(count: int, iterations: int = 12) -> Setup:
     job = {"population": 1, "pbt": {"enabled": False}, "stop_iterations": iterations}
-    return make_setup(experiments=[{"name": f"e{number}", **job} for number in range(count)])
+    return make_setup(overheads=NO_OVERHEADS, experiments=[{"name": f"e{number}", **job} for number in range(count)])
 
 
 def test_fairness_is_by_the_time_alone_with_an_equal_part_of_the_workers() -> None:
@@ -293,7 +293,7 @@ def test_fairness_is_by_the_time_alone_with_an_equal_part_of_the_workers() -> No
 def test_a_job_with_a_part_of_every_worker_uses_the_fastest_first(share: float, iterations_per_s: float) -> None:
     # The workers do 1/4 and 1/2 iterations a second; the job can be on one of them at a time.
     job = Job(TrialKind("resnet18", "cifar10", 32), 12)
-    found = makespan_bound({job: 1}, worker_devices([SLOW, FAST]), make_setup().times, share)
+    found = makespan_bound({job: 1}, worker_devices([SLOW, FAST]), make_setup().times, share=share)
     assert found == pytest.approx(12 / iterations_per_s)
 
 
@@ -308,7 +308,7 @@ def test_on_workers_the_bound_of_like_jobs_is_the_optimum_of_the_linear_program(
     kind = TrialKind("resnet18", "cifar10", 32)
     devices = worker_devices([SLOW] * workers[0] + [FAST] * workers[1])
     counts = {Job(kind, iterations): count for iterations, count in jobs.items()}
-    found = makespan_bound(counts, devices, make_setup().times, share)
+    found = makespan_bound(counts, devices, make_setup().times, share=share)
 
     sizes = [iterations for iterations, count in jobs.items() for _ in range(count)]
     n = len(sizes)  # columns: seconds of each job on slow workers, on fast ones, and at last the makespan

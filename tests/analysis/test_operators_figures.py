@@ -45,6 +45,16 @@ def test_waiting_is_all_time_outside_of_segments_and_is_told_by_size() -> None:
     assert found.large_wait_s == pytest.approx(30)
 
 
+def test_a_trial_that_never_waits_waits_no_negative_time() -> None:
+    """(6.0 - 0.8) + (9.9 - 6.0) is more than 9.9 - 0.8, as numbers are rounded."""
+    log = Log(make_setup(experiments=[{"name": "e", "population": 1, "arrival_s": 0.8}]), SLOW)
+    log.run("e-0", W, 0.8, 6.0)
+    log.run("e-0", W, 6.0, 9.9)
+    log.complete(9.9, "e-0")
+    log.events.sort(key=lambda event: event.time)
+    assert log.measure().wait_s == 0
+
+
 def test_trials_of_one_size_wait_by_no_size() -> None:
     log = Log(make_setup(population=2, stop_iterations=10), SLOW)
     for number in range(2):

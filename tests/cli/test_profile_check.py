@@ -58,6 +58,34 @@ def test_every_step_time_of_a_scenario_has_its_source(folder: Path, capsys: pyte
     assert document["covers"] and not document["refused"]
 
 
+def sources(folder: Path, profile: str, node: str, batch_size: int) -> dict[str, tuple[str, float | None]]:
+    (folder / "p.csv").write_text(profile)
+    text = (
+        SCENARIO.replace("[32, 48, 96]", str(batch_size))
+        .replace("population = 6", "population = 1")
+        .replace('"gpu-only+srtf", ', "")
+    )
+    start, end = text.index("cluster.nodes"), text.index("workload.experiments")
+    (folder / "s.toml").write_text(text[:start] + f"cluster.nodes = [{node}]\n" + text[end:])
+    found = check_profile(folder / "p.csv", load_scenario(folder / "s.toml")).known
+    return {str(one.worker): (one.source, one.seconds_per_iteration) for one in found}
+
+
+def test_a_measured_time_is_measured_whatever_memory_the_gpu_has(folder: Path) -> None:
+    node = '{ name = "v", cores = 1, gpus = 1, gpu_type = "v100", gpu_memory_gib = 16.0 }'
+    assert sources(folder, PROFILE, node, 32)["v100 of 16 GiB"] == ("measured", 0.1)
+
+
+def test_a_time_between_others_of_which_one_is_continued_is_extrapolated(folder: Path) -> None:
+    """On 4 cores batches 32 and 128 are measured. 64 is measured on fewer cores, and is continued to 4."""
+    head = "model,batch_size,device,cores,seconds\n"
+    rows = "mynet,32,cpu,4,1\nmynet,128,cpu,4,4\nmynet,64,cpu,1,12\nmynet,64,cpu,2,6\n"
+    node = '{ name = "c", cores = 4 }'
+    source, seconds = sources(folder, head + rows, node, 96)["4 cpu"]
+    assert (source, seconds) == ("extrapolated", pytest.approx(3.5))
+    assert sources(folder, head + rows.replace("64", "128"), node, 96)["4 cpu"][0] == "interpolated"
+
+
 def test_the_table_says_so_and_offers_near_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "check", "p.csv", "s.toml"]) == 0
     said = capsys.readouterr().out

@@ -234,10 +234,12 @@ def test_one_trial_of_many_kinds_is_one_job_in_the_bound_on_completion_times() -
     course.train(1)
     course.train(1)
     single, mixed = jobs_done(course.state, course.state.trials.values())
-    assert single == {Job(kind(64), 20): 1}
-    assert mixed == ({Job(kind(32), 10): 1, Job(kind(128), 10): 1},)
+    like = Job(kind(64), 20, longest_segment=10, evaluation_images=100)
+    assert single == {like: 1}
+    halves = (like._replace(kind=kind(size), iterations=10) for size in (32, 128))
+    assert mixed == (dict.fromkeys(halves, 1),)
     devices = worker_devices([W])
-    assert jct_bound(single, devices, course.setup.times, mixed) == pytest.approx((120 + 260) / 2)
+    assert jct_bound(single, devices, course.setup.times, mixed=mixed) == pytest.approx((120 + 260) / 2)
     assert makespan_bound(jobs_done(course.state, course.state.trials.values()).parts, devices, course.setup.times) == (
         pytest.approx(260)
     )

@@ -25,7 +25,7 @@ from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import HetschedError
 from hetsched.scheduling.queueing.fifo import Fifo
 from hetsched.testing import check_log
-from tests.conftest import make_setup
+from tests.conftest import NO_OVERHEADS, make_setup
 
 W = cpu_worker(Node(NodeId("a"), 1), 0, 1)
 NOTHING = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -36,7 +36,7 @@ class Course:
 
     def __init__(self, population: int = 3, stop_iterations: int = 100, iterations: str = "lineage") -> None:
         pbt = {"perturbation_interval": 10, "iterations": iterations}
-        self.setup = make_setup(population=population, stop_iterations=stop_iterations, pbt=pbt)
+        self.setup = make_setup(overheads=NO_OVERHEADS, population=population, stop_iterations=stop_iterations, pbt=pbt)
         self.events: list[Event] = []
         self.dispatcher = Dispatcher(State(), Fifo(), "fifo", self.setup.times, listeners=[self._listen])
         self.dispatcher.record(WorkerJoined(0.0, W))

@@ -265,6 +265,7 @@ def test_what_is_in_memory_only_is_lost_with_its_node(foreign: bool, tmp_path: P
     assert file.name.startswith(f"{best}-{STOP}.")  # a trial that fell back numbers its files anew
 
 
+@pytest.mark.exhaustive
 @BOTH_IN_ALL
 def test_what_is_in_memory_only_is_written_at_the_end_even_if_no_actor_is_left(
     foreign: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -28,7 +28,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.report.live import LiveView
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
-from tests.conftest import make_setup
+from tests.conftest import NO_OVERHEADS, make_setup
 
 A, B = (cpu_worker(Node(NodeId(name), cores), 0, cores) for name, cores in (("a", 1), ("b", 2)))
 
@@ -85,7 +85,7 @@ class Watched:
 
 
 def scenario(**experiment: Any) -> Setup:
-    return make_setup(**{"population": 2, "stop_iterations": 20, **experiment})
+    return make_setup(overheads=NO_OVERHEADS, **{"population": 2, "stop_iterations": 20, **experiment})
 
 
 def test_the_time_to_go_is_told_beside_the_bound() -> None:

@@ -89,5 +89,5 @@ def test_a_job_whose_model_needs_more_memory_than_a_gpu_has_is_left_out(tmp_path
     """24 GiB fit a card of 32, and none of 16 (ray#45955)."""
     text = HEAD + "1,1,0,600\n"
     assert len(trace_of(tmp_path, text, memory_gib=32.0).jobs) == 1
-    with pytest.raises(InputError, match=f"none is left: 1 {NO_STEP_TIME}"):
+    with pytest.raises(InputError, match=f"none of its 1 job is left: 1 {NO_STEP_TIME}"):
         trace_of(tmp_path, text, memory_gib=16.0)

@@ -159,7 +159,8 @@ def test_models_that_the_profile_has_not_may_be_left_out(tmp_path: Path) -> None
         ),
         ("job_id,model\n", "hetsched, and of its columns 'iterations or total_steps or duration_s' is missing"),
         ("when,who\n1,2\n", "names no column of hetsched, philly, helios, acme, swf, openb, gfs: .* docs/traces"),
-        ("", "names no column of"),
+        ("", "log: the trace has no jobs: the file is empty"),
+        (" \n\n", "log: the trace has no jobs: the file is empty"),
         ("; a comment\n1 2 3\n", "log:2: not a line of an SWF trace: expected 18 numbers, got 3"),
         ("; a comment\n1 two\n", "log:2: not a line of an SWF trace: expected 18 numbers, got '1 two'"),
         ("job_id,duration_s,num_gpus\n1,,1\n", "log:2: iterations: missing, and no line"),
@@ -184,7 +185,7 @@ def helios(rows: list[tuple[Any, ...]], columns: str = "") -> str:
     [
         (
             helios([(1_591_700_000_000, 60_000)]),
-            "log:2: submit_time: '1591700000000' s would be after the year 5000: .*divide",
+            "line 2: submit_time: '1591700000000' s would be after the year 5000: .*divide",
         ),
         (helios([(0, 60_000), (2_600_000_000, 60_000)]), "jobs arrive over 82 years: .* divide milliseconds by 1000"),
         (helios([(0, 3_600_000)]), "half of the jobs take 42 days or more: .* divide milliseconds by 1000"),
@@ -232,10 +233,9 @@ def test_reading_takes_time_by_the_number_of_jobs(tmp_path: Path) -> None:
     [
         ("job_id;gpu_num;submit_time;duration\n1;1;0;60\n", "has ';' between its columns: save the file with commas"),
         ("job_id\tgpu_num\tsubmit_time\tduration\n", "has tabs between its columns"),
-        ("job_id, gpu_num, submit_time, duration\n", "the column ' gpu_num' has a blank in the first line"),
         ('{"jobid": "a"}', "a trace in JSON is Philly's list of jobs"),
-        ("; c\n1 0 10 nan 4 -1 -1 4 900 -1 1 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got nan"),
-        ("; c\n1 0 10 60 4 -1 -1 4 900 -1 inf 1 1 1 1 1 -1 -1\n", "log:2: .* expected 18 numbers, got inf"),
+        ("; c\n1 0 10 nan 4 -1 -1 4 900 -1 1 1 1 1 1 1 -1 -1\n", "none of its 1 job is left: 1 had no duration"),
+        ("job_id;gpu_num;submit_time, UTC;duration\n", "has ';' between its columns: save the file with commas"),
         ("job_id,duration_s,arrival_s\n1,60,5\n2,60,2026-03-01\n", "log:3: arrival_s: .* some at a date"),
         ("job_id,duration_s,arrival_s,\n1,60,5,\n", "a column has no name: take it out"),
         (
@@ -243,7 +243,6 @@ def test_reading_takes_time_by_the_number_of_jobs(tmp_path: Path) -> None:
             "(?s)none of its 1 job is left: .*line 2: LM on WikiText-2, batch 1 on v100",
         ),
         ("job_id,duration_s,num_gpus\n1,60,two\n", "log:2: num_gpus: expected a number, got 'two'"),
-        ("job_id,duration_s\n,60\n", "log:2: job_id: the cell is empty"),
         (
             "job_id,gpu_num,submit_time,duration,start_time,end_time\n1,1,0,60,2020-06-09 08:00,2020-06-09 09:00\n",
             "durations are in minutes, by the dates .* multiply them by 60",

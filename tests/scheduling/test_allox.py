@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hetsched.domain.workload import TrialId
-from hetsched.scheduling.matching.allox import AlloX, first_turns
+from hetsched.scheduling.matching.allox import AlloX, first_turns, first_turns_of_groups
 from hetsched.scheduling.shares.ledger import Array
 from hetsched.scheduling.shares.rounds import Demand
 
@@ -96,6 +96,14 @@ def test_jobs_keep_their_worker_and_the_others_are_matched_to_the_rest() -> None
     assert policy.shares(demand({"y": ([1.0], 10.0)}, [2])).tolist() == [[1]]
 
 
+def test_jobs_whose_worker_has_left_are_matched_anew() -> None:
+    policy = AlloX()
+    both = {"x": ([1.0, 0.1], 50.0), "y": ([1.0, 0.1], 90.0)}
+    assert policy.shares(demand(both, [2, 0])).tolist() == [[1, 0], [1, 0]]
+    # One of the two fast workers is gone, and a slow one has come.
+    assert policy.shares(demand(both, [1, 1])).tolist() == [[1, 0], [0, 1]]
+
+
 def test_a_part_of_the_waiting_jobs_takes_part_the_oldest_first() -> None:
     jobs = {f"j{left}": ([1.0], float(left)) for left in (7, 5, 9, 1)}
     assert AlloX(alpha=1.0).shares(demand(jobs, [1]))[:, 0].tolist() == [0, 0, 0, 1]
@@ -103,3 +111,43 @@ def test_a_part_of_the_waiting_jobs_takes_part_the_oldest_first() -> None:
     assert AlloX(alpha=0.5).shares(demand(jobs, [1]))[:, 0].tolist() == [0, 1, 0, 0]
     # As many as there are free workers take part in any case.
     assert AlloX(alpha=0.1).shares(demand(jobs, [2]))[:, 0].tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_first_turns_of_groups_begin_a_schedule_of_least_completion_time_too(seed: int) -> None:
+    """Two kinds of job, two of each, on two workers of one type and one of another."""
+    kinds = np.random.default_rng(seed).uniform(1, 9, (2, 2))
+    seconds, workers = kinds[[0, 1, 0, 1]], [0, 0, 1]
+    first = first_turns_of_groups(seconds, np.array([2, 1]), 2)
+    assert len({job for job, _ in first}) == len(first), "a job has one first turn"
+    assert all(sum(on == type_ for _, on in first) <= count for type_, count in enumerate([2, 1]))
+    ready: dict[int, float] = {}
+    for job, type_ in first:
+        place = next(place for place, on in enumerate(workers) if on == type_ and place not in ready)
+        ready[place] = seconds[job, workers[place]]
+    others = [job for job in range(4) if job not in {job for job, _ in first}]
+    assert least_rest(seconds, workers, ready, others) == pytest.approx(least_sum(seconds, workers))
+
+
+def test_groups_of_thousands_are_matched() -> None:
+    """Equal jobs on workers of which one type is twice as fast: with 3,000 turns on 1,000 workers of each type, two
+    thirds are on the fast ones. All workers begin at once."""
+    seconds = np.tile([1.0, 2.0], (3_000, 1))
+    first = first_turns(seconds, np.zeros(3_000), np.array([1_000, 1_000]))
+    assert sorted(type_ for _, type_ in first) == [0] * 1_000 + [1] * 1_000
+    assert len({job for job, _ in first}) == 2_000
+
+
+def least_rest(seconds: Array, workers: list[int], ready: dict[int, float], others: list[int]) -> float:
+    """The least sum of completion times where the first turns are given and the other jobs follow on their workers."""
+    best = np.inf
+    for order in permutations(others):
+        for choice in np.ndindex(*[len(workers)] * len(others)):
+            if not set(choice) <= set(ready):
+                continue  # a worker without a first turn has no turns
+            now, total = dict(ready), sum(ready.values())
+            for job, place in zip(order, choice, strict=True):
+                now[place] += seconds[job, workers[place]]
+                total += now[place]
+            best = min(best, total)
+    return best

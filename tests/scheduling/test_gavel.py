@@ -22,7 +22,7 @@ from hetsched.core.events import (
 from hetsched.core.state import State
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker
+from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -376,6 +376,16 @@ def test_time_alone_remembers_what_equal_shares_were_worth() -> None:
     assert alone.seconds(demand([[1]], [1], remaining=[50])) == pytest.approx([150.0])
 
 
+def test_time_alone_falls_with_work_that_is_lost() -> None:
+    # Alone, 80 of 100 iterations took 80 s. One of two jobs later, half of them are lost: 40 s for 40 iterations, and
+    # 60 are left at half the speed.
+    alone = TimeAlone()
+    alone.seconds(demand([[1]], [1]))
+    assert alone.seconds(demand([[1], [1]], [1], remaining=[20, 100])) == pytest.approx([120.0, 200.0])
+    assert alone.seconds(demand([[1], [1]], [1], remaining=[60, 100])) == pytest.approx([160.0, 200.0])
+    assert alone.seconds(demand([[1]], [1], remaining=[100])) == pytest.approx([100.0])
+
+
 def test_fifo_takes_the_fastest_type_that_has_room() -> None:
     # The first job takes the V100, the second the K80 that is left, the third nothing.
     shares = GavelFifo().shares(demand([[4, 1], [4, 1], [4, 1]], [1, 1]))
@@ -518,7 +528,7 @@ def test_gavel_says_the_same_of_every_job_where_exact_ties_matter(
     """With Gavel's rates themselves: 1 / (1 / rate) may be off by a bit, which decides ties."""
     rates = gavels_rates()
 
-    def speed(state: StateView, trial: Trial, workers: list[Worker]) -> float:
+    def speed(state: StateView, trial: Trial, on: WorkerType, workers: list[Worker]) -> float:
         return rates[trial.kind.model, trial.kind.batch_size, workers[0].device]
 
     monkeypatch.setattr(rounds, "_speed", speed)

@@ -6,7 +6,7 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted
+from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, TrialCompleted, WorkerDraining
 from hetsched.core.state import State
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -114,6 +114,20 @@ def test_a_new_trial_needs_eta_times_what_the_longest_has_trained(deadline_s: fl
     run = Run(setup, deadline_s=deadline_s)
     run.end(15.0, "e-0", 0.95)
     assert run.completed == completed
+
+
+def test_what_a_trial_has_waited_is_no_part_of_what_it_has_trained() -> None:
+    # f-0 trains for 10 s on b, which is about to leave. The policy is asked next at 30 s. A new trial of f needs
+    # 4 x 10 s, and 60 s are left.
+    nodes = [{"name": "a", "cores": 4}, {"name": "b", "cores": 4}]
+    experiments = [{"name": "e", "population": 1}, {"name": "f", "population": 2}]
+    setup = make_setup(nodes, overheads=NO_OVERHEADS, experiments=[e | {"stop_iterations": 100} for e in experiments])
+    run = Run(setup, deadline_s=90.0)
+    assert run.places == {"e-0": "a/cpu0", "f-0": "b/cpu0"}
+    run.dispatcher.record(WorkerDraining(1.0, run.state.running[TrialId("f-0")].worker, 60.0, "a test"))
+    run.end(10.0, "f-0", 0.5)
+    run.end(30.0, "e-0", 0.5)
+    assert run.state.trials[TrialId("f-1")].completed is None
 
 
 def test_the_last_segment_ends_at_the_deadline(simulate_log: Simulate) -> None:

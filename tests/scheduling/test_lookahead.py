@@ -21,7 +21,7 @@ from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
 from hetsched.testing.driver import Driver
 from hetsched.testing.situations import Situation, make_experiment, make_node
-from tests.conftest import NO_OVERHEADS, Simulate, make_setup
+from tests.conftest import NO_OVERHEADS, Simulate, make_setup, profile_row
 
 SCENARIOS = [suite_file(name) for name in suite_names()]
 
@@ -114,6 +114,24 @@ def test_segments_are_not_cut_where_their_costs_outweigh_it(simulate_log: Simula
 def test_patience_is_a_fraction() -> None:
     with pytest.raises(InputError, match="patience must be above 0 and at most 1, not 2"):
         scheduling.policies.create("lookahead", {"patience": 2.0})
+
+
+def test_the_planned_end_is_in_whole_segments(simulate_log: Simulate) -> None:
+    # Four trials of 2 intervals: 8 segments of 1 s on the GPU, 3 s on the CPU worker. In 6 s the GPU does 6 and the
+    # CPU worker 2. In less time it is 5 + 1 at most.
+    nodes = [{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}, {"name": "c", "cores": 1}]
+    rows = [profile_row("v100", seconds=0.1), profile_row(cores=1, seconds=0.3)]
+    log = simulate_log(make_setup(nodes, rows, overheads=NO_OVERHEADS, population=4), "fusion+lookahead")
+    assert log[-1].time == pytest.approx(6.0)
+
+
+def test_gangs_are_placed_beside_single_trials(simulate_log: Simulate) -> None:
+    nodes = [{"name": "g", "cores": 4, "gpus": 4, "gpu_type": "v100"}]
+    rows = [profile_row("v100", seconds=0.1), profile_row("v100", seconds=0.06, gpu_share=2.0)]
+    experiments = [{"name": "two", "gang": 2, "population": 2}, {"name": "one", "population": 2}]
+    log = simulate_log(make_setup(nodes, rows, experiments=experiments), "fusion+lookahead")
+    teams = {len(event.workers) for event in log if isinstance(event, SegmentStarted)}
+    assert teams == {1, 2}
 
 
 def ratio_to_bound(path: Path, simulate_log: Simulate, name: str) -> float:

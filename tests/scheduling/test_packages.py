@@ -17,6 +17,7 @@ from hetsched.core.dispatcher import Dispatcher
 from hetsched.core.events import (
     Event,
     Parts,
+    RunStarted,
     SegmentEnded,
     SegmentLost,
     SegmentStarted,
@@ -27,7 +28,7 @@ from hetsched.core.log import LOG_NAME, LogWriter, read_log
 from hetsched.core.state import State, state_of
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker
+from hetsched.domain.cluster import Node, NodeId, Worker, WorkerId, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialId
@@ -39,7 +40,7 @@ from hetsched.scheduling.packages.era import shrinks
 from hetsched.testing import check_log
 from sim.disturbed import DisturbedSimulation
 from sim.replay import replay
-from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup
+from tests.conftest import NO_OVERHEADS, ROWS, Simulate, make_setup, profile_row
 
 A, B = cpu_worker(Node(NodeId("a"), 1), 0, 1), cpu_worker(Node(NodeId("b"), 4), 0, 4)
 THREE = ({"name": "a", "cores": 1}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4})
@@ -467,3 +468,95 @@ def test_wrong_options_are_named() -> None:
         scheduling.policies.create("era", {"shrink": 0.0})
     with pytest.raises(InputError, match="gpa"):
         scheduling.policies.create("eta", {"gpa": 3})
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_what_only_a_worker_of_ability_0_can_run_is_run_by_it(simulate_log: Simulate, policy: str) -> None:
+    # Two trials on three workers: a, the slowest, has ability 0. A batch of 64 fits nowhere else.
+    setup = make_setup(
+        THREE,
+        [*ROWS, profile_row(cores=1, seconds=8.0, batch_size=64)],
+        NO_OVERHEADS,
+        population=2,
+        batch_size=[32, 64],
+        **OF_TEN,
+    )
+    state = state_of(simulate_log(setup, f"fusion+{policy}"))
+    assert {trial.id: trial.at for trial in state.trials.values()} == {"e-0": "c/cpu0", "e-1": "a/cpu0"}
+    assert all(trial.completed is not None for trial in state.trials.values())
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_what_only_retired_workers_can_run_is_run_by_them(simulate_log: Simulate, policy: str) -> None:
+    # Of 11 workers the 9 of one core are slow, and retire. A batch of 64 fits nowhere else.
+    nodes = [{"name": "a", "cores": 1, "count": 9}, {"name": "b", "cores": 2}, {"name": "c", "cores": 4}]
+    setup = make_setup(
+        nodes,
+        [*ROWS, profile_row(cores=1, seconds=8.0, batch_size=64)],
+        NO_OVERHEADS,
+        population=24,
+        batch_size=[32, 64],
+        **OF_TEN,
+    ).replace(scheduling={policy: {"gpa": True}})
+    assert all(t.completed is not None for t in state_of(simulate_log(setup, f"fusion+{policy}")).trials.values())
+
+
+@pytest.mark.parametrize("policy", ["era", "eta"])
+def test_an_experiment_whose_workers_have_all_left_waits(policy: str) -> None:
+    """The abilities of no workers were looked for without end."""
+    setup = make_setup(
+        ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}),
+        overheads=NO_OVERHEADS,
+        experiments=[{"name": "e", "devices": ["cpu"]}, {"name": "f", "devices": ["v100"]}],
+    )
+    gpu = gpu_worker(Node(NodeId("g"), 1, 1, "v100"), 0, 1)
+    dispatcher = Dispatcher(State(), scheduling.policies.create(policy), policy, setup.times)
+    for worker in (A, gpu):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.record(WorkerLeft(0.0, gpu.id, "a test"))
+    for experiment in setup.workload.experiments:
+        dispatcher.arrive(0.0, experiment, seed=0)
+    assert {(start.trial.split("-")[0], start.worker) for start in dispatcher.dispatch(0.0).starts} == {("e", A.id)}
+
+
+def test_a_package_is_of_the_least_advanced_trial_that_the_worker_may_train() -> None:
+    # e-0 has 10 iterations, e-1 and f-0 none. A batch of 64, which e-1 has, does not fit on b: b takes f-0, not e-0.
+    setup = make_setup(
+        ({"name": "a", "cores": 1}, {"name": "b", "cores": 4}),
+        [*ROWS, profile_row(cores=1, seconds=8.0, batch_size=64)],
+        NO_OVERHEADS,
+        experiments=[{"name": "e", "population": 2, "batch_size": [32, 64]}, {"name": "f", "population": 2}],
+    )
+    state = State()
+    dispatcher = Dispatcher(state, scheduling.policies.create("eta"), "eta", setup.times)
+    dispatcher.record(RunStarted(0.0, "test", "fusion+eta", "sim", 0, False, False))
+    dispatcher.record(WorkerJoined(0.0, A))
+    dispatcher.arrive(0.0, setup.workload.experiments[0], seed=0)
+    (start,) = dispatcher.dispatch(0.0).starts
+    assert start.trial == "e-0"
+    ended = SegmentEnded(40.0, start.trial, A.id, 10, 0.5, Parts(0.0, 0.0, 40.0, 0.0, 0.0, 0.0))
+    dispatcher.end_segment(ended, lambda trial: None)
+    dispatcher.record(WorkerLeft(40.0, A.id, "a test"))
+    dispatcher.arrive(40.0, setup.workload.experiments[1], seed=0)
+    dispatcher.record(WorkerJoined(40.0, B))
+    assert [start.trial for start in dispatcher.dispatch(40.0).starts] == ["f-0"]
+
+
+def test_of_equally_advanced_trials_the_one_that_has_waited_longest_is_first_in_whatever_experiment() -> None:
+    # e-1's segment was lost: f-0 waits longer than e-1, and e-0 longest.
+    setup = make_setup(
+        ({"name": "a", "cores": 1}, {"name": "b", "cores": 4}),
+        overheads=NO_OVERHEADS,
+        experiments=[{"name": "e", "population": 2}, {"name": "f", "population": 2}],
+    )
+    state = State()
+    dispatcher = Dispatcher(state, scheduling.policies.create("eta"), "eta", setup.times)
+    for experiment in setup.workload.experiments:
+        dispatcher.arrive(0.0, experiment, seed=0)
+    for worker in (A, B):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    first, second = state.trials[TrialId("e-0")], state.trials[TrialId("e-1")]
+    assert [trial.id for trial in state.ready.first_come()][:2] == [first.id, second.id]
+    dispatcher.record(SegmentStarted(0.0, second.id, B.id, 10, (), 1))
+    dispatcher.lose_segment(1.0, second.id, "a test")
+    assert [start.trial for start in dispatcher.dispatch(1.0).starts] == ["e-0", "f-0"]

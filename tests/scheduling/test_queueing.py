@@ -5,9 +5,21 @@ from typing import Any
 import pytest
 
 from hetsched import scheduling
+from hetsched.core.decisions import Dispatch
 from hetsched.core.dispatcher import Dispatcher
-from hetsched.core.events import Event, Parts, SegmentEnded, SegmentStarted, WorkerJoined
+from hetsched.core.events import (
+    CheckpointLost,
+    Event,
+    ExperimentArrived,
+    Parts,
+    SegmentEnded,
+    SegmentStarted,
+    TrialAdded,
+    WorkerDraining,
+    WorkerJoined,
+)
 from hetsched.core.state import State, state_of
+from hetsched.core.view import StateView
 from hetsched.domain.cluster import Node, NodeId, cpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import InputError
@@ -147,6 +159,25 @@ def test_las_promotes_the_starved(simulate_log: Simulate, knob: int, at_120: str
     ]
 
 
+def test_las_does_not_count_what_a_trial_waited_before_the_policy_was_asked() -> None:
+    # e-0 runs on a, e-1 on b, which is about to leave: when its segment ends at 40 s, no worker is idle, and nobody
+    # is asked before 100 s. e-1 has had 40 s by then, less than the threshold of 50 s, and goes on before e-2.
+    setup = make_setup(TWICE_ONE_CORE, overheads=NO_OVERHEADS, population=3, stop_iterations=30)
+    a, b = (cpu_worker(Node(NodeId(name), 1), 0, 1) for name in "ab")
+    policy = scheduling.policies.create("las", {"thresholds_s": "50"})
+    dispatcher = Dispatcher(State(), policy, "las", setup.times)
+    for worker in (a, b):
+        dispatcher.record(WorkerJoined(0.0, worker))
+    dispatcher.arrive(0.0, setup.workload.experiments[0], seed=0)
+    e0, e1 = dispatcher.dispatch(0.0).starts
+    dispatcher.record(WorkerDraining(10.0, b.id, 60.0, "a test"))
+    parts = Parts(0.0, 0.0, 40.0, 0.0, 0.0, 0.0)
+    dispatcher.end_segment(SegmentEnded(40.0, e1.trial, b.id, 10, 0.5, parts), lambda trial: None)
+    assert not dispatcher.dispatch(40.0).starts
+    dispatcher.end_segment(SegmentEnded(100.0, e0.trial, a.id, 10, 0.5, parts), lambda trial: None)
+    assert [start.trial for start in dispatcher.dispatch(100.0).starts] == ["e-1"]
+
+
 def test_las_counts_every_worker_of_a_gang(simulate_log: Simulate) -> None:
     # The pair trains at 2 s an iteration: 20 s, but 40 worker-seconds a segment, which is above 30.
     setup = jobs(
@@ -222,6 +253,32 @@ def test_pbt_sync_has_a_barrier_for_each_population(simulate_log: Simulate) -> N
 def test_pbt_sync_without_pbt_is_least_progress(simulate_log: Simulate) -> None:
     setup = jobs(ONE_CORE_AND_TWO, {"name": "e", "population": 5, "stop_iterations": 40})
     assert starts(simulate_log(setup, "fusion+pbt-sync")) == starts(simulate_log(setup, "fusion+least-progress"))
+
+
+def test_pbt_sync_waits_for_a_trial_that_has_fallen_back() -> None:
+    # e-0 is in its second interval, and the others have done one. Then e-1 loses what it has trained: e-2 waits for it.
+    setup = make_setup(({"name": "a", "cores": 1, "count": 3},), overheads=NO_OVERHEADS, population=3)
+    (experiment,) = setup.workload.experiments
+    workers = [cpu_worker(Node(NodeId(f"a{place}"), 1), 0, 1) for place in range(3)]
+    trials = experiment.trial_ids()
+    state = State()
+    begun: list[Event] = [
+        *(WorkerJoined(0.0, worker) for worker in workers),
+        ExperimentArrived(0.0, experiment),
+        *(TrialAdded(0.0, trial, experiment.id, 32, {}) for trial in trials),
+        *(SegmentStarted(0.0, trial, worker.id, 10) for trial, worker in zip(trials, workers, strict=True)),
+        *(
+            SegmentEnded(40.0, trial, worker.id, 10, 0.1, Parts(0.0, 0.0, 40.0, 0.0, 0.0, 0.0))
+            for trial, worker in zip(trials, workers, strict=True)
+        ),
+        SegmentStarted(40.0, trials[0], workers[0].id, 10),
+    ]
+    for event in begun:
+        state.apply(event)
+    view, policy = StateView(state, setup.times), scheduling.policies.create("pbt-sync", {})
+    assert [decision.trial for decision in policy.dispatch(view) if isinstance(decision, Dispatch)] == ["e-1", "e-2"]
+    state.apply(CheckpointLost(50.0, trials[1], 0, None, "a test"))
+    assert [decision.trial for decision in policy.dispatch(view) if isinstance(decision, Dispatch)] == ["e-1"]
 
 
 def test_a_gang_keeps_the_workers_that_it_waits_for(simulate_log: Simulate) -> None:

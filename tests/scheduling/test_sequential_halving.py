@@ -1,7 +1,7 @@
 """Sequential halving, by hand-made runs: rounds, money as a clock, and the end of it."""
 
 from collections import Counter
-from math import ceil
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,12 @@ import pytest
 
 from hetsched.analysis.metrics import measure
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted, TrialCompleted
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FaultsTable, MetricsTable
+from hetsched.scheduling.stopping.sequential_halving import SequentialHalving
 from hetsched.studies.compare import compare
 from hetsched.testing.scenarios import NO_OVERHEADS
 from tests.conftest import Simulate, make_setup
@@ -25,10 +28,17 @@ STOPPED = "stopped by sequential-halving: the budget is spent"
 
 def eight(nodes: list[dict[str, Any]] = BOXES, faults: dict[str, Any] | None = None, **metrics: float) -> Setup:
     """Eight independent trials of 1000 iterations, 10 a segment, that score without cost."""
+    return some(8, nodes, faults, **metrics)
+
+
+def some(
+    trials: int, nodes: list[dict[str, Any]] = BOXES, faults: dict[str, Any] | None = None, **metrics: float
+) -> Setup:
+    """So many of them."""
     setup = make_setup(
         nodes,
         overheads=NO_OVERHEADS,
-        population=8,
+        population=trials,
         stop_iterations=1000,
         pbt={"enabled": False},
         checkpoint_interval=10,
@@ -107,6 +117,24 @@ def test_the_best_trial_takes_the_fastest_worker(simulate_log: Simulate) -> None
 def test_its_own_option_goes_before_the_limit_of_the_metrics(simulate_log: Simulate) -> None:
     setup = eight(budget=100.0).replace(scheduling={"sequential-halving": {"budget": 2.4}})
     assert completions(simulate_log(setup, "fusion+sequential-halving"))[-1].time == 240
+
+
+def test_a_decision_looks_at_what_has_changed_and_no_further(
+    simulate_log: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the trials that wait is kept: a trial's turn is asked for when it has changed, or a round begins."""
+    asked: list[Trial] = []
+    turn = SequentialHalving._turn
+
+    def noting(policy: SequentialHalving, state: StateView, trial: Trial) -> tuple[bool, int, float, int]:
+        asked.append(trial)
+        return turn(policy, state, trial)
+
+    monkeypatch.setattr(SequentialHalving, "_turn", noting)
+    events = simulate_log(some(60, deadline_s=1200.0), "fusion+sequential-halving")
+    ended = sum(isinstance(event, SegmentEnded) for event in events)
+    assert ended >= 200
+    assert len(asked) <= ended + 60 * (1 + ceil(log2(60)))
 
 
 @pytest.mark.parametrize(("option", "value"), [("budget", 0.0), ("deadline_s", -1.0), ("eta", 1.0)])

@@ -144,6 +144,22 @@ def test_the_program_finds_the_cheapest_counts() -> None:
         assert (costs * found).sum() == pytest.approx(min((costs * counts).sum() for counts in possible))
 
 
+def test_the_program_copes_with_the_largest_powers() -> None:
+    # A goodput of 10^4 to the power of 10. HiGHS refused such costs.
+    counts = cheapest([[-1e40, -1.1], [-2e40, -1.1]], [1, 1], [1, 1], [1, 1])
+    assert [row[0] for row in counts] == [0, 1]
+
+
+@pytest.mark.parametrize("p", [2.0, 6.0, 10.0])
+def test_large_powers_leave_no_worker_idle(simulate_log: Simulate, p: float) -> None:
+    # 40 s an iteration on a core, 0.01 s on the V100.
+    rows = [profile_row(cores=1, seconds=40.0), profile_row("v100", seconds=0.01)]
+    nodes = ({"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"})
+    setup = make_setup(nodes, rows, NO_OVERHEADS, population=3)
+    begun = [worker for time, _, worker in starts(simulate_log(with_options(setup, p=p), "fusion+sia")) if time == 0]
+    assert sorted(begun) == ["a/cpu0", "g/gpu0"]
+
+
 @pytest.mark.parametrize(("option", "value"), [("p", 0.0), ("lambda_n", 1.0), ("restart_s", -1.0), ("round_s", 0.0)])
 def test_options_that_make_no_sense_are_named(option: str, value: object) -> None:
     with pytest.raises(InputError, match=f"'sia': {option}: expected"):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict, fields
 
-from hetsched.analysis.lineage_iterations import LineageIterations
+from hetsched.analysis.lineage import Family
 from hetsched.analysis.tidy.columns import LOG, OF_RUN, Column, Row, hyperparameter_columns, metric_columns
 from hetsched.core.events import Event, Parts, SegmentEnded, SegmentLost, SegmentStarted
 from hetsched.core.state import State
@@ -65,10 +65,10 @@ class Segments:
 
     def __init__(self) -> None:
         self._begun: dict[TrialId, _Begun] = {}
-        self._lineage = LineageIterations()
+        self._family = Family()
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
-        self._lineage(event)
+        self._family(event)
         if isinstance(event, SegmentStarted):
             self._begun[event.trial] = _Begun(event, state.workers[event.worker])
         elif isinstance(event, SegmentEnded):
@@ -77,7 +77,7 @@ class Segments:
             if event.worked is not None:
                 outcome["start_s"], outcome["end_s"] = event.worked
             outcome["total_iterations"] = state.trials[event.trial].iterations
-            outcome["lineage_iterations"] = self._lineage.of(event.trial)
+            outcome["lineage_iterations"] = self._family.behind(event.trial)
             row = self._row(state, event.trial, outcome)
             metric = state.experiments[row["experiment"]].metric.name
             yield row | metric_columns({metric: event.score, **event.metrics}, _TAKEN)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hetsched.analysis.lineage_iterations import LineageIterations
+from hetsched.analysis.lineage import Family
 from hetsched.analysis.tidy.columns import Column, Row, hyperparameter_columns
 from hetsched.core.events import Event
 from hetsched.core.state import State
@@ -28,11 +28,11 @@ COLUMNS = (
 
 class Trials:
     def __init__(self) -> None:
-        self._lineage = LineageIterations()
+        self._family = Family()
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
         """A trial has its row at the end."""
-        self._lineage(event)
+        self._family(event)
         return iter(())
 
     def rest(self, state: State) -> Iterator[Row]:
@@ -48,7 +48,7 @@ class Trials:
                 "completed_s": trial.completed,
                 "iterations": trial.iterations,
                 "trained_iterations": trial.trained,
-                "lineage_iterations": self._lineage.of(trial.id),
+                "lineage_iterations": self._family.behind(trial.id),
                 "score": trial.score,
                 "best_score": trial.best_score,
                 "exploits": trial.exploits,

@@ -74,7 +74,7 @@ class RunOnPage:
         if any(uncertain_work(workload.experiments)):
             return None
         try:
-            return makespan_bound(full_jobs(workload), cluster_devices(cluster, times), times)
+            return makespan_bound(full_jobs(workload), cluster_devices(cluster, times), times, self._setup.costs)
         except InputError:  # a real run needs no profile
             return None
 

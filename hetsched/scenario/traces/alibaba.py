@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
-from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
-from hetsched.scenario.traces.times import maybe_seconds
+from hetsched.scenario.traces.log_row import ABSENT, LogRow
+from hetsched.scenario.traces.times import Times
 
 OPENB_NEEDED = ("name", "num_gpu", "gpu_milli", "creation_time", "deletion_time", "scheduled_time")
 GFS_NEEDED = ("job_name", "gpu_request", "worker_num", "submit_time", "duration")
@@ -18,7 +18,7 @@ WHOLE_GPU = 1000
 class OpenbRow(LogRow):
     """A task of openb. `gpu_milli` are thousandths of each of its GPUs, `gpu_spec` types that are joined by `|`."""
 
-    name: str
+    name: str = ""
     num_gpu: int = 0
     gpu_milli: float = 0
     gpu_spec: str = ""
@@ -35,30 +35,31 @@ class OpenbRow(LogRow):
 class GfsRow(LogRow):
     """A job of GFS: `worker_num` workers of `gpu_request` GPUs each."""
 
-    job_name: str
+    job_name: str = ""
     gpu_model: str = ""
     gpu_request: float = 0
     worker_num: int = 1
     submit_time: str | None = None
-    duration: Number = None
+    duration: str | None = None
 
 
 def read_openb(path: Path) -> Iterator[ClusterJob]:
     """The tasks of openb, each from its scheduling to its deletion. Raises InputError for what is no such list."""
     for number, row in read_rows(path, OpenbRow, "list of openb tasks", OPENB_NEEDED, ABSENT):
-        line = f"{path}:{number}"
-        submitted_s = maybe_seconds(row.creation_time, f"{line}: creation_time")
-        started_s = maybe_seconds(row.scheduled_time, f"{line}: scheduled_time")
-        ended_s = maybe_seconds(row.deletion_time, f"{line}: deletion_time")
+        line, times = f"{path}:{number}", Times()
+        submitted_s = times.moment("creation_time", row.creation_time)
+        started_s = times.moment("scheduled_time", row.scheduled_time)
+        ended_s = times.moment("deletion_time", row.deletion_time)
         seconds = None if started_s is None or ended_s is None else ended_s - started_s
         types = tuple(word for word in row.gpu_spec.split("|") if word)
-        yield ClusterJob(line, row.name, submitted_s, seconds, row.gpus, ending_of(row.pod_phase), types)
+        ending = ending_of(row.pod_phase)
+        yield ClusterJob(line, row.name, submitted_s, seconds, row.gpus, ending, types, unread=times.unread)
 
 
 def read_gfs(path: Path) -> Iterator[ClusterJob]:
     """The jobs of GFS. Raises InputError for what is no such list."""
     for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
-        line = f"{path}:{number}"
-        submitted_s = maybe_seconds(row.submit_time, f"{line}: submit_time")
+        line, times = f"{path}:{number}", Times()
+        submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)
         gpus, types = max(0.0, row.gpu_request) * max(0, row.worker_num), (row.gpu_model,) if row.gpu_model else ()
-        yield ClusterJob(line, row.job_name, submitted_s, row.duration, gpus, "completed", types)
+        yield ClusterJob(line, row.job_name, submitted_s, seconds, gpus, "completed", types, unread=times.unread)

@@ -20,6 +20,7 @@ class ClusterJob(Struct, frozen=True):
     `line` is where it is in the trace. `submitted_s` are seconds (since when does not matter), `seconds` how long it
     held its GPUs; None where the log does not say. `gpus` below 1 is a share of one GPU. `gpu_types` are the types that
     it may run on (empty: any). `span_s` is its duration by the dates of its start and its end, if the log has them.
+    `unread` is the first time of it that cannot be read, and why ("": all can).
     """
 
     line: str
@@ -30,6 +31,7 @@ class ClusterJob(Struct, frozen=True):
     ending: Ending
     gpu_types: tuple[str, ...] = ()
     span_s: float | None = None
+    unread: str = ""
 
     def category(self) -> Category:
         """By its GPU-hours. It has a duration."""

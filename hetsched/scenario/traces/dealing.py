@@ -102,7 +102,7 @@ class Dealer:
         LeftOutError."""
         assert job.seconds is not None
         device, fitting = self.dealing.device, self._fitting
-        wanted = fitting.workers(job.gpus, job.line) if self.dealing.gangs else 1
+        wanted = fitting.workers(job.gpus if self.dealing.gangs else min(job.gpus, 1.0), job.line)
         gang = fitting.gang(kind, wanted, devices, job.line, device)
         of_share = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, job.gpus)) if job.gpus < 1 else None
         step_s = fitting.times.seconds_per_iteration(kind, WorkerType(device, 0, float(gang)))

@@ -69,7 +69,8 @@ class Fitting:
             return int(gpus)
         if self.rule.share != "round":
             refuse_or_leave_out(self.rule.share, "share", line, "took a share of a GPU", f"{gpus:g}")
-        self.counts.change("took a share of a GPU, and takes a whole one", line, f"{gpus:g} GPUs, now {ceil(gpus)}")
+        more = f"{gpus:g} GPUs, now {ceil(gpus):.15g}"
+        self.counts.change("took a share of a GPU, and takes a whole one", line, more)
         return ceil(gpus)
 
     def gang(self, kind: TrialKind, wanted: int, devices: Devices, line: str, on: DeviceType | None = None) -> int:
@@ -83,11 +84,11 @@ class Fitting:
             refuse_or_leave_out(self.rule.step_time, "step_time", line, reason, self._why_missing(kind, devices, on))
         if self.rule.gang != "round" or wanted < sizes[0]:
             have = ", ".join(map(str, sizes))
-            more = f"{wanted} GPUs of {kind}; known and there: {have}"
+            more = f"{wanted:.15g} GPUs of {kind}; known and there: {have}"
             refuse_or_leave_out(self.rule.gang, "gang", line, "took a number of GPUs that does not fit", more)
         size = max(size for size in sizes if size <= wanted)
         reason = "took a number of GPUs that does not fit, and takes the next smaller one that does"
-        self.counts.change(reason, line, f"{wanted} GPUs, now {size}")
+        self.counts.change(reason, line, f"{wanted:.15g} GPUs, now {size}")
         return size
 
     def capped(self, iterations: float, line: str) -> int:

@@ -68,14 +68,16 @@ def format_of(path: Path) -> TraceFormat:
     first = _first_line(path)
     if first.startswith("["):
         return "philly"
-    if first.startswith(";") or _is_swf(first):
+    if first.startswith(";") or swf.is_swf(first):
         return "swf"
     if first.startswith("{"):
         raise InputError(
             f"{path}: of no format that is known: a trace in JSON is Philly's list of jobs, [{{...}}, ...]"
         )
-    columns = {cell.strip().strip('"') for cell in first.split(",")}
-    if (hint := of_first_line([cell.strip('"') for cell in first.split(",")])) is not None:
+    if not first:
+        raise InputError(f"{path}: the trace has no jobs: the file is empty")
+    columns = {cell.strip().strip('"').strip() for cell in first.split(",")}
+    if (hint := of_first_line(columns)) is not None:
         raise InputError(f"{path}: of no format that is known: {hint}")
     known = {name: of_format.known(columns) for name, of_format in COLUMNS.items()}
     fitting = [name for name, of_format in COLUMNS.items() if not of_format.missing(columns)]
@@ -119,8 +121,3 @@ def _first_line(path: Path) -> str:
         raise InputError(f"{path}: cannot read the trace: {NO_TEXT}") from error
     except ValueError as error:  # a name that no file can have
         raise InputError(f"{path}: cannot read the trace: {error}") from error
-
-
-def _is_swf(line: str) -> bool:
-    cells = line.split()
-    return len(cells) == swf.COLUMNS and all(cell.lstrip("-").replace(".", "", 1).isdigit() for cell in cells)

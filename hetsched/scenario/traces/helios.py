@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
-from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
-from hetsched.scenario.traces.times import maybe_seconds, span_s
+from hetsched.scenario.traces.log_row import ABSENT, LogRow
+from hetsched.scenario.traces.times import Times, span_s
 
 NEEDED = ("job_id", "gpu_num", "submit_time", "duration")
 ACME_NEEDED = (*NEEDED, "type", "state", "gpu_time")
@@ -17,13 +17,13 @@ class HeliosRow(LogRow):
     """A line of Helios' `cluster_log.csv`, or of Acme's `trace_seren.csv` and `trace_kalos.csv`. `gpu_num` are all GPUs
     of the job, `duration` is in seconds."""
 
-    job_id: str
+    job_id: str = ""
     gpu_num: float = 0
     state: str = "COMPLETED"
     submit_time: str | None = None
     start_time: str | None = None
     end_time: str | None = None
-    duration: Number = None
+    duration: str | None = None
 
 
 def read_helios(path: Path) -> Iterator[ClusterJob]:
@@ -38,13 +38,15 @@ def read_acme(path: Path) -> Iterator[ClusterJob]:
 
 def _read(path: Path, what: str, needed: tuple[str, ...]) -> Iterator[ClusterJob]:
     for number, row in read_rows(path, HeliosRow, what, needed, ABSENT):
-        line = f"{path}:{number}"
+        line, times = f"{path}:{number}", Times()
+        submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)
         yield ClusterJob(
             line,
             row.job_id,
-            maybe_seconds(row.submit_time, f"{line}: submit_time"),
-            row.duration,
+            submitted_s,
+            seconds,
             row.gpu_num,
             ending_of(row.state),
-            span_s=span_s(row.start_time, row.end_time, line),
+            span_s=span_s(row.start_time, row.end_time),
+            unread=times.unread,
         )

@@ -8,7 +8,6 @@ from typing import Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.hyperparameters import Domain
-from hetsched.domain.registry import NAME
 from hetsched.domain.workload import PBT, Experiment, ExperimentId, TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
@@ -18,7 +17,8 @@ from hetsched.scenario.traces.dealing import Dealer, Dealing
 from hetsched.scenario.traces.fitting import Devices, Fitting
 from hetsched.scenario.traces.logs import none_left, timed
 from hetsched.scenario.traces.models import dataset_of, datasets_by_model
-from hetsched.scenario.traces.times import check_units, seconds_of
+from hetsched.scenario.traces.naming import named
+from hetsched.scenario.traces.times import Times, check_units
 from hetsched.scenario.traces.unfit import LeftOutError, refuse_or_leave_out
 
 EVALUATION_IMAGES = 10_000
@@ -36,7 +36,7 @@ class JobRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
-    job_id: str = Field(pattern=NAME)
+    job_id: str = ""
     model: str | None = None
     dataset: str | None = None
     batch_size: int = Field(default=1, gt=0)
@@ -84,10 +84,12 @@ class JobRow(BaseModel):
 
     def job(self, line: str) -> ClusterJob:
         """As the log of a cluster has it."""
-        submitted_s = seconds_of(self.arrival_s, f"{line}: arrival_s")
+        times = Times()
+        submitted_s = times.moment("arrival_s", self.arrival_s)
         types = tuple(word.strip() for word in self.gpu_types.split("|") if word.strip())
         seconds = None if self.iterations is not None else self.duration_s
-        return ClusterJob(line, self.job_id, submitted_s, seconds, self.num_gpus, ending_of(self.state), types)
+        ending = ending_of(self.state)
+        return ClusterJob(line, self.job_id, submitted_s, seconds, self.num_gpus, ending, types, unread=times.unread)
 
 
 JOB_COLUMNS = (*JobRow.model_fields, "total_steps", "stop_accuracy")
@@ -109,7 +111,8 @@ def read_jobs(
     jobs = {line: row.job(line) for line, row in rows.items()}
     _check(path, rows, jobs, dealing)
     fitting.counts.read = len(rows)
-    kept = list(timed(jobs.values(), "all" if dealing is None else dealing.jobs, fitting, _with_iterations(rows)))
+    which = "all" if dealing is None else dealing.jobs
+    kept = list(named(timed(jobs.values(), which, fitting, _with_iterations(rows)), fitting))
     check_units(path, kept)
     least_s = min((job.submitted_s or 0.0 for job in kept), default=0.0)
     dates = any(not _is_number(rows[job.line].arrival_s) for job in kept)
@@ -126,15 +129,9 @@ def _with_iterations(rows: Mapping[str, JobRow]) -> set[str]:
 
 
 def _check(path: Path, rows: Mapping[str, JobRow], jobs: Mapping[str, ClusterJob], dealing: Dealing | None) -> None:
-    """Raise InputError for a trace without jobs, for ids that do not differ, and for a dealing that is superfluous or
-    missing."""
+    """Raise InputError for a trace without jobs, and for a dealing that is superfluous or missing."""
     if not rows:
         raise InputError(f"{path}: the trace has no jobs")
-    seen: set[str] = set()
-    for line, row in rows.items():
-        if row.job_id in seen:
-            raise InputError(f"{line}: job_id: a second job {row.job_id!r}; ids must differ")
-        seen.add(row.job_id)
     if not any(row.duration_s is not None for row in rows.values()):
         lacking = next((line for line, row in rows.items() if row.iterations is None), None)
         if lacking is not None:
@@ -142,8 +139,8 @@ def _check(path: Path, rows: Mapping[str, JobRow], jobs: Mapping[str, ClusterJob
     open_ones = [line for line, row in rows.items() if row.model is None or row.duration_s is not None]
     if dealing is not None and not open_ones:
         raise InputError(f"{path}: the jobs of this trace say what they train: leave out workload.trace_models")
-    dates = {line: not _is_number(row.arrival_s) for line, row in rows.items()}
-    odd = next((line for line in rows if dates[line] != dates[next(iter(rows))]), None)
+    dates = {line: not _is_number(rows[line].arrival_s) for line, job in jobs.items() if job.submitted_s is not None}
+    odd = next((line for line in dates if dates[line] != dates[next(iter(dates))]), None)
     if odd is not None:
         raise InputError(
             f"{odd}: arrival_s: {rows[odd].arrival_s!r}: some jobs arrive at seconds and some at a date: write one kind"
@@ -188,7 +185,7 @@ class _Maker:
         kind, devices = self._kind(row, job), self._fitting.devices(job.gpu_types, job.line)
         gang, iterations, interval = self._work(row, job, kind, devices)
         return Experiment(
-            id=ExperimentId(f"job{row.job_id}"),
+            id=ExperimentId(f"job{job.id}"),
             model=kind.model,
             dataset=kind.dataset,
             batch_sizes=(kind.batch_size,),

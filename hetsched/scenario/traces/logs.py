@@ -1,16 +1,15 @@
 """The log of a cluster, from its file to experiments."""
 
-import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from hetsched.domain.registry import NAME
 from hetsched.domain.workload import Experiment
 from hetsched.errors import InputError, counted
 from hetsched.scenario.traces.cluster_job import ClusterJob
 from hetsched.scenario.traces.dealing import Dealer, Dealing
 from hetsched.scenario.traces.fitting import Fitting
+from hetsched.scenario.traces.naming import named
 from hetsched.scenario.traces.reading import Counts
 from hetsched.scenario.traces.times import check_units
 from hetsched.scenario.traces.unfit import LeftOutError, Unfit, refuse_or_leave_out
@@ -29,8 +28,8 @@ def read_log(
     counts.read = len(everything)
     jobs = list(timed(everything, dealing.jobs, fitting))
     check_units(path, jobs)
-    jobs = list(_in_window(sorted(jobs, key=lambda job: job.submitted_s or 0.0), dealing.window_s, counts))
-    _check_names(jobs)
+    submitted = sorted(named(jobs, fitting), key=lambda job: job.submitted_s or 0.0)
+    jobs = list(_in_window(submitted, dealing.window_s, counts))
     experiments: list[Experiment] = []
     first_s: float | None = None
     for job in jobs:
@@ -84,6 +83,8 @@ def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
         raise LeftOutError("took no GPU")
     if job.ending == "running" and rule.running != "keep":
         refuse_or_leave_out(rule.running, "running", job.line, "had not ended when the log was taken")
+    if job.unread:
+        refuse_or_leave_out(rule.time, "time", job.line, "had a time that cannot be read", job.unread)
     if job.submitted_s is None:
         refuse_or_leave_out(rule.time, "time", job.line, "had no time of submission")
     if timed and (job.seconds is None or job.seconds <= 0):
@@ -98,14 +99,3 @@ def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, cou
             yield job
         else:
             counts.leave_out("came outside workload.trace_models.window_s", job.line)
-
-
-def _check_names(jobs: Iterable[ClusterJob]) -> None:
-    """Raise InputError, naming the line, for a name that no job can have, or that two have."""
-    seen: set[str] = set()
-    for job in jobs:
-        if not re.fullmatch(NAME, job.id):
-            raise InputError(f"{job.line}: {job.id!r} is no name for a job: use letters, digits, and . _ - after one")
-        if job.id in seen:
-            raise InputError(f"{job.line}: a second job {job.id!r}; ids must differ")
-        seen.add(job.id)

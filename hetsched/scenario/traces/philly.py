@@ -11,8 +11,8 @@ from msgspec import Struct
 from hetsched.errors import InputError
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
-from hetsched.scenario.traces.log_row import ABSENT, LogRow, Number
-from hetsched.scenario.traces.times import maybe_seconds
+from hetsched.scenario.traces.log_row import ABSENT, LogRow
+from hetsched.scenario.traces.times import Times
 
 NEEDED = ("jobid", "submitted_time", "run_time", "num_gpus")
 
@@ -20,9 +20,9 @@ NEEDED = ("jobid", "submitted_time", "run_time", "num_gpus")
 class PhillyRow(LogRow):
     """A line of a table that is made of Philly's job log: `run_time` in seconds, empty for a job that never ran."""
 
-    jobid: str
+    jobid: str = ""
     submitted_time: str | None = None
-    run_time: Number = None
+    run_time: str | None = None
     num_gpus: float = 0
     status: str = "Pass"
 
@@ -61,25 +61,26 @@ def read_philly(path: Path) -> Iterator[ClusterJob]:
             raise InputError(f"{path}: not a Philly job log: {error}") from error
         return
     for number, row in read_rows(path, PhillyRow, "Philly trace", NEEDED, ABSENT):
-        line = f"{path}:{number}"
-        submitted_s = maybe_seconds(row.submitted_time, f"{line}: submitted_time")
-        yield ClusterJob(line, row.jobid, submitted_s, row.run_time, row.num_gpus, ending_of(row.status))
+        line, times = f"{path}:{number}", Times()
+        submitted_s = times.moment("submitted_time", row.submitted_time)
+        seconds, ending = times.duration("run_time", row.run_time), ending_of(row.status)
+        yield ClusterJob(line, row.jobid, submitted_s, seconds, row.num_gpus, ending, unread=times.unread)
 
 
 def _philly_jobs(path: Path, jobs: Iterable[PhillyJob]) -> Iterator[ClusterJob]:
     """As the notebook that comes with the trace has it: from the start of the first attempt to the end of the last, on
     the GPUs of the first. A job that was started and has no end was running."""
     for number, job in enumerate(jobs):
-        line = f"{path}: job {number} ({job.jobid})"
+        line, times = f"{path}: job {number} ({job.jobid})", Times()
         attempts = job.attempts or [PhillyAttempt()]
         start, end = _there(attempts[0].start_time), _there(attempts[-1].end_time)
-        start_s, end_s = maybe_seconds(start, f"{line}: start_time"), maybe_seconds(end, f"{line}: end_time")
+        submitted_s = times.moment("submitted_time", _there(job.submitted_time))
+        start_s, end_s = times.moment("start_time", start), times.moment("end_time", end)
         seconds = None if start_s is None or end_s is None else end_s - start_s
         gpus = sum(len(place.gpus or ()) for place in attempts[0].detail or ())
-        ending = "running" if start_s is not None and end_s is None else ending_of(job.status)
-        submitted_s = maybe_seconds(_there(job.submitted_time), f"{line}: submitted_time")
-        yield ClusterJob(line, job.jobid, submitted_s, seconds, gpus, ending)
+        ending = "running" if start is not None and end is None else ending_of(job.status)
+        yield ClusterJob(line, job.jobid, submitted_s, seconds, gpus, ending, unread=times.unread)
 
 
 def _there(time: str | None) -> str | None:
-    return None if time in (None, "", "None") else time
+    return None if time is None or time.strip() in ABSENT else time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hetsched.errors import InputError
 from hetsched.scenario.traces.cluster_job import ClusterJob, Ending
-from hetsched.scenario.traces.times import seconds_of
+from hetsched.scenario.traces.times import Times
 
 COLUMNS = 18
 JOB, SUBMITTED, RUN_TIME, ALLOCATED, REQUESTED, STATUS = 0, 1, 3, 4, 7, 10
@@ -33,16 +33,29 @@ def read_swf(path: Path) -> Iterator[ClusterJob]:
         raise InputError(f"{path}: cannot read the SWF trace: {error.strerror}") from error
 
 
+def is_swf(text: str) -> bool:
+    """Whether it is a line of an SWF trace.
+
+    >>> is_swf("1 0 nan 6e2" + 14 * " -1"), is_swf("1 0 5")
+    (True, False)
+    """
+    try:
+        return len([float(cell) for cell in text.split()]) == COLUMNS
+    except ValueError:
+        return False
+
+
 def _job(line: str, text: str) -> ClusterJob:
     try:
         cells = [number if isfinite(number := float(cell)) else UNKNOWN for cell in text.split()]
     except ValueError:
         raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {text[:60]!r}") from None
-    if len(cells) != COLUMNS or not all(map(isfinite, cells)):
-        given = len(cells) if len(cells) != COLUMNS else next(cell for cell in cells if not isfinite(cell))
-        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {given}")
+    if len(cells) != COLUMNS:
+        raise InputError(f"{line}: not a line of an SWF trace: expected {COLUMNS} numbers, got {len(cells)}")
     status = int(cells[STATUS])
     ending: Ending = "completed" if status == COMPLETED else "part" if status in PARTIAL else "other"
     gpus = next((cells[place] for place in (ALLOCATED, REQUESTED) if cells[place] > 0), 0.0)
-    submitted_s = seconds_of(repr(cells[SUBMITTED]), f"{line}: submit time") if cells[SUBMITTED] >= 0 else None
-    return ClusterJob(line, f"{cells[JOB]:.0f}", submitted_s, cells[RUN_TIME], gpus, ending)
+    times = Times()
+    submitted_s = times.moment("submit time", repr(cells[SUBMITTED])) if cells[SUBMITTED] >= 0 else None
+    name = f"{cells[JOB]:.15g}" if cells[JOB] != UNKNOWN else ""
+    return ClusterJob(line, name, submitted_s, cells[RUN_TIME], gpus, ending, unread=times.unread)

@@ -1,8 +1,8 @@
 """Times of a trace: seconds or dates, and whether they can be seconds at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from statistics import median
 
@@ -25,37 +25,71 @@ OTHER_UNITS = (
 )
 """Units that are taken for seconds: how many times as long durations are as the dates say, and what to do."""
 
+LONGEST_TEXT = 60
+"""Characters of a time that a message repeats."""
+
 UNITS = "times must be in seconds: divide milliseconds by 1000"
 
 
-def seconds_of(time: str, here: str) -> float:
-    """A time in seconds: a number as it is, a date in UTC unless it says otherwise. Raises InputError for neither."""
+class Times:
+    """Reads the times of one line of a log. `unread` is the first of them that cannot be read, and why; "" if all
+    can."""
+
+    def __init__(self) -> None:
+        self.unread = ""
+
+    def moment(self, column: str, text: str | None) -> float | None:
+        """Seconds or a date, in seconds. None for a time that is not there, or that cannot be read."""
+        return self._read(column, text, seconds_of)
+
+    def duration(self, column: str, text: str | None) -> float | None:
+        """Seconds. None likewise."""
+        return self._read(column, text, _number)
+
+    def _read(self, column: str, text: str | None, read: Callable[[str], float]) -> float | None:
+        if text is None:
+            return None
+        try:
+            return read(text)
+        except ValueError as error:
+            self.unread = self.unread or f"{column}: {error}"
+            return None
+
+
+def _number(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = nan
+    if not isfinite(seconds):
+        raise ValueError(f"{text[:LONGEST_TEXT]!r} is no number of seconds")
+    return seconds
+
+
+def seconds_of(time: str) -> float:
+    """A time in seconds: a number as it is, a date in UTC unless it says otherwise. Raises ValueError, saying what is
+    wrong with the time, for neither."""
     try:
         seconds = float(time)
     except ValueError:
         try:
             date = datetime.fromisoformat(time)
         except ValueError:
-            message = f"{here}: {time!r} is neither seconds nor a date such as 2017-10-07 01:11:39"
-            raise InputError(message) from None
+            message = f"{time[:LONGEST_TEXT]!r} is neither seconds nor a date such as 2017-10-07 01:11:39"
+            raise ValueError(message) from None
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     if not isfinite(seconds):
-        raise InputError(f"{here}: {time!r} is not a time")
+        raise ValueError(f"{time!r} is not a time")
     if abs(seconds) > LATEST_S:
-        raise InputError(f"{here}: {time!r} s would be after the year 5000: {UNITS}")
+        raise ValueError(f"{time[:LONGEST_TEXT]!r} s would be after the year 5000: {UNITS}")
     return seconds
 
 
-def maybe_seconds(time: str | None, here: str) -> float | None:
-    """The same, None for a time that is not there."""
-    return None if time is None else seconds_of(time, here)
-
-
-def span_s(start: str | None, end: str | None, here: str) -> float | None:
-    """How long it is from start to end, None unless both are there."""
-    if start is None or end is None:
-        return None
-    return seconds_of(end, f"{here}: end") - seconds_of(start, f"{here}: start")
+def span_s(start: str | None, end: str | None) -> float | None:
+    """How long it is from start to end, None unless both are there and can be read."""
+    times = Times()
+    start_s, end_s = times.moment("start", start), times.moment("end", end)
+    return None if start_s is None or end_s is None else end_s - start_s
 
 
 def check_units(path: Path, jobs: Sequence[ClusterJob]) -> None:
@@ -70,9 +104,9 @@ def check_units(path: Path, jobs: Sequence[ClusterJob]) -> None:
         if factor / 2 <= median(own) <= factor * 2:
             raise InputError(f"{path}: durations are in {unit}, by the dates of the jobs' start and end: {remedy}")
     if span > LONGEST_SPAN_S:
-        raise InputError(f"{path}: jobs arrive over {span / DAY_S / 365:.0f} years: {UNITS}")
+        raise InputError(f"{path}: jobs arrive over {round(span / DAY_S / 365):.4g} years: {UNITS}")
     if typical > LONGEST_MEDIAN_S:
-        raise InputError(f"{path}: half of the jobs take {typical / DAY_S:.0f} days or more: {UNITS}")
+        raise InputError(f"{path}: half of the jobs take {round(typical / DAY_S):.4g} days or more: {UNITS}")
     if len(durations) >= ENOUGH and span and typical > 10 * span:
         raise InputError(
             f"{path}: half of the jobs take {typical:g} s or more, and all of them arrive within {span:g} s: {UNITS}"

@@ -2,22 +2,23 @@
 
 from typing import Literal, NoReturn
 
-from msgspec import Struct
-
 from hetsched.errors import InputError
+from hetsched.scenario.tables import Table
 
 Gangs = Literal["round", "leave-out", "refuse"]
 OutOrRefuse = Literal["leave-out", "refuse"]
+Names = Literal["change", "leave-out", "refuse"]
 
 
-class Unfit(Struct, frozen=True):
-    """What becomes of a job that does not fit.
+class Unfit(Table):
+    """What becomes of a job that does not fit: the table `workload.unfit`.
 
     `gang`: more GPUs than a step time is known for, or than the cluster has; `round` takes the next smaller number, for
     as many GPU-seconds. `share`: less than a GPU; `round` takes a whole one. `gpu_type`: types that the cluster has
-    not; `any` lets it run on all. `step_time`: none is known. `time`: no time of submission, or no duration. `running`:
-    it had not ended; `keep` takes the duration so far. `iterations`: more than a simulation takes; `cap` takes the
-    most. `model`: the profile has not the job's model, or no model is dealt to jobs of its category.
+    not; `any` lets it run on all. `step_time`: none is known. `time`: no time of submission, or no duration, or one
+    that cannot be read. `running`: it had not ended; `keep` takes the duration so far. `iterations`: more than a
+    simulation takes; `cap` takes the most. `model`: the profile has not the job's model, or no model is dealt to jobs
+    of its category. `name`: one that no job can have, or that an earlier job has; `change` takes one like it.
     """
 
     gang: Gangs = "round"
@@ -28,6 +29,7 @@ class Unfit(Struct, frozen=True):
     running: Literal["keep", "leave-out", "refuse"] = "leave-out"
     iterations: Literal["cap", "leave-out", "refuse"] = "cap"
     model: OutOrRefuse = "refuse"
+    name: Names = "change"
 
 
 class LeftOutError(Exception):

@@ -1,5 +1,6 @@
 """AlloX: jobs to workers by a matching with the least average completion time."""
 
+from itertools import islice
 from math import ceil
 
 import numpy as np
@@ -13,6 +14,12 @@ from hetsched.scheduling.shares.rounds import Demand, Rounds
 NEVER = 1e-10
 """Where a job cannot run it is taken to be so fast (iterations per second), as in Gavel's code."""
 
+MOST_PAIRS = 5_000_000
+"""With more pairs of a job and a turn, like jobs and like workers are matched as groups."""
+
+LONGEST = 1e6
+"""Among groups, a job that takes longer than so many times the shortest one is taken to take that long."""
+
 
 @register("allox")
 class AlloX(Rounds):
@@ -25,7 +32,8 @@ class AlloX(Rounds):
     are free workers.
 
     As in Gavel's simulator (`allox`), workers are given out at the reallocations of a round-based mechanism, in which
-    jobs without a worker fill up what is idle. A gang is matched like a single job.
+    jobs without a worker fill up what is idle. A gang is matched like a single job. Where thousands of jobs wait, like
+    jobs are matched as a group: the matching costs as much as Gavel's, but may be another one.
     """
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, alpha: float = 1.0) -> None:
@@ -41,12 +49,11 @@ class AlloX(Rounds):
         waiting = []
         for job, name in enumerate(demand.jobs):
             held = self._held.get(name)
-            if held is not None and demand.speeds[job, held] > 0:
+            if held is not None and demand.speeds[job, held] > 0 and free[held] >= demand.gangs[job]:
                 shares[job, held] = 1.0
                 free[held] -= int(demand.gangs[job])
-            else:
+            else:  # it has none, or workers have left
                 waiting.append(job)
-        free = np.maximum(free, 0)
         waiting = waiting[: max(int(self._alpha * len(waiting)), free.sum())]
         seconds = demand.remaining[waiting, None] / np.maximum(demand.speeds[waiting], NEVER)
         for place, type_ in first_turns(seconds, demand.ages[waiting], free):
@@ -59,15 +66,22 @@ class AlloX(Rounds):
 def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tuple[int, int]]:
     """Match all jobs to turns on the free workers of each type, at the least cost: who has the first turn on a worker,
     and the worker's type. `seconds` are what each job takes on each type, the oldest job first."""
-    from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
-
     jobs, workers = len(seconds), int(free.sum())
     if not jobs or not workers:
         return []
+    turns = min(jobs, ceil(jobs / workers) + 1)
+    if jobs * workers * turns > MOST_PAIRS:
+        return first_turns_of_groups(seconds, free, turns)
+    return _first_turns_one_by_one(seconds, ages, free, turns)
+
+
+def _first_turns_one_by_one(seconds: Array, ages: Array, free: NDArray[np.int_], turns: int) -> list[tuple[int, int]]:
+    from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
+
+    jobs, workers = len(seconds), int(free.sum())
     # Workers of a type are alike, so that many matchings cost the same. The order of workers and the ages, neither of
     # which matters otherwise, are those of Gavel, so that the same matching is found.
     types = np.repeat(np.arange(len(free)), free)[::-1]
-    turns = min(jobs, ceil(jobs / workers) + 1)
     while True:
         costs = [k * seconds[:, types] for k in range(1, turns + 1)]
         slots = linear_sum_assignment(np.concatenate(costs, axis=1) + ages[:, None])[1]
@@ -81,3 +95,43 @@ def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tup
     for job in np.argsort(turn, kind="stable").tolist():
         first[int(worker[job])] = job
     return [(job, int(types[place])) for place, job in first.items()]
+
+
+def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) -> list[tuple[int, int]]:
+    """A matching of the same cost, found among groups of jobs that take equally long on every type. `turns` per worker
+    are tried first: enough for all jobs. Of like jobs the oldest have the first turns."""
+    rows, group, sizes = np.unique(seconds, axis=0, return_inverse=True, return_counts=True)
+    while True:
+        matched = _transported(np.minimum(rows / rows.min(), LONGEST), sizes, free, turns)
+        busy = matched.sum(axis=1)
+        if turns == len(seconds) or not (busy[-1] == free)[free > 0].any():
+            break
+        turns = min(len(seconds), 2 * turns)
+    # As many workers begin with their k-th turn from last as have it and no further one.
+    begin = busy - np.append(busy[1:], np.zeros((1, len(free)), int), axis=0)
+    before = np.cumsum(matched, axis=1) - matched
+    first = np.clip(begin[:, None, :] - before, 0, matched).sum(axis=0)
+    oldest = [iter(np.flatnonzero(group == number).tolist()) for number in range(len(rows))]
+    counts = np.ndenumerate(first)
+    return [(job, on) for (number, on), count in counts for job in islice(oldest[number], int(count))]
+
+
+def _transported(rows: Array, sizes: NDArray[np.int_], free: NDArray[np.int_], turns: int) -> NDArray[np.int_]:
+    """How many jobs of each group have the k-th turn from last on workers of each type, [k - 1, group, type], at the
+    least cost. A transportation problem, of which every vertex is whole."""
+    from scipy.optimize import linprog  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
+    k, group, type_ = np.indices((turns, *rows.shape)).reshape(3, -1)
+    pairs, ones = np.arange(len(k)), np.ones(len(k))
+    solution = linprog(
+        (k + 1) * rows[group, type_],
+        A_eq=coo_array((ones, (group, pairs))).tocsr(),
+        b_eq=sizes,
+        A_ub=coo_array((ones, (k * len(free) + type_, pairs))).tocsr(),
+        b_ub=np.tile(free, turns),
+        method="highs-ds",
+    )
+    assert solution.success, "there are turns enough for all jobs"
+    found: NDArray[np.int_] = np.rint(solution.x).astype(int).reshape(turns, *rows.shape)
+    return found

@@ -1,7 +1,8 @@
 """Goodput less what restarts cost, by an integer program."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
 from math import inf, isfinite
 from statistics import fmean
@@ -19,8 +20,14 @@ from hetsched.scheduling import register
 STAYING = 1e-4
 """By so much it costs less to go on than to start another trial in its place; far below the rounding of costs."""
 
+MOST = 1e9
+"""Costs are scaled down to this: HiGHS takes some that are far larger for infinite."""
+
 Idle = dict[WorkerId, Worker]
 """Idle workers of one type that can still be given away, the longest idle first."""
+
+Row = tuple[int, tuple[float, ...]]
+"""What trials of a group have in common: their gang, and what each type of worker costs them."""
 
 
 @register("sia")
@@ -71,38 +78,51 @@ class Sia:
         self.restart_s = restart_s
         self.round_s = round_s
         self._round_ends = -inf
-        self._types: Counter[WorkerType] = Counter()
+        self._types: dict[WorkerType, int] = {}
         self._assigned: dict[TrialId, WorkerType] = {}
         self._restarts: Counter[TrialId] = Counter()
+        self._waiting: set[TrialId] = set()  # the assigned ones among the ready
+        self._changes = 0
         self._trained_last: dict[WorkerId, TrialId] = {}
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        ready = list(state.ready_trials)
         idle: defaultdict[WorkerType, Idle] = defaultdict(dict)
         for worker in state.idle_workers:
             idle[worker.type][worker.id] = worker
-        types = Counter(worker.type for worker in state.workers.values())
+        types = {worker_type: len(workers) for worker_type, workers in state.workers_by_type.items()}
         if state.now >= self._round_ends or types != self._types:
             self._types, self._round_ends = types, state.now + self.round_s
             running = sorted((state.trials[trial] for trial in state.running), key=lambda trial: trial.index)
-            self._assigned = self._assign(state, running + ready, types, self._now_on(state))
+            self._assigned = self._assign_all(state, [*running, *state.ready_trials])
+            self._waiting = {trial for trial in self._assigned if trial not in state.running}
+        else:
+            self._look(state)
 
-        assigned = [(trial, self._assigned[trial.id]) for trial in ready if trial.id in self._assigned]
-        assigned.sort(key=lambda pair: pair[0].at not in idle[pair[1]])  # first those that can stay where they are
+        assigned = [(state.trials[trial], self._assigned[trial]) for trial in self._waiting]
+        # first those that can stay where they are, then the least advanced
+        assigned.sort(key=lambda pair: (pair[0].at not in idle[pair[1]], pair[0].iterations, pair[0].index))
         decisions = [decision for trial, on in assigned for decision in self._start(state, trial, idle[on])]
         started = {decision.trial for decision in decisions}
         for trial, on in assigned:
             if trial.id not in started and state.experiment(trial).gang > 1:
                 idle[on].clear()  # wait for more of them, or others would take them for ever
 
-        left = Counter({worker_type: len(workers) for worker_type, workers in idle.items() if workers})
+        left = {worker_type: len(workers) for worker_type, workers in idle.items() if workers}
         if left:
-            rest = [trial for trial in ready if trial.id not in started]
-            trials = {trial.id: trial for trial in rest}
-            for trial_id, on in self._assign(state, rest, left, {}).items():
-                self._assigned.setdefault(trial_id, on)
-                decisions += self._start(state, trials[trial_id], idle[on])
+            for trial, on in self._assign_rest(state, started, left):
+                self._assigned.setdefault(trial.id, on)
+                self._waiting.add(trial.id)
+                decisions += self._start(state, trial, idle[on])
         return decisions
+
+    def _look(self, state: StateView) -> None:
+        """Which of the assigned trials wait, by what has changed since the last call."""
+        for trial in state.changed_since(self._changes):
+            if trial.id in self._assigned and state.is_ready(trial):
+                self._waiting.add(trial.id)
+            else:
+                self._waiting.discard(trial.id)
+        self._changes = state.changes
 
     def _start(self, state: StateView, trial: Trial, idle: Idle) -> list[Dispatch]:
         """Start an interval of the trial, on its own worker if it can be had; nothing if too few workers are idle."""
@@ -126,73 +146,95 @@ class Sia:
         on |= {trial.id: trial.at for trial in state.ready_trials if trial.at is not None and trial.at in idle}
         return {trial: state.workers[worker].type for trial, worker in on.items() if worker in state.workers}
 
-    def _assign(
-        self,
-        state: StateView,
-        trials: Iterable[Trial],
-        capacity: Mapping[WorkerType, int],
-        now_on: Mapping[TrialId, WorkerType],
-    ) -> dict[TrialId, WorkerType]:
-        """The program's answer: the types that these trials get."""
-        by_type: defaultdict[WorkerType, list[Worker]] = defaultdict(list)
-        for worker in state.workers.values():
-            by_type[worker.type].append(worker)
-        types = list(by_type)
-        goodputs: dict[object, list[float]] = {}
-        rows: dict[object, tuple[float, ...]] = {}
-        groups: dict[tuple[int, tuple[float, ...]], list[Trial]] = {}
+    def _assign_all(self, state: StateView, trials: Iterable[Trial]) -> dict[TrialId, WorkerType]:
+        """The program's answer at the start of a round: the types that these trials get."""
+        now_on, goodputs = self._now_on(state), dict[object, list[float]]()
+        rows: dict[object, Row] = {}
+        groups: dict[Row, list[Trial]] = {}
         for trial in trials:
-            experiment = state.experiment(trial)
-            alike = (trial.kind, experiment.gang, experiment.devices)
             on = now_on.get(trial.id)
+            alike = state.alike(trial)
             key = (alike, on, on and (trial.arrived, self._restarts[trial.id]))
             if key not in rows:
                 if alike not in goodputs:
-                    goodputs[alike] = _goodputs(state, trial, by_type.values())
-                rows[key] = tuple(self._costs(state, trial, by_type, goodputs[alike], on))
-            groups.setdefault((experiment.gang, rows[key]), []).append(trial)
-        counts = cheapest(
-            [row for _, row in groups],
-            [len(members) for members in groups.values()],
-            [gang for gang, _ in groups],
-            [capacity.get(worker_type, 0) for worker_type in types],
-        )
-        assigned: dict[TrialId, WorkerType] = {}
-        for members, row in zip(groups.values(), counts, strict=True):
-            coming = iter(members)
-            for worker_type, count in zip(types, row, strict=True):
-                assigned.update((trial.id, worker_type) for trial in islice(coming, count))
-        return assigned
+                    goodputs[alike] = _goodputs(state, trial)
+                rows[key] = self._row(state, trial, goodputs[alike], on)
+            groups.setdefault(rows[key], []).append(trial)
+        sizes = [len(members) for members in groups.values()]
+        members = map(iter, groups.values())
+        return {trial.id: on for trial, on in _dealt(state, list(groups), sizes, list(members), self._types)}
+
+    def _assign_rest(
+        self, state: StateView, started: Container[TrialId], left: Mapping[WorkerType, int]
+    ) -> Iterable[tuple[Trial, WorkerType]]:
+        """The program's answer for what is ready and has not started, and the idle workers that are left."""
+        groups: dict[Row, list[Iterator[Trial]]] = {}
+        sizes: Counter[Row] = Counter()
+        ready = state.grouped(StateView.alike, _progress).values()
+        queues = [[trial for trial in alike if trial.id not in started] for alike in ready]
+        for queue in sorted(filter(None, queues), key=lambda queue: _progress(state, queue[0])):
+            row = self._row(state, queue[0], _goodputs(state, queue[0]), None)
+            groups.setdefault(row, []).append(iter(queue))
+            sizes[row] += len(queue)
+        members = [merge(*alike, key=lambda trial: _progress(state, trial)) for alike in groups.values()]
+        return _dealt(state, list(groups), [sizes[row] for row in groups], members, left)
+
+    def _row(self, state: StateView, trial: Trial, goodputs: list[float], on: WorkerType | None) -> Row:
+        return state.experiment(trial).gang, tuple(self._costs(state, trial, goodputs, on))
 
     def _costs(
         self,
         state: StateView,
         trial: Trial,
-        by_type: Mapping[WorkerType, list[Worker]],
         goodputs: list[float],
         on: WorkerType | None,
     ) -> Iterable[float]:
         """What it costs to give the trial each of the types, less what it costs to give it nothing; inf if it must not
         be."""
         age, restarts = state.now - trial.arrived, self._restarts[trial.id]
-        for (worker_type, workers), goodput in zip(by_type.items(), goodputs, strict=True):
+        for (worker_type, workers), goodput in zip(state.workers_by_type.items(), goodputs, strict=True):
+            runs = goodput > 0
             if on is not None and worker_type != on:
                 restart_s = self.restart_s
                 if restart_s is None:
-                    restart_s = state.costs(trial, workers[0]).restore_s
+                    restart_s = state.costs(trial, next(iter(workers.values()))).restore_s
                 if age >= restart_s and age > 0:
                     goodput *= max(age - restarts * restart_s, 0.0) / (age + restart_s)
-            if goodput:
+            if goodput or (runs and self.p > 0):
                 power = round(goodput**self.p, 2)
                 yield (power if self.p < 0 else -power) - (STAYING if worker_type == on else 0.0) - self.lambda_n
             else:
                 yield inf
 
 
-def _goodputs(state: StateView, trial: Trial, by_type: Iterable[list[Worker]]) -> list[float]:
+def _progress(_: StateView, trial: Trial) -> tuple[int, int]:
+    """Of equals, the least advanced comes first."""
+    return trial.iterations, trial.index
+
+
+def _dealt(
+    state: StateView,
+    rows: Sequence[Row],
+    sizes: Sequence[int],
+    members: Sequence[Iterator[Trial]],
+    capacity: Mapping[WorkerType, int],
+) -> Iterator[tuple[Trial, WorkerType]]:
+    """Which trials get which types, group by group, the first members first."""
+    types = list(state.workers_by_type)
+    counts = cheapest(
+        [costs for _, costs in rows], sizes, [gang for gang, _ in rows], [capacity.get(name, 0) for name in types]
+    )
+    for coming, row in zip(members, counts, strict=True):
+        for worker_type, count in zip(types, row, strict=True):
+            for trial in islice(coming, count):
+                yield trial, worker_type
+
+
+def _goodputs(state: StateView, trial: Trial) -> list[float]:
     """G of the trial, by type; 0 for types that it cannot use."""
     speeds: list[float | None] = []
-    for workers in by_type:
+    for alike in state.workers_by_type.values():
+        workers = list(alike.values())
         if state.usable(trial, workers[0]):
             known = [1 / s for worker in workers if (s := state.seconds_per_iteration(trial, worker)) is not None]
             speeds.append(fmean(known) if known else None)
@@ -220,12 +262,16 @@ def cheapest(
     ]
     if not choices:
         return counts
+    if len(costs) == 1 or (len({c for _, c in choices}) == 1 and len(set(gangs)) == 1):
+        _take_cheapest(counts, sorted(choices, key=lambda choice: costs[choice[0]][choice[1]]), sizes, gangs, capacity)
+        return counts
     entries = [(g, column, 1) for column, (g, _) in enumerate(choices)]
     entries += [(len(costs) + c, column, gangs[g]) for column, (g, c) in enumerate(choices)]
     rows, columns, values = zip(*entries, strict=True)
     matrix = coo_array((values, (rows, columns)), shape=(len(costs) + len(capacity), len(choices))).tocsr()
+    gains = np.array([costs[g][c] for g, c in choices])
     solution = milp(
-        [costs[g][c] for g, c in choices],
+        gains * min(1.0, MOST / np.abs(gains).max()),
         integrality=np.ones(len(choices)),
         bounds=Bounds(0, np.inf),
         constraints=LinearConstraint(matrix, ub=np.array([*sizes, *capacity], dtype=float)),
@@ -236,3 +282,18 @@ def cheapest(
     for (g, c), count in zip(choices, np.rint(solution.x), strict=True):
         counts[g][c] = int(count)
     return counts
+
+
+def _take_cheapest(
+    counts: list[list[int]],
+    choices: Iterable[tuple[int, int]],
+    sizes: Sequence[int],
+    gangs: Sequence[int],
+    capacity: Sequence[int],
+) -> None:
+    """Take as many as there are of each choice in turn: the best where all compete for the same thing."""
+    trials, workers = list(sizes), list(capacity)
+    for g, c in choices:
+        counts[g][c] = count = min(trials[g], workers[c] // gangs[g])
+        trials[g] -= count
+        workers[c] -= count * gangs[g]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hetsched.core.view import StateView
-from hetsched.domain.cluster import Worker, WorkerId
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment
 
@@ -21,7 +21,8 @@ def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker)
 
 
 def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
-    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping.
+    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping. None
+    where all workers have left.
 
     >>> a, b, c = WorkerId("a"), WorkerId("b"), WorkerId("c")
     >>> abilities({a: 100.0, b: 300.0}, 10)
@@ -30,7 +31,7 @@ def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerI
     {'a': 0, 'b': 1, 'c': 1}
     """
     fastest = sorted(scores, key=lambda worker: -scores[worker])
-    if population < len(scores):
+    if not scores or population < len(scores):
         return {worker: int(worker in fastest[:population]) for worker in scores}
     spread, total = population - len(scores), sum(scores.values())
     found = {worker: 1 + round(score / total * spread) for worker, score in scores.items()}
@@ -65,14 +66,14 @@ class Abilities:
 
     def __init__(self) -> None:
         self.times = StepTimes()
-        self._workers: list[WorkerId] = []
+        self._workers: Mapping[WorkerType, Mapping[WorkerId, Worker]] = {}
         self._known: dict[str, dict[WorkerId, int]] = {}
 
     def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
         """The abilities of the workers on which trials of the experiment may run; of equal abilities, slower workers
         come first."""
-        if list(state.workers) != self._workers:
-            self._workers = list(state.workers)
+        if state.workers_by_type is not self._workers:  # somebody has come or gone
+            self._workers = state.workers_by_type
             self._known.clear()
         known = self._known.get(experiment.id)
         if known is None:

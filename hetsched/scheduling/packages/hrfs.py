@@ -1,14 +1,15 @@
 """The rule of HRFS, the predecessor: fast workers catch up the stragglers, slow ones push the leader."""
 
-from collections.abc import Container, Iterable
-from functools import lru_cache
-from math import ceil, floor, inf
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from math import ceil, inf
 
 from hetsched.core.decisions import Dispatch
-from hetsched.core.trial import Timing, Trial
+from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId
-from hetsched.domain.workload import TrialId
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
 
 
@@ -32,13 +33,17 @@ class HRFS:
 
     single_workers_only = True  # it does not place gangs
 
+    def __init__(self) -> None:
+        self._slowness = Slowness()
+
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         slowness = self.slowness(state)
+        lag = self._lag(state)
         taken: set[TrialId] = set()
         decisions = []
         for worker in state.idle_workers:
             a = slowness.get(worker.id)
-            fast = a is not None and self._lags(state, taken, a)
+            fast = a is not None and a <= lag
             order = state.ready_trials if fast else reversed(state.ready_trials)
             usable = (trial for trial in order if trial.id not in taken and state.usable(trial, worker))
             trial = next(usable, None)
@@ -48,28 +53,24 @@ class HRFS:
             if not fast:
                 iterations = min(max(1, self._interval(state, trial) // 2), state.remaining(trial))
             taken.add(trial.id)
+            lag -= self._behind(state, trial.experiment, trial.iterations)
             decisions.append(Dispatch(trial.id, worker.id, iterations))
         if not decisions and not state.running:
             return self._fastest(state, slowness)
         return decisions
 
-    def _lags(self, state: StateView, taken: Container[TrialId], least: int) -> bool:
-        """Whether the lag of the waiting trials, less those that are taken, is `least` at least: summed up from the
-        least advanced trial on, no further than it takes to say so."""
-        lag, alone = 0, len(state.experiments) == 1
-        for trial in state.ready_trials:
-            if trial.id not in taken:
-                behind = ceil((state.lead[trial.experiment] - trial.iterations) / self._interval(state, trial))
-                lag += behind
-                if lag >= least:
-                    return True
-                if alone and not behind:  # nor are those that follow
-                    return False
-        return False
+    def _lag(self, state: StateView) -> int:
+        """The lag of the trials that wait, summed up by how far they are."""
+        alike = state.grouped(_progress, _index).values()
+        return sum(len(trials) * self._behind(state, trials[0].experiment, trials[0].iterations) for trials in alike)
 
-    def slowness(self, state: StateView) -> dict[WorkerId, int]:
+    def _behind(self, state: StateView, experiment: ExperimentId, iterations: int) -> int:
+        """The intervals by which a trial that is so far lags behind the lead of its experiment."""
+        return ceil((state.lead[experiment] - iterations) / state.experiments[experiment].interval)
+
+    def slowness(self, state: StateView) -> Mapping[WorkerId, int]:
         """a_w of every measured worker."""
-        return dict(zip(state.first_segments, slownesses(tuple(state.first_segments.values())), strict=True))
+        return self._slowness.of(state)
 
     def _spare(self, state: StateView, trial: Trial, a: int | None) -> bool:
         """Whether a slow worker had better take nothing."""
@@ -80,7 +81,7 @@ class HRFS:
         intervals = (experiment.stop_iterations - state.lead[experiment.id]) / self._interval(state, trial)
         return a is not None and a > intervals * experiment.population
 
-    def _fastest(self, state: StateView, slowness: dict[WorkerId, int]) -> list[Dispatch]:
+    def _fastest(self, state: StateView, slowness: Mapping[WorkerId, int]) -> list[Dispatch]:
         def rank(worker: Worker) -> float:
             return slowness.get(worker.id, inf)
 
@@ -94,14 +95,31 @@ class HRFS:
         return state.experiment(trial).interval
 
 
-@lru_cache  # first segments are few, and asked about at every decision
-def slownesses(first: tuple[Timing, ...]) -> list[int]:
-    """a_w of the workers with these first segments, in the order in which they ended."""
-    fastest = inf
-    found: list[int] = []
-    for timing in first:
-        seconds = timing.seconds / timing.iterations
-        fastest = min(fastest, seconds)
-        a = ceil(seconds / fastest)
-        found.append(a + sum(floor(a / a_v) for a_v in found))
-    return found
+class Slowness:
+    """a_w of the workers, in the order in which their first segments ended: each computed once."""
+
+    def __init__(self) -> None:
+        self._state: StateView | None = None
+
+    def of(self, state: StateView) -> Mapping[WorkerId, int]:
+        if state is not self._state:
+            self._state, self._fastest = state, inf
+            self._found: dict[WorkerId, int] = {}
+            self._counts: Counter[int] = Counter()
+        for worker, first in islice(state.first_segments.items(), len(self._found), None):
+            seconds = first.seconds / first.iterations
+            self._fastest = min(self._fastest, seconds)
+            a = ceil(seconds / self._fastest)
+            a_w = a + sum(a // a_v * workers for a_v, workers in self._counts.items())
+            self._found[worker] = a_w
+            self._counts[a_w] += 1
+        return self._found
+
+
+def _progress(state: StateView, trial: Trial) -> tuple[ExperimentId, int]:
+    """Trials of which as many iterations are done lag equally far behind."""
+    return trial.experiment, trial.iterations
+
+
+def _index(_: StateView, trial: Trial) -> tuple[int]:
+    return (trial.index,)

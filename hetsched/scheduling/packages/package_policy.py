@@ -1,8 +1,8 @@
 """Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import ClusterSpec, Worker, WorkerId
 from hetsched.domain.profiles import StepTimes
-from hetsched.domain.workload import Experiment, Workload
+from hetsched.domain.workload import Experiment, ExperimentId, TrialId, Workload
 from hetsched.scheduling.packages.ability import Abilities, candidates
 
 RETIRES_AT = 0.8
@@ -19,6 +19,12 @@ RETIRES_AT = 0.8
 
 ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
+
+FirstCome = tuple[int, int]
+"""The least advanced trial first, then the one that has waited longest."""
+
+Queue = Sequence[Trial]
+"""The trials of an experiment that wait, the first to come first."""
 
 
 class PackagePolicy(ABC):
@@ -31,6 +37,9 @@ class PackagePolicy(ABC):
 
     With `gpa`, slow workers retire near the end: once a trial has reported 0.8 of the stop iterations, of more than 9
     workers the 9 of least ability take no more packages.
+
+    If all that would leave everything idle, as trials wait that can run on no other worker, workers of ability 0 and
+    retired ones take a package, too; that of a worker of ability 0 is one trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -49,30 +58,36 @@ class PackagePolicy(ABC):
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
         """How many trials the worker takes, if as many wait."""
 
-    def dispatch(self, state: StateView) -> Iterator[Dispatch]:
-        queues: dict[str, list[Trial]] = {}
-        for trial in state.queue:
-            queues.setdefault(trial.experiment, []).append(trial)
+    def dispatch(self, state: StateView) -> Iterable[Dispatch]:
+        decisions = list(self._packages(state, all_work=False))
+        return decisions if decisions or state.running else self._packages(state, all_work=True)
+
+    def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
+        """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
+        queues = list(state.grouped(_experiment, _first_come).values())
+        taken: set[TrialId] = set()
         for worker in state.idle_workers:
-            package = self._package(state, worker, queues)
+            package = self._package(state, worker, queues, taken, all_work)
             if package:
+                taken |= {trial.id for trial in package}
                 first, *others = package
                 then = tuple(trial.id for trial in others)
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
-    def _package(self, state: StateView, worker: Worker, queues: Mapping[str, list[Trial]]) -> Sequence[Trial]:
-        """What the worker takes out of the queues of the experiments, that of the least advanced trial first."""
-        for queue in sorted(filter(None, queues.values()), key=lambda queue: queue[0].iterations):
-            experiment = state.experiment(queue[0])
+    def _package(
+        self, state: StateView, worker: Worker, queues: Iterable[Queue], taken: Container[TrialId], all_work: bool
+    ) -> Sequence[Trial]:
+        """What the worker takes out of the queues of the experiments. That of the trial comes first which is first of
+        all that the worker may train."""
+        fitting = [_fitting(state, worker, queue, taken) for queue in queues]
+        coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
+        for _, first, left in sorted(coming, key=lambda one: one[0]):
+            experiment = state.experiment(first)
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
-            if ability and not self._retires(state, experiment, worker, able):
+            if all_work or (ability and not self._retires(state, experiment, worker, able)):
                 size = max(1, self.size(state, experiment, worker, ability))
-                package = list(islice((trial for trial in queue if state.usable(trial, worker)), size))
-                taken = {trial.id for trial in package}
-                queue[:] = [trial for trial in queue if trial.id not in taken]
-                if package:
-                    return package
+                return list(islice(chain([first], left), size))
         return ()
 
     def _retires(self, state: StateView, experiment: Experiment, worker: Worker, able: Mapping[WorkerId, int]) -> bool:
@@ -80,3 +95,16 @@ class PackagePolicy(ABC):
         if not self._gpa or state.lead[experiment.id] < RETIRES_AT * experiment.stop_iterations:
             return False
         return worker.id in candidates(able)
+
+
+def _experiment(_: StateView, trial: Trial) -> ExperimentId:
+    return trial.experiment
+
+
+def _first_come(state: StateView, trial: Trial) -> FirstCome:
+    return trial.iterations, state.turn(trial)
+
+
+def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
+    """The trials of the queue that the worker may train, those that are taken already left out."""
+    return (trial for trial in queue if trial.id not in taken and state.usable(trial, worker))

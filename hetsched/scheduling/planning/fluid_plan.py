@@ -24,7 +24,7 @@ class FluidPlan(NamedTuple):
 
     Per group: `pace`, the seconds that an iteration takes on the planned mix of workers. Per pair: `loss`, how much
     more than an iteration's worth it costs to have it done there (0 where the plan may have it). Per type: `worth` of
-    a second.
+    a second. Per group: `price`, the y_g.
     """
 
     length: float
@@ -32,21 +32,30 @@ class FluidPlan(NamedTuple):
     pace: Array
     loss: Array
     worth: Array
+    price: Array
 
 
-def fluid_plan(speeds: Array, work: Sequence[float], trials: Sequence[int], workers: Sequence[int]) -> FluidPlan:
+def fluid_plan(
+    speeds: Array,
+    work: Sequence[float],
+    trials: Sequence[int],
+    workers: Sequence[int],
+    gangs: Sequence[int] | None = None,
+) -> FluidPlan:
     """The plan for groups x types of `speeds` (iterations per second, 0: cannot run there), `work` (iterations left by
-    group), `trials` (by group) and `workers` (by type). Every group must be able to run somewhere."""
+    group), `trials` (by group), `workers` (by type) and `gangs` (by group, how many workers a trial takes at once;
+    None: one). Every group must be able to run somewhere."""
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 
     groups, types = speeds.shape
     g, m = np.nonzero(speeds > 0)
     columns = np.arange(len(g))
+    taken = np.ones(groups) if gangs is None else np.asarray(gangs, dtype=float)
     last = len(g)
     rows = np.concatenate([g, groups + g, 2 * groups + m, groups + np.arange(groups + types)])
     every = np.concatenate([columns, columns, columns, np.full(groups + types, last)])
-    values = np.concatenate([-speeds[g, m], np.ones(2 * len(g)), -np.asarray([*trials, *workers], dtype=float)])
+    values = np.concatenate([-speeds[g, m], np.ones(len(g)), taken[g], -np.asarray([*trials, *workers], dtype=float)])
     matrix = coo_array((values, (rows, every)), shape=(2 * groups + types, last + 1)).tocsr()
     limits = np.concatenate([-np.asarray(work, dtype=float), np.zeros(groups + types)])
     objective = np.zeros(last + 1)
@@ -57,9 +66,9 @@ def fluid_plan(speeds: Array, work: Sequence[float], trials: Sequence[int], work
     seconds[g, m] = solution.x[:last]
     prices = -solution.ineqlin.marginals
     gain = prices[:groups, None] * speeds
-    price = prices[groups : 2 * groups, None] + prices[None, 2 * groups :]
+    price = prices[groups : 2 * groups, None] + taken[:, None] * prices[None, 2 * groups :]
     with np.errstate(divide="ignore", invalid="ignore"):
         loss = np.where(gain > 0, np.maximum(0.0, price / gain - 1), np.inf)
         loss[(price < 1e-9) & (speeds > 0)] = 0.0  # neither the trial's time nor the worker's is scarce
         pace = seconds.sum(axis=1) / (seconds * speeds).sum(axis=1)
-    return FluidPlan(float(solution.fun), seconds, pace, loss, prices[2 * groups :])
+    return FluidPlan(float(solution.fun), seconds, pace, loss, prices[2 * groups :], prices[:groups])

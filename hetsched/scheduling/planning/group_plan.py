@@ -1,4 +1,4 @@
-"""The plan that `lookahead` keeps to: the fluid plan for groups of like trials, and what segments cost."""
+"""The plan that `lookahead` keeps to for independent trials: the fluid plan for groups of like trials."""
 
 from math import ceil, inf, log
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
-from hetsched.scheduling.planning.fluid_plan import Array, FluidPlan, fluid_plan
+from hetsched.scheduling.planning.fluid_plan import Array, fluid_plan
 
 WORTHWHILE = 3.0
 """A segment is not cut so short that it trains for less than so many times its costs."""
@@ -24,22 +24,17 @@ Groups = dict[GroupKey, dict[TrialId, float]]
 class GroupPlan(NamedTuple):
     """The fluid plan made at `made_at` for the time until `end`, and which group each trial is in.
 
-    `pace` is that of the group. `rank` is by type of worker: those whose seconds are worth most choose first, of equals
-    the fastest. `last_segment` is, by group, the seconds of the shortest worthwhile segment on the best worker. `need`
-    are, for independent trials, the planned seconds by type that no segment has used yet.
+    `number` numbers the types of workers. `need` are, for independent trials, the planned seconds by type that no
+    segment has used yet.
     """
 
-    fluid: FluidPlan
     made_at: float
     end: float
     renew_at: float
     trials_seen: int
     workers_seen: tuple[WorkerId, ...]
     groups: dict[TrialId, int]
-    pace: list[float]
     number: dict[WorkerType, int]
-    rank: list[tuple[float, float]]
-    last_segment: list[float]
     need: dict[TrialId, Array]
     kinds: dict[TrialId, TrialKind]
     """Of the trials whose kind PBT may change."""
@@ -59,13 +54,11 @@ class GroupPlan(NamedTuple):
 class SegmentSpeeds(NamedTuple):
     """What segments come to, their costs included.
 
-    `speeds` are iterations per second, of shape (groups, types of worker), 0 where a group cannot run. `last_segment`
-    and `shortest` are seconds: by group, of the shortest worthwhile segment on the best worker; over all groups and
-    types, of the shortest segment of one iteration.
+    `speeds` are iterations per second, of shape (groups, types of worker), 0 where a group cannot run. `shortest` are
+    the seconds of the shortest segment of one iteration, over all groups and types.
     """
 
     speeds: Array
-    last_segment: list[float]
     shortest: float
 
 
@@ -80,26 +73,21 @@ def make_group_plan(state: StateView) -> GroupPlan:
         types.setdefault(worker.type, []).append(worker)
     of_each_type = [workers[0] for workers in types.values()]
     groups = group_trials(state, of_each_type)
-    speeds, last_segment, shortest = segment_speeds(state, groups, of_each_type)
+    speeds, shortest = segment_speeds(state, groups, of_each_type)
     fluid = fluid_plan(
         speeds,
         [sum(group.values()) for group in groups.values()],
         [len(group) for group in groups.values()],
         [len(workers) for workers in types.values()],
     )
-    relative = speeds / speeds.max(axis=1, keepdims=True) if len(speeds) else speeds.sum(axis=0, keepdims=True)
     return GroupPlan(
-        fluid=fluid,
         made_at=state.now,
         end=state.now + fluid.length,
         renew_at=state.now + max(0.05 * fluid.length, min(shortest, 1e9)),
         trials_seen=len(state.trials),
         workers_seen=tuple(state.workers),
         groups={trial: number for number, group in enumerate(groups.values()) for trial in group},
-        pace=pooled_pace(list(groups), fluid.seconds, speeds),
         number={worker_type: number for number, worker_type in enumerate(types)},
-        rank=list(zip((-fluid.worth).tolist(), (-relative.mean(axis=0)).tolist(), strict=True)),
-        last_segment=last_segment,
         need=seconds_needed(state, groups, fluid.seconds),
         kinds={
             t.id: t.kind for t in state.trials.values() if t.completed is None and state.experiment(t).changes_kinds
@@ -128,7 +116,6 @@ def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> S
     """
     crowded = sum(map(len, groups.values())) > len(state.workers)
     speeds = np.zeros((len(groups), len(workers)))
-    last_segment = [inf] * len(groups)
     shortest = inf
     for g, group in enumerate(groups.values()):
         trial = state.trials[next(iter(group))]
@@ -140,9 +127,8 @@ def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> S
             costs = fixed_seconds(state, trial, worker)
             restore = state.costs(trial, worker).restore_s if crowded else 0.0
             speeds[g, m] = 1 / (step + (costs + restore) / interval)
-            last_segment[g] = min(last_segment[g], costs + restore + step * worthwhile(step, costs, interval))
             shortest = min(shortest, step + costs)
-    return SegmentSpeeds(speeds, last_segment, shortest)
+    return SegmentSpeeds(speeds, shortest)
 
 
 def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[TrialId, Array]:
@@ -154,18 +140,6 @@ def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[Tri
         if state.experiments[key[0]].pbt is None
         for trial, left in group.items()
     }
-
-
-def pooled_pace(groups: list[GroupKey], seconds: Array, speeds: Array) -> list[float]:
-    """By group, the planned seconds per iteration of all trials of its experiment and kind: however far each has got,
-    they are measured by the same pace, so that laggards are seen as such and catch up."""
-    totals: dict[tuple[ExperimentId, TrialKind], tuple[float, float]] = {}
-    for number, (experiment, kind, _) in enumerate(groups):
-        spent, done = totals.get((experiment, kind), (0.0, 0.0))
-        spent += float(seconds[number].sum())
-        done += float((seconds[number] * speeds[number]).sum())
-        totals[experiment, kind] = spent, done
-    return [totals[experiment, kind][0] / totals[experiment, kind][1] for experiment, kind, _ in groups]
 
 
 def iterations_left(state: StateView, trial: Trial) -> float:

@@ -1,65 +1,142 @@
-"""Plan against the bound, and let the last segments end together."""
+"""Play the run forward by several rules, and follow the one by which it ends soonest."""
 
 from collections.abc import Iterable
+from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
+from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
+from hetsched.scheduling.planning.board import Board
+from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
 from hetsched.scheduling.planning.group_plan import GroupPlan, make_group_plan
 from hetsched.scheduling.planning.independent_trials import fill_slot
-from hetsched.scheduling.planning.populations import PopulationDispatch
+from hetsched.scheduling.planning.mirror import Mirror
+from hetsched.scheduling.planning.rule import Rule
+
+SOUGHT_AGAIN = 0.5
+"""The rule is sought anew when this part of the time until the end has passed."""
+
+AFTER_A_CHANGE = 0.02
+"""After a change of the workers it is sought anew if it is so old, as a part of the time until the end."""
+
+HORIZON = 40
+"""The rule is sought when each worker has so many segments left, in the mean."""
 
 
 @register("lookahead")
 class Lookahead:
-    """Trials keep pace with a plan for all the work that is left, on the workers that suit them, and end together.
+    """List scheduling by the rule by which the run, played forward, ends soonest.
 
-    From time to time the fluid plan is made for the work that is left: the linear program whose optimum is the bound
-    on makespan (`hetsched.scheduling.planning.fluid_plan`), with step times that include the costs of segments. It
-    gives the time T at which everything could end, the pace of each trial (seconds per iteration on the mix of workers
-    planned for it), and which trials belong on which workers. The slack of a trial is the time until T less what it
-    needs at its pace. Then
+    Under PBT a segment is an interval, and what it takes on each type of worker is known. So the run can be played
+    forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per segment, costs included. The
+    policy does so by several rules, takes the one by which the run ends soonest, and places segments by it. It seeks
+    the rule anew when half of the time until the end has passed, and when trials or workers come or go.
 
-    - workers whose seconds are worth most choose first, among the trials that belong on them;
-    - a worker at least as fast as a trial's pace takes the trial of least slack, so that populations keep together;
-    - a slower one uses up slack: it takes the trial of least slack that has enough for a whole segment, else of the
-      one of most slack no more than can be made up for;
-    - no segment lasts longer than a fraction of the time until T, so that segments get shorter and the last ones end
-      together, but none is cut so short that its costs outweigh its training;
-    - a worker idles rather than run far past T, or take what a faster one, soon to be free, should have;
-    - where trials are fewer than workers, segments on slow workers end one after the other and those on fast workers
-      end with them, so that trials can change places, and slow workers leave the fast ones enough to do;
-    - a worker stays with the trial in its memory if the restore that it saves is worth the slack.
+    A rule keeps to a planned end T: the time in which the fastest workers, as many as there are trials, can do as many
+    whole segments as are left, each worker floor(time / its segment). Where kinds of trial differ, T is by the prices
+    of the fluid plan (`hetsched.scheduling.planning.fluid_plan`), which says which kinds belong on which workers, too.
+    Then
 
-    Where all trials are independent of each other (no PBT) segments may be long, and the plan's own schedule is
-    carried out, slot by slot (`hetsched.scheduling.planning.open_shop`).
+    - no segment starts that would end after T;
+    - a worker takes the trial of least slack: the time until T less what the trial's iterations take at the planned
+      pace. So populations keep together;
+    - a slow worker takes a trial that can still end by T after the slow segment;
+    - a worker goes on with the trial in its memory if the restore that it saves is worth the slack;
+    - where trials are no more than workers, slow workers must leave the fast ones enough to do;
+    - where trials stop on a score, the most advanced ones go first, until one has come to its last iteration in vain.
 
-    `patience` is the fraction of the time until T that a segment may last and a trial may be behind.
+    The options of rules are in `hetsched.scheduling.planning.rule`. Where all trials are independent of each other
+    (no PBT) and take one worker, segments may be long, and the fluid plan's own schedule is carried out, slot by slot
+    (`hetsched.scheduling.planning.open_shop`).
+
+    `patience` is, for the rules that cut segments, the fraction of the time until T that a segment may last.
     """
-
-    single_workers_only = True  # it does not place gangs
 
     def __init__(self, patience: float = 0.2) -> None:
         if not 0 < patience <= 1:
             raise ValueError(f"patience must be above 0 and at most 1, not {patience}")
         self._patience = patience
         self._plan: GroupPlan | None = None
+        self._mirror: Mirror | None = None
+        self._rule = Rule()
+        self._seek_at = 0.0
+        self._seek_again_at = 0.0
+        self._known = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
+        if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
+            return self._slots(state)
+        mirror = self._followed(state)
+        deep = any(may_stop_early(state, experiment) for experiment in mirror.stopping)
+        if mirror.board.rule.deep != deep:
+            follow(mirror.board, self._rule._replace(deep=deep))
+        return [mirror.decision(start) for start, _ in fill(mirror.board)]
+
+    def _followed(self, state: StateView) -> Mirror:
+        """The board as it stands now. It is made anew if more has happened than that segments ended, if the time of
+        steps was unknown and is known now, and where that brings the end nearer."""
+        old, now = self._mirror, state.now
+        goes_on = (
+            old is not None and old.follow(state) and not (old.guesses and self._known < len(state.first_segments))
+        )
+        if old is not None and goes_on and now < self._seek_at:
+            return old
+        if old is None or len(old.trials) < len(state.trials) or (not goes_on and now >= self._seek_again_at):
+            self._seek_at = now
+        new = Mirror(state, old)
+        self._known = len(state.first_segments)
+        if now >= self._seek_at:
+            if (wait := seconds_to_horizon(new.board)) > 0:
+                self._seek_at = self._seek_again_at = now + wait
+            elif not self._seek(state, new.board, old.board if old is not None and goes_on else None):
+                assert old is not None
+                return old
+        follow(new.board, self._rule)
+        self._mirror = new
+        return new
+
+    def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
+        """Seek the rule for the board. Returns False if the run ends as soon if the old one goes on by itself."""
+        rule, end = best_rule(board, self._rule, self._patience)
+        kept = play_on(old.copy(), end) if old is not None else inf
+        if kept > end:
+            self._rule = rule
+        left = min(kept, end) - state.now
+        self._seek_at, self._seek_again_at = state.now + SOUGHT_AGAIN * left, state.now + AFTER_A_CHANGE * left
+        return kept > end
+
+    def _slots(self, state: StateView) -> list[Decision]:
         plan = self._plan
         if plan is None or plan.is_outdated(state):
             plan = self._plan = make_group_plan(state)
         decisions: list[Decision] = []
-        if plan.groups and all(experiment.pbt is None for experiment in state.experiments.values()):
+        if plan.groups:
             decisions += fill_slot(state, plan, self._patience)
-        elif plan.groups:
-            decisions += PopulationDispatch(state, plan, self._patience).decisions()
         if not decisions and not state.running:
             decisions += soonest(state)
         waits = len(decisions) < min(len(state.ready_trials), len(state.idle_workers))
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
+
+
+def may_stop_early(state: StateView, experiment: Experiment) -> bool:
+    """Whether the score at which the experiment's trials stop may be reached before their last iteration: some trial
+    has reached it, or no trial has come to its last iteration without it. Then the most advanced trials go first: they
+    get there soon, and those that are behind copy them."""
+    if state.lead[experiment.id] < experiment.stop_iterations:
+        return True
+    target = experiment.stop_score
+    return target is not None and experiment.metric.reached(state.best_score[experiment.id], target)
+
+
+def seconds_to_horizon(board: Board) -> float:
+    """Seconds until the run is so near its end that the rule matters: before, workers are busy by any rule."""
+    if board.scarce or not board.rates:
+        return 0.0
+    segments = board.work[0] / board.kinds[0].interval / len(board.types)
+    return (1 - HORIZON / segments) * board.work[0] * board.kinds[0].price if segments > HORIZON else 0.0
 
 
 def soonest(state: StateView) -> list[Dispatch]:

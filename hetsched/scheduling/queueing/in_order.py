@@ -22,18 +22,7 @@ def serve(
     if not state.restricted:
         pairs = zip(state.idle_workers, order, strict=False)
         return [Dispatch(trial.id, worker.id, length(trial)) for worker, trial in pairs]
-    serve_all = _serve_teams if state.has_gangs else _serve_singly
-    return serve_all(state, iter(order), length)
-
-
-def _serve_singly(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
-    passed_over: list[Trial] = []
-    for worker in state.idle_workers:
-        trial = _first(state.usable, worker, coming, passed_over)
-        if trial is not None:
-            yield Dispatch(trial.id, worker.id, length(trial))
-        elif not passed_over:
-            return
+    return _serve_teams(state, iter(order), length)
 
 
 def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Trial], int]) -> Iterator[Dispatch]:
@@ -42,12 +31,10 @@ def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Tr
     for worker in free:
         while worker in free:
             trial = _first(free.suits, worker, coming, passed_over)
-            if trial is None:
-                break
-            team = free.team(trial, worker)
-            if team:
+            team = free.team(trial, worker) if trial is not None else ()
+            if trial is not None and team:
                 yield free.start(trial, team, length(trial))
-            else:
+            else:  # a gang waits for more of them, or nothing suits them
                 free.hold(worker.type)
 
 

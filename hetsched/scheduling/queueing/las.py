@@ -1,17 +1,22 @@
 """Least attained service."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import heapify, heappop
+from heapq import heappop, heappush
 from math import isfinite
 
 from hetsched.core.decisions import Dispatch
+from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
+
+ROUNDING = 1e-9
+"""When a trial should be promoted is rounded otherwise than what it is promoted by: it is looked at so much earlier, as
+a part of the time."""
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Service:
     since: float
     executed_s: float = 0.0
     waited_s: float = 0.0
+    runs: bool = False
 
 
 @register("las")
@@ -53,47 +59,53 @@ class LeastAttainedService:
             raise ValueError(f"promote_knob must be a number of at least 0, not {promote_knob}")
         self._knob = promote_knob
         self._services: dict[TrialId, Service] = {}
-        self._running: dict[TrialId, None] = {}
+        self._promotions: list[tuple[float, TrialId]] = []  # when waiting trials should be promoted, the soonest first
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        self._look(state)
-        decisions = list(serve(state, self._order(state)))
+        order = state.ordered(self._place)
+        self._promote_all(state, order)
+        decisions = list(serve(state, order))
         for decision in decisions:
             self._start(state.trials[decision.trial], state.now)
         return decisions
 
-    def _look(self, state: StateView) -> None:
-        """Count the service of the segments that have ended, and demote."""
-        for name in [name for name in self._running if name not in state.running]:
-            del self._running[name]
-            trial, service = state.trials[name], self._services[name]
-            service.executed_s += state.now - service.since
-            service.since = state.now
+    def _place(self, state: StateView, trial: Trial) -> Place:
+        """The trial's queue, and its place in it, now that it waits. What its last segment took counts from here."""
+        service = self._services.get(trial.id)
+        if service is None:
+            return 0, trial.arrived, trial.index
+        if service.runs:
+            service.runs = False
+            ended = trial.ready_since  # before now, where the policy was not asked as no worker was idle
+            service.executed_s += ended - service.since
+            service.since = ended
             attained = service.executed_s * state.experiment(trial).gang
-            self._move(service, bisect_right(self._thresholds, attained), state.now)
-            if trial.completed is not None:
-                del self._services[name]
+            self._move(service, bisect_right(self._thresholds, attained), ended)
+        if self._knob and service.queue:
+            heappush(self._promotions, (self._promoted_at(service), trial.id))
+        return service.queue, service.entered, trial.index
 
-    def _order(self, state: StateView) -> Iterator[Trial]:
-        """The ready trials by queue, then by their place in it."""
-        heap = []
-        for trial in state.ready_trials:
-            service = self._services.get(trial.id)
-            if service is None:
-                heap.append((0, trial.arrived, trial.index, trial))
+    def _promoted_at(self, service: Service) -> float:
+        return service.since + self._knob * service.executed_s - service.waited_s
+
+    def _promote_all(self, state: StateView, order: KeptOrder) -> None:
+        """The starved enter the highest queue, in whatever order."""
+        soon = state.now + ROUNDING * (1 + state.now)
+        early = []
+        while self._promotions and self._promotions[0][0] <= soon:
+            name = heappop(self._promotions)[1]
+            service, trial = self._services[name], state.trials[name]
+            if trial not in order or not service.queue or self._promoted_at(service) > soon:
+                continue  # it has run since, and waits anew if it waits
+            if service.waited_s + state.now - service.since >= self._knob * service.executed_s:
+                self._move(service, 0, state.now)
+                service.executed_s = service.waited_s = 0.0
+                service.since = state.now
+                order.put(trial, (service.queue, service.entered, trial.index))
             else:
-                self._promote(service, state.now)
-                heap.append((service.queue, service.entered, trial.index, trial))
-        heapify(heap)
-        while heap:
-            yield heappop(heap)[-1]
-
-    def _promote(self, service: Service, now: float) -> None:
-        waited = service.waited_s + now - service.since
-        if self._knob and service.queue and waited >= self._knob * service.executed_s:
-            self._move(service, 0, now)
-            service.executed_s = service.waited_s = 0.0
-            service.since = now
+                early.append((self._promoted_at(service), name))
+        for promotion in early:
+            heappush(self._promotions, promotion)
 
     def _move(self, service: Service, queue: int, now: float) -> None:
         if queue != service.queue:
@@ -104,7 +116,7 @@ class LeastAttainedService:
         service = self._services.setdefault(trial.id, Service(0, trial.arrived, now))
         service.waited_s += now - service.since
         service.since = now
-        self._running[trial.id] = None
+        service.runs = True
 
 
 def _ascending(thresholds_s: str | float) -> list[float]:

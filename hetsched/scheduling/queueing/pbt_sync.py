@@ -1,11 +1,15 @@
 """Synchronous Population-Based Training."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from heapq import heappop, heappush, merge
+from itertools import takewhile
+from math import inf
 
 from hetsched.core.decisions import Dispatch
+from hetsched.core.kept_orders import KeptOrder, Place
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
-from hetsched.domain.workload import ExperimentId
+from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
 
@@ -24,20 +28,52 @@ class SynchronousPBT:
     `least-progress` is when trials run. The ranked scores are then at most one interval apart.
     """
 
+    def __init__(self) -> None:
+        self._started: dict[Hashable, list[tuple[int, TrialId]]] | None = None
+
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
-        return serve(state, self._admitted(state))
+        if self._started is None:  # of a run that goes on, some run already
+            self._started = {}
+            self._note(state, map(state.trials.__getitem__, state.running))
+        decisions = list(serve(state, self._admitted(state)))
+        self._note(state, (state.trials[decision.trial] for decision in decisions))
+        return decisions
+
+    def _note(self, state: StateView, started: Iterable[Trial]) -> None:
+        assert self._started is not None
+        for trial in started:
+            if population := _population(state, trial):
+                heappush(self._started.setdefault(population, []), (_intervals(state, trial), trial.id))
 
     def _admitted(self, state: StateView) -> Iterator[Trial]:
-        """The ready trials that are not ahead of the least advanced unfinished trial of their population."""
-        barrier: dict[ExperimentId, int] = {}
-        for name in state.running:
-            trial = state.trials[name]
-            done = _intervals(state, trial)
-            barrier[trial.experiment] = min(done, barrier.get(trial.experiment, done))
-        for trial in state.ready_trials:  # least advanced first, so an experiment's first is its least advanced one
-            done = _intervals(state, trial)
-            if state.experiment(trial).pbt is None or done <= barrier.setdefault(trial.experiment, done):
-                yield trial
+        """The ready trials that are not ahead of the least advanced unfinished trial of their population, least
+        advanced first."""
+        populations = state.grouped(_population, _progress).items()
+        return merge(*(self._in_step(state, *one) for one in populations), key=lambda trial: _progress(state, trial))
+
+    def _in_step(self, state: StateView, population: Hashable, waiting: KeptOrder) -> Iterator[Trial]:
+        barrier = min(self._slowest(state, population), _intervals(state, waiting[0])) if population else inf
+        return takewhile(lambda trial: _intervals(state, trial) <= barrier, waiting)
+
+    def _slowest(self, state: StateView, population: Hashable) -> float:
+        """The intervals of the least advanced trial of the population that runs; infinitely many if none does."""
+        assert self._started is not None
+        started = self._started.get(population, [])
+        while started:
+            done, name = started[0]
+            if name in state.running and _intervals(state, state.trials[name]) == done:
+                return done
+            heappop(started)
+        return inf
+
+
+def _population(state: StateView, trial: Trial) -> ExperimentId:
+    """The experiment whose barrier holds the trial; "" if there is none."""
+    return trial.experiment if state.experiment(trial).pbt is not None else ExperimentId("")
+
+
+def _progress(state: StateView, trial: Trial) -> Place:
+    return trial.iterations, trial.index
 
 
 def _intervals(state: StateView, trial: Trial) -> int:

@@ -1,5 +1,7 @@
 """Finish-time fairness: nobody ends much later than with an equal part of the cluster."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from hetsched.domain.workload import TrialId
@@ -47,20 +49,38 @@ class GavelFtfBlind(BlindRounds):
         return fair_shares(demand, self._alone.seconds(demand))
 
 
+class Work(NamedTuple):
+    """The iterations that a job had `left` of all that it had at first (`whole`), the seconds that those before would
+    have taken, and its speed with equal shares."""
+
+    whole: float
+    left: float
+    seconds: float
+    speed: float
+
+    def spent(self, left: float) -> float:
+        """The seconds that its work so far would have taken when so many iterations are left. Work that it has lost
+        takes its part of them with it."""
+        if left > self.left:
+            return self.seconds * max(0.0, self.whole - left) / (self.whole - self.left) if self.seconds else 0.0
+        return self.seconds + ((self.left - left) / self.speed if self.speed else 0.0)
+
+
 class TimeAlone:
     """How long each job would take in all with equal shares. Remembers what they were worth when it did its work."""
 
     def __init__(self) -> None:
-        self._before: dict[TrialId, tuple[float, float, float]] = {}
+        self._before: dict[TrialId, Work] = {}
 
     def seconds(self, demand: Demand) -> Array:
         speeds = (demand.speeds * equal_shares(demand)).sum(axis=1)
         spent = np.zeros(len(demand.jobs))
-        for place, job in enumerate(demand.jobs):
-            seconds, remaining, speed = self._before.get(job, (0.0, demand.remaining[place], 0.0))
-            done = remaining - demand.remaining[place]
-            spent[place] = seconds + (done / speed if speed else 0.0)
-        self._before = dict(zip(demand.jobs, zip(spent, demand.remaining, speeds, strict=True), strict=True))
+        now: dict[TrialId, Work] = {}
+        for place, (job, left) in enumerate(zip(demand.jobs, demand.remaining.tolist(), strict=True)):
+            before = self._before.get(job) or Work(left, left, 0.0, 0.0)
+            spent[place] = before.spent(left)
+            now[job] = Work(before.whole, left, float(spent[place]), float(speeds[place]))
+        self._before = now
         return spent + demand.remaining / np.where(speeds > 0, speeds, 1.0)
 
 

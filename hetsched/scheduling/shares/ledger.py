@@ -67,13 +67,19 @@ class Ledger:
         self.jobs += jobs
         self._rows = np.concatenate([self._rows, rows])
 
-    def unknown(self) -> list[Pick]:
-        """The pairs whose speed is not known."""
-        return [Pick(*pair) for pair in np.argwhere(np.isnan(self._rows["speed"])).tolist()]
+    def unknown(self) -> list[int]:
+        """The places of the jobs whose speed is not known on every type."""
+        return list(np.flatnonzero(np.isnan(self._rows["speed"]).any(axis=1)).tolist())
 
-    def learn(self, pick: Pick, speed: float) -> None:
-        """Iterations per second of a job's gang on a type of worker: nan if unknown, 0 if it cannot run there."""
-        self._rows["speed"][pick] = speed
+    def learn(self, job: int, speeds: Sequence[float]) -> None:
+        """Iterations per second of a job's gang on each type of worker: nan if unknown, 0 if it cannot run there. What
+        is known already stays."""
+        known = self._rows["speed"][job]
+        self._rows["speed"][job] = np.where(np.isnan(known), speeds, known)
+
+    def forget(self, job: int) -> None:
+        """The speeds of the job are not known any more."""
+        self._rows["speed"][job] = nan
 
     def known_speeds(self, picks: Sequence[Pick]) -> list[float]:
         return list(self._rows["speed"][_places(picks)].tolist())

@@ -13,7 +13,7 @@ from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
-from hetsched.domain.workload import TrialId, TrialKind
+from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.scheduling.shares.ledger import Array, Ledger, Pick
 
 
@@ -35,8 +35,10 @@ class Demand(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial goes on on its workers until the round ends. `speed` is in iterations per second, of its `kind`."""
+    """A trial goes on on its workers until the round ends. `place` is its place among those that ran in the round.
+    `speed` is in iterations per second, of its `kind`."""
 
+    place: int
     workers: tuple[WorkerId, ...]
     speed: float
     kind: TrialKind
@@ -78,6 +80,7 @@ class Rounds(ABC):
         self._reallocated = 0.0
         self._changed = False
         self._seen = 0
+        self._changes = 0
         self._workers: list[WorkerId] = []
         self._types: dict[WorkerType, list[Worker]] = {}
         self._ledger = Ledger(round_s / 2)
@@ -106,11 +109,11 @@ class Rounds(ABC):
         return list(self._start(state, self._next_round(state, state.now)))
 
     def _go_on(self, state: StateView) -> Iterator[Dispatch]:
-        """Further segments in this round."""
-        for job, lease in list(self._leases.items()):
-            trial = state.trials[job]
-            if job in state.running:
-                continue
+        """Further segments in this round, of the trials that have changed since the last call."""
+        changed, self._changes = state.changed_since(self._changes), state.changes
+        ended = [trial for trial in changed if trial.id in self._leases and trial.id not in state.running]
+        for trial in sorted(ended, key=lambda trial: self._leases[trial.id].place):
+            job, lease = trial.id, self._leases[trial.id]
             if trial.kind != lease.kind:
                 lease = self._leases[job] = self._renewed(state, trial, lease)
             fits = int((self._round_start + self._round_s - state.now) * lease.speed)
@@ -122,10 +125,9 @@ class Rounds(ABC):
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
         """PBT has made the trial one of another kind: what it received so far is booked at its old speed."""
-        place = next(place for place, (pick, _) in enumerate(self._ran) if self._ledger.jobs[pick.job] == trial.id)
-        pick, before = self._ran[place]
+        pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
-        self._ran[place] = (pick, trial.trained)
+        self._ran[lease.place] = (pick, trial.trained)
         self._look_at_kinds(state)
         [speed] = self._ledger.known_speeds([pick])
         return lease._replace(speed=0.0 if isnan(speed) else speed, kind=trial.kind)
@@ -143,14 +145,18 @@ class Rounds(ABC):
 
     def _look_at_kinds(self, state: StateView) -> None:
         """Learn the speeds anew of jobs that PBT has made of another kind."""
-        ledger, workers = self._ledger, list(self._types.values())
+        ledger = self._ledger
         for place, job in enumerate(ledger.jobs):
             kind = state.trials[job].kind
             if self._kinds.setdefault(job, kind) != kind:
                 self._kinds[job] = kind
                 self._changed = True
-                for type_ in range(len(workers)):
-                    ledger.learn(Pick(place, type_), _speed(state, state.trials[job], workers[type_]))
+                ledger.forget(place)
+                ledger.learn(place, self._speeds(state, state.trials[job]))
+
+    def _speeds(self, state: StateView, trial: Trial) -> list[float]:
+        """The trial's speed on each type, as `_speed` has it."""
+        return [_speed(state, trial, known, workers) for known, workers in self._types.items()]
 
     def _look_at_workers(self, state: StateView) -> None:
         workers = list(state.workers)
@@ -181,9 +187,13 @@ class Rounds(ABC):
             self._changed = True
         if any(experiment.changes_kinds for experiment in state.experiments.values()):
             self._look_at_kinds(state)
-        workers = list(self._types.values())
-        for pick in ledger.unknown():
-            ledger.learn(pick, _speed(state, trials[ledger.jobs[pick.job]], workers[pick.type]))
+        alike: dict[tuple[ExperimentId, TrialKind], list[float]] = {}
+        for place in ledger.unknown():
+            trial = trials[ledger.jobs[place]]
+            key = (trial.experiment, trial.kind)
+            if key not in alike:
+                alike[key] = self._speeds(state, trial)
+            ledger.learn(place, alike[key])
 
     def _next_round(self, state: StateView, now: float) -> list[Pick]:
         """Which jobs run where in the round that starts at `now`."""
@@ -224,7 +234,7 @@ class Rounds(ABC):
             fits = state.interval(trial) if isnan(speed) else max(1, int(speed * self._round_s))
             iterations = min(fits, state.longest_segment(trial))
             if iterations < fits and iterations < state.remaining(trial):
-                self._leases[job] = Lease(workers, speed, trial.kind)
+                self._leases[job] = Lease(len(self._ran) - 1, workers, speed, trial.kind)
             yield _dispatch(job, workers, iterations)
 
     def _place(self, picks: list[Pick]) -> dict[TrialId, tuple[WorkerId, ...]]:
@@ -268,13 +278,13 @@ def _dispatch(job: TrialId, workers: tuple[WorkerId, ...], iterations: int) -> D
     return Dispatch(job, workers[0], iterations, workers[1:])
 
 
-def _speed(state: StateView, trial: Trial, workers: list[Worker]) -> float:
+def _speed(state: StateView, trial: Trial, on: WorkerType, workers: list[Worker]) -> float:
     """Iterations per second on workers of one type: nan if unknown, 0 if the trial cannot run there."""
     if not workers:
         return nan
     if not state.usable(trial, workers[0]):
         return 0.0
-    seconds = state.profiled_seconds(trial, workers[0].type)
+    seconds = state.profiled_seconds(trial, on)
     if seconds is None:
         measured = (state.seconds_per_iteration(trial, worker) for worker in workers)
         seconds = next((known for known in measured if known is not None), None)

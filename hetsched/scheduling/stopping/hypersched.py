@@ -1,9 +1,9 @@
 """The best score by a deadline: fewer and fewer trials, the best of them on the best workers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
-from math import floor, inf, isfinite
+from math import floor, inf, isfinite, isnan, nan
 from statistics import median
 
 import numpy as np
@@ -17,6 +17,7 @@ from hetsched.scheduling import register
 
 LEFTOVERS = ("uniform", "top")
 ROUNDING = 1e-9
+
 
 Team = Sequence[Worker]
 """The worker of a trial, or the workers of a gang; the first speaks for all."""
@@ -70,18 +71,18 @@ class HyperSched:
         self._training_since: dict[TrialId, float] = {}
         self._trained_s: defaultdict[TrialId, float] = defaultdict(float)
         self._longest_s: defaultdict[ExperimentId, float] = defaultdict(float)
-        self._recorded: defaultdict[tuple[ExperimentId, float], dict[TrialId, float]] = defaultdict(dict)
+        self._recorded: defaultdict[ExperimentId, dict[float, Milestone]] = defaultdict(dict)
+        self._changes = 0
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         self._record(state)
         time_left = inf if self.deadline_s is None else self.deadline_s - state.now
-        paused = self._paused()
-        stops = list(self._stops(state, time_left, paused))
+        stops = list(self._stops(state, time_left))
         stopped = {stop.trial for stop in stops}
-        waiting = [trial for trial in state.ready_trials if trial.id not in stopped]
-        free = {worker.id: worker for worker in state.idle_workers}
-        teams = self._one_each(state, waiting, paused, free)
-        if free:
+        free = FreeBySpeed(state)
+        waiting = (trial for trial in self._in_turn(state, frozenset(free.workers)) if trial.id not in stopped)
+        teams = self._one_each(state, waiting, free)
+        if free.workers:
             self._deal_leftovers(state, time_left, teams, free)
         starts: list[Decision] = []
         for trial, team in teams.items():
@@ -90,24 +91,25 @@ class HyperSched:
                 starts.append(Dispatch(trial, team[0].id, iterations, tuple(worker.id for worker in team[1:])))
                 start_up_s = self._start_up_s(state, state.trials[trial], team[0])
                 self._training_since[trial] = state.now + start_up_s
-        if waiting and not starts and not state.running and self.deadline_s is not None:
+        if len(state.ready_trials) > len(stops) and not starts and not state.running and self.deadline_s is not None:
             starts = [WakeAt(self.deadline_s)]  # nothing can be done before the deadline
         return [*stops, *starts]
 
     def _record(self, state: StateView) -> None:
         """What ended since the last call: how long it trained, and the milestones that it reached."""
-        for trial_id, since in list(self._training_since.items()):
-            trial = state.trials[trial_id]
-            if trial_id in state.running:
+        changed, self._changes = state.changed_since(self._changes), state.changes
+        for trial in changed:
+            trial_id = trial.id
+            if trial_id not in self._training_since or trial_id in state.running:
                 continue
-            del self._training_since[trial_id]
-            ended = state.now if trial.completed is None else trial.completed
-            self._trained_s[trial_id] += max(0.0, ended - since)
+            since = self._training_since.pop(trial_id)
+            self._trained_s[trial_id] += max(0.0, trial.ready_since - since)
             longest_s = self._longest_s[trial.experiment]
             self._longest_s[trial.experiment] = max(longest_s, self._trained_s[trial_id])
             for milestone in self._milestones(state.experiment(trial)):
                 if trial.iterations >= milestone:
-                    self._recorded[trial.experiment, milestone].setdefault(trial_id, state.rank(trial))
+                    reached = self._recorded[trial.experiment].setdefault(milestone, Milestone(1 - 1 / self.eta))
+                    reached.record(trial_id, state.rank(trial))
 
     def _milestones(self, experiment: Experiment) -> Iterator[float]:
         milestone = float(experiment.interval)
@@ -115,20 +117,15 @@ class HyperSched:
             yield milestone
             milestone *= self.eta
 
-    def _paused(self) -> set[TrialId]:
-        paused = set()
-        for ranks in self._recorded.values():
-            if len(ranks) > 1 and max(ranks.values()) > -inf:
-                cutoff = _percentile(sorted(ranks.values()), 1 - 1 / self.eta)
-                paused |= {trial for trial, rank in ranks.items() if rank < cutoff or rank == -inf}
-        return paused
+    def _is_paused(self, trial: Trial) -> bool:
+        return any(milestone.pauses(trial.id) for milestone in self._recorded[trial.experiment].values())
 
-    def _stops(self, state: StateView, time_left: float, paused: set[TrialId]) -> Iterator[Stop]:
+    def _stops(self, state: StateView, time_left: float) -> Iterator[Stop]:
         needed_s: dict[tuple[ExperimentId, TrialKind], float] = {}
         for trial in state.ready_trials if time_left < inf else ():
             if time_left <= 0:
                 yield Stop(trial.id, f"the deadline of {self.deadline_s:g} s has come")
-            elif trial.iterations == 0 or trial.id in paused:
+            elif trial.iterations == 0 or self._is_paused(trial):
                 key = (trial.experiment, trial.kind)
                 if key not in needed_s:
                     needed_s[key] = self._needed_s(state, trial)
@@ -142,30 +139,36 @@ class HyperSched:
         whole_s = state.experiment(trial).stop_iterations * median(known) if known else inf
         return min(self.eta * self._longest_s[trial.experiment], whole_s)
 
-    def _one_each(
-        self, state: StateView, waiting: Iterable[Trial], paused: set[TrialId], free: dict[WorkerId, Worker]
-    ) -> dict[TrialId, Team]:
+    def _in_turn(self, state: StateView, free: Container[WorkerId]) -> Iterator[Trial]:
+        """The trials that wait: those that train where a worker is free, the other ones that have started, those that
+        have not, and those that are paused; each by score."""
+        by_home, by_score = state.grouped(_home, _score_first), state.grouped(_is_started, _score_first)
+        at_home = [trial for worker in state.idle_workers for trial in by_home.get(worker.id, ())]
+        for trial in sorted(at_home, key=lambda trial: _score_first(state, trial)):
+            if trial.iterations and not self._is_paused(trial):
+                yield trial
+        for started in (True, False):
+            for trial in by_score.get(started, ()):
+                if not (started and trial.at in free) and not self._is_paused(trial):
+                    yield trial
+        paused = (trial for trials in by_score.values() for trial in trials if self._is_paused(trial))
+        yield from sorted(paused, key=lambda trial: _score_first(state, trial))
+
+    def _one_each(self, state: StateView, waiting: Iterator[Trial], free: "FreeBySpeed") -> dict[TrialId, Team]:
         """A team for each trial, as far as there are: those that train keep theirs, the others take the slowest."""
-
-        def turn(trial: Trial) -> tuple[int, float, int]:
-            place = 3 if trial.id in paused else 2 if trial.iterations == 0 else 1 if trial.at not in free else 0
-            return place, -state.rank(trial), trial.index
-
         teams: dict[TrialId, Team] = {}
-        for trial in sorted(waiting, key=turn):
-            if not free:
-                break
-            slowest_first = sorted(free.values(), key=lambda worker: _speed(state, trial, worker))
-            slowest_first.sort(key=lambda worker: worker.id != trial.at)
-            team = _team(state, trial, slowest_first)
+        while free.workers and (trial := next(waiting, None)) is not None:
+            own = free.workers.get(trial.at) if trial.at is not None else None
+            slowest_first = free.slowest_first(trial)
+            others = (worker for worker in slowest_first if worker is not own)
+            team = _team(state, trial, [own, *others] if own is not None else slowest_first)
             if team:
                 teams[trial.id] = team
-                for worker in team:
-                    del free[worker.id]
+                free.take(team)
         return teams
 
     def _deal_leftovers(
-        self, state: StateView, time_left: float, teams: dict[TrialId, Team], free: dict[WorkerId, Worker]
+        self, state: StateView, time_left: float, teams: dict[TrialId, Team], free: "FreeBySpeed"
     ) -> None:
         """Let the trials choose among the workers that are left over, and change their teams."""
         trials = [state.trials[trial] for trial in (*state.running, *teams)]
@@ -176,13 +179,11 @@ class HyperSched:
             starts = team is not None and trial.at != team[0].id
             if here is None or not (starts or rank == 0 or self.leftovers == "uniform"):
                 continue
-            fastest_first = sorted(free.values(), key=lambda worker: -_speed(state, trial, worker))
-            chosen = _team(state, trial, fastest_first)
+            chosen = _team(state, trial, free.fastest_first(trial))
             if chosen and self._pays(state, trial, here, chosen[0], starts, time_left):
-                for worker in chosen:
-                    del free[worker.id]
+                free.take(chosen)
                 if team is not None:
-                    free |= {worker.id: worker for worker in team}
+                    free.give_back(team)
                     teams[trial.id] = chosen
 
     def _pays(
@@ -211,6 +212,76 @@ class HyperSched:
         if seconds is None or beside is None or time_left == inf:
             return interval
         return max(0, min(interval, floor((time_left - beside) / seconds + ROUNDING)))
+
+
+class FreeBySpeed:
+    """The idle workers that are left, by how fast a trial is on them: sorted once per kind of trial and gang."""
+
+    def __init__(self, state: StateView) -> None:
+        self.workers = {worker.id: worker for worker in state.idle_workers}
+        self._state = state
+        self._sorted: dict[tuple[TrialKind, int, int], list[Worker]] = {}
+
+    def slowest_first(self, trial: Trial) -> Sequence[Worker]:
+        return self._in_order(trial, 1)
+
+    def fastest_first(self, trial: Trial) -> Sequence[Worker]:
+        return self._in_order(trial, -1)
+
+    def _in_order(self, trial: Trial, sign: int) -> Sequence[Worker]:
+        """The workers by speed times the sign; of equally fast ones those that were free first."""
+        key = (trial.kind, self._state.experiment(trial).gang, sign)
+        if key not in self._sorted:
+            free = self.workers.values()
+            self._sorted[key] = sorted(free, key=lambda worker: sign * _speed(self._state, trial, worker))
+        return self._sorted[key]
+
+    def take(self, team: Team) -> None:
+        for worker in team:
+            del self.workers[worker.id]
+        for workers in self._sorted.values():
+            for worker in team:
+                workers.remove(worker)
+
+    def give_back(self, team: Team) -> None:
+        self.workers |= {worker.id: worker for worker in team}
+        self._sorted = {}
+
+
+class Milestone:
+    """The ranks of the trials when they reached a milestone. `share` of them are to be paused."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._ranks: dict[TrialId, float] = {}
+        self._cutoff: float | None = None
+
+    def record(self, trial: TrialId, rank: float) -> None:
+        self._ranks.setdefault(trial, rank)
+        self._cutoff = None
+
+    def pauses(self, trial: TrialId) -> bool:
+        """Whether the trial is among the worst that have come here."""
+        rank = self._ranks.get(trial)
+        if rank is None:
+            return False
+        if self._cutoff is None:
+            ranks = sorted(self._ranks.values())
+            is_decided = len(ranks) > 1 and ranks[-1] > -inf
+            self._cutoff = _percentile(ranks, self._share) if is_decided else nan
+        return rank < self._cutoff or (rank == -inf and not isnan(self._cutoff))
+
+
+def _home(_: StateView, trial: Trial) -> WorkerId | None:
+    return trial.at
+
+
+def _is_started(_: StateView, trial: Trial) -> bool:
+    return trial.iterations > 0
+
+
+def _score_first(state: StateView, trial: Trial) -> tuple[float, int]:
+    return -state.rank(trial), trial.index
 
 
 def _percentile(ranks: Sequence[float], share: float) -> float:

@@ -31,7 +31,8 @@ class SequentialHalving:
     rounds for a population of n. Round k, 0 to K - 1, begins when a part k / K of the budget is spent. From then on the
     ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst; equal scores: by
     `Trial.index`. No round begins before a trial has a score. Each experiment has rounds of its own, which share what
-    is left of the budget when it arrives. What is ours:
+    is left of the budget when the policy first sees it: an experiment that arrives while all workers are busy is seen
+    when a segment ends. What is ours:
 
     - What is spent is the part of the money or that of the time, whichever is larger. Nodes are paid while they are in
       the cluster, and not for what they train. So money is a clock, which runs the slower the fewer nodes are there,
@@ -61,7 +62,7 @@ class SequentialHalving:
         self._due = inf
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None:
-        self._prices = prices_per_h(cluster)
+        self._prices = prices_per_h(cluster) if self._budget < inf else {}
 
     def dispatch(self, state: StateView) -> Iterable[Decision]:
         money = cost(self._prices, state.node_seconds)
@@ -84,11 +85,15 @@ class SequentialHalving:
         """Begin the rounds for which it is time."""
         if spent < self._due and len(self._rounds) == len(state.experiments):
             return
+        before = dict(self._rounds)
         for experiment in state.experiments.values():
             now = self._rounds.get(experiment.id) or Round(spent, 0, frozenset(experiment.trial_ids()))
             self._rounds[experiment.id] = self._round(state, experiment, now, spent)
         ends = (self._end(state.experiments[name], now) for name, now in self._rounds.items())
         self._due = min(ends, default=inf)
+        order = state.ordered(self._turn)
+        for trial in list(order) if self._rounds != before else ():
+            order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
         """The round in which the experiment is when so much is spent, given that in which it was."""
@@ -121,7 +126,9 @@ class SequentialHalving:
         by_speed: dict[tuple[ExperimentId, TrialKind], list[Worker]] = {}
         starts: list[Decision] = []
         too_late: list[TrialId] = []
-        for trial in sorted(state.ready_trials, key=lambda trial: self._turn(state, trial)):
+        for trial in state.ordered(self._turn):
+            if free.all_taken:
+                break
             key = (trial.experiment, trial.kind)
             if key not in by_speed:
                 by_speed[key] = _slowest_first(state, trial, free)
@@ -135,8 +142,8 @@ class SequentialHalving:
 
 
 class Round(NamedTuple):
-    """Where an experiment is: the part of the budget that was spent when it came, the number of the round, and the
-    trials that train in it."""
+    """Where an experiment is: the part of the budget that was spent when it was first seen, the number of the
+    round, and the trials that train in it."""
 
     since: float
     number: int

@@ -1,0 +1,125 @@
+"""Workers that come and go: in the order of their coming, by type, and by how fast they are for a trial."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Mapping, Sequence
+
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+
+Turn = tuple[int, Worker]
+"""A worker, and a number that is greater than those of the workers which came before it."""
+
+Ranked = tuple[float, int, Worker]
+"""Seconds per iteration on the worker, its turn, and the worker."""
+
+Speed = Callable[[Worker], float | None]
+"""How long an iteration takes on a worker; None where the trial does not run there."""
+
+
+class Unseen(dict[WorkerId, Turn | None]):
+    """What became of the workers of a pool since somebody last looked: their newest turns, None for those that are
+    gone. Those that changed last come last."""
+
+    def note(self, name: WorkerId, turn: Turn | None) -> None:
+        self.pop(name, None)
+        self[name] = turn
+
+    def drained(self) -> dict[WorkerId, Turn | None]:
+        """The changes, which are then forgotten."""
+        found = dict(self)
+        self.clear()
+        return found
+
+
+class WorkerPool(dict[WorkerId, Worker]):
+    """Workers by id, in the order in which they came. Only the state changes it. It notes its changes for those that
+    asked for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._followers: list[Unseen] = []
+        self._turns = 0
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return WorkerPool, (), None, None, iter(self.items())
+
+    def followed(self) -> Unseen:
+        """The workers that are there now and, from now on, what changes."""
+        changes: Unseen = Unseen()
+        for worker in self.values():
+            self._turns += 1
+            changes[worker.id] = (self._turns, worker)
+        self._followers.append(changes)
+        return changes
+
+    def __setitem__(self, name: WorkerId, worker: Worker) -> None:
+        super().__setitem__(name, worker)
+        if self._followers:
+            self._turns += 1
+            for changes in self._followers:
+                changes.note(name, (self._turns, worker))
+
+    def __delitem__(self, name: WorkerId) -> None:
+        super().__delitem__(name)
+        for changes in self._followers:
+            changes.note(name, None)
+
+    def pop(self, name: WorkerId, default: Worker | None = None) -> Worker | None:  # type: ignore[override]
+        """Take the worker out, if it is there."""
+        if name in self:
+            default = self[name]
+            del self[name]
+        return default
+
+
+class ByType:
+    """The workers of a pool by type, each type in the order of their coming. A type without workers is not there."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._changes = pool.followed()
+        self._types: dict[str, WorkerType] = {}
+        self._workers: dict[WorkerType, dict[str, Turn]] = {}
+
+    def up_to_date(self) -> Mapping[WorkerType, Mapping[str, Turn]]:
+        if self._changes:
+            for name, turn in self._changes.drained().items():
+                self._take_in(name, turn)
+        return self._workers
+
+    def _take_in(self, name: str, turn: Turn | None) -> None:
+        before = self._types.pop(name, None)
+        if before is not None:
+            del self._workers[before][name]
+            if not self._workers[before]:
+                del self._workers[before]
+        if turn is not None:
+            self._types[name] = here = turn[1].type
+            self._workers.setdefault(here, {})[name] = turn
+
+
+class Ranking:
+    """The workers of a pool that a kind of trial can run on, the fastest first, then those that came first."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._changes = pool.followed()
+        self._places: dict[str, tuple[float, int]] = {}
+        self._sorted: list[Ranked] = []
+
+    def up_to_date(self, speed: Speed) -> Sequence[Ranked]:
+        """The workers now that all changes are taken into account."""
+        if self._changes:
+            for name, turn in self._changes.drained().items():
+                self._take_in(name, turn, speed)
+        return self._sorted
+
+    def _take_in(self, name: str, turn: Turn | None, speed: Speed) -> None:
+        before = self._places.pop(name, None)
+        if before is not None:
+            del self._sorted[bisect_left(self._sorted, before, key=_place)]
+        seconds = speed(turn[1]) if turn is not None else None
+        if turn is not None and seconds is not None:
+            self._places[name] = (seconds, turn[0])
+            insort(self._sorted, (seconds, *turn), key=_place)
+
+
+def _place(ranked: Ranked) -> tuple[float, int]:
+    return ranked[:2]

@@ -1,0 +1,161 @@
+"""The run in numbers: what `lookahead` decides on, and what it plays forward."""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from hetsched.scheduling.planning.kinds import Kind
+from hetsched.scheduling.planning.rule import Rule
+
+
+class Start(NamedTuple):
+    """A segment to start: the trial, its workers (a gang has several), the iterations."""
+
+    trial: int
+    team: tuple[int, ...]
+    iterations: int
+
+
+class Running(NamedTuple):
+    """A segment on its way, from `begun` to `end` in seconds since the start of the run."""
+
+    end: float
+    trial: int
+    team: tuple[int, ...]
+    iterations: int
+    begun: float
+
+
+@dataclass
+class Board:
+    """Trials, workers and kinds of trial by number.
+
+    By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`. By trial: its kind, the
+    iterations `left`, whether it has a state that must be restored elsewhere (`has_state`), and the worker that it is
+    `at` (-1: none). By type: the workers that are `idle`, those to choose first at the front. By kind: the `ready`
+    trials as sorted pairs (minus the iterations left, trial), and the `work`: iterations left of all trials, less those
+    of running segments. `running` is by the first worker of each segment. `active` counts the trials that are not
+    completed. `used` are, by kind and type, the seconds of workers since the plan was made. `fastest` are the workers
+    by speed and `rates` the iterations per second of the k fastest (k = 0, 1, ...)
+    if all trials are alike, else both are empty. `end` is the planned end of the run.
+    """
+
+    now: float
+    kinds: list[Kind]
+    types: list[int]
+    memory: list[int]
+    warm: list[bool]
+    kind_of: list[int]
+    left: list[int]
+    has_state: list[bool]
+    at: list[int]
+    idle: list[list[int]]
+    ready: list[list[tuple[int, int]]]
+    running: dict[int, Running]
+    work: list[int]
+    active: int
+    fastest: list[int] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    rule: Rule = field(default_factory=Rule)
+    end: float = 0.0
+    renew_at: float = 0.0
+    last_start: dict[int, float] = field(default_factory=dict)
+    used: list[list[float]] = field(default_factory=list)
+    waiting: int = 0
+    of_type: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.waiting = sum(map(len, self.ready))
+        self.used = self.used or [[0.0] * len(self.idle) for _ in self.kinds]
+        self.of_type = self.of_type or [self.types.count(number) for number in range(len(self.idle))]
+
+    def copy(self) -> "Board":
+        """A board that can be played on without changing this one."""
+        return replace(
+            self,
+            kinds=[replace_plan(kind) for kind in self.kinds],
+            memory=list(self.memory),
+            warm=list(self.warm),
+            left=list(self.left),
+            has_state=list(self.has_state),
+            at=list(self.at),
+            idle=[list(workers) for workers in self.idle],
+            ready=[list(trials) for trials in self.ready],
+            running=dict(self.running),
+            work=list(self.work),
+            used=[list(of_kind) for of_kind in self.used],
+            last_start=dict(self.last_start),
+        )
+
+    @property
+    def scarce(self) -> bool:
+        """Whether trials are no more than workers."""
+        return self.active <= len(self.types)
+
+    def is_ready(self, trial: int) -> bool:
+        ready, key = self.ready[self.kind_of[trial]], (-self.left[trial], trial)
+        place = bisect_left(ready, key)
+        return place < len(ready) and ready[place] == key
+
+    def seconds(self, trial: int, worker: int, iterations: int) -> float:
+        """What a segment should take: start-up, restore, training, evaluation and checkpoint."""
+        kind = self.kinds[self.kind_of[trial]]
+        seconds = kind.fixed[worker] + iterations * kind.step[worker]
+        if not self.warm[worker]:
+            seconds += kind.start_up[worker]
+        if self.has_state[trial] and not (self.at[trial] == worker and self.memory[worker] == trial):
+            seconds += kind.restore[worker]
+        return seconds
+
+    def start(self, start: Start) -> Running:
+        """A segment starts now."""
+        trial, team, iterations = start
+        number, first = self.kind_of[trial], team[0]
+        ready = self.ready[number]
+        del ready[bisect_left(ready, (-self.left[trial], trial))]
+        self.waiting -= 1
+        worker_type = self.types[first]
+        for worker in team:
+            self.idle[worker_type].remove(worker)
+        self.work[number] -= iterations
+        self.last_start[worker_type] = self.now
+        running = Running(self.now + self.seconds(trial, first, iterations), trial, team, iterations, self.now)
+        self.used[number][worker_type] += len(team) * (running.end - self.now)
+        self.running[first] = running
+        return running
+
+    def finish(self, running: Running, left: int) -> None:
+        """A segment has ended, after which the trial has so many iterations left."""
+        trial, team = running.trial, running.team
+        del self.running[team[0]]
+        for worker in team:
+            self.idle[self.types[worker]].insert(0, worker)
+            self.warm[worker] = True
+            self.memory[worker] = trial
+        self.at[trial] = team[0]
+        self.has_state[trial] = True
+        number = self.kind_of[trial]
+        self.work[number] += left - self.left[trial] + running.iterations
+        self.left[trial] = left
+        if left > 0:
+            insort(self.ready[number], (-left, trial))
+            self.waiting += 1
+        else:
+            self.active -= 1
+
+
+def replace_plan(kind: Kind) -> Kind:
+    """The kind with figures of the plan of its own."""
+    return Kind(
+        kind.interval,
+        kind.gang,
+        kind.step,
+        kind.fixed,
+        kind.restore,
+        kind.start_up,
+        kind.pace,
+        kind.price,
+        kind.loss,
+        kind.planned,
+        kind.best,
+    )

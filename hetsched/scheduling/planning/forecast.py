@@ -1,0 +1,90 @@
+"""Playing a board forward by a rule, and the rule by which the run would end soonest."""
+
+from heapq import heapify, heappop, heappush
+from math import inf
+
+from hetsched.scheduling.planning.board import Board, Running, Start
+from hetsched.scheduling.planning.placement import choose, soonest
+from hetsched.scheduling.planning.planned_end import renew
+from hetsched.scheduling.planning.rule import Rule, changes
+
+TOGETHER = 1e-9
+"""Segments that end within so many seconds end together."""
+
+BETTER = 1e-4
+"""A rule is better than another if its run ends sooner by this part of the run."""
+
+WORTH_CUTTING = 5e-3
+"""Segments are cut if the run ends sooner by this part of the run."""
+
+CLOSE = 0.25
+"""An end is as good as the planned one if it is later by no more than this part of the shortest segment."""
+
+
+def follow(board: Board, rule: Rule) -> None:
+    """The board's decisions are by this rule from now on."""
+    board.rule = rule
+    renew(board)
+
+
+def fill(board: Board) -> list[tuple[Start, Running]]:
+    """Start what the rule starts now."""
+    if board.now >= board.renew_at:
+        renew(board)
+    started = []
+    for worker_type, idle in enumerate(board.idle):
+        while idle and board.waiting:
+            start = choose(board, worker_type)
+            if start is None:
+                break
+            started.append((start, board.start(start)))
+    if not board.running and board.waiting and (only := soonest(board)):
+        started.append((only, board.start(only)))
+    return started
+
+
+def play(board: Board, rule: Rule, limit: float = inf) -> float:
+    """Play the board to its end by the rule. Returns the seconds since the start of the run, infinity if it would not
+    end by `limit`."""
+    follow(board, rule)
+    return play_on(board, limit)
+
+
+def play_on(board: Board, limit: float = inf) -> float:
+    """Play the board to its end as it goes on by itself, with the planned end that it has now."""
+    coming = list(board.running.values())
+    heapify(coming)
+    for _, running in fill(board):
+        heappush(coming, running)
+    while coming:
+        board.now = coming[0].end
+        if board.now > limit:
+            return inf
+        while coming and coming[0].end <= board.now + TOGETHER:
+            running = heappop(coming)
+            board.finish(running, board.left[running.trial] - running.iterations)
+        if board.waiting:
+            for _, running in fill(board):
+                heappush(coming, running)
+    return board.now
+
+
+def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
+    """The rule by which the run ends soonest, of those that are tried, and when it ends by it.
+
+    Beginning with `rule`, one option after the other takes the value that is best. Once the end is as good as the
+    planned one, only segments that are cut are tried.
+    """
+    played: dict[Rule, float] = {rule: play(board.copy(), rule)}
+    best = rule
+    follow(board, rule._replace(patience=inf))
+    enough = board.end + CLOSE * min((kind.best * kind.interval for kind in board.kinds), default=0.0)
+    for values in changes(patience, scarce=board.scarce, several=not board.rates):
+        if played[best] <= enough and "patience" not in values[0]:
+            continue
+        for other in [best._replace(**change) for change in values]:
+            if other not in played:
+                played[other] = play(board.copy(), other, played[best])
+            if played[other] < played[best] * (1 - (WORTH_CUTTING if other.patience < best.patience else BETTER)):
+                best = other
+    return best, played[best]

@@ -1,0 +1,265 @@
+"""The board of a run: made from the view, and kept up to date with it."""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
+from math import inf
+from typing import NamedTuple
+
+from hetsched.core.decisions import Dispatch
+from hetsched.core.trial import Trial
+from hetsched.core.view import StateView
+from hetsched.domain.cluster import Worker, WorkerId, WorkerType
+from hetsched.domain.profiles import Costs
+from hetsched.domain.workload import TrialKind
+from hetsched.scheduling.planning.board import Board, Running, Start
+from hetsched.scheduling.planning.kinds import Kind
+from hetsched.scheduling.planning.pricing import is_uniform, price
+
+SURPRISE = 1.5
+"""A segment that takes so many times as long as expected, or as short, changes what is expected of its worker."""
+
+MOST = 100.0
+"""No worker is expected to be so many times slower than it was on average."""
+
+ON_TIME = 0.05
+"""A segment is on time if it is late by no more than this part of its length."""
+
+OVERDUE = 0.5
+"""A segment that is overdue is expected to take this part of its time so far once more."""
+
+REMEMBERED = 1.0
+"""It is expected for so many times the length of the segment."""
+
+
+class Slowness(NamedTuple):
+    """A worker takes `factor` times as long as it did on average, until a moment in seconds since the start."""
+
+    factor: float
+    until: float
+
+
+AS_USUAL = Slowness(1.0, inf)
+
+
+class Like(NamedTuple):
+    """What trials have in common that take as long as each other everywhere."""
+
+    kind: TrialKind
+    interval: int
+    evaluation_images: int
+    devices: tuple[str, ...] | None
+    gang: int
+
+
+class Mirror:
+    """A board with the names of its trials and workers.
+
+    `stopping` are the experiments whose trials stop on a score.
+
+    `guesses` says whether some step time is unknown. Until it is known the worker may be as good as any: its time is
+    that of the fastest worker that is known, and 1 s while none is.
+    """
+
+    def __init__(self, state: StateView, earlier: "Mirror | None" = None) -> None:
+        """With what an earlier one knew of slow workers, and of when workers have started."""
+        slowness: dict[WorkerId, Slowness] = {} if earlier is None else earlier.slowness
+        self.slowness: dict[WorkerId, Slowness] = {
+            worker: slow for worker, slow in slowness.items() if slow.until > state.now
+        }
+        self._forgets_at = min((slow.until for slow in self.slowness.values()), default=inf)
+        self.workers: Sequence[Worker] = list(state.workers.values())
+        self.trials = list(state.trials)
+        self.stopping = [one for one in state.experiments.values() if one.stop_score is not None]
+        self.guesses = False
+        self._overdue: dict[int, float] = {}  # when segments should have ended
+        self._seen = (len(state.trials), len(state.workers))
+        self._worker_numbers = {worker.id: number for number, worker in enumerate(self.workers)}
+        self._trial_numbers = {trial: number for number, trial in enumerate(self.trials)}
+        self._kinds: dict[Like, int] = {}
+        kinds = self._find_kinds(state)
+        self.types: list[WorkerType] = list(dict.fromkeys(worker.type for worker in self.workers))
+        self.board = self._board(state, kinds)
+        if earlier is not None:
+            starts = {earlier.types[number]: time for number, time in earlier.board.last_start.items()}
+            self.board.last_start = {n: starts[one] for n, one in enumerate(self.types) if one in starts}
+
+    def decision(self, start: Start) -> Dispatch:
+        first, *others = (self.workers[number].id for number in start.team)
+        return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
+
+    def follow(self, state: StateView) -> bool:
+        """Take over which segments have ended. Returns whether that was all that happened; if it was not, or if the
+        kind of a trial has changed, the board must be made anew."""
+        if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
+            return False
+        board = self.board
+        board.now = state.now
+        ended: list[Running] = []
+        for worker in reversed(list(state.idle_workers)):
+            number = self._worker_numbers.get(worker.id)
+            if number is not None and number in board.idle[board.types[number]]:
+                break
+            if number is None or worker.id not in state.in_memory:
+                return False
+            if number in board.running:
+                ended.append(board.running[number])
+        return (
+            all(self._finish(state, running) for running in reversed(ended))
+            and len(board.running) == len(state.running)
+            and board.waiting == len(state.ready_trials)
+            and not any(self._surprises(state, running) for running in ended)
+        )
+
+    def _surprises(self, state: StateView, running: Running) -> bool:
+        """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is.
+
+        The policy was asked when it ended, but for the last segment of a trial.
+        """
+        completed = state.trials[self.trials[running.trial]].completed
+        seconds = (state.now if completed is None else completed) - running.begun
+        ratio = seconds / (self._overdue.get(running.trial, running.end) - running.begun)
+        if 1 / SURPRISE <= ratio <= SURPRISE:
+            return False
+        worker = self.workers[running.team[0]].id
+        factor = min(MOST, max(1 / MOST, self.slowness.get(worker, AS_USUAL).factor * ratio))
+        self.slowness[worker] = Slowness(factor, state.now + REMEMBERED * seconds)
+        return True
+
+    def _finish(self, state: StateView, running: Running) -> bool:
+        """Take over that a segment has ended, or not, if the trial is no longer what it was."""
+        trial, board = state.trials[self.trials[running.trial]], self.board
+        if trial.id in state.running or self._kinds.get(like(state, trial)) != board.kind_of[running.trial]:
+            return False
+        board.finish(running, _left(state, trial))
+        board.has_state[running.trial] = trial.iterations > 0
+        if trial.at is None:  # it copied another
+            board.at[running.trial] = -1
+        return True
+
+    # Making the board.
+
+    def _find_kinds(self, state: StateView) -> list[Kind]:
+        kinds: list[Kind] = []
+        for trial in state.trials.values():
+            key = like(state, trial)
+            if trial.completed is not None or key in self._kinds:
+                continue
+            if any(state.usable(trial, worker) for worker in self.workers):
+                self._kinds[key] = len(kinds)
+                kinds.append(self._kind(state, trial))
+        return kinds
+
+    def _kind(self, state: StateView, trial: Trial) -> Kind:
+        @cache
+        def costs_on(number: int) -> Costs:
+            return state.costs(trial, self.workers[number])
+
+        first_of: dict[WorkerType, int] = {}
+        costs = [costs_on(first_of.setdefault(worker.type, n)) for n, worker in enumerate(self.workers)]
+        found = [
+            state.seconds_per_iteration(trial, worker) if state.usable(trial, worker) else inf
+            for worker in self.workers
+        ]
+        slow = [self.slowness.get(worker.id, AS_USUAL).factor for worker in self.workers]
+        fastest = min((seconds for seconds in found if seconds is not None and seconds < inf), default=1.0)
+        self.guesses = self.guesses or None in found
+        experiment = state.experiment(trial)
+        return Kind(
+            interval=experiment.interval,
+            gang=experiment.gang,
+            step=[(fastest if one is None else one) * factor for one, factor in zip(found, slow, strict=True)],
+            fixed=[experiment.evaluation_images * one.evaluation_s_per_image + one.checkpoint_s for one in costs],
+            restore=[one.restore_s for one in costs],
+            start_up=[one.start_up_s for one in costs],
+        )
+
+    def _board(self, state: StateView, kinds: list[Kind]) -> Board:
+        """The board as it stands, and the plan for it."""
+        number_of = {worker_type: number for number, worker_type in enumerate(self.types)}
+        types = [number_of[worker.type] for worker in self.workers]
+        trials = list(state.trials.values())
+        open_trials = {n: trial for n, trial in enumerate(trials) if like(state, trial) in self._kinds}
+        open_trials = {n: trial for n, trial in open_trials.items() if trial.completed is None}
+        kind_of = [self._kinds[like(state, trial)] if n in open_trials else -1 for n, trial in enumerate(trials)]
+        board = Board(
+            now=state.now,
+            kinds=kinds,
+            types=types,
+            memory=[self._trial_numbers[held] if (held := state.in_memory.get(w.id)) else -1 for w in self.workers],
+            warm=[worker.id in state.in_memory for worker in self.workers],
+            kind_of=kind_of,
+            left=[_left(state, trial) for trial in trials],
+            has_state=[trial.iterations > 0 for trial in trials],
+            at=[self._worker_numbers.get(trial.at, -1) if trial.at else -1 for trial in trials],
+            idle=[[] for _ in self.types],
+            ready=[[] for _ in kinds],
+            running=self._running(state, open_trials),
+            work=[0] * len(kinds),
+            active=len(open_trials),
+        )
+        for number, trial in open_trials.items():
+            board.work[kind_of[number]] += board.left[number]
+            if trial.id not in state.running:
+                board.ready[kind_of[number]].append((-board.left[number], number))
+        for running in board.running.values():
+            board.work[kind_of[running.trial]] -= running.iterations
+        board.ready = [sorted(trials_of_kind) for trials_of_kind in board.ready]
+        board.waiting = sum(map(len, board.ready))
+        self._plan(state, board)
+        return board
+
+    def _plan(self, state: StateView, board: Board) -> None:
+        """Price the kinds, and number the types in the order in which they choose."""
+        members: list[list[int]] = [[] for _ in self.types]
+        for number, worker_type in enumerate(board.types):
+            members[worker_type].append(number)
+        trials = [sum(one == number for one in board.kind_of) for number in range(len(board.kinds))]
+        going = [0.0] * len(board.kinds)
+        for running in board.running.values():
+            going[board.kind_of[running.trial]] += running.iterations / 2
+        work = [left + half for left, half in zip(board.work, going, strict=True)]
+        ranks = price(board.kinds, members, work, trials)
+        order = sorted(range(len(self.types)), key=ranks.__getitem__)
+        place = {number: position for position, number in enumerate(order)}
+        self.types = [self.types[number] for number in order]
+        board.types = [place[number] for number in board.types]
+        board.of_type = [len(members[number]) for number in order]
+        for kind in board.kinds:
+            kind.loss = [kind.loss[number] for number in order]
+            kind.planned = [kind.planned[number] for number in order] if kind.planned else []
+        for worker in reversed(list(state.idle_workers)):
+            number = self._worker_numbers[worker.id]
+            board.idle[board.types[number]].append(number)
+        for idle in board.idle:
+            idle.sort(key=lambda number: not board.warm[number])
+        if is_uniform(board.kinds):
+            kind = board.kinds[0]
+            usable = [number for number in range(len(self.workers)) if kind.step[number] < inf]
+            board.fastest = sorted(usable, key=kind.per_iteration)
+            board.rates = [0.0, *accumulate(1 / kind.per_iteration(number) for number in board.fastest)]
+
+    def _running(self, state: StateView, open_trials: dict[int, Trial]) -> dict[int, Running]:
+        found = {}
+        for segment in state.running.values():
+            trial = self._trial_numbers[segment.trial]
+            team = tuple(self._worker_numbers[name] for name in segment.workers if name in self._worker_numbers)
+            if team and trial in open_trials:
+                end = state.expected_end(segment)
+                if end is None or state.now - end > ON_TIME * (end - segment.time):
+                    if end is not None:
+                        self._overdue[trial] = end
+                    end = state.now + OVERDUE * (state.now - segment.time)
+                end = max(end, state.now)
+                found[team[0]] = Running(end, trial, team, segment.iterations, segment.time)
+        return found
+
+
+def like(state: StateView, trial: Trial) -> Like:
+    experiment = state.experiment(trial)
+    return Like(trial.kind, experiment.interval, experiment.evaluation_images, experiment.devices, experiment.gang)
+
+
+def _left(state: StateView, trial: Trial) -> int:
+    """The iterations that the trial has left."""
+    return 0 if trial.completed is not None else state.remaining(trial)

@@ -1,0 +1,156 @@
+"""The rule: which ready trial an idle worker takes, and how many iterations of it.
+
+The slack of a trial is the time until the planned end less what its iterations take at the planned pace. A worker on
+which a whole segment is slower than that pace is slow for the trial.
+"""
+
+from bisect import bisect_left
+from math import inf
+from typing import NamedTuple
+
+from hetsched.scheduling.planning.board import Board, Start
+from hetsched.scheduling.planning.kinds import Kind
+from hetsched.scheduling.planning.scarcity import (
+    held_back,
+    starts_too_soon,
+    starves_the_fast,
+    until_an_exchange,
+)
+
+ROUNDING = 0.25
+"""The planned end may be missed by this part of the shortest segment."""
+
+
+class Option(NamedTuple):
+    """A trial that a worker could take; sorting puts the least slack first."""
+
+    slack: float
+    trial: int
+    iterations: int
+
+
+def choose(board: Board, worker_type: int) -> Start | None:
+    """What the next idle worker of the type starts, None if it should stay idle.
+
+    It takes the trial of least slack, unless it holds another one in its memory and the restore that this saves is
+    worth the difference in slack. A gang that lacks workers of the type holds back those that are idle.
+    """
+    idle = board.idle[worker_type]
+    worker = idle[0]
+    loss = board.rule.loss
+    options = [
+        option
+        for number, kind in enumerate(board.kinds)
+        if board.ready[number] and kind.loss[worker_type] < loss and (option := _option(board, number, worker))
+    ]
+    if not options:
+        return None
+    first = min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
+    gang = board.kinds[board.kind_of[first.trial]].gang
+    if gang > 1:
+        return Start(first.trial, tuple(idle[:gang]), first.iterations) if len(idle) >= gang else None
+    home = board.at[first.trial]
+    if home >= 0 and home != worker and board.memory[home] == first.trial and home in idle:
+        return Start(first.trial, (home,), first.iterations)
+    held = _held(board, worker, worker_type, first)
+    return Start((held or first).trial, (worker,), (held or first).iterations)
+
+
+def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
+    """What part of its planned time on the type the option's kind has had."""
+    number = board.kind_of[option.trial]
+    kind = board.kinds[number]
+    planned = kind.planned[worker_type] if kind.planned else 0.0
+    return (board.used[number][worker_type] / planned if planned > 0 else inf), option
+
+
+def soonest(board: Board) -> Start | None:
+    """The segment that would end first, where the rule starts nothing and nothing runs."""
+    best: tuple[float, Start] | None = None
+    for number, ready in enumerate(board.ready):
+        kind = board.kinds[number]
+        for idle in board.idle if ready else ():
+            if len(idle) >= kind.gang and kind.step[idle[0]] < inf:
+                trial = ready[0][1]
+                iterations = min(kind.interval, board.left[trial])
+                seconds = board.seconds(trial, idle[0], iterations)
+                if best is None or seconds < best[0]:
+                    best = seconds, Start(trial, tuple(idle[: kind.gang]), iterations)
+    return None if best is None else best[1]
+
+
+def _held(board: Board, worker: int, worker_type: int, first: Option) -> Option | None:
+    """The trial in the worker's memory, if it should go on with it."""
+    held = board.memory[worker]
+    if held < 0 or held == first.trial or board.at[held] != worker or not board.is_ready(held):
+        return None
+    number = board.kind_of[held]
+    kind = board.kinds[number]
+    if kind.gang > 1 or not kind.restore[worker] or kind.loss[worker_type] >= board.rule.loss:
+        return None
+    option = _option(board, number, worker, held)
+    if option is None:
+        return None
+    worth = kind.restore[worker] / board.seconds(held, worker, option.iterations)
+    return option if abs(option.slack - first.slack) <= worth * (board.end - board.now) else None
+
+
+def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
+    """What the worker could run of the kind: the least advanced trial, and on a slow worker one that can afford it.
+
+    With `wanted` it is that trial or none.
+    """
+    kind, rule = board.kinds[number], board.rule
+    if kind.step[worker] == inf:
+        return None
+    now, end, pace, whole = board.now, board.end, kind.pace, kind.interval
+    ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
+    costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
+    slow = kind.whole(worker) > 1.001 * whole * pace
+    place, fits = (len(ready) - 1 if rule.deep else 0), True
+    if slow:
+        rest = pace + rule.trust * (kind.best - pace)
+        limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
+        place = len(ready) - 1 if rule.ahead or rule.deep else bisect_left(ready, (-limit, -1))
+        fits = place < len(ready) and -ready[place][0] <= limit
+        if not fits and wanted is not None:
+            return None
+    trial = ready[place if fits else -1][1]
+    left = board.left[trial]
+    slack = end - now - left * pace
+    iterations = _length(board, kind, worker, left, costs, slack if slow and not fits else None)
+    last = now + costs + iterations * kind.step[worker]
+    gate = end + (rule.late + ROUNDING) * kind.best * whole
+    if last > gate or (not fits and last + (left - iterations) * kind.best > gate):
+        return None
+    if board.scarce and slow and _should_wait(board, kind, worker, trial, slack, last - now):
+        return None
+    if board.scarce and not slow and rule.exchange:
+        iterations = until_an_exchange(board, kind, worker, slack, costs, iterations)
+    return Option(slack, trial, iterations)
+
+
+def _length(board: Board, kind: Kind, worker: int, left: int, costs: float, slack: float | None) -> int:
+    """Iterations of a segment: a whole one unless the rule's patience cuts it.
+
+    `slack` is given for a trial that cannot afford the worker: it loses no more slack than can be made up for.
+    """
+    most = min(kind.interval, left)
+    patience = board.rule.patience
+    if patience > 1:
+        return most
+    seconds = patience * (board.end - board.now)
+    if slack is not None:
+        lost = 1 - kind.interval * kind.pace / kind.whole(worker)
+        seconds = min(seconds, (slack + seconds) / lost)
+    return max(min(most, kind.fewest(worker)), min(most, int((seconds - costs) / kind.step[worker])))
+
+
+def _should_wait(board: Board, kind: Kind, worker: int, trial: int, slack: float, seconds: float) -> bool:
+    """Whether a slow worker should leave the trial to faster ones, or start later."""
+    rule = board.rule
+    return (
+        (rule.spread and starts_too_soon(board, worker, seconds))
+        or (rule.starve > 0 and starves_the_fast(board, kind, worker, trial, rule.starve * seconds))
+        or (rule.exchange and held_back(board, kind, worker, slack, seconds))
+    )

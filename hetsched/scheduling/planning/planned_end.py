@@ -1,0 +1,66 @@
+"""When the run could end: the planned end that the rule keeps to."""
+
+from typing import NamedTuple
+
+from hetsched.scheduling.planning.board import Board
+
+RENEWED = 0.05
+"""The planned end is computed anew when this part of the time until it has passed."""
+
+EXACT = 5e-3
+"""A planned end in whole segments is found to this part of the shortest segment."""
+
+
+class Turn(NamedTuple):
+    """A worker's next whole segments: it is free in so many seconds, and each takes so many."""
+
+    free_s: float
+    seconds: float
+
+
+def renew(board: Board) -> None:
+    """Compute the planned end from what is left, by the prices of the plan.
+
+    If all trials are alike and segments are whole ones, it is the time in which the fastest workers, as many as there
+    are trials, can do as many whole segments as are left.
+    """
+    now = board.now
+    if board.rates:
+        use = min(board.active, len(board.rates) - 1)
+        kind = board.kinds[0]
+        if use:
+            kind.pace, kind.price = use / board.rates[use], 1 / board.rates[use]
+        length = _by_prices(board)
+        if use and board.rule.patience > 1:
+            length = max(length, _in_whole_segments(board, use, length))
+    else:
+        length = _by_prices(board)
+    board.end = now + length
+    board.renew_at = now + RENEWED * length
+
+
+def _by_prices(board: Board) -> float:
+    """Seconds that the work left takes by the plan's prices, which running segments are counted in proportion."""
+    length = sum(kind.price * work for kind, work in zip(board.kinds, board.work, strict=True))
+    for end, trial, _, iterations, begun in board.running.values():
+        if end > board.now:
+            part = (end - board.now) / (end - begun)
+            length += board.kinds[board.kind_of[trial]].price * iterations * part
+    return length
+
+
+def _in_whole_segments(board: Board, use: int, least: float) -> float:
+    """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that are left."""
+    kind, now = board.kinds[0], board.now
+    segments = sum(-(-board.left[trial] // kind.interval) for _, trial in board.ready[0])
+    free = {worker: 0.0 if board.warm[worker] else kind.start_up[worker] for worker in board.fastest[:use]}
+    for running in board.running.values():
+        segments += -(-(board.left[running.trial] - running.iterations) // kind.interval)
+        free[running.team[0]] = max(0.0, running.end - now)
+    turns = [Turn(free_s, kind.whole(worker)) for worker, free_s in free.items()]
+    low, high = 0.99 * least, least + max(turn.free_s + turn.seconds for turn in turns)
+    while high - low > EXACT * kind.best * kind.interval:
+        middle = (low + high) / 2
+        done = sum(int((middle - turn.free_s) / turn.seconds) for turn in turns if turn.free_s < middle)
+        low, high = (low, middle) if done >= segments else (middle, high)
+    return high
