@@ -48,7 +48,7 @@ def test_a_signal_ends_a_long_command(command: str, number: int, said: str, tmp_
     assert f"hetsched: {said}\n" in ended_by(process, number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive), signal.SIGTERM])
 def test_a_suite_that_is_stopped_says_how_to_go_on_and_does(number: int, tmp_path: Path) -> None:
     words = ("homogeneous", "--policies", "lookahead", "--seeds", "15", "--jobs", "2", "--afresh")
     process = started(tmp_path, "suite", *words, "--out", "out")

@@ -48,6 +48,7 @@ def test_a_point_is_measured_and_can_be_stored(tmp_path: Path) -> None:
     assert read_profile(tmp_path / "profile.csv") == rows
 
 
+@pytest.mark.exhaustive
 def test_a_model_of_ones_own_is_measured(tmp_path: Path) -> None:
     """The measuring process did not have the file."""
     (tmp_path / "mine.py").write_text(

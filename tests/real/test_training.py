@@ -298,6 +298,7 @@ def test_the_pace_is_kept_though_every_sleep_is_too_long(training: Training, mon
     assert clock.now == pytest.approx(8 * 0.25 + 0.1)  # 8 * 0.35 if the errors added up
 
 
+@pytest.mark.exhaustive
 def test_synthetic_images_can_be_learnt_but_not_with_any_learning_rate() -> None:
     training = Training(Settings("resnet18", "synthetic", 32, train_images=2000, evaluation_images=500))
     accuracy = {}
