@@ -29,6 +29,7 @@ from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
 from hetsched.report.terminal import Terminal
 from hetsched.report.tracking.tracking import Tracking
+from hetsched.report.whole_tables import print_table
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.folder import report_command
@@ -187,4 +188,4 @@ def say(text: str, style: str | None = None) -> None:
 def show(table: Table | None) -> None:
     """Print the table, if there is one."""
     if table is not None:
-        tables.print_table(table, Terminal())
+        print_table(table, Terminal())

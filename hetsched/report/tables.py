@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from hetsched.analysis.bounds import Bounds
@@ -19,7 +18,6 @@ from hetsched.report.figures_in_words import seconds as _seconds
 from hetsched.report.figures_in_words import share
 from hetsched.report.hyperparameters import cells, names_of
 from hetsched.report.scores import further_metrics, metric_name, shown
-from hetsched.report.terminal import Terminal
 from hetsched.studies.ablation import Ablation
 from hetsched.studies.comparison import Comparison
 from hetsched.studies.profile_check import KnownTime
@@ -277,17 +275,3 @@ def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
             table.add_row(kind, name, summary)
         table.add_section()
     return table
-
-
-WIDEST = 10_000
-"""Columns that no table needs."""
-
-
-def print_table(table: Table, console: Console) -> None:
-    """Print a table, as wide as the terminal. Where there is none, it has 140 columns, and a table whose cells must not
-    wrap has as many as they need. Brackets, as in "[s]", are text."""
-    if not console.is_terminal:
-        whole = Terminal(file=console.file, width=WIDEST).measure(table).maximum
-        may_wrap = any(not column.no_wrap for column in table.columns)
-        console = Terminal(file=console.file, width=max(console.width, 140, 0 if may_wrap else whole))
-    console.print(table, markup=False)

@@ -9,7 +9,8 @@ from rich.table import Table
 
 import hetsched
 from hetsched.analysis.intervals import spread
-from hetsched.report.tables import ablation_table, comparison_table, print_table, runs_table, trials_table
+from hetsched.report.tables import ablation_table, comparison_table, runs_table, trials_table
+from hetsched.report.whole_tables import print_table
 from hetsched.studies.comparison import Comparison
 from hetsched.testing.scenarios import make_setup
 

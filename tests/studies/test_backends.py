@@ -24,10 +24,12 @@ CALLS: dict[str, Callable[[Backend], object]] = {
     "discover": lambda of: of.discover("auto"),
     "executor": lambda of: of.executor("auto"),
     "profile": lambda of: of.profile(["resnet18"], [32], [1]),
+    "record": lambda of: list(of.record(NOTHING, [])),
+    "fit": lambda of: of.fit(NOTHING, NOTHING),
 }
 """Every ability, asked for. No backend looks at the arguments before it has refused."""
 
-LACKED = {"sim": ["discover", "executor", "profile"], "ray": ["replay"]}
+LACKED = {"sim": ["discover", "executor", "profile", "record"], "ray": ["replay", "fit"]}
 RAY = ["run", "discover", "executor", "profile"]
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from hetsched.analysis.metrics import measure
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.errors import InputError
-from hetsched.report.tables import agreement_table, print_table
+from hetsched.report.tables import agreement_table
+from hetsched.report.whole_tables import print_table
 from hetsched.studies.results import load_results
 from hetsched.studies.simulate import simulate, write_strategy
 from hetsched.studies.validation import Repetition, agreement, decisions

@@ -14,7 +14,8 @@ from hetsched.core.log import read_log
 from hetsched.domain.cluster import WorkerId
 from hetsched.domain.workload import TrialId, TrialKind
 from hetsched.errors import InputError
-from hetsched.report.tables import agreement_table, print_table
+from hetsched.report.tables import agreement_table
+from hetsched.report.whole_tables import print_table
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies.validation import (
