@@ -7,6 +7,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, say, say_caveats, show, simulated_scenario
 from hetsched.errors import InputError
 from hetsched.report import tables
+from hetsched.report.legend import BOUNDS, legend
 from hetsched.studies.bound import bound
 
 
@@ -29,6 +30,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         print_heading(f"{setup.scenario.name}: no schedule of all iterations takes less than", setup)
         show(tables.bound_table(result.with_costs, result.training_alone))
+        say(legend(BOUNDS))
         say(" ".join(["Restores and noise are left out.", *result.notes]))
         say_caveats(result.assumptions)
 

@@ -21,7 +21,7 @@ from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.figures_in_words import share
 from hetsched.report.further_table import further_table
-from hetsched.report.legend import legend, where_time_goes
+from hetsched.report.legend import COMPARISON, legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import SCENARIO_NAME
@@ -56,7 +56,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
     )
-    parser.add_argument("--explain", action="store_true", help="say under the table what its columns mean")
     parser.add_argument(
         "--ray",
         metavar="ADDR",
@@ -94,14 +93,14 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         print_comparison(result)
         # the folder's scenario names the copies of policy files, and has the periods that were set
         whole = options.resume or options.policy_file or result.periods
-        print_explanation(result, result.folder / SCENARIO_NAME if whole else options.named, options.explain)
+        print_overhead(result, result.folder / SCENARIO_NAME if whole else options.named)
 
     finish(options, emit, result.document(), table, result.folder)
 
 
 def over_scenarios(options: argparse.Namespace, emit: Emit) -> None:
     """Rank the strategies over all scenarios; they, and the baseline, are those of the first one by default."""
-    given = {"--resume": options.resume, "--max-seeds": options.max_seeds, "--explain": options.explain or None}
+    given = {"--resume": options.resume, "--max-seeds": options.max_seeds}
     if superfluous := [name for name, value in given.items() if value is not None]:
         raise InputError(f"{', '.join(superfluous)}: for one scenario only; leave it out")
     if options.seeds == "auto":
@@ -160,10 +159,9 @@ def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
     return resume_comparison(options.resume, jobs=options.jobs, ray_address=options.ray, progress=runs_progress)
 
 
-def print_explanation(result: ComparisonResult, scenario: Path, whole: bool) -> None:
+def print_overhead(result: ComparisonResult, scenario: Path) -> None:
+    """Say which strategy trains least of its time, and how to see why."""
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
-    metric = next(iter(result.comparisons.values())).metric
-    say(legend(metric, result.setup.workload.arriving) if whole else "--explain says what the columns mean")
     if (line := where_time_goes(logs, result.seeds[0], scenario)) is not None:
         say(line)
 
@@ -172,7 +170,9 @@ def print_comparison(result: ComparisonResult) -> None:
     seeds = len(result.seeds)
     so_far = "" if result.complete else " (of more that were asked for)"
     print_heading(f"{result.setup.scenario.name}: {counted(seeds, 'seed')}{so_far}, simulated", result.setup)
-    show(tables.comparison_table(result.comparisons, result.baseline, result.setup.workload.arriving))
+    arriving = result.setup.workload.arriving
+    show(tables.comparison_table(result.comparisons, result.baseline, arriving))
+    say(legend(COMPARISON, next(iter(result.comparisons.values())).metric, arriving))
     show(further_table(result.comparisons, result.setup.workload.arriving))
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")

@@ -22,6 +22,7 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.further_table import further_table_of_runs
+from hetsched.report.legend import RUNS, legend
 from hetsched.report.live import LiveView
 from hetsched.report.plan_tables import foretold
 from hetsched.report.printable import printable
@@ -135,6 +136,7 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.trials_table(result.states[-1]))
         show(tables.workers_table(metrics[-1]))
         show(tables.runs_table(metrics))
+        say(legend(RUNS, metrics[-1].metric))
         show(further_table_of_runs(metrics, result.setup.workload.arriving))
         say_remarks(result.remarks)
         say_caveats(result.assumptions, result.warnings)

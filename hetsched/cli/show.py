@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hetsched.cli.compare import print_comparison, print_explanation
+from hetsched.cli.compare import print_comparison, print_overhead
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
 from hetsched.cli.shared import finish, say, show_strategy
@@ -26,7 +26,6 @@ from hetsched.studies.suite.suite_plan import PLAN_NAME
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the results folder of a study")
-    parser.add_argument("--explain", action="store_true", help="of a comparison: say what the columns mean")
     parser.add_argument("--all", action="store_true", help="of a plan: show every strategy, not only the best ones")
 
 
@@ -43,7 +42,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         if isinstance(result, ComparisonResult):
             print_comparison(result)
-            print_explanation(result, result.folder / SCENARIO_NAME, options.explain)
+            print_overhead(result, result.folder / SCENARIO_NAME)
         elif isinstance(result, PlanResult):
             print_plan(result, whole=options.all)
         elif not isinstance(result, (StrategyResult, AblationResult)):

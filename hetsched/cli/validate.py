@@ -19,6 +19,7 @@ from hetsched.cli.shared import (
 from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.report.agreement_in_words import agreement_lines
+from hetsched.report.legend import AGREEMENT, legend
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
@@ -56,6 +57,7 @@ def print_agreements(result: ValidationResult) -> None:
     name = result.setup.scenario.name
     print_heading(f"{name}: predicted against measured, {runs} per strategy", result.setup)
     show(tables.agreement_table(result.agreements))
+    say(legend(AGREEMENT))
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
     say_caveats(result.assumptions, result.warnings)

@@ -1,4 +1,4 @@
-"""What stands under the table of a comparison: what its columns say, and where the time of a strategy goes."""
+"""What stands under a table: what its columns say, and where the time of a strategy goes."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -20,21 +20,63 @@ BEHIND = "behind it [it.]"
 BY_AREA = "by area [s]"
 """A column where trials arrive over time only."""
 
-LEGEND = {
-    "strategy": "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)",
-    "makespan [s]": "when the last trial ended, the mean over the seeds",
-    "95% interval": "of the mean makespan",
+RUN = {
+    "makespan [s]": "when the last trial ended",
     "x own bound": "makespan / the least makespan of any schedule on the workers of this run",
     "x bound": "makespan / the least makespan under any allocation of the cluster",
-    "speed-up": "the baseline's makespan / this makespan, seed by seed",
-    "mean JCT [s]": "job completion time: completion - arrival of a trial, the mean",
-    BY_AREA: "the same, each trial weighed by the work in it (area-weighted response time)",
+    "mean JCT [s]": "job completion time: completion - arrival of a trial, the mean over the trials",
     "x JCT bound": "mean JCT / the least mean JCT of any schedule on the workers of this run",
-    BEST: "the best score of any trial, the mean over the seeds, by the simulator's learning curves",
-    BEHIND: "iterations behind these weights, as PBT copies weights, the mean over the seeds",
+    BEST: "the best score of any trial",
+    BEHIND: "iterations behind these weights, as PBT copies weights",
     "utilisation": "time of the workers in segments / time that the workers are there",
 }
-"""What each column of the table says."""
+"""What the columns say that the tables of runs and of comparisons share."""
+
+STRATEGY = "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)"
+
+COMPARISON = {
+    "strategy": STRATEGY,
+    "makespan [s]": f"{RUN['makespan [s]']}, the mean over the seeds",
+    "95% interval": "of the mean makespan",
+    "x own bound": RUN["x own bound"],
+    "x bound": RUN["x bound"],
+    "speed-up": "the baseline's makespan / this makespan, seed by seed",
+    "mean JCT [s]": RUN["mean JCT [s]"],
+    BY_AREA: "the same, each trial weighed by the work in it (area-weighted response time)",
+    "x JCT bound": RUN["x JCT bound"],
+    BEST: f"{RUN[BEST]}, the mean over the seeds, by the simulator's learning curves",
+    BEHIND: f"{RUN[BEHIND]}, the mean over the seeds",
+    "utilisation": RUN["utilisation"],
+}
+"""What each column of a comparison says."""
+
+RUNS = {
+    "strategy": STRATEGY,
+    "seed": "what the noise and the choices of PBT were drawn from",
+    **RUN,
+    "segments": "how often a worker trained a trial and evaluated it",
+    "lost": "segments whose results were lost, with a worker or a checkpoint",
+    "exploits": "how often a trial copied the weights of another one",
+}
+"""What each column of a table of runs says."""
+
+AGREEMENT = {
+    "figure": "what is compared; that of a worker has the worker's name",
+    "predicted": "by the simulator, the mean over the seeds; of the steps on paced workers what the pace asks",
+    "measured": "by the real runs, the mean over the repetitions",
+    "error": "(predicted - measured) / measured; of the steps on paced workers how late they were",
+    "95% interval": "of the error, by Student's t over the repetitions",
+}
+"""What the columns of a validation say."""
+
+BOUNDS = {
+    "allocation": "how nodes become workers; any: the best that any allocation could have",
+    "makespan [s]": "no schedule ends the last trial sooner",
+    "mean JCT of trials [s]": "no schedule has a lower mean of completion - arrival over the trials",
+    "mean JCT of experiments [s]": "the same over experiments, each completed with its last trial",
+    "makespan, training alone [s]": "without start-up, evaluation and checkpoints",
+}
+"""What the columns of `hetsched bound` say."""
 
 LARGE = 0.25
 """So large a part of the time of segments is worth a word, if it does not go into training."""
@@ -43,12 +85,12 @@ ENOUGH = 5000
 """So many events of a log tell it well enough."""
 
 
-def legend(metric: Metric | None, arriving: bool = False) -> str:
-    """A line per column of a table whose scores are of this metric, and whose trials may arrive over time."""
-    there = {column: says for column, says in LEGEND.items() if arriving or column != BY_AREA}
-    columns = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in there.items()}
-    width = max(map(len, columns))
-    return "\n".join(f"{column:<{width}}  {says}" for column, says in columns.items())
+def legend(columns: Mapping[str, str], metric: Metric | None = None, arriving: bool = False) -> str:
+    """A line per column. Scores of the table are of this metric, and trials may arrive over time."""
+    there = {column: says for column, says in columns.items() if arriving or column != BY_AREA}
+    named = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in there.items()}
+    width = max(map(len, named))
+    return "\n".join(f"{column:<{width}}  {says}" for column, says in named.items())
 
 
 class Overhead(NamedTuple):

@@ -5,10 +5,22 @@ from pathlib import Path
 from shlex import split
 
 import pytest
+from rich.table import Table
 
 from hetsched.cli.main import main
-from hetsched.report.legend import BEST, BY_AREA, LARGE, LEGEND, legend, overhead, where_time_goes
-from hetsched.report.tables import comparison_table
+from hetsched.report.legend import (
+    AGREEMENT,
+    BEST,
+    BOUNDS,
+    BY_AREA,
+    COMPARISON,
+    LARGE,
+    RUNS,
+    legend,
+    overhead,
+    where_time_goes,
+)
+from hetsched.report.tables import agreement_table, bound_table, comparison_table, runs_table
 from hetsched.scenario.profile_files import write_profile
 from tests.conftest import ROWS
 
@@ -32,39 +44,41 @@ def compared(folder: Path, evaluation: bool, *options: str) -> None:
 
 
 def test_every_column_has_a_line() -> None:
-    assert headings(arriving=True) == list(LEGEND)
+    assert headings(comparison_table({}, "", arriving=True)) == list(COMPARISON)
+    assert headings(runs_table([])) == list(RUNS)
+    assert headings(bound_table({}, {})) == list(BOUNDS)
+    assert headings(agreement_table({})) == ["strategy", *AGREEMENT]
 
 
 def test_only_where_trials_arrive_over_time_is_a_response_time_weighed_by_area() -> None:
-    assert headings(arriving=False) == [column for column in LEGEND if column != BY_AREA]
-    assert BY_AREA in legend(None, arriving=True) and BY_AREA not in legend(None)
+    assert headings(comparison_table({}, "")) == [column for column in COMPARISON if column != BY_AREA]
+    assert BY_AREA in legend(COMPARISON, arriving=True) and BY_AREA not in legend(COMPARISON)
 
 
-def headings(arriving: bool) -> list[str]:
-    """Of the table of a comparison, in one line each."""
-    found = [str(column.header) for column in comparison_table({}, "", arriving).columns]
+def headings(table: Table) -> list[str]:
+    """Of a table, in one line each."""
     broken = {"speed-\n": "speed-", "utili-\n": "utili", "\n": " "}
+    found = [str(column.header) for column in table.columns]
     for gap, whole in broken.items():
         found = [heading.replace(gap, whole) for heading in found]
     return found
 
 
-def test_the_columns_are_explained_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compared(tmp_path, False, "--explain")
+def test_the_columns_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared(tmp_path, False)
     printed = capsys.readouterr().out
     assert BY_AREA not in printed, "all trials are there at the start"
-    for column, says in LEGEND.items():
+    for column, says in COMPARISON.items():
         if column == BY_AREA:
             continue
         shown = "best accuracy" if column == BEST else column
         assert re.search(rf"^{re.escape(shown)} +{re.escape(says)}$", printed, re.M), column
-    assert "--explain" not in printed and "--ablate" not in printed
+    assert "--ablate" not in printed
 
 
 def test_a_large_overhead_is_pointed_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compared(tmp_path, True)
     printed = capsys.readouterr().out
-    assert "--explain says what the columns mean" in printed
     said = re.search(
         r"^(\S+): (\d+)% of the time in segments is not training [(]seed 0[)]; what takes it: (hetsched .*)$",
         printed,

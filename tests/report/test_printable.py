@@ -18,8 +18,8 @@ from hetsched.report.page.document import Fact, Mark
 from hetsched.report.page.page import page, write_report
 from hetsched.report.printable import all_printable, printable
 from hetsched.report.tables import policies_table
-from hetsched.report.whole_tables import print_table
 from hetsched.report.terminal import Terminal
+from hetsched.report.whole_tables import print_table
 from tests.report.page.runs import faulty, simulated
 from tests.report.test_live import Watched, scenario
 

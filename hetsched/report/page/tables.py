@@ -4,7 +4,7 @@ from rich.table import Table
 
 from hetsched.report import tables
 from hetsched.report.further_table import further_table, further_table_of_runs
-from hetsched.report.legend import LEGEND
+from hetsched.report.legend import COMPARISON
 from hetsched.report.page.document import PageTable
 from hetsched.report.plan_tables import plan_table
 from hetsched.studies.ablation import AblationResult
@@ -38,7 +38,7 @@ def _further(table: Table | None) -> list[PageTable]:
 def _heading(header: str) -> str:
     """In one line; a hyphen at the end of one stays where it is of the word."""
     word = header.replace("\n", "")
-    return word if word in LEGEND else header.replace("-\n", "").replace("\n", " ")
+    return word if word in COMPARISON else header.replace("-\n", "").replace("\n", " ")
 
 
 def page_table(title: str, table: Table) -> PageTable:
