@@ -58,8 +58,8 @@ def test_before_any_score_nothing_is_compared() -> None:
 
 def test_the_interval_of_a_score_is_that_of_differences_paired_by_seed() -> None:
     predicted, measured = [0.5, 0.52, 0.55], [0.45, 0.5, 0.49]
-    sides = ([course((1.0, score, score)) for score in scores] for scores in (predicted, measured))
-    end = score_agreement(*sides, 1.0, has_target=False).moments[-1].best
+    foretold, happened = ([course((1.0, score, score)) for score in scores] for scores in (predicted, measured))
+    end = score_agreement(foretold, happened, 1.0, has_target=False).moments[-1].best
     differences = [p - m for p, m in zip(predicted, measured, strict=True)]
     expected = ttest_1samp(differences, 0.0).confidence_interval(0.95)
     assert end is not None and end.ci95 == pytest.approx((expected.low, expected.high))
@@ -78,8 +78,8 @@ def test_the_time_to_a_target_is_of_the_seeds_that_reach_it_on_both_sides() -> N
 
 
 def strategy(predicted: float, measured: list[float]) -> ScoreAgreement:
-    sides = [course((1.0, predicted, 0.5)) for _ in measured], [course((1.0, score, 0.5)) for score in measured]
-    return score_agreement(*sides, 10.0, has_target=False)
+    foretold = [course((1.0, predicted, 0.5)) for _ in measured]
+    return score_agreement(foretold, [course((1.0, score, 0.5)) for score in measured], 10.0, has_target=False)
 
 
 def test_the_order_is_by_the_best_score_at_the_deadline_and_counts_pairs_apart_on_their_own() -> None:
