@@ -20,6 +20,7 @@ from hetsched.errors import counted
 from hetsched.report import tables
 from hetsched.report.agreement_in_words import agreement_lines
 from hetsched.report.legend import AGREEMENT, legend
+from hetsched.report.score_agreement_table import score_agreement_table, score_lines
 from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
@@ -58,8 +59,11 @@ def print_agreements(result: ValidationResult) -> None:
     print_heading(f"{name}: predicted against measured, {runs} per strategy", result.setup)
     show(tables.agreement_table(result.agreements))
     say(legend(AGREEMENT))
+    scores = score_agreement_table(result.scores, result.metric)
+    if scores.row_count:
+        show(scores)
     for strategy in result.agreements:
         say_remarks(f"{strategy}: {remark}" for remark in result.remarks(strategy))
     say_caveats(result.assumptions, result.warnings)
-    for line in agreement_lines(result):
+    for line in (*agreement_lines(result), *score_lines(result)):
         say(line)

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+def by_strategy(runs: Iterable[RunResult]) -> dict[str, list[RunResult]]:
+    """The runs of each strategy, in their order."""
+    found: dict[str, list[RunResult]] = {}
+    for run in runs:
+        found.setdefault(run.metrics.strategy, []).append(run)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """Runs and their logs. `home` is the folder of the logs; a temporary one goes with this object."""
@@ -47,10 +55,7 @@ class Results:
     @property
     def by_strategy(self) -> dict[str, list[RunResult]]:
         """The runs of each strategy, in their order."""
-        found: dict[str, list[RunResult]] = {}
-        for run in self.runs:
-            found.setdefault(run.metrics.strategy, []).append(run)
-        return found
+        return by_strategy(self.runs)
 
     @property
     def caveats(self) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hetsched.analysis.step_times import pace_remarks, worker_steps
 from hetsched.core.log import read_log
+from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import path_of
@@ -31,8 +33,9 @@ from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
-from hetsched.studies.results import Results, scenario_facts
+from hetsched.studies.results import Results, by_strategy, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
+from hetsched.studies.score_agreement import ScoreAgreement, score_agreements, score_order
 from hetsched.studies.unknown_scores import joined, unknown_scores
 from hetsched.studies.validation import PROBE, Agreement, OrderAgreement, Repetition
 from hetsched.studies.watching import Watch, unwatched
@@ -59,6 +62,22 @@ class ValidationResult(Results):
     def order(self) -> OrderAgreement:
         """Whether prediction and measurement put the strategies into the same order."""
         return validation.order_agreement(self.agreements.values())
+
+    @cached_property
+    def scores(self) -> dict[str, ScoreAgreement]:
+        """How far predicted and measured scores agree over time, by strategy."""
+        predicted = by_strategy(self.predicted)
+        return score_agreements(self.setup, {name: (predicted[name], runs) for name, runs in self.by_strategy.items()})
+
+    @property
+    def metric(self) -> Metric | None:
+        """That of all experiments; None where they have different ones."""
+        return next((found.metric for found in self.agreements.values()), None)
+
+    @property
+    def score_order(self) -> OrderAgreement:
+        """Whether both put the strategies into the same order by the best score at the deadline."""
+        return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
         """Which workers could not hold their pace in the real runs of a strategy, and what to do; empty if all did."""
@@ -88,6 +107,8 @@ class ValidationResult(Results):
             "mean_absolute_makespan_error_percent": self.mean_absolute_error_percent,
             "order": self.order,
             "strategies": self.agreements,
+            "score_order": self.score_order,
+            "scores": self.scores,
         }
 
 

@@ -73,7 +73,7 @@ class Agreement(Struct, frozen=True):
 
 
 class OrderAgreement(Struct, frozen=True):
-    """Whether prediction and measurement put the strategies into the same order, by mean makespan.
+    """Whether prediction and measurement put the strategies into the same order, by the mean of one figure.
 
     `kendall_tau` is over all pairs of strategies, `kendall_tau_distinct` over those `distinct_pairs` whose measured 95%
     intervals (Student's t) do not overlap; None where there is no pair.
@@ -321,15 +321,18 @@ def _error_of_scores(predicted: Sequence[Repetition], measured: Sequence[Repetit
 
 
 def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
-    """Kendall's tau of the strategies' predicted against their measured makespans: of all pairs, those in the same
-    order less those in the other one, as a part of all."""
+    """Of the strategies by makespan."""
+    return order_of([(each.makespan_s.predicted, each.measured_makespans_s) for each in agreements])
+
+
+def order_of(figures: Iterable[tuple[float, Sequence[float]]]) -> OrderAgreement:
+    """Kendall's tau of the strategies' predicted means against the means of what was measured under each seed: of all
+    pairs, those in the same order less those in the other one, as a part of all."""
     signs, distinct = [], []
-    for one, other in combinations(agreements, 2):
-        predicted = _order(one.makespan_s.predicted, other.makespan_s.predicted)
-        measured = _order(one.makespan_s.measured, other.makespan_s.measured)
-        sign = predicted * measured
+    for (p_one, m_one), (p_other, m_other) in combinations(figures, 2):
+        sign = _order(p_one, p_other) * _order(fmean(m_one), fmean(m_other))
         signs.append(sign)
-        if _apart(spread(one.measured_makespans_s).ci95, spread(other.measured_makespans_s).ci95):
+        if _apart(spread(m_one).ci95, spread(m_other).ci95):
             distinct.append(sign)
     return OrderAgreement(
         fmean(signs) if signs else None,

@@ -104,7 +104,7 @@ class Trainer(Protocol):
 
 METHODS = ("reset", "configure", "train", "evaluate", "snapshot", "take_up", "save", "load", "write")
 
-OWN_MODELS = ("resnet18", "resnet18-cifar", "resnet50", "vit-tiny")
+OWN_MODELS = ("resnet18", "resnet18-cifar", "resnet50", "vit-tiny", "small-cnn")
 """The names of the models in `real.training.models`, without importing torch."""
 
 trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS, reserved=OWN_MODELS)

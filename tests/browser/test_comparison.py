@@ -135,3 +135,9 @@ def test_a_validation_has_both_gantts_on_one_axis(
         assert float(errors[name]) == pytest.approx(found.makespan_s.error_percent, rel=1e-3, abs=1e-3)
     rows = table(page, "predicted-measured")
     assert [float(row[1]) for row in rows] == [four_digits(a.makespan_s.predicted) for a in result.agreements.values()]
+    for which in ("best", "mean"):
+        ends = {row[0]: float(row[2]) for row in table(page, f"{which}-over-time")}  # the last row of each line stays
+        for name, scores in result.scores.items():
+            end = getattr(scores.moments[-1], which)
+            assert ends[f"{name}, predicted"] == four_digits(end.predicted)
+            assert ends[f"{name}, measured"] == four_digits(end.measured)

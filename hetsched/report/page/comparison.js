@@ -66,65 +66,21 @@ const comparison = (() => {
 
   // ---- the metric against time
 
-  const cursors = { row: 0 };
-
   function metric({ metric: of, strategies }) {
-    const curves = strategies.flatMap(({ best_over_time: curve, strategy }, i) => (curve ? [{ ...curve, strategy, i }] : []));
-    if (!curves.length) return [];
-    const values = curves.flatMap(({ value }) => value);
-    const range = { end: Math.max(...curves.map(({ time_s }) => time_s.at(-1))), low: Math.min(...values), high: Math.max(...values) };
+    const lines = strategies.flatMap(({ best_over_time: course, strategy }, i) =>
+      course ? [{ ...course, name: strategy, mark: () => kit.mark(i) }] : [],
+    );
+    if (!lines.length) return [];
     return [
-      {
+      curves.figure({
         id: "metric-over-time",
         title: `Best ${of.name} so far, against time`,
-        summary: `The mean over the seeds of the best ${of.name} of any trial. At the end: ${curves.map(({ strategy, value }) => `${strategy} ${kit.number(value.at(-1))}`).join("; ")}.`,
-        height: 320,
-        get legend() {
-          return curves.map(({ strategy, i }) => ({ name: strategy, mark: kit.mark(i) }));
-        },
-        table: curveTable(curves, of.name),
-        draw: (surface) => drawCurves(curves, range, of.name, surface),
-        tip: (x, y, surface) => at(curves, of.name, surface.x.invert(x)),
-        move: (key, surface) => walk(curves, of.name, key, surface),
-      },
+        summary: `The mean over the seeds of the best ${of.name} of any trial. ${curves.atTheEnd(lines)}`,
+        lines,
+        yLabel: of.name,
+        value: `best ${of.name}`,
+      }),
     ];
-  }
-
-  function drawCurves(curves, { end, low, high }, name, surface) {
-    surface.box = kit.box(surface, { top: 16 });
-    const { left, right, top, bottom } = surface.box;
-    const pad = (high - low || Math.abs(high) || 1) * 0.05;
-    const x = (surface.x = kit.scale(0, end, left, right));
-    const y = kit.scale(low - pad, high + pad, bottom, top);
-    kit.axes(surface, { x, y, time: true, xLabel: "time since the start", yLabel: name });
-    for (const { time_s, value, i } of curves) {
-      const mark = kit.mark(i);
-      kit.line(surface, time_s.map(x), value.map(y), mark, { step: true });
-      surface.context.fillStyle = surface.context.strokeStyle = mark.colour;
-      kit.shape(surface.context, mark.shape, x(time_s.at(-1)), y(value.at(-1)), 4);
-    }
-  }
-
-  function held({ time_s, value }, moment) {
-    const after = kit.bisect(time_s, moment);
-    return value[time_s[after] === moment ? after : after - 1] ?? null;
-  }
-
-  function at(curves, name, moment) {
-    if (moment < 0) return null;
-    return [kit.seconds(moment), ...curves.map((curve) => `${curve.strategy}: ${name} ${kit.number(held(curve, moment))}`)];
-  }
-
-  /* In fifty steps over the time of the figure. */
-  function walk(curves, name, key, { x, box }) {
-    cursors.row = Math.min(Math.max(cursors.row + ({ left: -1, right: 1 }[key] ?? 0), 0), 50);
-    const moment = (x.to * cursors.row) / 50;
-    return { x: x(moment), y: (box.top + box.bottom) / 2, lines: at(curves, name, moment) };
-  }
-
-  function curveTable(curves, name) {
-    const rows = curves.flatMap(({ strategy, time_s, value }) => time_s.map((time, i) => [strategy, time, value[i]]));
-    return { columns: ["strategy", "time [s]", `best ${name}`], rows: rows.length, row: (i) => rows[i] };
   }
 
   // ---- decision times

@@ -187,9 +187,17 @@ class PageComparison(Struct, frozen=True):
     strategies: list[StrategyRow]
 
 
+class ScoreCourses(Struct, frozen=True):
+    """A score over time, predicted and measured: means over the seeds."""
+
+    predicted: Series
+    measured: Series
+
+
 class ValidationRow(Struct, frozen=True):
     """A strategy of a validation. `predicted` and `measured` are positions in the page's list of runs, those of one
-    seed."""
+    seed. `best` is the best score of any trial so far, `mean` the mean of the latest score of each trial; None where no
+    score is known under some seed."""
 
     strategy: str
     predicted_s: float
@@ -200,6 +208,8 @@ class ValidationRow(Struct, frozen=True):
     same_decisions: float
     predicted: int
     measured: int
+    best: ScoreCourses | None = None
+    mean: ScoreCourses | None = None
 
 
 class PageValidation(Struct, frozen=True):

@@ -35,6 +35,7 @@ SCRIPTS = (
     "tree.js",
     "tables.js",
     "dots.js",
+    "curves.js",
     "comparison.js",
     "validation.js",
     "suite.js",

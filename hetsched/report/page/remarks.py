@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from hetsched.report.agreement_in_words import agreement_lines
 from hetsched.report.plan_tables import foretold, predicted, reasons
+from hetsched.report.score_agreement_table import score_lines
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result
 from hetsched.studies.compare import ComparisonResult
@@ -36,7 +37,7 @@ def _findings(result: Result) -> Mapping[str, Iterable[str]]:
         case AblationResult():
             return {}
     slow = [f"{strategy}: {remark}" for strategy in result.agreements for remark in result.remarks(strategy)]
-    return {"Agreement": agreement_lines(result), "Steps of the workers": slow}
+    return {"Agreement": [*agreement_lines(result), *score_lines(result)], "Steps of the workers": slow}
 
 
 def _of_plan(plan: PlanResult) -> Mapping[str, Iterable[str]]:

@@ -7,6 +7,7 @@ from hetsched.report.further_table import further_table, further_table_of_runs
 from hetsched.report.legend import COMPARISON
 from hetsched.report.page.document import PageTable
 from hetsched.report.plan_tables import plan_table
+from hetsched.report.score_agreement_table import score_agreement_table
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result
 from hetsched.studies.compare import ComparisonResult
@@ -28,7 +29,9 @@ def page_tables(result: Result) -> list[PageTable]:
             return [page_table("What each strategy would take", plan_table(result.forecasts))]
         case AblationResult():
             return [page_table("What the makespan is made of", tables.ablation_table(result.variants))]
-    return [page_table("Predicted and measured", tables.agreement_table(result.agreements))]
+    scores = score_agreement_table(result.scores, result.metric)
+    over_time = [page_table("Scores over time, predicted and measured", scores)] if scores.row_count else []
+    return [page_table("Predicted and measured", tables.agreement_table(result.agreements)), *over_time]
 
 
 def _further(table: Table | None) -> list[PageTable]:

@@ -1,5 +1,6 @@
 "use strict";
-/* A validation: errors of the predicted makespan, predicted against measured, and both Gantt charts on one time axis. */
+/* A validation: errors of the predicted makespan, predicted against measured, scores over time, and both Gantt charts on
+one time axis. */
 
 const validation = (() => {
   const percent = (value) => `${value > 0 ? "+" : ""}${kit.number(Math.round(value * 100) / 100 || 0)}%`;
@@ -81,6 +82,20 @@ const validation = (() => {
     });
   }
 
+  // ---- scores over time
+
+  function scores({ strategies }, which, title, what) {
+    const known = strategies.flatMap((row, i) => (row[which] ? [{ row, i }] : []));
+    if (!known.length) return [];
+    const { name } = known[0].row[which].measured;
+    const lines = known.flatMap(({ row, i }) => [
+      { ...row[which].predicted, name: `${row.strategy}, predicted`, mark: () => ({ ...kit.mark(i), dash: [5, 4] }) },
+      { ...row[which].measured, name: `${row.strategy}, measured`, mark: () => ({ ...kit.mark(i), dash: [] }) },
+    ]);
+    const summary = `${what}, as a mean over the seeds. ${curves.atTheEnd(lines)}`;
+    return [curves.figure({ id: `${which}-over-time`, title: `${title} ${name}, predicted and measured`, summary, lines, yLabel: name, value: name })];
+  }
+
   // ---- both Gantt charts
 
   /* Of the strategy of the run that is chosen. */
@@ -94,7 +109,14 @@ const validation = (() => {
     ];
   }
 
-  return { figuresOf: (of) => [...errors(of), order(of)], pair };
+  const figuresOf = (of) => [
+    ...errors(of),
+    order(of),
+    ...scores(of, "best", "Best", "The best score of any trial so far"),
+    ...scores(of, "mean", "Mean", "The mean of each trial's latest score"),
+  ];
+
+  return { figuresOf, pair };
 })();
 
 sections.push({

@@ -30,7 +30,9 @@ def interrupted(folder: Path, runs: int) -> None:
     (folder / "summary.json").unlink(missing_ok=True)
 
 
-def validated(folder: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> hetsched.ValidationResult:
+def validated(
+    folder: Path, profile: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> hetsched.ValidationResult:
     """Under 2 seeds; what is measured is another draw than what is predicted."""
     monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
-    return hetsched.validate(scenario(), STRATEGIES[:2], 2, folder)
+    return hetsched.validate(scenario().replace(**changes), STRATEGIES[:2], 2, folder)

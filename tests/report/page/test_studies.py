@@ -114,6 +114,32 @@ def test_a_validation_finished_or_not(tmp_path: Path, monkeypatch: pytest.Monkey
     assert nothing.validation is None and len(nothing.runs) > 0 and html(nothing)
 
 
+def test_a_validation_has_scores_over_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the document, in words, as a table and as courses that end at the means of the runs."""
+    metrics = {"deadline_s": 200.0, "target_score": 0.2}
+    result = validated(tmp_path / "v", tmp_path, monkeypatch, metrics=metrics)
+    document = json.loads((tmp_path / "v" / "summary.json").read_text())
+    assert set(document["scores"]) == set(STRATEGIES[:2])
+    assert document["score_order"]["distinct_pairs"] == result.score_order.distinct_pairs
+    found = page(tmp_path / "v")
+    assert found.validation is not None
+    for row in found.validation.strategies:
+        end = result.scores[row.strategy].moments[-1]
+        assert row.best is not None and row.mean is not None and end.best is not None and end.mean is not None
+        assert row.best.predicted.value[-1] == pytest.approx(end.best.predicted)
+        assert row.best.measured.value[-1] == pytest.approx(end.best.measured)
+        assert row.mean.measured.value[-1] == pytest.approx(end.mean.measured)
+        assert document["scores"][row.strategy]["moments"][-1]["best"]["error"] == pytest.approx(end.best.error)
+    [table] = [table for table in found.tables if "over time" in table.title]
+    ends = [row for row in table.rows if row[1] == "end"]
+    assert [row[2] for row in ends] == [
+        f"{row.best.predicted.value[-1]:.3f}" for row in found.validation.strategies if row.best
+    ]
+    words = found.remarks["Agreement"]
+    assert any("order by the best score at 200 s" in line for line in words)
+    assert any(line.startswith("fusion+fifo: time to 0.2: ") for line in words)
+
+
 def test_a_run_has_the_runs_of_all_its_seeds(tmp_path: Path) -> None:
     hetsched.simulate(scenario(), "fusion+fifo", 3, tmp_path / "s")
     found = page(tmp_path / "s")

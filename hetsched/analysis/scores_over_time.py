@@ -1,0 +1,47 @@
+"""The scores of a run's trials over time: the best one, and their mean."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
+from hetsched.domain.metric import Metric, shared
+from hetsched.domain.workload import TrialId
+
+
+class Scores(NamedTuple):
+    """Of a moment in seconds since the start of a run. `best` is the best score that any trial has reported. `mean` is
+    the mean of the latest score of each trial, over the trials that have reported one."""
+
+    time_s: float
+    best: float
+    mean: float
+
+
+def scores_over_time(events: Iterable[Event]) -> list[Scores]:
+    """An entry per reported score, by time; nothing where experiments have different metrics."""
+    metrics: list[Metric] = []
+    latest: dict[TrialId, float] = {}
+    found: list[Scores] = []
+    for event in events:
+        if isinstance(event, ExperimentArrived):
+            metrics.append(event.experiment.metric)
+        elif isinstance(event, SegmentEnded) and event.score is not None:
+            metric = shared(metrics)
+            if metric is None:
+                return []
+            latest[event.trial] = event.score
+            best = event.score if not found or metric.better(event.score, found[-1].best) else found[-1].best
+            found.append(Scores(event.time, best, fmean(latest.values())))
+    return found
+
+
+def scores_at(course: Sequence[Scores], moment_s: float) -> Scores | None:
+    """The scores that hold at the moment; None before the first one.
+
+    >>> scores_at([Scores(1.0, 0.2, 0.2), Scores(3.0, 0.4, 0.3)], 2.0)
+    Scores(time_s=1.0, best=0.2, mean=0.2)
+    """
+    after = bisect_right(course, moment_s, key=lambda scores: scores.time_s)
+    return course[after - 1] if after else None
