@@ -45,6 +45,7 @@ COMMANDS = {
     "plan": "measure a training for a moment, simulate every strategy, and say which one to run",
     "run": "run one strategy for real, on Ray Tune, or go on with a run that stopped",
     "validate": "simulate, run for real, and compare the two",
+    "fidelity": "predict recorded real runs again, and say by how much the predictions are off",
     "replay": "feed a run's measured durations to its policy again, and compare decisions",
     "report": "write what a results folder tells as one HTML file",
     "show": "print the tables of a study again, from its results folder",

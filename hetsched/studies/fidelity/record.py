@@ -1,0 +1,105 @@
+"""Record real runs: probe the machine, run the cell, keep log, scenario, profile and machine."""
+
+import gzip
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from hetsched.core.log import LOG_NAME
+from hetsched.domain.registry import Strategy
+from hetsched.scenario.scenario import Setup
+from hetsched.studies import validation
+from hetsched.studies.fidelity.cells import Cells, read_cells
+from hetsched.studies.fidelity.recordings import ABOUT, LOG, RECORDINGS, About, Machine, is_recorded
+from hetsched.studies.json_file import write_json
+from hetsched.studies.one_run import carry_out
+from hetsched.studies.probe import probe
+from hetsched.studies.real_scenario import for_real
+from hetsched.studies.sole_owner import sole_owner
+from hetsched.studies.validation import PROBE, Calibration
+from hetsched.studies.watching import Watch, unwatched
+from hetsched.version import __version__
+
+PROVENANCE = "measured by the probe before the recorded run"
+
+
+class _Probed(NamedTuple):
+    """What a probe showed, and the load of the machine before it."""
+
+    calibration: Calibration
+    load: float
+
+
+def record(folder: Path, only: Sequence[str] = (), *, watch: Watch = unwatched) -> Iterator[str]:
+    """Run for real, one after another, the cells (all, or `only` these) that have no finished recording; yield the name
+    of each when it is recorded. A call that was stopped goes on with the cell that it had begun.
+
+    Cells that need the same probe share it within a call. Raises InputError for what is wrong in the table,
+    HetschedError if a run fails.
+    """
+    cells = read_cells(folder)
+    wanted = [name for name in cells.chosen(list(only)) if not is_recorded(folder, name)]
+    home = folder / RECORDINGS
+    home.mkdir(exist_ok=True)
+    probes: dict[str, _Probed] = {}
+    with sole_owner(home, "recording"):
+        for name in wanted:
+            _record(folder, cells, name, probes, watch)
+            yield name
+
+
+def _record(folder: Path, cells: Cells, name: str, probes: dict[str, _Probed], watch: Watch) -> None:
+    strategy = cells.strategy(name)
+    setup = for_real(cells.scenario(name, folder).resolve()).freeze_workers([strategy])
+    validation.check_pace(setup.workers(strategy))
+    with TemporaryDirectory(prefix="hetsched-fidelity-") as temporary:
+        probed, key = Path(temporary, "probe"), _key(setup, strategy)
+        if key not in probes:
+            probes[key] = _probe(setup, strategy, probed, watch)
+        load = os.getloadavg()[0]
+        with watch("running", setup, strategy, setup.scenario.first_seed) as listen:
+            run, _ = carry_out("ray", setup, strategy, setup.scenario.first_seed, Path(temporary, "run"), listen)
+        machine = Machine(_processor(), os.cpu_count() or 1, platform.python_version(), (probes[key].load, load))
+        about = About(f"{datetime.now(UTC):%Y-%m-%d %H:%M}", __version__, machine, cells.cells[name].model_dump())
+        _keep(folder / RECORDINGS / name, validation.calibrated(setup, probes[key].calibration), run.log, about)
+
+
+def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Probed:
+    """What a short real run on the workers of the strategy shows, as `hetsched validate` makes it."""
+    load, workers = os.getloadavg()[0], setup.workers(strategy)
+    probing = validation.probe_scenario(setup, len(workers))
+    calibration = probe(probing, Strategy(strategy.allocation, PROBE), folder, watch)
+    calibration = validation.completed(calibration, setup, workers)
+    rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in calibration.rows]
+    return _Probed(Calibration(rows, calibration.latency_s), load)
+
+
+def _key(setup: Setup, strategy: Strategy) -> str:
+    """The same for cells whose probes would be the same run."""
+    probing = validation.probe_scenario(setup, len(setup.workers(strategy))).scenario
+    tables: dict[str, Any] = probing.model_dump(exclude={"name", "strategies"})
+    return f"{strategy.allocation} {tables}"
+
+
+def _keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
+    """The recording is finished when what is written last is there; what a stopped call left is removed."""
+    rmtree(home, ignore_errors=True)
+    predicting.save(home)
+    with (home / LOG).open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        packed.write(log.with_name(LOG_NAME).read_bytes())
+    write_json(home / ABOUT, about)
+
+
+def _processor() -> str:
+    """The name of the processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

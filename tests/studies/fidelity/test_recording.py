@@ -1,0 +1,149 @@
+"""Recording and predicting again, with the simulator in the place of Ray."""
+
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import pytest
+
+from hetsched.cli.main import main
+from hetsched.errors import HetschedError, InputError
+from hetsched.studies.fidelity.cells import read_cells
+from hetsched.studies.fidelity.fidelity import fidelity
+from hetsched.studies.fidelity.record import record
+from hetsched.studies.fidelity.recordings import LOG, RECORDINGS, is_recorded
+from hetsched.studies.fidelity.table import TABLE_NAME, rows, write_table
+from sim.backend import SimBackend
+from tests.test_architecture import ROOT
+
+CELLS = """
+[trainings.line]
+class = "stand_in.py:StandIn"
+metric = { name = "loss", mode = "min" }
+search_space.lr = { low = 0.001, high = 1.0, scale = "log" }
+
+[clusters]
+two = [{ name = "fast", cores = 1, pace = true }, { name = "slow", cores = 1, pace = 2.0 }]
+"""
+
+CELL = """
+[cells.{name}]
+training = "line"
+cluster = "two"
+strategy = "{strategy}"
+population = 4
+interval = 10
+segments = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two cells; what is carried out for real, the simulator does."""
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: SimBackend())
+    for name in ("stand_in.py", "declared.csv"):
+        copy(ROOT / "fidelity" / name, tmp_path)
+    cells = [CELL.format(name=name, strategy=f"fusion+{policy}") for name, policy in (("a", "fifo"), ("b", "hrfs"))]
+    (tmp_path / "cells.toml").write_text(CELLS + "".join(cells))
+    return tmp_path
+
+
+def test_a_simulated_recording_is_predicted_without_an_error(folder: Path) -> None:
+    assert list(record(folder)) == ["a", "b"]
+    result = fidelity(folder)
+    for one in result.errors:
+        assert one.makespan == pytest.approx(0, abs=0.5)  # the probe of so few segments has its rounding
+        assert one.completion_absolute == pytest.approx(0, abs=0.5)
+        assert one.decisions_alike == 100
+        assert one.score is None
+    assert not result.warnings
+
+
+def test_cells_with_a_recording_are_not_run_again(folder: Path) -> None:
+    assert list(record(folder, ["b"])) == ["b"]
+    before = (folder / RECORDINGS / "b" / LOG).read_bytes()
+    assert list(record(folder)) == ["a"]
+    assert list(record(folder)) == []
+    assert (folder / RECORDINGS / "b" / LOG).read_bytes() == before
+
+
+def test_cells_with_one_probe_share_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+
+    class Counting(SimBackend):
+        def run(self, setup: Any, strategy: Any, *rest: Any) -> Any:
+            runs.append(strategy.scheduling)
+            return super().run(setup, strategy, *rest)
+
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: Counting())
+    assert list(record(folder)) == ["a", "b"]
+    assert runs == ["least-progress", "fifo", "hrfs"]
+
+
+def test_a_call_that_broke_off_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking(SimBackend):
+        def run(self, setup: Any, strategy: Any, *rest: Any) -> Any:
+            if strategy.scheduling == "hrfs":
+                raise HetschedError("the machine is gone")
+            return super().run(setup, strategy, *rest)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hetsched.studies.one_run.backend", lambda name: Breaking())
+        with pytest.raises(HetschedError, match="the machine is gone"):
+            list(record(folder))
+    assert is_recorded(folder, "a") and not is_recorded(folder, "b")
+    assert list(record(folder)) == ["b"]
+
+
+def test_a_recording_names_no_path_of_the_machine(folder: Path) -> None:
+    list(record(folder))
+    for file in (folder / RECORDINGS).rglob("*.*"):
+        if file.suffix != ".gz" and file.is_file():
+            assert str(folder) not in file.read_text() and "/tmp" not in file.read_text()
+
+
+def test_a_change_is_told_against_the_table_before(folder: Path) -> None:
+    list(record(folder))
+    result = fidelity(folder)
+    assert result.change is None
+    text = write_table(folder, result.errors).read_text()
+    first = rows(result.errors)[0]
+    (folder / TABLE_NAME).write_text(text.replace(f",{first['makespan']},", ",7.5,", 1))
+    found = fidelity(folder).change
+    assert found is not None
+    assert found.recordings == 2
+    assert found.moved["a"] == (7.5, result.errors[0].makespan)
+
+
+def test_the_command_says_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ["--folder", str(folder)]
+    assert main(["fidelity", *at]) == 2
+    assert "has no recordings: make them with hetsched fidelity record" in capsys.readouterr().err
+    assert main(["fidelity", "record", *at, "--only", "c"]) == 2
+    assert "--only: no cell 'c'" in capsys.readouterr().err
+    assert main(["fidelity", *at, "--only", "a"]) == 2
+    assert "a is not recorded: hetsched fidelity record --only a" in capsys.readouterr().err
+    assert main(["fidelity", "record", *at]) == 0
+    assert main(["fidelity", *at, "--write", "--only", "a"]) == 2
+    assert main(["fidelity", *at, "--write"]) == 0
+    assert (folder / TABLE_NAME).is_file()
+    (folder / TABLE_NAME).write_text("recording\na\n")
+    assert main(["fidelity", *at]) == 2
+    assert "not what hetsched fidelity wrote" in capsys.readouterr().err
+
+
+def test_a_damaged_recording_is_named(folder: Path) -> None:
+    list(record(folder))
+    (folder / RECORDINGS / "a" / LOG).write_bytes(b"")
+    with pytest.raises(InputError, match=r"a.*does not begin with the start of a run"):
+        fidelity(folder)
+
+
+def test_cells_that_name_nothing_are_refused(folder: Path) -> None:
+    table = folder / "cells.toml"
+    table.write_text(table.read_text().replace('cluster = "two"', 'cluster = "tow"'))
+    with pytest.raises(InputError, match=r"cells\.a\.cluster: no cluster 'tow': .*two"):
+        list(record(folder))
+    table.write_text(table.read_text() + "colour = 1\n")
+    with pytest.raises(InputError, match=r"cells\.toml: .*colour"):
+        read_cells(folder)
