@@ -338,3 +338,13 @@ def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> No
     }
     assert {"hetsched.learning", "hetsched.backends"} <= said
     assert said <= looked_up
+
+
+def test_the_glossary_has_a_line_per_term() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    terms = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")]
+    terms = [term for term in terms if term not in ("term", "---")]
+    assert len(terms) == len({term.casefold() for term in terms}) > 50
+    assert {"segment", "trial", "interval", "exploit", "makespan", "bound", "bundle", "worker", "node", "gang"} <= {
+        *terms
+    }
