@@ -2,6 +2,8 @@
 # make test   run the tests (installs Ray, torch and torchvision too)
 # make test-all  run the long ones, too, before a release
 # make lint   ruff and mypy
+# make docs   build the docs as a site, in build/docs/site, and check its links
+# make reference  write the pages of docs/reference and the schema of scenarios, from the code
 # make bench  pytest-benchmark reports
 # make release  build the wheel, and try it in an environment that has nothing else
 
@@ -10,7 +12,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all lint bench release clean
+.PHONY: demo test test-all lint docs reference bench release clean
 
 demo: $(VENV)/.core
 	@out=results/demo-$$(date +%Y%m%d-%H%M%S); \
@@ -34,6 +36,13 @@ lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Once Zensical is installed, nothing is fetched.
+docs: $(VENV)/.docs
+	$(BIN)/python -m documentation.site
+
+reference: $(VENV)/.core
+	$(BIN)/python -m documentation.reference
 
 bench: $(VENV)/.full
 	$(BIN)/pytest benchmarks --benchmark-only
@@ -60,6 +69,10 @@ $(VENV)/.full: pyproject.toml constraints.txt
 	@echo "installing everything into $(VENV): with torch, this is several GB"
 	$(PIP) --editable '.[real,dev]'
 	touch $(VENV)/.core $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.core
+	$(PIP) --editable '.[docs]'
+	touch $@
 
 clean:
 	rm -rf $(VENV)

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 import tomli_w
 
+from documentation.markdown import PAGES, ROOT, links, prose
+from documentation.site import SITE, SOURCE, dead_links
 from hetsched import allocation, scheduling
 from hetsched.cli.main import parser
 from hetsched.domain import exploring, learning
@@ -29,11 +31,8 @@ from hetsched.scenario.tables import RealTable
 from hetsched.studies import backends
 from hetsched.studies.run_plan import AUTO
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"(?P<indent> *)```(?P<language>[a-z]*)$")
 NOT_CHECKED = re.compile(r" *<!-- not checked: (?P<reason>\S.*) -->$")
-LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"[\w./-]*\w\.(py|toml|csv|png|sh|yaml|md|txt)")
 THE_READERS = {"scenario.toml", "my_policy.py", "models.py", "cluster_log.csv", "jobs.csv", "FILE.csv", "FILE.py"}
 """Files that a reader has and the project has not."""
@@ -83,17 +82,6 @@ CHECKED = [block for block in BLOCKS if block.reason is None]
 
 def of_language(language: str) -> list[Any]:
     return [pytest.param(block, id=str(block)) for block in CHECKED if block.language == language]
-
-
-def prose(page: Path) -> list[tuple[int, str]]:
-    """Numbered lines of a page outside blocks of code."""
-    found, inside = [], False
-    for number, line in enumerate(page.read_text().splitlines(), 1):
-        if line.strip().startswith("```"):
-            inside = not inside
-        elif not inside:
-            found.append((number, line))
-    return found
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -266,27 +254,39 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for number, line in prose(page):
-        for link in LINK.finditer(line):
-            target, _, anchor = link["target"].partition("#")
-            if target.startswith(("http:", "https:", "mailto:")):
-                continue
-            linked = (page.parent / target).resolve() if target else page
-            assert linked.exists(), f"{page}:{number}: {target} does not exist"
-            if anchor:
-                assert anchor in anchors(linked), f"{page}:{number}: {linked.name} has no heading #{anchor}"
+    for link in links(page):
+        if (linked := link.file(page)) is None:
+            continue
+        assert linked.exists(), f"{page}:{link.line}: {link.target} does not exist"
+        if link.anchor:
+            assert link.anchor in anchors(linked), f"{page}:{link.line}: {linked.name} has no heading #{link.anchor}"
 
 
 def test_every_page_is_linked() -> None:
     """A page that nothing links is a page that nobody finds."""
-    linked = {
-        (page.parent / link["target"].partition("#")[0]).resolve()
-        for page in PAGES
-        for _, line in prose(page)
-        for link in LINK.finditer(line)
-    }
+    linked = {link.file(page) for page in PAGES for link in links(page)}
     missing = [str(page.relative_to(ROOT)) for page in PAGES if page not in linked and page.parent != ROOT]
     assert not missing
+
+
+def pages_of(navigation: Any) -> Iterator[str]:
+    if isinstance(navigation, str):
+        yield navigation
+        return
+    for entry in navigation.values() if isinstance(navigation, dict) else navigation:
+        yield from pages_of(entry)
+
+
+def test_the_sites_navigation_has_every_page_once() -> None:
+    site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+    assert sorted(pages_of(site["nav"])) == sorted(str(page.relative_to(ROOT)) for page in PAGES)
+    assert [ROOT / site[key] for key in ("docs_dir", "site_dir")] == [SOURCE, SITE]
+
+
+def test_a_dead_link_of_the_site_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<h2 id="here"></h2><a href="b.html"></a><a href="#here"></a><a href="#gone"></a>')
+    (tmp_path / "b.html").write_text('<a href="a.html#here"></a><a href="a.html#no"></a><img src="no.png">')
+    assert [line.split(": ")[1] for line in dead_links(tmp_path)] == ["#gone", "a.html#no", "no.png"]
 
 
 NAME = re.compile(r"`((?:hetsched|sim|real)(?:\.\w+)+)")
@@ -338,3 +338,13 @@ def test_entry_point_groups_in_the_docs_are_those_that_the_code_looks_up() -> No
     }
     assert {"hetsched.learning", "hetsched.backends"} <= said
     assert said <= looked_up
+
+
+def test_the_glossary_has_a_line_per_term() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    terms = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")]
+    terms = [term for term in terms if term not in ("term", "---")]
+    assert len(terms) == len({term.casefold() for term in terms}) > 50
+    assert {"segment", "trial", "interval", "exploit", "makespan", "bound", "bundle", "worker", "node", "gang"} <= {
+        *terms
+    }

@@ -47,29 +47,51 @@ class ProfileRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     model: str
+    """Name that experiments and traces use."""
     dataset: str = DATASET
+    """Data set of the experiment."""
     batch_size: int = Field(gt=0)
+    """Images per iteration."""
     device: str
+    """`cpu`, or the `gpu_type` of nodes, letter by letter."""
     cores: int = Field(default=0, ge=0)
+    """Cores of a CPU worker; 0 on a GPU."""
     gpu_share: float = Field(default=0.0, ge=0)
+    """Part of a GPU, or how many GPUs a gang has; 0 on a CPU."""
     seconds_per_iteration: float = Field(
         ge=1e-9, le=1e9, validation_alias=AliasChoices("seconds_per_iteration", "seconds")
     )
+    """Mean time of an iteration."""
     noise_cv: float | None = Field(default=None, ge=0)
+    """Coefficient of variation of an iteration's time."""
     evaluation_s_per_image: float | None = Field(default=None, ge=0)
+    """Time of an evaluation per image."""
     start_up_s: float | None = Field(default=None, ge=0)
+    """Time until a trial's process is ready."""
     restore_s: float | None = Field(default=None, ge=0)
+    """Time to read a checkpoint's file."""
     checkpoint_s: float | None = Field(default=None, ge=0)
+    """Time to write a checkpoint's file."""
     evaluation_cv: float | None = Field(default=None, ge=0)
-    start_up_cv: float | None = Field(default=None, ge=0)
+    """Coefficient of variation of an evaluation's time. Without it, 0."""
+    start_up_cv: float | None = Field(default=None, ge=0, examples=[0.1])
+    """Coefficient of variation of a start-up's time. Without it, 0."""
     restore_cv: float | None = Field(default=None, ge=0)
+    """Coefficient of variation of a restore's time. Without it, 0."""
     checkpoint_cv: float | None = Field(default=None, ge=0)
+    """Coefficient of variation of a checkpoint's time. Without it, 0."""
     checkpoint_bytes: int | None = Field(default=None, gt=0)
+    """Size of a checkpoint. Without it, 0."""
     object_store_save_s: float | None = Field(default=None, ge=0)
+    """Time to keep a checkpoint in the node's memory. Without it, `checkpoint_s`."""
     object_store_restore_s: float | None = Field(default=None, ge=0)
-    memory_gib: float | None = Field(default=None, gt=0)
-    sharing: float | None = Field(default=None, ge=1)
+    """Time to take a checkpoint from the node's memory. Without it, `restore_s`."""
+    memory_gib: float | None = Field(default=None, gt=0, examples=[5.5])
+    """Memory that training needs on each GPU. Without it, the trial fits."""
+    sharing: float | None = Field(default=None, ge=1, examples=[1.3])
+    """How many times as long an iteration takes while all other cores train; CPU rows only. Without it, 1."""
     provenance: str = UNSAID
+    """Where the row is from."""
 
     @model_validator(mode="before")
     @classmethod

@@ -107,15 +107,15 @@ def _keys_at(root: type[BaseModel], parents: Sequence[int | str]) -> list[str]:
     tables: list[type[BaseModel]] = [root]
     for part in parents:
         fields = [table.model_fields[part] for table in tables if isinstance(part, str) and part in table.model_fields]
-        tables = [inner for field in fields for inner in _inner_tables(field.annotation)] or tables
+        tables = [inner for field in fields for inner in inner_tables(field.annotation)] or tables
     return [field.alias or name for table in tables for name, field in table.model_fields.items()]
 
 
-def _inner_tables(annotation: Any) -> Iterator[type[BaseModel]]:
+def inner_tables(annotation: Any) -> Iterator[type[BaseModel]]:
     """The table classes inside an annotation such as list[NodeTable]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif isinstance(annotation, TypeAliasType):
-        yield from _inner_tables(annotation.__value__)
+        yield from inner_tables(annotation.__value__)
     for inner in getattr(annotation, "__args__", ()):
-        yield from _inner_tables(inner)
+        yield from inner_tables(inner)

@@ -9,9 +9,9 @@ from hetsched import allocation, scheduling
 from hetsched.domain.exploring import explorers
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
+from hetsched.scenario.cluster_tables import DISCOVER
 from hetsched.scenario.option_files import create
 from hetsched.scenario.scenario import Scenario, Setup
-from hetsched.scenario.workload_tables import DISCOVER
 from hetsched.scenario.written_by import other_version
 
 Discover = Callable[[str | None], list[dict[str, Any]]]

@@ -1,8 +1,8 @@
 """What tables of a scenario say of its nodes must fit the nodes that there are."""
 
 from hetsched.errors import nearest
+from hetsched.scenario.cluster_tables import ClusterTable
 from hetsched.scenario.tables import FaultsTable, MetricsTable
-from hetsched.scenario.workload_tables import ClusterTable
 
 
 def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import tomli_w
 from msgspec.structs import replace
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from hetsched import allocation, scheduling
 from hetsched.allocation.fits import check_allocation, no_workers
@@ -32,57 +32,26 @@ from hetsched.scenario.node_checks import check_budget, check_faulty_nodes
 from hetsched.scenario.option_files import copy_option_files, create
 from hetsched.scenario.policy_files import POLICIES, TRAINING, copy_files
 from hetsched.scenario.profile_files import read_sources, write_profile
+from hetsched.scenario.scenario_tables import ScenarioTables
 from hetsched.scenario.search_space import OF_SGD_CURVES, check_sgd, domains
-from hetsched.scenario.tables import (
-    CheckpointsTable,
-    Count,
-    FaultsTable,
-    LearningTable,
-    MetricsTable,
-    Name,
-    OverheadsTable,
-    PolicyOptions,
-    ProfileTable,
-    RealTable,
-    Table,
-)
+from hetsched.scenario.tables import PolicyOptions
 from hetsched.scenario.traces.reading import Reading
 from hetsched.scenario.traces.saving import save_trace
-from hetsched.scenario.training_table import TrainingTable, with_training_defaults
+from hetsched.scenario.training_table import with_training_defaults
 from hetsched.scenario.whole_file import write_whole
-from hetsched.scenario.workload_tables import ClusterTable, WorkloadTable
 from hetsched.scenario.written_by import signed
 
 SCENARIO_NAME = "scenario.toml"
 """The file of a saved scenario."""
 
 
-class Scenario(Table):
+class Scenario(ScenarioTables):
     """A cluster, a workload, a profile and what to compare.
 
     `load` reads one from a file. Python may make one, too: its tables are those of the file, as dictionaries, and paths
     in it are relative to the current folder (`Scenario.of` takes another folder). Raises InputError, a line a problem,
     for what is wrong in it. `resolve` reads the files that it names.
     """
-
-    name: Name
-    strategies: list[str] = Field(min_length=1)
-    baseline: str | None = None
-    seeds: Count = 10
-    first_seed: int = Field(default=0, ge=0)
-    policy_files: list[str] = Field(default=[])
-    cluster: ClusterTable
-    workload: WorkloadTable
-    profile: ProfileTable = ProfileTable()
-    overheads: OverheadsTable = OverheadsTable()
-    checkpoints: CheckpointsTable = CheckpointsTable()
-    learning: LearningTable = LearningTable()
-    faults: FaultsTable = FaultsTable()
-    real: RealTable = RealTable()
-    training: TrainingTable | None = None
-    metrics: MetricsTable = MetricsTable()
-    allocation: PolicyOptions = Field(default={})
-    scheduling: PolicyOptions = Field(default={})
 
     if TYPE_CHECKING:  # dictionaries become tables
 

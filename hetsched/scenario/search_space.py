@@ -31,11 +31,18 @@ Number = Annotated[float, Field(ge=-MOST, le=MOST), BeforeValidator(_no_string)]
 class RangeTable(Table):
     """Numbers from `low` to `high`, whole ones if `integer`; with a `step`, its multiples."""
 
-    low: Number
-    high: Number
+    low: Number = Field(examples=[0.001])
+    """Least value."""
+    high: Number = Field(examples=[0.1])
+    """Greatest value."""
     scale: Scale = "linear"
-    step: Annotated[float, Field(gt=0, le=MOST), BeforeValidator(_no_string)] | None = None
+    """Scale on which values are drawn."""
+    step: Annotated[float, Field(gt=0, le=MOST), BeforeValidator(_no_string)] | None = Field(
+        default=None, examples=[0.001]
+    )
+    """Values are multiples of it."""
     integer: bool = False
+    """Whether values are whole numbers."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -71,8 +78,10 @@ def _is_value(value: object) -> bool:
 class ChoicesTable(Table):
     """One of some values; PBT moves to a neighbour in the list if they are `ordered`."""
 
-    choices: list[Any]
+    choices: list[Any] = Field(examples=[["adam", "sgd"]])
+    """The values."""
     ordered: bool = False
+    """Whether PBT moves to a neighbour in the list; else it draws any value."""
 
     @model_validator(mode="after")
     def _differ(self) -> Self:

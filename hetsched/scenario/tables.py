@@ -55,7 +55,9 @@ class ProfileTable(Table):
     nothing is known of them: a real run needs none, and a plan measures them."""
 
     sources: list[str] = Field(default=[])
+    """Shipped profiles by name, or CSV files. Without one, a plan measures and a run learns."""
     extrapolate: bool = False
+    """Whether step times are continued beyond the batch sizes and cores that were measured."""
 
 
 Cv = Annotated[float, Field(gt=0, le=100)]
@@ -74,15 +76,25 @@ class OverheadsTable(Table):
     """
 
     start_up: bool = True
+    """Whether the start of a trial's process is charged."""
     restore: bool = True
+    """Whether reading a checkpoint is charged."""
     evaluation: bool = True
+    """Whether evaluations are charged."""
     checkpoint: bool = True
+    """Whether writing a checkpoint is charged."""
     noise: bool = True
+    """Whether durations vary, by the profile's coefficients of variation."""
     sharing: bool = True
+    """Whether trials on one node slow each other down."""
     dispatch_s: Seconds = 0.0
+    """The driver's time per segment; the driver serves one segment after the other."""
     latency_s: Seconds = 0.0
-    device_cv: Cv | None = None
-    worker_variation: WorkerVariation | None = None
+    """The time of messages between driver and worker per segment; messages of segments overlap."""
+    device_cv: Cv | None = Field(default=None, examples=[0.1])
+    """Coefficient of variation of the speed of devices of one type."""
+    worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])
+    """Coefficient of variation of the speed of workers; "pai" draws speeds as Alibaba's PAI trace has them."""
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -116,7 +128,9 @@ class LearningTable(Table):
     """The learning-curve model of a simulation, and its options: the arguments of its `__init__`."""
 
     model: Name = "sgd"
+    """The learning-curve model of a simulation."""
     options: dict[str, bool | int | float | str] = {}
+    """Arguments of the model's `__init__`."""
 
 
 class CheckpointsTable(Table):
@@ -125,10 +139,12 @@ class CheckpointsTable(Table):
     simulation charges for moving one from node to node (1 Gb/s by default)."""
 
     place: Place = "both"
+    """Where checkpoints are kept: in files, in the memory of nodes, or in both."""
     network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
+    """Speed at which a simulation moves a checkpoint from node to node."""
 
 
-Mean = Annotated[float, Field(gt=0, le=1e9)]
+Mean = Annotated[float, Field(gt=0, le=1e9, examples=[3600.0])]
 """The mean of an exponential time in seconds."""
 
 
@@ -136,7 +152,9 @@ class FailuresTable(Table):
     """Nodes or workers fail after `mean_between_s` on average and are back after `mean_repair_s`."""
 
     mean_between_s: Mean
+    """Mean time between two failures."""
     mean_repair_s: Mean
+    """Mean time until a failed one is back."""
 
     @property
     def times(self) -> tuple[float, float]:
@@ -147,14 +165,18 @@ class CrashesTable(Table):
     """A trial crashes after so much time on workers, on average."""
 
     mean_between_s: Mean
+    """Mean time on workers between two crashes of a trial."""
 
 
 class StragglersTable(Table):
     """A worker takes `factor` times as long for `mean_duration_s`, every `mean_between_s`, on average."""
 
     mean_between_s: Mean
+    """Mean time between two slow periods of a worker."""
     mean_duration_s: Mean
-    factor: Annotated[float, Field(ge=1, le=1e6)]
+    """Mean length of a slow period."""
+    factor: Annotated[float, Field(ge=1, le=1e6, examples=[2.0])]
+    """How many times as long an iteration takes in a slow period."""
 
 
 class SpotTable(Table):
@@ -162,20 +184,30 @@ class SpotTable(Table):
     never)."""
 
     mean_between_s: Mean
+    """Mean time between two reclaims of a node."""
     notice_s: Seconds = 120.0
-    away_s: Mean | None = None
-    nodes: list[str] | None = Field(default=None, min_length=1)
+    """Time from the notice to the reclaim."""
+    away_s: Mean | None = Field(default=None, examples=[600.0])
+    """Mean time until the node is back. Without it, the node never comes back."""
+    nodes: list[str] | None = Field(default=None, min_length=1, examples=[["server"]])
+    """Names of the spot nodes. Without it, all nodes are."""
 
 
 class FaultsTable(Table):
     """What goes wrong in a simulation; see `sim.faults`. `late` nodes join only so many seconds after the start."""
 
     nodes: FailuresTable | None = None
+    """Nodes fail."""
     workers: FailuresTable | None = None
+    """Workers fail."""
     trials: CrashesTable | None = None
+    """Trials crash."""
     stragglers: StragglersTable | None = None
+    """Workers become slow for a while."""
     spot: SpotTable | None = None
-    late: dict[str, Seconds] = {}
+    """Nodes are reclaimed."""
+    late: dict[str, Seconds] = Field(default={}, examples=[{"box": 600.0}])
+    """Nodes by name, and the time after the start at which each joins."""
 
 
 class MetricsTable(Table):
@@ -183,8 +215,11 @@ class MetricsTable(Table):
     deadline in seconds since the start of the run, and a budget in the nodes' unit of currency."""
 
     target_score: Score | None = Field(default=None, validation_alias=AliasChoices("target_score", "target_accuracy"))
-    deadline_s: Seconds | None = None
-    budget: Price | None = None
+    """Score for the time to a target. Without it, each experiment's `stop_score` counts."""
+    deadline_s: Seconds | None = Field(default=None, examples=[1800.0])
+    """Deadline, from the start of the run, for the score at a deadline."""
+    budget: Price | None = Field(default=None, examples=[12.5])
+    """Budget for the score at a budget, in the currency of the nodes' prices."""
 
     @property
     def limits(self) -> dict[str, float]:
@@ -200,13 +235,21 @@ class RealTable(Table):
     writes files for it. `augment` crops and mirrors training images at random. `speed_ups` are meant for GPUs."""
 
     time_scale: Factor = 1.0
-    data_dir: str | None = None
+    """Factor on the profile's step times on nodes with a `pace`."""
+    data_dir: str | None = Field(default=None, examples=["cifar10"])
+    """Folder of the training data."""
     model_file: str | None = None
-    address: str | None = None
+    """Python file that registers models."""
+    address: str | None = Field(default=None, examples=["auto"])
+    """Address of the Ray cluster. Without it, Ray starts here."""
     report_interval_s: float = Field(default=10.0, gt=0, le=1e9)
+    """Time between two samples of what nodes use, and between two lines of progress."""
     tensorboard: bool = False
+    """Whether Ray Tune writes files for TensorBoard."""
     augment: bool = False
-    speed_ups: list[SpeedUp] = []
+    """Whether training images are cropped and mirrored at random."""
+    speed_ups: list[SpeedUp] = Field(default=[], examples=[["bfloat16"]])
+    """Ways to train faster on GPUs."""
 
     def with_whole_paths(self, find: Callable[[str], Path]) -> Self:
         """With the paths where `find` finds them: as good from another folder."""

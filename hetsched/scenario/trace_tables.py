@@ -14,22 +14,34 @@ class TraceModelTable(Table):
     """A model that jobs of a cluster's trace train: those of a `category`, or any."""
 
     model: str
-    dataset: str | None = None
+    """Model of the profile."""
+    dataset: str | None = Field(default=None, examples=["cifar10"])
+    """Data set of the model. Without it, the one that the profile has for the model."""
     batch_size: Count
+    """Batch size."""
     category: Category | None = None
+    """Jobs of this size train the model. Without it, any job may."""
 
 
 class TraceModelsTable(Table):
     """What the trace of a cluster does not say; see `hetsched.scenario.traces.dealing`."""
 
     models: list[TraceModelTable] = Field(default=[])
+    """Models that are dealt to jobs."""
     device: Name
+    """GPU type on which the durations of the trace were measured."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the dealing."""
     jobs: Literal["all", "completed"] = "all"
+    """Which jobs of the trace are read."""
     gangs: bool = True
-    window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False)
+    """Whether a job takes all its GPUs at once; else one GPU, for as many GPU-seconds."""
+    window_s: tuple[Seconds, Seconds] | None = Field(default=None, strict=False, examples=[[0.0, 86400.0]])
+    """Start and end of the part of the trace that is read, from its first job on."""
     checkpoint_s: Annotated[float, Field(gt=0, le=1e9)] | Literal[False] = CHECKPOINT_S
-    gpu_types: dict[str, Name] = Field(default={})
+    """Time between two checkpoints of a job on `device`; false: only the one at its end."""
+    gpu_types: dict[str, Name] = Field(default={}, examples=[{"V100M16": "v100"}])
+    """GPU types of the trace, and their names in the cluster."""
 
     @field_validator("checkpoint_s", mode="before")
     @classmethod

@@ -22,7 +22,9 @@ class TrainingTable(Table):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     class_name: str = Field(alias="class")
+    """The class: FILE.py:CLASS, relative to the scenario, or MODULE:CLASS."""
     options: dict[str, Any] = Field(default={})
+    """Arguments that the class is made with."""
 
     @field_validator("class_name")
     @classmethod

@@ -1,4 +1,4 @@
-"""The tables of cluster and workload, and what a run makes of them: nodes and experiments."""
+"""The tables of the workload, and the experiments that a run makes of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 
-from hetsched.domain.cluster import CPU, ClusterSpec, Gpu, Node, NodeId
+from hetsched.domain.cluster import ClusterSpec
 from hetsched.domain.metric import DEFAULT, METRIC_NAME, Metric, Mode
-from hetsched.domain.profiles import DATASET, MOST_MEMORY_GIB, StepTimes, in_mib
+from hetsched.domain.profiles import DATASET, StepTimes
 from hetsched.domain.workload import (
     BATCH_SIZE,
     PBT,
@@ -20,137 +20,15 @@ from hetsched.domain.workload import (
     Workload,
     batch_sizes_of,
 )
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Price, Score, Seconds, SpotTable, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Score, Seconds, Table
 from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
 from hetsched.scenario.traces.trace import Trace, read_trace
 from hetsched.scenario.traces.unfit import Unfit
-
-DISCOVER = "discover"
-"""What a scenario says of its cluster instead of listing the nodes."""
-
-Gib = Annotated[float, Field(gt=0, le=1e6)]
-Cores = Annotated[int, Field(ge=1, le=10**4)]
-GpusOfAType = Annotated[int, Field(ge=1, le=10**6)]
-
-
-class NodeTable(Table):
-    """One kind of machine. With `count`, that many of them, numbered from 0.
-
-    `gpus` is how many GPUs of `gpu_type` it has, or for several types a table: type -> how many. `gpu_memory_gib` is
-    the memory of each GPU, or such a table.
-    With `pace`, every iteration takes the profile's time for the device x `real.time_scale` x `pace` (true: 1).
-    Prices are per hour, in units of currency; that of spot counts where `faults.spot` has the node.
-    """
-
-    name: Name
-    cores: Cores
-    gpus: Annotated[int, Field(ge=0, le=10**6)] | dict[Name, GpusOfAType] = 0
-    gpu_type: Name | None = None
-    gpu_memory_gib: Gib | dict[Name, Gib] | None = None
-    count: Many = 1
-    pace: bool | Factor = False
-    address: str | None = None
-    price_per_h: Price | None = None
-    spot_price_per_h: Price | None = None
-
-    @model_validator(mode="after")
-    def _gpus_have_a_type(self) -> Self:
-        if isinstance(self.gpus, dict):
-            if not self.gpus or CPU in self.gpus:
-                raise ValueError("gpus: a table says of each type of GPU how many there are, such as { v100 = 2 }")
-            if self.gpu_type:
-                raise ValueError("gpu_type: the table of gpus has the types: leave gpu_type out")
-        elif self.gpus and self.gpu_type in (None, CPU):
-            raise ValueError("a node with gpus needs gpu_type, the name of their type such as 'v100'")
-        if self.gpu_type and not self.gpus:
-            raise ValueError("a node with gpu_type needs gpus, how many it has")
-        if self.address and self.count > 1:
-            raise ValueError("nodes with an address are listed one by one, without count")
-        return self
-
-    @model_validator(mode="after")
-    def _spot_has_a_full_price(self) -> Self:
-        if self.spot_price_per_h is not None and self.price_per_h is None:
-            raise ValueError("spot_price_per_h needs price_per_h, what the node costs without faults.spot")
-        return self
-
-    @model_validator(mode="after")
-    def _memory_is_of_its_gpus(self) -> Self:
-        if self.gpu_memory_gib is not None and not self.gpu_types:
-            raise ValueError("gpu_memory_gib: the node has no GPUs: leave gpu_memory_gib out")
-        for name in self.gpu_memory_gib if isinstance(self.gpu_memory_gib, dict) else ():
-            if name not in self.gpu_types:
-                raise ValueError(f"gpu_memory_gib: the node has no {name!r}: {nearest(name, self.gpu_types)}")
-        sizes = {gpu.memory_gib for gpu in self.each_gpu if gpu.memory_gib is not None}
-        if sizes and max(sizes) > MOST_MEMORY_GIB:
-            raise ValueError(f"gpu_memory_gib: {in_mib(max(sizes))}")
-        return self
-
-    @property
-    def gpu_types(self) -> list[str]:
-        """The types of its GPUs."""
-        if isinstance(self.gpus, dict):
-            return list(self.gpus)
-        return [self.gpu_type] if self.gpu_type else []
-
-    @property
-    def each_gpu(self) -> tuple[Gpu, ...]:
-        """The GPUs of one such node, in the order of their types."""
-        counts = self.gpus if isinstance(self.gpus, dict) else dict.fromkeys(self.gpu_types, self.gpus)
-        memory = self.gpu_memory_gib
-        return tuple(
-            Gpu(name, memory.get(name) if isinstance(memory, dict) else memory)
-            for name, count in counts.items()
-            for _ in range(count)
-        )
-
-    def names(self) -> list[str]:
-        return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
-
-    def nodes(self, time_scale: float, spot: SpotTable | None) -> list[Node]:
-        """The machines; `time_scale` multiplies their pace, if they have one. Those that `spot` has cost their spot
-        price, if they have one."""
-        pace = time_scale * self.pace if self.pace else None
-        gpus, several = self.each_gpu, len(self.gpu_types) > 1
-        gpu_type, memory_gib = (None, None) if several or not gpus else gpus[0]
-        return [
-            Node(
-                id=NodeId(name),
-                cores=self.cores,
-                gpus=len(gpus),
-                gpu_type=gpu_type,
-                pace=pace,
-                address=self.address,
-                price_per_h=self._price_per_h(name, spot),
-                gpu_memory_gib=memory_gib,
-                mixed=gpus if several else (),
-            )
-            for name in self.names()
-        ]
-
-    def _price_per_h(self, name: str, spot: SpotTable | None) -> float | None:
-        is_spot = spot is not None and (spot.nodes is None or name in spot.nodes)
-        return self.spot_price_per_h if is_spot and self.spot_price_per_h is not None else self.price_per_h
-
-
-class ClusterTable(Table):
-    nodes: list[NodeTable] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        counts = Counter(name for node in self.nodes for name in node.names())
-        name, times = counts.most_common(1)[0]
-        if times > 1:
-            raise ValueError(f"{times} nodes are called {name!r} (count numbers them from 0); names must differ")
-        return self
-
-    def cluster(self, time_scale: float, spot: SpotTable | None = None) -> ClusterSpec:
-        return ClusterSpec(tuple(node for table in self.nodes for node in table.nodes(time_scale, spot)))
 
 
 class MetricTable(Table):
@@ -158,7 +36,9 @@ class MetricTable(Table):
     smaller (`min`) is better."""
 
     name: Annotated[str, Field(pattern=METRIC_NAME, max_length=60)] = DEFAULT.name
+    """Name under which evaluations report the metric."""
     mode: Mode = DEFAULT.mode
+    """Whether the larger or the smaller score is better."""
 
 
 class PBTTable(Table):
@@ -170,14 +50,23 @@ class PBTTable(Table):
     """
 
     enabled: bool = True
+    """Whether trials copy each other; else they are independent."""
     perturbation_interval: Count = 50
+    """Iterations between two decisions of PBT on a trial."""
     quantile_fraction: float = Field(default=0.25, ge=0, le=0.5)
+    """Part of the population that copies, and part that is copied."""
     resample_probability: Fraction = 0.25
+    """Probability that a hyperparameter is drawn anew; else it is multiplied."""
     perturbation_factors: tuple[Factor, Factor] = Field(default=(1.2, 0.8), strict=False)
+    """Factors of which one multiplies a hyperparameter."""
     bounds: Bounds = "range"
-    mutate: list[str] | None = None
-    explore: Name | None = None
+    """Whether a factor may take a value out of its range (`ray`) or not (`range`)."""
+    mutate: list[str] | None = Field(default=None, examples=[["lr"]])
+    """Hyperparameters that change. Without it, all that vary."""
+    explore: Name | None = Field(default=None, examples=["halve-large-rates"])
+    """Function of a policy file that has the last word on new hyperparameters."""
     iterations: Iterations = "own"
+    """Whether a copy keeps its own count of iterations, or goes on with the count of its source (`lineage`)."""
 
     def settings(self) -> PBT | None:
         if not self.enabled:
@@ -187,23 +76,42 @@ class PBTTable(Table):
 
 
 class ExperimentTable(Table):
+    """A population of trials with its stop rule. With `count`, that many such experiments, numbered from 0."""
+
     name: Name
+    """Name of the experiment; with `count`, numbers follow it."""
     model: str = "resnet18"
+    """Network that is trained."""
     dataset: str = DATASET
+    """Data set."""
     batch_size: Count | list[Count] = 512
+    """Images per iteration; several are dealt to the trials in turn."""
     population: Many = 20
+    """How many trials there are."""
     stop_iterations: Count = 1000
+    """A trial stops after so many iterations."""
     metric: MetricTable = MetricTable()
+    """What trials are ranked by."""
     stop_score: Score | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
-    arrival_s: Seconds = 0.0
+    """A trial stops when an evaluation reaches this score."""
+    arrival_s: Seconds = Field(default=0.0, examples=[600.0])
+    """Time at which the experiment arrives."""
     evaluation_images: int = Field(default=10_000, ge=0, le=10**9)
+    """Images per evaluation; 0: trials have no scores."""
     train_images: Count | None = None
-    devices: list[str] | None = Field(default=None, min_length=1)
-    gang: Many = 1
-    checkpoint_interval: Count | None = None
+    """Images of the training set that are used. Without it, all."""
+    devices: list[str] | None = Field(default=None, min_length=1, examples=[["v100", "cpu"]])
+    """Devices on which trials may run: GPU types, or cpu. Without it, any."""
+    gang: Many = Field(default=1, examples=[2])
+    """Workers of one type that a trial takes at once."""
+    checkpoint_interval: Count | None = Field(default=None, examples=[100])
+    """Iterations of a customary segment without PBT. Without it, the whole trial."""
     pbt: PBTTable = PBTTable()
+    """How trials copy each other."""
     search_space: SearchSpace = HRFS_SEARCH_SPACE
-    count: Many = 1
+    """Hyperparameters by name: a constant, a range, choices, or a table of hyperparameters."""
+    count: Many = Field(default=1, examples=[3])
+    """How many such experiments there are."""
 
     @field_validator("stop_score")
     @classmethod
@@ -264,18 +172,25 @@ class ExperimentTable(Table):
 class PoissonTable(Table):
     """Experiments arrive one after the other, with exponential gaps of this mean; the first one at 0."""
 
-    mean_gap_s: Annotated[float, Field(gt=0, le=1e9)]
+    mean_gap_s: Annotated[float, Field(gt=0, le=1e9, examples=[600.0])]
+    """Mean time between two arrivals."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the arrivals."""
 
 
 class BurstsTable(Table):
     """Experiments arrive `size` at a time, the first burst at 0; see `hetsched.scenario.arrivals`."""
 
-    size: Count
-    gap_s: Annotated[float, Field(gt=0, le=1e9)]
+    size: Count = Field(examples=[4])
+    """Experiments per burst."""
+    gap_s: Annotated[float, Field(gt=0, le=1e9, examples=[3600.0])]
+    """Time from the start of a burst to the start of the next; with exponential gaps, its mean."""
     gaps: Literal["exponential", "fixed"] = "exponential"
-    spread_s: Seconds = 0.0
+    """How the gaps are distributed."""
+    spread_s: Seconds = Field(default=0.0, examples=[120.0])
+    """Experiments of a burst arrive at random within this time after its first."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the arrivals."""
 
 
 class WorkloadTable(Table):
@@ -286,12 +201,19 @@ class WorkloadTable(Table):
     """
 
     experiments: list[ExperimentTable] = Field(default=[])
+    """Experiments that are listed."""
     trace: str | None = None
+    """File of jobs, relative to the scenario."""
     trace_format: TraceFormat | None = None
+    """Format of the trace. Without it, its columns decide."""
     trace_models: TraceModelsTable | None = None
+    """What the log of a cluster does not say."""
     unfit: Unfit | None = None
+    """The rule for jobs of the trace that do not fit."""
     poisson: PoissonTable | None = None
+    """Listed experiments arrive as a Poisson process."""
     bursts: BurstsTable | None = None
+    """Listed experiments arrive in bursts."""
 
     @model_validator(mode="before")
     @classmethod

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from hetsched.domain.workload import Experiment
 from hetsched.errors import counted
 from hetsched.report.page.document import Fact
+from hetsched.scenario.cluster_tables import NodeTable
 from hetsched.scenario.scenario import Setup
-from hetsched.scenario.workload_tables import NodeTable
 from hetsched.studies.again import Result, Study
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import SUMMARY_NAME

@@ -13,23 +13,28 @@ Names = Literal["change", "leave-out", "refuse"]
 class Unfit(Table):
     """What becomes of a job that does not fit: the table `workload.unfit`.
 
-    `gang`: more GPUs than a step time is known for, or than the cluster has; `round` takes the next smaller number, for
-    as many GPU-seconds. `share`: less than a GPU; `round` takes a whole one. `gpu_type`: types that the cluster has
-    not; `any` lets it run on all. `step_time`: none is known. `time`: no time of submission, or no duration, or one
-    that cannot be read. `running`: it had not ended; `keep` takes the duration so far. `iterations`: more than a
-    simulation takes; `cap` takes the most. `model`: the profile has not the job's model, or no model is dealt to jobs
-    of its category. `name`: one that no job can have, or that an earlier job has; `change` takes one like it.
+    Each key is a reason why a job does not fit, and says what is done with the job then.
+    A job on fewer GPUs trains for longer: its GPU-seconds stay.
     """
 
     gang: Gangs = "round"
+    """More GPUs than a step time is known for, or than the cluster has; `round` takes the next smaller number."""
     share: Gangs = "round"
+    """Less than a GPU; `round` takes a whole GPU."""
     gpu_type: Literal["any", "leave-out", "refuse"] = "any"
+    """GPU types that the cluster lacks; `any` lets the job run on all types."""
     step_time: OutOrRefuse = "leave-out"
+    """No step time is known."""
     time: OutOrRefuse = "leave-out"
+    """The time of submission or the duration is missing or unreadable."""
     running: Literal["keep", "leave-out", "refuse"] = "leave-out"
+    """The job had not ended; `keep` takes the duration so far."""
     iterations: Literal["cap", "leave-out", "refuse"] = "cap"
+    """More iterations than a simulation takes; `cap` takes the most."""
     model: OutOrRefuse = "refuse"
+    """The profile lacks the job's model, or no model is dealt to the job's category."""
     name: Names = "change"
+    """A name that no job can have, or that an earlier job has; `change` takes a similar name."""
 
 
 class LeftOutError(Exception):
