@@ -204,7 +204,8 @@ def report_lots(console: Console, options: argparse.Namespace, paths: Sequence[P
 
 
 def _median(values: Sequence[float], lots: int) -> str:
-    """
+    """The median and the range of some values, and how many lots have one.
+
     >>> _median([0.1, 0.3, 0.2], lots=3), _median([0.1, 0.3], lots=3)
     ('0.200 (0.100 .. 0.300)', '0.200 (0.100 .. 0.300), in the 2 of 3 lots that have it')
     """
