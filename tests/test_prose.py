@@ -40,9 +40,7 @@ def test_a_docstring_has_ruffs_length_of_lines() -> None:
 def test_docstrings_are_found_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prose, "ROOT", tmp_path)
     module = tmp_path / "module.py"
-    module.write_text(
-        '"""A file."""\n\nX = 1\n"""A name.\n\n    code\n"""\n\ndef f():\n    """Do.\n\n    It is."""\n'
-    )
+    module.write_text('"""A file."""\n\nX = 1\n"""A name.\n\n    code\n"""\n\ndef f():\n    """Do.\n\n    It is."""\n')
     assert [text.lines for text in docstrings(module)] == [
         [(1, "A file.")],
         [(4, "A name."), (5, "")],
