@@ -11,7 +11,7 @@ def paragraphs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Paragraphs and items of lists in one line each, with the number of their first line; not tables and headings."""
     begin, parts = 0, list[str]()
     for number, line in [*lines, (0, "")]:
-        text = line.strip()
+        text = "" if "   " in line.strip() else line.strip()  # a row of a table in a docstring
         if parts and (not text or text.startswith(BREAKS) or re.match(r"\d+\. ", text)):
             yield begin, " ".join(parts)
             parts = []

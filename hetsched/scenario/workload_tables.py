@@ -196,8 +196,8 @@ class BurstsTable(Table):
 class WorkloadTable(Table):
     """Experiments, or a `trace` (a file relative to the scenario), or both.
 
-    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The format of a
-    trace is told by its columns, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
+    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The columns of a
+    trace decide its format, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
     """
 
     experiments: list[ExperimentTable] = Field(default=[])

@@ -40,7 +40,7 @@ SEED = 20261124
 LEAST_RATE, GREATEST_RATE = 3e-4, 4.0
 """Effective rates lr / (1 - momentum) between which recordings lie: from hardly learning to hardly stable."""
 REPEATS = 4
-"""The last recordings are of one configuration under several seeds: what they differ by is luck."""
+"""The last recordings are of one configuration under several seeds: what they differ by is chance."""
 
 
 class Configuration(NamedTuple):

@@ -187,7 +187,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def report_lots(console: Console, options: argparse.Namespace, paths: Sequence[Path]) -> None:
-    """How much of the errors on held-out recordings is the luck of which they are."""
+    """How much the errors on held-out recordings depend on which recordings were held out."""
     by_lot: dict[str, list[Errors]] = {}
     for lot in range(options.lots):
         found = parts(paths, options.model, lot)
