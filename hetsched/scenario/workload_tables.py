@@ -44,9 +44,7 @@ class MetricTable(Table):
 class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
-    Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
-    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations,
-    `mutate` which hyperparameters change (all that vary), `explore` which function of a policy file has the last word.
+    `hetsched.domain.workload.PBT` has the settings that follow from it.
     """
 
     enabled: bool = True
