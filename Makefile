@@ -1,7 +1,7 @@
 # make demo   compare four strategies in simulation, and write a report of it (installs the core only)
 # make test   run the tests (installs Ray, torch and torchvision too)
 # make test-all  run the long ones, too, before a release
-# make lint   ruff and mypy
+# make lint   ruff, mypy and the linter of prose
 # make docs   build the docs as a site, in build/docs/site, and check its links
 # make reference  write the pages of docs/reference and the schema of scenarios, from the code
 # make bench  pytest-benchmark reports
@@ -36,6 +36,7 @@ lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m documentation.prose
 
 # Once Zensical is installed, nothing is fetched.
 docs: $(VENV)/.docs

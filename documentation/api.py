@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 import hetsched
+from documentation.markdown import MADE
 
 ROW = re.compile(r"^`(?P<name>\w+)`\s+\S")
 
@@ -37,7 +38,7 @@ def groups() -> list[Group]:
 def api_page() -> str:
     """Every name of `import hetsched`."""
     lines = ["# Python reference", ""]
-    lines += ["<!-- made by `python -m documentation.reference`: change the docstrings, and run it again -->", ""]
+    lines += [MADE, ""]
     lines += ["Every name of `import hetsched`. [python.md](../python.md) shows how they are used.", ""]
     for group in groups():
         lines += [f"## {group.title}", ""]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from documentation.api import api_page
-from documentation.markdown import ROOT
+from documentation.markdown import MADE, ROOT
 from documentation.schema import meanings, schema, unit
 from hetsched.domain.profiles import ProfileRow
 from hetsched.scenario.explaining import inner_tables
@@ -20,7 +20,6 @@ from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.scenario_tables import ScenarioTables
 from hetsched.scenario.schema import SCHEMA
 
-MADE = "<!-- made by `python -m documentation.reference`: change the code, and run it again -->"
 EXAMPLES = sorted([*ROOT.glob("examples/**/*.toml"), *ROOT.glob("hetsched/scenario/packaged/*.toml")])
 """The files that examples of keys are from; the fields have examples of other keys."""
 PROFILES = [ROOT / "sim/data/gpu-h200.csv", ROOT / "sim/data/cpu-epyc.csv", ROOT / "sim/data/gavel-osdi20.csv"]
@@ -202,6 +201,8 @@ def profile_page() -> str:
                 cells[column] = cells.get(column) or cell
     lines = ["# Columns of a profile", "", MADE, ""]
     lines += ["Every column of a profile. [profiles.md](../profiles.md) shows how profiles are made.", ""]
+    lines += ["A cost that a row lacks is the median of what the profile has for the model on other workers."]
+    lines += ["What holds without it is for a model that has the cost nowhere.", ""]
     lines += [row(["column", "type", "unit", "without it", "example", "meaning"]), row(["---"] * 6)]
     for name, field in ProfileRow.model_fields.items():
         entry = described["properties"].get(name) or described["properties"][_alias(field)]

@@ -76,7 +76,8 @@ def unreadable(path: PathLike[str] | str, error: OSError) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """
+    """A number and its noun, in the plural if there are several.
+
     >>> counted(1, "trial"), counted(2, "trial")
     ('1 trial', '2 trials')
     """
@@ -84,7 +85,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def ordinal(number: int) -> str:
-    """
+    """The ordinal of a number, such as 2nd.
+
     >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)]
     ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd', '111th']
     """

@@ -146,7 +146,7 @@ class TuneInternals:
         self._controller.stop_trial(trial)
 
     def listen(self, callback: Callback) -> None:
-        """Have the callback told of what happens, as if the user had passed it to Tune."""
+        """Have the callback hear what happens, as if the user had passed it to Tune."""
         callbacks = self._controller._callbacks
         callbacks._callbacks = [*callbacks._callbacks, callback]
 
@@ -197,7 +197,7 @@ class TuneInternals:
 
 def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
     """Tune's actor manager ends the experiment on errors that it does not know, such as that of an actor which Ray
-    killed for want of memory. Told like this, it takes them all for deaths of actors."""
+    killed for want of memory. The wrapper hands every such error over as the death of an actor."""
 
     def told(*, exception: Exception, **whose: Any) -> None:
         known = isinstance(exception, RayActorError | RayTaskError)

@@ -42,7 +42,7 @@ class Variation:
         return cls(seed, draws, overheads.device_cv or 0.0, overheads.worker_variation)
 
     def factor(self, trial: Trial, worker: Worker, gang: int) -> float:
-        """The factor of the trial's next segment on the worker, which stands for a gang of so many."""
+        """The factor of the trial's next segment on the worker, or on a gang of such workers."""
         slower = self.device(worker) if self._device_cv else 1.0
         return slower * self.slowest(trial.id, gang) if self._workers else slower
 

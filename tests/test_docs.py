@@ -3,8 +3,10 @@
 A block that cannot be checked has the line `<!-- not checked: REASON -->` before it.
 """
 
+import ast
 import importlib
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -85,9 +87,38 @@ def of_language(language: str) -> list[Any]:
 
 
 def test_every_block_says_what_it_is() -> None:
-    checked = ("toml", "python", "bash")
+    checked = ("toml", "python", "bash", "json")
     unknown = [f"{block} is {block.language!r}" for block in CHECKED if block.language not in checked]
-    assert not unknown, "expected toml, python or bash, or the line <!-- not checked: REASON --> before the block"
+    assert not unknown, "expected toml, python, bash or json, or the line <!-- not checked: REASON --> before the block"
+
+
+def parsed(language: str, text: str) -> None:
+    """Raises ValueError or SyntaxError for what is not of the language; bash also says which line is wrong."""
+    match language:
+        case "toml":
+            tomllib.loads(text)
+        case "json":
+            json.loads(text)
+        case "python":
+            ast.parse(text)
+        case "bash":
+            check = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+            if check.returncode:
+                raise SyntaxError(check.stderr)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language not in ("text", "csv")], ids=str)
+def test_every_block_is_of_its_language(block: Block) -> None:
+    """Those that nobody executes, too."""
+    parsed(block.language, block.text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("toml", "a ="), ("json", "{a}"), ("python", "def"), ("bash", "if true")]
+)
+def test_a_block_that_is_not_of_its_language_is_found(language: str, text: str) -> None:
+    with pytest.raises((ValueError, SyntaxError)):
+        parsed(language, text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

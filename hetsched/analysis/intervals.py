@@ -49,7 +49,8 @@ def mean_of_known(values: Iterable[float | None]) -> float | None:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """
+    """The mean of some values, and its confidence interval.
+
     >>> spread([1.0, 2.0, 3.0]).mean
     2.0
     >>> [round(end, 2) for end in spread([1.0, 2.0, 3.0]).ci95]

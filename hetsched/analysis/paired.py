@@ -1,4 +1,4 @@
-"""Paired statistics: what can be said of two strategies that met the same luck, seed by seed. Pure functions of
+"""Paired statistics: what can be said of two strategies that ran under the same seeds. Pure functions of
 figures of which less is better (seconds); docs/statistics.md explains them, `verdicts.py` puts them into words.
 
 `scipy.stats` is imported where it is needed: that takes half a second, which processes that simulate can do without.

@@ -7,7 +7,8 @@ MOST_DECIMALS = 9
 
 
 def verdict(difference: Difference, baseline: str) -> str:
-    """
+    """What a difference comes to, in words, with its interval and its seeds.
+
     >>> from hetsched.analysis.paired import differences
     >>> found = differences([10.0, 10.1, 9.9], {"twice as fast": [5.0, 5.0, 5.0], "the same": [10.0, 10.1, 9.9]})
     >>> verdict(found["twice as fast"], "uniform+fifo")

@@ -58,12 +58,12 @@ Perturb = Callable[[Trial], tuple[TrialId, Hyperparameters] | None]
 """PBT at the end of a trial's segment: the trial to exploit and the new hyperparameters, or None."""
 
 Listener = Callable[[State, Event], None]
-"""Is told of every event, after the event was applied to the state."""
+"""Receives every event, after the event was applied to the state."""
 
 
 @runtime_checkable
 class Recalls(Protocol):
-    """A listener that is told in another way of what happened under earlier drivers of the run: by `recall`."""
+    """A listener that receives what happened under earlier drivers of the run through `recall`."""
 
     def recall(self, state: State, event: Event) -> None: ...
 
@@ -100,7 +100,7 @@ class Dispatcher:
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
     this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of the run's time. `wake_at` is
     when the policy wants to be asked again at the latest (seconds since the start of the run), None if it did not say.
-    `listeners` are told of every event, in their order (see `Listener` and `Recalls`).
+    `listeners` receive every event, in their order (see `Listener` and `Recalls`).
     """
 
     def __init__(

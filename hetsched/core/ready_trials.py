@@ -19,7 +19,7 @@ class ReadyTrials(Sequence["Trial"]):
     have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
     taken from the front, where nothing moves until `MOST_TAKEN` are gone.
 
-    The order of arrival is kept, too, once somebody has asked for it. `changes` is told of every trial that is added,
+    The order of arrival is kept, too, once somebody has asked for it. `changes` receives every trial that is added,
     taken or replaced, once somebody has set it.
     """
 

@@ -12,7 +12,7 @@ Weights = Any
 
 @runtime_checkable
 class LearningModel(Protocol):
-    """Weights advance with iterations and hyperparameters, and yield a score. Luck comes in by `normal` only.
+    """Weights advance with iterations and hyperparameters, and yield a score. Only `normal` is random.
 
     Training twice must come to the same as training once for as long: how iterations are cut into segments is a
     scheduler's choice, not a hyperparameter.

@@ -33,7 +33,7 @@ class Metric(Struct, frozen=True):
 
     @property
     def worst(self) -> float:
-        """What stands for a score that is not known where numbers are compared."""
+        """The value of an unknown score where numbers are compared."""
         return -inf if self.mode == "max" else inf
 
     def better(self, score: float | None, other: float | None) -> bool:

@@ -25,7 +25,8 @@ def cost(per_h: Mapping[NodeId, float], seconds: Callable[[NodeId], float]) -> f
 
 
 def within_budget(spent: float, budget: float) -> bool:
-    """
+    """Whether what was spent is within the budget, but for rounding.
+
     >>> within_budget(0.1 + 0.2, 0.3), within_budget(0.31, 0.3)
     (True, False)
     """

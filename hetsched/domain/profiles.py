@@ -239,7 +239,9 @@ class StepTimes:
         return needed_gib is None or needed_gib <= worker.memory_gib
 
     def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
-        """The costs of a segment. One that was not measured on this type of worker is
+        """The costs of a segment.
+
+        A cost that was not measured on this type of worker is
 
         - evaluation: a third of the iteration's time per image, as a forward pass is about a third of
           forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio");

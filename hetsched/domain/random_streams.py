@@ -1,7 +1,7 @@
 """Random numbers: one root seed, one independent named stream per source.
 
-A stream depends only on the seed and its name, so what one source draws never shifts another's luck, and
-two strategies under the same seed meet the same luck (common random numbers).
+A stream depends only on the seed and its name, so what one source draws never shifts another's draws, and
+two strategies under the same seed meet the same draws (common random numbers).
 """
 
 from hashlib import blake2b
@@ -24,7 +24,7 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
 
 
 def _spelt(name: tuple[str | int, ...]) -> str:
-    """A text that no other name has: the parts joined by slashes, where these can be told from slashes in a part.
+    """A text that no other name has: the parts joined by slashes, which look different from slashes in a part.
 
     >>> _spelt(("train", "cifar", 3)), _spelt(("stragglers", "box0/cpu0"))
     ('train/cifar/3', 'stragglers/box0/cpu0')

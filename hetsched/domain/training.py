@@ -58,7 +58,7 @@ class Training(Protocol):
 
 
 TrainingClass = Callable[[Mapping[str, Any], Resources], Training]
-"""What makes a training: the class, or what stands for one."""
+"""What makes a training: the class, or a function that takes its place."""
 
 METHODS: dict[str, tuple[str, ...]] = {
     "start": ("hyperparameters", "seed"),

@@ -52,7 +52,7 @@ def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
 
 
 def further_table_of_runs(runs: list[Metrics], arriving: bool) -> Table | None:
-    """The same of single runs, which are told by their seeds."""
+    """The same of single runs, which their seeds identify."""
     return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs}, arriving)
 
 

@@ -108,7 +108,7 @@ class Forecast(NamedTuple):
 
 
 class LiveView:
-    """Shows one real run, from `with` to its end. The view is a listener, and is told of the events in one thread; an
+    """Shows one real run, from `with` to its end. The view is a listener, and receives the events in one thread; an
     event costs the same however large the run is. Another thread draws what they add up to, a few times per second.
 
     Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at

@@ -47,7 +47,8 @@ def reasons(left_out: Mapping[str, str]) -> Iterator[str]:
 
 
 def predicted(prediction: Prediction) -> str:
-    """
+    """What a plan predicts of a run, in words.
+
     >>> predicted(Prediction("fusion+lookahead", 118.2, (112.0, 124.4)))
     'predicted for fusion+lookahead: 118 s; 95% of simulated runs end within 112 .. 124 s'
     """

@@ -7,7 +7,7 @@ from hetsched.domain.metric import Metric
 
 
 def shown(score: float | None, otherwise: str = "") -> str:
-    """The score, or what stands for one that is not known.
+    """The score, or the sign for an unknown score.
 
     >>> shown(0.9), shown(2.30259), shown(1234567.0), shown(0.000123456), shown(None, "unknown")
     ('0.900', '2.303', '1.23e+06', '0.000123', 'unknown')

@@ -39,7 +39,7 @@ def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: 
 
 def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key. `tables` are
-    those that were checked: a place in a list is told by its name there and counted from 1."""
+    those that were checked: a place in a list has its name there and is counted from 1."""
     loc = [part for part in detail["loc"] if not str(part).startswith(NO_KEYS)]
     *parents, last = loc or [""]
     key = ".".join(part or '""' for part in loc if isinstance(part, str))

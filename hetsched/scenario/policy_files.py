@@ -1,4 +1,4 @@
-"""Copies of users' own files in a results folder: what was run can be run again, and can be told from what was not."""
+"""Copies of users' own files in a results folder: what was run can be run again, and is known."""
 
 from collections.abc import Iterable
 from hashlib import sha256

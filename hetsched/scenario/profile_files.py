@@ -64,7 +64,7 @@ DEFAULTS = {
     "restore_s": "0 s",
     "checkpoint_s": "0 s",
 }
-"""What stands for a column that a file lacks; of costs, where no other source has them for the model."""
+"""The default of a column that a file lacks; of costs, where no other source has them for the model."""
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
@@ -101,7 +101,7 @@ def read_profile(path: Path) -> list[ProfileRow]:
 
 
 def taken_defaults(path: Path) -> dict[str, str]:
-    """The columns that a profile, which `read_profile` reads, lacks, and what stands for them, in words."""
+    """The columns that a profile, which `read_profile` reads, lacks, and their defaults, in words."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
     return {column: words for column, words in DEFAULTS.items() if column not in columns}

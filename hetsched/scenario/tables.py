@@ -69,10 +69,7 @@ WorkerVariation = Literal["pai"] | Cv
 class OverheadsTable(Table):
     """What the simulator charges beside training.
 
-    `noise` makes every duration vary, `sharing` slows trials down that share a node. `dispatch_s` is the driver's time
-    per segment; it serves one after the other. `latency_s` is what the messages between driver and worker take per
-    segment, any number of them at once. `device_cv` and `worker_variation` make workers unequal that the profile takes
-    for equal; see `sim.variation`.
+    `device_cv` and `worker_variation` make workers unequal that the profile takes for equal; see `sim.variation`.
     """
 
     start_up: bool = True
@@ -92,9 +89,9 @@ class OverheadsTable(Table):
     latency_s: Seconds = 0.0
     """The time of messages between driver and worker per segment; messages of segments overlap."""
     device_cv: Cv | None = Field(default=None, examples=[0.1])
-    """Coefficient of variation of the speed of devices of one type."""
+    """Coefficient of variation of the speed of devices of one type, which holds for the whole run."""
     worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])
-    """Coefficient of variation of the speed of workers; "pai" draws speeds as Alibaba's PAI trace has them."""
+    """Coefficient of variation of a worker's speed per segment; "pai" draws it from percentiles of Alibaba's PAI."""
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -134,14 +131,15 @@ class LearningTable(Table):
 
 
 class CheckpointsTable(Table):
-    """Where checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both: a segment
-    then ends when memory has its checkpoint, which is written to storage afterwards. `network_bytes_per_s` is what a
-    simulation charges for moving one from node to node (1 Gb/s by default)."""
+    """Where checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both.
+
+    With both, a segment ends when memory has its checkpoint; storage has it afterwards.
+    """
 
     place: Place = "both"
-    """Where checkpoints are kept: in files, in the memory of nodes, or in both."""
+    """Where checkpoints are kept."""
     network_bytes_per_s: Annotated[float, Field(gt=0, le=1e15)] = 1.25e8
-    """Speed at which a simulation moves a checkpoint from node to node."""
+    """Speed at which a simulation moves a checkpoint from node to node; 1 Gb/s by default."""
 
 
 Mean = Annotated[float, Field(gt=0, le=1e9, examples=[3600.0])]
@@ -180,8 +178,7 @@ class StragglersTable(Table):
 
 
 class SpotTable(Table):
-    """Nodes (all, unless named) are reclaimed `notice_s` after a notice, and come back `away_s` later on average (None:
-    never)."""
+    """Nodes are reclaimed after a notice, and come back later."""
 
     mean_between_s: Mean
     """Mean time between two reclaims of a node."""
@@ -194,7 +191,7 @@ class SpotTable(Table):
 
 
 class FaultsTable(Table):
-    """What goes wrong in a simulation; see `sim.faults`. `late` nodes join only so many seconds after the start."""
+    """What goes wrong in a simulation; see `sim.faults`."""
 
     nodes: FailuresTable | None = None
     """Nodes fail."""
@@ -229,15 +226,12 @@ class MetricsTable(Table):
 
 
 class RealTable(Table):
-    """How a real run is made. `time_scale` multiplies the profile's step times on nodes with a `pace`. `model_file`
-    is a Python file that registers models; paths are relative to the scenario's file. Every `report_interval_s` what
-    nodes use is sampled, and a run that is not watched on a terminal says how far it is. With `tensorboard`, Tune
-    writes files for it. `augment` crops and mirrors training images at random. `speed_ups` are meant for GPUs."""
+    """How a real run is made. Paths are relative to the scenario's file."""
 
     time_scale: Factor = 1.0
     """Factor on the profile's step times on nodes with a `pace`."""
     data_dir: str | None = Field(default=None, examples=["cifar10"])
-    """Folder of the training data."""
+    """Folder of the training data. Without it, torchvision downloads the data."""
     model_file: str | None = None
     """Python file that registers models."""
     address: str | None = Field(default=None, examples=["auto"])

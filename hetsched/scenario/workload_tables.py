@@ -44,9 +44,7 @@ class MetricTable(Table):
 class PBTTable(Table):
     """Population-Based Training, with Ray Tune's defaults; the interval is in iterations.
 
-    Unless `enabled`, the trials of the experiment are independent of each other. `bounds` says whether the factors may
-    take a value out of its range, `iterations` whether a trial that copies another takes over its count of iterations,
-    `mutate` which hyperparameters change (all that vary), `explore` which function of a policy file has the last word.
+    `hetsched.domain.workload.PBT` has the settings that follow from it.
     """
 
     enabled: bool = True
@@ -196,8 +194,8 @@ class BurstsTable(Table):
 class WorkloadTable(Table):
     """Experiments, or a `trace` (a file relative to the scenario), or both.
 
-    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The format of a
-    trace is told by its columns, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
+    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The columns of a
+    trace decide its format, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
     """
 
     experiments: list[ExperimentTable] = Field(default=[])

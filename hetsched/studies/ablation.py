@@ -110,7 +110,7 @@ def ablate(
     *,
     progress: Progress = silent,
 ) -> AblationResult:
-    """Simulate every variant of the scenario under every seed, with the same luck. `folder` is as in `simulate`.
+    """Simulate every variant of the scenario under every seed, with the same draws. `folder` is as in `simulate`.
 
     Raises InputError for what is wrong in the input, PolicyError if the policy fails, HetschedError if a run trained
     nothing.

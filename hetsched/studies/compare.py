@@ -239,7 +239,8 @@ def _with_notes(
 
 
 def runs_finished(finished: int, asked: int | None) -> str:
-    """
+    """How many runs finished, in words; of how many, if that is known.
+
     >>> runs_finished(11, 60), runs_finished(1, None)
     ('11 of 60 runs finished', '1 run finished')
     """

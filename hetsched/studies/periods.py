@@ -174,7 +174,8 @@ def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
 
 
 def _two_digits(seconds: float) -> float:
-    """
+    """A number of seconds, rounded to two digits.
+
     >>> _two_digits(523.4), _two_digits(8.72), _two_digits(0.0321)
     (520.0, 8.7, 0.032)
     """

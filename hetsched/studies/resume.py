@@ -130,7 +130,7 @@ def take_up(
 ) -> None:
     """Record that this process goes on with the run: what ran is lost, and all workers join anew.
 
-    The dispatcher has been told what happened before. Of a trial whose last segment is the last that the log has, also
+    The dispatcher knows already what happened before. Of a trial whose last segment is the last that the log has, also
     that its stop rule holds may be missing; and `stops` of the policy, which will never think of these trials again.
     """
     state = dispatcher.state
@@ -160,7 +160,7 @@ def workers_of(events: Iterable[Event]) -> list[Worker]:
 
 
 class Report(NamedTuple):
-    """What PBT was told at the end of a segment, the trial as it was then, and what it did. `last`: the log tells
+    """What PBT received at the end of a segment, the trial as it was then, and what it did. `last`: the log tells
     nothing of what came after, so that an exploit may be missing."""
 
     trial: Trial

@@ -87,7 +87,7 @@ def resume(
     """Go on with what `run` began in the folder, whatever stopped it, from what the folder holds.
 
     `read` reads the folder's scenario. `policy_files` take the place of those that the run was begun with. `complete`
-    is told the folder of every run that has nothing left to do. `planner` is as for `run`. Raises as `run` does.
+    receives the folder of every run that has nothing left to do. `planner` is as for `run`. Raises as `run` does.
     """
     folder = path_of(folder, "folder")
     load_plan(folder)

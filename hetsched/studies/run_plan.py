@@ -23,7 +23,7 @@ AUTO = "auto"
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
     command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
-    the version that began the run. `auto` stands for the strategy until a plan has chosen one, with the `planning`
+    the version that began the run. `auto` is the name of the strategy until a plan has chosen one, with the `planning`
     words of the command line, and `prediction` is what that plan has predicted.
     """
 

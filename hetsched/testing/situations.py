@@ -54,7 +54,7 @@ class Situation(Struct, frozen=True):
         return self._times(())
 
     def profile(self) -> StepTimes:
-        """What the policy is told of it."""
+        """What the policy learns of it."""
         return self._times(self.unprofiled)
 
     def _times(self, left_out: Collection[str]) -> StepTimes:

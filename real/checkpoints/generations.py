@@ -31,7 +31,7 @@ class Generation(NamedTuple):
 class Checkpoints:
     """One file a segment in `folder`. A trial refers to its newest files, after an exploit to another trial's, too.
 
-    What there is follows from the log alone: `follow` is told of every event, in a run or from a log that is read.
+    What there is follows from the log alone: `follow` receives every event, in a run or from a log that is read.
     """
 
     def __init__(self, folder: Path, generations: int = GENERATIONS) -> None:

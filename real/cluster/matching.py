@@ -1,4 +1,4 @@
-"""Which Ray node stands for which node of the scenario: told by its label or its address, else by GPU type and size."""
+"""Which Ray node is which node of the scenario, by its label or its address, else by GPU type and size."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ def match(
 ) -> dict[NodeId, RayNodeId]:
     """The Ray node of each node of the scenario that has one.
 
-    A Ray node with the label stands for that node only, and one at a node's address for all nodes with that address. A
+    A Ray node with the label is that node only, and one at a node's address for all nodes with that address. A
     node without either gets one of its GPU type that is large enough and that nothing else stands on, so that as many
     nodes as possible have one, and as little as possible is left over. Pairs that were `kept` stay while their Ray
     node is there.
@@ -122,7 +122,7 @@ def _left_over(node: Node, ray_node: RayNode) -> float:
 
 
 def _needed(cluster: ClusterSpec, found: Mapping[NodeId, RayNodeId]) -> dict[RayNodeId, tuple[int, int]]:
-    """The cores and GPUs that the nodes which it stands for need of each Ray node."""
+    """The cores and GPUs that the nodes of the scenario need of each Ray node."""
     needed: dict[RayNodeId, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for node in cluster:
         if node.id in found:

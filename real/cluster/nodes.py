@@ -26,7 +26,7 @@ class Probe(Protocol):
 
 
 class Nodes:
-    """The Ray node that stands for each node that is `there`; `look` keeps it up to date.
+    """The Ray node of each node that is `there`; `look` keeps it up to date.
 
     A node that died and comes back is another Ray node, and is judged anew.
     """

@@ -54,7 +54,7 @@ _session: _Session | None = None
 def connect(
     cluster: ClusterSpec, address: str | None = None, *, some_may_lack: bool = False
 ) -> dict[NodeId, RayNodeId]:
-    """The Ray node that stands for each node of the scenario.
+    """The Ray node of each node of the scenario.
 
     Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
     machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.

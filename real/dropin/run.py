@@ -30,7 +30,7 @@ class Run:
     """Asks the dispatcher's policy, and tells it what Tune reports.
 
     `boundary` is each trial's `training_iteration` at its last boundary, whence it goes on. `to_start` are the segments
-    that were decided on and whose trials Tune has not been told of, `measured` is what segments took. `log` and
+    that were decided on and whose trials Tune does not know yet, `measured` is what segments took. `log` and
     `dispatcher` are those of a run that goes on.
     """
 

@@ -160,7 +160,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._guarded(lambda: self._failed(trial, for_good=trial.status != TuneTrial.ERROR))
 
     def on_actor_ready(self, trial: TuneTrial) -> None:
-        """The actor of a queued trial is ready; it is told to train right after this."""
+        """The actor of a queued trial is ready; its order to train follows right after this."""
         run, side = self._begun(), self._side
         run.clock.tick()
         if side is not None and (progress := run.progress_of(_id(trial))) is not None:

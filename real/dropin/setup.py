@@ -26,7 +26,7 @@ Options = Mapping[str, Mapping[str, bool | int | float | str]]
 
 
 class Wanted(NamedTuple):
-    """What the user told the scheduler, in the terms of a scenario. `pbt` are the settings of PBT."""
+    """What the user asked of the scheduler, in the terms of a scenario. `pbt` are the settings of PBT."""
 
     strategy: Strategy
     metric: str

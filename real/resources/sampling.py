@@ -29,7 +29,7 @@ class Meters(Protocol):
     """What samples machines."""
 
     def ask(self, ray_node: RayNodeId, tell: Callable[[Answer], None]) -> None:
-        """Have the machine of this Ray node sampled. What comes of it is told sooner or later, or never, in any thread.
+        """Have the machine of this Ray node sampled. The result arrives sooner or later, or never, in any thread.
         It is not asked again before that."""
 
     def drop(self, ray_node: RayNodeId) -> None:

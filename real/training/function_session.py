@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from real.ray_internals import tune_session
 
 STOP_S = 10.0
-"""How long a function may take to clean up after it was told to end."""
+"""How long a function may take to clean up after the order to end."""
 
 
 class Report(NamedTuple):

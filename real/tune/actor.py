@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What makes an actor the worker that it stands for.
+    """What an actor needs to know to be its worker.
 
     `pace_s` is how many seconds an iteration takes at least, by batch size; None on a worker that runs as fast as it
     can. `place` is where checkpoints are kept (see `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the

@@ -12,7 +12,7 @@ from real.tune.ports import Places
 
 
 class Attendance:
-    """The Ray node on which each worker is that is `there`. `on_leave` is told which worker leaves."""
+    """The Ray node on which each worker is that is `there`. `on_leave` receives the worker that leaves."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from hetsched.domain.cluster import NodeId
 from hetsched.domain.workload import TrialId
 
 MAX_FAILURES = 3
-"""How often a trial may fail and be taken up again."""
+"""How often a trial may fail and start again."""
 
 STRIKES = 3
 """After so many failed segments in a row a node is set aside."""

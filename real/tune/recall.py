@@ -1,4 +1,4 @@
-"""How PBT gets to know, when another process goes on with a run, what it was told before."""
+"""How PBT gets to know, when another process goes on with a run, what it received before."""
 
 import logging
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def recall(past: Sequence[AnyEvent], pbt: PBT) -> tuple[TrialId, Exploit] | None:
-    """Tell PBT again what the log says that it was told: it then ranks, and draws, as it did.
+    """Give PBT again what it received, by the log: it then ranks, and draws, as it did.
 
     Returns an exploit of the last segment's trial that the log does not have: its driver died before it wrote that.
     """

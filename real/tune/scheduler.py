@@ -57,7 +57,7 @@ class DispatchingScheduler(FIFOScheduler):
         self._driver.step()
 
     def on_started(self, trial: TuneTrial) -> None:
-        """The actor of a queued trial is ready; it is told to train right after this."""
+        """The actor of a queued trial is ready; its order to train follows right after this."""
         fresh = self._driver.guarded(lambda: self._actors.is_fresh(_ours(trial)), None)
         if fresh is not None:
             self._driver.started(_ours(trial), fresh=fresh)

@@ -163,7 +163,7 @@ def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluat
 
 def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording], list[Recording]]:
     """Three quarters to fit to and a quarter to judge by, by lot, of those with and without a schedule alike. Shipped
-    constants are fitted by lot 0; others say how much of its figures is luck."""
+    constants are fitted by lot 0; others say how much of its figures is chance."""
     to_fit: list[Recording] = []
     held_out: list[Recording] = []
     rng = stream(lot, "held-out recordings")

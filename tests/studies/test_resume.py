@@ -1,4 +1,4 @@
-"""What a log says of a run is enough to go on with it. (On Ray: tests/on_ray/test_resume.py.)"""
+"""What a log says of a run is enough to go on with it; tests/on_ray/test_resume.py has the runs on Ray."""
 
 import resource
 from collections.abc import Callable, Iterable

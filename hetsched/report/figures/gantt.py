@@ -153,7 +153,7 @@ def _fill(plot: Axes, boxes: Sequence[Box], **look: Any) -> None:
 
 
 def stretches(run: PageRun) -> Iterator[list[int]]:
-    """The rows of segments of one trial on one lane that follow each other closely, lane by lane. A name stands for a
+    """The rows of segments of one trial on one lane that follow each other closely, lane by lane. A name marks a
     stretch."""
     table = run.segments
     by_lane: dict[int, list[int]] = defaultdict(list)

@@ -37,7 +37,8 @@ def predicted_against_measured(validation: PageValidation, width_in: float) -> F
 
 
 def error(found: Estimate | None) -> str:
-    """
+    """An error in percent with its interval, empty if it is unknown.
+
     >>> error(Estimate(-3.25, -4.0, -2.5)), error(Estimate(3.25)), error(None)
     ('-3.2% (-4.0 .. -2.5)', '+3.2%', '')
     """

@@ -90,7 +90,7 @@ Found = tuple[os.DirEntry[str], os.stat_result]
 
 
 def _nobody(closed: Path) -> None:
-    """Nobody is told of a folder that cannot be read."""
+    """Nobody hears of a folder that cannot be read."""
 
 
 def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[Found]:
@@ -103,7 +103,7 @@ def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[
 
 def entries(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[os.DirEntry[str]]:
     """All that is in a folder and below it, by name; links are not followed. What has no name in UTF-8 is left out, and
-    so is what is in a folder that cannot be read: `closed` is told the folder."""
+    so is what is in a folder that cannot be read: `closed` receives the folder."""
     try:
         with os.scandir(folder) as found:
             listed = sorted(found, key=lambda entry: entry.name)

@@ -16,7 +16,7 @@ GRACE_S = 3
 
 
 def serve(folder: Path, host: str, port: int, began: Callable[[str], None]) -> None:
-    """Serve the folder until Ctrl-C or SIGTERM, which raise what they raise outside. `began` is told the address, with
+    """Serve the folder until Ctrl-C or SIGTERM, which raise what they raise outside. `began` receives the address, with
     the token. Port 0 is a free one. Raises InputError if there is no such folder, and if the server cannot listen
     there."""
     served, token = Served(folder), secrets.token_urlsafe(32)

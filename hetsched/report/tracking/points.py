@@ -1,4 +1,4 @@
-"""Events of a run, as what a tracker is told of them."""
+"""Events of a run, as the points that a tracker receives."""
 
 from collections.abc import Iterator, Mapping
 

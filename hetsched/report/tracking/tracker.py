@@ -1,4 +1,4 @@
-"""What a service that tracks experiments is told of a run, and what a tracker of one must be able to do."""
+"""What a service that tracks experiments receives of a run, and what a tracker of one must be able to do."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from hetsched.domain.registry import Registry
 Value = int | float | str
 
 WHOLE_RUN = ""
-"""The series of what is told of a run as a whole."""
+"""The series of points of a run as a whole."""
 
 
 class Point(NamedTuple):

@@ -47,7 +47,8 @@ COMPLETED = frozenset({"completed", "pass", "passed", "succeeded", "success"})
 
 
 def ending_of(state: str) -> Ending:
-    """
+    """How a job ended, from the word that its log has for it.
+
     >>> ending_of("COMPLETED"), ending_of("Killed"), ending_of("SUSPENDED")
     ('completed', 'other', 'running')
     """

@@ -1,4 +1,4 @@
-"""The formats of traces, and which one a file has: told from all of its columns."""
+"""The formats of traces, and which one a file has: all of its columns decide."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

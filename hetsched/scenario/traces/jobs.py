@@ -30,7 +30,7 @@ SINCE_1970_S = 1e9
 
 class JobRow(BaseModel):
     """A job, or with a `population` above 1 an experiment under PBT. `iterations` are a trial's, `num_gpus` its gang;
-    an empty batch size stands for 1 (a model that the profile does not know by batch size). A job without a model is
+    an empty batch size means 1 (a model that the profile does not know by batch size). A job without a model is
     dealt one, a duration becomes iterations, as in the log of a cluster. `cores`, `memory_gb` and `user` are checked,
     and change nothing."""
 

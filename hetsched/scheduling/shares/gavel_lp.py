@@ -24,7 +24,7 @@ class Load(NamedTuple):
 
 
 def least_load(rates: Array, demand: Demand) -> Load:
-    """Give every job its rate (iterations per second) with the least load:
+    """Give every job its rate (iterations per second) with the least load.
 
         minimise z  subject to  sum_j s_ij X_ij >= rate_i,   sum_j X_ij <= z,   sum_i g_i X_ij <= z N_j,   X >= 0
 
@@ -79,7 +79,7 @@ def _solve(rates: Array, speeds: Array, gangs: Array, sizes: Array, counts: Arra
 
 
 def central_shares(rates: Array, demand: Demand, start: Array) -> Array:
-    """Of all shares that give every job its rate, the ones in the middle, found from any of them:
+    """The shares in the middle of all shares that give every job its rate, found from any of them.
 
         maximise  sum_i [log(sum_j s_ij X_ij - rate_i) + log(1 - sum_j X_ij) + sum_j log X_ij]
                   + sum_j log(N_j - sum_i g_i X_ij)

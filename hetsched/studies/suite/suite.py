@@ -81,7 +81,7 @@ def suite(
     and so are the policies of a file in `policy_files` none of which is named.
     By `held_out` ones policies are not ranked, but their order is compared: by default those that the suite holds out,
     if all of it is asked for. A policy runs on the workers of a scenario's first strategy; a whole strategy, such as
-    "fusion+fifo", may stand for one. Without `costs`, overheads and noise are left out. Runs of shipped policies come
+    "fusion+fifo", may replace one. Without `costs`, overheads and noise are left out. Runs of shipped policies come
     from the package if `use_cached`. `folder` must be new (default: one in `results`), the rest is as in `compare`.
 
     Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if the baseline
