@@ -34,16 +34,22 @@ def _cells(score: ScoreError | None) -> tuple[str, str, str, str]:
     """Predicted, measured, error and its interval."""
     if score is None:
         return "", "", "", ""
-    interval = "" if score.ci95 is None else f"{signed(score.ci95[0])} .. {signed(score.ci95[1])}"
-    return shown(score.predicted), shown(score.measured), signed(score.error), interval
+    size = max(abs(score.predicted), abs(score.measured))
+    ends = () if score.ci95 is None else score.ci95
+    interval = " .. ".join(signed(end, size) for end in ends)
+    return shown(score.predicted), shown(score.measured), signed(score.error, size), interval
 
 
-def signed(difference: float) -> str:
+def signed(difference: float, size: float) -> str:
+    """A difference of scores of that size, as finely as `shown` shows these.
+
+    >>> signed(0.0214, 0.5), signed(-0.0006, 0.5), signed(0.0001, 0.5), signed(-1e-05, 2e-05)
+    ('+0.021', '-0.001', '0.000', '-1e-05')
     """
-    >>> signed(0.0214), signed(-0.3), signed(0.0)
-    ('+0.021', '-0.300', '0.000')
-    """
-    return ("+" if difference > 0 else "") + shown(difference)
+    if not 1e-3 <= size < 1e5:
+        return f"{difference:+.3g}"
+    text = f"{difference:+.3f}"
+    return text if text.strip("+-0.") else text.lstrip("+-")
 
 
 def score_lines(result: ValidationResult) -> Iterator[str]:

@@ -1,0 +1,33 @@
+"""The scenario whose accuracies are predicted and measured: its curve is that of its recordings."""
+
+from pathlib import Path
+
+import pytest
+
+import hetsched
+from sim.learning.errors import Predict, errors, predictor
+from sim.learning.recordings import Recording, mean_curve, read_recordings
+from sim.learning.sgd import SGDCurve
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "validate-accuracy"
+SCENARIO = EXAMPLE / "validate-accuracy.toml"
+
+
+def constant(curve: dict[int, float]) -> Predict:
+    return lambda recording: [curve[line.iteration] for line in recording.evaluations[1:]]
+
+
+@pytest.mark.parametrize("file", ["recordings.csv", "recordings-long.csv"])
+def test_its_curve_is_closer_to_its_recordings_than_their_mean(file: str) -> None:
+    learning = hetsched.load_scenario(SCENARIO).learning
+    recordings: list[Recording] = read_recordings(EXAMPLE / file)
+    found = errors(predictor(SGDCurve(**learning.options)), recordings)
+    assert found.mean_absolute_error < 0.025
+    assert found.mean_absolute_error < errors(constant(mean_curve(recordings)), recordings).mean_absolute_error
+
+
+def test_every_strategy_reaches_the_target_before_the_deadline(tmp_path: Path) -> None:
+    result = hetsched.compare(hetsched.load_scenario(SCENARIO), seeds=1, folder=tmp_path / "c")
+    for run in result.runs:
+        assert run.metrics.iterations == 8 * 300
+        assert run.metrics.time_to_target_s is not None and run.metrics.time_to_target_s < 45.0
