@@ -33,8 +33,11 @@ class FitOrder(Struct, frozen=True):
 
 
 class Errors(Struct, frozen=True):
-    """How a model does on some recordings: the mean absolute error over all evaluations but those of untrained trials,
-    and Spearman's rank correlation of final scores (None: fewer than three, or it predicts the same for all)."""
+    """How a model does on some recordings.
+
+    The mean absolute error is over all evaluations except those of untrained trials. `spearman` is the rank correlation
+    of final scores. It is None for fewer than three recordings, and where the model predicts the same for all.
+    """
 
     recordings: int
     mean_absolute_error: float

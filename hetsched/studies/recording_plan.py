@@ -47,8 +47,8 @@ class Recorded(NamedTuple):
 class RecordingPlan(Struct, frozen=True):
     """How an experiment's training is recorded: so many trials, of so many iterations, evaluated `every` so many.
 
-    The first `repeats` trials are one configuration under several seeds, the middle of the search space: what they
-    differ by is luck. Of the others a share of about `changing` changes the hyperparameters that PBT may change, once,
+    The first `repeats` trials are one configuration under several seeds, the middle of the search space. They differ
+    by chance alone. Of the others a share of about `changing` changes the hyperparameters that PBT may change, once,
     to others of the search space. Trials depend on `seed` and their number alone, so there may be more of them later.
     """
 

@@ -326,8 +326,10 @@ def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
 
 
 def order_of(figures: Iterable[tuple[float, Sequence[float]]]) -> OrderAgreement:
-    """Kendall's tau of the strategies' predicted means against the means of what was measured under each seed: of all
-    pairs, those in the same order less those in the other one, as a part of all."""
+    """Kendall's tau of the strategies' predicted means against the means of what was measured under each seed.
+
+    It is the pairs in the same order, less the pairs in the other order, as a part of all pairs.
+    """
     signs, distinct = [], []
     for (p_one, m_one), (p_other, m_other) in combinations(figures, 2):
         sign = _order(p_one, p_other) * _order(fmean(m_one), fmean(m_other))

@@ -20,8 +20,9 @@ def constant(curve: dict[int, float]) -> Predict:
 @pytest.mark.parametrize("file", ["recordings.csv", "recordings-long.csv"])
 def test_its_curve_is_closer_to_its_recordings_than_their_mean(file: str) -> None:
     learning = hetsched.load_scenario(SCENARIO).learning
+    constants = {name: float(constant) for name, constant in learning.options.items()}
     recordings: list[Recording] = read_recordings(EXAMPLE / file)
-    found = errors(predictor(SGDCurve(**learning.options)), recordings)
+    found = errors(predictor(SGDCurve(**constants)), recordings)
     assert found.mean_absolute_error < 0.025
     assert found.mean_absolute_error < errors(constant(mean_curve(recordings)), recordings).mean_absolute_error
 

@@ -120,7 +120,8 @@ def _factors(recording: Recording, seen: RunSeconds) -> dict[str, str]:
 
 
 def _class(value: float, bounds: tuple[int, int]) -> str:
-    """
+    """The class of a value, in words.
+
     >>> _class(0.5, (1, 2)), _class(2.0, (1, 2)), _class(7.0, (1, 2))
     ('to 1', '1 to 2', 'over 2')
     """

@@ -25,7 +25,7 @@ FIGURES = {
     "segment_time": "time of a segment [%]",
     "score": "best score",
 }
-"""What errors are told of, and how they are headed."""
+"""The figures whose errors the table has, and the headings of their columns."""
 
 PARTS = ErrorParts.__struct_fields__
 
