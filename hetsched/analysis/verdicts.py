@@ -18,7 +18,7 @@ def verdict(difference: Difference, baseline: str) -> str:
     """
     if difference.seeds == 1:
         found = f"one seed: {_how_much(difference, baseline)} under it"
-        return f"{found}; {difference.seeds_needed} are needed to tell a difference from luck"
+        return f"{found}; {difference.seeds_needed} are needed to tell a difference from chance"
     if difference.ci95 is None:
         return _of_alike_seeds(difference, baseline)
     if not difference.shown:

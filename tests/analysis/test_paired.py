@@ -97,7 +97,7 @@ def test_seeds_that_are_alike_count_as_one_run() -> None:
 def test_one_seed_says_what_it_found_and_that_it_may_be_luck() -> None:
     one = differences([2.0], {"x": [1.0], "y": [4.0], "z": [2.0]})
     assert one["x"].ci95 is None and one["x"].width is None and not one["x"].shown and not one["x"].alike
-    told = "one seed: {} under it; 3 are needed to tell a difference from luck"
+    told = "one seed: {} under it; 3 are needed to tell a difference from chance"
     assert verdict(one["x"], "b") == told.format("2.000x faster than b")
     assert verdict(one["y"], "b") == told.format("2.000x slower than b")
     assert verdict(one["z"], "b") == told.format("as fast as b")
