@@ -46,7 +46,7 @@ def figures_table(result: FidelityResult) -> Table:
     """A row per figure: the distribution of its error over the recordings."""
     table = _table("error of", HEADINGS)
     for name, found in distributions(result.errors).items():
-        table.add_row(NAMES[name], *_cells(found))
+        table.add_row(NAMES[name], *_cells(found, 3 if name == "score" else 1))
     return table
 
 
@@ -72,7 +72,7 @@ def lines(result: FidelityResult) -> list[str]:
     """The simulator's own time, and what has changed since the table before."""
     told = [
         f"the simulator took {result.simulator_s:.1f} s of CPU for {counted(len(result.errors), 'run')} of "
-        f"{result.measured_s:,.0f} s; recorded are {len(result.errors)} of {counted(result.cells, 'cell')}"
+        f"{result.measured_s:,.0f} s"
     ]
     if result.change is None:
         return [*told, "no table before to compare with: --write makes one"]
@@ -84,9 +84,9 @@ def lines(result: FidelityResult) -> list[str]:
     return [*told, *(f"  {name}: {then:+.2f}% before, {now:+.2f}% now" for name, (then, now) in found.moved.items())]
 
 
-def _cells(found: Distribution) -> list[str]:
+def _cells(found: Distribution, decimals: int = 1) -> list[str]:
     figures = (found.mean_absolute, found.p50, found.p90, found.worst)
-    return [str(found.runs), f"{found.mean:+.1f}", *(f"{figure:.1f}" for figure in figures)]
+    return [str(found.runs), f"{found.mean:+.{decimals}f}", *(f"{figure:.{decimals}f}" for figure in figures)]
 
 
 def _table(first: str, headings: tuple[str, ...]) -> Table:
