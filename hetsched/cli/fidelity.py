@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the folder of cells and recordings (default: fidelity)",
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these cells or recordings, not all")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
     parser.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv, for the next version")
 
 
@@ -45,7 +46,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     if options.write and options.only:
         raise InputError("--write: the table has all recordings: leave --only out")
     result = fidelity(options.folder, options.only)
-    finish(options, emit, result.document(), lambda: print_fidelity(result), None)
+    finish(options, emit, result.document(), lambda: show_result(result, options.markdown), None)
     if options.write:
         write_table(options.folder, result.errors)
     return None
@@ -72,11 +73,13 @@ def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) ->
         say("all are recorded already")
 
 
-def print_fidelity(result: FidelityResult) -> None:
-    show(fidelity_tables.recordings_table(result))
-    show(fidelity_tables.figures_table(result))
-    show(fidelity_tables.factors_table(result))
-    show(fidelity_tables.parts_table(result))
+def show_result(result: FidelityResult, markdown: bool) -> None:
+    """Tables, in what the machine was another one, and what has changed; as Markdown, the tables only."""
+    if markdown:
+        print("\n".join(listing.markdown() for listing in fidelity_tables.listings(result)), end="")
+        return
+    for listing in fidelity_tables.listings(result):
+        show(listing.table())
     for name, warnings in result.warnings.items():
         say_remarks(f"{name}: {warning}" for warning in warnings)
     for line in fidelity_tables.lines(result):
