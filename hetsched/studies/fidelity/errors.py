@@ -12,6 +12,7 @@ from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts
 from hetsched.analysis.metrics import Metrics, measure
 from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
 from hetsched.core.log import read_log
+from hetsched.errors import InputError
 from hetsched.studies.fidelity.recordings import Machine, Recording
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.validation import NEVER_THERE, decisions
@@ -68,6 +69,9 @@ def predict(recording: Recording) -> Prediction:
         simulator_s = time.process_time() - begun
         simulated = list(read_log(run.log))
     predicted, measured = RunSeconds.of(simulated), RunSeconds.of(events)
+    if predicted is None or measured is None:
+        which = "run" if measured is None else "prediction"
+        raise InputError(f"recording {recording.name}: the {which} has finished no segment; remove the recording")
     ours, theirs = decisions(simulated), decisions(events)
     alike = len(ours.items() & theirs.items()) / max(len(ours), len(theirs))
     warnings = _of_another_machine(worker_steps([events], setup.times), recording.about.machine)

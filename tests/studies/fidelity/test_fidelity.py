@@ -17,7 +17,7 @@ FOLDER = ROOT / "fidelity"
 
 PAGE = (ROOT / "docs" / "validation.md").read_text()
 
-MENDED = "write what was found with 'hetsched fidelity --write', and put 'hetsched fidelity --markdown' on the page"
+MENDED = "if the change is meant, python -m benchmarks.fidelity_page writes table and page again"
 
 
 @pytest.fixture(scope="module")
