@@ -52,7 +52,7 @@ def _figures(result: FidelityResult) -> Listing:
     found = distributions(result.errors).items()
     return Listing(
         ("error of", *DISTRIBUTION),
-        [(NAMES[name], *_cells(one, 3 if name == "score" else 1)) for name, one in found],
+        [(NAMES[name], *_cells(one, 3 if name == "score" else 1, name.endswith("_absolute"))) for name, one in found],
     )
 
 
@@ -61,7 +61,7 @@ def _factors(result: FidelityResult) -> Listing:
     return Listing(
         ("factor", "level", *DISTRIBUTION, "completion, mean"),
         [
-            (factor.replace("_", " "), level, *_cells(found["makespan"]), f"{found['completion'].mean:+.1f}")
+            (factor.replace("_", " "), level, *_cells(found["makespan"]), _signed(found["completion"].mean, 1))
             for factor, levels in by_factor(result.errors).items()
             for level, found in levels.items()
         ],
@@ -72,7 +72,7 @@ def _parts(result: FidelityResult) -> Listing:
     return Listing(
         ("part of the makespan's error [%]", "mean", "mean absolute"),
         [
-            (part.replace("_", "-"), f"{found['mean']:+.2f}", f"{found['mean_absolute']:.2f}")
+            (part.replace("_", "-"), _signed(found["mean"], 2), f"{found['mean_absolute']:.2f}")
             for part, found in mean_parts(result.errors).items()
         ],
     )
@@ -98,7 +98,7 @@ def _recordings(result: FidelityResult) -> Listing:
                 f"{one.measured_s:.1f}",
                 percent(one.makespan),
                 percent(one.completion),
-                f"{one.utilisation:+.1f}",
+                _signed(one.utilisation, 1),
                 percent(one.segment_time),
                 percent(one.decisions_alike, 0, signed=False),
                 one.machine,
@@ -124,6 +124,17 @@ def lines(result: FidelityResult) -> list[str]:
     return [*told, *(f"  {name}: {then:+.2f}% before, {now:+.2f}% now" for name, (then, now) in found.moved.items())]
 
 
-def _cells(found: Distribution, decimals: int = 1) -> list[str]:
+def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> list[str]:
+    """Of errors that are `absolute` there is no signed mean."""
     figures = (found.mean_absolute, found.p50, found.p90, found.worst)
-    return [str(found.runs), f"{found.mean:+.{decimals}f}", *(f"{figure:.{decimals}f}" for figure in figures)]
+    mean = "" if absolute else _signed(found.mean, decimals)
+    return [str(found.runs), mean, *(f"{figure:.{decimals}f}" for figure in figures)]
+
+
+def _signed(figure: float, decimals: int) -> str:
+    """
+    >>> _signed(-0.04, 1), _signed(2.0, 1)
+    ('0.0', '+2.0')
+    """
+    text = f"{figure:+.{decimals}f}"
+    return text if text.strip("+-0.") else text.lstrip("+-")
