@@ -1,7 +1,7 @@
 """Where the error of a predicted makespan comes from: the seconds of two runs, part by part."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -29,8 +29,8 @@ class RunSeconds(Struct, frozen=True):
     segment_s: float
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> "RunSeconds":
-        """Of the events of a run that has finished a segment."""
+    def of(cls, events: Iterable[Event]) -> "RunSeconds | None":
+        """Of the events of a run; None if it has finished no segment."""
         iterations: Counter[WorkerId] = Counter()
         train_s: defaultdict[WorkerId, float] = defaultdict(float)
         workers: set[WorkerId] = set()
@@ -45,6 +45,8 @@ class RunSeconds(Struct, frozen=True):
                 ended.append(event)
                 iterations[event.worker] += event.iterations
                 train_s[event.worker] += event.parts.train_s
+        if not ended:
+            return None
         return cls(
             makespan_s=max(segment.time for segment in ended),
             workers=frozenset(workers),
@@ -103,3 +105,10 @@ def error_parts(predicted: RunSeconds, measured: RunSeconds) -> ErrorParts:
     }
     named["waiting"] = whole_s - sum(named.values())
     return ErrorParts(**{part: 100 * seconds / (workers * measured.makespan_s) for part, seconds in named.items()})
+
+
+def weighted(parts: Sequence[tuple[ErrorParts, float]]) -> ErrorParts:
+    """The parts of the error of a mean makespan, from the parts and the measured makespan of every run."""
+    whole_s = sum(measured_s for _, measured_s in parts)
+    names = ErrorParts.__struct_fields__
+    return ErrorParts(*(sum(getattr(of_run, name) * at_s for of_run, at_s in parts) / whole_s for name in names))

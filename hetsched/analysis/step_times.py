@@ -175,6 +175,13 @@ def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
     ]
 
 
+def other_machine(steps: Iterable[WorkerSteps]) -> list[str]:
+    """In what the machine of a run was another one than that of the prediction, as under another load; empty if it was
+    not."""
+    told = [line for step in steps for line in (step.unlike_profile, step.unlike_profile_beside) if line is not None]
+    return [f"another machine than the prediction's: {line}" for line in told]
+
+
 def _rounded_up(value: float) -> float:
     """To two significant digits.
 

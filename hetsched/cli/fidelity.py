@@ -1,6 +1,7 @@
 """`hetsched fidelity`."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,13 +10,20 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, live_view, say, say_remarks, show
 from hetsched.errors import InputError
 from hetsched.report import fidelity_tables
+from hetsched.studies.fidelity.add import add
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
 from hetsched.studies.fidelity.record import record
 from hetsched.studies.fidelity.table import write_table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["record"], help="run for real the cells that have no recording")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["record", "add"],
+        help="record: run for real the cells that have no recording; add: take over the real runs of validations",
+    )
+    parser.add_argument("validations", nargs="*", type=Path, metavar="RESULTS", help="the folders of these, for add")
     parser.add_argument(
         "--folder",
         type=Path,
@@ -23,42 +31,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder of cells and recordings (default: fidelity)",
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these cells instead of all")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these cells or recordings, not all")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
     parser.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv, for the next version")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Predict every recorded real run again from the profile that a probe measured before it, and print by how much the
     predictions are off. With 'record', make the recordings that are missing. See docs/validation.md."""
-    if options.action == "record":
-        print_recorded(options, emit)
-        return
+    if (options.action == "add") != bool(options.validations):
+        raise InputError("add: name the results folders of validations, such as hetsched fidelity add results/validate")
+    if options.action is not None:
+        return print_made(options, emit, made(options))
     if options.write and options.only:
         raise InputError("--write: the table has all recordings: leave --only out")
     result = fidelity(options.folder, options.only)
-    finish(options, emit, result.document(), lambda: print_fidelity(result), None)
+    finish(options, emit, result.document(), lambda: show_result(result, options.markdown), None)
     if options.write:
         write_table(options.folder, result.errors)
+    return None
 
 
-def print_recorded(options: argparse.Namespace, emit: Emit) -> None:
+def made(options: argparse.Namespace) -> Iterator[str]:
+    """The names of recordings, as they are made."""
+    if options.action == "record":
+        yield from record(options.folder, options.only, watch=live_view)
+    for validation in options.validations:
+        yield from add(options.folder, validation)
+
+
+def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) -> None:
     """A line for each recording when it is made, or a document of all at the end."""
-    names = []
-    for name in record(options.folder, options.only, watch=live_view):
-        names.append(name)
+    new = []
+    for name in names:
+        new.append(name)
         if not options.json:
             say(f"recorded: {name}")
     if options.json:
-        emit(msgspec.json.encode({"recorded": names}))
-    elif not names:
-        say("every cell has its recording")
+        emit(msgspec.json.encode({"recorded": new}))
+    elif not new:
+        say("all are recorded already")
 
 
-def print_fidelity(result: FidelityResult) -> None:
-    show(fidelity_tables.recordings_table(result))
-    show(fidelity_tables.figures_table(result))
-    show(fidelity_tables.factors_table(result))
-    show(fidelity_tables.parts_table(result))
+def show_result(result: FidelityResult, markdown: bool) -> None:
+    """Tables, in what the machine was another one, and what has changed; as Markdown, the tables only."""
+    if markdown:
+        print("\n".join(listing.markdown() for listing in fidelity_tables.listings(result)), end="")
+        return
+    for listing in fidelity_tables.listings(result):
+        show(listing.table())
     for name, warnings in result.warnings.items():
         say_remarks(f"{name}: {warning}" for warning in warnings)
     for line in fidelity_tables.lines(result):

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import asdict
+
+from hetsched.analysis.error_parts import ErrorParts
 from hetsched.errors import counted
 from hetsched.report.figures_in_words import percent
 from hetsched.studies.validate import ValidationResult
 
 
 def agreement_lines(result: ValidationResult) -> Iterator[str]:
-    """The mean error of the makespan, and whether prediction and measurement put the strategies into one order."""
+    """The parts of each error of a makespan, the mean error, and whether prediction and measurement put the strategies
+    into one order."""
+    for strategy, found in result.agreements.items():
+        if found.parts is not None and (told := parts_in_words(found.parts)):
+            yield f"{strategy}: the error of the makespan is {told}"
     mean_error, order = result.mean_absolute_error_percent, result.order
     strategies = "one strategy" if len(result.agreements) == 1 else f"over {len(result.agreements)} strategies"
     if mean_error is not None:
@@ -19,3 +26,17 @@ def agreement_lines(result: ValidationResult) -> Iterator[str]:
             f"Kendall's tau of predicted against measured order, {strategies}: {order.kendall_tau:.2f}; over the "
             f"{counted(order.distinct_pairs, 'pair')} without overlap of the measured intervals: {distinct}"
         )
+
+
+def parts_in_words(parts: ErrorParts) -> str:
+    """The parts that are not 0.0%, the largest first.
+
+    >>> parts_in_words(ErrorParts(0.01, -2.5, 0.0, 0.0, 0.0, 0.0, 0.3, -0.1))
+    'start-up -2.5%, decisions +0.3%, waiting -0.1%'
+    """
+    known = {name.replace("_", "-"): percent(part) for name, part in _largest_first(parts) if abs(part) >= 0.05}
+    return ", ".join(f"{name} {part}" for name, part in known.items())
+
+
+def _largest_first(parts: ErrorParts) -> list[tuple[str, float]]:
+    return sorted(asdict(parts).items(), key=lambda part: -abs(part[1]))

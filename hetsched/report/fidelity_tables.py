@@ -1,4 +1,7 @@
-"""What `hetsched fidelity` found, as tables and lines for the terminal."""
+"""What `hetsched fidelity` found, as tables and lines for the terminal, and as Markdown."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -7,72 +10,109 @@ from hetsched.report.figures_in_words import percent
 from hetsched.studies.fidelity.fidelity import FidelityResult
 from hetsched.studies.fidelity.table import FIGURES, Distribution, by_factor, distributions, mean_parts
 
-HEADINGS = ("runs", "mean", "mean\nabsolute", "p50", "p90", "worst")
-
 NAMES = {
     **FIGURES,
     "completion_absolute": "each trial's, absolute [%]",
     "utilisation_absolute": "each worker's, absolute [points]",
 }
 
+DISTRIBUTION = ("runs", "mean", "mean absolute", "p50", "p90", "worst")
 
-def recordings_table(result: FidelityResult) -> Table:
-    """A row per recording: makespans, and signed errors."""
-    headings = (
-        "predicted\n[s]",
-        "measured\n[s]",
-        "makespan",
-        "completion",
-        "utilisation",
-        "segment",
-        "decisions\nalike",
+
+class Listing(NamedTuple):
+    """A table as texts."""
+
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def table(self) -> Table:
+        """For the terminal: what is in the first column stands left."""
+        table = Table(header_style="bold")
+        for number, heading in enumerate(self.headings):
+            table.add_column(heading, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """For a page."""
+        lines = [self.headings, ("---",) * len(self.headings), *self.rows]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def listings(result: FidelityResult) -> Iterator[Listing]:
+    """The figures, the factors, the parts of the makespan's error, and the recordings."""
+    yield _figures(result)
+    yield _factors(result)
+    yield _parts(result)
+    yield _recordings(result)
+
+
+def _figures(result: FidelityResult) -> Listing:
+    found = distributions(result.errors).items()
+    return Listing(
+        ("error of", *DISTRIBUTION),
+        [(NAMES[name], *_cells(one, 3 if name == "score" else 1, name.endswith("_absolute"))) for name, one in found],
     )
-    table = _table("recording", headings)
-    for one in result.errors:
-        table.add_row(
-            one.recording,
-            f"{one.predicted_s:.1f}",
-            f"{one.measured_s:.1f}",
-            percent(one.makespan),
-            percent(one.completion),
-            f"{one.utilisation:+.1f}",
-            percent(one.segment_time),
-            percent(one.decisions_alike, 0, signed=False),
-        )
-    return table
 
 
-def figures_table(result: FidelityResult) -> Table:
-    """A row per figure: the distribution of its error over the recordings."""
-    table = _table("error of", HEADINGS)
-    for name, found in distributions(result.errors).items():
-        table.add_row(NAMES[name], *_cells(found))
-    return table
+def _factors(result: FidelityResult) -> Listing:
+    """The distribution of the error of the makespan, and the bias of completion."""
+    return Listing(
+        ("factor", "level", *DISTRIBUTION, "completion, mean"),
+        [
+            (factor.replace("_", " "), level, *_cells(found["makespan"]), _signed(found["completion"].mean, 1))
+            for factor, levels in by_factor(result.errors).items()
+            for level, found in levels.items()
+        ],
+    )
 
 
-def factors_table(result: FidelityResult) -> Table:
-    """A row per level of a factor: the distribution of the error of the makespan, and the bias of completion."""
-    table = _table("factor", ("level", *HEADINGS, "completion\nmean"))
-    for factor, levels in by_factor(result.errors).items():
-        for level, found in levels.items():
-            bias = f"{found['completion'].mean:+.1f}"
-            table.add_row(factor.replace("_", " "), level, *_cells(found["makespan"]), bias)
-    return table
+def _parts(result: FidelityResult) -> Listing:
+    return Listing(
+        ("part of the makespan's error [%]", "mean", "mean absolute"),
+        [
+            (part.replace("_", "-"), _signed(found["mean"], 2), f"{found['mean_absolute']:.2f}")
+            for part, found in mean_parts(result.errors).items()
+        ],
+    )
 
 
-def parts_table(result: FidelityResult) -> Table:
-    """A row per part of the error of a makespan, in percent of the makespan."""
-    table = _table("part of the makespan's error", ("mean", "mean\nabsolute"))
-    for part, found in mean_parts(result.errors).items():
-        table.add_row(part.replace("_", "-"), f"{found['mean']:+.2f}", f"{found['mean_absolute']:.2f}")
-    return table
+def _recordings(result: FidelityResult) -> Listing:
+    return Listing(
+        (
+            "recording",
+            "predicted [s]",
+            "measured [s]",
+            "makespan",
+            "completion",
+            "utilisation",
+            "segment",
+            "decisions alike",
+            "machine",
+        ),
+        [
+            (
+                one.recording,
+                f"{one.predicted_s:.1f}",
+                f"{one.measured_s:.1f}",
+                percent(one.makespan),
+                percent(one.completion),
+                _signed(one.utilisation, 1),
+                percent(one.segment_time),
+                percent(one.decisions_alike, 0, signed=False),
+                one.machine,
+            )
+            for one in result.errors
+        ],
+    )
 
 
 def lines(result: FidelityResult) -> list[str]:
     """The simulator's own time, and what has changed since the table before."""
     told = [
         f"the simulator took {result.simulator_s:.1f} s of CPU for {counted(len(result.errors), 'run')} of "
-        f"{result.measured_s:,.0f} s; recorded are {len(result.errors)} of {counted(result.cells, 'cell')}"
+        f"{result.measured_s:,.0f} s"
     ]
     if result.change is None:
         return [*told, "no table before to compare with: --write makes one"]
@@ -84,14 +124,17 @@ def lines(result: FidelityResult) -> list[str]:
     return [*told, *(f"  {name}: {then:+.2f}% before, {now:+.2f}% now" for name, (then, now) in found.moved.items())]
 
 
-def _cells(found: Distribution) -> list[str]:
+def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> list[str]:
+    """Of errors that are `absolute` there is no signed mean."""
     figures = (found.mean_absolute, found.p50, found.p90, found.worst)
-    return [str(found.runs), f"{found.mean:+.1f}", *(f"{figure:.1f}" for figure in figures)]
+    mean = "" if absolute else _signed(found.mean, decimals)
+    return [str(found.runs), mean, *(f"{figure:.{decimals}f}" for figure in figures)]
 
 
-def _table(first: str, headings: tuple[str, ...]) -> Table:
-    table = Table(header_style="bold")
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
+def _signed(figure: float, decimals: int) -> str:
+    """
+    >>> _signed(-0.04, 1), _signed(2.0, 1)
+    ('0.0', '+2.0')
+    """
+    text = f"{figure:+.{decimals}f}"
+    return text if text.strip("+-0.") else text.lstrip("+-")

@@ -6,7 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hetsched.analysis.step_times import pace_remarks, worker_steps
+from msgspec.structs import replace
+
+from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts, weighted
+from hetsched.analysis.step_times import other_machine, pace_remarks, worker_steps
 from hetsched.core.log import read_log
 from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import StepTimes
@@ -80,8 +83,10 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which workers could not hold their pace in the real runs of a strategy, and what to do; empty if all did."""
-        return pace_remarks(self.agreements[strategy].steps, self.setup.scenario.real.time_scale)
+        """Which workers could not hold their pace in the real runs of a strategy, and what to do, and in what the
+        machine was another one than that of the prediction; empty if all held it, on the same machine."""
+        steps = self.agreements[strategy].steps
+        return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
 
     def agreements_frame(self) -> "DataFrame":
         """A row per strategy: makespan predicted and measured in seconds, and the error in percent. Raises InputError
@@ -222,7 +227,17 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
     """Of runs with the predictions for them, which the step times of `predicting` were made with."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
-    return validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
+    found = validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
+    return replace(found, parts=_parts(predicted, measured))
+
+
+def _parts(predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> ErrorParts | None:
+    """The parts of the error of the mean makespan, None where a run finished no segment."""
+    seconds = [[RunSeconds.of(read_log(run.log)) for run in runs] for runs in (predicted, measured)]
+    pairs = [(of_one, of_other) for of_one, of_other in zip(*seconds, strict=True) if of_one and of_other]
+    if len(pairs) < len(measured):
+        return None
+    return weighted([(error_parts(foretold, seen), seen.makespan_s) for foretold, seen in pairs])
 
 
 def _repetitions(runs: Sequence[RunResult]) -> list[Repetition]:

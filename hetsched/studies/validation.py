@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hetsched.analysis.error_parts import ErrorParts
 from hetsched.analysis.intervals import interval, level, spread, variation
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
@@ -59,7 +60,8 @@ class Agreement(Struct, frozen=True):
 
     `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
     worker for as many iterations: of those of the run that has more. `steps` are those of the measured runs.
-    `best_score` is of the seeds under which both are known, None where there is none.
+    `best_score` is of the seeds under which both are known, None where there is none. `parts` are those of the error of
+    the makespan, None where a run finished no segment.
     """
 
     makespan_s: Error
@@ -70,6 +72,7 @@ class Agreement(Struct, frozen=True):
     workers: dict[WorkerId, WorkerAgreement]
     measured_makespans_s: list[float]
     steps: list[WorkerSteps] = []
+    parts: ErrorParts | None = None
 
 
 class OrderAgreement(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from hetsched.analysis.error_parts import RunSeconds, error_parts
+from hetsched.analysis.error_parts import RunSeconds, error_parts, weighted
 from hetsched.domain.cluster import WorkerId
 
 FAST, SLOW = WorkerId("fast"), WorkerId("slow")
@@ -50,3 +50,13 @@ def test_what_differs_is_the_part(part: str, changed: dict[str, Any], percent: f
 def test_the_parts_are_the_error_of_the_makespan() -> None:
     predicted = replace(RUN, makespan_s=93.0, train_s={FAST: 70.0, SLOW: 81.0}, restore_s=1.0)
     assert sum(asdict(error_parts(predicted, RUN)).values()) == pytest.approx(-7.0)
+
+
+def test_the_parts_of_several_runs_are_those_of_the_mean_makespan() -> None:
+    runs = [(replace(RUN, makespan_s=90.0), RUN), (replace(RUN, makespan_s=330.0), replace(RUN, makespan_s=300.0))]
+    found = weighted([(error_parts(foretold, seen), seen.makespan_s) for foretold, seen in runs])
+    assert sum(asdict(found).values()) == pytest.approx(100 * (420.0 - 400.0) / 400.0)
+
+
+def test_a_run_without_a_segment_has_no_seconds() -> None:
+    assert RunSeconds.of([]) is None

@@ -10,13 +10,14 @@ from msgspec import Struct
 
 from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts
 from hetsched.analysis.metrics import Metrics, measure
-from hetsched.analysis.step_times import WorkerSteps, worker_steps
+from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
 from hetsched.core.log import read_log
+from hetsched.errors import InputError
 from hetsched.studies.fidelity.recordings import Machine, Recording
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.validation import NEVER_THERE, decisions
 
-FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pace", "checkpoints")
+FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pace", "checkpoints", "machine")
 
 
 class Errors(Struct, frozen=True):
@@ -26,7 +27,7 @@ class Errors(Struct, frozen=True):
     trials, `utilisation` the mean over the workers, in percentage points; those with `_absolute` are means of absolute
     values. `segment` is of the mean time of a segment. `score` is of the best score, None where the learning of the
     training is not predicted. `decisions_alike` is the percentage of segments that went to the same worker for as many
-    iterations.
+    iterations. `machine` says whether the machine of the run was that of the probe.
     """
 
     recording: str
@@ -37,6 +38,7 @@ class Errors(Struct, frozen=True):
     segment: str
     pace: str
     checkpoints: str
+    machine: str
     predicted_s: float
     measured_s: float
     makespan: float
@@ -67,15 +69,23 @@ def predict(recording: Recording) -> Prediction:
         simulator_s = time.process_time() - begun
         simulated = list(read_log(run.log))
     predicted, measured = RunSeconds.of(simulated), RunSeconds.of(events)
+    if predicted is None or measured is None:
+        which = "run" if measured is None else "prediction"
+        raise InputError(f"recording {recording.name}: the {which} has finished no segment; remove the recording")
     ours, theirs = decisions(simulated), decisions(events)
     alike = len(ours.items() & theirs.items()) / max(len(ours), len(theirs))
-    errors = _errors(recording, (predicted, run.metrics), (measured, measure(events, setup)), alike)
     warnings = _of_another_machine(worker_steps([events], setup.times), recording.about.machine)
+    factors = _factors(recording, measured, "another" if warnings else "as probed")
+    errors = _errors(recording.name, factors, (predicted, run.metrics), (measured, measure(events, setup)), alike)
     return Prediction(errors, simulator_s, warnings)
 
 
 def _errors(
-    recording: Recording, predicted: tuple[RunSeconds, Metrics], measured: tuple[RunSeconds, Metrics], alike: float
+    recording: str,
+    factors: dict[str, str],
+    predicted: tuple[RunSeconds, Metrics],
+    measured: tuple[RunSeconds, Metrics],
+    alike: float,
 ) -> Errors:
     (foretold, figures), (seen, real) = predicted, measured
     late = [
@@ -89,8 +99,8 @@ def _errors(
     ]
     known = figures.best_score is not None and real.best_score is not None
     return Errors(
-        recording=recording.name,
-        **_factors(recording, seen),
+        recording=recording,
+        **factors,
         predicted_s=round(foretold.makespan_s, 3),
         measured_s=round(seen.makespan_s, 3),
         makespan=_percent(foretold.makespan_s, seen.makespan_s),
@@ -105,17 +115,19 @@ def _errors(
     )
 
 
-def _factors(recording: Recording, seen: RunSeconds) -> dict[str, str]:
+def _factors(recording: Recording, seen: RunSeconds, machine: str) -> dict[str, str]:
     """The levels of the factors, those of numbers in classes."""
     workers = len(seen.workers)
+    population = sum(experiment.population for experiment in recording.setup.workload.experiments)
     return {
-        "training": recording.cell.training,
+        "training": recording.training,
         "policy": recording.strategy.scheduling,
         "workers": str(workers),
-        "trials_per_worker": _class(recording.cell.population / workers, (1, 2)),
+        "trials_per_worker": _class(population / workers, (1, 2)),
         "segment": f"{_class(seen.segment_s, (2, 5))} s",
         "pace": "paced" if recording.setup.paced else "unpaced",
-        "checkpoints": recording.cell.place,
+        "checkpoints": recording.setup.scenario.checkpoints.place,
+        "machine": machine,
     }
 
 
@@ -133,10 +145,11 @@ def _percent(predicted: float, measured: float) -> float:
     return 100 * (predicted - measured) / measured
 
 
-def _of_another_machine(steps: list[WorkerSteps], machine: Machine) -> list[str]:
+def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> list[str]:
     """In what the machine was another one in the run than in the probe, in words."""
-    told = [line for of_type in steps for line in (of_type.late, of_type.unlike_profile, of_type.unlike_profile_beside)]
-    before, then = machine.load
-    if abs(then - before) > machine.cores / 2:
+    late = [of_type.late for of_type in steps if of_type.factor > 1 + LATE]
+    told = [*late, *(line for of_type in steps for line in (of_type.unlike_profile, of_type.unlike_profile_beside))]
+    if machine is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
+        before, then = machine.load
         told.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")
     return [line for line in told if line is not None]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from hetsched.errors import InputError
-from hetsched.studies.fidelity.cells import read_cells
 from hetsched.studies.fidelity.errors import Errors, Prediction, predict
 from hetsched.studies.fidelity.recordings import is_recorded, read_recording, recorded
 from hetsched.studies.fidelity.table import Change, by_factor, change, distributions, mean_parts, read_table
@@ -17,7 +16,6 @@ class FidelityResult:
     """The predictions by recording, and what the table before says of the same recordings."""
 
     folder: Path
-    cells: int
     predictions: dict[str, Prediction]
     change: Change | None
 
@@ -44,7 +42,6 @@ class FidelityResult:
         """What `--json` prints."""
         return {
             "folder": str(self.folder),
-            "cells": self.cells,
             "recordings": self.errors,
             "errors": distributions(self.errors),
             "factors": by_factor(self.errors),
@@ -58,14 +55,11 @@ class FidelityResult:
 def fidelity(folder: Path, only: Sequence[str] = ()) -> FidelityResult:
     """Predict the recordings in the folder, all or `only` these. Raises InputError for a folder without recordings, and
     for what is wrong in one."""
-    cells = read_cells(folder)
-    wanted = cells.chosen(list(only)) if only else recorded(folder, cells)
+    wanted = list(only) or recorded(folder)
     if missing := [name for name in wanted if not is_recorded(folder, name)]:
         raise InputError(f"{folder}: {missing[0]} is not recorded: hetsched fidelity record --only {missing[0]}")
     if not wanted:
         raise InputError(f"{folder}: has no recordings: make them with hetsched fidelity record")
     predictions = {name: predict(read_recording(folder, name)) for name in wanted}
     errors = [prediction.errors for prediction in predictions.values()]
-    return FidelityResult(
-        folder=folder, cells=len(cells.cells), predictions=predictions, change=change(errors, read_table(folder))
-    )
+    return FidelityResult(folder=folder, predictions=predictions, change=change(errors, read_table(folder)))

@@ -1,22 +1,18 @@
 """Record real runs: probe the machine, run the cell, keep log, scenario, profile and machine."""
 
-import gzip
 import os
 import platform
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import validation
 from hetsched.studies.fidelity.cells import Cells, read_cells
-from hetsched.studies.fidelity.recordings import ABOUT, LOG, RECORDINGS, About, Machine, is_recorded
-from hetsched.studies.json_file import write_json
+from hetsched.studies.fidelity.recordings import RECORDINGS, About, Machine, is_recorded, keep
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
@@ -24,8 +20,6 @@ from hetsched.studies.sole_owner import sole_owner
 from hetsched.studies.validation import PROBE, Calibration
 from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
-
-PROVENANCE = "measured by the probe before the recorded run"
 
 
 class _Probed(NamedTuple):
@@ -66,7 +60,7 @@ def _record(folder: Path, cells: Cells, name: str, probes: dict[str, _Probed], w
             run, _ = carry_out("ray", setup, strategy, setup.scenario.first_seed, Path(temporary, "run"), listen)
         machine = Machine(_processor(), os.cpu_count() or 1, platform.python_version(), (probes[key].load, load))
         about = About(f"{datetime.now(UTC):%Y-%m-%d %H:%M}", __version__, machine, cells.cells[name].model_dump())
-        _keep(folder / RECORDINGS / name, validation.calibrated(setup, probes[key].calibration), run.log, about)
+        keep(folder / RECORDINGS / name, validation.calibrated(setup, probes[key].calibration), run.log, about)
 
 
 def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Probed:
@@ -74,9 +68,7 @@ def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Pro
     load, workers = os.getloadavg()[0], setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     calibration = probe(probing, Strategy(strategy.allocation, PROBE), folder, watch)
-    calibration = validation.completed(calibration, setup, workers)
-    rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in calibration.rows]
-    return _Probed(Calibration(rows, calibration.latency_s), load)
+    return _Probed(validation.completed(calibration, setup, workers), load)
 
 
 def _key(setup: Setup, strategy: Strategy) -> str:
@@ -84,15 +76,6 @@ def _key(setup: Setup, strategy: Strategy) -> str:
     probing = validation.probe_scenario(setup, len(setup.workers(strategy))).scenario
     tables: dict[str, Any] = probing.model_dump(exclude={"name", "strategies"})
     return f"{strategy.allocation} {tables}"
-
-
-def _keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
-    """The recording is finished when what is written last is there; what a stopped call left is removed."""
-    rmtree(home, ignore_errors=True)
-    predicting.save(home)
-    with (home / LOG).open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        packed.write(log.with_name(LOG_NAME).read_bytes())
-    write_json(home / ABOUT, about)
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,12 +12,13 @@ from msgspec.structs import replace
 from hetsched.core.events import AnyEvent, RunStarted, WorkerJoined
 from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
+from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
-from hetsched.studies.fidelity.cells import Cell, Cells
+from hetsched.studies.json_file import write_json
 
 RECORDINGS = "recordings"
 """The folder of the recordings, a folder each, named as the cell."""
@@ -24,6 +26,9 @@ RECORDINGS = "recordings"
 LOG = "events.jsonl.gz"
 
 ABOUT = "recording.json"
+
+PROVENANCE = "measured by the probe before the recorded run"
+"""Of the step times and costs in a recording."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -37,19 +42,21 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """When and where a run was recorded, by which hetsched, and the cell as it was then."""
+    """When and where a run was recorded, by which hetsched, and the cell as it was then. `machine` and `cell` are None
+    for a run of a validation, which tells neither."""
 
     recorded: str
     hetsched: str
-    machine: Machine
-    cell: dict[str, Any]
+    machine: Machine | None = None
+    cell: dict[str, Any] | None = None
 
 
 class Recording(NamedTuple):
-    """`setup` has the step times and costs of the probe, and the workers of the run."""
+    """`setup` has the step times and costs of the probe, and the workers of the run. `training` is the name of what was
+    trained in the table of cells, or that of the model."""
 
     name: str
-    cell: Cell
+    training: str
     about: About
     setup: Setup
     strategy: Strategy
@@ -58,13 +65,27 @@ class Recording(NamedTuple):
 
 
 def is_recorded(folder: Path, name: str) -> bool:
-    """Whether the cell has a finished recording: what is written last is there."""
+    """Whether there is a finished recording of that name: what is written last is there."""
     return (folder / RECORDINGS / name / ABOUT).is_file()
 
 
-def recorded(folder: Path, cells: Cells) -> list[str]:
-    """The names of the cells that have a finished recording, in the order of the table."""
-    return [name for name in cells.cells if is_recorded(folder, name)]
+def recorded(folder: Path) -> list[str]:
+    """The names of the finished recordings, in the order of the alphabet."""
+    return sorted(about.parent.name for about in (folder / RECORDINGS).glob(f"*/{ABOUT}"))
+
+
+def keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
+    """Make a recording of the log of a run, with the setup that predicts it. The recording is finished when what is
+    written last is there; what was begun before is removed. Nothing names a path of this machine."""
+    rmtree(home, ignore_errors=True)
+    here = {"data_dir": None, "model_file": None, "address": None}
+    scenario = predicting.scenario
+    rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in predicting.times.rows]
+    predicting = predicting.replace(real=scenario.real.model_copy(update=here))
+    predicting.replace_times(StepTimes(rows, extrapolate=scenario.profile.extrapolate)).save(home)
+    with (home / LOG).open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        packed.write(log.read_bytes())
+    write_json(home / ABOUT, about)
 
 
 def read_recording(folder: Path, name: str) -> Recording:
@@ -79,7 +100,8 @@ def read_recording(folder: Path, name: str) -> Recording:
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
     setup = _with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
-    return Recording(name, Cell.model_validate(about.cell), about, setup, strategy, events[0].seed, events)
+    training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
+    return Recording(name, training, about, setup, strategy, events[0].seed, events)
 
 
 def _events(log: Path) -> Iterator[AnyEvent]:

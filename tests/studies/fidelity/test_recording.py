@@ -13,6 +13,7 @@ from hetsched.studies.fidelity.fidelity import fidelity
 from hetsched.studies.fidelity.record import record
 from hetsched.studies.fidelity.recordings import LOG, RECORDINGS, is_recorded
 from hetsched.studies.fidelity.table import TABLE_NAME, rows, write_table
+from hetsched.studies.validate import validate
 from sim.backend import SimBackend
 from tests.test_architecture import ROOT
 
@@ -130,6 +131,25 @@ def test_the_command_says_what_is_wrong(folder: Path, capsys: pytest.CaptureFixt
     (folder / TABLE_NAME).write_text("recording\na\n")
     assert main(["fidelity", *at]) == 2
     assert "not what hetsched fidelity wrote" in capsys.readouterr().err
+
+
+def test_the_runs_of_a_validation_become_recordings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = read_cells(folder).scenario("b", folder)
+    validation = validate(scenario, ["fusion+fifo", "fusion+hrfs"], range(2), folder / "v")
+    foretold = [run.metrics.makespan_s for run in validation.predicted]
+    at = ["--folder", str(folder)]
+    assert main(["fidelity", "add", str(folder / "v"), *at]) == 0
+    names = [f"b-fusion-{policy}-seed-{seed}" for policy in ("fifo", "hrfs") for seed in (0, 1)]
+    result = fidelity(folder)
+    assert list(result.predictions) == names
+    assert [one.predicted_s for one in result.errors] == pytest.approx(foretold, abs=0.001)
+    assert {one.training for one in result.errors} == {"StandIn"}
+    capsys.readouterr()
+    assert main(["fidelity", "add", str(folder / "v"), *at]) == 0
+    assert capsys.readouterr().out == "all are recorded already\n"
+    assert main(["fidelity", "add", str(folder), *at]) == 2
+    assert "not the results of a finished validation" in capsys.readouterr().err
+    assert main(["fidelity", "add", *at]) == 2
 
 
 def test_a_damaged_recording_is_named(folder: Path) -> None:

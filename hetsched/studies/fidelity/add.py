@@ -1,0 +1,45 @@
+"""The real runs of a validation as recordings: it has probed the machine before them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from hetsched.core.log import LOG_NAME
+from hetsched.errors import InputError
+from hetsched.scenario.loading import load_setup
+from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.fidelity.recordings import RECORDINGS, About, is_recorded, keep
+from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, SUMMARY_NAME
+
+
+class _Summary(msgspec.Struct):
+    command: str
+    hetsched: str
+    scenario: str
+
+
+def add(folder: Path, validation: Path) -> Iterator[str]:
+    """Copy the real runs of a validation's results into the folder, with what its probes showed; yield their names.
+
+    A recording that is there stays as it is. Raises InputError for a folder that has no finished validation, and for
+    one that measured nothing before it predicted.
+    """
+    try:
+        summary = msgspec.json.decode((validation / SUMMARY_NAME).read_bytes(), type=_Summary)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"{validation}: not the results of a finished validation: {error}") from error
+    if summary.command != "validate" or not (validation / PROBE).is_dir():
+        raise InputError(
+            f"{validation}: expected the results of 'hetsched validate' without --profile: only that has measured the "
+            "machine before its runs"
+        )
+    for strategy in sorted(path.name for path in (validation / PREDICTED).iterdir()):
+        predicting = load_setup(validation / PREDICTED / strategy / SCENARIO_NAME)
+        for log in sorted((validation / MEASURED / strategy).glob(f"*/{LOG_NAME}")):
+            name = f"{summary.scenario}-{strategy.replace('+', '-')}-{log.parent.name}"
+            if not is_recorded(folder, name):
+                when = datetime.fromtimestamp(log.stat().st_mtime, UTC)
+                keep(folder / RECORDINGS / name, predicting, log, About(f"{when:%Y-%m-%d %H:%M}", summary.hetsched))
+                yield name

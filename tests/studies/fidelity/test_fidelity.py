@@ -1,0 +1,84 @@
+"""The recordings in the repository, predicted by the simulator of today: a change that loses truth is seen here."""
+
+from math import isclose
+from pathlib import Path
+
+import pytest
+
+from hetsched.cli.main import main
+from hetsched.report.fidelity_tables import listings
+from hetsched.studies.fidelity.cells import read_cells
+from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
+from hetsched.studies.fidelity.recordings import RECORDINGS, recorded
+from hetsched.studies.fidelity.table import TABLE_NAME, read_table, rows
+from tests.test_architecture import ROOT
+
+FOLDER = ROOT / "fidelity"
+
+PAGE = (ROOT / "docs" / "validation.md").read_text()
+
+MENDED = "if the change is meant, python -m benchmarks.fidelity_page writes table and page again"
+
+
+@pytest.fixture(scope="module")
+def result() -> FidelityResult:
+    return fidelity(FOLDER)
+
+
+def test_the_table_is_what_the_simulator_predicts(result: FidelityResult) -> None:
+    told = read_table(FOLDER)
+    found = {row["recording"]: row for row in rows(result.errors)}
+    assert list(told) == list(found), MENDED
+    for name, row in found.items():
+        assert list(told[name]) == list(row)
+        for column, value in row.items():
+            written = told[name][column]
+            same = (
+                isclose(float(written), value, abs_tol=0.011)
+                if isinstance(value, float)
+                else written == str(value or "")
+            )
+            assert same, f"{name}: {column} is {value}, {FOLDER / TABLE_NAME} has {written}: {MENDED}"
+
+
+def test_nothing_has_changed_since_the_table(result: FidelityResult) -> None:
+    assert result.change is not None
+    assert result.change.recordings == len(recorded(FOLDER))
+    assert not result.change.moved
+
+
+def test_the_page_has_the_tables_of_the_command(result: FidelityResult) -> None:
+    for listing in listings(result):
+        assert listing.markdown() in PAGE, MENDED
+
+
+def test_where_the_machine_was_that_of_the_probe_makespans_are_right(result: FidelityResult) -> None:
+    as_probed = [abs(one.makespan) for one in result.errors if one.machine == "as probed"]
+    assert len(as_probed) >= 9
+    assert sum(as_probed) / len(as_probed) < 5
+
+
+def test_every_cell_is_a_scenario() -> None:
+    cells = read_cells(FOLDER)
+    assert len(cells.cells) >= 24
+    assert len({cells.strategy(name).scheduling for name in cells.cells}) >= 8
+    for name in cells.cells:
+        setup = cells.scenario(name, FOLDER).resolve()
+        assert setup.workers(cells.strategy(name))
+
+
+def test_recordings_are_small_and_name_no_folder_of_a_machine() -> None:
+    files = [path for path in (FOLDER / RECORDINGS).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 2e6
+    texts = [path.read_text() for path in files if path.suffix in (".toml", ".csv", ".json")]
+    assert not [text for text in texts if str(ROOT) in text or "data_dir" in text]
+
+
+def test_the_command_prints_what_the_page_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(ROOT))
+    assert main(["fidelity", "--markdown"]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")
+    assert len(blocks) == 4
+    assert all(block.strip() in PAGE for block in blocks), MENDED
