@@ -6,8 +6,7 @@ import pytest
 
 import hetsched
 from sim.learning.errors import Predict, errors, predictor
-from sim.learning.recordings import Recording, mean_curve, read_recordings
-from sim.learning.sgd import SGDCurve
+from sim.learning.recordings import mean_curve, read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "validate-accuracy"
 SCENARIO = EXAMPLE / "validate-accuracy.toml"
@@ -19,10 +18,8 @@ def constant(curve: dict[int, float]) -> Predict:
 
 @pytest.mark.parametrize("file", ["recordings.csv", "recordings-long.csv"])
 def test_its_curve_is_closer_to_its_recordings_than_their_mean(file: str) -> None:
-    learning = hetsched.load_scenario(SCENARIO).learning
-    constants = {name: float(constant) for name, constant in learning.options.items()}
-    recordings: list[Recording] = read_recordings(EXAMPLE / file)
-    found = errors(predictor(SGDCurve(**constants)), recordings)
+    recordings = read_recordings(EXAMPLE / file)
+    found = errors(predictor(hetsched.load_scenario(SCENARIO).learning_model()), recordings)
     assert found.mean_absolute_error < 0.025
     assert found.mean_absolute_error < errors(constant(mean_curve(recordings)), recordings).mean_absolute_error
 
