@@ -132,7 +132,8 @@ def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> li
 
 
 def _signed(figure: float, decimals: int) -> str:
-    """
+    """A figure with its sign; no sign where it is rounded to 0.
+
     >>> _signed(-0.04, 1), _signed(2.0, 1)
     ('0.0', '+2.0')
     """

@@ -83,8 +83,10 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which workers could not hold their pace in the real runs of a strategy, and what to do, and in what the
-        machine was another one than that of the prediction; empty if all held it, on the same machine."""
+        """Which workers could not hold their pace in the real runs of a strategy, and what to do.
+
+        Also in what the machine differed from the machine of the probe. Empty if all workers held it on the same machine.
+        """
         steps = self.agreements[strategy].steps
         return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
 
