@@ -85,7 +85,7 @@ class ValidationResult(Results):
     def remarks(self, strategy: str) -> list[str]:
         """Which workers could not hold their pace in the real runs of a strategy, and what to do.
 
-        Also in what the machine differed from the machine of the probe. Empty if all workers held it on the same machine.
+        Also in what the machine differed from the machine of the probe. Empty if there is nothing to say.
         """
         steps = self.agreements[strategy].steps
         return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
