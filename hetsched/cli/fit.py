@@ -22,7 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="the network whose recordings count, where files have several")
     parser.add_argument("--metric", default=DEFAULT.name, help="a column of the files (default: %(default)s)")
     parser.add_argument(
-        "--mode", choices=get_args(Mode), default=DEFAULT.mode, help="which scores are better (default: %(default)s)"
+        "--mode",
+        choices=get_args(Mode),
+        help=f"which scores are better (default of {DEFAULT.name}: {DEFAULT.mode}; other metrics need it)",
     )
     parser.add_argument("--folds", type=count, default=5, metavar="N", help="each is held out once (default: 5)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="which recordings share a fold (default: 0)")
@@ -43,18 +45,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Fit learning models to recordings, and choose among them by their errors on recordings that were held out. Prints
     the mean absolute error of each model, Spearman's rank correlation of final scores, and the table [learning] of a
     scenario that has the best one. See docs/learning.md."""
-    order = FitOrder(
-        files=tuple(options.files),
-        network=options.model,
-        metric=options.metric,
-        mode=options.mode,
-        folds=options.folds,
-        seed=options.seed,
-        constants=tuple(options.constants),
-        chance=options.chance,
-    )
-    if order.folds < 2:
-        raise InputError("--folds 1: expected at least 2: one fold is held out, the others are fitted to")
+    order = order_of(options)
     with ProgressLine("fitting", fits(order)) as progress:
         fitted = fit(order, lambda name: progress.advance(1, name))
     by_name = {judged.name: judged for judged in fitted.judged}
@@ -78,3 +69,22 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
             say(f"\n{learning_toml(shown.learning)}")
 
     finish(options, emit, document(fitted), table, None)
+
+
+def order_of(options: argparse.Namespace) -> FitOrder:
+    """What the command line asks for. Raises InputError for what cannot be fitted."""
+    if options.mode is None and options.metric != DEFAULT.name:
+        raise InputError(f"--metric {options.metric}: say which scores are better: --mode max, or --mode min")
+    order = FitOrder(
+        files=tuple(options.files),
+        network=options.model,
+        metric=options.metric,
+        mode=options.mode or DEFAULT.mode,
+        folds=options.folds,
+        seed=options.seed,
+        constants=tuple(options.constants),
+        chance=options.chance,
+    )
+    if order.folds < 2:
+        raise InputError("--folds 1: expected at least 2: one fold is held out, the others are fitted to")
+    return order

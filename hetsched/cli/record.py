@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
+from shlex import join
 
 from hetsched.argument_types import count, part, seed
 from hetsched.cli.arguments import add_scenario
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
+from hetsched.domain.metric import DEFAULT
 from hetsched.errors import InputError, counted
 from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
@@ -70,9 +72,18 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         before = result.recordings - result.recorded_now
         there = f", {before} of them before" if before else ""
         say(f"{options.out}: {counted(result.recordings, 'recording')}{there}")
-        say(f"fit: hetsched fit {options.out}")
+        say(f"fit: {fit_command(options.out, plan)}")
 
     finish(options, emit, result.document(), table, None)
+
+
+def fit_command(recordings: Path, plan: RecordingPlan) -> str:
+    """The command that fits learning models to the file."""
+    metric = plan.experiment.metric
+    if plan.metric == DEFAULT.name:
+        return join(["hetsched", "fit", str(recordings)])
+    mode = metric.mode if plan.metric == metric.name else "max|min"
+    return join(["hetsched", "fit", str(recordings), "--metric", plan.metric, "--mode"]) + f" {mode}"
 
 
 def plan_of(options: argparse.Namespace, scenario: Scenario) -> RecordingPlan:

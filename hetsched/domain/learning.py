@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from hetsched.domain.metric import Mode
 from hetsched.domain.registry import Registry
 from hetsched.domain.workload import TrialKind
 
@@ -78,6 +79,13 @@ class OfOneMetric(Protocol):
 
     metric: str
     """The name of the metric."""
+
+
+@runtime_checkable
+class OfOneMode(Protocol):
+    """A learning model that takes higher scores, or lower ones, for the better ones."""
+
+    mode: Mode
 
 
 models: Registry[LearningModel] = Registry("learning model", "hetsched.learning", ["fresh", "train", "score"])

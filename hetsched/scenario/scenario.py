@@ -19,7 +19,7 @@ from hetsched.allocation.policy import AllocationPolicy
 from hetsched.core.decisions import SchedulingPolicy
 from hetsched.domain import learning
 from hetsched.domain.cluster import CPU, Worker
-from hetsched.domain.learning import LearningModel, OfOneMetric
+from hetsched.domain.learning import LearningModel, OfOneMetric, OfOneMode
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
 from hetsched.domain.profiles import StepTimes
@@ -256,6 +256,12 @@ class Setup(Problem, frozen=True, kw_only=True):
                     f"learning.model {self.scenario.learning.model!r}: predicts {model.metric!r}, and the metric of "
                     f"experiment {experiment.id!r} is {wanted!r}: name a model of that, or 'unknown', which predicts "
                     "no scores"
+                )
+            better = experiment.metric.mode
+            if experiment.evaluation_images and isinstance(model, OfOneMode) and model.mode != better:
+                raise InputError(
+                    f"learning.options.mode is {model.mode!r}, and experiment {experiment.id!r} has metric.mode "
+                    f"{better!r}: set both to the one that holds of {wanted!r}"
                 )
         return model
 

@@ -35,7 +35,7 @@ class Replay:
     def __init__(self, recordings: Iterable[Recording], metric: Metric, noise: float = 0.0, source: str = "") -> None:
         """`source` says in errors where the recordings are from. Accuracies stay in 0..1, other scores between the
         least and the most recorded. Raises InputError if the hyperparameters of all recordings change."""
-        self.metric = metric.name
+        self.metric, self.mode = metric.name, metric.mode
         self._direction = metric
         self._source = source
         self._recordings = [recording for recording in recordings if not recording.has_schedule]

@@ -10,7 +10,9 @@ from shutil import copy
 
 import pytest
 
+from hetsched import load_scenario
 from hetsched.cli.main import main
+from hetsched.errors import InputError
 from sim.learning.recordings import read_recordings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "my_training.py"
@@ -55,7 +57,7 @@ def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.Ca
     assert len({r.configuration for r in recordings}) == 9  # the first four are one configuration
     assert len({r.evaluations[0].seed for r in recordings}) == 12
     assert any(r.has_schedule for r in recordings)
-    capsys.readouterr()
+    assert f"fit: hetsched fit {out} --metric loss --mode min\n" in capsys.readouterr().out
     assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     names = [judged["name"] for judged in found["judged"]]
@@ -160,3 +162,15 @@ def test_a_bad_file_is_one_line_with_file_and_line(
     assert main(["fit", str(out), "--metric", "loss", "--mode", "min"]) == 2
     said = capsys.readouterr().err
     assert str(out) in said and message in said and said.count("\n") == 1
+
+
+def test_which_scores_are_better_is_not_guessed(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    assert main(["fit", str(out), "--metric", "loss"]) == 2
+    assert "--metric loss: say which scores are better: --mode max, or --mode min" in capsys.readouterr().err
+    learning = f'[learning]\nmodel = "tabular"\noptions = {{ file = "{out}", metric = "loss", mode = "max" }}\n'
+    scenario.write_text(f"{scenario.read_text()}\n{learning}")
+    with pytest.raises(
+        InputError, match=r"^learning.options.mode is 'max', and experiment '\w+' has metric.mode 'min'"
+    ):
+        load_scenario(scenario).resolve().learning_model()
