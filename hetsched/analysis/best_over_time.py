@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from hetsched.core.events import Event, ExperimentArrived, SegmentEnded
-from hetsched.domain.metric import Metric, shared
+from hetsched.analysis.scores_over_time import reported_scores
+from hetsched.core.events import Event
 
 Steps = list[tuple[float, float]]
 """Seconds since the start of a run, rising, and the best score from then on."""
@@ -16,17 +16,10 @@ POINTS = 400
 
 def best_over_time(events: Iterable[Event]) -> Steps:
     """When any trial reported a better score than all before; nothing where experiments have different metrics."""
-    metrics: list[Metric] = []
     steps: Steps = []
-    for event in events:
-        if isinstance(event, ExperimentArrived):
-            metrics.append(event.experiment.metric)
-        elif isinstance(event, SegmentEnded) and event.score is not None:
-            metric = shared(metrics)
-            if metric is None:
-                return []
-            if metric.better(event.score, steps[-1][1] if steps else None):
-                steps.append((event.time, event.score))
+    for time_s, _, score, metric in reported_scores(events):
+        if metric.better(score, steps[-1][1] if steps else None):
+            steps.append((time_s, score))
     return steps
 
 

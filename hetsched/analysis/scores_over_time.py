@@ -19,11 +19,19 @@ class Scores(NamedTuple):
     mean: float
 
 
-def scores_over_time(events: Iterable[Event]) -> list[Scores]:
-    """An entry per reported score, by time; nothing where experiments have different metrics."""
+class Reported(NamedTuple):
+    """A score that a trial reported at the end of a segment."""
+
+    time_s: float
+    trial: TrialId
+    score: float
+    metric: Metric
+
+
+def reported_scores(events: Iterable[Event]) -> list[Reported]:
+    """All reported scores, by time; nothing where experiments have different metrics."""
     metrics: list[Metric] = []
-    latest: dict[TrialId, float] = {}
-    found: list[Scores] = []
+    found: list[Reported] = []
     for event in events:
         if isinstance(event, ExperimentArrived):
             metrics.append(event.experiment.metric)
@@ -31,9 +39,18 @@ def scores_over_time(events: Iterable[Event]) -> list[Scores]:
             metric = shared(metrics)
             if metric is None:
                 return []
-            latest[event.trial] = event.score
-            best = event.score if not found or metric.better(event.score, found[-1].best) else found[-1].best
-            found.append(Scores(event.time, best, fmean(latest.values())))
+            found.append(Reported(event.time, event.trial, event.score, metric))
+    return found
+
+
+def scores_over_time(events: Iterable[Event]) -> list[Scores]:
+    """An entry per reported score, by time; nothing where experiments have different metrics."""
+    latest: dict[TrialId, float] = {}
+    found: list[Scores] = []
+    for time_s, trial, score, metric in reported_scores(events):
+        latest[trial] = score
+        best = score if not found or metric.better(score, found[-1].best) else found[-1].best
+        found.append(Scores(time_s, best, fmean(latest.values())))
     return found
 
 

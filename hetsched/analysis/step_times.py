@@ -75,6 +75,11 @@ class WorkerSteps(Struct, frozen=True):
             f"by the profile {self.foretold_beside_s:.1f} s"
         )
 
+    @property
+    def unlike(self) -> list[str]:
+        """In what the steps were unlike the profile; empty if in nothing."""
+        return [line for line in (self.unlike_profile, self.unlike_profile_beside) if line is not None]
+
 
 def is_late(ended: SegmentEnded) -> bool:
     """Whether the segment took longer than the worker's pace asks by more than 5%."""
@@ -165,7 +170,7 @@ def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
 
 def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
     """Which workers are not those of the profile, and what to do; empty if all are."""
-    told = [line for step in steps for line in (step.unlike_profile, step.unlike_profile_beside) if line is not None]
+    told = [line for step in steps for line in step.unlike]
     if not told:
         return []
     return [
@@ -176,10 +181,9 @@ def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
 
 
 def other_machine(steps: Iterable[WorkerSteps]) -> list[str]:
-    """In what the machine of a run was another one than that of the prediction, as under another load; empty if it was
-    not."""
-    told = [line for step in steps for line in (step.unlike_profile, step.unlike_profile_beside) if line is not None]
-    return [f"another machine than the prediction's: {line}" for line in told]
+    """In what the machine of a run differed from the machine of the prediction, as under another load; empty if in
+    nothing."""
+    return [f"another machine than the prediction's: {line}" for step in steps for line in step.unlike]
 
 
 def _rounded_up(value: float) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from hetsched.errors import counted
-from hetsched.report.figures_in_words import percent
+from hetsched.report.figures_in_words import percent, rounded
 from hetsched.studies.fidelity.fidelity import FidelityResult
 from hetsched.studies.fidelity.table import FIGURES, Distribution, by_factor, distributions, mean_parts
 
@@ -61,7 +61,7 @@ def _factors(result: FidelityResult) -> Listing:
     return Listing(
         ("factor", "level", *DISTRIBUTION, "completion, mean"),
         [
-            (factor.replace("_", " "), level, *_cells(found["makespan"]), _signed(found["completion"].mean, 1))
+            (factor.replace("_", " "), level, *_cells(found["makespan"]), rounded(found["completion"].mean, 1))
             for factor, levels in by_factor(result.errors).items()
             for level, found in levels.items()
         ],
@@ -72,7 +72,7 @@ def _parts(result: FidelityResult) -> Listing:
     return Listing(
         ("part of the makespan's error [%]", "mean", "mean absolute"),
         [
-            (part.replace("_", "-"), _signed(found["mean"], 2), f"{found['mean_absolute']:.2f}")
+            (part.replace("_", "-"), rounded(found["mean"], 2), f"{found['mean_absolute']:.2f}")
             for part, found in mean_parts(result.errors).items()
         ],
     )
@@ -98,7 +98,7 @@ def _recordings(result: FidelityResult) -> Listing:
                 f"{one.measured_s:.1f}",
                 percent(one.makespan),
                 percent(one.completion),
-                _signed(one.utilisation, 1),
+                rounded(one.utilisation, 1),
                 percent(one.segment_time),
                 percent(one.decisions_alike, 0, signed=False),
                 one.machine,
@@ -127,15 +127,5 @@ def lines(result: FidelityResult) -> list[str]:
 def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> list[str]:
     """Of errors that are `absolute` there is no signed mean."""
     figures = (found.mean_absolute, found.p50, found.p90, found.worst)
-    mean = "" if absolute else _signed(found.mean, decimals)
+    mean = "" if absolute else rounded(found.mean, decimals)
     return [str(found.runs), mean, *(f"{figure:.{decimals}f}" for figure in figures)]
-
-
-def _signed(figure: float, decimals: int) -> str:
-    """A figure with its sign; no sign where it is rounded to 0.
-
-    >>> _signed(-0.04, 1), _signed(2.0, 1)
-    ('0.0', '+2.0')
-    """
-    text = f"{figure:+.{decimals}f}"
-    return text if text.strip("+-0.") else text.lstrip("+-")

@@ -38,8 +38,17 @@ def percent(figure: float, decimals: int = 1, signed: bool = True) -> str:
     >>> percent(12.34), percent(-0.04), percent(-2.0), percent(78.49, 0, signed=False)
     ('+12.3%', '0.0%', '-2.0%', '78%')
     """
+    return rounded(figure, decimals, signed) + "%"
+
+
+def rounded(figure: float, decimals: int, signed: bool = True) -> str:
+    """A figure with its sign unless nothing is left of it.
+
+    >>> rounded(-0.04, 1), rounded(2.0, 1), rounded(0.0214, 3), rounded(-0.4, 0, signed=False)
+    ('0.0', '+2.0', '+0.021', '0')
+    """
     text = f"{figure:{'+' if signed else ''}.{decimals}f}"
-    return (text if text.strip("+-0.") else text.lstrip("+-")) + "%"
+    return text if text.strip("+-0.") else text.lstrip("+-")
 
 
 def share(part: float) -> str:

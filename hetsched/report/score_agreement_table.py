@@ -6,7 +6,7 @@ from rich.table import Table
 
 from hetsched.domain.metric import Metric
 from hetsched.errors import counted
-from hetsched.report.figures_in_words import percent, seconds
+from hetsched.report.figures_in_words import percent, rounded, seconds
 from hetsched.report.scores import metric_name, shown
 from hetsched.studies.score_agreement import ScoreAgreement, ScoreError, TargetAgreement
 from hetsched.studies.validate import ValidationResult
@@ -46,10 +46,7 @@ def signed(difference: float, size: float) -> str:
     >>> signed(0.0214, 0.5), signed(-0.0006, 0.5), signed(0.0001, 0.5), signed(-1e-05, 2e-05)
     ('+0.021', '-0.001', '0.000', '-1e-05')
     """
-    if not 1e-3 <= size < 1e5:
-        return f"{difference:+.3g}"
-    text = f"{difference:+.3f}"
-    return text if text.strip("+-0.") else text.lstrip("+-")
+    return rounded(difference, 3) if 1e-3 <= size < 1e5 else f"{difference:+.3g}"
 
 
 def score_lines(result: ValidationResult) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """From a TOML file to a scenario, with errors in words."""
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.cluster_tables import DISCOVER
 from hetsched.scenario.option_files import create
 from hetsched.scenario.scenario import Scenario, Setup
+from hetsched.scenario.toml_file import read_toml
 from hetsched.scenario.written_by import other_version
 
 Discover = Callable[[str | None], list[dict[str, Any]]]
@@ -55,7 +55,7 @@ def load_tables(path: Path) -> Scenario:
 
 
 def _parsed(path: Path, discover: Discover | None) -> Scenario:
-    document = _read(path)
+    document = read_toml(path, "the scenario")
     if isinstance(said := document.get("cluster"), str):
         document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
     try:
@@ -63,17 +63,6 @@ def _parsed(path: Path, discover: Discover | None) -> Scenario:
     except InputError as error:
         lines = [f"{path}: {line}" for line in str(error).splitlines()]
         raise InputError("\n".join([*lines, *other_version(path)])) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the scenario: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file: {error.reason}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from error
 
 
 def _check_names(scenario: Scenario) -> None:

@@ -1,6 +1,5 @@
 """Which real runs are recorded: a table of cells, each a point in the space of factors."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.explaining import explain_all
 from hetsched.scenario.scenario import Scenario
 from hetsched.scenario.tables import Count, Many, Name, Table
+from hetsched.scenario.toml_file import read_toml
 
 CELLS_NAME = "cells.toml"
 """The file of the table in a folder of recordings."""
@@ -94,12 +94,7 @@ class Cells(Table):
 def read_cells(folder: Path) -> Cells:
     """The cells of a folder of recordings. Raises InputError, a line a problem, for what is wrong in the table."""
     path = folder / CELLS_NAME
-    try:
-        tables = tomllib.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the table of cells: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not TOML: {error}") from error
+    tables = read_toml(path, "the table of cells")
     try:
         return Cells.model_validate(tables)
     except ValidationError as error:

@@ -146,10 +146,10 @@ def _percent(predicted: float, measured: float) -> float:
 
 
 def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> list[str]:
-    """In what the machine was another one in the run than in the probe, in words."""
-    late = [of_type.late for of_type in steps if of_type.factor > 1 + LATE]
-    told = [*late, *(line for of_type in steps for line in (of_type.unlike_profile, of_type.unlike_profile_beside))]
+    """In what the machine of the run differed from the machine of the probe, in words."""
+    late = [of_type.late for of_type in steps if of_type.late is not None and of_type.factor > 1 + LATE]
+    found = [*late, *(line for of_type in steps for line in of_type.unlike)]
     if machine is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
         before, then = machine.load
-        told.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")
-    return [line for line in told if line is not None]
+        found.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")
+    return found

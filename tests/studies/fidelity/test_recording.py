@@ -167,3 +167,14 @@ def test_cells_that_name_nothing_are_refused(folder: Path) -> None:
     table.write_text(table.read_text() + "colour = 1\n")
     with pytest.raises(InputError, match=r"cells\.toml: .*colour"):
         read_cells(folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [(b"\xff\xfe", "not a text file"), (b"cells = {", "not TOML"), (None, "cannot read the table")],
+)
+def test_a_table_that_cannot_be_read_is_named(folder: Path, written: bytes | None, message: str) -> None:
+    table = folder / "cells.toml"
+    table.unlink() if written is None else table.write_bytes(written)
+    with pytest.raises(InputError, match=rf"cells\.toml: {message}"):
+        list(record(folder))

@@ -1,0 +1,22 @@
+"""Reading a TOML file, with errors in words."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hetsched.errors import InputError
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The tables of a file. `what` says in errors what the file should be, such as "the scenario".
+
+    Raises InputError, naming the file, for a file that cannot be read, is no text, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file: {error.reason}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
