@@ -88,14 +88,14 @@ class Decided(Struct, gc=False):
 class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
 
-    Any backend can drive it, by ask and tell (examples/own_backend.py is one in 50 lines):
+    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend keeps to this:
 
-    - before the run, tell `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment
-    - ask `dispatch(time)` after every moment in which something was told, and start the segments in `starts`
-    - tell `end_segment` when a segment ended, `lose_segment` when one broke, `record` for workers that come and go
-    - segments of one `package` it works off one after another, and tells their ends together: see `OpenPackages`
-    - ask `wake(time)` when it is `wake_at`
-    - call `check_stalled()` when nothing is left to happen; it is over when the state is `finished`
+    - Before the run: `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment.
+    - After every moment with an event: `dispatch(time)`. The backend starts the segments in `starts`.
+    - A segment ended: `end_segment`. A segment broke: `lose_segment`. Workers come and go: `record`.
+    - Segments of one `package` run one after another. Their ends are recorded together: see `OpenPackages`.
+    - The moment is `wake_at`: `wake(time)`.
+    - Nothing is left to happen: `check_stalled()`. The run is over when the state is `finished`.
 
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
     this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of the run's time. `wake_at` is

@@ -45,16 +45,19 @@ from hetsched.errors import InputError
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    `workers` are in the cluster, `serving` those of them that are not about to leave, `types` those
-    of all that ever were; `idle` holds workers in the order
-    in which they became idle; `ready` the trials that could run now, least advanced first; `in_memory` the trial that a
-    worker trained last, for all workers that have nothing to start up any more, `emptied` when a worker last lost a
-    segment of a package: what it was done with before is in its memory no more; `first_segments` each worker's first
-    finished segment as a whole, in the order of their ends; `last_packages` what each worker reported last; `trained`
-    what each worker trained of which kinds of trial in gangs of which size, evaluation and the like left out. All
-    workers of a gang finish its segment. All trials of a package run until it is reported. `segments` have ended,
-    `started` have started: the next one has the number after that. `nodes` are those that are there, and were.
-    `comings_and_goings` counts how often `serving` has changed.
+    - `workers`: in the cluster. `serving`: the workers that are not about to leave.
+    - `types`: of all workers that ever were. `nodes`: all that are there, or were.
+    - `idle`: workers, in the order in which they became idle.
+    - `ready`: trials that could run now, least advanced first.
+    - `in_memory`: the trial that a worker trained last, for workers that need no start-up.
+    - `emptied`: when a worker last lost a segment of a package. What ended before is in its memory no more.
+    - `first_segments`: each worker's first finished segment, in the order of their ends.
+    - `last_packages`: what each worker reported last.
+    - `trained`: what each worker trained, by kind of trial and size of the gang, without evaluation and the like.
+    - `segments`: how many have ended. `started`: how many have started; the next segment has the number after that.
+    - `comings_and_goings`: how often `serving` has changed.
+
+    All workers of a gang finish its segment. All trials of a package run until it is reported.
     """
 
     def __init__(self) -> None:
