@@ -203,7 +203,7 @@ def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[st
         if 0 < worker.gpu_share < 1:
             for gang in gangs:
                 whole = f"gpu_share {worker.gang(gang).gpu_share:g}"
-                yield f"a gang of {gang} workers of {worker} takes the profile's times of {whole}, however they are shared"
+                yield f"a gang of {gang} workers of {worker} takes the profile's times of {whole}, whatever GPUs share"
 
 
 def _ignored(setup: Setup) -> Iterator[str]:

@@ -126,7 +126,7 @@ def test_a_gang_on_shares_of_a_gpu_takes_the_times_of_their_sum() -> None:
     rows = [profile_row("v100", seconds=0.1 * k, gpu_share=1 / k) for k in (1, 2)]
     of_two = make_setup([{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}], rows, gang=2)
     shared = of_two.replace(allocation={"shared-gpu": {"k": 2}})
-    said = "a gang of 2 workers of 0.5 v100 takes the profile's times of gpu_share 1, however they are shared"
+    said = "a gang of 2 workers of 0.5 v100 takes the profile's times of gpu_share 1, whatever GPUs share"
     assert said in assumptions(shared, [Strategy("shared-gpu", "fifo")])
     assert not any("gang" in line for line in assumptions(of_two.replace(), [Strategy("fusion", "fifo")]))
 
