@@ -21,10 +21,11 @@ def scenario_files(folder: Path) -> list[Path]:
 
 
 def run_sums(folder: Path) -> dict[str, str]:
-    """The SHA-256 sums of the files from which a real run's decisions follow, by path in the folder: the profile, the
-    curves and the trace, and the scenario without its table `real`, which says where the run is carried out.
+    """The SHA-256 sums of the files from which a real run's decisions follow, by path in the folder.
 
-    The copies of a training and of policies are left out: they may be mended before the run goes on.
+    These files are the profile, the curves, the trace and the scenario. The scenario's table `real` is left out: it
+    says where the run is carried out. The copies of a training and of policies are left out: they may be mended before
+    the run goes on.
     """
     files = sums(folder, (file for file in folder.glob("*.csv") if file.name != RESULTS_NAME))
     scenario = read_toml(folder / SCENARIO_NAME, "scenario")
