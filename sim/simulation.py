@@ -79,6 +79,7 @@ class Simulation:
         self._overheads = scenario.overheads
         self._strategy = strategy
         self._seed = seed
+        self._population_seed = seed if setup.population_seed is None else setup.population_seed
         self._workers = workers
         self._draws = Draws(seed)
         kept = scenario.checkpoints
@@ -174,7 +175,7 @@ class Simulation:
             if experiment.pbt is not None:
                 rng = Random(stream(self._seed, "pbt", experiment.id).integers(2**63).item())
                 self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
-            self.dispatcher.arrive(self.env.now, experiment, self._seed)
+            self.dispatcher.arrive(self.env.now, experiment, self._population_seed)
             self._draws.arrive(experiment)
             for trial in experiment.trial_ids():
                 normals = self._draws.normals("score", trial) if experiment.evaluation_images else None

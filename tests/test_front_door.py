@@ -27,13 +27,14 @@ from hetsched.report.page.run import page_run
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
+from hetsched.studies import draws
+from hetsched.studies.again import validation_in
 from hetsched.studies.backends import Backend, Outcome
 from hetsched.studies.folder import ResultsFolder
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import scenario_of
 from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
-from hetsched.studies.validate import _predict
 from sim.backend import SimBackend
 from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 
@@ -470,13 +471,17 @@ def test_loaded_runs_of_several_scenarios_are_not_mixed_without_a_word(scenario:
 
 @pytest.mark.usefixtures("quick")
 def test_validate(scenario: hetsched.Scenario, capsys: pytest.CaptureFixture[str]) -> None:
-    result = hetsched.validate(scenario, seeds=2, profile="p.csv")
+    result = hetsched.validate(scenario, seeds=2, profile="p.csv", predictions=1)
     assert list(result.agreements) == scenario.strategies and result.seeds == [0, 1]
     for predicted, measured in zip(result.predicted, result.runs, strict=True):
         assert predicted.log != measured.log and predicted.metrics == measured.metrics
     assert result.mean_absolute_error_percent == 0
     assert list(result.agreements_frame()["error_percent"]) == [0, 0]
     assert len(hetsched.load_results(result.folder).runs) == len(result.runs) + len(result.predicted)
+    several = hetsched.validate(scenario, ["fusion+fifo"], profile="p.csv", predictions=3, folder="several")
+    assert [len(draws) for draws in several.draws["fusion+fifo"]] == [3]
+    assert len(hetsched.load_results("several").runs) == 2, "further simulations are no results of their own"
+    assert validation_in(several.folder).document() == several.document()
     assert hetsched.replay(result.runs[0].log.parent).same
     print_agreements(result)
     printed = capsys.readouterr().out
@@ -503,10 +508,10 @@ def test_scores_that_are_only_measured_are_no_warning(
     """Nothing is predicted of how a training of one's own learns: that is an assumption, which is said already."""
 
     def predict(*arguments: Any) -> list[RunResult]:
-        runs = _predict(*arguments)
+        runs = draws.predict(*arguments)
         return [run._replace(metrics=replace(run.metrics, best_score=None)) for run in runs]
 
-    monkeypatch.setattr("hetsched.studies.validate._predict", predict)
+    monkeypatch.setattr("hetsched.studies.validate.predict", predict)
     assert not hetsched.validate(scenario, ["fusion+fifo"], folder="v", profile="p.csv").warnings
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import accumulate
 from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from hetsched.domain.workload import Workload
 
 Cut = tuple[int, ...]
 """The cores of each worker of a node."""
+
+
+class Offer(NamedTuple):
+    """What a node offers to k trials: iterations per second of its k fastest workers, and all its workers."""
+
+    speed: float
+    workers: int
+
 
 ROUNDING = 1e-9
 """More workers must be faster by more than this, relatively."""
@@ -57,10 +66,11 @@ class Sliced:
         best = {shape: _best_cuts(*shape, workload, times) for shape in dict.fromkeys(shapes)}
 
         gpu_speeds = [_segment_speed(workload, times, gpu.type) or 0.0 for here in gpus for gpu in here]
-        gains = [[speed for speed, _ in best[shape]] for shape in shapes] + [_fastest(gpu_speeds)]
+        offers = [[Offer(speed, len(cut)) for speed, cut in best[shape]] for shape in shapes]
+        offers.append([Offer(speed, len(gpu_speeds)) for speed in _fastest(gpu_speeds)])
         trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
-        counts = _most_together(gains, min(trials, sum(cores) + len(gpu_speeds)))
-        together = sum(gain[count] for gain, count in zip(gains, counts, strict=True))
+        counts = _most_together(offers, min(trials, sum(cores) + len(gpu_speeds)))
+        together = sum(of_one[count].speed for of_one, count in zip(offers, counts, strict=True))
         uncut = [_segment_speed(workload, times, WorkerType(CPU, c, 0.0, pace)) or 0.0 for c, pace in shapes if c]
         if together <= (1 + WORTHWHILE) * sum(nlargest(trials, uncut + gpu_speeds)):
             best = {shape: [(0.0, (shape[0],) if shape[0] else ())] for shape in best}
@@ -114,18 +124,19 @@ def _fastest(speeds: Iterable[float]) -> list[float]:
     return list(accumulate(sorted(speeds, reverse=True), initial=0.0))
 
 
-def _most_together(gains: Sequence[Sequence[float]], at_most: int) -> list[int]:
-    """The k_i, which sum to `at_most` or less, whose gains[i][k_i] sum to most; of equals the smaller ones."""
-    total = np.zeros(at_most + 1)  # total[n]: the most that at most n workers of the nodes so far gain
+def _most_together(offers: Sequence[Sequence[Offer]], at_most: int) -> list[int]:
+    """The k_i, which sum to `at_most` or less, by which the speeds of offers[i][k_i] sum to most; of equals those whose
+    workers are fewest."""
+    total, workers = np.zeros(at_most + 1), np.zeros(at_most + 1, dtype=int)  # [n]: with k_i that sum to at most n
     choices = []
-    for gain in gains:
-        before, choice = total, np.zeros(at_most + 1, dtype=int)
-        total = before.copy()
-        for k, value in enumerate(gain[1 : at_most + 1], start=1):
-            with_k = before[: at_most + 1 - k] + value
-            better = with_k > total[k:] * (1 + ROUNDING)
-            total[k:][better] = with_k[better]
-            choice[k:][better] = k
+    for of_one in offers:
+        before, fewest, choice = total, workers, np.zeros(at_most + 1, dtype=int)
+        total, workers = before.copy(), fewest + of_one[0].workers
+        for k, offer in enumerate(of_one[1 : at_most + 1], start=1):
+            with_k, so_many = before[: at_most + 1 - k] + offer.speed, fewest[: at_most + 1 - k] + offer.workers
+            faster = with_k > total[k:] * (1 + ROUNDING)
+            better = faster | ((with_k >= total[k:] * (1 - ROUNDING)) & (so_many < workers[k:]))
+            total[k:][better], workers[k:][better], choice[k:][better] = with_k[better], so_many[better], k
         choices.append(choice)
     counts = []
     for choice in reversed(choices):

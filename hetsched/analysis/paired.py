@@ -40,8 +40,8 @@ class Difference(Struct, frozen=True):
     - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed)
     - better, worse: seeds under which it is; the rest are ties
     - seeds: how many pairs there are; seeds_needed: with fewer, no difference is shown
-    - shown: whether a difference is: p_holm < 0.05, and ratio and rank_biserial point the same way. 1 is not in ci95
-      then
+    - shown: whether a difference is: p_holm < 0.05, ratio and rank_biserial point the same way, and the ratio differs
+      from 1 by more than rounding. 1 is not in ci95 then
     """
 
     ratio: float
@@ -123,7 +123,7 @@ def _difference(
         worse=int((logs < 0).sum()),
         seeds=len(logs),
         seeds_needed=SEEDS_NEEDED,
-        shown=p_holm is not None and p_holm < LEVEL and effect * mean > 0,
+        shown=p_holm is not None and p_holm < LEVEL and effect * mean > 0 and abs(mean) > ROUNDING,
     )
 
 

@@ -1,5 +1,8 @@
 """What a paired difference of makespans comes to, in words. All ratios are in one unit: "1.25x"."""
 
+from math import log
+
+from hetsched.analysis.intervals import ROUNDING
 from hetsched.analysis.paired import LEVEL, Difference
 
 MOST_DECIMALS = 9
@@ -57,6 +60,8 @@ def _why_not(difference: Difference, ends: tuple[float, float]) -> str:
         return f": {difference.seeds} seeds, {difference.seeds_needed} are needed ({found})"
     if ends[0] <= 1 <= ends[1]:
         return f" ({found}, p = {p_holm:.2g})"
+    if abs(log(difference.ratio)) <= ROUNDING:
+        return f": {found} in the mean, which is no more than rounding"
     faster_in_the_mean, ranks_disagree = ends[0] > 1, p_holm < LEVEL
     told = (difference.better, "faster") if faster_in_the_mean != ranks_disagree else (difference.worse, "slower")
     seeds = "{1} in {0} of {2} seeds".format(*told, difference.seeds)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from hetsched.argument_types import count
 from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
@@ -22,6 +23,7 @@ from hetsched.report.agreement_in_words import agreement_lines
 from hetsched.report.legend import AGREEMENT, legend
 from hetsched.report.score_agreement_table import score_agreement_table, score_lines
 from hetsched.scenario.checks import parse_strategy
+from hetsched.studies.draws import PREDICTIONS
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
 
@@ -33,6 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
     parser.add_argument(
         "--profile", type=Path, metavar="FILE.csv", help="predict from this profile instead of measuring one first"
+    )
+    parser.add_argument(
+        "--predictions",
+        type=count,
+        metavar="N",
+        default=PREDICTIONS,
+        help="simulations per real run: their mean is the prediction (default: %(default)s)",
     )
     add_real(parser)
 
@@ -48,6 +57,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         seeds_of(options, setup),
         options.out or default_folder("validate", setup),
         profile=options.profile,
+        predictions=options.predictions,
         watch=live_view,
     )
     finish(options, emit, result.document(), lambda: print_agreements(result), result.folder)

@@ -201,7 +201,8 @@ class Setup(Problem, frozen=True, kw_only=True):
     `charged_times` are the profile without the costs that `[overheads]` leaves out: what the simulator charges, and
     policies expect. `jobs` are those of the trace, `reading` says what was left out of it. `synthetic`: some experiment
     trains on the stand-in for a real data set. The `frozen_workers` of an allocation policy are those that it has made
-    before. `prediction` is what a plan has predicted of the run to come: its log says so.
+    before. `prediction` is what a plan has predicted of the run to come: its log says so. `population_seed` draws the
+    first hyperparameters of all trials in simulation; None: the run's own seed does.
     """
 
     scenario: Scenario
@@ -212,6 +213,7 @@ class Setup(Problem, frozen=True, kw_only=True):
     frozen_workers: Mapping[str, tuple[Worker, ...]]
     prediction: Prediction | None = None
     reading: Reading | None = None
+    population_seed: int | None = None
 
     @classmethod
     def of(

@@ -22,6 +22,7 @@ from hetsched.studies import comparison_plan, run_plan
 from hetsched.studies.ablation import Ablation, AblationResult
 from hetsched.studies.compare import ComparisonResult, comparison_result, runs_finished
 from hetsched.studies.comparison import Runs, complete_seeds
+from hetsched.studies.draws import Draws, look_up_draws
 from hetsched.studies.fan_out import Task, run_folder
 from hetsched.studies.folder import MEASURED, PREDICTED, PROBE, PROBES, SUMMARY_NAME, ResultsFolder
 from hetsched.studies.forecast import Forecast
@@ -183,7 +184,7 @@ def strategy_in(folder: Path) -> StrategyResult:
 def validation_in(folder: Path) -> ValidationResult:
     """Of the seeds of each strategy that are both predicted and measured; a warning says of how many others."""
     told, setup = summary_of(folder), load_setup_of_logs(folder / SCENARIO_NAME)
-    predicted, measured, agreements = list[RunResult](), list[RunResult](), {}
+    draws, measured, agreements = dict[str, list[Draws]](), list[RunResult](), {}
     partly, seeds = {}, dict[int, None]()
     for strategy in _validated(folder, setup, told):
         predicting = load_setup_of_logs(folder / PREDICTED / str(strategy) / SCENARIO_NAME)
@@ -194,10 +195,10 @@ def validation_in(folder: Path) -> ValidationResult:
             what = f"{len(foretold) - len(both)} of {counted(len(foretold), 'seed')}"
             partly[str(strategy)] = f"{what} were predicted and not measured to the end: figures are of the others"
         if both:
-            of_one = [foretold[task] for task in both], [happened[task] for task in both]
-            agreements[str(strategy)] = agreement_of(predicting, *of_one)
-            predicted += of_one[0]
-            measured += of_one[1]
+            draws[str(strategy)] = [look_up_draws(predicting, foretold[task]) for task in both]
+            of_one = [happened[task] for task in both]
+            agreements[str(strategy)] = agreement_of(predicting, draws[str(strategy)], of_one)
+            measured += of_one
             seeds |= dict.fromkeys(task.seed for task in both)
     if not agreements:
         raise NoResultError(
@@ -206,7 +207,7 @@ def validation_in(folder: Path) -> ValidationResult:
     return ValidationResult(
         home=ResultsFolder(folder),
         runs=tuple(measured),
-        predicted=tuple(predicted),
+        draws=draws,
         setup=setup,
         seeds=told.get("seeds", sorted(seeds)),
         agreements=agreements,

@@ -46,6 +46,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *step_times(setup.times, pairs),
         *_costs(setup, pairs),
         *not_there(setup, types),
+        *_gangs_of_shares(setup, types),
         *dealt_jobs(setup),
         *_hyperparameters(setup),
     ]
@@ -193,6 +194,16 @@ def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]
     for experiment in evaluated:
         told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
+
+
+def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
+    """Which gangs train on shares of GPUs. Profiles name a gang by the sum of its shares, whatever GPUs they are of."""
+    gangs = {e.gang: None for e in setup.workload.experiments if e.gang > 1}
+    for worker in workers:
+        if 0 < worker.gpu_share < 1:
+            for gang in gangs:
+                whole = f"gpu_share {worker.gang(gang).gpu_share:g}"
+                yield f"a gang of {gang} workers of {worker} takes the profile's times of {whole}, whatever GPUs share"
 
 
 def _ignored(setup: Setup) -> Iterator[str]:

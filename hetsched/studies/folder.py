@@ -37,6 +37,9 @@ SEGMENT_ENDED = b'"segment-ended"'
 PREDICTED, MEASURED = "predicted", "measured"
 """Those of a validation's simulations and real runs."""
 
+DRAWS = "draws-"
+"""How the folder is named of all simulations that predict a run but the first: the seed of the run follows."""
+
 
 class ResultsFolder:
     """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`

@@ -12,7 +12,7 @@ from stat import S_ISDIR
 from hetsched.core.log import LOG_NAME
 from hetsched.errors import InputError, NoResultError, counted, path_of, unreadable
 from hetsched.studies.comparison_plan import PLAN_NAME, load_plan
-from hetsched.studies.folder import PROBE, PROBES, SUMMARY_NAME
+from hetsched.studies.folder import DRAWS, PROBE, PROBES, SUMMARY_NAME
 from hetsched.studies.resume import COMPLETED
 from hetsched.studies.sittings import study_of
 
@@ -65,13 +65,13 @@ def logs_below(folder: Path) -> list[Path]:
 
 
 def results_logs(folder: Path) -> list[Path]:
-    """Those of `logs_below` that tell of something, but for those of probes. Runs that have not begun are left out,
-    with a warning that names them.
+    """Those of `logs_below` that tell of something, but for those of probes and of draws. Runs that have not begun are
+    left out, with a warning that names them.
 
     Raises InputError if there is no log, and for what cannot be read; NoResultError if no run has begun.
     """
     logs = logs_below(folder)
-    results = [log for log in logs if not is_of_probe(log, folder)]
+    results = [log for log in logs if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
     begun = [log for log in results if has_begun(log)]
     if not begun:
         raise _why_none(folder, results, logs)
@@ -119,6 +119,11 @@ def is_finished(log: Path) -> bool:
 def is_of_probe(log: Path, folder: Path) -> bool:
     """Whether the log is that of a short run by which a plan or a validation in the folder measured."""
     return not {PROBE, PROBES}.isdisjoint(log.relative_to(folder).parts)
+
+
+def is_of_draw(log: Path, folder: Path) -> bool:
+    """Whether the log is that of a simulation by which a run is predicted, but for the one under the run's own seed."""
+    return any(part.startswith(DRAWS) for part in log.relative_to(folder).parts)
 
 
 def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError | NoResultError:

@@ -66,6 +66,7 @@ def run(
         setup.workers(parse_strategy(name))
     home = ResultsFolder.new(folder or default_folder("run", setup), setup, "run")
     with sole_owner(home.path, "run"):
+        plan = plan.with_files(home.path)
         plan.save(home.path)
         setup, plan = _with_strategy(setup, plan, home, planner)
         runs = []
@@ -95,6 +96,7 @@ def resume(
         plan = load_plan(folder)  # what another process has made of it
         if policy_files:
             plan = replace(plan, policy_files=[str(path.resolve()) for path in chosen_files(policy_files)])
+        plan.check(folder)
         setup = for_real(read(folder / SCENARIO_NAME))
         setup, plan = _with_strategy(setup, plan, ResultsFolder(folder), planner, new=False)
         return _gone_on(setup, plan, folder, watch, complete)
@@ -138,6 +140,7 @@ def _with_strategy(
             raise
         setup, plan = found.setup, replace(plan, strategy=found.best, prediction=found.prediction)
         setup.save(home.path)
+        plan = plan.with_files(home.path)
         plan.save(home.path)
     return setup.with_prediction(plan.prediction), plan
 

@@ -5,6 +5,7 @@ from shlex import join
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hetsched.core.events import RunEnded
 from hetsched.core.log import LOG_NAME, read_log
@@ -13,6 +14,7 @@ from hetsched.errors import InputError
 from hetsched.studies.folder import SEGMENT_ENDED
 from hetsched.studies.json_file import other_version, write_json
 from hetsched.studies.resume import COMPLETED
+from hetsched.studies.sums import check_sums, run_sums
 
 PLAN_NAME = "run.json"
 
@@ -24,7 +26,8 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
     command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
     the version that began the run. `auto` is the name of the strategy until a plan has chosen one, with the `planning`
-    words of the command line, and `prediction` is what that plan has predicted.
+    words of the command line, and `prediction` is what that plan has predicted. `files` are the SHA-256 sums of
+    `run_sums`; plans of older versions have none.
     """
 
     strategy: str
@@ -33,9 +36,19 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
     hetsched: str
     prediction: Prediction | None = None
     planning: list[str] = []
+    files: dict[str, str] = {}
 
     def save(self, folder: Path) -> None:
         write_json(folder / PLAN_NAME, self)
+
+    def with_files(self, folder: Path) -> "RunPlan":
+        """The plan of a run of the scenario as it is in the folder now."""
+        return replace(self, files=run_sums(folder))
+
+    def check(self, folder: Path) -> None:
+        """Raises InputError, naming the file, if the rest of the run would be of another scenario."""
+        if self.files:
+            check_sums(folder, self.files, run_sums(folder), "run")
 
     def home(self, folder: Path, seed: int) -> Path:
         """Where the run of a seed has its log."""

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from hetsched.analysis.best_over_time import mean_over_time
 from hetsched.analysis.intervals import interval
 from hetsched.analysis.scores_over_time import Scores, scores_at, scores_over_time
 from hetsched.core.log import read_log
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.draws import Draws
 from hetsched.studies.one_run import RunResult
 from hetsched.studies.validation import Error, OrderAgreement, error, order_of
 
@@ -69,6 +71,21 @@ class Course(NamedTuple):
     def of(cls, run: RunResult) -> "Course":
         return cls(scores_over_time(read_log(run.log)), run.metrics.time_to_target_s)
 
+    @classmethod
+    def mean_of(cls, runs: Sequence[RunResult]) -> "Course":
+        """The mean of several runs, from the moment on from which all have a score. They reach the target in the mean
+        time of those that do, if at least half of them do."""
+        return cls.mean(list(map(cls.of, runs)))
+
+    @classmethod
+    def mean(cls, courses: Sequence["Course"]) -> "Course":
+        """As `mean_of`."""
+        bests = mean_over_time([[(each.time_s, each.best) for each in course.scores] for course in courses])
+        means = mean_over_time([[(each.time_s, each.mean) for each in course.scores] for course in courses])
+        scores = [Scores(time_s, best, mean) for (time_s, best), (_, mean) in zip(bests, means, strict=True)]
+        reached = [course.time_to_target_s for course in courses if course.time_to_target_s is not None]
+        return cls(scores, fmean(reached) if 2 * len(reached) >= len(courses) else None)
+
 
 def score_agreement(
     predicted: Sequence[Course], measured: Sequence[Course], until_s: float, has_target: bool
@@ -123,10 +140,10 @@ def score_order(agreements: Iterable[ScoreAgreement]) -> OrderAgreement:
 
 
 def score_agreements(
-    setup: Setup, by_strategy: Mapping[str, tuple[Sequence[RunResult], Sequence[RunResult]]]
+    setup: Setup, by_strategy: Mapping[str, tuple[Sequence[Draws], Sequence[RunResult]]]
 ) -> dict[str, ScoreAgreement]:
-    """Of the predicted and the measured runs of each strategy. Without a deadline, moments are parts of the shortest
-    mean measured makespan."""
+    """Of the measured runs of each strategy, and the simulations that predict each of them. Without a deadline,
+    moments are parts of the shortest mean measured makespan."""
     metrics = setup.scenario.metrics
     until_s = metrics.deadline_s
     if until_s is None:
@@ -134,6 +151,6 @@ def score_agreements(
     stops = (experiment.stop_score for experiment in setup.workload.experiments)
     has_target = metrics.target_score is not None or any(stop is not None for stop in stops)
     return {
-        strategy: score_agreement([*map(Course.of, predicted)], [*map(Course.of, measured)], until_s, has_target)
+        strategy: score_agreement([*map(Course.mean_of, predicted)], [*map(Course.of, measured)], until_s, has_target)
         for strategy, (predicted, measured) in by_strategy.items()
     }

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
+
 from hetsched.errors import InputError
 from hetsched.scenario.policy_files import OPTIONS, POLICIES, SUMS, TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.scenario.toml_file import read_toml
 from hetsched.studies.results_csv import RESULTS_NAME
 
 
@@ -15,6 +18,19 @@ def scenario_files(folder: Path) -> list[Path]:
     copies = [file for each in (POLICIES, TRAINING, OPTIONS) for file in copied_files(folder / each)]
     named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
     return [folder / SCENARIO_NAME, *named, *copies]
+
+
+def run_sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 sums of the files from which a real run's decisions follow, by path in the folder.
+
+    These files are the profile, the curves, the trace and the scenario. The scenario's table `real` is left out: it
+    says where the run is carried out. The copies of a training and of policies are left out: they may be mended before
+    the run goes on.
+    """
+    files = sums(folder, (file for file in folder.glob("*.csv") if file.name != RESULTS_NAME))
+    scenario = read_toml(folder / SCENARIO_NAME, "scenario")
+    scenario.pop("real", None)
+    return {SCENARIO_NAME: sha256(msgspec.json.encode(scenario, order="sorted")).hexdigest(), **files}
 
 
 def copied_files(folder: Path) -> list[Path]:
@@ -34,6 +50,6 @@ def check_sums(folder: Path, before: Mapping[str, str], now: Mapping[str, str], 
         if before.get(name) != now.get(name):
             what = "is gone" if name not in now else "is new" if name not in before else "has changed"
             raise InputError(
-                f"{folder / name}: {what} since the {study} began, so its runs are of another scenario; begin a new "
-                f"{study}"
+                f"{folder / name}: {what} since the {study} began, so what follows would be of another scenario; put "
+                f"the file back, or begin a new {study}"
             )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.draws import PREDICTIONS, Draws, predict
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     MEASURED,
@@ -31,12 +33,12 @@ from hetsched.studies.folder import (
 )
 from hetsched.studies.folder import PROBE as PROBE_FOLDER
 from hetsched.studies.frames import frame
-from hetsched.studies.inputs import Seeds, Strategies, chosen_seeds, chosen_strategies
+from hetsched.studies.inputs import Seeds, Strategies, check_counts, chosen_seeds, chosen_strategies
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
-from hetsched.studies.results import Results, by_strategy, scenario_facts
+from hetsched.studies.results import Results, scenario_facts
 from hetsched.studies.results_csv import write_results_csv
 from hetsched.studies.score_agreement import ScoreAgreement, score_agreements, score_order
 from hetsched.studies.unknown_scores import joined, unknown_scores
@@ -49,12 +51,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationResult(Results):
-    """How far simulation and real runs agree for each strategy. `runs` are the real ones, `predicted` the simulated."""
+    """How far simulation and real runs agree for each strategy. `runs` are the real ones.
+
+    `draws` are the simulations that predict each of them, by strategy and in the order of the seeds.
+    """
 
     setup: Setup = field(repr=False)
     seeds: list[int]
-    predicted: Sequence[RunResult] = field(repr=False)
+    draws: dict[str, list[Draws]] = field(repr=False)
     agreements: dict[str, Agreement] = field(repr=False)
+
+    @property
+    def predicted(self) -> Sequence[RunResult]:
+        """The simulations under the seeds of the real runs."""
+        return [first for of_strategy in self.draws.values() for first, *_ in of_strategy]
 
     @property
     def mean_absolute_error_percent(self) -> float | None:
@@ -69,8 +79,8 @@ class ValidationResult(Results):
     @cached_property
     def scores(self) -> dict[str, ScoreAgreement]:
         """How far predicted and measured scores agree over time, by strategy."""
-        predicted = by_strategy(self.predicted)
-        return score_agreements(self.setup, {name: (predicted[name], runs) for name, runs in self.by_strategy.items()})
+        by_strategy = self.by_strategy.items()
+        return score_agreements(self.setup, {name: (self.draws[name], runs) for name, runs in by_strategy})
 
     @property
     def metric(self) -> Metric | None:
@@ -109,6 +119,7 @@ class ValidationResult(Results):
         return {
             **scenario_facts(self.setup),
             "seeds": self.seeds,
+            "predictions": max((len(draws) for of_strategy in self.draws.values() for draws in of_strategy), default=0),
             **self.caveats,
             "folder": str(self.folder),
             "mean_absolute_makespan_error_percent": self.mean_absolute_error_percent,
@@ -126,14 +137,16 @@ def validate(
     folder: Path | str | None = None,
     *,
     profile: Path | str | None = None,
+    predictions: int = PREDICTIONS,
     watch: Watch = unwatched,
 ) -> ValidationResult:
     """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
-    compare.
+    compare. Each real run is predicted by so many `predictions`, which count by their mean.
 
     `folder` must be new (default: a new one in `results`). `watch` is asked for the real runs only. Raises InputError
     for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
     """
+    check_counts(predictions=predictions)
     setup = for_real(resolved(scenario))
     check_learning(setup)  # refused before anything is measured
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
@@ -148,21 +161,27 @@ def validate(
             validation.check_pace(setup.workers(strategy))
     home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
     with home.kept(), home.nothing_of_nothing():
-        runs = _carry_out_all(setup, chosen, listed, home.path, given is None, watch)
+        runs = _carry_out_all(setup, chosen, listed, home.path, given is None, predictions, watch)
     return _written(home, setup, listed, runs)
 
 
 class _Runs(NamedTuple):
     """The predicted and the measured runs of each strategy, how far they agree, and what was assumed."""
 
-    predicted: dict[Strategy, list[RunResult]]
+    predicted: dict[Strategy, list[Draws]]
     measured: dict[Strategy, list[RunResult]]
     agreements: dict[str, Agreement]
     assumed: list[str]
 
 
 def _carry_out_all(
-    setup: Setup, chosen: Sequence[Strategy], listed: Sequence[int], home: Path, probe: bool, watch: Watch
+    setup: Setup,
+    chosen: Sequence[Strategy],
+    listed: Sequence[int],
+    home: Path,
+    probe: bool,
+    predictions: int,
+    watch: Watch,
 ) -> _Runs:
     """`probe`: predict from what a short real run shows."""
     probed: dict[str, Setup] = {}
@@ -174,15 +193,14 @@ def _carry_out_all(
         predicting = probed.get(strategy.allocation, setup)
         predicting.save(home / PREDICTED / str(strategy))
         setup.save(home / MEASURED / str(strategy))  # for `hetsched replay`
-        predicted[strategy] = _predict(predicting, strategy, listed, home / PREDICTED)
+        predicted[strategy] = [
+            predict(predicting, strategy, seed, run_folder(home / PREDICTED, strategy, seed), predictions)
+            for seed in listed
+        ]
         measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
         agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
     return _Runs(predicted, measured, agreements, list(assumed))
-
-
-def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
-    return [carry_out("sim", setup, strategy, seed, run_folder(folder, strategy, seed))[0] for seed in seeds]
 
 
 def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path, watch: Watch) -> list[RunResult]:
@@ -207,15 +225,16 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
 
 def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
     """The result, which is also in its folder."""
-    every = {name: [*of_one, *runs.predicted[name]] for name, of_one in runs.measured.items()}
+    foretold = {name: [*chain(*of_one)] for name, of_one in runs.predicted.items()}
+    every = {name: [*of_one, *foretold[name]] for name, of_one in runs.measured.items()}
     result = ValidationResult(
         home=home,
         runs=tuple(run for of_one in runs.measured.values() for run in of_one),
-        predicted=tuple(run for of_one in runs.predicted.values() for run in of_one),
+        draws={str(name): of_one for name, of_one in runs.predicted.items()},
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)),
+        warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
@@ -226,20 +245,22 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
     return result
 
 
-def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
-    """Of runs with the predictions for them, which the step times of `predicting` were made with."""
+def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:
+    """Of runs with the predictions for each of them, which were made with the step times of `predicting`."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
-    found = validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
+    found = validation.agreement([*map(_repetitions, predicted)], _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 
 
-def _parts(predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> ErrorParts | None:
+def _parts(predicted: Sequence[Draws], measured: Sequence[RunResult]) -> ErrorParts | None:
     """The parts of the error of the mean makespan, None where a run finished no segment."""
-    seconds = [[RunSeconds.of(read_log(run.log)) for run in runs] for runs in (predicted, measured)]
-    pairs = [(of_one, of_other) for of_one, of_other in zip(*seconds, strict=True) if of_one and of_other]
-    if len(pairs) < len(measured):
-        return None
-    return weighted([(error_parts(foretold, seen), seen.makespan_s) for foretold, seen in pairs])
+    parts = []
+    for draws, run in zip(predicted, measured, strict=True):
+        seen, foretold = RunSeconds.of(read_log(run.log)), [RunSeconds.of(read_log(draw.log)) for draw in draws]
+        if seen is None or None in foretold:
+            return None
+        parts += [(error_parts(each, seen), seen.makespan_s / len(draws)) for each in foretold if each is not None]
+    return weighted(parts)
 
 
 def _repetitions(runs: Sequence[RunResult]) -> list[Repetition]:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from math import sqrt
 from statistics import fmean
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hetsched.analysis.error_parts import ErrorParts
-from hetsched.analysis.intervals import interval, level, spread, variation
+from hetsched.analysis.intervals import interval, level, mean_of_known, spread, variation
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
 from hetsched.core.events import Event, SegmentEnded, SegmentStarted
@@ -58,8 +58,9 @@ class WorkerAgreement(Struct, frozen=True):
 class Agreement(Struct, frozen=True):
     """How far prediction and measurement agree for one strategy. Seconds end in `_s`.
 
-    `decisions` is the mean over the repetitions of the share of segments (the k-th of a trial) that went to the same
-    worker for as many iterations: of those of the run that has more. `steps` are those of the measured runs.
+    A run is predicted by the mean over several simulations. `decisions` is the mean over these of the share of segments
+    (the k-th of a trial) that went to the same worker for as many iterations: of those of the run that has more.
+    `steps` are those of the measured runs.
     `best_score` is of the seeds under which both are known, None where there is none. `parts` are those of the error of
     the makespan, None where a run finished no segment.
     """
@@ -284,26 +285,29 @@ def decisions(events: Iterable[Event]) -> Decisions:
 
 
 def agreement(
-    predicted: Sequence[Repetition], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
+    predicted: Sequence[Sequence[Repetition]], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
 ) -> Agreement:
-    """Compare repetitions under the same seeds in turn. `steps` are those of the measured runs.
+    """Compare measured repetitions with those that predict each of them, which count by their mean. `steps` are those
+    of the measured runs.
 
     A worker that a run never had did nothing in it.
     """
 
     def compare(figure: Callable[[Metrics], float]) -> Error:
-        return error([figure(run.metrics) for run in predicted], [figure(run.metrics) for run in measured])
+        foretold = [fmean(figure(run.metrics) for run in of_one) for of_one in predicted]
+        return error(foretold, [figure(run.metrics) for run in measured])
 
     workers = {
         worker: WorkerAgreement(
             compare(lambda m, worker=worker: m.workers.get(worker, NEVER_THERE).utilisation),  # type: ignore[misc]
             compare(lambda m, worker=worker: m.workers.get(worker, NEVER_THERE).segments),  # type: ignore[misc]
         )
-        for worker in dict.fromkeys(worker for run in (*measured, *predicted) for worker in run.metrics.workers)
+        for worker in dict.fromkeys(worker for run in (*measured, *chain(*predicted)) for worker in run.metrics.workers)
     }
     shares = [
         len(p.decisions.items() & m.decisions.items()) / max(len(p.decisions), len(m.decisions), 1)
-        for p, m in zip(predicted, measured, strict=True)
+        for of_one, m in zip(predicted, measured, strict=True)
+        for p in of_one
     ]
     return Agreement(
         makespan_s=compare(lambda m: m.makespan_s),
@@ -317,8 +321,9 @@ def agreement(
     )
 
 
-def _error_of_scores(predicted: Sequence[Repetition], measured: Sequence[Repetition]) -> Error | None:
-    pairs = [(p.metrics.best_score, m.metrics.best_score) for p, m in zip(predicted, measured, strict=True)]
+def _error_of_scores(predicted: Sequence[Sequence[Repetition]], measured: Sequence[Repetition]) -> Error | None:
+    foretold = [mean_of_known(run.metrics.best_score for run in of_one) for of_one in predicted]
+    pairs = [(p, m.metrics.best_score) for p, m in zip(foretold, measured, strict=True)]
     known = [(p, m) for p, m in pairs if p is not None and m is not None]
     return error([p for p, _ in known], [m for _, m in known]) if known else None
 

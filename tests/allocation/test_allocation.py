@@ -1,6 +1,8 @@
 """What the allocation policies make of nodes: small clusters computed by hand."""
 
-from itertools import product
+from collections.abc import Iterable
+from functools import partial
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from hetsched.allocation.fits import check_allocation
+from hetsched.allocation.sliced import WORTHWHILE
 from hetsched.domain.cluster import Worker, WorkerId, gpu_workers
 from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
@@ -156,25 +159,38 @@ def test_kinds_count_by_their_trials() -> None:
         assert cuts(workers_of(setup, "sliced")) == {"a": cut}
 
 
-def test_the_cuts_are_the_best_that_there_are() -> None:
-    # Against every combination of cuts, on step times on which no rule of thumb works.
-    speed = {1: 0.3, 2: 0.35, 3: 0.9, 4: 0.95, 5: 0.9, 6: 2.0}
-    rows = [profile_row(cores=cores, seconds=1 / each) for cores, each in speed.items()]
-    rows.append(profile_row("k80", seconds=1 / 0.5))
+@pytest.mark.parametrize(
+    "speed",
+    [
+        {1: 0.3, 2: 0.35, 3: 0.9, 4: 0.95, 5: 0.9, 6: 2.0},  # no rule of thumb works
+        {1: 1.0, 2: 2.0, 3: 1.5, 4: 1.5, 5: 0.5, 6: 2.0},  # many cuts are equally fast
+        {1: 2.0, 2: 1.5, 3: 0.5, 4: 2.0, 5: 1.5, 6: 0.5},
+    ],
+)
+def test_the_cuts_are_the_best_that_there_are(speed: dict[int, float]) -> None:
+    """Against every combination of cuts: the fastest, and of equals the one with the fewest workers."""
+    free = partial(profile_row, evaluation_s_per_image=0.0, checkpoint_s=0.0)
+    rows = [free(cores=cores, seconds=1 / each) for cores, each in speed.items()]
+    rows.append(free("k80", seconds=1 / 0.5))
 
     def every_cut(cores: int) -> list[list[int]]:
         return [[cores // m + 1] * (cores % m) + [cores // m] * (m - cores % m) for m in range(1, cores + 1)]
+
+    def together(cores: Iterable[int], trials: int) -> float:
+        return sum(sorted([0.5, *(speed[each] for each in cores)], reverse=True)[:trials])
 
     for sizes, trials in product([(3, 4, 5), (6, 6), (2, 6, 1)], range(1, 10)):
         nodes = [{"name": f"n{place}", "cores": cores} for place, cores in enumerate(sizes)]
         nodes.append({"name": "g", "cores": 1, "gpus": 1, "gpu_type": "k80"})
         workers = workers_of(make_setup(nodes, rows, population=trials), "sliced")
-        made = [speed[cores] for cut in cuts(workers).values() for cores in cut] + [0.5]
-        best = max(
-            sum(sorted([0.5, *(speed[cores] for cut in choice for cores in cut)], reverse=True)[:trials])
-            for choice in product(*(every_cut(cores) for cores in sizes))
-        )
-        assert sum(sorted(made, reverse=True)[:trials]) == pytest.approx(best)
+        made = [cores for cut in cuts(workers).values() for cores in cut]
+        choices = [list(chain(*choice)) for choice in product(*(every_cut(cores) for cores in sizes))]
+        best = max(together(choice, trials) for choice in choices)
+        if best > (1 + WORTHWHILE) * together(sizes, trials) + 1e-9:
+            assert together(made, trials) == pytest.approx(best)
+            assert len(made) == min(len(each) for each in choices if together(each, trials) > best - 1e-9)
+        else:
+            assert made == list(sizes)
 
 
 def shares(**seconds_by_share: float) -> list[ProfileRow]:

@@ -76,6 +76,15 @@ def test_rounding_is_no_difference() -> None:
     assert verdict(mixed, "b").startswith("no difference shown (0.97x .. 1.01x, p = 1")
 
 
+def test_a_mean_of_no_more_than_rounding_shows_nothing() -> None:
+    """Six seeds differ by a little more than rounding, four by nothing: ranks and mean agree, on next to nothing."""
+    logs = np.array([1.1e-9] * 6 + [0.0] * 4)
+    found = differences([100.0] * 10, {"x": list(100.0 * np.exp(-logs)), "y": list(100.0 * np.exp(logs))})
+    for name in found:
+        assert found[name].p_holm is not None and not found[name].shown
+        assert verdict(found[name], "b").endswith("in the mean, which is no more than rounding")
+
+
 def test_a_ratio_just_above_rounding_is_told_apart_from_one() -> None:
     base = noisy("base", 10)
     other = [value * (1 - 2e-6 - 1e-7 * k) for k, value in enumerate(base)]

@@ -16,7 +16,7 @@ from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
-from tests.conftest import make_setup
+from tests.conftest import make_setup, profile_row
 
 MEASURED: dict[str, Any] = {
     "noise_cv": 0.01,
@@ -120,6 +120,15 @@ def test_a_cost_of_other_workers(tmp_path: Path) -> None:
         "start-up, restore, checkpoint, noise, checkpoints that move between nodes, checkpoints into memory, "
         "restoring from memory: the median of other workers, " in (assumptions(scenario.resolve(), FIFO)[0])
     )
+
+
+def test_a_gang_on_shares_of_a_gpu_takes_the_times_of_their_sum() -> None:
+    rows = [profile_row("v100", seconds=0.1 * k, gpu_share=1 / k) for k in (1, 2)]
+    of_two = make_setup([{"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}], rows, gang=2)
+    shared = of_two.replace(allocation={"shared-gpu": {"k": 2}})
+    said = "a gang of 2 workers of 0.5 v100 takes the profile's times of gpu_share 1, whatever GPUs share"
+    assert said in assumptions(shared, [Strategy("shared-gpu", "fifo")])
+    assert not any("gang" in line for line in assumptions(of_two.replace(), [Strategy("fusion", "fifo")]))
 
 
 def test_a_cost_that_is_left_out_is_not_assumed(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_table_of_a_validation_has_a_row_for_the_steps_of_each_type(simulate
     [run] = [Repetition(measure(log, setup), decisions(log))]
     screen = StringIO()
     print_table(
-        agreement_table({"fusion+fifo": agreement([run], [run], [LATE, HELD, SLOW])}), Console(file=screen, width=140)
+        agreement_table({"fusion+fifo": agreement([[run]], [run], [LATE, HELD, SLOW])}), Console(file=screen, width=140)
     )
     rows = [" ".join(line.replace("│", " ").split()) for line in screen.getvalue().splitlines()]
     assert "step on 1 cpu, paced x3 [s], 40 segments asked: 0.2 0.3 50% late" in rows

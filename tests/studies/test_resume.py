@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+import hetsched
 from hetsched import scheduling
 from hetsched.cli.main import main, parser
 from hetsched.cli.shared import real_scenario
@@ -39,6 +40,8 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scheduling import Decision, Dispatch, Stop
 from hetsched.studies.resume import remember, take_log, take_up, workers_of
+from hetsched.studies.run_plan import RunPlan, load_plan
+from hetsched.version import __version__
 from sim.replay import replay
 from tests.conftest import Simulate, make_setup
 
@@ -330,6 +333,47 @@ def test_the_file_of_models_is_found_again(tmp_path: Path) -> None:
     models.unlink()
     with pytest.raises(InputError, match="scenario.toml: real.model_file: .*models.py: no such file"):
         real_scenario(options, tmp_path / "scenario.toml")
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """The folder of a run that stopped before its first event."""
+    make_setup().save(tmp_path)
+    RunPlan("fusion+fifo", [0], [], __version__).with_files(tmp_path).save(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("scenario.toml", "cores = 2", "cores = 1"),
+        ("scenario.toml", 'place = "both"', 'place = "storage"'),
+        ("scenario.toml", "[scheduling]", "[scheduling.fifo]"),
+        ("profile.csv", "\n", "\n\n"),
+    ],
+)
+def test_no_run_goes_on_with_another_scenario(begun: Path, file: str, before: str, after: str) -> None:
+    """It went on, on other nodes or with other step times than those that its log began with."""
+    text = (begun / file).read_text()
+    assert before in text
+    (begun / file).write_text(text.replace(before, after, 1))
+    with pytest.raises(InputError, match=f"{file}: has changed since the run began.* put the file back, or begin"):
+        hetsched.resume(begun)
+
+
+def test_a_run_goes_on_elsewhere(begun: Path) -> None:
+    """Where a run is carried out may change, and a policy may be mended."""
+    scenario = begun / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("[real]", '[real]\naddress = "10.0.0.1:6379"'))
+    (begun / "policies").mkdir()
+    (begun / "policies" / "mine.py").write_text("")
+    load_plan(begun).check(begun)
+
+
+def test_a_plan_of_an_older_version_has_no_sums(begun: Path) -> None:
+    replace(load_plan(begun), files={}).save(begun)
+    (begun / "profile.csv").write_text("")
+    load_plan(begun).check(begun)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,17 @@ def test_the_time_to_a_target_is_of_the_seeds_that_reach_it_on_both_sides() -> N
     assert never is not None and never.time_s is None
 
 
+def test_the_mean_of_several_predictions_is_that_of_their_scores_at_every_moment() -> None:
+    found = Course.mean([course((1.0, 0.2, 0.2), (3.0, 0.4, 0.3)), course((2.0, 0.6, 0.5))])
+    assert found.scores == [Scores(2.0, 0.4, 0.35), Scores(3.0, 0.5, 0.4)]
+    assert Course.mean([course((1.0, 0.2, 0.2)), course()]).scores == []
+
+
+def test_the_mean_prediction_reaches_the_target_if_half_of_the_simulations_do() -> None:
+    assert Course.mean([course(target_s=4.0), course(target_s=8.0), course()]).time_to_target_s == 6.0
+    assert Course.mean([course(target_s=4.0), course(), course()]).time_to_target_s is None
+
+
 def strategy(predicted: float, measured: list[float]) -> ScoreAgreement:
     foretold = [course((1.0, predicted, 0.5)) for _ in measured]
     return score_agreement(foretold, [course((1.0, score, 0.5)) for score in measured], 10.0, has_target=False)

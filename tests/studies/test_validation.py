@@ -140,14 +140,24 @@ def test_errors_are_signed_and_by_worker(simulate_log: Simulate) -> None:
     fast = make_setup(NODES, overheads={"noise": False}, population=6)
     slow = make_setup(NODES, overheads={"noise": False, "dispatch_s": 10.0}, population=6)
     predicted, measured = [repetition(simulate_log, fast)], [repetition(simulate_log, slow)]
-    found = agreement(predicted, measured)
+    found = agreement([predicted], measured)
     assert found.makespan_s.error_percent is not None and found.makespan_s.error_percent < 0
     assert found.makespan_s.predicted == predicted[0].metrics.makespan_s
     assert set(found.workers) == {"g/gpu0", "a/cpu0", "b/cpu0"}
     assert sum(w.segments.measured for w in found.workers.values()) == 12
-    same = agreement(measured, measured)
+    same = agreement([measured], measured)
     assert same.makespan_s.error_percent == 0
     assert same.decisions == 1
+
+
+def test_a_run_is_predicted_by_the_mean_of_several(simulate_log: Simulate) -> None:
+    setup = make_setup(NODES, population=6)
+    draws = [repetition(simulate_log, setup, seed) for seed in (1, 2, 3)]
+    measured = repetition(simulate_log, setup, 4)
+    found = agreement([draws], [measured])
+    assert found.makespan_s.predicted == pytest.approx(sum(draw.metrics.makespan_s for draw in draws) / 3)
+    shares = [agreement([[draw]], [measured]).decisions for draw in draws]
+    assert found.decisions == pytest.approx(sum(shares) / 3)
 
 
 @pytest.mark.parametrize("metric", [{}, {"name": "loss", "mode": "min"}])
@@ -156,11 +166,11 @@ def test_best_scores_are_compared_where_both_are_known(simulate_log: Simulate, m
     [half, whole, unknown] = [
         Repetition(replace(run.metrics, best_score=score), run.decisions) for score in (0.5, 1.0, None)
     ]
-    found = agreement([half, unknown, whole], [whole, half, unknown])
+    found = agreement([[half], [unknown], [whole]], [whole, half, unknown])
     assert found.metric == run.metrics.metric
     assert found.best_score is not None
     assert (found.best_score.predicted, found.best_score.measured, found.best_score.error_percent) == (0.5, 1.0, -50.0)
-    assert agreement([unknown], [half]).best_score is None
+    assert agreement([[unknown]], [half]).best_score is None
 
 
 def test_scores_of_any_size_and_sign_are_compared(simulate_log: Simulate) -> None:
@@ -168,7 +178,7 @@ def test_scores_of_any_size_and_sign_are_compared(simulate_log: Simulate) -> Non
     setup = make_setup(NODES, metric={"name": "reward"}).replace(learning={"model": "unknown"})
     run = repetition(simulate_log, setup)
     [low, high] = [Repetition(replace(run.metrics, best_score=score), run.decisions) for score in (-0.00002, -0.00001)]
-    found = agreement([high], [low])
+    found = agreement([[high]], [low])
     assert found.best_score is not None and found.best_score.error_percent == 50.0
     screen = StringIO()
     print_table(agreement_table({"fusion+fifo": found}), Console(file=screen, width=140))
@@ -182,8 +192,8 @@ def test_a_worker_that_only_one_side_ever_had_did_nothing_on_the_other(simulate_
     one_less = make_setup(NODES[:2], population=6)
     predicted, measured = repetition(simulate_log, one_less), repetition(simulate_log, all_there)
     for found, less, more in (
-        (agreement([predicted], [measured]), "predicted", "measured"),
-        (agreement([measured], [predicted]), "measured", "predicted"),
+        (agreement([[predicted]], [measured]), "predicted", "measured"),
+        (agreement([[measured]], [predicted]), "measured", "predicted"),
     ):
         assert set(found.workers) == {"g/gpu0", "a/cpu0", "b/cpu0"}
         late = found.workers[WorkerId("b/cpu0")]

@@ -15,7 +15,7 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.again import Result, Study
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.folder import SUMMARY_NAME
-from hetsched.studies.named_folder import is_of_probe, logs_below
+from hetsched.studies.named_folder import is_of_draw, is_of_probe, logs_below
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 from hetsched.studies.results_csv import RESULTS_NAME
@@ -175,7 +175,7 @@ def _files(folder: Path) -> Iterator[Fact]:
             yield Fact(what, name, name)
     for path in sorted([*folder.glob("policies/*.py"), *folder.glob("training/*.py")]):
         yield _link(folder, path, "a copy of the user's own")
-    logs = logs_below(folder)
+    logs = [log for log in logs_below(folder) if not is_of_draw(log, folder)]
     for log in logs[:LOGS]:
         yield _link(folder, log, "log of a probe" if is_of_probe(log, folder) else "log")
     if len(logs) > LOGS:

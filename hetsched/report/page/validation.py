@@ -1,6 +1,7 @@
 """A validation as its page shows it. All figures are those that `hetsched validate` prints."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -12,18 +13,18 @@ from hetsched.report.page.document import Estimate, PageRun, PageValidation, Sco
 from hetsched.report.page.run import page_run
 from hetsched.scenario.loading import load_setup_of_logs
 from hetsched.studies.one_run import RunResult
-from hetsched.studies.results import by_strategy, scenario_of
+from hetsched.studies.results import scenario_of
 from hetsched.studies.validate import ValidationResult
 from hetsched.studies.validation import Agreement
 
 
 def page_validation(result: ValidationResult) -> tuple[PageValidation, list[PageRun]]:
     """What it came to, and of each strategy the predicted and the measured run under its first seed, in turn."""
-    rows, runs, predicted = [], [], by_strategy(result.predicted)
+    rows, runs = [], []
     for position, (strategy, found) in enumerate(result.agreements.items()):
         pair = [_first(strategy, result.predicted), _first(strategy, result.runs)]
         runs += [page_run(load_setup_of_logs(scenario_of(run.log.parent)), run.log) for run in pair]
-        best, mean = _courses(predicted[strategy], result.by_strategy[strategy], found.metric)
+        best, mean = _courses([*chain(*result.draws[strategy])], result.by_strategy[strategy], found.metric)
         rows.append(replace(_row(strategy, found, 2 * position), best=best, mean=mean))
     page = PageValidation(rows, result.mean_absolute_error_percent, result.order.kendall_tau)
     return page, runs
