@@ -47,7 +47,7 @@ class Sia:
     of unknown speed counts as the slowest.
 
     r_jc = max(T - N S, 0) / (T + S) for a trial that would have to leave its type for c. T is its age, N the number of
-    its restarts so far, and S the seconds of a restart. r_jc = 1 in three cases: on the type that the trial is on, for
+    its restarts so far, and S the seconds of a restart. In three cases r_jc = 1: on the type that the trial is on, for
     a trial that waits, and while T < S.
 
     The powers are rounded to two decimals, as in the published code (siasosp23/artifacts, sia-simulator/sia.py). Of
