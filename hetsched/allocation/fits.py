@@ -42,7 +42,9 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
         checked[worker.id] = worker
         of_node[worker.node].append(worker)
     if not checked:
-        raise PolicyError(f"allocation policy {name!r} made no workers: no trial could ever run")
+        raise PolicyError(
+            f"allocation policy {name!r} made no workers: expected at least one: no trial could run otherwise"
+        )
     for node, here in of_node.items():
         if reason := _overcrowded(nodes[node], here):
             raise PolicyError(f"allocation policy {name!r}: the workers of {node} need {reason}")

@@ -20,7 +20,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from hetsched.domain.training import METHODS, TrainingClass
-from hetsched.errors import InputError, closest, nearest, where
+from hetsched.errors import InputError, closest, nearest, unreadable, where
 
 GROUP = "hetsched.training_adapters"
 """The entry-point group of functions that adapt other classes, such as a `ray.tune.Trainable`, to trainings.
@@ -73,7 +73,7 @@ def source_of(name: str, folder: Path = Path()) -> TrainingSource:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file: {EXPECTED}") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(unreadable(path, error)) from error
 
 
 @cache  # a file is run once in a process, however often its class is asked for

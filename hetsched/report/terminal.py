@@ -1,5 +1,6 @@
 """Where tables and lines leave for the terminal: all text is made printable there."""
 
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -21,3 +22,21 @@ class Terminal(Console):
 def line(text: str) -> Text:
     """A line that is cut where the terminal ends."""
     return Text(printable(text), overflow="ellipsis", no_wrap=True)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Text that wraps between words at the width, in characters. Further lines have the indentation of their first one.
+
+    A word that is longer than the width, such as a path, stays whole.
+
+    >>> print(wrapped("  the makespan is below its bound", 20))
+      the makespan is
+      below its bound
+    """
+    lines: list[str] = []
+    for whole in text.split("\n"):
+        indentation = whole[: len(whole) - len(whole.lstrip())]
+        lines += wrap(whole, width, subsequent_indent=indentation, break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]
+    return "\n".join(lines)

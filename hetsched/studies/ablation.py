@@ -16,7 +16,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
@@ -129,7 +129,7 @@ def ablate(
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
-        warnings=joined(too_long_for(setup, {chosen: every}), unknown_scores(runs)),
+        warnings=joined(idle_workers(setup, [chosen]), too_long_for(setup, {chosen: every}), unknown_scores(runs)),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )

@@ -84,22 +84,41 @@ def may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
 
 
 def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
-    """Which kinds of trial do not run on some of the workers, as the profile has no step time of them there. A worker
-    on which nothing runs may be misspelt."""
-    nowhere: dict[str, str] = {}
-    some: list[str] = []
-    for worker in workers:
-        bare = worker._replace(pace=None)
-        pairs = may_run(setup, [worker])
-        unknown = [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
-        if unknown and len(unknown) == len(pairs):
-            nowhere[str(bare)] = why_missing(setup.times, *unknown[0])
-        else:
-            some += [f"{kind} on {there._replace(pace=None)}" for kind, there in unknown]
+    """Which kinds of trial do not run on some of the workers, because the profile has no step time of them there."""
+    some = [
+        f"{kind} on {there._replace(pace=None)}"
+        for pairs, unknown in _without_times(setup, workers)
+        if len(unknown) < len(pairs)
+        for kind, there in unknown
+    ]
     if some:
         yield f"no step time, so does not run there: {_some(some)}"
-    for worker_name, why in nowhere.items():
-        yield f"no step times, so nothing runs there: {worker_name}: {why}"
+
+
+def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None]:
+    """On which workers nothing runs, because the profile has no step time there. Such a device may be misspelt."""
+    return {
+        f"no step times, so nothing runs there: {unknown[0][1]._replace(pace=None)}: "
+        f"{why_missing(setup.times, *unknown[0])}": None
+        for pairs, unknown in _without_times(setup, workers)
+        if unknown and len(unknown) == len(pairs)
+    }
+
+
+def idle_workers(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
+    """A warning for each strategy with workers that a simulation leaves idle, because the profile lacks them."""
+    idle = {
+        str(strategy): nothing_there(setup, dict.fromkeys(worker.type for worker in setup.workers(strategy)))
+        for strategy in strategies
+    }
+    return {strategy: "; ".join(lines) for strategy, lines in idle.items() if lines}
+
+
+def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tuple[list[Pair], list[Pair]]]:
+    """For each type of worker, the pairs that may run there, and those of them without a step time."""
+    for worker in workers:
+        pairs = may_run(setup, [worker])
+        yield pairs, [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
 
 
 def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:

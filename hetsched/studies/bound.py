@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.domain.workload import Experiment
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import dealt_jobs, not_there, pairs_of, step_times
+from hetsched.studies.assumptions import dealt_jobs, not_there, nothing_there, pairs_of, step_times
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -80,6 +80,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         devices = worker_devices(workers)
         types = dict.fromkeys(worker.type for worker in workers)
         assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
+        assumed |= nothing_there(setup, types)
         # What no schedule under any allocation can beat, none under this one can.
         own = workload_bounds(workload, devices, times, setup.costs)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))

@@ -17,7 +17,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -289,9 +289,8 @@ def _written(
     assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    result = replace(
-        result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
-    )
+    warnings = (idle_workers(setup, runs), too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
+    result = replace(result, warnings=joined(*warnings))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)

@@ -19,7 +19,7 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     MEASURED,
@@ -153,12 +153,14 @@ def validate(
 
 
 class _Runs(NamedTuple):
-    """The predicted and the measured runs of each strategy, how far they agree, and what was assumed."""
+    """The predicted and the measured runs of each strategy, how far they agree, what was assumed, and which
+    workers simulations left idle."""
 
     predicted: dict[Strategy, list[RunResult]]
     measured: dict[Strategy, list[RunResult]]
     agreements: dict[str, Agreement]
     assumed: list[str]
+    idle: dict[str, str]
 
 
 def _carry_out_all(
@@ -168,6 +170,7 @@ def _carry_out_all(
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     assumed: dict[str, None] = {}
+    idle: dict[str, str] = {}
     for strategy in chosen:
         if probe and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
@@ -178,7 +181,8 @@ def _carry_out_all(
         measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
         agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
-    return _Runs(predicted, measured, agreements, list(assumed))
+        idle |= idle_workers(predicting, [strategy])
+    return _Runs(predicted, measured, agreements, list(assumed), idle)
 
 
 def _predict(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path) -> list[RunResult]:
@@ -215,7 +219,9 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)),
+        warnings=joined(
+            runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(runs.predicted)
+        ),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}

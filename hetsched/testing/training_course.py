@@ -7,8 +7,9 @@ from shutil import copytree, rmtree
 from typing import Any, NamedTuple
 
 from hetsched.domain.hyperparameters import nested
+from hetsched.domain.metric import DEFAULT
 from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
-from hetsched.errors import nearest, where
+from hetsched.errors import closest, where
 
 
 class Subject(NamedTuple):
@@ -104,8 +105,7 @@ class Played:
         self._course.lines[-1] += f"  # {metrics}"
         for name in self._course.subject.metrics:
             if name not in metrics:
-                hint = nearest(name, metrics)
-                raise RaisedError(f"evaluate did not report {name!r}, which the scenario's metric.name says: {hint}")
+                raise RaisedError(f"evaluate did not report the scenario's metric: {_which(name, metrics)}")
         return metrics
 
     def save(self) -> Saved:
@@ -130,3 +130,12 @@ def content_of(folder: Path) -> dict[str, str]:
     """The files of a folder and the digests of what is in them."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): blake2b(path.read_bytes()).hexdigest() for path in files}
+
+
+def _which(expected: str, reported: Mapping[str, float]) -> str:
+    """Which metric was expected and which ones were reported, and what to do."""
+    near = f" (did you mean {close!r}?)" if (close := closest(expected, reported)) else ""
+    return (
+        f"expected {expected!r}, found {', '.join(map(repr, reported))}{near}; set metric.name of the experiment "
+        f"(default: {DEFAULT.name!r}) to a reported metric, or have evaluate return {expected!r}"
+    )

@@ -133,7 +133,7 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
             )
         recordings.append(Recording(name, evaluations[0].kind, (*start, *evaluations)))
     if not recordings:
-        raise InputError(f"{path}: the file has no recordings")
+        raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")
     return recordings
 
 
