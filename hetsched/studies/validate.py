@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationResult(Results):
-    """How far simulation and real runs agree for each strategy. `runs` are the real ones, `predicted` the simulated."""
+    """How far simulation and real runs agree for each strategy. `runs` are the real ones, `predicted` the simulated
+    ones.
+    """
 
     setup: Setup = field(repr=False)
     seeds: list[int]
@@ -58,7 +60,7 @@ class ValidationResult(Results):
 
     @property
     def mean_absolute_error_percent(self) -> float | None:
-        """Over the strategies, of the predicted makespan."""
+        """The mean absolute error of the predicted makespan, over the strategies."""
         return validation.mean_absolute_error_percent(self.agreements.values())
 
     @property
@@ -74,7 +76,7 @@ class ValidationResult(Results):
 
     @property
     def metric(self) -> Metric | None:
-        """That of all experiments; None where they have different ones."""
+        """The metric of all experiments. None: they have different metrics."""
         return next((found.metric for found in self.agreements.values()), None)
 
     @property
@@ -83,9 +85,9 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which workers could not hold their pace in the real runs of a strategy, and what to do.
+        """Which workers could not keep their pace in the real runs of a strategy, and what to do.
 
-        Also in what the machine differed from the machine of the probe. Empty if there is nothing to say.
+        Also how the machine differed from the machine of the probe. Empty: there is nothing to report.
         """
         steps = self.agreements[strategy].steps
         return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
@@ -128,11 +130,11 @@ def validate(
     profile: Path | str | None = None,
     watch: Watch = unwatched,
 ) -> ValidationResult:
-    """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
+    """Measure a profile of the training (or take `profile`, a CSV file), predict with the simulator, run for real, and
     compare.
 
-    `folder` must be new (default: a new one in `results`). `watch` is asked for the real runs only. Raises InputError
-    for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
+    `folder` must be new (default: a new one in `results`). `watch` is used for the real runs only. Raises InputError
+    for wrong input, PolicyError if a policy fails, and HetschedError if a run does.
     """
     setup = for_real(resolved(scenario))
     check_learning(setup)  # refused before anything is measured
@@ -166,7 +168,7 @@ class _Runs(NamedTuple):
 def _carry_out_all(
     setup: Setup, chosen: Sequence[Strategy], listed: Sequence[int], home: Path, probe: bool, watch: Watch
 ) -> _Runs:
-    """`probe`: predict from what a short real run shows."""
+    """Predict and measure every strategy. With `probe`, the predictions come from a short real run."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     assumed: dict[str, None] = {}
@@ -199,7 +201,7 @@ def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Pat
 
 
 def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
-    """The scenario as a short real run on the workers of that allocation policy shows it to be."""
+    """The scenario with the step times and costs of a short real run on the workers of that allocation policy."""
     strategy = Strategy(allocation, PROBE)
     workers = setup.workers(strategy)
     home = folder / PROBE_FOLDER / allocation
@@ -233,14 +235,14 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
-    """Of runs with the predictions for them, which the step times of `predicting` were made with."""
+    """The agreement of measured runs with their predictions. The step times of `predicting` made the predictions."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
     found = validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 
 
 def _parts(predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> ErrorParts | None:
-    """The parts of the error of the mean makespan, None where a run finished no segment."""
+    """The parts of the error of the mean makespan. None: a run finished no segment."""
     seconds = [[RunSeconds.of(read_log(run.log)) for run in runs] for runs in (predicted, measured)]
     pairs = [(of_one, of_other) for of_one, of_other in zip(*seconds, strict=True) if of_one and of_other]
     if len(pairs) < len(measured):
