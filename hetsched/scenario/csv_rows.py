@@ -13,6 +13,9 @@ from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
 
+FEWER = "remove some, or name their columns there"
+"""What to do about a line with too many cells."""
+
 NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
 
@@ -40,10 +43,7 @@ def read_rows(
                 _refuse_unknown(path, own, row, what)
             for record in reader:
                 if None in record:
-                    raise InputError(
-                        f"{path}:{reader.line_num}: the line has more cells than the first one: remove some, or name "
-                        "their columns there"
-                    )
+                    raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one: {FEWER}")
                 cells = {key: cell.strip(" \t") for key, cell in record.items() if cell is not None}
                 cells = {key: cell for key, cell in cells.items() if cell not in absent}
                 yield reader.line_num, row.model_validate(cells)

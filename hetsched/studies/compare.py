@@ -129,10 +129,9 @@ def compare(
     - `jobs`: how many processes simulate (None: one per core). With `ray_address` they are on that Ray cluster. Several
       processes know only policies that are installed or come in `policy_files` or the scenario's files.
 
-    Periods of policies that the scenario does not set are made to fit the runs.
-
-    Raises InputError for wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing. Ctrl-C
-    raises Interrupted with the result so far. `resume_comparison` goes on.
+    Periods of policies that the scenario does not set are made to fit the runs. Raises InputError for
+    wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing. Ctrl-C raises Interrupted
+    with the result so far. `resume_comparison` goes on.
     """
     setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
     check_counts(max_seeds=max_seeds, jobs=jobs)
