@@ -1,5 +1,6 @@
 """Where tables and lines leave for the terminal: all text is made printable there."""
 
+from re import match
 from textwrap import wrap
 from typing import Any
 
@@ -25,9 +26,10 @@ def line(text: str) -> Text:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Text that wraps between words at the width, in characters. Further lines have the indentation of their first one.
+    """Text that wraps between words at the width, in characters.
 
-    A word that is longer than the width, such as a path, stays whole.
+    Further lines have the indentation of their first one. In a line of two columns they begin where the second column
+    does. A word that is longer than the width, such as a path, stays whole.
 
     >>> print(wrapped("  the makespan is below its bound", 20))
       the makespan is
@@ -35,8 +37,7 @@ def wrapped(text: str, width: int) -> str:
     """
     lines: list[str] = []
     for whole in text.split("\n"):
-        indentation = whole[: len(whole) - len(whole.lstrip())]
-        lines += wrap(whole, width, subsequent_indent=indentation, break_long_words=False, break_on_hyphens=False) or [
-            ""
-        ]
+        columns = match(r"\s*(\S.*?\s{2,}(?=\S))?", whole)
+        begin = " " * (columns.end() if columns and columns.end() <= width / 2 else 0)
+        lines += wrap(whole, width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False) or [""]
     return "\n".join(lines)

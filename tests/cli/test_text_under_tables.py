@@ -39,3 +39,7 @@ def test_text_is_one_line_without_a_terminal(capsys: pytest.CaptureFixture[str])
 
 def test_further_lines_are_indented_like_the_first_and_words_stay_whole() -> None:
     assert wrapped("  a bound\n\n" + "x" * 30, 8) == "  a\n  bound\n\n" + "x" * 30
+
+
+def test_the_second_column_of_a_legend_stays_a_column() -> None:
+    assert wrapped("seed   what is drawn", 16) == "seed   what is\n       drawn"
