@@ -69,10 +69,15 @@ def path_of(given: object, argument: str) -> Path:
 
 
 def unreadable(path: PathLike[str] | str, error: OSError) -> str:
-    """What to say of a file or folder that cannot be read: its path, why, and what to do."""
+    """A message about a file or folder that cannot be read: its path, why, and what to do."""
+    return f"{path}: cannot be read: {why_unreadable(error)}"
+
+
+def why_unreadable(error: OSError) -> str:
+    """Why a file or folder cannot be read, and what to do."""
     denied = isinstance(error, PermissionError)
     remedy = "have its permissions changed (chmod)" if denied else "put it back, or name another one"
-    return f"{path}: cannot be read: {error.strerror or error}; {remedy}"
+    return f"{error.strerror or error}; {remedy}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints: where the copies of a trial's state are, and what of it dies with a node."""
+"""Checkpoints: where the copies of a trial's state are, and which of them a node's failure loses."""
 
 from collections.abc import Iterator
 from math import inf
@@ -12,8 +12,8 @@ from hetsched.domain.workload import TrialId
 
 
 class CheckpointCopy(NamedTuple):
-    """A trial's state as it was saved in the memory of a node (None: it is nowhere but in storage). From `stored_at` on
-    it is in storage, too."""
+    """A trial's state that was saved in the memory of a node (None: it is in storage only). From `stored_at` on it is
+    also in storage."""
 
     node: NodeId | None
     stored_at: float
@@ -23,8 +23,8 @@ class CheckpointCopy(NamedTuple):
 
 
 class Homes:
-    """The nodes whose memory holds each trial's newest state, where no node ever fails: that on which it trained last,
-    and after an exploit that of the source."""
+    """The nodes whose memory has each trial's newest state, if no node ever fails. That is the node on which the trial
+    trained last. After an exploit it is the node of the source."""
 
     def __init__(self, state: State, behind: bool) -> None:
         self.behind = behind
@@ -36,16 +36,16 @@ class Homes:
         return self._exploited[trial] if at is None else self._state.workers[at].node
 
     def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
-        """The target goes on from the source's newest state; to be called before the state says so."""
+        """The target goes on from the source's newest state. Call it before the state has the exploit."""
         self._exploited[target.id] = self.node(source)
 
 
 class CheckpointCopies:
-    """The copies of every trial's states, when nodes keep checkpoints in their object stores: the newest, and those
-    before it that may still be fallen back to.
+    """The copies of every trial's states, if nodes keep checkpoints in their object stores: the newest copy, and
+    earlier ones to which the trial may still fall back.
 
-    With `behind` every copy is written to storage after the segment, while the worker goes on; without, it is in memory
-    only. A trial without a copy has nothing to go on from.
+    With `behind` every copy is written to storage after the segment, while the worker goes on. Without it, a copy is in
+    memory only. A trial without a copy must start anew.
     """
 
     def __init__(self, behind: bool) -> None:
@@ -53,27 +53,27 @@ class CheckpointCopies:
         self._copies: dict[TrialId, list[CheckpointCopy]] = {}  # newest first
 
     def save(self, trial: Trial, node: NodeId, now: float, write_s: float, weights: Weights) -> None:
-        """The trial's state was put into the node's memory; writing it to storage takes `write_s`."""
+        """The trial's state is now in the node's memory. Writing it to storage takes `write_s` seconds."""
         stored_at = now + write_s if self.behind else inf
         newest = CheckpointCopy(node, stored_at, weights, trial.iterations, trial.score)
         older = _wanted(self._copies.get(trial.id, []), now) if self.behind else []
         self._copies[trial.id] = [newest, *older]
 
     def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
-        """The target goes on from the source's states. It counts its own iterations, unless it takes over the counts
-        of the source."""
+        """The target goes on from the source's states. It keeps its own count of iterations, or takes over the source's
+        counts."""
         copies = self._copies[source]
         if not takes_count:
             copies = [copy._replace(iterations=target.iterations) for copy in copies]
         self._copies[target.id] = list(copies)
 
     def node(self, trial: TrialId) -> NodeId | None:
-        """The node whose memory holds the trial's newest state; None if it is in storage only."""
+        """The node whose memory has the trial's newest state. None: the state is in storage only."""
         return self._copies[trial][0].node
 
     def lose(self, node: NodeId, now: float) -> list[TrialId]:
-        """A node's memory is gone, with what storage did not have yet. Returns the trials whose newest copy went with
-        it."""
+        """A node's memory is lost, with all copies that are not in storage yet. Returns the trials whose newest copy is
+        lost."""
         gone = []
         for trial, copies in self._copies.items():
             left = [copy for copy in copies if copy.node != node or copy.stored_at <= now]
@@ -83,13 +83,13 @@ class CheckpointCopies:
         return gone
 
     def newest(self, trial: TrialId) -> CheckpointCopy | None:
-        """What there is of the trial, None if nothing is left."""
+        """The trial's newest copy. None: it has none."""
         copies = self._copies[trial]
         return copies[0] if copies else None
 
 
 def _wanted(copies: list[CheckpointCopy], now: float) -> Iterator[CheckpointCopy]:
-    """Of a trial's copies, newest first, those that may be fallen back to: down to the first that is in storage."""
+    """Of a trial's copies, newest first, those to which it may fall back: down to the first one in storage."""
     for copy in copies:
         yield copy
         if copy.stored_at <= now:

@@ -1,4 +1,4 @@
-"""A simulation in which segments on their way can be slowed down or lost: by neighbours, and by faults."""
+"""A simulation in which neighbours and faults can slow down or break running segments."""
 
 from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import Any
@@ -26,18 +26,18 @@ from sim.simulation import Done, Simulation
 
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
-    """Whether anything in the scenario can happen to a segment on its way, or to a checkpoint."""
+    """Whether anything in the scenario can happen to a running segment, or to a checkpoint."""
     models = {experiment.model for experiment in setup.workload.experiments}
     shared = setup.scenario.overheads.sharing and Neighbours(setup.cluster, workers).matter(setup.times, models)
     return shared or setup.scenario.faults != FaultsTable()
 
 
 class Running:
-    """A segment on its way.
+    """A running segment.
 
-    Its worker needs `whole_s` seconds for it and from `since` on `left_s`, times `slowness`. `end` is the event of its
-    end; it is replaced when the slowness changes, and None when the worker is done. With `crashes` it ends in a crash.
-    `sharing` is the profile's (see `Neighbours`).
+    Its worker needs `whole_s` seconds for it and, from `since` on, `left_s`, times `slowness`. `end` is the event of
+    its end. A new event replaces it when the slowness changes; None: the worker has finished. With `crashes` the
+    segment ends in a crash. `sharing` is the profile's (see `Neighbours`).
     """
 
     slowness = 1.0
@@ -64,8 +64,8 @@ class Running:
 
 
 class DisturbedSimulation(Simulation):
-    """Adds to a simulation that workers leave, join and slow down (`Faults` says when), and what becomes of segments
-    and checkpoints then."""
+    """A simulation in which workers leave, join and slow down (`Faults` says when). It changes segments and checkpoints
+    accordingly."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class DisturbedSimulation(Simulation):
     # What faults do.
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
-        """The workers are gone at once, with the segments that they ran and, if it failed, the memory of the node."""
+        """The workers leave at once, and their segments are lost. If the `node` failed, so is its memory."""
         if self._checkpoints is not None and node is not None:
             for orphan in self._checkpoints.lose(node, self.env.now):
                 self._orphans.add(orphan)
@@ -121,7 +121,7 @@ class DisturbedSimulation(Simulation):
             self._look_for_end()
 
     def join(self, workers: Collection[Worker]) -> None:
-        """The workers are there, cold, and slow if they are in a slow spell that began while they were away."""
+        """The workers join, cold. They are slow if they are in a slow spell that began while they were away."""
         for worker in workers:
             self.dispatcher.record(WorkerJoined(self.env.now, worker))
             if (factor := self._slow.get(worker.id, 1.0)) != 1.0:
@@ -132,7 +132,7 @@ class DisturbedSimulation(Simulation):
             self._look_for_end()
 
     def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None:
-        """The workers will leave: they finish what they run, if they can, and take nothing new."""
+        """The workers will leave. They finish what they run, if they can, and begin nothing new."""
         for worker in workers:
             if worker in self.state.workers:
                 self.dispatcher.record(WorkerDraining(self.env.now, worker, until, reason))
@@ -201,7 +201,7 @@ class DisturbedSimulation(Simulation):
             self._lost_work.recounted(trial, iterations)
 
     def _leave_workers(self, running: Running) -> None:
-        """Before its end the segment is broken off, else its workers were done with it."""
+        """A segment before its end is broken off. After its end its workers had finished it."""
         broken_off, left_s = running.end is not None, 0.0
         if broken_off:
             left_s = running.left_s - (self.env.now - running.since) / running.slowness
@@ -213,7 +213,7 @@ class DisturbedSimulation(Simulation):
             self._leave_neighbours(running)
 
     def _leave_neighbours(self, running: Running) -> None:
-        """Its workers work no more."""
+        """The segment's workers no longer work."""
         self._neighbours.end(running.segment.workers)
         self._pace(self._neighbours.of(running.segment.workers))
 
@@ -230,7 +230,7 @@ class DisturbedSimulation(Simulation):
         self._lost_work.lost(trial, reason)
 
     def _pace(self, workers: Iterable[WorkerId]) -> None:
-        """The slowness of these workers may have changed: so may the ends of their segments."""
+        """The slowness of these workers may have changed. Then the ends of their segments change."""
         for running in dict.fromkeys(self._on[worker] for worker in workers if worker in self._on):
             slowness = max(
                 self._slow.get(worker, 1.0) * self._neighbours.slowness(worker, running.sharing)
@@ -243,7 +243,7 @@ class DisturbedSimulation(Simulation):
                 self._end_in(running.left_s * slowness, running)
 
     def _check_end(self) -> None:
-        """Something may still come of the workers that return."""
+        """Workers that return may still do something."""
         if self.state.finished:
             self._finish()
         elif not self._faults.returning:
@@ -265,9 +265,11 @@ class DisturbedSimulation(Simulation):
         return super()._perturb(trial)
 
     def _fall_back(self, trial: TrialId, reason: str) -> bool:
-        """The trial's newest checkpoint is lost. If it is running, or its result waits for the rest of a package, its
-        worker has its state and may yet save it, and nothing is recorded. One that waits for its turn in a package is
-        given back."""
+        """The trial's newest checkpoint is lost. A trial that waits for its turn in a package is given back.
+
+        Nothing is recorded for a running trial, or one whose result waits for the rest of a package: its worker has its
+        state and may still save it.
+        """
         if trial in self._running or trial not in self._orphans or self._packages.is_done(trial):
             return False
         if (waiting := self.state.running.get(trial)) is not None:

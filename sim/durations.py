@@ -1,4 +1,4 @@
-"""Durations: how long the parts of a segment take, drawn from the profile's distributions."""
+"""Durations: the seconds of a segment's parts, drawn from the profile's distributions."""
 
 from collections.abc import Iterator
 from math import exp, inf, log, sqrt
@@ -18,8 +18,8 @@ from sim.variation import Variation, lognormal
 
 
 class Prices(NamedTuple):
-    """What so many iterations of a kind of trial cost on a worker: the mean seconds of training and its spread (the
-    standard deviation of the logarithm), the mean seconds of evaluation and checkpoint, and everything else."""
+    """The costs of so many iterations of a kind of trial on a worker, in mean seconds: training, evaluation and
+    checkpoint, and everything else. The spread of training is the standard deviation of its logarithm."""
 
     train_s: float
     spread: float
@@ -27,11 +27,11 @@ class Prices(NamedTuple):
     save_s: float
     costs: Costs
     steady: bool
-    """Whether evaluations and checkpoints always take as long."""
+    """Whether all evaluations and checkpoints take equally long."""
 
 
 class TrialDraws(dict[TrialId, Iterator[float]]):
-    """Every trial's stream of standard normal draws of one source."""
+    """Each trial's stream of standard normal draws, of one source."""
 
     def __init__(self, draws: Draws, source: str) -> None:
         super().__init__()
@@ -46,9 +46,9 @@ class TrialDraws(dict[TrialId, Iterator[float]]):
 class Durations:
     """Draws the parts of segments.
 
-    A cost varies around the profile's mean with its coefficient of variation, as a log-normal: positive, skewed to the
-    right as measured times are. The iterations of a segment vary independently of each other, so that the segment's
-    mean iteration varies by the root of their number less.
+    A cost is log-normal, with the profile's mean and coefficient of variation. It is positive and skewed to the right,
+    as measured times are. The iterations of a segment vary independently of each other. So the coefficient of variation
+    of their mean is divided by the root of their number.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Durations:
         latency_s: float = 0.0,
         variation: Variation | None = None,
     ) -> None:
-        """Without `checkpoints` they are in storage. `latency_s` is the scenario's. Without `variation` workers of a
-        type are equal."""
+        """Without `checkpoints`, all checkpoints are in storage. `latency_s` is the scenario's. Without `variation`,
+        workers of a type are equal."""
         self._times = times
         self._state = state
         self._checkpoints = checkpoints
@@ -76,8 +76,8 @@ class Durations:
         }
 
     def parts(self, trial: Trial, worker: Worker, iterations: int, after: TrialId | None = None) -> Parts:
-        """The parts of the trial's next segment, were it to start now. `after` is the trial that the worker trained
-        just before in the same package, which is not reported yet.
+        """The parts of the trial's next segment, if it started now. `after` is the trial that the worker trained just
+        before in the same package. That trial is not reported yet.
 
         Raises PolicyError for a pair without a step time, which is not `usable` by the policy's view.
         """
@@ -105,7 +105,7 @@ class Durations:
         return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, self._latency_s)
 
     def sharing(self, trial: Trial, worker: Worker) -> float:
-        """The factor by which the trial is slower when all other cores of the worker's node train as well."""
+        """The factor by which the trial is slower while all other cores of the worker's node train."""
         costs = self._times.costs(trial.kind, worker.type)
         return costs.sharing if worker.pace is None else 1.0
 
@@ -119,7 +119,7 @@ class Durations:
                 f"{why_missing(self._times, trial.kind, worker_type)}"
             )
         costs = self._times.costs(trial.kind, worker_type)
-        noise_cv = costs.noise_cv if worker.pace is None else 0.0  # a paced worker waits until it is time
+        noise_cv = costs.noise_cv if worker.pace is None else 0.0  # a paced worker waits until its time
         spread = sqrt(log(1 + noise_cv * noise_cv / iterations))
         evaluation_s = experiment.evaluation_images * costs.evaluation_s_per_image
         save_s = costs.checkpoint_s if self._checkpoints is None else costs.object_store_save_s
@@ -127,7 +127,7 @@ class Durations:
         return Prices(iterations * seconds, spread, evaluation_s, save_s, costs, steady)
 
     def _restore_s(self, trial: Trial, worker: Worker, costs: Costs) -> float:
-        """The mean seconds of a restore where checkpoints are in object stores."""
+        """The mean seconds of a restore if checkpoints are in object stores."""
         assert self._checkpoints is not None
         node = self._checkpoints.node(trial.id)
         if node == worker.node:
@@ -137,7 +137,7 @@ class Durations:
         return costs.object_store_restore_s + costs.checkpoint_bytes / self._network_bytes_per_s
 
     def write_s(self, trial: Trial, worker: Worker) -> float:
-        """Seconds until a checkpoint that is in memory is in storage, too."""
+        """Seconds until a checkpoint in memory is also in storage."""
         return self._times.costs(trial.kind, worker.type).checkpoint_s
 
     def _vary(self, mean_s: float, cv: float, source: str, trial: Trial) -> float:

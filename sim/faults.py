@@ -1,7 +1,7 @@
 """Faults: what breaks, slows down, leaves and comes late, by the scenario's `[faults]`.
 
-Every node, worker and trial has random numbers of its own for every kind of fault, so that what happens to a node does
-not depend on what a policy does with it, nor on what happens to another.
+Every node, worker and trial has its own random numbers for every kind of fault. So the faults of a node do not depend
+on what a policy does with it. They do not depend on the faults of another node either.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ Process = Generator[simpy.Event, Any, None]
 
 
 class Afflicted(Protocol):
-    """What faults befall: the simulation."""
+    """What faults act on: the simulation."""
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None: ...
     def join(self, workers: Collection[Worker]) -> None: ...
@@ -30,15 +30,17 @@ class Afflicted(Protocol):
 
 
 class Faults:
-    """All times between faults, to a repair and of a slow spell are exponential with the means of the scenario.
+    """Times between faults, times to a repair and lengths of slow spells. All are exponential, with the scenario's
+    means.
 
-    - nodes, workers: fail and lose what they run; after a repair they join again, cold
-    - trials: crash after so much of their own time on workers; the segment is lost, the worker is cold
-    - stragglers: a worker takes `factor` times as long for a while, in the midst of a segment, too
-    - spot: a node is taken away after a notice, during which nothing new starts on it, and comes back later
-    - late: a node joins only then
+    - nodes, workers: they fail, and lose what they run. After a repair they join again, cold.
+    - trials: a trial crashes after so much of its own time on workers. The segment is lost, and the worker is cold.
+    - stragglers: a worker takes `factor` times as long for a while, also within a segment.
+    - spot: a node leaves after a notice, and comes back later. After the notice nothing new starts on it.
+    - late: a node joins only at a later time.
 
-    A worker is there when nothing keeps it away: it may have failed, and its node, and be under a spot node's notice.
+    A worker is there if nothing keeps it away. It is away if it has failed, if its node has failed, or if its spot node
+    is under notice. Several of these may hold at once.
     """
 
     def __init__(self, table: FaultsTable, workers: Collection[Worker], seed: int, afflicted: Afflicted) -> None:
@@ -51,7 +53,7 @@ class Faults:
             self._of_node[worker.node].append(worker.id)
         self._absences: Counter[WorkerId] = Counter()
         self._notices: Counter[WorkerId] = Counter()
-        self._gone: set[WorkerId] = set()  # or under notice to go, for good
+        self._gone: set[WorkerId] = set()  # for good, or soon to be
         self._to_crash_s: dict[TrialId, float] = {}
         self._crashes: dict[TrialId, np.random.Generator] = {}
         self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
@@ -59,17 +61,17 @@ class Faults:
 
     @property
     def expected(self) -> bool:
-        """Whether anything can happen at all."""
+        """Whether any fault can happen."""
         return self._table != FaultsTable()
 
     @property
     def returning(self) -> bool:
-        """Whether some worker that is away, or about to leave, will join (again)."""
+        """Whether some worker that is away, or about to leave, will join again."""
         away = (self._absences + self._notices).keys()
         return not away <= self._gone
 
     def start(self, env: simpy.Environment) -> None:
-        """Let fate take its course."""
+        """Start the processes that cause faults."""
         table = self._table
         for node, joins_s in table.late.items():
             env.process(self._join_late(env, self._of_node[NodeId(node)], joins_s))
@@ -96,7 +98,7 @@ class Faults:
         return self._to_crash_s[trial]
 
     def trained(self, trial: TrialId, seconds: float, crashed: bool = False) -> None:
-        """The trial was on workers for so long, and it crashed or not."""
+        """Record the trial's seconds on workers, and whether it crashed."""
         if self._table.trials is not None:
             mean_s = self._table.trials.mean_between_s
             left_s = self._to_crash_s[trial] - seconds
@@ -152,13 +154,13 @@ class Faults:
             self._afflicted.slow_down(worker, 1.0)
 
     def _take(self, workers: Collection[WorkerId], node: NodeId | None, reason: str) -> None:
-        """One more reason for these workers (all of the node's, if it is named) not to be there."""
+        """Add a reason for these workers to be away. `node` is named if they are all of its workers."""
         leaving = [worker for worker in workers if not self._absences[worker]]
         self._absences.update(workers)
         self._afflicted.leave(leaving, reason, node)
 
     def _give_back(self, workers: Collection[WorkerId]) -> None:
-        """One reason less."""
+        """Remove a reason for these workers to be away."""
         self._absences.subtract(workers)
         there = [worker for worker in workers if not self._absences[worker] and not self._notices[worker]]
         self._afflicted.join([self._workers[worker] for worker in there])

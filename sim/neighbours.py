@@ -10,9 +10,9 @@ from hetsched.domain.profiles import StepTimes
 class Neighbours:
     """Which cores of which node are busy.
 
-    A profile's `sharing` is the factor by which an iteration takes longer when all other cores of the node train as
-    well (they share its memory and caches). In between it is taken to grow in proportion to the other cores that are
-    busy. What GPUs lose by being shared is in the profile's step times of the share.
+    A profile's `sharing` is the factor by which an iteration takes longer while all other cores of the node train: they
+    share its memory and caches. With fewer busy cores the slowdown is in proportion to their number. The slowdown of
+    shared GPUs is in the profile's step times of the share.
     """
 
     def __init__(self, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:
@@ -24,7 +24,7 @@ class Neighbours:
         self._busy: defaultdict[NodeId, int] = defaultdict(int)
 
     def matter(self, times: StepTimes, models: Collection[str]) -> bool:
-        """Whether there are any, and the profile says of one of these models that they slow it down."""
+        """Whether some worker has neighbours, and the profile has a `sharing` for one of these models."""
         shared = any(len(workers) > 1 for workers in self._on_node.values())
         return shared and any(row.sharing is not None and row.sharing > 1 and row.model in models for row in times.rows)
 

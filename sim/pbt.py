@@ -1,17 +1,17 @@
-"""Population-Based Training, decision for decision what Ray Tune's `PopulationBasedTraining` does.
+"""Population-Based Training, with the same decisions as Ray Tune's `PopulationBasedTraining`.
 
 Jaderberg et al., "Population Based Training of Neural Networks" (2017), with the rules of
 `ray.tune.schedulers.pbt` (asynchronous mode):
 
-- a trial is looked at when it has done at least an interval of iterations since it was last looked at;
-- its score is ranked, in the direction of the metric, among the last such scores of all trials that are not finished
-  (ties in the order in which the trials were added; a score that is not known ranks as the worst); quantiles hold
-  ceil(n x fraction) trials, at most floor(n / 2);
-- a trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
-  resampled with the resample probability. Else a number is multiplied by one of the two factors (an integer is rounded
-  then), an ordered choice moves to a neighbour, and a choice without an order stays. What a factor takes out of its
-  range is set to the nearest value of the range, unless `pbt.bounds` is "ray": then it leaves the range, as in Ray.
-  A hyperparameter that has a single value is not explored, nor is one that `pbt.mutate` leaves out.
+- A trial is examined when it has done at least one interval of iterations since its last examination.
+- Its score is ranked among the last such scores of all unfinished trials, in the direction of the metric. Ties are in
+  the order in which the trials were added. An unknown score ranks as the worst. Quantiles have ceil(n x fraction)
+  trials, at most floor(n / 2).
+- A trial in the lower quantile takes over a random trial of the upper one and explores: each hyperparameter is
+  resampled with the resample probability. Else a number is multiplied by one of the two factors (an integer is then
+  rounded), an ordered choice moves to a neighbour, and a choice without an order stays. A value that a factor takes out
+  of its range becomes the nearest value of the range. With `pbt.bounds` = "ray" it leaves the range, as in Ray. A
+  hyperparameter that has a single value is not explored, nor is one that `pbt.mutate` leaves out.
 
 Random numbers are drawn in Ray's order, so that equal streams give equal decisions
 (`tests/real/test_pbt_parity.py`). As in `real`, every finished segment leaves a checkpoint. Iterations are the trial's
@@ -81,7 +81,7 @@ class PopulationBasedTraining:
         return source, self.explore(self._state.trials[source].hyperparameters)
 
     def forget(self, trial: TrialId) -> None:
-        """The trial is finished, or nothing is known of it any more: it is no longer ranked."""
+        """The trial is finished, or nothing is known of it any more. It is no longer ranked."""
         last = self._last.pop(trial, None)
         if last is not None:
             self._unrank(trial, last[1])

@@ -1,8 +1,8 @@
 """Replay: a run's measured durations and scores, fed to its policy on the simulator's clock.
 
-The policy is made anew and must take the decisions of the log, one by one. A segment that it starts ends after as long
-as the log's took; what does not follow from decisions (workers that come and go, lost segments, wake-ups, arrivals)
-happens when it did. PBT's exploits are Ray's own in a real run and taken from the log.
+The policy is made anew and must take the decisions of the log, one by one. A segment that it starts lasts as long as it
+did in the log. Events that do not follow from decisions happen at their time in the log: workers that come and go, lost
+segments, wake-ups, arrivals. PBT's exploits in a real run are Ray's own, and come from the log.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ from hetsched.studies.resume import FAILED
 def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
     """Replay the log of a run of the scenario.
 
-    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose policy was replaced on
-    the way, and for one that has no decision.
+    Raises InputError for a log that has no beginning, is damaged or is too old, for one whose policy was replaced
+    during the run, and for one without a decision.
     """
     return Replay(setup, events).run()
 

@@ -34,8 +34,10 @@ from sim.variation import Variation
 
 
 class Member(Struct, gc=False):
-    """What training has made of a trial, the draws of its scores (None: it is never evaluated), and the lot that it is
-    ranked by (None: by its score)."""
+    """What training has made of a trial.
+
+    `normals` are the draws of its scores; None: it is never evaluated. `lot` ranks the trial; None: its score does.
+    """
 
     weights: Weights
     normals: Iterator[float] | None
@@ -43,7 +45,7 @@ class Member(Struct, gc=False):
 
 
 class Done(NamedTuple):
-    """A segment that its worker is done with; `worked` as in `SegmentEnded`."""
+    """A segment that its worker has finished. `worked` is as in `SegmentEnded`."""
 
     segment: Segment
     parts: Parts
@@ -51,12 +53,12 @@ class Done(NamedTuple):
 
 
 class Simulation:
-    """One run: SimPy owns the time, the dispatcher the decisions, this class the work.
+    """One run. SimPy owns the time, the dispatcher the decisions, this class the work.
 
-    A segment lasts start-up (on a cold worker) + restore (unless the worker holds the trial's state) + iterations x
-    step time + evaluation + checkpoint + latency, drawn by `Durations`; then its result waits for the driver, which
-    takes `overheads.dispatch_s` for each. `[overheads]` can leave out every one of these. Whatever may change a segment
-    once it is on its way is in `sim.disturbed`.
+    A segment lasts start-up + restore + iterations x step time + evaluation + checkpoint + latency. `Durations`
+    draws them. Start-up is 0 on a warm worker. Restore is 0 if the worker holds the trial's state. `[overheads]` can
+    leave out each of these. After the segment its result waits for the driver, which takes `overheads.dispatch_s` per
+    result. `sim.disturbed` has everything that may change a segment while it runs.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Simulation:
         listeners: Sequence[Listener] = (),
         checkpoints: CheckpointCopies | None = None,
     ) -> None:
-        """Where nodes may fail, `checkpoints` follow every copy that their memory holds. Else the newest is enough."""
+        """If nodes may fail, `checkpoints` follow every copy that a node's memory holds. Else the newest is enough."""
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times
@@ -102,8 +104,8 @@ class Simulation:
     def run(self) -> None:
         """Run from the start to the end.
 
-        Raises PolicyError for a decision that is refused and for a stalled policy, and HetschedError if faults leave
-        nothing to run on.
+        Raises PolicyError if a decision is refused or the policy is stalled. Raises HetschedError if faults leave too
+        few workers to go on.
         """
         begin(self.dispatcher, "sim", self._setup, self._strategy, self._seed, self._present())
         experiments = self._setup.workload.experiments
@@ -114,21 +116,21 @@ class Simulation:
         self.env.run(self._over)
         self.dispatcher.record(RunEnded(self.env.now, "completed"))
 
-    # What a disturbed simulation does otherwise.
+    # What a disturbed simulation overrides.
 
     def _present(self) -> Collection[Worker]:
         """The workers that are there at the start."""
         return self._workers
 
     def _start_processes(self) -> None:
-        """Start what goes on beside the segments."""
+        """Start the processes that run beside the segments."""
 
     def _start(self, segment: Segment, trial: Trial, parts: Parts, now: float) -> None:
-        """Put a segment on its way."""
+        """Start a segment."""
         simpy.Timeout(self.env, parts.total_s, (segment, parts)).callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
-        """A worker is done with a segment: its result goes to the driver."""
+        """A worker has finished a segment: its result goes to the driver."""
         segment, parts = event._value
         if self._driver is None:
             self._report(segment, parts, self.env.now)
@@ -138,7 +140,7 @@ class Simulation:
     def _wait_for_driver(
         self, driver: simpy.Resource, segment: Segment, parts: Parts
     ) -> Generator[simpy.Event, Any, None]:
-        """One driver serves all workers, one result at a time."""
+        """The one driver serves all workers, one result at a time."""
         done = self.env.now
         with driver.request() as turn:
             yield turn
@@ -146,7 +148,7 @@ class Simulation:
         self._report(segment, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
 
     def _check_end(self) -> None:
-        """Nothing runs and nothing is to arrive: it is over, or the policy has stalled."""
+        """If nothing runs and nothing is to arrive, the run is over or the policy is stalled."""
         if self.state.finished:
             self._finish()
         else:
@@ -167,7 +169,7 @@ class Simulation:
     # What happens.
 
     def _arrive(self, event: simpy.Event) -> None:
-        """Experiments arrive at the same time: the policy is asked when all of them are there."""
+        """An experiment arrives. Of several at one time, the policy is asked when all of them are there."""
         together: Any = event.value
         for experiment in together:
             assert isinstance(experiment, Experiment)
@@ -227,7 +229,7 @@ class Simulation:
             self._over.succeed()
 
     def _report(self, segment: Segment, parts: Parts, now: float) -> None:
-        """The driver has a result, which may wait for the rest of its package; and the next decisions."""
+        """The driver has a result: report it, or keep it until its package is complete. Then decide anew."""
         worked = (self._packages.since(segment), now) if segment.package else None
         self._go_on(self._packages.end(segment, Done(segment, parts, worked), now), now)
         self._carry_out(self.dispatcher.dispatch(now), now)
@@ -240,7 +242,7 @@ class Simulation:
             self._take_in(done, now)
 
     def _take_in(self, done: Done, now: float) -> None:
-        """A result is reported: the trial's weights and score, and PBT."""
+        """Report a result: set the trial's weights and score, and let PBT decide."""
         segment = done.segment
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
@@ -268,7 +270,7 @@ class Simulation:
 
 
 def _number(value: object, what: str, expected: str) -> float | None:
-    """A number that a learning model made, None for one that is not finite. Raises TypeError for what is none."""
+    """A number from a learning model. None: it is not finite. Raises TypeError if it is no number."""
     if not isinstance(value, Real):
         raise TypeError(f"{what} of {value!r}: expected {expected}")
     return finite(value)

@@ -1,4 +1,4 @@
-"""Allocation policies: nodes -> workers. One file a policy."""
+"""Allocation policies: nodes -> workers. One file per policy."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -11,8 +11,8 @@ from hetsched.domain.workload import Workload
 class CpuOnly:
     """All cores of each node are one CPU worker, and the GPUs idle.
 
-    With `gpu-only` it says what each half of an unequal cluster is worth alone. With `cores_per_worker` the cores are
-    as many workers of so many cores as there are.
+    Together with `gpu-only` it says what each half of an unequal cluster achieves alone. With `cores_per_worker` the
+    node has as many workers of so many cores as its cores allow.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

@@ -11,11 +11,11 @@ from hetsched.domain.plain import plain
 from hetsched.errors import PolicyError, counted
 
 ROUNDING = 1e-9
-"""Shares may sum to more than a whole GPU by so much."""
+"""The sum of shares may exceed a whole GPU by this."""
 
 
 def no_workers(returned: object) -> str:
-    """What is wrong with what `workers` returned, which cannot be iterated over.
+    """An error message for what `workers` returned, which is not iterable.
 
     >>> no_workers(None)
     'workers returned None, expected a list of Worker: did it forget return?'
@@ -25,7 +25,7 @@ def no_workers(returned: object) -> str:
 
 
 def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker]) -> list[Worker]:
-    """The workers, in values of Python's own. Raise PolicyError, naming the policy, if they overlap or do not fit their
+    """The workers, with Python's own values. Raises PolicyError, naming the policy, if they overlap or do not fit their
     nodes."""
     nodes = {node.id: node for node in cluster}
     of_node: dict[NodeId, list[Worker]] = {node: [] for node in nodes}
@@ -42,7 +42,9 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
         checked[worker.id] = worker
         of_node[worker.node].append(worker)
     if not checked:
-        raise PolicyError(f"allocation policy {name!r} made no workers: no trial could ever run")
+        raise PolicyError(
+            f"allocation policy {name!r} made no workers: expected at least one: no trial could run otherwise"
+        )
     for node, here in of_node.items():
         if reason := _overcrowded(nodes[node], here):
             raise PolicyError(f"allocation policy {name!r}: the workers of {node} need {reason}")
@@ -50,7 +52,7 @@ def check_allocation(name: str, cluster: ClusterSpec, workers: Iterable[Worker])
 
 
 def _mistyped(worker: Worker) -> str | None:
-    """Which field of a worker is not of its type; None if all are."""
+    """A field of a worker that has a wrong type. None: there is none."""
     for field in ("id", "node", "device"):
         if not isinstance(value := getattr(worker, field), str) or not value:
             return f"has the {field} {value!r}: expected a text"
@@ -62,7 +64,7 @@ def _mistyped(worker: Worker) -> str | None:
 
 
 def _misfit(worker: Worker, node: Node | None) -> str | None:
-    """Why a worker cannot be a slice of its node; None if it can."""
+    """Why a worker cannot be a slice of its node. None: it can."""
     if node is None:
         return f"is on an unknown node {worker.node!r}"
     if worker.device != CPU and all(worker.device != gpu.type for gpu in node.each_gpu):
@@ -77,7 +79,7 @@ def _misfit(worker: Worker, node: Node | None) -> str | None:
 
 
 def _overcrowded(node: Node, workers: Sequence[Worker]) -> str | None:
-    """What these workers need that the node has not; None if they fit."""
+    """What these workers need beyond what the node has. None: they fit."""
     cores = sum(worker.cores for worker in workers)
     types = Counter(gpu.type for gpu in node.each_gpu)
     for device, gpus in types.items():
@@ -96,15 +98,15 @@ def _overcrowded(node: Node, workers: Sequence[Worker]) -> str | None:
 
 
 def _with_memory(worker: Worker, node: Node) -> Worker:
-    """The worker with the memory that its GPU has, whatever the policy said of it."""
+    """The worker with the memory of its GPU, whatever memory the policy gave it."""
     sizes = (gpu.memory_gib for gpu in node.each_gpu if gpu.type == worker.device)
     memory = next(sizes, None)
     return replace(worker, gpu_memory_gib=UNSET if memory is None else memory)
 
 
 def _fit(shares: Sequence[float], gpus: int) -> bool:
-    """Whether each share, put on the first GPU that has room for it, finds one."""
-    room: list[float] = []  # of the GPUs that are neither empty nor full
+    """Whether every share finds room if each goes to the first GPU that has room for it."""
+    room: list[float] = []  # of the GPUs that are partly used
     for share in shares:
         place = next((number for number, left in enumerate(room) if left >= share - ROUNDING), None)
         if place is None:

@@ -10,9 +10,9 @@ from hetsched.domain.workload import Workload
 class Fusion:
     """Every GPU is a worker, and the remaining cores of each node are one CPU worker.
 
-    The allocation of HRFS, the predecessor ("heterogeneous resource fusion"): a trial may run on either. A
-    GPU worker keeps one core of its node to feed it, as far as there are cores. With `cores_per_worker` the remaining
-    cores are as many CPU workers of so many cores as there are.
+    This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a trial may run on a
+    GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores. With
+    `cores_per_worker` the remaining cores make as many CPU workers of so many cores as they allow.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:
@@ -29,7 +29,7 @@ class Fusion:
 
 
 def checked_cores(cores_per_worker: int | None) -> int | None:
-    """The option of a policy, or None. Raises ValueError for a number of cores that no worker has."""
+    """The option of a policy, checked; None stays None. Raises ValueError if no worker can have so many cores."""
     if cores_per_worker is not None and cores_per_worker < 1:
         raise ValueError(f"cores_per_worker must be at least 1, not {cores_per_worker}")
     return cores_per_worker

@@ -11,8 +11,8 @@ from hetsched.errors import InputError
 class GpuOnly:
     """Every GPU is a worker with a core to feed it, and the remaining cores idle.
 
-    What most clusters do: the half of a fair comparison that says what the cores are worth. Raises InputError for a
-    cluster without GPUs.
+    Most clusters do this. It is the half of a fair comparison that shows the worth of the cores. Raises InputError for
+    a cluster without GPUs.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:

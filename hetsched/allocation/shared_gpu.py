@@ -8,19 +8,21 @@ from hetsched.domain.workload import Workload
 from hetsched.errors import InputError
 
 ROUNDING = 1e-9
-"""Shares that sum to 1 but for this fill a GPU."""
+"""Shares fill a GPU if their sum is 1 up to this."""
 
 
 @register("shared-gpu")
 class SharedGpu:
     """Every GPU is shared by k workers, and the remaining cores of each node are one CPU worker.
 
-    Ray's fractional GPUs: the workers of a GPU run side by side and slow each other down, as the profile's rows of
-    their `gpu_share` say. Each has its share of the memory too. `k` is the number of workers on a GPU. Without it, each
-    type of GPU gets the k whose workers together train fastest by the profile, of those that were measured for most
-    kinds of trial, and that these fit, or 1 if none was. A share s is that of k = floor(1 / s) workers, and is used as
-    the profile has it. As in `fusion`, every GPU worker keeps one core of its node to feed it, as far as there are
-    cores.
+    These are Ray's fractional GPUs. The workers of a GPU run side by side and slow each other down, as the profile's
+    rows for their `gpu_share` say. Each has its share of the memory, too. As in `fusion`, every GPU worker keeps one
+    core of its node to feed it, as long as there are cores.
+
+    `k` is the number of workers on a GPU. Without it, each type of GPU gets a k of its own. Those k are considered that
+    were measured for most kinds of trial, and that these kinds fit. The k whose workers together train fastest by the
+    profile is taken. If none was measured, k is 1. A share s in the profile means k = floor(1 / s) workers, and the
+    workers get this share as the profile has it.
 
     Raises ValueError for a k below 1, and InputError if k is given and the profile has no row for its share.
     """
@@ -41,7 +43,7 @@ class SharedGpu:
         return workers
 
     def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:
-        """How many workers such a GPU gets, and the share of each."""
+        """How many workers a GPU of this type gets, and the share of each."""
         measured = {row.gpu_share for row in times.rows if row.device == gpu.type and row.gpu_share <= 1}
         speeds: dict[tuple[int, float], tuple[int, float]] = {}
         for share in sorted(measured | {1 / (self.k or 1)}, reverse=True):
@@ -57,7 +59,7 @@ class SharedGpu:
         raise InputError(self._missing(gpu, workload, times))
 
     def _missing(self, gpu: Gpu, workload: Workload, times: StepTimes) -> str:
-        """Which row the profile would need."""
+        """A message that names the row which the profile lacks."""
         assert self.k is not None
         shared = _shared(gpu, 1 / self.k)
         kinds = [
@@ -79,5 +81,5 @@ class SharedGpu:
 
 
 def _shared(gpu: Gpu, share: float) -> WorkerType:
-    """The type of a worker that has such a share of such a GPU."""
+    """The type of a worker with this share of this GPU."""
     return WorkerType(gpu.type, 0, share, gpu_memory_gib=gpu.memory_gib)

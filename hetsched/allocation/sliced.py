@@ -1,4 +1,4 @@
-"""CPU nodes cut to where their cores train most."""
+"""CPU nodes cut into the workers whose cores train most."""
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
@@ -26,30 +26,33 @@ class Offer(NamedTuple):
 
 
 ROUNDING = 1e-9
-"""More workers must be faster by more than this, relatively."""
+"""More workers must be faster by more than this share."""
 
 WORTHWHILE = 0.02
-"""Cuts must make the cluster faster by this part, as more and slower workers make the end of a run coarser."""
+"""Cuts must make the cluster faster by at least this share: more and slower workers make the end of a run coarser."""
 
 
 @register("sliced")
 class Sliced:
     """Every GPU is a worker, and the remaining cores of each node are cut into the workers that train most together.
 
-    Training gains ever less from more cores (Amdahl's law), so that 8 workers of 2 cores often train more than one of
-    16, as long as there are trials for all of them. A node with c cores left, after one to feed each GPU as in
-    `fusion`, may be cut into any number m of workers, of c // m or c // m + 1 cores each. The cuts are chosen jointly:
-    they maximise the iterations per second (by the profile, summed over the trials of the workload) of the fastest n
-    workers of the cluster, GPUs included, as n trials have no use for more. An iteration counts with its part of what
-    the segment costs beside training: evaluation and checkpoint. Let g_i(k) be the speed of the k fastest
-    workers of node i, maximised over its cuts. Then sum_i g_i(k_i) subject to sum_i k_i <= n is maximised by dynamic
-    programming over the nodes, which is exact. Of equals it takes the fewest workers. If all cuts together make the
-    cluster faster by less than 2%, no node is cut.
+    Training gains ever less from more cores (Amdahl's law). So 8 workers of 2 cores often train more than one worker of
+    16 cores, as long as there are trials for all of them. As in `fusion`, one core feeds each GPU. A node with c cores
+    left may be cut into any number m of workers, of c // m or c // m + 1 cores each.
 
-    `trials` is n. Without it, it is the number of all trials of the workload (each times its gang), since any of them
-    may be there at once. A core count is considered if the profile knows the step times on it of all trials that it
-    knows on any core count of the node; a node without one is a single worker. A node that has none of the n fastest
-    workers gets as few as can be.
+    All cuts are chosen together. They maximise the iterations per second of the fastest n workers of the cluster, GPUs
+    included; n trials cannot use more workers. Iterations per second are those of the profile, summed over the trials
+    of the workload. An iteration counts with its share of the segment's costs beside training: evaluation and
+    checkpoint.
+
+    Let g_i(k) be the speed of the k fastest workers of node i, maximised over its cuts. Dynamic programming over the
+    nodes maximises sum_i g_i(k_i) subject to sum_i k_i <= n. The result is exact. Of equal cuts the one with fewest
+    workers is taken. If all cuts together make the cluster faster by less than 2%, no node is cut.
+
+    `trials` is n. Without it, n is the number of all trials of the workload, each times its gang: all of them may be
+    there at once. A core count is considered if the profile has the step times on it of all trials that it has on any
+    core count of the node. A node without such a core count is a single worker. A node that has none of the n fastest
+    workers gets as few workers as possible.
 
     Raises ValueError for fewer than 1 trial.
     """
@@ -84,8 +87,8 @@ class Sliced:
 
 
 def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:
-    """For k = 0, 1, ...: the most that the k fastest workers of some cut of so many cores train together, and that cut.
-    A k that no cut allows has a speed of -inf."""
+    """For k = 0, 1, ...: the speed of the k fastest workers of the best cut of so many cores, and that cut. The speed
+    is -inf for a k that no cut allows."""
     known: list[tuple[float, Cut]] = []
     on = {c: members_on(workload, times, WorkerType(CPU, c, 0.0, pace)) for c in range(1, cores + 1)}
     all_that_run = frozenset[Member]().union(*on.values())
@@ -105,8 +108,8 @@ def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTi
 
 
 def _segment_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:
-    """Iterations per second in customary segments on a worker of the type, summed over the trials that run on it. None
-    if none does."""
+    """Iterations per second in usual segments on a worker of the type, summed over the trials that run on it. None: no
+    trial runs on it."""
     speeds = []
     for experiment in workload.experiments:
         for kind, trials in experiment.kinds.items() if experiment.may_use(worker.device) else ():
@@ -120,7 +123,7 @@ def _segment_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> 
 
 
 def _fastest(speeds: Iterable[float]) -> list[float]:
-    """The sum of the k largest, for k = 0, 1, ..."""
+    """The sum of the k greatest speeds, for k = 0, 1, ..."""
     return list(accumulate(sorted(speeds, reverse=True), initial=0.0))
 
 

@@ -1,4 +1,4 @@
-"""How fast a worker would train a workload: what allocation policies weigh workers by."""
+"""How fast a worker would train a workload. Allocation policies compare workers by it."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,11 @@ Member = tuple[ExperimentId, TrialKind]
 
 
 def training_speed(workload: Workload, times: StepTimes, worker: WorkerType) -> float | None:
-    """Iterations per second on a worker of the type, summed over the trials that run on it: those that may use its
-    device and whose step time the profile has there. None if some may use the device and the profile knows none."""
+    """Iterations per second on a worker of the type, summed over the trials that run on it.
+
+    A trial runs on it if the trial may use its device and the profile has the trial's step time there. None: some
+    trials may use the device, and the profile has a step time for none of them.
+    """
     speeds = dict(_speeds(workload, times, worker))
     known = [speed for speed in speeds.values() if speed is not None]
     return sum(known) if known or not speeds else None

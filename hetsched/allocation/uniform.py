@@ -1,4 +1,4 @@
-"""One fixed bundle for every trial, as Ray Tune has it."""
+"""One fixed bundle for every trial, as in Ray Tune."""
 
 from collections import Counter
 from heapq import nlargest
@@ -15,10 +15,11 @@ from hetsched.domain.workload import Workload
 class Uniform:
     """Every trial gets the same fixed bundle, as in Ray Tune; nodes that cannot hold it idle.
 
-    A bundle is one GPU with a core to feed it, or a number of cores. Of the bundles that fit some node it takes the one
-    on which most kinds of trial run, and of those the one whose workers together train fastest by the profile, so that
-    the baseline is the best fixed bundle; no more workers count than the workload's trials can use at once. Without a
-    profile, GPUs come before cores and few cores before many. A bundle with a GPU runs on any type of GPU.
+    A bundle is one GPU with a core to feed it, or a number of cores. Bundles that fit no node are left out. The bundle
+    on which most kinds of trial run is taken. Of several, the one whose workers together train fastest by the profile
+    is taken, so that the baseline is the best fixed bundle. At most as many workers count as the workload's trials can
+    use at once. Without a profile, GPUs come before cores, and few cores before many. A bundle with a GPU runs on any
+    type of GPU.
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
@@ -57,7 +58,7 @@ def _cpus(cluster: ClusterSpec, cores: int) -> Counter[WorkerType]:
 
 def _worth(types: Counter[WorkerType], workload: Workload, times: StepTimes) -> tuple[int, float]:
     """How many kinds of trial run on some of the workers, and the iterations per second, summed over the trials, of the
-    workers that all of them can use at once."""
+    workers that all trials can use at once."""
     used = sum(experiment.population * experiment.gang for experiment in workload.experiments)
     speeds = [repeat(training_speed(workload, times, one) or 0.0, min(count, used)) for one, count in types.items()]
     run = frozenset[Member]().union(*(members_on(workload, times, one) for one in types))

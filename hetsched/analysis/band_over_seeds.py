@@ -1,4 +1,4 @@
-"""What the best scores of a strategy's runs come to together: their mean, and how far they lie apart."""
+"""The best scores of a strategy's runs together: their mean and their range."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +11,13 @@ from hetsched.analysis.best_over_time import Steps
 Array = NDArray[np.float64]
 
 MOMENTS = 200
-"""At so many moments runs are brought together."""
+"""The number of moments at which runs are combined."""
 
 
 class Band(NamedTuple):
-    """The mean over the seeds, and the least and the most, at moments in seconds; nan until every seed has a score."""
+    """The mean, the least and the greatest score over the seeds, at moments in seconds. nan: some seed has no score
+    yet.
+    """
 
     time_s: Array
     mean: Array
@@ -25,7 +27,7 @@ class Band(NamedTuple):
 
 
 def band_over_seeds(runs: Sequence[Steps], end_s: float) -> Band:
-    """From the start to `end_s`. A run that is over keeps its best score.
+    """The band from the start to `end_s`. A run that is over keeps its best score.
 
     >>> band = band_over_seeds([[(10.0, 0.5)], [(20.0, 0.25), (40.0, 0.75)]], 40.0)
     >>> band.mean[-1].item(), band.low[-1].item(), band.high[-1].item(), band.seeds

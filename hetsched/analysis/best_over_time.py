@@ -8,14 +8,14 @@ from hetsched.analysis.scores_over_time import reported_scores
 from hetsched.core.events import Event
 
 Steps = list[tuple[float, float]]
-"""Seconds since the start of a run, rising, and the best score from then on."""
+"""Seconds since the start of a run, ascending, and the best score from then on."""
 
 POINTS = 400
-"""A mean has so many points at most."""
+"""The most points of a mean."""
 
 
 def best_over_time(events: Iterable[Event]) -> Steps:
-    """When any trial reported a better score than all before; nothing where experiments have different metrics."""
+    """When a trial reported a better score than all before. Empty: experiments have different metrics."""
     steps: Steps = []
     for time_s, _, score, metric in reported_scores(events):
         if metric.better(score, steps[-1][1] if steps else None):
@@ -24,7 +24,7 @@ def best_over_time(events: Iterable[Event]) -> Steps:
 
 
 def mean_over_time(runs: Sequence[Steps], points: int = POINTS) -> Steps:
-    """The mean of the runs' steps, from the moment on from which all runs have a score; nothing if one never has.
+    """The mean of the runs' steps, from the moment at which all runs have a score. Empty: some run never has one.
 
     >>> mean_over_time([[(1.0, 0.2), (3.0, 0.4)], [(2.0, 0.6)]])
     [(2.0, 0.4), (3.0, 0.5)]

@@ -1,51 +1,77 @@
 """Lower bounds: what no schedule can beat, in makespan and in mean job completion time (JCT).
 
-**Makespan.** A linear program in the manner of Lawler and Labetoulle ("On Preemptive Scheduling of Unrelated Parallel
-Processors by Linear Programming", J. ACM 1978). Time is cut into intervals i at the arrivals; the last one is as long
-as it takes. Let x_jmi be the seconds of interval i that job j spends in mode m (on a GPU of some type, or on c cores
-of some node), s_jm its iterations per second there, R_j its iterations. Minimise the end of the last interval such that
+**Makespan.** The bound is the optimum of a linear program in the manner of Lawler and Labetoulle ("On Preemptive
+Scheduling of Unrelated Parallel Processors by Linear Programming", J. ACM 1978). Time is cut into intervals i at the
+arrivals. The last interval is as long as it takes. A mode m is a GPU of some type, or c cores of some node.
+
+- x_jmi: the seconds of interval i that job j spends in mode m
+- s_jm: the iterations per second of job j in mode m
+- R_j: the iterations of job j
+
+The program minimises the end of the last interval such that
 
     sum_mi s_jm x_jmi >= R_j             every job does its iterations, after it has arrived
     sum_m x_jmi       <= length_i        a job is in one place at a time
     sum_jm u_mr x_jmi <= C_r length_i    device class r (the GPUs, or the cores, of like nodes) has C_r units,
                                          of which mode m takes u_mr
 
-On given workers and without gangs the optimum is a schedule that exists: within an interval, preemption can arrange
-any such seconds so that no job is in two places at once (Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish
-Time", J. ACM 1976). For any allocation, cores may be cut anew at any moment, so no allocation policy does better.
+Every schedule gives such x_jmi, so none ends sooner. On given workers and without gangs, some schedule attains
+the optimum: within an interval, preemption can arrange any such seconds so that no job is in two places at once. The
+source is Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time", J. ACM 1976. For any allocation, the
+program may cut the cores anew at any moment. So no allocation policy does better.
 
-**Mean JCT.** Give every device class a price per second so that all devices together cost 1. Then a job costs at least
-q_j, by the cheapest mode for it, and no schedule spends more than 1 a second: the cluster does no better than one
-preemptive machine on which job j takes q_j seconds. The prices are those of the makespan's program (its dual). Three
-bounds follow, of which the largest counts:
+**Mean JCT.** The cluster does no better than one preemptive machine:
 
-- a job takes p_j alone on its fastest device;
-- on one machine nothing beats shortest remaining time first (Schrage, Operations Research 1968);
-- let M_j be the mean moment of a job's work. Its work is spread over at least p_j seconds, so it completes no earlier
-  than M_j + p_j / 2; and on one machine the sum of M_j is least if the shortest job always goes first (Goemans,
-  Queyranne, Schulz, Skutella and Wang, SIAM J. Discrete Math. 2002). On m equal machines this is the bound of Eastman,
-  Even and Isaacs (Management Science 1964).
+1. Give every device class a price per second so that all devices together cost 1 per second. The prices are those of
+   the makespan's program (its dual).
+2. Job j costs at least q_j: its iterations in its cheapest mode.
+3. No schedule spends more than 1 per second.
+4. So the cluster does no better than one preemptive machine on which job j takes q_j seconds.
 
-For experiments it is the larger of two: the makespan of each alone, and one machine on which its jobs are one job.
+Three bounds follow. The greatest counts:
 
-**Costs.** A segment of k iterations on worker type w keeps its workers for at least k s_w + e_w seconds, where e_w is
-evaluation, checkpoint, latency and the driver's time. No segment has more than I iterations (under PBT an interval,
-else the whole trial). Spread its iterations evenly over these seconds: they are at most 1 / (s_w + e_w / I) a second.
-So every schedule with costs is one of the program with these rates in place of 1 / s_w, and the argument about prices
-holds with them as well: p_j and q_j count them. Three more bounds, and a limit:
+1. Job j takes at least p_j seconds: its iterations on its fastest device, alone.
+2. On one machine, shortest remaining time first has the least mean JCT (Schrage, Operations Research 1968).
+3. The mean moments of work:
+   Let M_j be the mean moment of the work of job j.
+   Its work is spread over at least p_j seconds.
+   So job j completes at M_j + p_j / 2 or later.
+   On one machine, the sum of M_j is least if the shortest job always goes first (Goemans, Queyranne, Schulz, Skutella
+   and Wang, SIAM J. Discrete Math. 2002).
+   On m equal machines this is the bound of Eastman, Even and Isaacs (Management Science 1964).
 
-- a job alone takes at least the sum over its segments of the least k s_w + e_w (`Group.alone_s`);
-- the driver serves the segments one after another, from the arrival of their jobs on;
-- whole segments: see `hetsched.analysis.bounds_segments`;
-- nobody trains on a type of worker before it can be warm (`SegmentCosts.warm_s`). Such moments cut intervals, too. Let
-  T be a bound that is known. A schedule that ends before the next such moment after T uses none of the types that are
-  warm only then. If the program without these types ends before that moment, its end is the bound. If not, no schedule
-  ends before that moment, which is the next T.
+For experiments there are two bounds, of which the greater counts. The first is the makespan of each experiment alone.
+The second is one machine on which all jobs of an experiment are one job.
 
-**Left out:** restores, PBT's dependence of trials on each other, the cores that feed a GPU, failures, and noise: step
-times and costs are the profile's means, so a lucky run may end a little below its bound. Without costs it is the bound
-of training alone. If trials stop on a score or by a policy, the bound of a run is taken in hindsight, over the
-iterations that this run trained: it says how well the work was placed, not whether there had to be so much of it.
+**Costs.** The program also bounds schedules with costs:
+
+1. Let e_w be the seconds of evaluation, checkpoint, latency and the driver's time on worker type w.
+2. A segment of k iterations on type w keeps its workers for at least k s_w + e_w seconds, where s_w is the seconds of
+   an iteration.
+3. No segment has more than I iterations. Under PBT I is an interval, else the whole trial.
+4. Spread the iterations of a segment evenly over its seconds: they are at most 1 / (s_w + e_w / I) per second.
+5. So every schedule with costs is a schedule of the program with these rates in place of 1 / s_w.
+6. The argument about prices holds with these rates as well. So p_j and q_j include the costs.
+
+Three more bounds follow, and a limit:
+
+1. A job alone takes at least the sum, over its segments, of the least k s_w + e_w (`Group.alone_s`).
+2. The driver serves the segments one after another, from the arrival of their jobs on.
+3. Whole segments give a bound: see `hetsched.analysis.bounds_segments`.
+4. No job trains on a type of worker before the type can be warm (`SegmentCosts.warm_s`).
+
+The moments at which types can be warm cut intervals, too. They are used like this:
+
+1. Let T be a known bound, and L the next such moment after T.
+2. A schedule that ends before L uses none of the types that are warm at L or later.
+3. If the program without these types ends before L, its end is the bound.
+4. Otherwise no schedule ends before L. Then L is the next T.
+
+**Left out** are restores, PBT's dependence of trials on each other, the cores that feed a GPU, failures, and noise.
+Step times and costs are the profile's means, so a run with fast draws may end a little below its bound. Without costs
+the bound is that of training alone. If trials stop on a score or by a policy, the bound of a run is computed
+afterwards, over the iterations that this run trained. It then says how well the work was placed, not whether so much
+work was necessary.
 """
 
 from collections import Counter
@@ -66,7 +92,8 @@ from hetsched.domain.workload import Experiment, TrialKind, Workload
 
 
 def cluster_devices(cluster: ClusterSpec, times: StepTimes) -> Devices:
-    """All that any allocation policy could make of it: any number of cores, any GPU share that was measured."""
+    """Every worker that any allocation policy could make of the cluster: any number of cores, any measured GPU
+    share."""
     shares = sorted({1.0} | {row.gpu_share for row in times.rows if 0 < row.gpu_share < 1})  # above 1: gangs
     units: Counter[str] = Counter()
     workers: Counter[WorkerType] = Counter()
@@ -104,20 +131,21 @@ def full_jobs(workload: Workload) -> dict[Job, int]:
 
 
 class JobsDone(NamedTuple):
-    """What trials have really done. `mixed` are the parts of each trial that trained as several kinds of job, one after
-    the other; `single` are all others, each so many times."""
+    """What trials have really done. A trial may have trained as several kinds of job, one after another. Its parts are
+    in `mixed`. `single` has all other trials, each job with its number."""
 
     single: Counter[Job]
     mixed: tuple[Counter[Job], ...]
 
     @property
     def parts(self) -> Counter[Job]:
-        """Jobs and parts of jobs, each so many times. No schedule takes less than one that runs parts side by side."""
+        """Jobs and parts of jobs, with their numbers. A schedule that may run the parts of a trial side by side is
+        never slower than one that may not."""
         return sum(self.mixed, Counter(self.single))
 
 
 def jobs_done(state: State, trials: Iterable[Trial]) -> JobsDone:
-    """What these trials of a run have really done, and when they were there."""
+    """What these trials of a run have really done, with their arrivals."""
     single: Counter[Job] = Counter()
     mixed = []
     for trial in trials:
@@ -144,7 +172,7 @@ def _job(experiment: Experiment, kind: TrialKind, iterations: int, arrival_s: fl
 
 
 class Bounds(NamedTuple):
-    """Seconds that no schedule can beat: in makespan, in the mean JCT of trials, and in that of experiments."""
+    """Seconds that no schedule can beat: the makespan, the mean JCT of trials, and the mean JCT of experiments."""
 
     makespan_s: float
     trial_jct_s: float
@@ -175,11 +203,11 @@ def makespan_bound(
     share: float = 1.0,
     since_s: float = 0.0,
 ) -> float:
-    """Seconds below which no schedule of the jobs (each that many times) on the devices can end, if they have this
-    share of the time of each device. Without `costs` they only train.
+    """Seconds below which no schedule of the jobs on the devices can end. `jobs` says how many there are of each.
 
-    The jobs' clock is at 0 `since_s` seconds after the start of the run: by then workers may be warm. Raises InputError
-    if some job can run nowhere by the profile.
+    `share` is the share of each device's time that the jobs have. Without `costs` they only train. The jobs' clock
+    is at 0 when the run is at `since_s` seconds: by then workers may be warm. Raises InputError if some job cannot run
+    anywhere by the profile.
     """
     groups = group_jobs(jobs, devices, times, costs, since_s)
     return makespan_of(groups, costs.dispatch_s if costs else 0.0, share)
@@ -192,10 +220,10 @@ def jct_bound(
     costs: SegmentCosts | None = None,
     mixed: Sequence[Mapping[Job, int]] = (),
 ) -> float:
-    """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival. Each of `mixed` is one
-    job, given by its parts. Without `costs` they only train.
+    """Seconds below which no schedule can bring the mean of the jobs' completion minus arrival.
 
-    Raises InputError if some job can run nowhere by the profile.
+    `jobs` says how many there are of each. Each of `mixed` is one job, given by its parts. Without `costs` they only
+    train. Raises InputError if some job cannot run anywhere by the profile.
     """
     parts = tuple(filter(None, (group_jobs(of_one, devices, times, costs) for of_one in mixed)))
     total = jct_sum_of(group_jobs(jobs, devices, times, costs), parts, costs.dispatch_s if costs else 0.0)
@@ -205,10 +233,11 @@ def jct_bound(
 def experiment_jct_bound(
     experiments: Sequence[Mapping[Job, int]], devices: Devices, times: StepTimes, costs: SegmentCosts | None = None
 ) -> float:
-    """Seconds below which no schedule can bring the mean, over experiments, of the completion of an experiment's last
-    job minus its arrival. Each experiment is given by its jobs, which arrive together. Without `costs` they only train.
+    """Seconds below which no schedule can bring the mean JCT of experiments: the completion of the last job minus the
+    arrival.
 
-    Raises InputError if some job can run nowhere by the profile.
+    Each experiment is given by its jobs, which arrive together. Without `costs` they only train. Raises InputError if
+    some job cannot run anywhere by the profile.
     """
     arrivals = [min((job.arrival_s for job in jobs), default=0.0) for jobs in experiments]
     groups = [

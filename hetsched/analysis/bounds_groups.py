@@ -1,4 +1,4 @@
-"""Jobs that are alike, as the bounds see them: what each way to train them costs."""
+"""Like jobs, as the bounds see them, and the costs of each way to train them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,20 +12,20 @@ from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 
 SLOWEST = 1e-6
-"""No device counts as slower than this part of a job's fastest one, so that the figures of a program are of a like
-size. Taking a device to be faster than it is keeps a bound valid."""
+"""A device counts as at least this share as fast as a job's fastest device, so that the figures of a program have like
+sizes. A bound stays valid if a device counts as faster than it is."""
 
 
 CAPS = 8
-"""Like jobs whose longest segments have more different lengths than this count as having ones of a power of two, which
-are no shorter: that keeps a bound valid, and the program small."""
+"""The most different longest segments of like jobs. If there are more, each is rounded up to a power of two. That keeps
+a bound valid, and the program small."""
 
 
 class Job(NamedTuple):
-    """What like trials have in common: they take as long on every device, and arrive together.
+    """What like jobs share: they take equally long on every device, and arrive together.
 
-    `devices` are the device types that may be used (None: any); a job takes `gang` workers of one type at once. Its
-    segments have at most `longest_segment` iterations (None: any number), and each evaluates `evaluation_images`.
+    `devices` are the device types that may be used (None: any). A job takes `gang` workers of one type at once. Its
+    segments have at most `longest_segment` iterations (None: any number). Each evaluates `evaluation_images`.
     """
 
     kind: TrialKind
@@ -43,8 +43,8 @@ class Job(NamedTuple):
 
 
 class Mode(NamedTuple):
-    """A way to train: on a worker of this type, which takes `units` of the device class `resource`. There can be
-    `workers` of the type at once."""
+    """A way to train: on a worker of this type, which takes `units` of the device class `resource`. At most `workers`
+    of the type exist at once."""
 
     worker: WorkerType
     resource: str
@@ -53,17 +53,17 @@ class Mode(NamedTuple):
 
 
 class Devices(NamedTuple):
-    """What there is to train on: the modes, and how many units each device class has."""
+    """The devices: their modes, and how many units each device class has."""
 
     modes: list[Mode]
     units: Mapping[str, int]
 
 
 class Way(NamedTuple):
-    """A mode as a job sees it: how fast it is there, and what part of which resources it takes meanwhile.
+    """A mode for a job: how fast the job is there, and the `parts` of resources that it takes meanwhile.
 
-    An iteration takes `step_s`, a segment `segment_s` beside its iterations. `iterations_per_s` counts the least of
-    that in: in the longest segments. Nobody trains there before `warm_s`.
+    An iteration takes `step_s` seconds. A segment takes `segment_s` seconds beside its iterations. `iterations_per_s`
+    includes the least share of them: that of the longest segments. No job trains there before `warm_s`.
     """
 
     iterations_per_s: float
@@ -74,10 +74,10 @@ class Way(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Jobs that are as fast as each other everywhere (`ways`, the fastest first) and arrive together.
+    """Jobs that are equally fast everywhere and arrive together. Of the `ways`, the fastest comes first.
 
-    `jobs` are pairs (iterations, how many jobs), the longest first. A segment has at most `most` iterations (0: it
-    costs nothing beside them, so that its length does not matter).
+    `jobs` are pairs (iterations, how many jobs), the longest first. A segment has at most `most` iterations. 0: a
+    segment costs nothing beside its iterations, so that its length does not matter.
     """
 
     arrival_s: float
@@ -105,10 +105,12 @@ class Group(NamedTuple):
         return -(-iterations // self.most) if self.most else 0
 
     def alone_s(self, iterations: int) -> float:
-        """Seconds that so many iterations take at least, each segment where it takes least.
+        """Seconds that so many iterations take at least, if each segment is where it takes least.
 
-        A segment of k iterations takes the least of k step_s + segment_s over the ways: a concave function of k. So of
-        all segments of at most `most` iterations, whole ones and one for the rest take least.
+        1. A segment of k iterations takes the least of k step_s + segment_s over the ways.
+        2. That is a concave function of k.
+        3. So of all ways to cut the iterations into segments of at most `most`, whole segments and one for the rest
+           take least.
         """
         if not self.most:
             return iterations / self.ways[0].iterations_per_s
@@ -120,13 +122,13 @@ class Group(NamedTuple):
 
 
 def with_share(group: Group, share: float) -> Group:
-    """The group where every device gives it but this share (0..1) of its time."""
+    """The group if it has only this share (0 to 1) of every device's time."""
     ways = (way._replace(parts=tuple((name, part / share) for name, part in way.parts)) for way in group.ways)
     return group._replace(ways=tuple(ways))
 
 
 Groups = tuple[Group, ...]
-"""In the order of arrival. Like problems are equal, so that what was computed for one is known for the other."""
+"""Groups in the order of arrival. Like problems are equal, so that a result for one is found for the other."""
 
 
 def group_jobs(
@@ -136,10 +138,10 @@ def group_jobs(
     costs: SegmentCosts | None = None,
     since_s: float = 0.0,
 ) -> Groups:
-    """The jobs (each that many times) in groups, by what the profile says of each of them on each device.
+    """The jobs in groups, by what the profile says of each of them on each device. `jobs` says how many there are.
 
-    Without `costs` they only train. The jobs' clock is at 0 `since_s` seconds after the start of the run. Raises
-    InputError if some job can run nowhere by the profile.
+    Without `costs` they only train. The jobs' clock is at 0 when the run is at `since_s` seconds. Raises InputError if
+    some job cannot run anywhere by the profile.
     """
     needed = {job: count for job, count in jobs.items() if count and job.iterations}
     caps = {} if costs is None else _caps(needed)
@@ -161,12 +163,12 @@ def group_jobs(
 
 
 def _place(job: Job) -> Job:
-    """All that decides where a job runs, and what an iteration and a segment take there."""
+    """Everything that decides where a job runs, and the seconds of an iteration and a segment there."""
     return job._replace(iterations=0, arrival_s=0.0, longest_segment=None)
 
 
 def _caps(jobs: Iterable[Job]) -> dict[Job, int]:
-    """The most iterations of a segment of each job, rounded up where like jobs have many different ones."""
+    """The most iterations of a segment of each job. They are rounded up if like jobs have many different ones."""
     different: defaultdict[Job, set[int]] = defaultdict(set)
     for job in jobs:
         different[_place(job)].add(job.most)
@@ -182,9 +184,11 @@ def _ways(
     costs: SegmentCosts | None,
     since_s: float,
 ) -> tuple[Way, ...]:
-    """Where a job may run, whose segments have at most `most` iterations. A gang takes its multiple of a worker's
-    units. Besides, n workers of a type hold at most n // g gangs of g at once, a larger gang of h counting as the
-    h // g into which it could be cut."""
+    """Where a job may run whose segments have at most `most` iterations.
+
+    A gang takes its multiple of a worker's units. It also takes places: n workers of a type hold at most n // g gangs
+    of g at once. A greater gang of h counts as the h // g gangs into which it could be cut.
+    """
     ways = []
     for mode in devices.modes:
         if mode.workers < job.gang or not (job.devices is None or mode.worker.device in job.devices):
@@ -218,5 +222,5 @@ def _runs_nowhere(job: Job, devices: Devices, times: StepTimes) -> str:
 
 
 def resource_parts(ways: Iterable[Way]) -> Iterator[tuple[str, float]]:
-    """The parts of resources, as pairs (name, part), that the ways take, in the order of the ways."""
+    """The parts of resources that the ways take, as pairs (name, part), in the order of the ways."""
     return (part for way in ways for part in way.parts)

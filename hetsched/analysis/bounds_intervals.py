@@ -11,14 +11,14 @@ from hetsched.analysis.bounds_groups import Groups, Way, resource_parts
 from hetsched.analysis.linear_program import Array, minimise
 
 TOLERANCE = 1e-6
-"""Relative accuracy of the linear program: jobs are told apart until it holds for each of them to this part."""
+"""Relative accuracy of the linear program: sizes of jobs are separated until it holds for each of them."""
 
 
 class Stack:
-    """The jobs of groups that are as fast as each other and count as having arrived with interval `since`.
+    """The jobs of groups that are equally fast and count as having arrived with interval number `since`.
 
-    They have `sizes` different sizes. The `jobs[k]` jobs of the k largest have `work[k]` iterations together. The way
-    number `user[n]` takes the part `part[n]` of the resource number `used[n]`.
+    They have `sizes` different sizes. The jobs of the k largest sizes are `jobs[k]` jobs, with `work[k]` iterations
+    together. Way number `user[n]` takes the part `part[n]` of resource number `used[n]`.
     """
 
     def __init__(
@@ -36,9 +36,10 @@ class Stack:
         self.work = np.cumsum([0.0, *(iterations * count for iterations, count in longest_first)])
 
     def excess(self, seconds: Array, lengths: Array) -> Array:
-        """For every k > 0, by what part of it the work of the jobs of the k largest sizes exceeds what they could get
-        out of the `seconds` that all jobs spend in each way (rows) in each interval (columns): so many jobs spend no
-        more than so many times the interval, at best in the fastest ways.
+        """For every k > 0, the excess of the work of the jobs of the k largest sizes, as a share of this work.
+
+        The excess is over what these jobs could get out of the `seconds` that all jobs spend, of shape (ways,
+        intervals). In an interval, n jobs spend at most n times its length. At best they spend it in the fastest ways.
         """
         could = np.zeros(len(self.jobs))
         for spent, length in zip(seconds.T, lengths[self.since :], strict=True):
@@ -49,8 +50,8 @@ class Stack:
 
 
 class SizeRange(NamedTuple):
-    """The jobs of a stack from the size number `first` to the one before `last`, the largest being number 0. In place
-    of each the program has a job of their mean size."""
+    """The jobs of a stack from size number `first` to the one before `last`. The largest size has number 0. The program
+    replaces each of these jobs by a job of their mean size."""
 
     stack: Stack
     first: int
@@ -68,14 +69,20 @@ class SizeRange(NamedTuple):
 
 
 def interval_program(groups: Groups, starts: Sequence[float], least: float) -> float:
-    """The optimum (seconds since the start of the run) of the program of the groups, whose intervals begin at `starts`
-    (seconds); `least` is a bound that is known already.
+    """The optimum of the program of the groups, in seconds since the start of the run.
 
-    The jobs of a stack are replaced by as many of their mean size. That is a relaxation: if every job spends the mean
-    of what all spend in each way, it does the mean work. Where the k longest could not be given their share of the
-    result, the range of sizes is cut in two after them. When that happens nowhere, the relaxation is exact: a weighted
-    sum of the jobs' work is largest if those of more weight get the faster seconds, so which sizes are possible depends
-    on the sums over the k longest, for every k, and on nothing else.
+    The intervals begin at `starts` (seconds). `least` is a bound that is already known (seconds).
+
+    The jobs of a stack are replaced by as many jobs of their mean size. This is a relaxation: if every job spends the
+    mean of what all jobs spend in each way, it does the mean work.
+
+    The relaxation is refined: if the k longest jobs could not be given their share of the result, the range of sizes is
+    cut in two after them. If no range must be cut, the relaxation is exact:
+
+    1. A weighted sum of the jobs' work is greatest if jobs of greater weight get the faster seconds.
+    2. So the sums over the k longest jobs, for every k, alone decide which sizes are possible.
+    3. The result has room for these sums, for every k.
+    4. So the result has room for the real sizes.
     """
     sizes: defaultdict[tuple[tuple[Way, ...], int], Counter[int]] = defaultdict(Counter)
     for group in groups:
@@ -97,8 +104,10 @@ def interval_program(groups: Groups, starts: Sequence[float], least: float) -> f
 
 
 def _cut(stack: Stack, solved: Sequence[tuple[SizeRange, Array]], lengths: Array) -> list[SizeRange]:
-    """The ranges of the stack, those cut in two of which the longest jobs could not be given their share. Each range
-    comes with the seconds that its jobs spend in each way (rows) in each interval (columns)."""
+    """The ranges of the stack. A range whose longest jobs could not be given their share is cut in two.
+
+    Each range comes with the seconds that its jobs spend, of shape (ways, intervals).
+    """
     ranges = [of_range for of_range, _ in solved]
     if len(ranges) == stack.sizes:  # every range is of jobs of one size
         return ranges
@@ -117,8 +126,8 @@ def _cut(stack: Stack, solved: Sequence[tuple[SizeRange, Array]], lengths: Array
 def _solve(
     ranges: Sequence[SizeRange], resources: int, starts: Sequence[float], least: float
 ) -> tuple[Array, list[Array]]:
-    """Solve the program for the ranges: the length of each interval, and for each range the seconds that its jobs
-    together spend in each way (rows) in each interval since their arrival (columns)."""
+    """Solve the program for the ranges. Returns the length of each interval. Returns for each range the seconds that
+    its jobs spend together, of shape (ways, intervals since their arrival)."""
     unit = least - starts[0]
     program = Program(starts, unit, resources)
     variables = [program.add(of_range) for of_range in ranges]
@@ -128,12 +137,12 @@ def _solve(
 
 
 class Program:
-    """The program in the making.
+    """The program while it is built.
 
-    Its variables are such that all figures are of a like size: for each range, way and interval the mean time of a job
-    there, in multiples of the time that it takes alone; and at last the length of the last interval, in multiples of
-    `unit`, the least seconds that everything can take. The intervals begin at `starts` (seconds). A way is of no use in
-    those that end before it is warm.
+    Its variables are scaled, so that all figures have like sizes. There is one for each range, way and interval: the
+    mean time of a job there, in multiples of the time that the job takes alone. The last variable is the length of the
+    last interval, in multiples of `unit`: the least seconds that all work can take. The intervals begin at `starts`
+    (seconds). No way is used in intervals that end before the way is warm.
     """
 
     def __init__(self, starts: Sequence[float], unit: float, resources: int) -> None:
@@ -148,8 +157,8 @@ class Program:
         self._blocks: list[tuple[Array, ...]] = []
 
     def add(self, of_range: SizeRange) -> Array:
-        """Add the jobs of a range. Returns the numbers of their variables, by way (rows) and interval since their
-        arrival (columns)."""
+        """Add the jobs of a range. Returns the numbers of their variables, of shape (ways, intervals since their
+        arrival)."""
         stack, height, since = of_range.stack, self._height, of_range.stack.since
         here = np.arange(since, self._intervals)
         columns = self._width + np.arange(len(stack.speeds) * len(here)).reshape(-1, len(here))
@@ -166,7 +175,7 @@ class Program:
         return columns
 
     def solve(self, least: float) -> Array:
-        """The variables with the shortest last interval, which is no shorter than `least` units."""
+        """The variables with the shortest last interval that has at least `least` units."""
         from scipy.sparse import coo_array  # here, as it takes a quarter of a second
 
         self._put(np.array(self._open_ended), self._width, -1.0)

@@ -12,10 +12,11 @@ from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_sha
 
 @lru_cache(maxsize=64)
 def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float = 0.0) -> float:
-    """Seconds below which no schedule can bring the sum of the JCTs of all jobs of the groups, and of each of `mixed`:
-    one job, whose parts are the groups. The driver takes `dispatch_s` for each segment, one after the other.
+    """Seconds below which no schedule can bring the sum of the JCTs of all jobs.
 
-    A job counts as arriving when it can begin, and its JCT from its arrival on.
+    The jobs are those of the groups, and each of `mixed`: one job whose parts are groups. The driver takes `dispatch_s`
+    for each segment, one segment after another. A job counts as arriving when it can begin. Its JCT counts from its
+    real arrival.
     """
     jobs = _jobs(groups, mixed)
     groups += tuple(chain.from_iterable(mixed))
@@ -27,7 +28,7 @@ def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float
     spread = sum(iterations / groups[number].ways[0].iterations_per_s for parts in jobs for number, iterations in parts)
 
     def on_one_machine(prices: Mapping[str, float]) -> tuple[list[float], float]:
-        """What the jobs cost, and the bound on the sum of JCTs by these prices."""
+        """What the jobs cost by these prices, and the bound on the sum of JCTs."""
         costs = [cheapest_cost(group.ways, prices) for group in groups]
         sizes = [sum(costs[number] * iterations for number, iterations in parts) for parts in jobs]
         ends = max(least_end_sum(arrivals, sizes), _least_moment_sum(arrivals, sizes) + spread / 2)
@@ -38,7 +39,8 @@ def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float
     bound = max(bound, alone, _driver_s(groups, jobs, arrivals, dispatch_s))
     if len(work) == 1:
         return waited + bound
-    # Prices that make each iteration count as often as jobs wait for it, when the shortest go first, may say more.
+    # Other prices may give a greater bound: those by which an iteration counts as often as jobs wait for it, if the
+    # shortest jobs go first.
     waited_for: defaultdict[tuple[Way, ...], float] = defaultdict(float)
     for ahead, job in enumerate(sorted(range(len(jobs)), key=sizes.__getitem__)):
         for number, iterations in jobs[job]:
@@ -49,7 +51,7 @@ def jct_sum_of(groups: Groups, mixed: tuple[Groups, ...] = (), dispatch_s: float
 def _driver_s(
     groups: Groups, jobs: Sequence[Sequence[tuple[int, int]]], arrivals: Sequence[float], dispatch_s: float
 ) -> float:
-    """The bound on the sum of JCTs by the driver alone: one machine that serves every segment of a job."""
+    """The bound on the sum of JCTs by the driver alone: a machine that serves every segment of a job."""
     if not dispatch_s:
         return 0.0
     sizes = [dispatch_s * sum(groups[n].least_segments(iterations) for n, iterations in parts) for parts in jobs]
@@ -57,7 +59,7 @@ def _driver_s(
 
 
 def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int]]]:
-    """The parts of every job: the number of the group, those of `mixed` after the others, and the iterations."""
+    """The parts of every job: the number of the group, and the iterations. Groups of `mixed` come after the others."""
     jobs = [
         [(number, iterations)]
         for number, group in enumerate(groups)
@@ -72,8 +74,11 @@ def _jobs(groups: Groups, mixed: tuple[Groups, ...]) -> list[list[tuple[int, int
 
 
 def least_end_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> float:
-    """The least sum of completion times (seconds since the start of the run) on one machine: `arrivals` and `sizes` are
-    the seconds at which jobs arrive and for which the machine must serve them, both of shape (jobs)."""
+    """The least sum of completion times on one machine, in seconds since the start of the run.
+
+    `arrivals` and `sizes` have shape (jobs). They are the seconds at which a job arrives, and for which the machine
+    must serve it.
+    """
     ends = list(arrivals)
     for job, start, seconds in _one_machine(arrivals, sizes, by_rest=True):
         ends[job] = start + seconds
@@ -91,8 +96,10 @@ def _least_moment_sum(arrivals: Sequence[float], sizes: Sequence[float]) -> floa
 def _one_machine(
     arrivals: Sequence[float], sizes: Sequence[float], *, by_rest: bool
 ) -> Iterator[tuple[int, float, float]]:
-    """One preemptive machine that always serves the job with the least left to do, or else of the least size: what it
-    serves (job, start, seconds), in the order of time. All in seconds."""
+    """One preemptive machine that always serves the job with the least seconds left, or else the job of least size.
+
+    Yields what it serves, in the order of time: the job, the start and the seconds of service.
+    """
     coming = sorted(range(len(sizes)), key=lambda job: arrivals[job], reverse=True)
     rest = list(sizes)
     present: list[tuple[float, int]] = []

@@ -12,16 +12,16 @@ from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_sha
 from hetsched.analysis.bounds_segments import segments_makespan
 
 INTERVALS, COLUMNS = 20, 10_000
-"""Arrivals are merged until the linear program has about so many: it then takes some tenths of a second."""
+"""Arrivals are merged until the linear program has about so many. It then takes some tenths of a second."""
 
 WARM = 8
-"""Moments at which workers are warm that the program tells apart. Others count as earlier, which keeps it valid."""
+"""The most moments of warm workers that the program distinguishes. Others count as earlier: the bound stays valid."""
 
 
-@lru_cache(maxsize=1024)  # the fairness of a run takes one for every experiment
+@lru_cache(maxsize=1024)  # the fairness of a run needs one bound per experiment
 def makespan_of(groups: Groups, dispatch_s: float = 0.0, share: float = 1.0) -> float:
-    """Seconds below which no schedule of the groups can end, if they have this share of the time of each device. The
-    driver takes `dispatch_s` for each segment, one after the other."""
+    """Seconds below which no schedule of the groups can end, if they have this share of each device's time. The driver
+    takes `dispatch_s` for each segment, one segment after another."""
     if not groups:
         return 0.0
     if share != 1:
@@ -30,7 +30,7 @@ def makespan_of(groups: Groups, dispatch_s: float = 0.0, share: float = 1.0) -> 
 
 
 def _preemptive_makespan(groups: Groups, dispatch_s: float) -> float:
-    """The same where a segment may end at any moment, and costs as much a second as the longest one."""
+    """The same if a segment may end at any moment, and costs as much per second as the longest segment."""
     groups = tuple(sorted(groups, key=lambda group: group.begin_s))
     least = max(_driver_s(groups, dispatch_s), *(group.begin_s + group.alone_s(group.jobs[0][0]) for group in groups))
     if len(groups) == 1 and _has_devices_of_its_own(groups[0].ways):
@@ -52,7 +52,8 @@ def _preemptive_makespan(groups: Groups, dispatch_s: float) -> float:
 
 
 def _driver_s(groups: Groups, dispatch_s: float) -> float:
-    """When the driver can have served every segment: those of what begins at b or later, after b."""
+    """When the driver can have served every segment: it serves the segments of all that begins at b or later after
+    b."""
     least, segments = 0.0, 0
     for group in reversed(groups):
         segments += group.segments
@@ -61,8 +62,8 @@ def _driver_s(groups: Groups, dispatch_s: float) -> float:
 
 
 def _critical(groups: Groups, least: float) -> tuple[float, float]:
-    """The beginning from which on the work that is to come takes longest, as by the prices, and the better of `least`
-    and what it takes. What begins at b or later takes its cost from b on."""
+    """The beginning b after which the work still to come takes longest, by the prices. All that begins at b or later
+    pays its costs from b on. Also returns the greater of `least` and the end of this work."""
     prices = dual_prices(work_shares(groups))
     rest = 0.0
     critical = groups[0].begin_s
@@ -74,23 +75,27 @@ def _critical(groups: Groups, least: float) -> tuple[float, float]:
 
 
 def _has_devices_of_its_own(ways: Sequence[Way]) -> bool:
-    """Whether each way has devices that no other way takes: workers, but not cores that may be cut in several ways."""
+    """Whether each way has devices that no other way takes. Workers are such; cores that may be cut in several ways are
+    not."""
     names = [name for name, _ in resource_parts(ways)]
     return len(names) == len(ways) == len(set(names))
 
 
 def _has_nothing_to_choose(group: Group) -> bool:
-    """Whether it is one job, which fits everywhere, and no place is warm before another."""
+    """Whether the group is one job that fits everywhere, and every place is warm when it begins."""
     fits = all(part <= 1 for _, part in resource_parts(group.ways))
     as_warm = all(way.warm_s <= group.begin_s for way in group.ways)
     return fits and as_warm and sum(count for _, count in group.jobs) == 1
 
 
 def _uniform_makespan(group: Group) -> float:
-    """The makespan of jobs that differ in nothing but length on machines that differ in nothing but speed: the k
-    longest jobs get at best the k fastest machines, for every k, and they can have them (Horvath, Lam and Sethi,
-    J. ACM 1977). With a share of a machine, it counts as so much of one. Machines that are warm only later are there
-    from then on."""
+    """The makespan of jobs that differ only in length, on machines that differ only in speed.
+
+    1. For every k, the k longest jobs get at best the k fastest machines.
+    2. A schedule exists in which they get them (Horvath, Lam and Sethi, J. ACM 1977).
+
+    A share of a machine counts as so much of one. A machine that is warm later exists only from then on.
+    """
     jobs = np.cumsum([count for _, count in group.jobs])
     left = np.cumsum([float(iterations * count) for iterations, count in group.jobs])
     ends = np.full(len(jobs), inf)
@@ -108,11 +113,11 @@ def _uniform_makespan(group: Group) -> float:
 
 
 def _instants(groups: Groups, critical: float) -> list[float]:
-    """The beginnings that are told apart: evenly spread ones, among them the first, the last and the critical one; and
-    when workers are warm.
+    """The moments that the program distinguishes: some beginnings, and moments at which workers are warm.
 
-    Others are rounded down to one of these. That keeps the bound valid: a schedule of the real jobs is one of jobs
-    that arrive earlier, too.
+    The beginnings are evenly spread. The first, the last and the critical one are among them. Other beginnings are
+    rounded down to one of these. That keeps the bound valid: a schedule of the real jobs is also a schedule of jobs
+    that arrive earlier.
     """
     beginnings = sorted({group.begin_s for group in groups})
     warm = sorted({way.warm_s for group in groups for way in group.ways if way.warm_s > beginnings[0]})

@@ -15,8 +15,8 @@ Work = tuple[tuple[tuple[Way, ...], float], ...]
 
 @lru_cache(maxsize=64)
 def dual_prices(work: Work) -> Mapping[str, float]:
-    """Prices that add up to 1 and make the work (iterations of each kind of job) as costly as can be: the dual of the
-    makespan's program without arrivals and without "one place at a time"."""
+    """Prices whose sum is 1 and which make the work (iterations of each kind of job) cost most. They are the dual of
+    the makespan's program without arrivals and without "one place at a time"."""
     from scipy.sparse import coo_array  # here, as it takes a quarter of a second
 
     names = sorted({name for ways, _ in work for name, _ in resource_parts(ways)})
@@ -47,7 +47,7 @@ def dual_prices(work: Work) -> Mapping[str, float]:
 
 
 def work_shares(groups: Groups) -> Work:
-    """Iterations of each kind of job, as a part of all: prices depend on nothing more."""
+    """Iterations of each kind of job, as a share of all iterations. Prices depend on nothing else."""
     work: Counter[tuple[Way, ...]] = Counter()
     for group in groups:
         work[group.ways] += group.total
@@ -56,5 +56,5 @@ def work_shares(groups: Groups) -> Work:
 
 
 def cheapest_cost(ways: Iterable[Way], prices: Mapping[str, float]) -> float:
-    """What an iteration costs at least, in seconds of the whole cluster."""
+    """The least cost of an iteration, in seconds of the whole cluster."""
     return min(sum(part * prices.get(name, 0.0) for name, part in way.parts) / way.iterations_per_s for way in ways)

@@ -1,4 +1,4 @@
-"""The lower bound on the makespan by whole segments: what is left of a run where trials are few."""
+"""The lower bound on the makespan by whole segments. It exceeds the other bounds where trials are few."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from hetsched.analysis.bounds_groups import Groups, Way
 from hetsched.analysis.linear_program import Array
 
 BEGINNINGS = 20
-"""At most so many moments are looked at from which on the work to come must fit."""
+"""The most moments b for which the work that begins at b or later is compared with the workers' time."""
 
 ROUNDING = 1e-9
-"""By this part workers count as faster than they are: rounding must not raise the bound."""
+"""Workers count as faster by this share than they are: rounding must not raise the bound."""
 
 
 def segments_makespan(groups: Groups, least: float) -> float:
-    """Seconds below which no schedule of the groups can end, and no fewer than `least` (seconds), a bound that is known
-    already. Workers are cut once for the whole run.
+    """Seconds below which no schedule of the groups can end. The result is at least `least`, a known bound (seconds).
+    Workers are cut once for the whole run.
 
-    Of the jobs that are as fast as each other everywhere, those that begin at b or later must fit into the workers'
-    time since b, for every b. Other jobs are left out, which keeps the bound valid.
+    For every b, the jobs that begin at b or later must fit into the workers' time since b. Only jobs that are equally
+    fast everywhere are counted together. Leaving out other jobs keeps the bound valid.
     """
     for ways, most, begin_s, iterations, jobs in _populations(groups):
         least = _Capacity(ways, most, begin_s, jobs).time_for(iterations, least)
@@ -28,8 +28,8 @@ def segments_makespan(groups: Groups, least: float) -> float:
 
 
 def _populations(groups: Groups) -> Iterator[tuple[tuple[Way, ...], int, float, int, int]]:
-    """Jobs that are as fast as each other (ways, and the most iterations of a segment) and begin at a moment or later:
-    the moment, the iterations of all, and how many they are."""
+    """Jobs that are equally fast and begin at a moment or later. Yields their ways, the most iterations of a segment,
+    the moment, the iterations of all jobs, and the number of jobs."""
     alike: defaultdict[tuple[tuple[Way, ...], int], list[tuple[float, int, int]]] = defaultdict(list)
     for group in groups:
         if group.most:
@@ -45,18 +45,27 @@ def _populations(groups: Groups) -> Iterator[tuple[tuple[Way, ...], int, float, 
 class _Capacity:
     """The most iterations that the workers can do of so many like jobs from `begin_s` (seconds) on.
 
-    A worker with t seconds does at most most x floor(t / D) iterations in whole segments of D = most x step_s +
-    segment_s, and in one more as many as still fit: n segments do at most n x most iterations, and at most
-    (t - n segment_s) / step_s; the one grows with n and the other falls, so that no other n does more. That holds for
-    gangs, too: as at most n are there at once, each can be given a place among n in which gangs follow one another.
+    One worker with t seconds:
 
-    No more workers train at once than there are jobs, so that all of them together spend at most jobs x (T - begin_s)
-    seconds. By weak duality, for every price per second that is not negative, the iterations are at most what these
-    seconds cost plus, of each worker, the most iterations less the price of the seconds that they take. With a price a
-    worker trains nothing, or whole segments only, or as much as it can: a part of a segment is worth more the longer it
-    is, or nothing.
+    1. A whole segment takes D = most x step_s + segment_s seconds.
+    2. n segments do at most n x most iterations. This limit grows with n.
+    3. n segments do at most (t - n segment_s) / step_s iterations. This limit falls with n.
+    4. Up to n = floor(t / D) the first limit is the smaller one. From floor(t / D) + 1 on the second one is.
+    5. So the worker does most in floor(t / D) whole segments and in one more with as many iterations as still fit.
 
-    Workers that may be cut in several ways count as cut in the best one.
+    Gangs: at most n gangs are there at once. So each gang can be given one of n places, and in a place gangs follow one
+    another. The claim holds for each place.
+
+    All workers until T:
+
+    1. At most as many workers train at once as there are jobs.
+    2. So all workers together spend at most jobs x (T - begin_s) seconds.
+    3. Take a price per second that is not negative. By weak duality, the iterations are at most a sum: the price of
+       these seconds, and for each worker the most of its iterations less the price of its seconds.
+    4. With a price, a part of a segment is worth more the longer it is, or it is worth nothing.
+    5. So a worker trains nothing, or whole segments only, or as much as it can.
+
+    Workers that may be cut in several ways count as cut in the best way.
     """
 
     def __init__(self, ways: tuple[Way, ...], most: int, begin_s: float, jobs: int) -> None:
@@ -81,7 +90,7 @@ class _Capacity:
         self._prices = np.array(prices)[:, np.newaxis]
 
     def time_for(self, iterations: int, least: float) -> float:
-        """The least moment (seconds since the start of the run), not before `least`, until which so many iterations can
+        """The least moment (seconds since the start of the run), at least `least`, until which so many iterations can
         be done."""
         if self._until(least) >= iterations:
             return least
@@ -94,7 +103,7 @@ class _Capacity:
         return low
 
     def _until(self, end_s: float) -> float:
-        """The most iterations that can be done until then."""
+        """The most iterations that can be done until `end_s`."""
         seconds = np.maximum(0.0, end_s - self._warm_s) * (1 + ROUNDING) + ROUNDING
         whole = np.floor(seconds / self._whole_s)
         rest_s = seconds - whole * self._whole_s
@@ -108,8 +117,8 @@ class _Capacity:
         return float((jobs * self._prices[:, 0] * max(0.0, end_s - begin_s) + self._of_all(values)).min())
 
     def _of_all(self, values: Array) -> Array:
-        """The iterations of all workers, less what their seconds cost, for each price (rows), by those of a worker of
-        each way (columns)."""
+        """For each price, the iterations of all workers less the price of their seconds. `values` has the same for one
+        worker, of shape (prices, ways)."""
         best = np.zeros((len(values), self._resource.max() + 1))
         for row, value in zip(best, np.maximum(0.0, values * self._workers), strict=True):
             np.maximum.at(row, self._resource, value)

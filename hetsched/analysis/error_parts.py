@@ -1,4 +1,4 @@
-"""Where the error of a predicted makespan comes from: the seconds of two runs, part by part."""
+"""The sources of the error of a predicted makespan: the seconds of two runs are compared part by part."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ from hetsched.domain.workload import TrialId
 
 
 class RunSeconds(Struct, frozen=True):
-    """What the workers of a run did with its seconds.
+    """How the workers of a run spent their seconds.
 
-    `start_up_s` to `messages_s` are of all workers together. `segment_s` is the mean time of a segment.
+    `start_up_s` to `messages_s` are sums over all workers. `segment_s` is the mean time of a segment.
     """
 
     makespan_s: float
@@ -30,7 +30,7 @@ class RunSeconds(Struct, frozen=True):
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> "RunSeconds | None":
-        """Of the events of a run; None if it has finished no segment."""
+        """The seconds of a run with these events. None: it has finished no segment."""
         iterations: Counter[WorkerId] = Counter()
         train_s: defaultdict[WorkerId, float] = defaultdict(float)
         workers: set[WorkerId] = set()
@@ -63,10 +63,10 @@ class RunSeconds(Struct, frozen=True):
 
 
 class ErrorParts(Struct, frozen=True):
-    """The parts of the error of a makespan, each signed, in percent of the measured makespan: together they are it.
+    """The parts of the error of a makespan, signed, in percent of the measured makespan. Their sum is the error.
 
-    A part is by how many seconds per worker the prediction has more of something. `steps`: iterations that take longer.
-    `decisions`: more iterations on a worker. `waiting`: workers without a segment, and segments that were lost.
+    A part says how many more seconds per worker the prediction has. `steps`: iterations take longer. `decisions`: there
+    are more iterations on a worker. `waiting`: workers have no segment, or segments were lost.
     """
 
     steps: float
@@ -80,10 +80,10 @@ class ErrorParts(Struct, frozen=True):
 
 
 def error_parts(predicted: RunSeconds, measured: RunSeconds) -> ErrorParts:
-    """Of two runs on the same workers.
+    """The parts for two runs on the same workers.
 
-    Steps are compared at the iterations that each worker did when measured. The iterations that the prediction moved to
-    other workers are taken at the predicted step times.
+    Steps are compared for the iterations that each worker did when measured. Iterations that the prediction moved to
+    other workers count with the predicted step times.
     """
     steps_s = decisions_s = 0.0
     for worker in measured.workers | predicted.workers:

@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean: the one kind, Student's t, that every table and every document of hetsched has."""
+"""Confidence intervals of a mean. Every table and document of hetsched has the same kind: Student's t."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -11,11 +11,11 @@ from scipy.special import stdtrit
 CONFIDENCE = 0.95
 
 ROUNDING = 1e-9
-"""Figures that differ by a smaller part than this differ by rounding: the order of a sum is enough for that."""
+"""Figures that differ by less than this share differ by rounding. The order of a sum is enough for that."""
 
 
 def level(values: Sequence[float]) -> list[float]:
-    """The values, with those that differ from each other by no more than rounding made one.
+    """The values. Values that differ from each other only by rounding become equal.
 
     >>> level([0.3, 7.0, 0.1 + 0.2])
     [0.3, 7.0, 0.3]
@@ -30,7 +30,7 @@ def level(values: Sequence[float]) -> list[float]:
 class Spread(Struct, frozen=True):
     """A mean over seeds with its 95% confidence interval (Student's t) and the figures by seed.
 
-    `ci95` is None where there is one seed, and where the figure is the same under every seed.
+    `ci95` is None if there is one seed, or if the figure is the same under every seed.
     """
 
     mean: float
@@ -39,7 +39,7 @@ class Spread(Struct, frozen=True):
 
 
 def mean_of_known(values: Iterable[float | None]) -> float | None:
-    """The mean of the figures that are not None; None if all are.
+    """The mean of the figures that are not None. None: all of them are None.
 
     >>> mean_of_known([1.0, None, 3.0])
     2.0
@@ -62,9 +62,9 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def interval_of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
-    """Within which one more value lies with 95% confidence: Student's t, exact for normal values, never below 0.
+    """The interval in which one more value lies with 95% probability: Student's t, exact for normal values, at least 0.
 
-    None with one value, and where the values differ by no more than rounding.
+    None: there is one value, or the values differ only by rounding.
 
     >>> [round(end, 2) for end in interval_of_one_more([11.0, 12.0, 13.0])]
     [7.03, 16.97]
@@ -80,8 +80,8 @@ def interval_of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
 def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] | None:
     """The 95% confidence interval of the mean by Student's t: exact for normal values, however few.
 
-    `size` says how large the figures are that the values were computed from: 1 for logarithms of ratios, 100 for
-    percents. None with one value, and where the values differ by no more than rounding: they are one value then.
+    `size` is the size of the figures from which the values were computed: 1 for logarithms of ratios, 100 for percents.
+    None: there is one value, or the values differ only by rounding and so count as one.
 
     >>> [round(end, 3) for end in interval([0.1, 0.2])]
     [-0.485, 0.785]
@@ -95,7 +95,7 @@ def interval(values: Sequence[float], size: float = 1.0) -> tuple[float, float] 
 
 
 def variation(values: Sequence[float]) -> float | None:
-    """The coefficient of variation: the standard deviation / the mean. None for one value, and around 0.
+    """The coefficient of variation: the standard deviation divided by the mean. None: one value, or a mean near 0.
 
     >>> variation([1.0, 3.0]), variation([1.0])
     (0.7071067811865476, None)

@@ -1,4 +1,4 @@
-"""How much of a cluster a job is worth: what the area-weighted response time weighs jobs by."""
+"""The area of a job. The area-weighted response time weights jobs by it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,9 +9,9 @@ from hetsched.domain.profiles import StepTimes
 def areas(jobs: Iterable[Mapping[Job, int]], devices: Devices, times: StepTimes) -> Iterator[float]:
     """The area of each job, given by its parts, in seconds of a device.
 
-    It is the least time in which the devices can train the job's iterations, times the devices that it takes at once.
-    It is the same under every schedule: a policy that puts a job on a slow device does not make the job weigh more.
-    Raises InputError if some job can run nowhere by the profile.
+    It is the least time in which the devices can train the job's iterations, times the number of devices that the job
+    takes at once. It is the same under every schedule: a job on a slow device does not weigh more. Raises InputError if
+    some job cannot run anywhere by the profile.
     """
     seconds: dict[Job, float] = {}
     for parts in jobs:

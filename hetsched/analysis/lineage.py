@@ -1,7 +1,8 @@
-"""Where the best weights of a run come from: which trials trained them, for how long, and what PBT changed on the way.
+"""The origin of a run's best weights: which trials trained them, for how long, and what PBT changed on the way.
 
-A trial that copies another goes on from weights that others have trained. A strategy that runs trials one after the
-other lets late trials copy weights with thousands of iterations behind them, while each trial still counts its own.
+A trial that copies another one goes on from weights that other trials have trained. Some strategies run trials one
+after another. Then late trials copy weights with thousands of iterations behind them, although each trial counts only
+its own iterations.
 """
 
 from collections import defaultdict
@@ -21,9 +22,9 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 class Forebear(NamedTuple):
     """A trial's part in the best weights: it trained them for so many `iterations` from one moment to another.
 
-    It took them over from `source` (None: it began with fresh ones), and `changed` says which hyperparameters were
-    other ones from then on: (before, after). At `to_s` the weights scored `score`. What the trial trained later is no
-    part of them. A trial that fell back to a state from before it copied another is its own source.
+    It took them over from `source` (None: it began with fresh weights). `changed` says which hyperparameters differed
+    from then on: (before, after). At `to_s` the weights scored `score`. Later training of the trial is no part of them.
+    A trial that fell back to a state from before it copied another trial is its own source.
     """
 
     trial: TrialId
@@ -36,8 +37,11 @@ class Forebear(NamedTuple):
 
 
 class _Weights(Struct, frozen=True):
-    """Weights that a trial had: what `count` and `score` it had with them, how many iterations of its own brought it
-    there from the weights `before`, how many are `behind` them in all, and with which hyperparameters it went on."""
+    """Weights that a trial had, with its `count` and `score` at that time.
+
+    It came there by iterations of its own from the weights `before`. `behind` are all iterations behind the weights,
+    whichever trial trained them. The hyperparameters are those with which it went on.
+    """
 
     trial: TrialId
     time: float
@@ -50,7 +54,7 @@ class _Weights(Struct, frozen=True):
 
 
 def _forebear(last: _Weights) -> tuple[Forebear, _Weights | None]:
-    """The part of the trial that had these weights last, and the weights with which that part began."""
+    """The part of the last trial that had these weights, and the weights with which this part began."""
     first, trained = last, last.trained
     while (before := first.before) is not None and _same_part(before, first):
         first, trained = before, trained + before.trained
@@ -64,7 +68,7 @@ def _same_part(before: _Weights, after: _Weights) -> bool:
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Which values differ: (before, after), None for one that there is not."""
+    """Which values differ: (before, after). None in place of a value that does not exist."""
     names = dict.fromkeys([*before, *after])
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
@@ -99,10 +103,10 @@ class Family:
                 self._fall_back(event)
 
     def winners_line(self) -> list[Forebear]:
-        """The line of the weights that scored best so far, the oldest first: the last is the trial that won.
+        """The line of the weights with the best score so far, the oldest first. The last one is the trial that won.
 
-        Of equal scores the first one counts. Empty where nothing was scored, and where experiments have different
-        metrics, so that their scores cannot be compared.
+        Of equal scores the first one counts. The line is empty if no trial has a score, and if experiments have
+        different metrics: then scores cannot be compared.
         """
         best, line = self._best_of_all(), []
         while best is not None:
@@ -115,8 +119,8 @@ class Family:
         return self._had[trial][-1].behind
 
     def behind_best(self) -> int | None:
-        """Iterations behind the weights that scored best so far: those of the whole `winners_line`. None where it is
-        empty."""
+        """Iterations behind the weights with the best score so far: those of the whole `winners_line`. None: the line
+        is empty."""
         best = self._best_of_all()
         return None if best is None else best.behind
 
@@ -146,8 +150,8 @@ class Family:
         self._keep(_Weights(*weights))
 
     def _fall_back(self, event: CheckpointLost) -> None:
-        """The log tells the count and the score of the state that is left: that of the trial itself, or of what it
-        copied. The hyperparameters stay."""
+        """The log has the count and the score of the state that is left. It is a state of the trial itself, or one that
+        it copied. The hyperparameters stay."""
         now = self._had[event.trial][-1]
         left = self._left(now, event)
         behind = 0 if left is None else left.behind
@@ -155,7 +159,7 @@ class Family:
         self._keep(replace(now, **kept, behind=behind, before=left))
 
     def _left(self, now: _Weights, event: CheckpointLost) -> _Weights | None:
-        """The weights of a state that is left; the newest where none is like that, None of a trial that starts anew."""
+        """The weights of the state that is left. If none matches, the newest ones. None: the trial starts anew."""
         if not event.iterations and event.score is None:
             return None
         candidates = chain(_back_from(now), reversed(self._had[event.trial]))

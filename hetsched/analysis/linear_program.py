@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 SMALL = 10_000
-"""A program with so few coefficients is handed to SciPy as a dense matrix, which is faster."""
+"""Up to this many coefficients SciPy gets a program as a dense matrix, which is faster."""
 
 
 def minimise(objective: Array, matrix: "coo_array", limits: Array, **more: object) -> Array:

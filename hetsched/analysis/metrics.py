@@ -1,7 +1,7 @@
-"""What a run came to: log -> numbers. The figures themselves are defined in `hetsched.analysis.figures`.
+"""The figures of a run, computed from its log. `hetsched.analysis.figures` defines them.
 
-A `Measurement` follows a run event by event, so that a simulation need not read again what it has just written. A log
-is measured by the same code.
+A `Measurement` follows a run event by event, so that a simulation need not read what it has just written. The same code
+measures a log.
 """
 
 from collections import defaultdict
@@ -115,13 +115,13 @@ class Metrics(Struct, frozen=True):
 
 
 def check_trained(strategy: Strategy, metrics: Metrics, purpose: str) -> None:
-    """Raise HetschedError for a run that trained nothing: it leaves nothing to `purpose`, such as "compare"."""
+    """Raise HetschedError for a run that trained nothing: there is nothing to `purpose`, such as "compare"."""
     if not metrics.iterations:
         raise HetschedError(f"{strategy} trained nothing under seed {metrics.seed}: nothing to {purpose}")
 
 
 class Measurement:
-    """Follows a run: call it with the state and every event, after the state has taken that into account.
+    """Follows a run. It must be called with the state and every event, after the event was applied to the state.
 
     It keeps only what the state forgets.
     """
@@ -189,7 +189,7 @@ class Measurement:
         )
 
     def _disturbances(self, busy_s: float) -> dict[str, Any]:
-        """The metrics that count what went wrong or was moved, by name; `busy_s` are those of all workers."""
+        """The metrics that count failures and moves, by name. `busy_s` are the busy seconds of all workers."""
         wasted_s = self._occupancy.lost_s + self._undone_s
         return {
             "wasted_s": wasted_s,
@@ -203,7 +203,7 @@ class Measurement:
         return cost(self._prices, lambda node: state.nodes.seconds(node, state.now))
 
     def _of_gpus(self, state: State) -> dict[str, Any]:
-        """The metrics of how GPUs were given away, by name."""
+        """The metrics of how GPUs were assigned, by name."""
         workers, nodes, now = self._occupancy.workers, state.nodes, state.now
         held = sum(self._occupancy.busy_s[name] * worker.gpu_share for name, worker in workers.items())
         used = {worker.node for worker in workers.values()}
@@ -275,7 +275,7 @@ class Measurement:
         self._occupancy.end(event)
 
     def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:
-        """The segments since the checkpoint that is left, if any, were in vain."""
+        """The segments after the checkpoint that is left are wasted."""
         trial = state.trials[event.trial]
         trained = self._trained[trial.id]
         before = trained[-1][0] if trained else 0
@@ -288,7 +288,7 @@ class Measurement:
             lag.advance(event.time, trial.iterations - before, state.lead[trial.experiment])
 
     def _trial_exploited(self, state: State, event: TrialExploited) -> None:
-        """A trial that took over a count cannot lose any more what it trained before: PBT has thrown that away."""
+        """A trial that took over a count can no longer lose what it trained before: PBT has replaced that."""
         trial = state.trials[event.trial]
         if not state.experiments[trial.experiment].counts_lineage:
             return
@@ -333,8 +333,8 @@ def _progress(state: State) -> dict[str, Any]:
 
 
 def measure(events: Iterable[Event], problem: Problem) -> Metrics:
-    """The metrics of a run of the problem, by its events. Raises InputError for one that cannot have followed those
-    before it."""
+    """The metrics of a run of the problem, by its events. Raises InputError for an event that cannot follow from the
+    events before it."""
     state, measurement = State(), Measurement(problem)
     for event in followed(events, state):
         measurement(state, event)

@@ -5,12 +5,12 @@ from hetsched.domain.workload import TrialId
 
 
 class Moves:
-    """How often trials are moved about.
+    """How often trials are moved.
 
-    - preemptions: times that an unfinished trial was left waiting while another took its worker (of a gang: one of its
-      workers), at the end of a segment. A trial that goes on elsewhere at the same moment was moved, not preempted, and
-      one whose segment was lost was not taken off by a policy
-    - migrations: segments that begin on other workers than their trial's segment before
+    - preemptions: how often an unfinished trial had to wait at the end of a segment because another trial took its
+      worker (of a gang: one of its workers). A trial that goes on elsewhere at the same moment does not count: it was
+      moved. A trial whose segment was lost does not count either: no policy took its worker.
+    - migrations: segments that begin on other workers than the segment before of the same trial.
 
     >>> moves = Moves()
     >>> moves.start(0.0, "a", ("w",)); moves.end("a")
@@ -54,5 +54,5 @@ class Moves:
         self._waiting.add(trial)
 
     def complete(self, trial: TrialId) -> None:
-        """The trial waits no more."""
+        """The trial no longer waits."""
         self._waiting.discard(trial)

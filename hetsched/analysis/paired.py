@@ -1,7 +1,8 @@
-"""Paired statistics: what can be said of two strategies that ran under the same seeds. Pure functions of
-figures of which less is better (seconds); docs/statistics.md explains them, `verdicts.py` puts them into words.
+"""Paired statistics: how two strategies differ that ran under the same seeds.
 
-`scipy.stats` is imported where it is needed: that takes half a second, which processes that simulate can do without.
+All functions are pure. Their figures are seconds: less is better. docs/statistics.md explains the statistics.
+`verdicts.py` puts them into words. `scipy.stats` is imported where it is needed: that takes half a second, and
+processes that simulate do not need it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,32 +17,32 @@ from scipy.special import stdtr
 from hetsched.analysis.intervals import ROUNDING, interval, level
 
 LEVEL = 0.05
-"""The probability of showing some difference where there is none, for all strategies of a comparison together."""
+"""The probability of showing a difference that does not exist, for all strategies of a comparison together."""
 
 SEEDS_NEEDED = 3
 """With fewer seeds no difference is shown."""
 
 FEW_SEEDS = 5.0
-"""What the t-test's p-value is multiplied by where seeds are too few for ranks to show anything: the t-test takes the
-differences for normal, and few seeds cannot say whether they are."""
+"""The factor on the t-test's p-value if there are too few seeds for ranks to show anything. The t-test assumes normal
+differences, and few seeds cannot show whether they are normal."""
 
 Array = NDArray[np.float64]
 
 
 class Difference(Struct, frozen=True):
-    """How a figure of a strategy differs from the baseline's, paired by seed; less is better.
+    """How a figure of a strategy differs from the baseline's, paired by seed. Less is better.
 
-    Seeds are alike where the ratio is the same under every one, as it is without noise. They count as one run then, and
-    nothing is tested: `ci95`, `p_value` and `p_holm` are None, as they are with one seed.
+    Seeds are alike if the ratio is the same under every one, as it is without noise. They then count as one run, and
+    nothing is tested: `ci95`, `p_value` and `p_holm` are None, as with one seed.
 
-    - ratio: the geometric mean over the seeds of baseline / strategy: above 1 the strategy is better
-    - ci95: the 95% interval of the ratio, by Student's t of its logarithm
-    - p_value: of `paired_p`; p_holm: corrected for the number of strategies, or of scenarios, that are tested
-    - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed)
-    - better, worse: seeds under which it is; the rest are ties
-    - seeds: how many pairs there are; seeds_needed: with fewer, no difference is shown
-    - shown: whether a difference is: p_holm < 0.05, ratio and rank_biserial point the same way, and the ratio differs
-      from 1 by more than rounding. 1 is not in ci95 then
+    - ratio: the geometric mean over the seeds of baseline / strategy. Above 1 the strategy is better.
+    - ci95: the 95% interval of the ratio, by Student's t of its logarithm.
+    - p_value: the result of `paired_p`. p_holm: corrected for the number of strategies or scenarios that are tested.
+    - rank_biserial: the effect size by ranks, from -1 (worse under every seed) to 1 (better under every seed).
+    - better, worse: under how many seeds the strategy is so. The rest are ties.
+    - seeds: how many pairs there are. seeds_needed: with fewer, no difference is shown.
+    - shown: whether a difference is shown. p_holm is below 0.05, ratio and rank_biserial point the same way, and the
+      ratio differs from 1 by more than rounding. Then 1 is not in ci95.
     """
 
     ratio: float
@@ -57,12 +58,12 @@ class Difference(Struct, frozen=True):
 
     @property
     def alike(self) -> bool:
-        """Whether there are several seeds and the ratio is the same under every one."""
+        """Whether there are several seeds and the ratio is the same under each of them."""
         return self.seeds > 1 and self.ci95 is None
 
     @property
     def width(self) -> float | None:
-        """The width of the interval as a part of the ratio, whichever way the ratio is read; None with one seed."""
+        """The width of the interval as a share of the ratio. It is the same for the inverse ratio. None: one seed."""
         if self.ci95 is None:
             return 0.0 if self.alike else None
         return self.ci95[1] / self.ci95[0] - 1
@@ -71,8 +72,8 @@ class Difference(Struct, frozen=True):
 class RankAgreement(Struct, frozen=True):
     """Whether the strategies come in the same order under every seed.
 
-    `kendall_w` is Kendall's coefficient of concordance: 1 if they do, about 0 if the order is left to chance; None
-    where there is one seed or one strategy. `kendall_tau` compares the two orders where there are two seeds.
+    `kendall_w` is Kendall's coefficient of concordance. It is 1 if they do, and about 0 if the order is random. None:
+    there is one seed or one strategy. `kendall_tau` compares the two orders if there are two seeds.
     """
 
     kendall_w: float | None
@@ -80,7 +81,7 @@ class RankAgreement(Struct, frozen=True):
 
 
 def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
-    """How each of the others differs from the baseline, all of them above 0 and under the same seeds in turn.
+    """How each of the others differs from the baseline. All values are above 0, and in the same order of seeds.
 
     >>> found = differences([10.0, 10.1, 9.9], {"twice as fast": [5.0, 5.0, 5.0]})["twice as fast"]
     >>> round(found.ratio, 3), found.better, round(found.p_value, 6), found.shown
@@ -90,8 +91,8 @@ def differences(baseline: Sequence[float], others: Mapping[str, Sequence[float]]
 
 
 def differences_of_pairs(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Difference]:
-    """How the second of each pair differs from the first, which is its baseline. All pairs are one family of tests:
-    the p-values are corrected once, for the number of pairs that are tested."""
+    """How the second of each pair differs from the first, which is its baseline. All pairs are one family of tests: the
+    p-values are corrected once, for the number of pairs that are tested."""
     logs = {name: _log_ratios(baseline, values) for name, (baseline, values) in pairs.items()}
     intervals = {name: interval(of_one.tolist()) for name, of_one in logs.items()}
     tested = [name for name, found in intervals.items() if found is not None]
@@ -104,7 +105,7 @@ def differences_of_pairs(pairs: Mapping[str, tuple[Sequence[float], Sequence[flo
 
 
 def _log_ratios(baseline: Sequence[float], values: Sequence[float]) -> Array:
-    """Ratios that differ from 1 by no more than rounding are ties: exactly 0."""
+    """The logarithms of the ratios. A ratio that differs from 1 only by rounding is a tie: exactly 0."""
     logs = np.log(baseline) - np.log(values)
     return np.where(np.abs(logs) < ROUNDING, 0.0, logs)
 
@@ -128,12 +129,15 @@ def _difference(
 
 
 def paired_p(values: ArrayLike, strategies: int) -> float:
-    """The p-value, two-sided, of there being no difference, for differences that are not all the same; `strategies`
-    says how many are compared with the baseline, or on how many scenarios one is.
+    """The two-sided p-value of the hypothesis that there is no difference. The values must not all be the same.
 
-    From `least_seeds(strategies)` on the greater one of the t-test's and the signed-rank test's: the mean and the ranks
-    must both say so. With fewer seeds ranks cannot say anything; the t-test's is multiplied by `FEW_SEEDS`, and it is 1
-    unless all differences point the same way. It is 1 with fewer than `SEEDS_NEEDED`.
+    `strategies` says how many strategies are compared with the baseline, or on how many scenarios one is.
+
+    - From `least_seeds(strategies)` seeds on: the greater p-value of the t-test and of the signed-rank test. So both
+      the mean and the ranks must show the difference.
+    - With fewer seeds ranks cannot show anything: the t-test's p-value times `FEW_SEEDS`. It is 1 unless all
+      differences point the same way.
+    - With fewer seeds than `SEEDS_NEEDED`: 1.
 
     >>> round(paired_p([0.370, 0.371, 0.372], 1), 5), paired_p([1.0, 2.0, -0.1], 1), paired_p([1.0, 1.1], 1)
     (1e-05, 1.0, 1.0)
@@ -147,7 +151,7 @@ def paired_p(values: ArrayLike, strategies: int) -> float:
 
 
 def t_test_p(values: ArrayLike) -> float:
-    """The p-value of Student's t-test that the mean of the values, which are not all the same, is 0; two-sided.
+    """The two-sided p-value of Student's t-test that the mean of the values is 0. They must not all be the same.
 
     >>> round(t_test_p([1.0, 2.0, 3.0]), 4)
     0.0742
@@ -158,7 +162,7 @@ def t_test_p(values: ArrayLike) -> float:
 
 
 def signed_rank_p(values: ArrayLike) -> float:
-    """The p-value of Wilcoxon's signed-rank test that the values lie evenly about 0, two-sided; zeros are left out.
+    """The two-sided p-value of Wilcoxon's signed-rank test that the values are symmetric about 0. Zeros are left out.
 
     >>> signed_rank_p([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     0.03125
@@ -175,8 +179,10 @@ def signed_rank_p(values: ArrayLike) -> float:
 
 
 def rank_biserial(values: ArrayLike) -> float:
-    """The matched-pairs rank-biserial correlation (Kerby 2014): the ranks, by size, of the positive values minus those
-    of the negative ones, as a part of all ranks. Zeros are left out; 0 if there is nothing else.
+    """The matched-pairs rank-biserial correlation (Kerby 2014).
+
+    Values are ranked by size. The result is the ranks of the positive values minus the ranks of the negative values, as
+    a share of all ranks. Zeros are left out. 0: there are only zeros.
 
     >>> rank_biserial([-1.0, 2.0, 3.0])
     0.6666666666666666
@@ -192,8 +198,8 @@ def rank_biserial(values: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm 1979): some of them is below LEVEL by chance with no more than that
-    probability.
+    """P-values corrected for their number (Holm 1979). If no hypothesis is false, the probability that any of them is
+    below LEVEL is at most LEVEL.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -207,8 +213,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def least_seeds(strategies: int) -> int:
-    """The seeds with which ranks can show a difference, if so many strategies are compared with a baseline: of n pairs
-    that all point one way, the signed-rank test makes p = 2 / 2**n, which Holm's correction multiplies.
+    """The number of seeds from which ranks can show a difference, if so many strategies are compared with a baseline.
+
+    If n pairs all point one way, the signed-rank test gives p = 2 / 2**n. Holm's correction multiplies it.
 
     >>> least_seeds(1), least_seeds(7)
     (6, 9)
@@ -220,7 +227,7 @@ def least_seeds(strategies: int) -> int:
 
 
 def rank_agreement(values: Sequence[Sequence[float]]) -> RankAgreement:
-    """Of a row a strategy, a column a seed. Strategies that differ by no more than rounding are ties.
+    """The agreement of values of shape (strategies, seeds). Strategies that differ only by rounding are ties.
 
     >>> rank_agreement([[1.0, 1.5, 1.0], [2.0, 3.0, 2.5], [4.0, 4.0, 4.0]]).kendall_w
     1.0
@@ -238,8 +245,10 @@ def rank_agreement(values: Sequence[Sequence[float]]) -> RankAgreement:
 
 
 def _kendall_w(by_seed: NDArray[Any]) -> float | None:
-    """W = S / (m^2 (n^3 - n) / 12 - m sum (t^3 - t) / 12) for m seeds and n strategies (Kendall and Gibbons 1990): S is
-    the sum of the squared deviations of the strategies' rank sums, t the sizes of ties. None if all tie."""
+    """W = S / (m^2 (n^3 - n) / 12 - m sum (t^3 - t) / 12) for m seeds and n strategies (Kendall and Gibbons 1990).
+
+    S is the sum of the squared deviations of the strategies' rank sums. The t are the sizes of ties. None: all tie.
+    """
     from scipy.stats import rankdata
 
     seeds, strategies = by_seed.shape

@@ -1,4 +1,4 @@
-"""What nodes used over time of their cores, memory and GPUs, as they were sampled."""
+"""The use of nodes over time: cores, memory and GPUs, as they were sampled."""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -12,7 +12,7 @@ Resource = Literal["cpu", "memory", "gpu", "gpu-memory"]
 RESOURCES: tuple[Resource, ...] = ("cpu", "memory", "gpu", "gpu-memory")
 
 SILENT_AFTER = 3.0
-"""So many times as long as is usual between two samples: then nothing is known of the time between them."""
+"""If the time between two samples is this many times the usual time, nothing is known about it."""
 
 
 class ResourceUse(NamedTuple):
@@ -58,7 +58,7 @@ class Resources:
         ]
 
     def _usual_s(self) -> float:
-        """The usual time between two samples of a node; all the time before where no node has two."""
+        """The usual time between two samples of a node. If no node has two samples, all the time before."""
         times = [[time for time, _ in samples] for samples in self._samples["cpu"].values()]
         gaps = [after - before for of_node in times for before, after in pairwise(of_node)]
         return median(gaps or [time for of_node in times for time in of_node] or [0.0])
@@ -71,7 +71,8 @@ def _share(used: int, total: int) -> float:
 def _series(
     samples: list[tuple[float, float]], usual_s: float, end_s: float, most: int
 ) -> tuple[list[float], list[float | None]]:
-    """A sample tells of the time since the one before: of the usual time, where that is long ago."""
+    """A series of samples. A sample covers the time since the sample before. If that is long ago, it covers the usual
+    time."""
     used, known = [], []
     before = 0.0
     for time, share in samples:

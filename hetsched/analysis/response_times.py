@@ -1,4 +1,4 @@
-"""The metrics of the time from arrival to completion, and of what of it was waiting."""
+"""The metrics of the time from arrival to completion, and of the waiting in it."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

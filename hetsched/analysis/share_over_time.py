@@ -1,4 +1,4 @@
-"""A share over time: what a part comes to of a whole, where both are there for some stretches of time only."""
+"""A share over time: a part divided by a whole. Both exist only for some stretches of time."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_VALUES = 8_000
-"""Of the series of one plot together."""
+"""The most values of all series of one plot together."""
 
 MOST_PARTS, FEWEST_PARTS = 400, 20
-"""Of one series."""
+"""The most and the fewest values of one series."""
 
 
 class Stretch(NamedTuple):
-    """So much of something, from one moment to another, in seconds since the start of the run."""
+    """An amount of something, from one moment to another, in seconds since the start of the run."""
 
     from_s: float
     to_s: float
@@ -33,11 +33,11 @@ def most_parts(series: int) -> int:
 def share_over_time(
     part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float, most: int = MOST_PARTS
 ) -> tuple[list[float], list[float | None]]:
-    """Times and values: a value holds from its time to the next one, the last to the end. None: nothing of the whole is
-    there.
+    """Times and values. A value holds from its time to the next one, and the last value to the end. None: nothing of
+    the whole exists then.
 
-    It is exact where it changes fewer times than `most`. Otherwise each value is the mean over one of `most` equal
-    parts of the time: what was there of the part, of what was there of the whole.
+    The result is exact if it changes fewer times than `most`. Otherwise each value is the mean over one of `most` equal
+    parts of the time: the amount of the part divided by the amount of the whole.
 
     >>> share_over_time([Stretch(0, 5, 2)], [Stretch(0, 10, 4)], end_s=15)
     ([0.0, 5.0, 10.0], [0.5, 0.0, None])
@@ -51,7 +51,7 @@ def share_over_time(
 
 
 def share_of(part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float) -> float | None:
-    """What the part comes to of the whole, up to the end: amounts times seconds. None: there is no whole.
+    """The part divided by the whole, up to the end: both are amounts times seconds. None: there is no whole.
 
     >>> share_of([Stretch(0, 5, 2)], [Stretch(0, 12, 4)], end_s=10)
     0.25

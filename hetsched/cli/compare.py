@@ -12,6 +12,7 @@ from hetsched.cli.shared import (
     runs_progress,
     say,
     say_caveats,
+    say_whole,
     show,
     simulated_scenario,
 )
@@ -163,7 +164,7 @@ def print_overhead(result: ComparisonResult, scenario: Path) -> None:
     """Say which strategy trains least of its time, and how to see why."""
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
     if (line := where_time_goes(logs, result.seeds[0], scenario)) is not None:
-        say(line)
+        say_whole(line)
 
 
 def print_comparison(result: ComparisonResult) -> None:

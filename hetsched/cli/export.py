@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say
+from hetsched.cli.shared import finish, say_whole
 from hetsched.report.export.exporting import EXPORT, FORMATS, export
 
 
@@ -22,6 +22,6 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         for file in files:
-            say(str(file))
+            say_whole(str(file))
 
     finish(options, emit, {"files": list(map(str, files))}, table, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, live_view, say, say_remarks, show
+from hetsched.cli.shared import finish, live_view, say, say_remarks, say_whole, show
 from hetsched.errors import InputError
 from hetsched.report import fidelity_tables
 from hetsched.studies.fidelity.add import add
@@ -66,7 +66,7 @@ def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) ->
     for name in names:
         new.append(name)
         if not options.json:
-            say(f"recorded: {name}")
+            say_whole(f"recorded: {name}")
     if options.json:
         emit(msgspec.json.encode({"recorded": new}))
     elif not new:

@@ -6,7 +6,7 @@ from typing import get_args
 
 from hetsched.argument_types import count, seed
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say, show
+from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.metric import DEFAULT, Mode
 from hetsched.errors import InputError, counted
 from hetsched.report.fit_tables import fit_table, learning_toml, noise_lines
@@ -66,7 +66,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         elif shown.learning is None:
             say(f"{shown.name}: a scenario cannot have it; tabular has one file, so put the recordings into one")
         else:
-            say(f"\n{learning_toml(shown.learning)}")
+            say_whole(f"\n{learning_toml(shown.learning)}")
 
     finish(options, emit, document(fitted), table, None)
 

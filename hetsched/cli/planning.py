@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from hetsched.argument_types import count, seconds
 from hetsched.cli.arguments import add_strategies
-from hetsched.cli.shared import print_heading, say, say_caveats, show
+from hetsched.cli.shared import print_heading, say, say_caveats, say_whole, show
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import counted
@@ -89,4 +89,4 @@ def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
     say_caveats(plan.assumptions, _warnings(plan, len(plan.forecasts) if whole else ROWS))
     say(f"planned in {plan.planned_s:.0f} s")
     say(predicted(plan.prediction))
-    say(f"run it: {plan.command()}", style="bold")
+    say_whole(f"run it: {plan.command()}", style="bold")

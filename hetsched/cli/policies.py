@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hetsched import allocation, scheduling
 from hetsched.argument_types import count
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say, show
+from hetsched.cli.shared import finish, say_whole, show
 from hetsched.domain.entry_points import needed_for
 from hetsched.domain.registry import Registry, load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
@@ -83,7 +83,7 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
         for kind, of_kind in found.items():
             show(testing.verdicts_table(kind, of_kind))
         for failure in failures:
-            say(f"\n{failure}")
+            say_whole(f"\n{failure}")
 
     finish(options, emit, document, table, None)
     if failures:

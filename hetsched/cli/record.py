@@ -7,7 +7,7 @@ from shlex import join
 from hetsched.argument_types import count, part, seed
 from hetsched.cli.arguments import add_scenario
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say
+from hetsched.cli.shared import finish, say, say_whole
 from hetsched.domain.metric import DEFAULT
 from hetsched.errors import InputError, counted
 from hetsched.report.printable import printable
@@ -72,7 +72,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         before = result.recordings - result.recorded_now
         there = f", {before} of them before" if before else ""
         say(f"{options.out}: {counted(result.recordings, 'recording')}{there}")
-        say(f"fit: {fit_command(options.out, plan)}")
+        say_whole(f"fit: {fit_command(options.out, plan)}")
 
     finish(options, emit, result.document(), table, None)
 

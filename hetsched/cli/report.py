@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say
+from hetsched.cli.shared import finish, say_whole
 from hetsched.report.page.page import write_reports
 from hetsched.studies.folder import REPORT_NAME
 
@@ -22,8 +22,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     document = {"report": whole, **({"reports_of_studies": of_studies} if of_studies else {})}
 
     def table() -> None:
-        say(f"report: {whole}")
+        say_whole(f"report: {whole}")
         for path in of_studies:
-            say(f"report of a study: {path}")
+            say_whole(f"report of a study: {path}")
 
     finish(options, emit, document, table, None)

@@ -28,7 +28,7 @@ from hetsched.report.plan_tables import foretold
 from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
 from hetsched.report.scores import metric_name, shown
-from hetsched.report.terminal import Terminal
+from hetsched.report.terminal import Terminal, wrapped
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.report.whole_tables import print_table
 from hetsched.scenario.loading import load_setup
@@ -156,8 +156,8 @@ def finish(
         return
     table()
     if where is not None:
-        say(f"results: {where}")
-        say(f"report: {report_command(where)}")
+        say_whole(f"results: {where}")
+        say_whole(f"report: {report_command(where)}")
 
 
 def print_heading(text: str, setup: Setup) -> None:
@@ -184,6 +184,13 @@ def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = Mappin
 
 
 def say(text: str, style: str | None = None) -> None:
+    """Print text. On a terminal it wraps between words at the terminal's width."""
+    terminal = Terminal(highlight=False)
+    say_whole(wrapped(text, terminal.width) if terminal.is_terminal else text, style)
+
+
+def say_whole(text: str, style: str | None = None) -> None:
+    """Print lines that are to be copied whole, such as commands, paths and programs."""
     Terminal(highlight=False, soft_wrap=True).print(text, style=style)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hetsched.cli.compare import print_comparison, print_overhead
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import print_plan
-from hetsched.cli.shared import finish, say, show_strategy
+from hetsched.cli.shared import finish, say_whole, show_strategy
 from hetsched.cli.simulate import show_ablation
 from hetsched.cli.suite import print_suite
 from hetsched.cli.validate import print_agreements
@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     else:
         finish(options, emit, result.document(), table, result.folder)
     if not options.json and not is_complete(result) and (how_to := how_to_go_on(result)) is not None:
-        say(how_to)
+        say_whole(how_to)
 
 
 def show_suite(options: argparse.Namespace, emit: Emit) -> None:
@@ -65,7 +65,7 @@ def show_suite(options: argparse.Namespace, emit: Emit) -> None:
     finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
     if not options.json and not ranked.complete:
         so_far = runs_finished(len(ranked.records), len(ranked.plan.cells()))
-        say(to_go_on(so_far, suite_plan.resume_command(ranked.folder)))
+        say_whole(to_go_on(so_far, suite_plan.resume_command(ranked.folder)))
 
 
 def how_to_go_on(result: Result) -> str | None:

@@ -9,7 +9,7 @@ from hetsched import scheduling
 from hetsched.argument_types import count, seed
 from hetsched.cli.arguments import add_out
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, runs_progress, say, show
+from hetsched.cli.shared import finish, runs_progress, say, say_whole, show
 from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
@@ -122,9 +122,9 @@ def generate(options: argparse.Namespace, emit: Emit) -> None:
 
     def table() -> None:
         show(list_table(drawn))
-        say(f"scenarios: {folder}")
-        say(f"rank policies by them: hetsched suite {quote(str(folder))}/*.toml")
-        say(f"whether the suite's order holds on them: hetsched suite --held-out {quote(str(folder))}/*.toml")
+        say_whole(f"scenarios: {folder}")
+        say_whole(f"rank policies by them: hetsched suite {quote(str(folder))}/*.toml")
+        say_whole(f"whether the suite's order holds on them: hetsched suite --held-out {quote(str(folder))}/*.toml")
 
     finish(options, emit, {"folder": str(folder), "scenarios": drawn}, table, None)
 

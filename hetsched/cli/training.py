@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hetsched.argument_types import count, part
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say, show
+from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.hyperparameters import Domain
 from hetsched.domain.training import Resources
 from hetsched.domain.training_class import TrainingSource, source_of, training_class
@@ -80,9 +80,11 @@ def check_training(options: argparse.Namespace, emit: Emit) -> None:
     def table() -> None:
         show(_table(subject.name, verdicts))
         for failure in failures:
-            say(f"\n{failure}")
+            say_whole(f"\n{failure}")
         if failures and not subject.hyperparameters:
-            say("\nno hyperparameters were given: --hyperparameters lr=0.1 says one, a scenario says all of its")
+            say(
+                "\nno hyperparameters were given: give some with --hyperparameters, such as lr=0.1, or check a scenario"
+            )
 
     finish(options, emit, document, table, None)
     if failures:

@@ -11,8 +11,11 @@ E = TypeVar("E", bound=Event)
 
 
 def followed(events: Iterable[E], state: State, log: Path | None = None) -> Iterator[E]:
-    """Each event, after the state has taken it into account. Raises InputError, naming the line, and the file if the
-    events are from a `log`, for an event that cannot have followed those before it, or is of an earlier time."""
+    """Yields each event, after it was applied to the state.
+
+    Raises InputError for an event that cannot follow from the events before it, or that is of an earlier time. The
+    message names the line, and the file if the events come from a `log`.
+    """
     for line, event in enumerate(events, start=1):
         apply_line(state, line, event, log)
         yield event

@@ -1,4 +1,4 @@
-"""When the policy of a run was asked, as the log tells it, and the same policy asked again at those times."""
+"""The calls of a run's policy, as the log records them, and the same policy called again at those times."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -20,20 +20,20 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.errors import PolicyError
 
 TELLS_SINCE = 2
-"""The format since which a log tells when the policy was asked: `PolicyAsked` is recorded."""
+"""The format since which `PolicyAsked` is recorded, so that a log says when the policy was asked."""
 
 UNTOLD = "the log is of format 1, which does not say when the policy was asked"
-"""Why the policy of an old run cannot be asked again."""
+"""Why the policy of a run with an old log cannot be asked again."""
 
 
 class PolicyCall(NamedTuple):
-    """A piece of a log: what happened, and then at most one call of the policy.
+    """A piece of a log: events, and then at most one call of the policy.
 
-    Its time is that of the call, in seconds since the start of the run, and `line` the line of the log at which the
-    answer begins. A call at which the policy decided nothing has no decisions. Without a call (`asked` is False) the
-    piece ends before the end of another segment, or with the log.
+    The time is that of the call, in seconds since the start of the run. `line` is the line of the log at which the
+    answer begins. If the policy decided nothing, the call has no decisions. If the piece has no call, `asked` is False:
+    the piece then ends before the end of another segment, or at the end of the log.
 
-    If the piece is the `last` one, the driver may have died before it could write down all of the decisions.
+    The driver may have died before it had written all decisions of the `last` piece.
     """
 
     happened: list[Event]
@@ -45,7 +45,8 @@ class PolicyCall(NamedTuple):
 
 
 def parts_by_driver(events: Sequence[Event], begin: int = 0) -> list[int]:
-    """Where the parts of a log begin, from that event on, and where it ends: each is the work of one driver."""
+    """The event numbers at which the parts of a log begin, from `begin` on, and the end of the log. One driver wrote
+    each part."""
     starts = (number for number, event in enumerate(events) if isinstance(event, RunResumed) and number > begin)
     return [begin, *starts, len(events)]
 
@@ -81,7 +82,7 @@ def policy_calls(events: Sequence[Event], first: int = 0) -> Iterator[PolicyCall
 
 
 def is_decision(event: Event) -> bool:
-    """Whether the event is what a policy decided."""
+    """Whether the event is a decision of a policy."""
     of_policy = isinstance(event, TrialCompleted) and event.reason.startswith(STOPPED_BY)
     return of_policy or isinstance(event, SegmentStarted)
 
@@ -99,10 +100,10 @@ def _phrase(decision: Event) -> str:
 
 
 class AskedAgain:
-    """A policy that is asked again, call by call of one driver's part of a log. `past` is the log before that part.
+    """A policy that is called again, call by call of one driver's part of a log. `past` is the log before that part.
 
-    `untold` is what the policy decided at the last call beyond what the log says: the driver stopped before it could
-    write that down. The policy remembers it all the same.
+    `untold` are the decisions of the last call that the log lacks, because the driver stopped before it had written
+    them. The policy remembers these decisions all the same.
     """
 
     def __init__(self, policy: SchedulingPolicy, name: str, times: StepTimes, past: Iterable[Event] = ()) -> None:
@@ -116,7 +117,7 @@ class AskedAgain:
             self._made.append(event)
 
     def difference(self, call: PolicyCall) -> str | None:
-        """Ask the policy as the next call did; how what it decides differs from the log, None if it does not."""
+        """Ask the policy as the next call did. Returns how its decisions differ from the log's; None: they do not."""
         asked, told = self.dispatcher, call.decided
         for event in call.happened:
             asked.record(event)

@@ -6,8 +6,8 @@ from hetsched.domain.workload import TrialId
 class Changes:
     """The trials in the order of their last changes. `count` is the number of changes so far.
 
-    A dict in the order of its insertions: a change takes O(1) steps, and asking takes one step per trial that changed.
-    Its size is that of the trials, however long the run is.
+    The trials are in a dict, in the order of insertion. Noting a change takes O(1) steps; asking takes one step per
+    trial that changed. The dict has at most one entry per trial, however long the run is.
     """
 
     def __init__(self) -> None:

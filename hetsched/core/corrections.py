@@ -1,4 +1,4 @@
-"""How a worker compares with its profile, by what it has trained so far."""
+"""How fast a worker has been so far, compared with its profile."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from hetsched.domain.profiles import StepTimes
 
 
 class Seconds(NamedTuple):
-    """What the iterations of a worker took, and what they should have taken by the profile, where that says it."""
+    """The measured seconds of a worker's iterations, and the seconds by the profile, for what the profile has."""
 
     measured: float
     expected: float
@@ -19,7 +19,7 @@ NONE = Seconds(0.0, 0.0)
 
 
 class Corrections:
-    """Sums up what each worker has trained, anew when it has reported something."""
+    """Sums of what each worker has trained. A sum is computed anew after the worker has reported something."""
 
     def __init__(self, state: State, times: StepTimes) -> None:
         self._state = state

@@ -17,11 +17,11 @@ from hetsched.domain.workload import TrialId, Workload
 class Dispatch(Struct, frozen=True, gc=False):
     """A decision: the trial trains the next `iterations` iterations on the worker, starting now.
 
-    A trial of a gang takes `others` too, which are of the same type as the worker.
+    A trial of a gang also takes the workers in `others`. They are of the same type as the worker.
 
-    With `then` it is a package: the worker trains these trials after the first one, one after another, an interval each
-    or what is left of it. It reports all of them together at the package's end. Until then no result of the package is
-    known, and its trials count as running. A package has no gangs.
+    With `then` the decision starts a package. The worker trains these trials after the first one, one after another,
+    an interval each or what is left of the trial. It reports all results together, at the end of the package. Until
+    then no result of the package is known, and its trials count as running. A package has no gangs.
     """
 
     trial: TrialId
@@ -41,8 +41,9 @@ class Stop(Struct, frozen=True):
 class WakeAt(Struct, frozen=True):
     """A decision: ask again at `time` (seconds since the start of the run), or earlier if something changes.
 
-    It holds until `time`, or until the next call, whose answer replaces it: a policy that still wants to be woken says
-    so again. At `time` the policy is asked only if a worker is idle and a trial ready.
+    The decision holds until `time`, or until the next call of the policy: the answer to that call replaces it. A policy
+    that still wants to be woken must say so again. At `time` the policy is asked only if a worker is idle and a trial
+    ready.
     """
 
     time: float
@@ -52,7 +53,7 @@ Decision = Dispatch | Stop | WakeAt
 
 
 def in_own_types(decision: Dispatch) -> Dispatch:
-    """The decision with texts and numbers of Python's own, where a policy has those of NumPy."""
+    """The decision with Python's own strings and numbers in place of NumPy's."""
     trial, worker, iterations, others = decision.trial, decision.worker, decision.iterations, decision.others
     then = decision.then
     if type(trial) is str and type(worker) is str and type(iterations) is int and others == () == then:
@@ -63,7 +64,7 @@ def in_own_types(decision: Dispatch) -> Dispatch:
 
 
 def no_decisions(returned: object) -> str:
-    """What is wrong with what `dispatch` returned, which cannot be iterated over.
+    """An error message for what `dispatch` returned, which is not iterable.
 
     >>> no_decisions(None)
     'dispatch returned None, expected an iterable of Dispatch, Stop or WakeAt: did it forget yield?'
@@ -76,14 +77,14 @@ def no_decisions(returned: object) -> str:
 class SchedulingPolicy(Protocol):
     """Which ready trial runs a segment of what length on which idle worker.
 
-    `dispatch` is called when something changed (a segment ended or was lost, a worker came or went, an experiment
-    arrived) or a `WakeAt` is due, but only if a worker is idle and a trial ready. It returns what to start now.
-    Returning nothing is allowed while anything runs, or with a `WakeAt`. The same views in the same order must lead to
-    the same decisions.
+    `dispatch` is called when something has changed or a `WakeAt` is due, but only if a worker is idle and a trial
+    ready. A change is a segment that ended or was lost, a worker that came or left, or an experiment that arrived.
+    `dispatch` returns what to start now. It may return nothing while a segment runs, or with a `WakeAt`. The same views
+    in the same order must lead to the same decisions.
 
-    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`), and a class attribute
-    `periods`: from the name of an option in seconds, such as the length of a round, to how often it must at least fit
-    into a run. Studies warn where it does not.
+    A policy may also have a method `setup(cluster, workload, times, rng)` (see `SetUp`). It may have a class attribute
+    `periods`. Its keys are names of options in seconds, such as the length of a round. Its values say how often such a
+    period must at least fit into a run. Studies warn if it fits in less often.
     """
 
     def dispatch(self, state: StateView) -> Iterable[Decision]: ...
@@ -93,21 +94,24 @@ class SchedulingPolicy(Protocol):
 class SetUp(Protocol):
     """A policy that wants to know more before the run starts.
 
-    `workload` holds the experiments that are there at time 0; later ones are not known before they arrive. `rng` is
-    the policy's own stream of the run's seed.
+    `workload` has the experiments that are there at time 0; a policy does not know later ones before they arrive. `rng`
+    is the policy's own stream of random numbers; it depends on the seed of the run.
     """
 
     def setup(self, cluster: ClusterSpec, workload: Workload, times: StepTimes, rng: np.random.Generator) -> None: ...
 
 
 MOST_WAKES = 10_000
-"""A policy that wants to be woken so often at once does not end."""
+"""A policy whose one answer has so many `WakeAt` counts as a policy whose answer never ends."""
 
 
 def taken(decisions: Iterator[Decision], most: int) -> list[Decision]:
-    """`most` is one more than can be carried out: that one is refused, and a policy that never ends cannot hang the
-    run. Of wake-ups any number can be carried out: as many decisions are taken beyond `most`, `MOST_WAKES` or one more
-    at the most."""
+    """The first decisions of an answer: so many that a policy whose answer never ends cannot hang the run.
+
+    `most` is the number of decisions that can be carried out, plus 1: the last one is refused. A run can carry out any
+    number of `WakeAt`. So after `most` decisions as many more are taken as there were `WakeAt`, at most `MOST_WAKES`
+    plus 1.
+    """
     found = list(islice(decisions, most))
     new = found if len(found) == most else []
     while new and len(found) <= most + MOST_WAKES:

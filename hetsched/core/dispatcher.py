@@ -1,4 +1,4 @@
-"""The dispatcher: asks the policy, refuses what must not be, records what happened. The same for every backend.
+"""The dispatcher asks the policy, refuses invalid decisions and records events. It is the same for every backend.
 
 A backend owns time and work. It tells the dispatcher what happened and starts what the dispatcher returns.
 """
@@ -69,13 +69,13 @@ class Recalls(Protocol):
 
 
 SOONEST_WAKE_S = 0.001
-"""A policy is woken no sooner than this, so that wake-ups cannot keep time from advancing."""
+"""Seconds: the shortest wait until a wake-up. Without it wake-ups could keep time from advancing."""
 
 FRUITLESS_WAKES = 1000
-"""So many wake-ups in a row without a decision, while nothing runs, are a stall."""
+"""So many wake-ups in a row without a decision, while nothing runs, count as a stall."""
 
 STOPPED_BY = "stopped by "
-"""How the reason begins for which a trial is completed that a policy stopped."""
+"""The reason for completing a trial begins with this if a policy has stopped the trial."""
 
 
 class Decided(Struct, gc=False):
@@ -88,14 +88,15 @@ class Decided(Struct, gc=False):
 class Dispatcher:
     """Applies events to the state, writes them to the log, and turns a policy's decisions into segments.
 
-    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend keeps to this:
+    Any backend can drive it, by ask and tell. examples/own_backend.py is one in 50 lines. A backend does this:
 
-    - Before the run: `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment.
-    - After every moment with an event: `dispatch(time)`. The backend starts the segments in `starts`.
-    - A segment ended: `end_segment`. A segment broke: `lose_segment`. Workers come and go: `record`.
-    - Segments of one `package` run one after another. Their ends are recorded together: see `OpenPackages`.
-    - The moment is `wake_at`: `wake(time)`.
-    - Nothing is left to happen: `check_stalled()`. The run is over when the state is `finished`.
+    - Before the run it calls `record(WorkerJoined(...))` for each worker, `set_up`, and `arrive` for each experiment.
+    - After every moment with an event it calls `dispatch(time)`, and starts the segments in `starts`.
+    - It calls `end_segment` for a segment that ended, `lose_segment` for one that broke, and `record` for a worker
+      that comes or leaves.
+    - It runs the segments of one `package` one after another, and records their ends together (see `OpenPackages`).
+    - At `wake_at` it calls `wake(time)`.
+    - When nothing is left to happen it calls `check_stalled()`. The run is over when the state is `finished`.
 
     `policy_name` names the policy in errors. `decision_s` and `decisions` measure the policy's own time on
     this host (seconds in `setup` and `dispatch`, calls of `dispatch`); neither is part of the run's time. `wake_at` is
@@ -123,7 +124,7 @@ class Dispatcher:
         self._policy = policy
         self._times = times
         self.commit = log.commit if log is not None else _nothing
-        """What was recorded so far belongs together: see `LogWriter`."""
+        """Called when what was recorded so far is complete (see `LogWriter`)."""
         self._apply = state.apply
         self._recall = _one_of_all([partial(_recalling(listener), state) for listener in listeners])
         told: list[Callable[[Event], None]] = [] if log is None else [log.write]
@@ -131,7 +132,7 @@ class Dispatcher:
         self._view = StateView(state, times)
 
     def set_up(self, cluster: ClusterSpec, workload: Workload, rng: np.random.Generator) -> None:
-        """Tell a policy that wants to know what it will work with. Raises PolicyError if the policy raises."""
+        """Call the policy's `setup`, if it has one. Raises PolicyError if the policy raises."""
         if isinstance(self._policy, SetUp):
             present = Workload(tuple(e for e in workload.experiments if e.arrival_s == 0))
             started = perf_counter()
@@ -149,7 +150,7 @@ class Dispatcher:
             self._unanswered = True
 
     def remember(self, events: Iterable[Event]) -> None:
-        """This happened before, and is in the log already."""
+        """Pass on events of earlier drivers, which are in the log already."""
         for event in events:
             self._apply(event)
             self._recall(event)
@@ -162,11 +163,11 @@ class Dispatcher:
             self.record(TrialAdded(time, trial, experiment.id, kind.batch_size, hyperparameters))
 
     def end_segment(self, ended: SegmentEnded, perturb: Perturb) -> Trial:
-        """A segment ended: its result, then the stop rule, else PBT. Returns its trial; ask for `dispatch` next, which
-        commits all of it to the log.
+        """A segment ended: record its result, then apply the stop rule, else PBT. Returns the segment's trial. The
+        caller calls `dispatch` next, which commits all of it to the log.
 
-        The order is fixed here so that every backend, and a replay, takes the same decisions. A score that is not
-        finite is not known. A segment that has no number gets that of its start.
+        The order is fixed here, so that every backend and every replay takes the same decisions. A score that is not
+        finite counts as unknown. A segment without a number gets the number of its start.
         """
         state, name = self.state, ended.trial
         if not ended.segment:
@@ -187,7 +188,7 @@ class Dispatcher:
         return state.trials[name]
 
     def exploit(self, time: float, name: TrialId, source: TrialId, hyperparameters: Hyperparameters) -> None:
-        """PBT has the trial copy the source. A trial that takes over the count of the source stops by it at once.
+        """PBT: the trial copies the source. A trial that takes over the source's count may stop by that count at once.
 
         Raises HetschedError if copies have taken the trial back so often that the run cannot end.
         """
@@ -207,10 +208,9 @@ class Dispatcher:
 
     def dispatch(self, time: float) -> Decided:
         """The policy's decisions for this moment, validated and recorded. The policy is asked if a worker is idle and a
-        trial ready; else nothing is decided, and `wake_at` stays.
+        trial ready. Otherwise nothing is decided, and `wake_at` stays.
 
-        Raises PolicyError, naming the policy and the decision, for one that must be refused, and when the
-        policy itself raises.
+        Raises PolicyError if the policy raises or a decision is refused. The message names the policy and the decision.
         """
         state, decided = self.state, Decided([], [])
         if not state.idle or not state.ready:
@@ -256,7 +256,7 @@ class Dispatcher:
             yield start
 
     def _ask(self, time: float) -> list[Decision]:
-        """The policy's answer, not yet looked at. It replaces `wake_at`."""
+        """The policy's answer, before it is validated. It replaces `wake_at`."""
         state, started = self.state, perf_counter()
         self.wake_at, most = None, len(state.idle) + len(state.ready) + 2
         try:
@@ -309,10 +309,10 @@ class Dispatcher:
         return self.dispatch(time)
 
     def check_stalled(self) -> None:
-        """Raise PolicyError if trials wait while nothing runs: without this a run would hang. Raise HetschedError if no
-        policy could start any of them, as the workers that they need are gone.
+        """Raise an error if trials wait while nothing runs: without it the run would hang.
 
-        Call it when nothing is left to happen that could make the policy decide anew.
+        A backend calls this when nothing is left to happen that could make the policy decide anew. Raises HetschedError
+        if no policy could start any of the trials, because the workers that they need are gone; else PolicyError.
         """
         waits = self.wake_at is not None and self._fruitless < FRUITLESS_WAKES
         if self.state.ready and not self.state.running and not waits:
@@ -329,7 +329,7 @@ class Dispatcher:
             )
 
     def _could_run(self, trial: Trial) -> bool:
-        """Whether the workers that take work are enough for the trial, were they idle."""
+        """Whether the workers that may get work would be enough for the trial if all of them were idle."""
         usable = Counter(worker.type for worker in self.state.serving.values() if self._view.usable(trial, worker))
         return max(usable.values(), default=0) >= self.state.experiments[trial.experiment].gang
 
@@ -343,7 +343,7 @@ def _recalling(listener: Listener) -> Listener:
 
 
 def _one_of_all(followers: Sequence[Callable[[Event], None]]) -> Callable[[Event], None]:
-    """Tells all of them; of one alone nothing is made, as it is called for every event."""
+    """One function that calls all of them. For a single one it is that one: it is called for every event."""
     if len(followers) == 1:
         return followers[0]
 

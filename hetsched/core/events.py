@@ -1,10 +1,11 @@
 """What can happen in a run, and the log of it: the one source of truth.
 
-A log is a text file of JSON lines, one event a line, in the order of time. State, metrics and reports are
-functions of it, whichever backend wrote it. Times are seconds since the start of the run.
+A log is a text file of JSON lines: one event per line, in the order of time. State, metrics and reports are functions
+of the log, whichever backend wrote it. Times are seconds since the start of the run.
 
-A log has a part for each driver that carried the run out. The first event of a part, `RunStarted` or `RunResumed`, says
-in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md says when the number of the format rises.
+A log has one part per driver that carried the run out. The first event of a part is `RunStarted` or `RunResumed`. It
+says in which format the driver wrote. docs/decisions/0018-a-log-says-its-format.md says when the number of the format
+rises.
 """
 
 from msgspec import Struct
@@ -26,7 +27,7 @@ UNNUMBERED = 1
 
 
 SIMULATED = "sim"
-"""The backend whose seconds are none of a clock on the wall."""
+"""The backend whose seconds are simulated, not measured by a clock."""
 
 
 class Event(Struct, frozen=True, gc=False, tag_field="event", forbid_unknown_fields=True):
@@ -46,7 +47,7 @@ class RunStarted(Event, frozen=True, tag="run-started"):
 
 
 class RunPredicted(Event, frozen=True, omit_defaults=True, tag="run-predicted"):
-    """What a plan has predicted of this run: see `hetsched.domain.prediction.Prediction`."""
+    """What a plan predicted of this run (see `hetsched.domain.prediction.Prediction`)."""
 
     strategy: str
     makespan_s: float
@@ -73,7 +74,7 @@ class WorkerDraining(Event, frozen=True, tag="worker-draining"):
 
 
 class WorkerSlowed(Event, frozen=True, tag="worker-slowed"):
-    """From now on the worker takes `factor` times as long as it should (1: it has recovered)."""
+    """From now on the worker takes `factor` times as long as it should. 1: it has recovered."""
 
     worker: WorkerId
     factor: float
@@ -118,8 +119,11 @@ class SegmentStarted(Event, frozen=True, omit_defaults=True, tag="segment-starte
 
 
 class Parts(Struct, frozen=True, gc=False):
-    """Where the seconds of a segment went. `dispatch_s` is what passed between the decision and the
-    worker's first own act, and between its last one and the decision after it."""
+    """How many seconds each part of a segment took.
+
+    `dispatch_s` has two pieces: from the decision to the worker's first act, and from the worker's last act to the next
+    decision.
+    """
 
     start_up_s: float
     restore_s: float
@@ -134,10 +138,12 @@ class Parts(Struct, frozen=True, gc=False):
 
 
 class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
-    """A segment was trained, evaluated and checkpointed. `score` is the value of the experiment's metric, `metrics` are
-    further ones that were reported, by name; None: not a number, or not known. `late_s` are the seconds of its training
-    beyond what the worker's pace asks. `worked` is from when to when the worker of a package was at this segment; None:
-    from its start to its end."""
+    """A segment was trained, evaluated and checkpointed.
+
+    `score` is the value of the experiment's metric. `metrics` are further reported metrics, by name. None: not a
+    number, or not known. `late_s` are the seconds of training beyond those that the worker's pace asks for. `worked` is
+    when the worker of a package began and ended this segment. None: at the segment's start and end.
+    """
 
     trial: TrialId
     worker: WorkerId
@@ -151,7 +157,7 @@ class SegmentEnded(Event, frozen=True, omit_defaults=True, tag="segment-ended"):
 
 
 class SegmentLost(Event, frozen=True, tag="segment-lost"):
-    """A segment broke; the trial is as it was before it, at its last checkpoint."""
+    """A segment broke. The trial is again as it was before the segment, at its last checkpoint."""
 
     trial: TrialId
     worker: WorkerId
@@ -160,8 +166,8 @@ class SegmentLost(Event, frozen=True, tag="segment-lost"):
 
 
 class CheckpointLost(Event, frozen=True, tag="checkpoint-lost"):
-    """The trial's newest checkpoint is gone: the trial falls back to what it had after so many iterations and scored
-    then (0 and None: it starts anew), with the hyperparameters that it has."""
+    """The trial's newest checkpoint is gone. The trial falls back to an earlier one, which has so many iterations and
+    the score of that time. 0 iterations and None: it starts anew. It keeps its present hyperparameters."""
 
     trial: TrialId
     iterations: int
@@ -183,16 +189,16 @@ class TrialCompleted(Event, frozen=True, tag="trial-completed"):
 
 
 class PolicyWoken(Event, frozen=True, tag="policy-woken"):
-    """The policy is asked again because it wanted to be at this time."""
+    """The policy is asked again, at the time of its `WakeAt`."""
 
 
 class PolicyAsked(Event, frozen=True, tag="policy-asked"):
-    """The policy was asked. The event is left out where decisions tell it: those that follow anything else than a
-    decision."""
+    """The policy was asked. A log leaves the event out if a decision follows an event that is not a decision: then the
+    decision itself shows that the policy was asked."""
 
 
 class GpuUse(Struct, frozen=True, gc=False):
-    """What is used of a GPU: `use` is the share of the time in which it worked, from 0 to 1."""
+    """How busy a GPU is: `use` is the share of the time in which it worked, from 0 to 1."""
 
     name: str
     use: float
@@ -201,8 +207,8 @@ class GpuUse(Struct, frozen=True, gc=False):
 
 
 class ResourcesSampled(Event, frozen=True, omit_defaults=True, tag="resources-sampled"):
-    """What is used of a node. `cpu` is the share of the node's cores, from 0 to 1, in the mean since the sample before.
-    docs/real-runs.md says what is measured where."""
+    """How busy a node is. `cpu` is the share of the node's cores that were busy, from 0 to 1, as the mean since the
+    sample before. docs/real-runs.md says what is measured where."""
 
     node: NodeId
     cpu: float
@@ -217,7 +223,7 @@ class RunEnded(Event, frozen=True, tag="run-ended"):
 
 class RunResumed(Event, frozen=True, omit_defaults=True, tag="run-resumed"):
     """Another process goes on with the run. The time since the last event does not count. `forgot` says why the policy
-    goes on without what it remembered, None if it remembers."""
+    lost its memory of earlier drivers. None: it has this memory."""
 
     reason: str
     forgot: str | None = None

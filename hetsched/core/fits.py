@@ -1,4 +1,4 @@
-"""Where trials can run: on devices that they may use, and where the profile has their step time."""
+"""Where trials can run: on devices that they may use, and for which the profile has their step time."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,9 +14,9 @@ from hetsched.domain.workload import Experiment, TrialKind
 class Fits:
     """Which kinds of trial run on which types of worker.
 
-    A profile leaves out what does not fit into a device's memory: a kind of trial does not run where the profile lacks
-    its step time. In a simulation that is all. A real run tries what nobody has measured, and learns: a type of worker
-    of which the profile has no row, and a kind of trial that it knows on none of its types.
+    A profile leaves out what does not fit into a device's memory. So a kind of trial does not run where the profile
+    lacks its step time. In a simulation there is no exception. A real run tries what nobody has measured, and learns.
+    It tries a type of worker of which the profile has no row, and a kind of trial that the profile has on no type.
     """
 
     def __init__(self, state: State, times: StepTimes) -> None:

@@ -9,23 +9,23 @@ from hetsched.errors import InputError
 
 
 class News(NamedTuple):
-    """What a look at a log found: the events since the look before. `anew`: the log is another one than at that look,
-    and these are its events from the first on."""
+    """The events since the look before. `anew`: the log is another one than before, and the events are all of it."""
 
     events: list[AnyEvent]
     anew: bool
 
 
 def is_being_written(log: Path) -> bool:
-    """Whether a driver has a durable log open, or had it and died: see `LogWriter`."""
+    """Whether a driver has a durable log open, or died while it had one open (see `LogWriter`)."""
     return reserve_of(log).exists()
 
 
 class FollowedLog:
-    """Reads what is appended to a log, a part per look, from its first line on. A log that is not there yet is empty.
+    """Reads a growing log from its first line on, at each look what was appended since. A log that is not there yet
+    is empty.
 
-    A line counts when it is whole: what a writer is in the middle of comes at a later look. A driver that goes on with
-    a run may cut a half line off, or begin the log again.
+    Only whole lines count: a line that is still being written comes at a later look. A driver that goes on with a run
+    may cut off a half line, or begin the log again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,8 +37,8 @@ class FollowedLog:
         self._decoder = LogDecoder(self.path)
 
     def look(self) -> News:
-        """What is new. Raises InputError naming file and line for what is no event, and if the log cannot be read; the
-        next look is then the first one."""
+        """The new events. Raises InputError, naming file and line, for a line that is no event, and for a log that
+        cannot be read. After an error the next look begins at the first line."""
         try:
             return self._look()
         except InputError:

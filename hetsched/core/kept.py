@@ -1,4 +1,4 @@
-"""What a view keeps from decision to decision for policies that ask for it."""
+"""Orders that a view keeps from decision to decision, for policies that ask for them."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
@@ -12,12 +12,12 @@ from hetsched.domain.cluster import WorkerType
 
 GroupOf = Callable[[Any, Trial], Hashable]
 PlaceOf = Callable[[Any, Trial], Place]
-"""Both are asked with the policy's view, and so that the view can import this, its type is not named here."""
+"""Both are called with the policy's view. Its type is not named here, as the module of the view imports this one."""
 
 
 class Kept:
-    """Orders of the ready trials and of the idle workers. Each is made when it is first asked for, and from then on
-    takes in only what has changed since it was last asked for."""
+    """Orders of the ready trials and of the idle workers. An order is made when it is first asked for. Later calls
+    update it by what has changed since the call before."""
 
     def __init__(self, state: State) -> None:
         self._state = state

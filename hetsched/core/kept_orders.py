@@ -1,4 +1,4 @@
-"""Orders that are kept from decision to decision, so that a policy need not sort at every one."""
+"""Orders that are kept from decision to decision, so that a policy need not sort at every decision."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from hetsched.core.trial import Trial
 
 Place = tuple[Any, ...]
-"""What a trial is sorted by. No two trials have the same place: its last part is `Trial.index`, say."""
+"""The key that a trial is sorted by. No two trials have equal keys: the last part may be `Trial.index`."""
 
 
 class KeptOrder(Sequence["Trial"]):
-    """Trials by their places, least first. Reading the first of n trials takes one step; a change takes O(log n) steps
-    and moves those behind it up in one stroke."""
+    """Trials sorted by their places, least first. Reading the first of n trials takes one step. A change takes O(log n)
+    steps, and moves all later trials in one block copy."""
 
     def __init__(self, trials: "Mapping[TrialId, Trial]") -> None:
         self._trials = trials
@@ -24,13 +24,13 @@ class KeptOrder(Sequence["Trial"]):
         self._places: dict[TrialId, Place] = {}
 
     def put(self, trial: "Trial", place: Place) -> None:
-        """The trial has this place now, whether it had another one or none."""
+        """Set the trial's place, whether it had a place before or not."""
         self.drop(trial.id)
         self._places[trial.id] = place
         insort(self._sorted, (place, trial.id))
 
     def drop(self, name: TrialId) -> None:
-        """The trial is gone, if it was there."""
+        """Take the trial out, if it is there."""
         place = self._places.pop(name, None)
         if place is not None:
             del self._sorted[bisect_left(self._sorted, (place, name))]
@@ -51,9 +51,9 @@ class KeptOrder(Sequence["Trial"]):
 
 
 class KeptGroups:
-    """Trials in groups, each group in its order. A group without trials is not there.
+    """Trials in groups, each group in its order. A group without trials has no entry.
 
-    `group` and `place` are asked with the policy's view and the trial.
+    `group` and `place` are called with the policy's view and the trial.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class KeptGroups:
         self._groups: dict[TrialId, Hashable] = {}
 
     def up_to_date(self, view: object) -> Mapping[Hashable, KeptOrder]:
-        """The groups now that all changes are taken into account."""
+        """The groups, after all changes since the last call."""
         changes = self._state.changes
         for name in changes.since(self._seen):
             trial = self._state.trials[name]

@@ -1,4 +1,4 @@
-"""Costs of a segment that no profile tells: what they were on average in the run so far."""
+"""Costs of a segment that no profile has: their means in the run so far."""
 
 from msgspec.structs import replace
 
@@ -7,9 +7,9 @@ from hetsched.domain.profiles import Costs
 
 
 class LearntCosts:
-    """The mean seconds of a restore in this run, and of a segment's end; 0 while there was none.
+    """The mean seconds of a restore in this run, and of a segment's end. They are 0 before the first one.
 
-    They are counted anew when a segment has ended since they were asked for last.
+    They are computed anew if a segment has ended since the last call.
     """
 
     def __init__(self, state: State) -> None:

@@ -19,7 +19,7 @@ MEND = "put back an undamaged log, or leave this run out"
 
 
 def _plain(value: object) -> object:
-    """Python's own in place of a value of NumPy. Raises TypeError for what is neither."""
+    """A value of NumPy as Python's own. Raises TypeError for any other type."""
     made = plain(value)
     if made is value:
         raise TypeError(f"{value!r} is neither a text, a number nor a truth value")
@@ -33,7 +33,7 @@ _decoder = msgspec.json.Decoder(AnyEvent)
 
 
 class _Numbered(msgspec.Struct):
-    """The format that an event of any hetsched names, whatever else is in it."""
+    """The format of a log that an event of any hetsched names. All other fields are ignored."""
 
     log_version: int = UNNUMBERED
 
@@ -42,26 +42,26 @@ _number_decoder = msgspec.json.Decoder(_Numbered)
 
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""The errors of a full disk and of a used-up quota."""
+"""The errors of a full disk and of an exhausted quota."""
 
 
 NOT_WRITTEN = (TypeError, ValueError, OverflowError, RecursionError)
-"""What encoding raises for an event with a value that is no part of a log, and decoding for what nobody could read."""
+"""What encoding raises for a value that does not belong into a log, and decoding for bytes that are no event."""
 
 
 class LogWriter:
     """Writes events to a log. After `flush` the operating system has them: they outlive this process.
 
-    The log is new: InputError is raised if the file is there. With `appends` a log that is there goes on.
+    InputError is raised if the file exists. With `appends` the writer goes on with an existing file.
 
-    A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
-    real work; any other is written many events at a time, which is several times faster.
+    A `durable` log is flushed at every `commit`, which is called when the consequences of a decision are complete: its
+    events cost real work. Any other log is written many events at a time, which is several times faster.
 
-    Events that tell of something which is not yet as durable as the log can be held back (`hold`): if this process dies
-    before, the log ends before them.
+    `hold` holds events back that describe something less durable than the log. If this process dies before that is
+    durable, the log ends before these events.
 
-    A durable log keeps some space on the disk in reserve, a file beside it. When the disk is full that is given back,
-    so that the run can still write how it stops; `full` is then the error that it should stop for.
+    A durable log keeps a reserve of disk space, as a file beside it. When the disk is full the reserve is given back,
+    so that the run can still write how it stops. Then `full` is the error for which the run should stop.
     """
 
     EVENTS_AT_ONCE = 1000
@@ -83,8 +83,8 @@ class LogWriter:
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
 
     def write(self, event: Event) -> None:
-        """The event comes next in the log. Raises HetschedError for one that nobody could read: the log then has what
-        came before it, and can go on without it."""
+        """Append the event. Raises HetschedError for an event that nobody could read. The log then has the events
+        before it, and can go on without it."""
         try:
             line = _encoder.encode(event)
             if self._durable:  # real work is not to be lost with its log
@@ -94,28 +94,29 @@ class LogWriter:
         self._waiting.append(line + b"\n")
 
     def commit(self) -> None:
-        """What is in the log so far is complete: write it, but for what is held."""
+        """The events so far are complete: write them, except those that are held."""
         if self._durable or len(self._waiting) >= self.EVENTS_AT_ONCE:
             end = self._held[0][0] - self._written if self.holds() else len(self._waiting)
             self._write_out(end)
 
     def hold(self, ready: Callable[[], bool]) -> None:
-        """Write nothing of what comes from now on before it is `ready`, which is asked at every commit."""
+        """Hold back all later events until `ready` returns True. It is called at every commit."""
         self._held.append((self._written + len(self._waiting), ready))
 
     def holds(self) -> bool:
-        """Whether anything is still held. Asks what is held whether it is ready, and lets go of what is."""
+        """Whether any event is still held. Calls `ready` of what is held, and releases what is ready."""
         while self._held and self._held[0][1]():
             self._held.popleft()
         return bool(self._held)
 
     def flush(self) -> None:
-        """Write all that waits, held or not."""
+        """Write all events that wait, held or not."""
         self._held.clear()
         self._write_out(len(self._waiting))
 
     def _write_out(self, number: int) -> None:
-        """Write so many of the events that wait, or none. Raises OSError, naming the file, if there is no space."""
+        """Write the first `number` of the events that wait, or none. Raises OSError, naming the file, if the disk is
+        full."""
         if not number:
             return
         lines = b"".join(self._waiting[:number])
@@ -141,12 +142,12 @@ class LogWriter:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def drop(self) -> None:
-        """Write no more of what waits: it may be incomplete."""
+        """Discard the events that wait: they may be incomplete."""
         self._held.clear()
         self._waiting.clear()
 
     def close(self) -> None:
-        """Flush, and close the file whatever comes of that (a full disk)."""
+        """Flush, and close the file even if that fails (a full disk)."""
         try:
             self.flush()
         finally:
@@ -169,7 +170,7 @@ def reserve_of(log: Path) -> Path:
 
 
 class LogDecoder:
-    """Decodes the lines of one log, in their order, whatever format each driver wrote in."""
+    """Decodes the lines of one log in their order. Drivers may have written them in different formats."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -180,7 +181,7 @@ class LogDecoder:
     def event(self, line: bytes) -> AnyEvent:
         """The event of the next line.
 
-        Raises InputError naming file and line for what is no event, and for a log that a newer hetsched wrote.
+        Raises InputError, naming file and line, for a line that is no event, and for a log of a newer hetsched.
         """
         self._line += 1
         try:
@@ -196,10 +197,9 @@ class LogDecoder:
 
 
 def read_log(path: Path) -> Iterator[AnyEvent]:
-    """The events of a log. A last line that was cut off (the writer died) is left out.
+    """The events of a log. A last line that was cut off, because the writer died, is left out.
 
-    Raises InputError naming file and line for anything else that is not an event, and for a log that a newer hetsched
-    wrote.
+    Raises InputError, naming file and line, for any other line that is no event, and for a log of a newer hetsched.
     """
     try:
         lines = path.read_bytes().split(b"\n")

@@ -25,7 +25,7 @@ from hetsched.domain.workload import BATCH_SIZE, Experiment, ExperimentId, Trial
 from hetsched.errors import InputError
 
 RAY_TUNE = "ray-tune"
-"""The backend whose trainings decide by themselves when they can be saved, and when they are over."""
+"""The backend whose training code itself decides when a trial can be saved, and when it is completed."""
 
 
 def check_log(events: Iterable[Event]) -> State:
@@ -40,7 +40,7 @@ def check_log(events: Iterable[Event]) -> State:
     - The iterations of a trial add up, and no trial trains beyond its experiment's `stop_iterations`.
     - A trial has one of the batch sizes of its experiment.
     - A trial falls back only to iterations that it, or a trial that it copied, has done.
-    - Workers, experiments and trials come once, workers again after they left; a worker that leaves trains nothing.
+    - A worker, an experiment and a trial come once; a worker may come again after it left. One that leaves is idle.
     - After the end of the run nothing follows, unless the run is resumed.
     - Every event follows from the events before (`State.apply`).
 
@@ -57,7 +57,7 @@ def check_log(events: Iterable[Event]) -> State:
 
 
 class _CheckedLog:
-    """A log up to a line, with bookkeeping of its own: it does not trust `State`."""
+    """A log up to a line. Its bookkeeping does not rely on `State`."""
 
     def __init__(self) -> None:
         self._line = 0
@@ -90,7 +90,7 @@ class _CheckedLog:
 
     @singledispatchmethod
     def _take(self, event: Event) -> None:
-        """Other events need no check but that of the time."""
+        """An event of any other type: only its time is checked."""
 
     @_take.register
     def _(self, event: RunStarted) -> None:

@@ -1,4 +1,4 @@
-"""Lost work: when so much of it is lost, or thrown away, that a run cannot end."""
+"""Lost work: a run cannot end if too much work is lost, or is undone by copies."""
 
 from collections import Counter
 
@@ -6,17 +6,17 @@ from hetsched.domain.workload import TrialId
 from hetsched.errors import HetschedError
 
 BROKEN_IN_A_ROW = 100
-"""A trial that finishes no segment in so many attempts will finish none."""
+"""A trial that loses so many segments in a row is taken to finish none."""
 
 FRUITLESS_LOSSES = 1000
-"""A trial that lost its work so often since it last got further than ever will not end."""
+"""So often may a trial lose work without getting further than ever before; then it is taken to never end."""
 
 
 class LostWork:
     """Counts for each trial how often its work was lost: in a row, and since it last got further than ever.
 
-    Work is lost when a segment breaks, and when a checkpoint is gone from which the trial was to go on. Where
-    checkpoints can be lost, a trial may finish segments all the time and get nowhere.
+    Work is lost when a segment breaks, and when a checkpoint is gone from which the trial was to go on. If checkpoints
+    can be lost, a trial may finish many segments and still not advance.
     """
 
     def __init__(self) -> None:
@@ -25,19 +25,19 @@ class LostWork:
         self._fruitless: Counter[TrialId] = Counter()
 
     def trained(self, trial: TrialId, iterations: int) -> None:
-        """The trial finished a segment, and has done so many iterations."""
+        """The trial finished a segment, and has done `iterations` in all."""
         self._in_a_row.pop(trial, None)
         if iterations > self._furthest[trial]:
             self._furthest[trial] = iterations
             self._fruitless.pop(trial, None)
 
     def recounted(self, trial: TrialId, iterations: int) -> None:
-        """The trial took over the count of another: what it gets beyond is further than it was with that."""
+        """The trial took over the count of another trial. What exceeds this count is further than ever."""
         self._furthest[trial] = iterations
 
     def lost(self, trial: TrialId, reason: str) -> None:
-        """The trial lost a segment, its checkpoint or both. Raises HetschedError if that is so often that the trial
-        cannot end."""
+        """The trial lost a segment, its checkpoint or both. Raises HetschedError if it has lost so much that it cannot
+        end."""
         self._in_a_row[trial] += 1
         self._fruitless[trial] += 1
         if self._in_a_row[trial] >= BROKEN_IN_A_ROW:
@@ -54,10 +54,10 @@ class LostWork:
 
 
 class TakenBack:
-    """Counts for each trial how often copies took its count of iterations back since it last got further than ever.
+    """Counts for each trial how often copies reduced its iterations since it last got further than ever.
 
-    With `pbt.iterations = "lineage"`, a trial that copies one with fewer iterations trains them again. If nothing else
-    happens, as the scores of both are equal and the source never runs, that goes on for ever.
+    With `pbt.iterations = "lineage"`, a trial that copies one with fewer iterations trains the difference again. That
+    never ends if both scores are equal and the source never runs.
     """
 
     def __init__(self) -> None:
@@ -65,8 +65,8 @@ class TakenBack:
         self._fruitless: Counter[TrialId] = Counter()
 
     def count(self, trial: TrialId, iterations: int) -> None:
-        """A copy took the trial back from so many iterations. Raises HetschedError if that is so often that the run
-        cannot end."""
+        """A copy reduced the trial's count, which was `iterations`. Raises HetschedError if that happened so often that
+        the run cannot end."""
         if iterations > self._furthest[trial]:
             self._furthest[trial] = iterations
             self._fruitless.pop(trial, None)

@@ -1,4 +1,4 @@
-"""For how long nodes have been in the cluster: what they are paid for."""
+"""For how long nodes have been in the cluster. Their price is per second of it."""
 
 from collections import Counter, defaultdict
 
@@ -6,7 +6,7 @@ from hetsched.domain.cluster import NodeId, Worker
 
 
 class NodePresence:
-    """Follows workers that join and leave. A node is there while any of its workers is."""
+    """Follows workers that join and leave. A node is there while any of its workers is there."""
 
     def __init__(self) -> None:
         self._workers: Counter[NodeId] = Counter()
@@ -23,7 +23,7 @@ class NodePresence:
             self._before_s[worker.node] += now - self._since.pop(worker.node)
 
     def snapshot(self) -> dict[str, dict[str, float | None]]:
-        """As plain data: since when each node is there (None: it is not), and for how long it was before that."""
+        """As plain data: since when each node is there (None: it is away), and the seconds that it was there before."""
         return {
             node: {"since": self._since.get(node), "before_s": self._before_s.get(node, 0.0)} for node in self._workers
         }
@@ -33,6 +33,6 @@ class NodePresence:
         return node in self._since
 
     def seconds(self, node: NodeId, now: float) -> float:
-        """For how many seconds the node was there until now; 0 for one that never came."""
+        """For how many seconds the node was there until now. 0: it never came."""
         before_s = self._before_s.get(node, 0.0)
         return before_s + now - self._since[node] if node in self._since else before_s

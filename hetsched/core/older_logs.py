@@ -1,4 +1,4 @@
-"""Events of older formats of the log, as they would be written now."""
+"""Events of older formats of the log, converted to the format of today."""
 
 from typing import Any
 
@@ -9,25 +9,25 @@ from hetsched.core.events import AnyEvent, SegmentEnded, SegmentLost, SegmentSta
 from hetsched.domain.workload import TrialId
 
 SAID_SINCE = 3
-"""The format since which a search space says the kind of each hyperparameter, and an experiment its metric. Before, all
-hyperparameters were ranges of numbers, and all metrics accuracies."""
+"""The format since which a search space says the kind of each hyperparameter, and an experiment its metric. In older
+formats all hyperparameters are ranges of numbers, and all metrics are accuracies."""
 
 NOT_READ = (ValueError, RecursionError)
-"""What decoding raises for bytes that are no JSON of what was expected, no UTF-8, or nested a thousand deep."""
+"""What decoding raises for bytes that are not the expected JSON, not UTF-8, or nested a thousand levels deep."""
 
 NUMBERED_SINCE = 4
 """The format since which segments have numbers."""
 
 
 class SegmentNumbers:
-    """Numbers the segments of one log that have none, as they would be numbered now."""
+    """Numbers the segments of a log whose format has no numbers, as the format of today numbers them."""
 
     def __init__(self) -> None:
         self._started = 0
         self._running: dict[TrialId, int] = {}
 
     def numbered(self, event: AnyEvent) -> AnyEvent:
-        """The event with the number of its segment. Events come in the order of the log."""
+        """The event with the number of its segment. Events must come in the order of the log."""
         if isinstance(event, SegmentStarted):
             self._started += 1
             self._running[event.trial] = self._started
@@ -38,7 +38,7 @@ class SegmentNumbers:
 
 
 def as_of_now(line: bytes, version: int) -> bytes:
-    """A line of a part of a log that has this format, in the format of today; what is no JSON stays as it is."""
+    """A line of the given format, converted to the format of today. A line that is no JSON stays as it is."""
     if version >= SAID_SINCE or b'"experiment-arrived"' not in line:
         return line
     try:
@@ -49,7 +49,7 @@ def as_of_now(line: bytes, version: int) -> bytes:
 
 
 def _tagged(event: Any) -> Any:
-    """The event with the kinds of an experiment's hyperparameters."""
+    """The event; each hyperparameter of an experiment now has its kind."""
     match event:
         case {"event": "experiment-arrived", "experiment": {"search_space": dict(space)} as experiment}:
             tagged = {key: {"kind": "float", **span} if isinstance(span, dict) else span for key, span in space.items()}
@@ -58,7 +58,7 @@ def _tagged(event: Any) -> Any:
 
 
 def _with_stop_score(event: Any) -> Any:
-    """The event with the stop rule of an experiment under the name of today."""
+    """The event; an experiment's stop rule now has its present name."""
     match event:
         case {"event": "experiment-arrived", "experiment": {"stop_accuracy": target} as experiment}:
             others = {key: value for key, value in experiment.items() if key != "stop_accuracy"}

@@ -1,4 +1,4 @@
-"""Packages that workers work off: which segment's turn it is, and which results wait for the report."""
+"""Packages that workers carry out: which segment is next, and which results wait for the report."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,15 +12,14 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple, Generic[Result]):
-    """What follows when a worker is done with a segment: results to report now, in order, or the segment that it goes
-    on with."""
+    """What follows after a worker's segment: results to report now, in their order, or the worker's next segment."""
 
     report: list[Result]
     next: Segment | None
 
 
 class _Package(Generic[Result]):
-    """A package of which `current` is under way."""
+    """A package whose segment number `current` is being trained."""
 
     def __init__(self, current: Segment) -> None:
         self.current = current
@@ -31,7 +30,7 @@ class _Package(Generic[Result]):
 
 
 class OpenPackages(Generic[Result]):
-    """For a backend: the segments of a package one after another, and their results together.
+    """Runs the segments of a package one after another, and reports their results together. Backends use it.
 
     A segment that is in no package starts when it is decided on, and its result is reported when it is done.
     """
@@ -40,7 +39,7 @@ class OpenPackages(Generic[Result]):
         self._packages: dict[WorkerId, _Package[Result]] = {}
 
     def begin(self, starts: Iterable[Segment]) -> list[Segment]:
-        """Of the segments that the policy starts, those that start now; the others wait for their turn."""
+        """Those of the started segments that begin now. The others wait for their turn."""
         now = []
         for segment in starts:
             if segment.follows:
@@ -52,12 +51,12 @@ class OpenPackages(Generic[Result]):
         return now
 
     def since(self, segment: Segment) -> float:
-        """When the worker began with the segment, which is under way, in seconds since the start of the run."""
+        """When the worker began with the running segment, in seconds since the start of the run."""
         package = self._packages.get(segment.worker)
         return segment.time if package is None else package.since
 
     def after(self, segment: Segment) -> TrialId | None:
-        """The trial of the package that its worker trained just before this segment, and has in memory."""
+        """The trial that the worker trained just before this segment in the same package, and has in memory."""
         package = self._packages.get(segment.worker)
         return None if package is None else package.after
 
@@ -66,7 +65,7 @@ class OpenPackages(Generic[Result]):
         return any(trial in package.results for package in self._packages.values())
 
     def end(self, segment: Segment, result: Result, now: float) -> Turn[Result]:
-        """The worker is done with the segment."""
+        """The worker has finished the segment."""
         package = self._packages.get(segment.worker)
         if package is None:
             return Turn([result], None)
@@ -75,7 +74,7 @@ class OpenPackages(Generic[Result]):
         return self._go_on(package, now)
 
     def lose(self, segment: Segment, now: float) -> Turn[Result]:
-        """The segment alone is lost, whether it was under way, done or waiting; its worker stays."""
+        """Only this segment is lost; it may be running, finished or waiting. Its worker stays."""
         package = self._packages.get(segment.worker)
         if package is None:
             return Turn([], None)
@@ -87,7 +86,7 @@ class OpenPackages(Generic[Result]):
         return Turn([], None)
 
     def give_back(self, worker: WorkerId) -> list[Segment]:
-        """What waits for its turn on the worker, and is not to have it any more."""
+        """The segments that wait for their turn on the worker. They are taken out of the package."""
         package = self._packages.get(worker)
         if package is None:
             return []
@@ -95,7 +94,7 @@ class OpenPackages(Generic[Result]):
         return waiting
 
     def forget(self, worker: WorkerId) -> None:
-        """The worker is gone, with all of its package."""
+        """The worker is gone, and its whole package with it."""
         self._packages.pop(worker, None)
 
     def _go_on(self, package: _Package[Result], now: float) -> Turn[Result]:

@@ -13,14 +13,14 @@ MOST_TAKEN = 500
 
 
 class ReadyTrials(Sequence["Trial"]):
-    """Trials by iterations, those with as many by index. Only the state changes it.
+    """Trials by iterations, and trials of equal iterations by index. Only the state changes the collection.
 
-    A flat sorted array and a list beside it: finding a place takes O(log n) steps, and for as many trials as clusters
-    have (ten thousand), moving the rest up in one stroke costs less than the bookkeeping of a tree. Trials are mostly
-    taken from the front, where nothing moves until `MOST_TAKEN` are gone.
+    It is a flat sorted array with a list beside it. Finding a place takes O(log n) steps. An insertion moves all later
+    entries in one block copy. Up to about ten thousand trials, the number that clusters have, that costs less than a
+    tree would. Most trials are taken from the front. There nothing moves until `MOST_TAKEN` of them are gone.
 
-    The order of arrival is kept, too, once somebody has asked for it. `changes` receives every trial that is added,
-    taken or replaced, once somebody has set it.
+    The order of arrival is kept, too, after the first call that asks for it. `changes`, once it is set, receives every
+    trial that is added, taken or replaced.
     """
 
     changes: "Changes | None" = None
@@ -43,11 +43,11 @@ class ReadyTrials(Sequence["Trial"]):
         return map(self._by_index.__getitem__, self._indices)
 
     def turn(self, trial: "Trial") -> int:
-        """A number that grows with the time at which the trial became ready, or counted anew, last."""
+        """A number that is greater the later the trial became ready, or had its count changed."""
         return self._turns[trial.index]
 
     def first_come(self) -> "list[Trial]":
-        """The same trials by iterations, those with as many in the order in which they were added."""
+        """The same trials by iterations, and trials of equal iterations in the order in which they were added."""
         return sorted(self, key=lambda trial: (trial.iterations, self._turns[trial.index]))
 
     def add(self, trial: "Trial") -> None:
@@ -78,7 +78,7 @@ class ReadyTrials(Sequence["Trial"]):
             del self._indices[bisect_left(self._indices, trial.index)], self._by_index[trial.index]
 
     def replace(self, trial: "Trial") -> None:
-        """The trial has changed, but for its progress. Raises LookupError if it is not ready."""
+        """The trial has changed; its iterations are the same. Raises LookupError if it is not ready."""
         self._trials[self._find(trial)] = trial
         if self.changes is not None:
             self.changes.note(trial.id)

@@ -7,7 +7,7 @@ from hetsched.domain.workload import TrialId
 
 
 def refusal_to_start(state: State, decision: Dispatch) -> str | None:
-    """Why a segment must not start, given the decisions carried out before it; None if it may."""
+    """Why a segment must not start, after the decisions before it were carried out. None: it may start."""
     try:
         trial, worker = state.trials[decision.trial], state.idle[decision.worker]
     except (KeyError, TypeError):
@@ -32,7 +32,7 @@ def refusal_to_start(state: State, decision: Dispatch) -> str | None:
 
 
 def _refusal_to_follow(state: State, decision: Dispatch) -> str | None:
-    """Why the trials of a package must not follow its first one, which may start; None if they may."""
+    """Why the further trials of a package must not follow its first one. None: they may follow."""
     if not isinstance(decision.then, tuple):
         return "the trials that follow in a package are a tuple of trials' ids"
     device = state.workers[decision.worker].device
@@ -48,7 +48,7 @@ def _refusal_to_follow(state: State, decision: Dispatch) -> str | None:
 
 
 def not_ready(state: State, identifier: object) -> str | None:
-    """Why the trial of that id cannot be decided on; None if it is ready."""
+    """Why a decision on the trial of this id is refused. None: the trial is ready."""
     if not isinstance(identifier, str):
         return "trial and worker are ids, such as trial.id and worker.id"
     trial = state.trials.get(TrialId(identifier))

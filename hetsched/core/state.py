@@ -45,16 +45,16 @@ from hetsched.errors import InputError
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    - `workers`: in the cluster. `serving`: the workers that are not about to leave.
-    - `types`: of all workers that ever were. `nodes`: all that are there, or were.
+    - `workers`: in the cluster. `serving`: those of them that are not about to leave.
+    - `types`: of all workers that ever were. `nodes`: all that are or were in the cluster.
     - `idle`: workers, in the order in which they became idle.
-    - `ready`: trials that could run now, least advanced first.
-    - `in_memory`: the trial that a worker trained last, for workers that need no start-up.
-    - `emptied`: when a worker last lost a segment of a package. What ended before is in its memory no more.
+    - `ready`: trials that could run now. Those with the fewest iterations come first.
+    - `in_memory`: the trial that a worker trained last. A worker that is missing here must start up.
+    - `emptied`: when a worker last lost a segment of a package. No state of an earlier segment is in its memory.
     - `first_segments`: each worker's first finished segment, in the order of their ends.
-    - `last_packages`: what each worker reported last.
-    - `trained`: what each worker trained, by kind of trial and size of the gang, without evaluation and the like.
-    - `segments`: how many have ended. `started`: how many have started; the next segment has the number after that.
+    - `last_packages`: each worker's last reported package.
+    - `trained`: what each worker trained, by kind of trial and size of the gang, without costs such as evaluation.
+    - `segments`: how many have ended. `started`: how many have started. The next segment has the number `started` + 1.
     - `comings_and_goings`: how often `serving` has changed.
 
     All workers of a gang finish its segment. All trials of a package run until it is reported.
@@ -88,7 +88,7 @@ class State:
 
     @property
     def changes(self) -> Changes:
-        """Which trials have changed, and when: noted from the first question on."""
+        """Which trials have changed, in order. Changes are noted only after the first call."""
         if self.ready.changes is None:
             self.ready.changes = Changes()
             for trial in self.trials:
@@ -96,12 +96,12 @@ class State:
         return self.ready.changes
 
     def is_ready(self, trial: Trial) -> bool:
-        """Whether the trial could run now: it neither runs nor is completed."""
+        """Whether the trial could run now: it is neither running nor completed."""
         return trial.completed is None and trial.id not in self.running
 
     @property
     def finished(self) -> bool:
-        """Every trial that was added is completed."""
+        """Whether every trial that was added is completed."""
         return not self.ready and not self.running
 
     def apply(self, event: Event) -> None:
@@ -110,12 +110,12 @@ class State:
         _HANDLERS[type(event)](self, event)
 
     def must_restore(self, trial: Trial, worker: WorkerId) -> bool:
-        """Whether the trial has a state that the worker's memory does not hold."""
+        """Whether the trial has a state, and the worker's memory lacks it."""
         held = trial.at == worker and self.in_memory.get(worker) == trial.id
         return not held and trial.iterations > 0
 
     def stop_reason(self, trial: Trial) -> str | None:
-        """Why the trial's stop rule holds now, or None."""
+        """Why the trial must stop now, by its stop rule. None: it need not stop."""
         experiment = self.experiments[trial.experiment]
         target = experiment.stop_score
         if target is not None and experiment.metric.reached(trial.score, target):
@@ -125,7 +125,7 @@ class State:
         return None
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as plain data: equal snapshots mean equal states. What has an order is a list in this order."""
+        """The state as plain data: equal snapshots mean equal states. Whatever has an order is a list in that order."""
         return {
             "run": None if self.run is None else _plain(self.run),
             "now": self.now,
@@ -162,7 +162,7 @@ class State:
         self.run = event
 
     def _run_predicted(self, event: RunPredicted) -> None:
-        """What was expected changes nothing."""
+        """A prediction changes nothing."""
 
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event.reason
@@ -174,7 +174,7 @@ class State:
         """Only time has passed."""
 
     def _policy_asked(self, event: PolicyAsked) -> None:
-        """Nothing came of it."""
+        """The policy decided nothing."""
 
     def _resources_sampled(self, event: ResourcesSampled) -> None:
         """Policies do not see what nodes use."""
@@ -199,7 +199,7 @@ class State:
         self.comings_and_goings += 1
 
     def _worker_slowed(self, event: WorkerSlowed) -> None:
-        """Policies see it by how long segments take, as in life."""
+        """Policies see only how long segments take, as in a real run."""
 
     def _experiment_arrived(self, event: ExperimentArrived) -> None:
         experiment = event.experiment
@@ -270,7 +270,7 @@ class State:
             self.lead[experiment] = progress
 
     def _closes(self, package: int) -> bool:
-        """Count a segment of the package that runs no more. Whether it was the last one."""
+        """Count a segment of the package that no longer runs. Returns whether it was the last one."""
         self._unreported[package] -= 1
         if self._unreported[package]:
             return False
@@ -307,7 +307,7 @@ class State:
             self._recount(old, trial)
 
     def _recount(self, old: Trial, trial: Trial) -> None:
-        """The count of a ready trial has changed, and not by training."""
+        """The count of a ready trial has changed for another reason than training."""
         self.ready.take(old)
         self.trials[trial.id] = trial
         self.ready.add(trial)
@@ -347,7 +347,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], None]] = {
 
 
 def _grown(last: Package | None, segment: Segment, time: float) -> Package:
-    """What a worker reported last, now that it has reported the segment."""
+    """The worker's last package, with a segment that it has just reported."""
     number, trials = segment.package or segment.segment, 1
     if last is not None and last.number == number:
         trials += last.trials
@@ -363,8 +363,8 @@ def _plain(structs: Struct | Sequence[Struct | WorkerType]) -> Any:
 
 
 def state_of(events: Iterable[Event]) -> State:
-    """The state that a log adds up to. Raises InputError, naming the line, for an event that cannot have followed those
-    before it."""
+    """The state after all events of a log. Raises InputError, naming the line, for an event that cannot follow from the
+    events before it."""
     state = State()
     for line, event in enumerate(events, start=1):
         apply_line(state, line, event)
@@ -372,8 +372,8 @@ def state_of(events: Iterable[Event]) -> State:
 
 
 def apply_line(state: State, line: int, event: Event, log: Path | None = None) -> None:
-    """Apply the event of that line of a log. Raises InputError, naming the line, and the file if it is known, if it
-    cannot have followed those before it, or is of an earlier time."""
+    """Apply the event of this line of a log. Raises InputError if it cannot follow from the events before it, or is of
+    an earlier time. The message names the line, and the file if it is known."""
     here, before = f"{log}:{line}" if log is not None else f"line {line} of the log", state.now
     try:
         state.apply(event)

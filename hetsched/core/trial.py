@@ -27,14 +27,17 @@ NONE_REPORTED: Mapping[str, float | None] = MappingProxyType({})
 class Trial(Struct, frozen=True, gc=False):
     """One member of a population.
 
-    `index` counts trials in the order in which they were added. `iterations` is the count by which the trial stops:
-    what it has `trained` itself or, where copies take over counts (`pbt.iterations = "lineage"`), the iterations behind
-    its weights. `at` is the worker on which it trained last, None if its state is nowhere but in its checkpoint.
-    `score` is that of its weights, `best_score` the best that it has had, `metrics` are further ones of its weights;
-    None: not known. `base` is the count that it last took over, and `taken_over` how much taking over
-    has added to its count in all (less than 0: has taken from it). `earlier` are the iterations that it trained as
-    another kind of trial than it is now, in order of time. At `ready_since`, in seconds since the
-    start of the run, it last became ready: it was added, or its segment ended or was lost.
+    - `index`: a number, in the order in which trials were added.
+    - `iterations`: the count by which the trial stops. It is what the trial has `trained` itself. If copies take over
+      counts (`pbt.iterations = "lineage"`), it is the iterations behind the trial's weights.
+    - `at`: the worker on which the trial trained last. None: the trial's state is in its checkpoint only.
+    - `score`, `metrics`: the score and further metrics of the present weights. `best_score`: the best score that the
+      trial has had. None: not known.
+    - `base`: the count that it last took over. `taken_over`: how much copies have added to its count in all; less than
+      0 if they have reduced it.
+    - `earlier`: the iterations that it trained while it was another kind of trial, in the order of time.
+    - `ready_since`: when it last became ready, in seconds since the start of the run: it was added, or its segment
+      ended or was lost.
     """
 
     id: TrialId
@@ -57,13 +60,13 @@ class Trial(Struct, frozen=True, gc=False):
 
     @property
     def trained(self) -> int:
-        """Iterations that the trial has trained itself, less those that were lost with its checkpoints. What PBT threw
-        away counts."""
+        """The iterations that the trial has trained itself, without those that were lost with its checkpoints. They
+        include what a later copy has replaced."""
         return self.iterations - self.taken_over
 
     @property
     def trained_by_kind(self) -> Mapping[TrialKind, int]:
-        """The iterations that it `trained` as each kind of trial."""
+        """The `trained` iterations, by the kind of trial that it was then."""
         if not self.earlier:
             return {self.kind: self.trained}
         counts: Counter[TrialKind] = Counter()
@@ -79,7 +82,7 @@ class Trial(Struct, frozen=True, gc=False):
     def copying(
         self, source: "Trial", hyperparameters: Mapping[str, Any], kind: TrialKind, *, takes_count: bool
     ) -> "Trial":
-        """The trial after it took over the weights of the source, and with `takes_count` the count of iterations."""
+        """The trial after it took over the weights of the source. With `takes_count` it takes the count as well."""
         jump = source.iterations - self.iterations if takes_count else 0
         return replace(
             self,
@@ -96,10 +99,10 @@ class Trial(Struct, frozen=True, gc=False):
         )
 
     def fallen_back(self, iterations: int, score: float | None) -> "Trial":
-        """The trial after its newest state was lost, with the count and the score of the state that is left.
+        """The trial after its newest state was lost: with the count and the score of the state that is left.
 
-        What it has trained since it last took over a count is lost as far as it is beyond that state. A state of a
-        higher count is from before it took over a lower one.
+        It loses what it has trained since it last took over a count, as far as that exceeds the state that is left. A
+        state with a higher count is older than the copy that took over a lower count.
         """
         from_before = iterations > self.iterations
         lost = self.iterations - (self.base if from_before else max(iterations, self.base))
@@ -116,7 +119,7 @@ class Trial(Struct, frozen=True, gc=False):
 
 
 def _first(left: int, work: Iterable[tuple[TrialKind, int]]) -> Iterator[tuple[TrialKind, int]]:
-    """The first so many iterations of the work."""
+    """The first `left` iterations of the work."""
     for kind, iterations in work:
         if left:
             yield kind, min(left, iterations)
@@ -124,7 +127,7 @@ def _first(left: int, work: Iterable[tuple[TrialKind, int]]) -> Iterator[tuple[T
 
 
 Segment = SegmentStarted
-"""A segment that is running is known by the event of its start."""
+"""The event of its start identifies a running segment."""
 
 
 def status_of(trial: Trial, running: Collection[TrialId]) -> Status:
@@ -135,15 +138,15 @@ def status_of(trial: Trial, running: Collection[TrialId]) -> Status:
 
 
 class Timing(Struct, frozen=True, gc=False):
-    """How many seconds so many iterations took."""
+    """Seconds that a number of iterations took."""
 
     iterations: int
     seconds: float
 
 
 class Package(Struct, frozen=True, gc=False):
-    """What a worker reported together: so many trials, so many seconds after it had begun with the first one. A segment
-    that is in no package is one of a single trial. `number` is that of its first segment."""
+    """What a worker reported together: how many trials, and the seconds since it began with the first of them. A
+    segment without a package counts as a package of one trial. `number` is the number of the first segment."""
 
     number: int
     trials: int
@@ -155,14 +158,14 @@ class Package(Struct, frozen=True, gc=False):
 
 
 Work = tuple[TrialKind, int]
-"""A kind of trial, and how many workers train one together: what decides the step time on workers of one type."""
+"""A kind of trial, and the number of workers that train one together. They decide the step time on a worker type."""
 
 
 class Trained(Struct, gc=False):
     """How many iterations were trained so far, and the seconds that they took.
 
-    `beside_s` are what the `segments` took beside start-up, restore, training and evaluation. `restore_s` are what the
-    `restores` among them took before they trained.
+    `beside_s` are the seconds of the `segments` without start-up, restore, training and evaluation. `restore_s` are the
+    seconds of the `restores` among these segments.
     """
 
     iterations: int = 0

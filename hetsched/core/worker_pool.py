@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 Turn = tuple[int, Worker]
-"""A worker, and a number that is greater than those of the workers which came before it."""
+"""A worker, and a number. A worker that came later has a greater number."""
 
 Ranked = tuple[float, int, Worker]
-"""Seconds per iteration on the worker, its turn, and the worker."""
+"""Seconds per iteration on the worker, its number in the order of arrival, and the worker."""
 
 Speed = Callable[[Worker], float | None]
-"""How long an iteration takes on a worker; None where the trial does not run there."""
+"""Seconds per iteration on a worker. None: the trial does not run there."""
 
 
 class Unseen(dict[WorkerId, Turn | None]):
-    """What became of the workers of a pool since somebody last looked: their newest turns, None for those that are
-    gone. Those that changed last come last."""
+    """The changes of a pool since somebody last looked: for each changed worker its newest turn, None if it is gone.
+    The workers that changed last come last."""
 
     def note(self, name: WorkerId, turn: Turn | None) -> None:
         self.pop(name, None)
@@ -31,8 +31,8 @@ class Unseen(dict[WorkerId, Turn | None]):
 
 
 class WorkerPool(dict[WorkerId, Worker]):
-    """Workers by id, in the order in which they came. Only the state changes it. It notes its changes for those that
-    asked for them."""
+    """Workers by id, in the order in which they came. Only the state changes the pool. The pool notes its changes in
+    every `Unseen` that `followed` has returned."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class WorkerPool(dict[WorkerId, Worker]):
         return WorkerPool, (), None, None, iter(self.items())
 
     def followed(self) -> Unseen:
-        """The workers that are there now and, from now on, what changes."""
+        """A record that has the workers which are there now, and that receives every later change."""
         changes: Unseen = Unseen()
         for worker in self.values():
             self._turns += 1
@@ -72,7 +72,8 @@ class WorkerPool(dict[WorkerId, Worker]):
 
 
 class ByType:
-    """The workers of a pool by type, each type in the order of their coming. A type without workers is not there."""
+    """The workers of a pool by type, each type in the order in which its workers came. A type without workers has no
+    entry."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._changes = pool.followed()
@@ -97,7 +98,7 @@ class ByType:
 
 
 class Ranking:
-    """The workers of a pool that a kind of trial can run on, the fastest first, then those that came first."""
+    """The workers of a pool on which a kind of trial can run: the fastest first, of equals the one that came first."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._changes = pool.followed()
@@ -105,7 +106,7 @@ class Ranking:
         self._sorted: list[Ranked] = []
 
     def up_to_date(self, speed: Speed) -> Sequence[Ranked]:
-        """The workers now that all changes are taken into account."""
+        """The workers, after all changes since the last call."""
         if self._changes:
             for name, turn in self._changes.drained().items():
                 self._take_in(name, turn, speed)

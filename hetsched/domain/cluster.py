@@ -15,20 +15,20 @@ CPU: DeviceType = "cpu"
 
 
 class Gpu(NamedTuple):
-    """One GPU of a node. Its memory is None where the scenario does not say it: then everything fits."""
+    """One GPU of a node. `memory_gib` None: the scenario does not say it, and everything fits."""
 
     type: DeviceType
     memory_gib: float | None = None
 
 
 class Node(Struct, frozen=True):
-    """A machine: `cores` CPU cores and `gpus` GPUs, of one type (`gpu_type`) or of several.
+    """A machine: `cores` CPU cores and `gpus` GPUs of one type (`gpu_type`) or of several types.
 
-    Of several types, `gpu_type` is None and `mixed` has each GPU, in the order of their numbers.
+    If there are several types, `gpu_type` is None, and `mixed` has each GPU in the order of their numbers.
 
-    A node with a `pace` is declared slower than it is: every iteration on it takes `pace` times the profile's
-    time for its device (a real run waits for the rest), so that one machine can stand in for unequal ones.
-    `price_per_h` is what it costs per hour, in units of currency (None: nothing).
+    A node with a `pace` is declared slower than it is, so that one machine can act as unequal ones. Every iteration on
+    it takes `pace` times the profile's time for its device. A real run waits for the difference. `price_per_h` is the
+    node's price per hour, in units of currency (None: nothing).
     """
 
     id: NodeId
@@ -59,10 +59,10 @@ class Node(Struct, frozen=True):
 
 
 class WorkerType(NamedTuple):
-    """What decides how fast a worker is: workers of one type have the same step times.
+    """What decides how fast a worker is. Workers of one type have the same step times.
 
-    `cores` is 0 for GPUs, whose host cores do not change their speed in the profile. `gpu_memory_gib` is the memory of
-    the whole GPU, whatever the share.
+    `cores` is 0 for GPUs: in the profile, host cores do not change the speed of a GPU. `gpu_memory_gib` is the memory
+    of the whole GPU, whatever the share.
     """
 
     device: DeviceType
@@ -73,16 +73,16 @@ class WorkerType(NamedTuple):
 
     @property
     def memory_gib(self) -> float | None:
-        """What each GPU of the worker, or of the gang, offers it: its share of the memory. None: unknown."""
+        """The memory in GiB that the worker has on each GPU: its share of the GPU's memory. None: unknown."""
         return None if self.gpu_memory_gib is None else self.gpu_memory_gib * min(1.0, self.gpu_share)
 
     @property
     def as_profiled(self) -> "WorkerType":
-        """The type as profiles name it: without a pace, whatever memory it has."""
+        """The type as profiles name it: without a pace and without the GPU's memory."""
         return self._replace(pace=None, gpu_memory_gib=None)
 
     def gang(self, workers: int) -> "WorkerType":
-        """So many workers of this type that train one trial together, as profiles name them."""
+        """The type of a gang of this many workers that train one trial together, as profiles name it."""
         return self if workers == 1 else self._replace(cores=self.cores * workers, gpu_share=self.gpu_share * workers)
 
     def __str__(self) -> str:
@@ -95,8 +95,8 @@ class WorkerType(NamedTuple):
 class Worker(Struct, frozen=True):
     """A slice of one node that trains one trial at a time.
 
-    A CPU worker has `cores` cores and no GPU; a GPU worker has `gpu_share` of one GPU and the host cores
-    that feed it. Logs leave out the memory of a GPU where it is not known.
+    A CPU worker has `cores` cores and no GPU. A GPU worker has `gpu_share` of one GPU, and `cores` host cores that feed
+    it. Logs leave out an unknown GPU memory.
     """
 
     id: WorkerId
@@ -128,14 +128,14 @@ def cpu_worker(node: Node, number: int, cores: int) -> Worker:
 
 
 def cpu_workers(node: Node, cores: int, per_worker: int | None) -> list[Worker]:
-    """So many cores of a node as workers of `per_worker` cores each, as far as they go; None: as one worker."""
+    """`cores` cores of a node as workers of `per_worker` cores each; a rest stays unused. None: as one worker."""
     size = per_worker or cores
     return [cpu_worker(node, number, size) for number in range(cores // size if size else 0)]
 
 
 def gpu_worker(node: Node, number: int, cores: int, share: float = 1.0, part: int | None = None) -> Worker:
-    """The worker on the `number`-th GPU of a node (or the `part`-th worker of several that share it), with `cores` host
-    cores to feed it."""
+    """The worker on the `number`-th GPU of a node, with `cores` host cores to feed it. If several workers share the
+    GPU, it is the `part`-th of them."""
     assert node.gpus
     gpu = node.mixed[number] if node.mixed else node.each_gpu[0]  # where all are alike, policies may number shares
     place = f"gpu{number}" if part is None else f"gpu{number}.{part}"
@@ -148,8 +148,8 @@ GpuCut = tuple[int, float]
 
 
 def gpu_workers(node: Node, cut: Callable[[Gpu], GpuCut] = lambda gpu: (1, 1.0)) -> list[Worker]:
-    """The GPUs of a node as workers, each cut as `cut` says. Every worker keeps one core of the node to feed it, as far
-    as there are cores."""
+    """The GPUs of a node as workers, each GPU cut as `cut` says. Every worker keeps one core of the node to feed it, as
+    long as there are cores."""
     places = [
         (number, part if workers > 1 else None, share)
         for number, (workers, share) in enumerate(map(cut, node.each_gpu))

@@ -1,4 +1,4 @@
-"""Packages that only some parts of the product need."""
+"""Packages that only some parts of hetsched need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,7 @@ from hetsched.errors import InputError
 
 @contextmanager
 def needed_for(what: str, extra: str = "real") -> Iterator[None]:
-    """Raise InputError, which names `what` and the extra to install, for a package that is imported here and is not
-    installed."""
+    """Within this context, a missing package raises InputError, which names `what` and the extra to install."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
-"""How PBT explores hyperparameters of each kind, beyond what Ray's class does on its own.
+"""How PBT explores each kind of hyperparameter, beyond what Ray's class does.
 
-Ray multiplies numbers and moves in lists. What follows is the same on every backend: choices without an order are drawn
-anew with the resample probability, numbers come back into their ranges, and a user's function has the last word.
+Ray multiplies numbers and moves in lists. The rest is the same on every backend. A choice without an order is drawn
+anew with the resample probability. A number outside its range comes back into it. A user's function has the last word.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,8 @@ from hetsched.domain.workload import PBT, Experiment
 from hetsched.errors import PolicyError, where
 
 Explore = Callable[[dict[str, Any], Random], dict[str, Any]]
-"""A user's function: from nested hyperparameters as PBT explored them, and random numbers, to those of the trial."""
+"""A user's function. It gets nested hyperparameters as PBT explored them, and random numbers. It returns those of the
+trial."""
 
 explorers: Registry[dict[str, Any]] = Registry("explore function", "hetsched.explore")
 register = explorers.register
@@ -25,7 +26,7 @@ register = explorers.register
 class Exploration:
     """How an experiment's hyperparameters are explored.
 
-    Raises InputError if there is no explore function of the name that `pbt.explore` says.
+    Raises InputError if there is no explore function with the name in `pbt.explore`.
     """
 
     def __init__(self, experiment: Experiment, settings: PBT) -> None:
@@ -35,7 +36,7 @@ class Exploration:
             for key, domain in mutated.items()
             if isinstance(domain, Float | Integer) or (isinstance(domain, Choice) and domain.ordered)
         }
-        """Those that are resampled, else multiplied or moved to a neighbour: by Ray itself in real runs."""
+        """Those that are resampled, or else multiplied or moved to a neighbour. In real runs Ray does that."""
         self._chosen = {
             key: domain for key, domain in mutated.items() if isinstance(domain, Choice) and not domain.ordered
         }
@@ -46,9 +47,9 @@ class Exploration:
         self._function: Explore | None = None if settings.explore is None else explorers.factory(settings.explore)
 
     def finish(self, explored: Mapping[str, Any], rng: Random) -> Hyperparameters:
-        """The hyperparameters to go on with, after the perturbed ones were perturbed.
+        """The hyperparameters with which the trial goes on, from those that PBT has perturbed.
 
-        Raises PolicyError if the user's function raises, or returns what no trial can have.
+        Raises PolicyError if the user's function raises, or returns hyperparameters that no trial can have.
         """
         new = dict(explored)
         for key, choice in self._chosen.items():
@@ -75,8 +76,8 @@ class Exploration:
         return {key: self._checked(key, domain, new[key]) for key, domain in self._domains.items()}
 
     def _checked(self, key: str, domain: Domain, value: Any) -> Any:
-        """A value of the domain, as the domain has it: of a number what is nearest to it, if numbers stay in their
-        ranges; else the value that is the same. Raises PolicyError, naming the key, for what is none."""
+        """The value in the domain's own type. For a number it is the nearest one, if numbers stay in their ranges. For
+        a choice it is the equal one. Raises PolicyError, naming the key, for a value outside the domain."""
         if isinstance(domain, Float | Integer):
             number = plain(value)
             if isinstance(number, int | float) and not isinstance(number, bool) and finite(number) is not None:
@@ -89,7 +90,7 @@ class Exploration:
 
 
 def _same(own: Any, value: Any) -> bool:
-    """Whether the value, of whatever type, is equal to one of the domain's own. True is not 1."""
+    """Whether the value, of any type, equals one of the domain's own values. True is not 1."""
     if isinstance(own, bool) is not isinstance(plain(value), bool):
         return False
     try:

@@ -1,7 +1,7 @@
-"""What may be searched: the kinds of hyperparameters, their values, and names of nested ones.
+"""What may be searched: the kinds of hyperparameters, their values, and the names of nested ones.
 
-Hyperparameters are flat inside: the name of a nested one is a path, `optimizer.lr`. The values are JSON values. What a
-user writes gets them nested (`nested`), as a training's configuration is.
+Inside hetsched, hyperparameters are flat: the name of a nested one is a path, `optimizer.lr`. Values are JSON values. A
+user's code gets them nested (`nested`), as the configuration of a training is.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ OF_SGD = ("lr", "momentum", "weight_decay")
 
 
 class Float(Struct, frozen=True, tag="float", tag_field="kind"):
-    """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step` they are multiples of it,
-    and so are `low` and `high`."""
+    """Numbers from `low` to `high`, uniform on a linear or a logarithmic scale. With a `step`, `low`, `high` and all
+    values are multiples of it."""
 
     low: float
     high: float
@@ -43,7 +43,7 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
         return inside if self.step is None else self._on_grid(inside, self.step)
 
     def cast(self, value: float) -> float:
-        """The value as a number of this kind, in the range or not."""
+        """The value as a number of this kind, even if it is outside the range."""
         return float(value)
 
     @property
@@ -57,13 +57,13 @@ class Float(Struct, frozen=True, tag="float", tag_field="kind"):
         return self.low == self.high
 
     def _on_grid(self, value: float, step: float) -> float:
-        """The nearest multiple of the step. Rounding does not lead out of the range: 3 x 0.1 is above 0.3."""
+        """The nearest multiple of the step that is in the range: by rounding, 3 x 0.1 is above 0.3."""
         return min(max(float(round(value / step) * step), self.low), self.high)
 
 
 class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
-    """Multiples of `step` from `low` to `high`, both of which are such. Each is as likely as the next, or on a
-    logarithmic scale each decade."""
+    """Multiples of `step` from `low` to `high`, which are multiples themselves. Each is equally likely. On a
+    logarithmic scale each decade is."""
 
     low: int
     high: int
@@ -81,7 +81,7 @@ class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
         return round(min(max(value, self.low), self.high) / self.step) * self.step
 
     def cast(self, value: float) -> int:
-        """The value as a number of this kind, in the range or not: rounded, as Ray rounds it."""
+        """The value as a number of this kind, even if it is outside the range. It is rounded as Ray rounds it."""
         return round(value)
 
     @property
@@ -96,7 +96,7 @@ class Integer(Struct, frozen=True, tag="integer", tag_field="kind"):
 
 
 class Choice(Struct, frozen=True, tag="choice", tag_field="kind"):
-    """One of the `values`, which differ. If they are `ordered`, PBT moves to a neighbour."""
+    """One of the `values`, which all differ. If they are `ordered`, PBT moves to a neighbour."""
 
     values: tuple[Any, ...]
     ordered: bool = False
@@ -110,7 +110,7 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind"):
         return value
 
     def beside(self, value: Any, shift: int) -> Any:
-        """The value that is `shift` places further in the order, or the last one on that side."""
+        """The value that is `shift` places further in the order, or the outermost one on that side."""
         return self.values[min(max(self.values.index(value) + shift, 0), len(self.values) - 1)]
 
     @property
@@ -149,8 +149,8 @@ Domain = Float | Integer | Choice | Constant
 
 
 def nested(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`. Lists are copies:
-    whoever gets them may change them.
+    """Values by name as a user's code gets them: `optimizer.lr` is `lr` in the table `optimizer`. Lists are copied, so
+    that the user's code may change them.
 
     >>> nested({"optimizer.lr": 0.1, "optimizer.name": "sgd", "layers": 2})
     {'optimizer': {'lr': 0.1, 'name': 'sgd'}, 'layers': 2}

@@ -1,4 +1,4 @@
-"""The interface of learning-curve models: how a trial's score answers to its hyperparameters in a simulation."""
+"""The interface of learning-curve models: how a trial's score follows from its hyperparameters in a simulation."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -13,10 +13,10 @@ Weights = Any
 
 @runtime_checkable
 class LearningModel(Protocol):
-    """Weights advance with iterations and hyperparameters, and yield a score. Only `normal` is random.
+    """Weights advance with iterations and hyperparameters, and give a score. Only `normal` is random.
 
-    Training twice must come to the same as training once for as long: how iterations are cut into segments is a
-    scheduler's choice, not a hyperparameter.
+    Training twice must equal training once for as many iterations. A scheduler decides how iterations are cut into
+    segments. That cut is not a hyperparameter.
     """
 
     def fresh(self, kind: TrialKind) -> Weights:
@@ -28,54 +28,56 @@ class LearningModel(Protocol):
     ) -> Weights: ...
 
     def score(self, weights: Weights, normal: float) -> float | None:
-        """A value of the experiment's metric, as measured; `normal` is a standard normal draw. None, or what is not
-        finite: not known."""
+        """A measured value of the experiment's metric. `normal` is a standard normal draw. The score is unknown if the
+        result is None or not finite."""
         ...
 
 
 @runtime_checkable
 class SaysAssumptions(Protocol):
-    """A learning model that says where its scores are a guess: its studies say so beside their figures."""
+    """A learning model that says where its scores are assumptions. Studies print them beside their figures."""
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterable[str]:
-        """What the model assumes of trials of these kinds, a line per assumption; nothing where it was fitted."""
+        """The assumptions about trials of these kinds, one line each. None for a kind to which the model was fitted."""
         ...
 
 
 @runtime_checkable
 class SaysLimits(Protocol):
-    """A learning model that says how far it was made from recordings: studies say what lies beyond."""
+    """A learning model that says how far its recordings go. Studies say what lies beyond them."""
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
-        """What becomes of the score of a trial of that kind where so many iterations are more than was recorded, in
-        words; None where they are not, or the model does not know what was recorded."""
+        """What happens to the score of such a trial beyond the recorded iterations, in words.
+
+        None: so many iterations were recorded, or the model does not know how many were.
+        """
         ...
 
 
 @runtime_checkable
 class NamesHyperparameters(Protocol):
-    """A learning model that names the hyperparameters to which it answers. It ignores all others: its studies say so
-    beside their figures."""
+    """A learning model that names the hyperparameters which it uses. It ignores all others. Studies say so beside their
+    figures."""
 
     known_hyperparameters: Collection[str]
 
 
 @runtime_checkable
 class DrawsLots(Protocol):
-    """A learning model without scores, of which PBT ranks trials by lot.
+    """A learning model without scores: PBT ranks its trials by lot.
 
-    In a real run other trials are the worst ones again and again. If all trials tied, the first one would always be the
-    worst, and under `pbt.iterations = "lineage"` it would be taken back for ever.
+    In a real run the worst trials differ from time to time. If all trials were equal, the first one would always be the
+    worst. Under `pbt.iterations = "lineage"` it would then be taken back for ever.
     """
 
     def lot(self, normal: float) -> float:
-        """What a trial is ranked by after an evaluation, the larger the better; `normal` is a standard normal draw."""
+        """The number that ranks a trial after an evaluation: greater is better. `normal` is a standard normal draw."""
         ...
 
 
 @runtime_checkable
 class OfOneMetric(Protocol):
-    """A learning model whose scores are values of one metric: it cannot simulate experiments that have another."""
+    """A learning model whose scores are values of one metric. It cannot simulate experiments of another metric."""
 
     metric: str
     """The name of the metric."""
@@ -83,7 +85,7 @@ class OfOneMetric(Protocol):
 
 @runtime_checkable
 class OfOneMode(Protocol):
-    """A learning model that takes higher scores, or lower ones, for the better ones."""
+    """A learning model in which either higher or lower scores are better."""
 
     mode: Mode
 

@@ -1,7 +1,7 @@
-"""The metric of an experiment: what its trials are ranked by, and which way is better.
+"""The metric of an experiment: the number that ranks its trials, and the direction that is better.
 
-A score is a value of the metric, in its own unit and direction; None: not a number, or not known. None is worse than
-any score, in both directions.
+A score is a value of the metric, in the metric's unit and direction. None: not a number, or not known. None is worse
+than any score, in both directions.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from typing import Literal
 from msgspec import Struct
 
 Mode = Literal["max", "min"]
-"""Whether the larger or the smaller score is the better one."""
+"""Whether the greater or the smaller score is better."""
 
 
 METRIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9 @%+/._-]*$"
-"""What a metric of a scenario may be called: its name is a heading of tables."""
+"""The pattern of names of metrics: a name becomes the heading of a table."""
 
 
 class Metric(Struct, frozen=True):
@@ -26,18 +26,18 @@ class Metric(Struct, frozen=True):
     mode: Mode = "max"
 
     def rank(self, score: float | None) -> float:
-        """What to sort by: the larger, the better; None is minus infinity."""
+        """The key to sort by: greater is better. None is minus infinity."""
         if score is None:
             return -inf
         return score if self.mode == "max" else -score
 
     @property
     def worst(self) -> float:
-        """The value of an unknown score where numbers are compared."""
+        """The number that replaces an unknown score where numbers are compared."""
         return -inf if self.mode == "max" else inf
 
     def better(self, score: float | None, other: float | None) -> bool:
-        """Whether `score` is better than `other`; of equals neither is."""
+        """Whether `score` is better than `other`. Of equal scores neither is better."""
         if score is None or other is None:
             return score is not None
         return score > other if self.mode == "max" else score < other
@@ -64,7 +64,7 @@ class Metric(Struct, frozen=True):
 
 
 def shared(metrics: Iterable[Metric]) -> Metric | None:
-    """The metric, if it is the same everywhere, so that scores can be compared; else None.
+    """The metric, if all are the same, so that scores can be compared. Otherwise None.
 
     >>> shared([Metric("loss", "min"), Metric("accuracy")])
     """
@@ -73,7 +73,7 @@ def shared(metrics: Iterable[Metric]) -> Metric | None:
 
 
 DEFAULT = Metric()
-"""The metric of an experiment that names none: what the built-in networks are trained for."""
+"""The metric of an experiment that names none. The built-in networks are trained for it."""
 
 
 def finite(value: Real | float) -> float | None:

@@ -1,11 +1,11 @@
-"""Values of Python's own in place of those of NumPy and others, which a log cannot have."""
+"""Python's own values in place of those of NumPy and others, which a log cannot have."""
 
 from numbers import Integral, Real
 from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """A text, a number or a truth value as `str`, `int`, `float` or `bool`; what is none of these stays.
+    """A text, a number or a truth value as `str`, `int`, `float` or `bool`. Any other value is returned as it is.
 
     >>> import numpy
     >>> plain(numpy.str_("e-0")), plain(numpy.int64(3)), plain(numpy.float32(0.5)), plain(numpy.bool_(True))

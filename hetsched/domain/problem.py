@@ -1,4 +1,4 @@
-"""The scheduling problem: what there is to train, on which machines, how fast, and what a run is measured against."""
+"""The scheduling problem: the experiments, the machines, the step times, and the goals that a run is measured by."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ from hetsched.domain.workload import Experiment, Workload
 class Problem(Struct, frozen=True, kw_only=True):
     """An instance of the problem that schedulers solve.
 
-    `times` are the profile's, with all costs. `target_score` is a value of the metric (None: each experiment's
-    `stop_score`), `deadline_s` is in seconds since the start of the run, `budget` in the unit of the nodes'
-    prices (None: there is none). `costs` are what segments cost beside training (None: nothing).
+    `times` are those of the profile, with all costs. `target_score` is a value of the metric (None: each experiment's
+    `stop_score`). `deadline_s` is in seconds since the start of the run. `budget` is in the unit of the nodes' prices.
+    None: there is no deadline or budget. `costs` are the costs of segments beside training (None: nothing).
     """
 
     cluster: ClusterSpec
@@ -27,5 +27,5 @@ class Problem(Struct, frozen=True, kw_only=True):
     costs: SegmentCosts | None = None
 
     def costs_of(self, experiments: Iterable[Experiment]) -> SegmentCosts | None:
-        """What segments cost beside training where these are all experiments of a run."""
+        """The costs of segments beside training in a run that has exactly these experiments."""
         return None if self.costs is None else self.costs.of(experiments)

@@ -1,12 +1,12 @@
 """Profiles: measured seconds per iteration and costs, and how they are looked up.
 
-A profile is a CSV file, one row a measurement. Four columns it must have:
+A profile is a CSV file with one row per measurement. Four columns are required:
 
     model,batch_size,device,seconds_per_iteration
 
-The others have defaults: the data set, the worker (`cores` or `gpu_share`), where the row is from, and what else was
-measured (`ProfileRow`). CPU rows have `cores` and a `gpu_share` of 0, GPU rows `cores` 0 and a share; a share above 1
-is a gang of so many GPUs. An empty cost was not measured.
+The other columns have defaults. They say the data set, the worker (`cores` or `gpu_share`), where the row is from, and
+what else was measured (`ProfileRow`). A CPU row has `cores`, and a `gpu_share` of 0. A GPU row has 0 `cores`, and a
+share. A share above 1 is a gang of so many GPUs. An empty cost was not measured.
 """
 
 from bisect import bisect_left
@@ -23,25 +23,25 @@ from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.workload import TrialKind
 
 DATASET = "cifar10"
-"""The data set of a row, and of an experiment, that names none."""
+"""The data set of a row or an experiment that names none."""
 
 MOST_MEMORY_GIB = 2000.0
-"""No GPU has so much. The smallest that train have more than so many MiB."""
+"""More than any GPU has. The smallest GPU that trains has more than so many MiB."""
 
 UNSAID = "not said"
 """The provenance of a row that has none."""
 
 
 class ProfileRow(BaseModel):
-    """One measurement: the time of an iteration and, where known, what else a segment costs (seconds).
+    """One measurement: the seconds of an iteration and, if known, the other costs of a segment (seconds).
 
-    Without `cores`, a row of a CPU is of one core. Without `gpu_share`, a row of a GPU is of a whole one. The data set
-    is by default that of experiments which name none.
+    A row of a CPU without `cores` is for one core. A row of a GPU without `gpu_share` is for a whole GPU. The default
+    data set is the one of experiments that name none.
 
-    A `cv` is a coefficient of variation (standard deviation / mean): `noise_cv` that of one iteration's time, the
-    others those of the cost of that name. `restore_s` and `checkpoint_s` are for a file, the `object_store` figures for
-    the memory of the node. `sharing` is the factor by which an iteration takes longer when all other cores of the host
-    train another trial at the same time. `memory_gib` is what training needs on each GPU.
+    A `cv` is a coefficient of variation (standard deviation / mean). `noise_cv` is that of the time of an iteration.
+    Every other one is that of the cost with the same name. `restore_s` and `checkpoint_s` are for a file. The
+    `object_store` figures are for the memory of the node. `sharing` is the factor by which an iteration takes longer
+    while all other cores of the host train another trial. `memory_gib` is the memory that training needs on each GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -131,12 +131,12 @@ class ProfileRow(BaseModel):
 
 
 def in_mib(gib: float) -> str:
-    """What to say of so much memory of a GPU."""
+    """The memory of a GPU, in words."""
     return f"{gib:g} GiB is more than a GPU has: divide MiB by 1024"
 
 
 class Costs(Struct, frozen=True):
-    """What a segment costs beside its iterations, and how it all varies. See `ProfileRow`."""
+    """The costs of a segment beside its iterations, and their variation. See `ProfileRow`."""
 
     evaluation_s_per_image: float
     start_up_s: float
@@ -154,11 +154,11 @@ class Costs(Struct, frozen=True):
 
 
 NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
-"""A world in which only training takes time."""
+"""The costs if only training takes time."""
 
 
 class Curve(NamedTuple):
-    """Measured points: `ys` at `xs`, which ascend."""
+    """Measured points: `ys` at ascending `xs`."""
 
     xs: list[float]
     ys: list[float]
@@ -169,7 +169,7 @@ class Curve(NamedTuple):
         return cls(xs, [points[x] for x in xs])
 
     def at(self, x: float, extrapolate: bool) -> float | None:
-        """The piecewise linear function through the points at `x`; None where it is not known."""
+        """The piecewise linear function through the points, at `x`. None: it is not known there."""
         xs, ys = self
         place = bisect_left(xs, x)
         if place < len(xs) and xs[place] == x:
@@ -191,11 +191,11 @@ Network = tuple[str, str]
 class StepTimes:
     """Seconds per iteration and costs by kind of trial and type of worker.
 
-    Between measured batch sizes an iteration's time is linear in the batch size; between measured core
-    counts it is linear in 1/cores (Amdahl's law). Outside the measured range it is unknown, unless
-    `extrapolate` allows the nearest two measurements to be continued.
+    The seconds of an iteration are linear in the batch size between measured batch sizes. They are linear in 1 / cores
+    between measured core counts (Amdahl's law). Outside the measured range they are unknown, unless `extrapolate`
+    allows a line through the nearest two measurements.
 
-    What is made of the rows is kept: a profile with twice the rows takes twice the time, however many kinds are asked.
+    Results are kept. A profile with twice the rows takes twice the time, however many kinds are looked up.
     """
 
     def __init__(self, rows: Iterable[ProfileRow] = (), *, extrapolate: bool = False) -> None:
@@ -216,9 +216,9 @@ class StepTimes:
         return _WithoutCosts(self, costs)
 
     def seconds_per_iteration(self, kind: TrialKind, worker: WorkerType) -> float | None:
-        """Seconds per iteration, or None where the profile does not say, and where the GPU's memory is too small.
+        """Seconds per iteration. None: the profile does not say, or the GPU's memory is too small.
 
-        On a paced worker it is the profile's figure times the pace.
+        On a paced worker they are the profile's figure times the pace.
         """
         key = (kind, worker)
         if key not in self._seconds:
@@ -228,9 +228,11 @@ class StepTimes:
         return self._seconds[key]
 
     def fits(self, kind: TrialKind, worker: WorkerType) -> bool:
-        """Whether the memory of the worker's GPU is enough, as far as the scenario says what it has, and the profile
-        what the kind needs there (`memory_gib`). On a part of a GPU for which the profile does not say it, the kind
-        needs what it needs on a whole one."""
+        """Whether the memory of the worker's GPU is enough.
+
+        The scenario says what memory the GPU has, the profile what the kind needs there (`memory_gib`). If one of them
+        does not, the kind fits. If the profile does not say it for a part of a GPU, the need on a whole GPU counts.
+        """
         if worker.memory_gib is None:
             return True
         needed_gib = self._lookup(kind, worker, "memory_gib")
@@ -241,14 +243,14 @@ class StepTimes:
     def costs(self, kind: TrialKind, worker: WorkerType) -> Costs:
         """The costs of a segment.
 
-        A cost that was not measured on this type of worker is
+        A cost that was not measured on this type of worker is estimated:
 
-        - evaluation: a third of the iteration's time per image, as a forward pass is about a third of
-          forward plus backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio");
-        - sharing: the median of what was measured for this model on other CPU workers; none for GPUs, whose step times
-          for a share are those of a shared GPU;
-        - the object store's: those of storage, if it was measured for this model nowhere;
-        - all others: the median of what was measured for this model elsewhere, and 0 where nothing was.
+        - evaluation: a third of the iteration's time per image. A forward pass is about a third of forward plus
+          backward (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio").
+        - sharing: the median of the measurements for this model on other CPU workers. It is none for GPUs: the step
+          times for a share are already those of a shared GPU.
+        - the object store's: the costs of storage, if they were not measured for this model anywhere.
+        - all others: the median of the measurements for this model elsewhere. 0 if there are none.
         """
         key = (kind, worker)
         if key not in self._costs:
@@ -284,7 +286,7 @@ class StepTimes:
         return here if here is not None else self._median(kind.model, name) or 0.0
 
     def _median(self, model: str, name: str) -> float | None:
-        """The median of a column over all rows of the model; None where it was measured nowhere."""
+        """The median of a column over all rows of the model. None: it was never measured."""
         key = (model, name)
         if key not in self._medians:
             measured = [v for row in self._of_model.get(model, ()) if (v := getattr(row, name)) is not None]
@@ -292,7 +294,7 @@ class StepTimes:
         return self._medians[key]
 
     def _lookup(self, kind: TrialKind, worker: WorkerType, name: str) -> float | None:
-        """A column for this kind on this type of worker; None where the profile does not say."""
+        """A column for this kind on this type of worker. None: the profile does not say."""
         network = (kind.model, kind.dataset)
         key = (network, worker, name)
         if key not in self._by_batch:

@@ -1,7 +1,7 @@
 """Random numbers: one root seed, one independent named stream per source.
 
-A stream depends only on the seed and its name, so what one source draws never shifts another's draws, and
-two strategies under the same seed meet the same draws (common random numbers).
+A stream depends only on the seed and its name. So the draws of one source never shift the draws of another. Two
+strategies under the same seed have the same draws (common random numbers).
 """
 
 from hashlib import blake2b
@@ -24,7 +24,7 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
 
 
 def _spelt(name: tuple[str | int, ...]) -> str:
-    """A text that no other name has: the parts joined by slashes, which look different from slashes in a part.
+    """A text that is different for every name: the parts joined by slashes. A slash in a part is written differently.
 
     >>> _spelt(("train", "cifar", 3)), _spelt(("stragglers", "box0/cpu0"))
     ('train/cifar/3', 'stragglers/box0/cpu0')
@@ -36,8 +36,8 @@ def _spelt(name: tuple[str | int, ...]) -> str:
 
 
 def _as_read(joined: str) -> tuple[str | int, ...]:
-    """The name that the joined parts are taken for: a source and a number of something, or a source and an id, which
-    may have slashes."""
+    """The name that `_spelt` would join to this text, if only it has slashes. It is a source and a number, or a source
+    and an id."""
     *before, last = joined.split("/")
     if len(before) > 1 and last.isdecimal():
         return (*before, int(last))

@@ -1,7 +1,7 @@
 """The columns of a file of recordings: which trial, its hyperparameters, its scores (docs/learning.md).
 
-A hyperparameter of SGD has a column of its name. Every other one has a column `hyperparameters.NAME`, so that none is
-taken for a metric.
+A hyperparameter of SGD has a column of its name. Any other hyperparameter has a column `hyperparameters.NAME`, so that
+it is not taken for a metric.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Any
 from hetsched.domain.hyperparameters import OF_SGD
 
 PREFIX = "hyperparameters."
-"""What the columns of hyperparameters begin with, less those of SGD."""
+"""How the columns of hyperparameters begin, except those of SGD."""
 
 OF_TRIAL = ("recording", "model", "dataset", "batch_size", "seed", "evaluation_images", "iteration")
-"""The columns that say which trial was recorded, and how far it was."""
+"""The columns that say which trial was recorded, and at how many iterations."""
 
 LOSS = "loss"
-"""The column of the mean training loss since the line before, where a training says one."""
+"""The column of the mean training loss since the line before. A training may report none."""
 
 SIGNIFICANT = 6
 """Decimal digits of the numbers in a file. Trials are recorded with the rounded hyperparameters."""
@@ -38,7 +38,7 @@ def rounded(value: Any) -> Any:
 
 
 def cell_of(value: Any) -> str:
-    """A value as a cell; `value_of` makes the value of it again. What is not finite is an empty cell.
+    """A value as a cell; `value_of` is the inverse. A value that is not finite is an empty cell.
 
     >>> cell_of(0.1), cell_of(True), cell_of("adam"), cell_of("3"), cell_of([1, 2]), cell_of(float("nan"))
     ('0.1', 'true', 'adam', '"3"', '[1, 2]', '')

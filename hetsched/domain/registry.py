@@ -20,7 +20,7 @@ P = TypeVar("P")
 C = TypeVar("C", bound=Callable[..., Any])
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-"""What policies, nodes, experiments and jobs may be called: names are parts of ids and of folders."""
+"""The pattern of names of policies, nodes, experiments and jobs: names are parts of ids and of folders."""
 
 OWN = (
     "one of your own is known when its file is loaded: --policy-file FILE on the command line, load_policies in Python"
@@ -31,10 +31,12 @@ _REGISTRIES: "list[Registry[Any]]" = []
 
 
 class Registry(Generic[P]):
-    """Policies, or other parts that users may bring, of one `kind`, such as "scheduling policy". `group` is the
-    entry-point group in which packages offer theirs, `methods` are those that every part must have. `what_is_wrong`
-    says what else is wrong with a part, None if nothing is. `reserved` are names that hetsched's own have elsewhere: no
-    part may have one."""
+    """Policies, or other parts that users may bring. `kind` names them, such as "scheduling policy".
+
+    `group` is the entry-point group in which packages offer their parts. `methods` are those that every part must have.
+    `what_is_wrong` says what else is wrong with a part (None: nothing). `reserved` are names of hetsched's own that no
+    part may have.
+    """
 
     def __init__(
         self,
@@ -53,10 +55,10 @@ class Registry(Generic[P]):
         _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[C], C]:
-        """A class decorator: `name` is what the policy is called on the command line and in scenarios.
+        """A class decorator. `name` is the policy's name on the command line and in scenarios.
 
-        Raises TypeError and ValueError for what is no name, for that of a policy which another module registered or a
-        package offers, or the file itself, and for a class without one of the methods.
+        Raises TypeError or ValueError for a wrong name, for a name that another module or the file itself has
+        registered or that a package offers, and for a class that lacks one of the methods.
         """
         check_name(name, self.kind)
 
@@ -79,7 +81,7 @@ class Registry(Generic[P]):
         return add
 
     def _offered_by(self, name: str, module: str) -> str | None:
-        """The package that offers a part of that name, unless the module is of that package; None if there is none."""
+        """The package that offers a part of that name. None: there is none, or the module belongs to it."""
         own = module.partition(".")[0]
         if name in self._reserved:
             return "hetsched"
@@ -89,13 +91,13 @@ class Registry(Generic[P]):
         return next((home for home in homes if home.partition(".")[0] != own), None)
 
     def forget(self, modules: Collection[str]) -> None:
-        """What these modules registered is not known any more."""
+        """Remove everything that these modules registered."""
         self._factories = {
             name: one for name, one in self._factories.items() if getattr(one, "__module__", None) not in modules
         }
 
     def put_back(self, known: Mapping[str, Callable[..., P]]) -> None:
-        """What is known is what was `registered` once."""
+        """Restore what was `registered` at an earlier time."""
         self._factories = dict(known)
 
     def names(self) -> list[str]:
@@ -103,11 +105,11 @@ class Registry(Generic[P]):
         return sorted(self._factories.keys() | offered)
 
     def is_shipped(self, name: str) -> bool:
-        """Whether the policy of that name comes with hetsched, and is in no file or package of somebody else."""
+        """Whether the policy of that name comes with hetsched, not with a user's file or another package."""
         return name in self.names() and getattr(self.factory(name), "__module__", "").partition(".")[0] == "hetsched"
 
     def of_file(self, path: Path) -> list[str]:
-        """The names that this file, which is loaded, has registered."""
+        """The names that this loaded file has registered."""
         modules = [module for module, origin in _FILES.items() if origin == path.resolve()]
         return [name for name, one in self._factories.items() if getattr(one, "__module__", None) in modules]
 
@@ -118,8 +120,9 @@ class Registry(Generic[P]):
     def create(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> P:
         """A new policy, made with these keyword arguments.
 
-        Raises InputError with the nearest right spelling if there is none of that name or it has no such option,
-        PolicyError if it raises; a TypeError or ValueError with options says that a value is wrong: an InputError.
+        Raises InputError if no policy has the name, or if the policy has no such option; the message has the nearest
+        right spelling. Raises PolicyError if the policy raises. But a TypeError or ValueError of a policy with options
+        says that a value is wrong: it becomes an InputError.
         """
         factory = self.factory(name)
         self._check_options(name, factory, options)
@@ -138,11 +141,11 @@ class Registry(Generic[P]):
         return made
 
     def _wrong(self, part: object) -> str | None:
-        """What is wrong with a class, or with what a function made; None if nothing is."""
+        """What is wrong with a class, or with what a function made. None: nothing."""
         return self._lacking(part) or self._what_is_wrong(part)
 
     def _lacking(self, part: object) -> str | None:
-        """Which of the methods a class, or what a function made, does not have; None if it has all."""
+        """Which methods a class lacks, or what a function made. None: it has all."""
         for method in self.methods:
             if not callable(getattr(part, method, None)):
                 others = [name for name in dir(part) if not name.startswith("__")]
@@ -167,7 +170,8 @@ class Registry(Generic[P]):
                 raise InputError(f"{self.kind} {name!r}: option {option!r} must be {expected}, got {value!r}")
 
     def factory(self, name: str) -> Callable[..., P]:
-        """What makes the policy. Raises InputError if there is none of that name, or its package cannot be used."""
+        """The class or function that makes the policy. Raises InputError if no policy has the name, or if its package
+        cannot be used."""
         if name not in self._factories:
             for point in entry_points(group=self.group, name=name):
                 self._factories[name] = self._loaded(point)
@@ -178,7 +182,8 @@ class Registry(Generic[P]):
         return self._factories[name]
 
     def _loaded(self, point: EntryPoint) -> Callable[..., P]:
-        """What a package offers. Raises InputError, naming the package, if it cannot be had or is none of the kind."""
+        """The part that a package offers. Raises InputError, naming the package, if it cannot be loaded or is of
+        another kind."""
         package = f"{self.kind} {point.name!r}, of the package {point.dist.name if point.dist else point.module}"
         if point.name in self._reserved:
             raise InputError(f"{package}: hetsched has a {self.kind} {point.name!r} already: it needs another name")
@@ -199,8 +204,8 @@ class Registry(Generic[P]):
         return option in _parameters(self.factory(name))
 
     def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
-        """Those of the options that are paths of files: their annotation is `Path`, or a union with it. None of a part
-        that is not known."""
+        """The options that are paths of files: their annotation is `Path`, or a union with it. An unknown part has
+        none."""
         is_known = name in self._factories or name in self.names()  # to look for entry points takes milliseconds
         parameters = _parameters(self.factory(name)) if options and is_known else {}
         return {
@@ -215,7 +220,7 @@ class Registry(Generic[P]):
 
 
 def check_name(name: object, kind: str) -> None:
-    """Raise TypeError or ValueError for what no part of that kind may be called."""
+    """Raise TypeError or ValueError if no part of that kind may have the name."""
     if not isinstance(name, str):
         raise TypeError(f"@register(NAME) takes a name, such as @register('mine'), not {name!r}")
     if not re.fullmatch(NAME, name):
@@ -235,8 +240,7 @@ def _is_path(annotation: Any) -> bool:
 
 
 def _fits(value: object, annotation: Any) -> bool:
-    """Whether an option's value is what its annotation says, as far as that is a plain type, a path or a union of
-    some."""
+    """Whether an option's value fits its annotation. Only plain types, paths and unions of them are checked."""
     arms = get_args(annotation) or (annotation,)
     if Path in arms and isinstance(value, str | Path):
         return True
@@ -259,18 +263,18 @@ class Strategy(NamedTuple):
 
 
 _FILES: dict[str, Path] = {}
-"""The files that were loaded, by the names of their modules."""
+"""The loaded files, by the names of their modules."""
 
 _replacing = False
-"""Whether the file that is being loaded may take the names of policies that another file has."""
+"""Whether the file that is being loaded may take names of policies that another file has."""
 
 
 def load_file(path: Path | str, what: str = "policy", origin: Path | None = None, *, replaces: bool = False) -> None:
-    """Import a user's own file, whose `@register` lines add its policies, or `what` it is that they add.
+    """Import a user's own file. Its `@register` lines add its policies. `what` says what they add instead.
 
-    Loaded again, it takes the place of what it was; with `replaces`, also the place of other files' policies of its
-    names. `origin` is where the file comes from, if it is a copy. Raises InputError if the file is missing or raises,
-    as it does for a name that is taken.
+    A file that is loaded again replaces what it registered before. With `replaces` it also replaces policies of other
+    files that have its names. `origin` is the file's original place, if this is a copy. Raises InputError if the file
+    is missing, or raises. It also raises for a name that is taken.
     """
     path = path_of(path, f"the file of a {what}")
     origin = (origin or path).resolve()
@@ -296,7 +300,7 @@ def load_file(path: Path | str, what: str = "policy", origin: Path | None = None
 
 @contextmanager
 def _in_place_of(module: str) -> Iterator[None]:
-    """What the module registered before is not known any more, unless what comes in its place fails."""
+    """Within this context, what the module registered before is removed. After an error it is restored."""
     before = [(registry, registry.registered()) for registry in _REGISTRIES]
     for registry, _ in before:
         registry.forget([module])
@@ -309,7 +313,7 @@ def _in_place_of(module: str) -> Iterator[None]:
 
 
 def forget_files() -> None:
-    """Nothing is known any more of what users' files registered: others may be loaded in their place."""
+    """Remove everything that users' files registered, so that other files may be loaded."""
     for registry in _REGISTRIES:
         registry.forget(_FILES)
     _FILES.clear()

@@ -1,4 +1,4 @@
-"""What segments cost beside training, at the least: what bounds add to the step times."""
+"""The least costs of segments beside training. Bounds add them to the step times."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from hetsched.domain.workload import Experiment, TrialKind
 class SegmentCosts:
     """The costs that no policy can avoid, by the profile's means.
 
-    Every segment pays evaluation, checkpoint, the latency of its messages and the driver's time, `dispatch_s`; its
+    Every segment pays for evaluation, checkpoint, the latency of its messages, and the driver's time `dispatch_s`. Its
     workers wait for all of them. Restores are left out: a trial that stays on its worker has none.
     """
 
@@ -23,8 +23,8 @@ class SegmentCosts:
         latency_s: float = 0.0,
         dispatch_s: float = 0.0,
     ) -> None:
-        """`times` has the costs that are charged. With `in_memory` a segment ends when the memory of its node has the
-        checkpoint. `experiments` are all of the run."""
+        """`times` has the costs that a run pays. With `in_memory` a segment ends when its checkpoint is in the memory
+        of its node. `experiments` are all experiments of the run."""
         self.dispatch_s = dispatch_s
         self._times = times
         self._experiments = tuple(experiments)
@@ -33,7 +33,7 @@ class SegmentCosts:
         self._warm_s: dict[WorkerType, float] = {}
 
     def of(self, experiments: Iterable[Experiment]) -> "SegmentCosts":
-        """The same costs where these are all experiments of the run."""
+        """The same costs for a run that has exactly these experiments."""
         return SegmentCosts(
             self._times,
             experiments,
@@ -43,8 +43,8 @@ class SegmentCosts:
         )
 
     def segment_s(self, kind: TrialKind, worker: WorkerType, evaluation_images: int) -> float:
-        """Seconds that a segment of the kind keeps a worker of this type (of a gang: the type of the gang) beside its
-        iterations and whatever it does before them."""
+        """Seconds that a segment of the kind occupies a worker of this type after its iterations. For a gang, the type
+        is that of the gang. Costs before the iterations are not included."""
         costs = self._times.costs(kind, worker)
         save_s = costs.object_store_save_s if self._in_memory else costs.checkpoint_s
         return evaluation_images * costs.evaluation_s_per_image + save_s + self._latency_s + self.dispatch_s
@@ -52,9 +52,12 @@ class SegmentCosts:
     def warm_s(self, worker: WorkerType) -> float:
         """Seconds since the start of the run before which no worker of this type trains.
 
-        Its first segment starts it up. In a gang it counts whether one worker is warm, which some other first segment
-        on workers of the same type has then started up. So the least start-up of any kind of trial that may run there
-        has passed since the arrival of such a trial.
+        1. The first segment of a worker starts the worker up.
+        2. A gang starts up unless one given worker of it is warm. If that worker is warm, some other first segment on
+           workers of the same type has started it up before.
+        3. So some first segment on the type comes before all training on the type, and it starts a worker up.
+        4. It pays at least the least start-up of any kind of trial that may run there, after the arrival of such a
+           trial.
         """
         if worker not in self._warm_s:
             self._warm_s[worker] = min(

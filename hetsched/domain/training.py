@@ -1,6 +1,6 @@
 """A training of a user's own: one class of six methods, in any framework (docs/training.md).
 
-This module imports nothing but Python, so that a training may import it for its annotations.
+This module imports only Python's own modules, so that a training can import it for its annotations.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Resources:
-    """What a training may use: its place on a worker.
+    """What a training may use on its worker.
 
-    `device` is "cpu" or "cuda"; the GPUs of a worker are the only ones that it sees. `threads` are CPU threads, to
-    which the process is confined. `gpu_share` is 1 for a whole GPU, less for a share of one, 0 on a CPU worker.
+    `device` is "cpu" or "cuda". The process sees only the GPUs of its worker. `threads` is how many CPU threads it is
+    confined to. `gpu_share` is 1 for a whole GPU, less for a share of one, and 0 on a CPU worker.
     """
 
     device: str
@@ -26,39 +26,44 @@ class Resources:
 class Training(Protocol):
     """Trains one trial at a time: the one that `start` or `load` brought last.
 
-    A worker makes one training and keeps it: it trains whichever trials come to the worker, one after the other.
-    `hyperparameters` are those of the search space, nested as its tables are. An iteration is what the training says:
-    an optimiser step, a boosting round, an epoch. What a method raises ends the segment; a ValueError, TypeError or
-    KeyError of `__init__`, `start` or `change` says that options or hyperparameters are wrong, and ends the run.
+    A worker makes one training and keeps it. The training trains all trials that come to the worker, one after another.
+    `hyperparameters` are those of the search space, nested as its tables are. The training decides what an iteration
+    is: an optimiser step, a boosting round, an epoch.
+
+    An exception of a method ends the segment. A ValueError, TypeError or KeyError of `__init__`, `start` or `change`
+    says that options or hyperparameters are wrong, and ends the run.
     """
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
         """`options` are those of the scenario's `[training]`."""
 
     def start(self, hyperparameters: dict[str, Any], seed: int) -> None:
-        """Begin a trial: no iteration is done, and all that is random follows from `seed`."""
+        """Begin a trial. No iteration is done yet. Everything random follows from `seed`."""
 
     def change(self, hyperparameters: dict[str, Any]) -> None:
-        """Go on with the trial that is here under these hyperparameters, which are all of them."""
+        """Go on with the present trial under these hyperparameters. They are all hyperparameters, not only changed
+        ones.
+        """
 
     def train(self, iterations: int) -> object:
         """Do that many iterations."""
 
     def evaluate(self) -> Mapping[str, float]:
-        """The trial's metrics by name: at least one. They may be nan."""
+        """The trial's metrics by name, at least one. A value may be nan."""
 
     def save(self, folder: Path) -> object:
-        """Write all that the trial needs to go on into this empty folder. It is complete when this returns."""
+        """Write everything that the trial needs to go on into this empty folder. All files are complete at the
+        return."""
 
     def load(self, folder: Path) -> object:
-        """Go on from a folder that `save` wrote, here or on another worker, for this trial or another.
+        """Go on from a folder that `save` wrote, here or on another worker, for this trial or another one.
 
-        It lies elsewhere than where it was written, and only for as long as this call. `change` follows.
+        The folder is at another path than when it was written. It exists only during this call. `change` follows.
         """
 
 
 TrainingClass = Callable[[Mapping[str, Any], Resources], Training]
-"""What makes a training: the class, or a function that takes its place."""
+"""A class or function that makes a training."""
 
 METHODS: dict[str, tuple[str, ...]] = {
     "start": ("hyperparameters", "seed"),
@@ -68,11 +73,11 @@ METHODS: dict[str, tuple[str, ...]] = {
     "save": ("folder",),
     "load": ("folder",),
 }
-"""The six methods, and what each is called with, in this order."""
+"""The six methods and their arguments, in this order."""
 
 
 def metrics_of(reported: Any) -> dict[str, float]:
-    """What `evaluate` returned, as floats by name. Raises TypeError, which says what it returned, for what are no
+    """What `evaluate` returned, as floats by name. Raises TypeError, which says what it returned, if these are no
     metrics."""
     expected = "expected names with numbers, such as {'loss': 0.3}"
     if not isinstance(reported, Mapping) or not reported:
@@ -84,7 +89,7 @@ def metrics_of(reported: Any) -> dict[str, float]:
         try:
             metrics[name] = float(value)
         except OverflowError:
-            metrics[name] = nan  # not finite, and so not known
+            metrics[name] = nan  # not finite, and so unknown
         except Exception as error:  # such as of a tensor of several elements
             raise TypeError(f"evaluate returned {{{name!r}: {value!r}}}, {expected}: {error}") from error
     return metrics

@@ -1,6 +1,6 @@
 """Finds the class of a training by its name, `my_training.py:Mine` or `package.module:Mine`, and checks that it is one.
 
-The text of a file travels with its name: the file need not lie on the machine that trains.
+The text of a file travels with its name, so that the machine that trains need not have the file.
 """
 
 import importlib
@@ -20,19 +20,23 @@ from typing import Any, cast
 from msgspec import Struct
 
 from hetsched.domain.training import METHODS, TrainingClass
-from hetsched.errors import InputError, closest, nearest, where
+from hetsched.errors import InputError, closest, nearest, unreadable, where
 
 GROUP = "hetsched.training_adapters"
-"""The entry-point group of functions that make a training of what is none, such as a `ray.tune.Trainable`: they take
-what was found and return a class of the six methods, or None if it is nothing that they know."""
+"""The entry-point group of functions that adapt other classes, such as a `ray.tune.Trainable`, to trainings.
+
+Each function gets the class that was found. It returns a class of the six methods. It returns None for a class that it
+does not know.
+"""
 
 EXPECTED = "expected FILE.py:CLASS, such as my_training.py:Mine, or MODULE:CLASS"
 
 
 class TrainingSource(Struct, frozen=True):
-    """Where a training's class is: in a `file`, whose `text` this has, or, without one, in the module `place`.
+    """Where a training's class is: in a `file`, whose `text` is kept here, or in the module `place` if there is no
+    file.
 
-    `place` is what comes before the colon of its name. Without `class_name` it is the only training there.
+    `place` is the part before the colon of its name. Without `class_name` the class is the only training there.
     """
 
     place: str
@@ -45,7 +49,7 @@ class TrainingSource(Struct, frozen=True):
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """The file or module, and the class, if the name says one. Raises InputError for what is no such name."""
+    """The file or module, and the class (None: the name has none). Raises InputError if this is no such name."""
     place, colon, class_name = name.rpartition(":") if ":" in name else (name, "", "")
     proper = class_name.isidentifier() if colon else is_file(place)
     if not proper or not (is_file(place) or re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", place)):
@@ -58,7 +62,8 @@ def is_file(place: str) -> bool:
 
 
 def source_of(name: str, folder: Path = Path()) -> TrainingSource:
-    """The source of that name; a file is relative to the folder, and read. Raises InputError if it cannot be."""
+    """The source of that name. It reads a file, relative to the folder. Raises InputError if the file cannot be
+    read."""
     place, class_name = split_name(name)
     if not is_file(place):
         return TrainingSource(place, class_name)
@@ -68,15 +73,15 @@ def source_of(name: str, folder: Path = Path()) -> TrainingSource:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file: {EXPECTED}") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(unreadable(path, error)) from error
 
 
 @cache  # a file is run once in a process, however often its class is asked for
 def training_class(source: TrainingSource) -> TrainingClass:
     """The class that the source names, checked.
 
-    Raises InputError, in one line, for a file or module that cannot be imported, and for a class that is not there,
-    lacks a method or takes other arguments.
+    Raises InputError, in one line, if the file or module cannot be imported, or the class does not exist, lacks a
+    method or takes other arguments.
     """
     module = _imported(source)
     found = _only_training(source, module) if source.class_name is None else _named(source, module, source.class_name)
@@ -87,7 +92,7 @@ def training_class(source: TrainingSource) -> TrainingClass:
 
 
 class _OfText(SourceLoader):
-    """Loads a module from text. Its file need not be there; tracebacks show its lines all the same."""
+    """Loads a module from text. Its file need not exist. Tracebacks show its lines all the same."""
 
     def __init__(self, file: str, text: bytes) -> None:
         self._file, self._text = file, text
@@ -121,7 +126,7 @@ def _imported(source: TrainingSource) -> ModuleType:
 
 
 def _way_out(source: TrainingSource, error: ModuleNotFoundError) -> str:
-    """What to do about a module that is not found."""
+    """Advice about a module that was not found."""
     name = (error.name or "").partition(".")[0]
     if source.file is not None and list(Path(source.file).parent.glob(f"{name}*")):
         return (
@@ -140,7 +145,7 @@ def _named(source: TrainingSource, module: ModuleType, name: str) -> object:
 
 
 def _only_training(source: TrainingSource, module: ModuleType) -> object:
-    """The only class of a module's own that has methods of a training."""
+    """The only class that the module itself defines and that has methods of a training."""
     own = [each for each in vars(module).values() if getattr(each, "__module__", None) == module.__name__]
     found = [each for each in own if isinstance(each, type) and {*METHODS, "step"} & set(dir(each))]
     if len(found) == 1:
@@ -152,7 +157,7 @@ def _only_training(source: TrainingSource, module: ModuleType) -> object:
 
 
 def _adapted(found: object) -> object:
-    """A training of what was found, which is one if it has the methods of one."""
+    """The class that was found, if it has the methods of a training. Otherwise an adapter's class for it."""
     if isinstance(found, type) and all(hasattr(found, method) for method in METHODS):
         return found
     if inspect.isfunction(found) or any(hasattr(found, method) for method in ("step", "save_checkpoint")):
@@ -164,7 +169,7 @@ def _adapted(found: object) -> object:
 
 
 def what_is_wrong(found: object) -> str | None:
-    """Why this is no class of a training, in a line; None if it is one."""
+    """Why this is no class of a training, in one line. None: it is one."""
     if not isinstance(found, type):
         return f"expected a class of the six methods {', '.join(METHODS)}, found {found!r}"
     if (wrong := _other_arguments(found, ("options", "resources"))) is not None:
@@ -180,10 +185,10 @@ def what_is_wrong(found: object) -> str | None:
 
 
 def _other_arguments(function: Callable[..., Any], expected: Sequence[str]) -> str | None:
-    """What a class or method takes, if it cannot be called with these arguments in this order."""
+    """The arguments of a class or method that cannot be called with the expected ones in this order. None: it can."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # of what is not written in Python nothing is known
+    except (TypeError, ValueError):  # the arguments of code that is not Python are unknown
         return None
     try:
         signature.bind(*expected)

@@ -16,14 +16,14 @@ ExperimentId = NewType("ExperimentId", str)
 
 
 BATCH_SIZE = "batch_size"
-"""The hyperparameter that decides the kind of a trial, where it is searched."""
+"""The hyperparameter that decides the kind of a trial, if it is searched."""
 
 MOST_BATCH_SIZES = 64
-"""A profile has a row for each, so a search space has no more."""
+"""The most batch sizes of a search space: a profile has a row for each."""
 
 
 class TrialKind(NamedTuple):
-    """What decides, with the worker's type, how long an iteration of a trial takes."""
+    """What decides, together with the worker's type, how long an iteration of a trial takes."""
 
     model: str
     dataset: str
@@ -34,21 +34,21 @@ class TrialKind(NamedTuple):
 
 
 Bounds = Literal["range", "ray"]
-"""What PBT does with a hyperparameter that a factor takes out of its range: `range` takes the nearest value of the
-range, `ray` lets it leave the range, as Ray Tune does on its own."""
+"""What PBT does with a hyperparameter that a factor takes out of its range. `range` takes the nearest value of the
+range. `ray` lets the hyperparameter leave the range, as Ray Tune does by default."""
 
 
 Iterations = Literal["own", "lineage"]
-"""What PBT does with a trial's count of iterations when the trial copies another: `own` keeps the count, `lineage`
-takes over the count of the source, and the trial stops by it, as Ray Tune does on its own."""
+"""What PBT does with the iterations of a trial that copies another trial. `own` keeps the trial's count. `lineage`
+takes over the source's count, and the trial stops by it, as Ray Tune does by default."""
 
 
 class PBT(Struct, frozen=True):
     """Settings of Population-Based Training (Jaderberg et al. 2017), with Ray Tune's names and defaults.
 
-    `perturbation_interval` is in iterations. `bounds` and `iterations` are ours: see `Bounds` and `Iterations`.
-    `mutate` names the hyperparameters that change (None: all that vary), `explore` a function that is called with what
-    was explored: see `hetsched.domain.exploring`.
+    `perturbation_interval` is in iterations. `bounds` and `iterations` are hetsched's own (see `Bounds` and
+    `Iterations`). `mutate` names the hyperparameters that change (None: all that vary). `explore` names a function that
+    gets the explored hyperparameters (see `hetsched.domain.exploring`).
     """
 
     perturbation_interval: int = 50
@@ -64,13 +64,15 @@ class PBT(Struct, frozen=True):
 class Experiment(Struct, frozen=True, dict=True):
     """A population of trials with its stop rule.
 
-    A trial stops when it has done `stop_iterations` iterations or, evaluated at the end of a segment, has
-    reached `stop_score`, a value of the `metric`. `evaluation_images` are evaluated at the end of every segment (0: its
-    trials have no scores). `devices` are the device types that its trials may run on (None: any). Batch sizes are dealt
-    to the trials in turn, unless the search space has `batch_size`: then they are the values that it may have, and PBT
-    may give a trial another. A trial takes `gang` workers of one type at once. Without `pbt` its trials are independent
-    of each other; their segments may then be of any length, and are customarily of `checkpoint_interval` iterations
-    (None: the whole trial).
+    - Stop rule: a trial stops after `stop_iterations` iterations. It also stops when an evaluation at the end of a
+      segment has reached `stop_score`, a value of the `metric`.
+    - `evaluation_images`: how many are evaluated at the end of every segment. 0: trials have no scores.
+    - `devices`: the device types on which its trials may run. None: any.
+    - `batch_sizes`: dealt to the trials in turn. If the search space has `batch_size`, these are its possible values,
+      and PBT may give a trial another one.
+    - `gang`: how many workers of one type a trial takes at once.
+    - `pbt`: None makes its trials independent of each other. Their segments may then have any length.
+    - `checkpoint_interval`: the usual iterations of a segment without `pbt`. None: the whole trial.
     """
 
     id: ExperimentId
@@ -94,8 +96,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def kinds(self) -> dict[TrialKind, int]:
         """The kinds of its trials, and how many trials are of each.
 
-        If the batch size is searched, nobody knows how many will be: the trials are dealt evenly, and there may be
-        kinds of which there is none at first.
+        If the batch size is searched, the numbers are not known: they are those of dealing the values evenly. Some kind
+        may then have no trial at first.
         """
         counts: Counter[TrialKind] = Counter()
         if self.searches_batch_size:
@@ -107,12 +109,11 @@ class Experiment(Struct, frozen=True, dict=True):
         return counts
 
     def kind(self, number: int) -> TrialKind:
-        """The kind that is dealt to the trial of that number, from 0."""
+        """The kind that is dealt to the `number`-th trial, from 0."""
         return self._of_batch(self.batch_sizes[number % len(self.batch_sizes)])
 
     def kind_with(self, hyperparameters: Mapping[str, Any], dealt: TrialKind) -> TrialKind:
-        """The kind of a trial that has these hyperparameters: the one that was dealt to it, unless the batch size is
-        searched."""
+        """The kind of a trial with these hyperparameters: `dealt`, unless the batch size is searched."""
         size = hyperparameters.get(BATCH_SIZE) if self.searches_batch_size else None
         return dealt if size is None else self._of_batch(size)
 
@@ -126,13 +127,12 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def changes_kinds(self) -> bool:
-        """Whether PBT may give a trial another batch size, so that its iterations take longer or shorter from then
-        on."""
+        """Whether PBT may give a trial another batch size. Its iterations then take more or less time."""
         return self.pbt is not None and BATCH_SIZE in self.searched
 
     @cached_property
     def searched(self) -> dict[str, Domain]:
-        """The search space less its constants."""
+        """The search space without its constants."""
         return {key: domain for key, domain in self.search_space.items() if not domain.is_constant}
 
     @cached_property
@@ -143,19 +143,19 @@ class Experiment(Struct, frozen=True, dict=True):
 
     @cached_property
     def counts_lineage(self) -> bool:
-        """Whether a trial that copies another takes over the count of iterations of the source."""
+        """Whether a trial that copies another trial takes over the source's count of iterations."""
         return self.pbt is not None and self.pbt.iterations == "lineage"
 
     @cached_property
     def interval(self) -> int:
-        """The iterations of a customary segment."""
+        """The iterations of a usual segment."""
         if self.pbt is not None:
             return self.pbt.perturbation_interval
         return self.checkpoint_interval or self.stop_iterations
 
     @cached_property
     def longest_segment(self) -> int:
-        """The most iterations that a segment may have: under PBT, an interval."""
+        """The most iterations of a segment. Under PBT that is an interval."""
         return self.interval if self.pbt is not None else self.stop_iterations
 
     def may_use(self, device: str) -> bool:
@@ -169,7 +169,8 @@ class Experiment(Struct, frozen=True, dict=True):
     def initial_hyperparameters(self, seed: int) -> dict[TrialId, Hyperparameters]:
         """The starting population under `seed`: the same for every strategy and on every backend.
 
-        A trial's values depend on the seed, the experiment and the trial's number in it. A `Constant` takes no number.
+        A trial's values depend on the seed, the experiment and the trial's number in the experiment. A `Constant` draws
+        no random number.
         """
         drawn = [key for key, domain in self.search_space.items() if not isinstance(domain, Constant)]
         draws = stream(seed, "hyperparameters", self.id).random((self.population, len(drawn))).tolist()
@@ -181,7 +182,7 @@ class Experiment(Struct, frozen=True, dict=True):
 
 
 def batch_sizes_of(domain: Domain) -> tuple[int, ...]:
-    """The values of a batch size that is searched. Raises ValueError for what is none, and for too many."""
+    """The possible values of a searched batch size. Raises ValueError for other values, and for too many."""
     match domain:
         case Integer(low=low, high=high, step=step):
             values: tuple[Any, ...] = tuple(range(low, high + 1, step))
@@ -209,7 +210,7 @@ class Workload(Struct, frozen=True):
 
     @property
     def arriving(self) -> bool:
-        """Whether trials arrive over time, and are not all there at the start."""
+        """Whether some trials arrive later than the start of the run."""
         return any(experiment.arrival_s for experiment in self.experiments)
 
 
@@ -217,5 +218,9 @@ Place = Literal["storage", "object-store", "both"]
 
 
 SpeedUp = Literal["bfloat16", "channels-last", "compile"]
-"""How an iteration may be made faster, at the price of other rounding: layers compute in bfloat16 where that is safe
-(PyTorch's autocast), images lie in memory with their channels last, the network is compiled (torch.compile)."""
+"""A way to make an iteration faster that also changes how numbers are rounded.
+
+- `bfloat16`: layers compute in bfloat16 where that is safe (PyTorch's autocast)
+- `channels-last`: images lie in memory with their channels last
+- `compile`: the network is compiled (torch.compile)
+"""

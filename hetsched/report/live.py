@@ -1,4 +1,4 @@
-"""A real run while it goes on, on stderr: a live table on a terminal, a plain line now and then elsewhere."""
+"""A real run while it runs, on stderr: a live table on a terminal, otherwise a plain line at intervals."""
 
 import sys
 import time
@@ -51,9 +51,9 @@ from hetsched.studies.measuring_policy import MEASURE
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
 MOST_SILENT = 3
-"""A node that has not answered for so many intervals is shown as silent."""
+"""A node counts as silent if it has not answered for so many intervals."""
 LEAST_ROWS = 5
-"""Of trials, and of workers, however low the terminal is."""
+"""The least rows of trials, and of workers, however low the terminal is."""
 
 
 class WorkerStanding(NamedTuple):
@@ -66,10 +66,12 @@ class WorkerStanding(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A run as it was at its last event, in values that do not change: another thread draws them. The event was at
-    `now` and was `seen` at that reading of the view's clock. `done` and `total` are iterations, `start_up_s` is what
-    workers took to start up in the mean, `late` are workers that could not hold their pace; `metric` is that of all
-    experiments, `nodes` has the newest sample of each node."""
+    """A run at its last event, in values that do not change, because another thread draws them.
+
+    The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations. `start_up_s` is the
+    mean start-up of workers. `late` are workers that could not keep their pace. `metric` is that of all experiments.
+    `nodes` has the newest sample of each node.
+    """
 
     now: float
     seen: float
@@ -87,8 +89,8 @@ class Standing(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """Seconds that a run still takes if it goes on as it has so far, and that it takes in all; and the latter as a
-    multiple of a bound, None where that is unknown."""
+    """The seconds that a run still takes if it goes on as before, and its seconds in all. `ratio` is the seconds in all
+    divided by a bound (None: no bound is known)."""
 
     left_s: float
     total_s: float
@@ -96,7 +98,7 @@ class Forecast(NamedTuple):
 
     @classmethod
     def of(cls, elapsed_s: float, start_up_s: float, done: int, total: int, bound_s: float | None) -> "Forecast | None":
-        """By the iterations done in so many seconds, of which workers took some to start up; None before any is done.
+        """By the iterations done in `elapsed_s`, of which start-up took `start_up_s`. None: no iteration is done yet.
 
         >>> Forecast.of(elapsed_s=60.0, start_up_s=10.0, done=100, total=400, bound_s=100.0)
         Forecast(left_s=150.0, total_s=210.0, ratio=2.1)
@@ -108,11 +110,11 @@ class Forecast(NamedTuple):
 
 
 class LiveView:
-    """Shows one real run, from `with` to its end. The view is a listener, and receives the events in one thread; an
-    event costs the same however large the run is. Another thread draws what they add up to, a few times per second.
+    """Shows one real run, from `with` to its end. The view is a listener: it receives events in one thread. An event
+    costs the same however large the run is. Another thread draws the result a few times per second.
 
-    Every `every_s` seconds a plain line is printed where stderr is no terminal; there, what goes wrong is printed at
-    once, too. `activity` is what goes on before the first event. `clock` counts seconds.
+    If stderr is no terminal, a plain line is printed every `every_s` seconds, and an error is printed at once.
+    `activity` is what goes on before the first event. `clock` counts seconds.
     """
 
     def __init__(
@@ -175,7 +177,7 @@ class LiveView:
     # What happens.
 
     def __call__(self, state: State, event: Event) -> None:
-        """Take in an event that the state has taken in."""
+        """Receive an event, after it was applied to the state."""
         with self._lock:
             self._follow(state, event)
             if (news := self._lateness(event) or _news(event)) is not None:
@@ -184,7 +186,7 @@ class LiveView:
             self._print(f"{self._what}: {event.time:,.0f} s: {news}")
 
     def recall(self, state: State, event: Event) -> None:
-        """Take in an event of an earlier driver: it is no news."""
+        """Receive an event of an earlier driver. It is no news."""
         with self._lock:
             self._follow(state, event)
 
@@ -217,7 +219,7 @@ class LiveView:
                     self._start_ups_s.append(event.parts.start_up_s)
 
     def _lateness(self, event: Event) -> str | None:
-        """That a worker is late against its pace, the first time that it is."""
+        """A message that a worker is late against its pace. Only its first time has one."""
         if not isinstance(event, SegmentEnded) or event.worker in self._late or not is_late(event):
             return None
         self._late[event.worker] = None
@@ -234,7 +236,7 @@ class LiveView:
         )
 
     def _standing(self) -> Standing | None:
-        """The run as it is now; None before its first event."""
+        """The run as it is now. None: it has no event yet."""
         with self._lock:
             if self._seen is None:
                 return None
@@ -283,7 +285,7 @@ class LiveView:
         if standing is None:
             return line(f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s")
         below = [f"cannot hold their pace: {', '.join(standing.late)}"] * bool(standing.late) + [*standing.news]
-        room = self._console.height - 11 - len(below)  # the headings, and what is left out
+        room = self._console.height - 11 - len(below)  # the headings, and the line about rows that are left out
         late_s, silent_s = self._late_s(standing), MOST_SILENT * self._every_s
         nodes = nodes_drawn(standing.nodes, standing.now + late_s, silent_s, room - 2 * LEAST_ROWS)
         room -= nodes.lines
@@ -313,11 +315,11 @@ class LiveView:
 
 
 def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
-    """What no schedule of all iterations on the workers of the strategy can beat; None if the profile does not say."""
+    """The bound on the makespan of all iterations on the strategy's workers. None: the profile does not say."""
     devices = worker_devices(setup.workers(strategy))
     try:
         return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
-    except HetschedError:  # the profile does not say, or the linear program is not solved: it is for show only
+    except HetschedError:  # the profile does not say, or the linear program was not solved: the bound is optional
         return None
 
 
@@ -330,7 +332,7 @@ def _best(standing: Standing) -> str:
 
 
 def _news(event: Event) -> str | None:
-    """What a reader should hear of at once."""
+    """What is printed at once. None: the event is no news."""
     match event:
         case TrialExploited(trial=trial, source=source, hyperparameters=hyperparameters):
             return f"{trial} took over {source}, goes on with {listed(hyperparameters)}"
@@ -348,7 +350,7 @@ def _news(event: Event) -> str | None:
 
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
-    """A row a trial. If they are too many, those that run and those that score best."""
+    """One row per trial. If there are too many, running trials and those with the best scores."""
     keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     further, metric = further_metrics(standing.trials), standing.metric
@@ -376,7 +378,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
 
 
 def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableType]:
-    """A row a worker. If they are too many, those that are away first."""
+    """One row per worker. If there are too many, workers that are away come first."""
     table = Table("worker", "trial", header_style="bold")
     for heading in ("segments", "utilisation"):
         table.add_column(heading, justify="right")

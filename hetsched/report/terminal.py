@@ -1,5 +1,7 @@
 """Where tables and lines leave for the terminal: all text is made printable there."""
 
+from re import match
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -21,3 +23,21 @@ class Terminal(Console):
 def line(text: str) -> Text:
     """A line that is cut where the terminal ends."""
     return Text(printable(text), overflow="ellipsis", no_wrap=True)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Text that wraps between words at the width, in characters.
+
+    Further lines have the indentation of their first one. In a line of two columns they begin where the second column
+    does. A word that is longer than the width, such as a path, stays whole.
+
+    >>> print(wrapped("  the makespan is below its bound", 20))
+      the makespan is
+      below its bound
+    """
+    lines: list[str] = []
+    for whole in text.split("\n"):
+        columns = match(r"\s*(\S.*?\s{2,}(?=\S))?", whole)
+        begin = " " * (columns.end() if columns and columns.end() <= width / 2 else 0)
+        lines += wrap(whole, width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False) or [""]
+    return "\n".join(lines)

@@ -56,11 +56,11 @@ def _names(table: Table, width: int) -> Sequence[Column]:
 def _part(table: Table, columns: Sequence[Column], width: int) -> Table:
     """A table of some columns. Its figures and names do not wrap unless the width is too small for them."""
     fits = _width(table, columns) <= width
+    widths = _widths(table, columns, width) if fits else [None] * len(columns)
     part = Table(title=table.title, header_style=table.header_style)
-    for column in columns:
-        part.add_column(
-            column.header, justify=column.justify, no_wrap=fits and not _wraps(table, column), overflow="fold"
-        )
+    for column, characters in zip(columns, widths, strict=True):
+        no_wrap = fits and not _wraps(table, column)
+        part.add_column(column.header, justify=column.justify, no_wrap=no_wrap, overflow="fold", width=characters)
     for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
         part.add_row(*cells, end_section=row.end_section)
     return part
@@ -68,15 +68,28 @@ def _part(table: Table, columns: Sequence[Column], width: int) -> Table:
 
 def _width(table: Table, columns: Sequence[Column]) -> int:
     """The characters that the columns need if only text wraps, and that between words alone."""
-    measure = Terminal(width=WIDEST).measure
-    widths = (
-        max(
-            measure(text).minimum if _wraps(table, column) else measure(text).maximum
-            for text in (column.header, *column.cells)
-        )
-        for column in columns
-    )
-    return sum(width + FRAME for width in widths) + 1
+    return sum(_least_and_most(table, column)[0] + FRAME for column in columns) + 1
+
+
+def _widths(table: Table, columns: Sequence[Column], width: int) -> list[int]:
+    """The characters of each column's text in a table of that width: no word is cut. Text shares what figures leave."""
+    needs = [_least_and_most(table, column) for column in columns]
+    widths = [least for least, _ in needs]
+    left = width - _width(table, columns)
+    by_need = sorted(range(len(needs)), key=lambda number: needs[number][1] - needs[number][0])
+    for given, number in enumerate(by_need):
+        least, most = needs[number]
+        more = min(most - least, left // (len(by_need) - given))
+        widths[number] += more
+        left -= more
+    return widths
+
+
+def _least_and_most(table: Table, column: Column) -> tuple[int, int]:
+    """The characters of the column's text if it wraps between words, as far as it may wrap, and if it does not."""
+    measures = [Terminal(width=WIDEST).measure(text) for text in (column.header, *column.cells)]
+    most = max(measure.maximum for measure in measures)
+    return (max(measure.minimum for measure in measures) if _wraps(table, column) else most), most
 
 
 def _wraps(table: Table, column: Column) -> bool:

@@ -8,10 +8,13 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from hetsched.errors import InputError, closest, nearest
+from hetsched.errors import InputError, closest, nearest, why_unreadable
 from hetsched.scenario.explaining import of_a_cell
 
 Row = TypeVar("Row", bound=BaseModel)
+
+FEWER = "remove some, or name their columns there"
+"""What to do about a line with too many cells."""
 
 NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
@@ -40,12 +43,12 @@ def read_rows(
                 _refuse_unknown(path, own, row, what)
             for record in reader:
                 if None in record:
-                    raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one")
+                    raise InputError(f"{path}:{reader.line_num}: the line has more cells than the first one: {FEWER}")
                 cells = {key: cell.strip(" \t") for key, cell in record.items() if cell is not None}
                 cells = {key: cell for key, cell in cells.items() if cell not in absent}
                 yield reader.line_num, row.model_validate(cells)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the {what}: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the {what}: {why_unreadable(error)}") from error
     except ValidationError as error:
         raise InputError(f"{path}:{reader.line_num}: {of_a_cell(error.errors()[0])}") from error
     except UnicodeDecodeError as error:

@@ -52,6 +52,8 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     if detail["type"] == "missing":
         return f"{where}: missing: field required"
     given, message = detail["input"], in_words(detail)
+    if detail["type"] == "model_type":
+        message = f"Input should be a table with keys of {', '.join(sorted(_keys_at(root, loc)))}"
     shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
     return f"{where}: {message[0].lower()}{message[1:]}{shown}"
 

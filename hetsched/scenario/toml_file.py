@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from hetsched.errors import InputError
+from hetsched.errors import InputError, why_unreadable
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read {what}: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:

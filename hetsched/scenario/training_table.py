@@ -1,4 +1,4 @@
-"""The table `[training]` of a scenario file: a training of one's own, and what an experiment need not say with it."""
+"""The table `[training]` of a scenario file: a user's own training, and the defaults of its experiments."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +16,8 @@ UNKNOWN = "unknown"
 
 
 class TrainingTable(Table):
-    """A training of one's own (`hetsched.domain.training`): its `class`, FILE.py:CLASS with a file relative to the
-    scenario, or MODULE:CLASS, and the options that it is made with."""
+    """A training of one's own (`hetsched.domain.training`): its `class` and the options that it is made with. The class
+    is FILE.py:CLASS, with a file relative to the scenario, or MODULE:CLASS."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -47,11 +47,12 @@ class TrainingTable(Table):
 
 
 def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tables of a scenario with a `[training]`; its experiments have what they need not say: `model` is the class's
-    name, there is one data set and one batch size, and an evaluation costs what one image would. Nothing is known of
-    how it learns.
+    """The tables of a scenario with a `[training]`, with defaults for its experiments.
 
-    Raises ValueError for an experiment that does not say what is tuned: the ranges of HRFS are those of SGD.
+    By default `model` is the class's name, there is one data set and one batch size, and an evaluation costs as much as
+    that of one image. The learning model predicts no scores.
+
+    Raises ValueError for an experiment that does not say what is tuned: the default ranges of HRFS are for SGD.
     """
     training, workload = tables.get("training"), tables.get("workload")
     name = _class_of(training)
@@ -72,14 +73,14 @@ def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _needed(defaults: Mapping[str, Any], experiment: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The defaults, without the batch size of an experiment that searches it."""
+    """The defaults, without a batch size for an experiment that searches it."""
     space = experiment["search_space"]
     searches = isinstance(space, Mapping) and BATCH_SIZE in space
     return {key: value for key, value in defaults.items() if not (searches and key == BATCH_SIZE)}
 
 
 def _class_of(training: object) -> str | None:
-    """The name of the class in a table that was not checked yet, None if there is none."""
+    """The name of the class in an unchecked table. None: it has none."""
     if isinstance(training, TrainingTable):
         return training.class_name.rpartition(":")[2]
     said = training.get("class", training.get("class_name")) if isinstance(training, Mapping) else None

@@ -1,4 +1,4 @@
-"""The idle workers that a decision can still give away, alone or in gangs."""
+"""The idle workers that a decision can still assign, alone or in gangs."""
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -12,9 +12,9 @@ from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 
 
 class FreeWorkers:
-    """The idle workers, the longest idle first, less those that were taken or held back.
+    """The idle workers without those that are taken or held. The one that is idle for longest comes first.
 
-    A trial of a gang that cannot start, because too few workers of one type are free, holds back those that are, or it
+    A gang cannot start if too few workers of every type are free. Then it holds the free ones of a type. Otherwise it
     would wait until no other trial is left.
     """
 
@@ -34,7 +34,7 @@ class FreeWorkers:
         return worker.id in self._idle.get(worker.type, ())
 
     def __iter__(self) -> Iterator[Worker]:
-        """The free workers; those that are taken or held on the way are left out."""
+        """The free workers. A worker that is taken or held during the iteration is left out."""
         turns = merge(*map(self._of_type, self._idle), key=lambda turn: turn[0])
         return (worker for _, worker in turns if worker in self)
 
@@ -51,8 +51,8 @@ class FreeWorkers:
         return self._state.usable(trial, worker) and (gang == 1 or self._state.of_type(worker.type) >= gang)
 
     def team(self, trial: Trial, worker: Worker) -> Sequence[Worker]:
-        """The workers on which the trial can start now: `worker` and more of its type, else so many of another type;
-        none if it cannot."""
+        """The workers on which the trial can start now: `worker` and more of its type, else enough workers of another
+        type. Empty: it cannot start."""
         gang = self._state.experiment(trial).gang
         if gang == 1:
             return [worker]
@@ -61,7 +61,8 @@ class FreeWorkers:
         return team if len(team) == gang else self._team_of_another_type(trial, gang)
 
     def _team_of_another_type(self, trial: Trial, gang: int) -> Sequence[Worker]:
-        """Of the types of which enough workers are free, the one with the longest idle worker."""
+        """A team of a type with enough free workers. Of several types, the one with the longest idle worker is
+        taken."""
         teams: list[list[Turn]] = []
         for worker_type in self._idle:
             team = list(islice(self._of_type(worker_type), gang))

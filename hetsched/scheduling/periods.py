@@ -1,4 +1,4 @@
-"""What a policy says of its options that are periods, such as the length of a round."""
+"""The check of a policy's options that are periods, such as the length of a round."""
 
 import inspect
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from math import isfinite
 
 
 def wrong_periods(policy: object) -> str | None:
-    """What is wrong with the attribute `periods` of a policy's class (see `hetsched.core.decisions.SchedulingPolicy`),
-    None if nothing is. A study would find out only when its runs are over."""
+    """What is wrong with the attribute `periods` of a policy's class (see `hetsched.core.decisions.SchedulingPolicy`).
+    None: nothing. Without this check a study would find the mistake only after its runs."""
     periods = getattr(policy, "periods", None)
     if periods is None or not isinstance(policy, type):
         return None

@@ -16,7 +16,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.scenario.tables import FaultsTable, OverheadsTable
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.folder import ResultsFolder, write_summary
 from hetsched.studies.frames import frame, metric_columns
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
@@ -46,9 +46,9 @@ _OFF: dict[str, bool | float] = {
 class Ablation(Struct, frozen=True):
     """Means over the seeds, in seconds, of the scenario without a part.
 
-    `contribution_s` is how much longer the whole takes than it would without the part, and `contribution_percent` that
-    in percent of the whole. Contributions need not add up: parts hide behind each other, and PBT takes another course
-    when its results come in another order.
+    `contribution_s` is the seconds of the whole less the seconds without the part. `contribution_percent` is that in
+    percent of the whole. Contributions need not add up: one part may hide another, and PBT decides otherwise when its
+    results come in another order.
     """
 
     makespan_s: float
@@ -76,7 +76,7 @@ def variants(setup: Setup) -> dict[str, Setup]:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationResult(Results):
-    """What the makespan of a strategy is made of, by variant of the scenario."""
+    """The parts of a strategy's makespan, by variant of the scenario."""
 
     setup: Setup = field(repr=False)
     strategy: str
@@ -129,7 +129,7 @@ def ablate(
         setup=setup,
         strategy=str(chosen),
         assumptions=assumptions(setup, [chosen]),
-        warnings=joined(too_long_for(setup, {chosen: every}), unknown_scores(runs)),
+        warnings=joined(idle_workers(setup, [chosen]), too_long_for(setup, {chosen: every}), unknown_scores(runs)),
         seeds=listed,
         variants=_contributions({name: [run.metrics for run in of_variant] for name, of_variant in runs.items()}),
     )
@@ -152,7 +152,7 @@ def _simulated(
 
 
 def _contributions(runs: Mapping[str, Sequence[Metrics]]) -> dict[str, Ablation]:
-    """What differs from the whole by no more than rounding contributes nothing."""
+    """The contribution of each variant. A difference from the whole that is only rounding contributes nothing."""
     whole = fmean(run.makespan_s for run in runs[WHOLE])
     return {
         name: Ablation(

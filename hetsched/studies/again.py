@@ -1,7 +1,7 @@
-"""The result of a study once more, from its folder: of one that is over, and of one that goes on or broke off.
+"""The result of a study once more, from its folder. The study may be over, go on, or have broken off.
 
-Figures are computed from the logs, as the study computed them. Assumptions and warnings are those that the study wrote
-down; nothing that the folder holds is executed.
+Figures are computed from the logs, as the study computed them. Assumptions and warnings are those that the study has
+written. Nothing that the folder holds is executed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ from hetsched.studies.unknown_scores import joined
 from hetsched.studies.validate import ValidationResult, agreement_of
 
 Study = Literal["compare", "simulate", "run", "validate", "plan", "ablate"]
-"""The command that made a folder."""
+"""The command whose results a folder has."""
 
 STUDIES: dict[str, Study] = {name: name for name in get_args(Study)}
 
@@ -47,8 +47,8 @@ Result = ComparisonResult | StrategyResult | ValidationResult | PlanResult | Abl
 
 
 def study_in(folder: Path) -> Study | None:
-    """Which study the folder is of; None if it is that of no study, or of several. Logs of one strategy are those of
-    `simulate` or of `run`, whoever made them. Raises InputError for a file of the study that cannot be read."""
+    """Which study the folder has. None: it has none, or several. Logs of one strategy count as those of `simulate` or
+    `run`, whichever command made them. Raises InputError for a file of the study that cannot be read."""
     written = study_of(folder)
     said: Any = summary_of(folder).get("command") if written is None else written.study
     if said in STUDIES:
@@ -67,9 +67,9 @@ def study_in(folder: Path) -> Study | None:
 
 
 def result_in(folder: Path) -> Result:
-    """The result of the study in the folder, as far as the study came. Raises InputError for a folder that is that of
-    no study, or holds what cannot be read, and NoResultError if there is no result yet."""
-    logs_below(results_folder(folder))  # what must not be read is no study that has come less far
+    """The result of the study in the folder, as far as the study came. Raises InputError for a folder without a study,
+    and for a file that cannot be read. Raises NoResultError if there is no result yet."""
+    logs_below(results_folder(folder))  # a folder that must not be read is an error, not an early study
     match study_in(folder):
         case "compare":
             return comparison_in(folder)
@@ -96,7 +96,7 @@ def is_complete(result: Result) -> bool:
 
 
 def comparison_in(folder: Path) -> ComparisonResult:
-    """Of the seeds under which all strategies are finished."""
+    """The comparison under the seeds for which all strategies are finished."""
     if not (folder / comparison_plan.PLAN_NAME).is_file():
         raise InputError(f"{folder}: there is no {comparison_plan.PLAN_NAME}, which says what was to be compared")
     plan = comparison_plan.load_plan(folder)
@@ -120,7 +120,7 @@ def comparison_in(folder: Path) -> ComparisonResult:
 
 
 def _finished(folder: Path, setup: Setup, strategies: Sequence[Strategy]) -> dict[Task, RunResult]:
-    """The runs that came to their end, with what their decisions took, as far as that is known."""
+    """The finished runs, with the seconds of their decisions, as far as these are known."""
     cost, done = decided(folder), {}
     for strategy in strategies:
         for seed in _seeds(folder / str(strategy)):
@@ -141,7 +141,7 @@ def _seeds(folder: Path) -> list[int]:
 
 
 def _in_order(seeds: list[int] | Literal["auto"], runs: Runs) -> Runs:
-    """The runs in the order of these seeds, if they are all there; a comparison that stopped has them ascending."""
+    """The runs in the order of these seeds, if all are there. A comparison that stopped has them in ascending order."""
     by_seed = {strategy: {run.metrics.seed: run for run in of_one} for strategy, of_one in runs.items()}
     if seeds == "auto" or any(of_one.keys() != set(seeds) for of_one in by_seed.values()):
         return runs
@@ -149,7 +149,7 @@ def _in_order(seeds: list[int] | Literal["auto"], runs: Runs) -> Runs:
 
 
 def strategy_in(folder: Path) -> StrategyResult:
-    """Of all runs that have begun; a warning says which did not come to their end."""
+    """The result of all runs that have begun. A warning says which ones did not come to their end."""
     logs = results_logs(folder)
     scenarios = {scenario_of(log.parent) for log in logs}
     setup = load_setup_of_logs(min(scenarios))
@@ -182,7 +182,8 @@ def strategy_in(folder: Path) -> StrategyResult:
 
 
 def validation_in(folder: Path) -> ValidationResult:
-    """Of the seeds of each strategy that are both predicted and measured; a warning says of how many others."""
+    """The validation by the seeds of each strategy that are both predicted and measured. A warning says how many are
+    not."""
     told, setup = summary_of(folder), load_setup_of_logs(folder / SCENARIO_NAME)
     draws, measured, agreements = dict[str, list[Draws]](), list[RunResult](), {}
     partly, seeds = {}, dict[int, None]()
@@ -217,7 +218,7 @@ def validation_in(folder: Path) -> ValidationResult:
 
 
 def _validated(folder: Path, setup: Setup, told: dict[str, Any]) -> Iterator[Strategy]:
-    """The strategies of which something was predicted, in their order as far as that is known."""
+    """The strategies with predictions, in their order as far as it is known."""
     there = {path.name for path in (folder / PREDICTED).glob("*") if (path / SCENARIO_NAME).is_file()}
     for name in dict.fromkeys([*told.get("strategies", ()), *setup.scenario.strategies, *sorted(there)]):
         if name in there:
@@ -225,7 +226,7 @@ def _validated(folder: Path, setup: Setup, told: dict[str, Any]) -> Iterator[Str
 
 
 def plan_in(folder: Path) -> PlanResult:
-    """Of a plan that came to its end: it keeps no logs of its simulations."""
+    """The result of a plan that came to its end. A plan keeps no logs of its simulations."""
     told = _summary(folder, "plan")
     with _readable(folder):
         return PlanResult(
@@ -244,7 +245,7 @@ def plan_in(folder: Path) -> PlanResult:
 
 
 def ablation_in(folder: Path) -> AblationResult:
-    """Of an ablation that came to its end. Its runs are not read."""
+    """The result of an ablation that came to its end. Its runs are not read."""
     told = _summary(folder, "ablate")
     with _readable(folder):
         return AblationResult(
@@ -267,7 +268,7 @@ def _summary(folder: Path, study: Study) -> dict[str, Any]:
 
 @contextmanager
 def _readable(folder: Path) -> Iterator[None]:
-    """A summary that says something else than this version does is an InputError, which names the file."""
+    """A summary whose content this version does not know raises InputError, which names the file."""
     try:
         yield
     except (KeyError, TypeError, msgspec.ValidationError) as error:
@@ -276,7 +277,7 @@ def _readable(folder: Path) -> Iterator[None]:
 
 
 def _strategy(name: str) -> Strategy:
-    """That of the name, which need not be known: its policies may be in a file."""
+    """The strategy of that name. Its policies may be unknown, if they are in a file."""
     allocation, _, scheduling = name.partition("+")
     return Strategy(allocation, scheduling)
 

@@ -1,6 +1,7 @@
-"""What a simulation assumes where nobody measured: said beside its figures, a line per assumption.
+"""The assumptions of a simulation about what nobody has measured. They are printed beside its figures, one per line.
 
-Only what a scenario leaves open is said. What it says itself, or by the default of a key, is in its `scenario.toml`.
+Only assumptions that a scenario leaves open are listed. Whatever the scenario sets, itself or by the default of a key,
+is in its `scenario.toml`.
 """
 
 from collections import defaultdict
@@ -27,13 +28,13 @@ COSTS = {
     "object_store_save_s": "checkpoints into memory",
     "object_store_restore_s": "restoring from memory",
 }
-"""The costs of a segment that a profile may lack, as a reader knows them."""
+"""The costs of a segment that a profile may lack, in words."""
 
 OF_STORAGE = {"object_store_save_s": "checkpoint_s", "object_store_restore_s": "restore_s"}
-"""The costs of storage that stand in for those of memory."""
+"""The costs of storage that replace those of memory."""
 
 NAMED = 3
-"""So many things of a kind are named; of more, their number is said."""
+"""The most things of a kind that are named. If there are more, the line says how many."""
 
 Pair = tuple[TrialKind, WorkerType]
 
@@ -85,26 +86,45 @@ def may_run(setup: Setup, workers: Iterable[WorkerType]) -> list[Pair]:
 
 
 def not_there(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[str]:
-    """Which kinds of trial do not run on some of the workers, as the profile has no step time of them there. A worker
-    on which nothing runs may be misspelt."""
-    nowhere: dict[str, str] = {}
-    some: list[str] = []
-    for worker in workers:
-        bare = worker._replace(pace=None)
-        pairs = may_run(setup, [worker])
-        unknown = [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
-        if unknown and len(unknown) == len(pairs):
-            nowhere[str(bare)] = why_missing(setup.times, *unknown[0])
-        else:
-            some += [f"{kind} on {there._replace(pace=None)}" for kind, there in unknown]
+    """Which kinds of trial do not run on some of the workers, because the profile has no step time of them there."""
+    some = [
+        f"{kind} on {there._replace(pace=None)}"
+        for pairs, unknown in _without_times(setup, workers)
+        if len(unknown) < len(pairs)
+        for kind, there in unknown
+    ]
     if some:
         yield f"no step time, so does not run there: {_some(some)}"
-    for worker_name, why in nowhere.items():
-        yield f"no step times, so nothing runs there: {worker_name}: {why}"
+
+
+def nothing_there(setup: Setup, workers: Iterable[WorkerType]) -> dict[str, None]:
+    """On which workers nothing runs, because the profile has no step time there. Such a device may be misspelt."""
+    return {
+        f"no step times, so nothing runs there: {unknown[0][1]._replace(pace=None)}: "
+        f"{why_missing(setup.times, *unknown[0])}": None
+        for pairs, unknown in _without_times(setup, workers)
+        if unknown and len(unknown) == len(pairs)
+    }
+
+
+def idle_workers(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
+    """A warning for each strategy with workers that a simulation leaves idle, because the profile lacks them."""
+    idle = {
+        str(strategy): nothing_there(setup, dict.fromkeys(worker.type for worker in setup.workers(strategy)))
+        for strategy in strategies
+    }
+    return {strategy: "; ".join(lines) for strategy, lines in idle.items() if lines}
+
+
+def _without_times(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[tuple[list[Pair], list[Pair]]]:
+    """For each type of worker, the pairs that may run there, and those of them without a step time."""
+    for worker in workers:
+        pairs = may_run(setup, [worker])
+        yield pairs, [pair for pair in pairs if setup.times.seconds_per_iteration(*pair) is None]
 
 
 def _costs(setup: Setup, pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which costs were not measured, as `StepTimes.costs` fills them in. Those that count as nothing come last."""
+    """Which costs were not measured, and how `StepTimes.costs` fills them in. Costs that count as nothing come last."""
     filled: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     left_out: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for cost in _charged(setup):
@@ -134,7 +154,7 @@ def _charged(setup: Setup) -> list[str]:
 
 
 def _in_question(setup: Setup, pairs: Sequence[Pair], cost: str) -> Iterator[Pair]:
-    """The pairs for which the cost matters and was not measured."""
+    """The pairs for which the cost is needed and was not measured."""
     evaluated = {kind for e in setup.workload.experiments if e.evaluation_images for kind in e.kinds}
     for kind, worker in pairs:
         if cost == "evaluation_s_per_image" and kind not in evaluated:
@@ -154,7 +174,7 @@ def _alike(found: dict[tuple[str, str], list[str]]) -> dict[tuple[str, str], lis
 
 
 def dealt_jobs(setup: Setup) -> Iterator[str]:
-    """That a trace does not say what its jobs train, and what was changed and left out of it."""
+    """A note that a trace does not say what its jobs train, and what was changed in it or left out of it."""
     dealt = setup.scenario.workload.trace_models
     if dealt is not None:
         yield (
@@ -166,13 +186,13 @@ def dealt_jobs(setup: Setup) -> Iterator[str]:
 
 
 def _hyperparameters(setup: Setup) -> Iterator[str]:
-    """That a trace does not say what its experiments search."""
+    """A note that a trace does not say what its experiments search."""
     if any(job.evaluation_images for job in setup.jobs):
         yield "hyperparameters of the trace's experiments: the default search space and the default settings of PBT"
 
 
 def _scores(setup: Setup) -> Iterator[str]:
-    """What the learning model assumes, and what is unknown where nothing is evaluated."""
+    """What the learning model assumes, and which scores are unknown because nothing is evaluated."""
     if unseen := [e.id for e in setup.workload.experiments if not e.evaluation_images]:
         yield f"scores: not evaluated, and unknown, for {_some(unseen)}"
     model = setup.learning_model()
@@ -190,7 +210,7 @@ def _scores(setup: Setup) -> Iterator[str]:
 
 
 def _beyond(model: SaysLimits, evaluated: Sequence[Experiment]) -> Iterator[str]:
-    """What of the experiments is beyond all that the learning model was made from."""
+    """The parts of the experiments that lie beyond everything that the learning model was made from."""
     for experiment in evaluated:
         told = (model.beyond(kind, experiment.stop_iterations) for kind in experiment.kinds)
         yield from (f"{experiment.metric.name}: {beyond}" for beyond in told if beyond is not None)
@@ -207,7 +227,7 @@ def _gangs_of_shares(setup: Setup, workers: Iterable[WorkerType]) -> Iterator[st
 
 
 def _ignored(setup: Setup) -> Iterator[str]:
-    """Which hyperparameters are searched and do nothing, as the learning model does not answer to them."""
+    """The searched hyperparameters that have no effect, because the learning model does not use them."""
     model = setup.learning_model()
     if not isinstance(model, NamesHyperparameters):
         return
@@ -219,7 +239,8 @@ def _ignored(setup: Setup) -> Iterator[str]:
 
 
 def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list[str]:
-    """What the learning model says of itself. Raises HetschedError, naming the model, if it does not."""
+    """What the learning model says of itself. Raises HetschedError, naming the model, if its answer is no list of
+    texts."""
     name = f"learning model {setup.scenario.learning.model!r}: {what}"
     try:
         found = ask()
@@ -234,8 +255,8 @@ def _answered(setup: Setup, what: str, ask: Callable[[], Iterable[Any]]) -> list
 
 
 def check_learning(setup: Setup) -> None:
-    """Ask the learning model all that is said of it when runs are over. Raises InputError if it does not suit the
-    scenario, HetschedError if it fails: before anything is simulated or measured."""
+    """Ask the learning model everything that a study will ask it, before anything is simulated or measured. Raises
+    InputError if it does not suit the scenario, and HetschedError if it fails."""
     _ = [*_scores(setup), *_ignored(setup)]
 
 

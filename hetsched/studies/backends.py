@@ -1,6 +1,6 @@
-"""Backends: what carries runs out, and what else only they can do.
+"""Backends carry runs out. Each may offer more that only it can do.
 
-They are found by entry point, as this package may import none of them.
+They are found by entry point, because this package may not import them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +32,8 @@ GROUP = "hetsched.backends"
 
 
 class Outcome(NamedTuple):
-    """The state that a run ended in, and what its policy cost on this host: calls, and seconds inside it, its `setup`
-    included."""
+    """The state at the end of a run, and the cost of its policy on this host: calls, and seconds in the policy, with
+    its `setup`."""
 
     state: State
     decisions: int
@@ -45,11 +45,11 @@ class Outcome(NamedTuple):
 
 
 class Replayed(Struct, frozen=True):
-    """What came of a replay: how many decisions the log has, how many of them were taken again before the first
-    `difference` (None: all of them), and the two makespans in seconds (the replayed one is None after a difference).
+    """The result of a replay.
 
-    `ended` is the reason with which the run ended (None: the log stops before), `until_s` the time of the last event
-    before.
+    `decisions` is how many decisions the log has. Some of them were taken again before the first `difference` (None:
+    all were). The two makespans are in seconds. After a difference there is no replayed makespan: it is None. `ended`
+    is the reason with which the run ended (None: the log stops before). `until_s` is the time of the last event before.
     """
 
     strategy: str
@@ -64,7 +64,7 @@ class Replayed(Struct, frozen=True):
 
     @property
     def cut_short(self) -> str | None:
-        """In words, that the log has not the whole run; None if it has."""
+        """A message that the log lacks a part of the run. None: it has the whole run."""
         if self.ended == COMPLETED:
             return None
         if self.ended is None:
@@ -73,10 +73,10 @@ class Replayed(Struct, frozen=True):
 
 
 class Profiling(TypedDict, total=False):
-    """How a machine is profiled: on the CPU, ten seconds per point, unless something else is said.
+    """How a machine is profiled. By default that is on the CPU, with ten seconds per point.
 
-    The rows are filed under `dataset` (None: each model's own). `on_row` is given each row as it is measured.
-    `model_file` registers models of one's own.
+    `dataset` is the data set of the rows (None: each model's own). `on_row` is called with each row when it is
+    measured. `model_file` registers a user's own models.
     """
 
     dataset: str | None
@@ -88,22 +88,22 @@ class Profiling(TypedDict, total=False):
 
 
 class Backend:
-    """What a backend can do. A backend defines the methods that it has; those that it lacks raise InputError.
+    """What a backend can do. A backend overrides the methods that it has. The others raise InputError.
 
-    A method imports what it needs when it is called, so that a backend is found without its packages.
+    A method imports its packages when it is called, so that a backend is found even without them.
     """
 
     name: str
-    """What logs and errors call the backend."""
+    """The backend's name in logs and errors."""
 
     def run(
         self, setup: Setup, strategy: Strategy, seed: int, folder: Path, listeners: Sequence[Listener] = ()
     ) -> Outcome:
         """Run a strategy on a scenario under a seed, and write the log `folder/events.jsonl`.
 
-        If the folder has a log already, `ray` goes on with the run of that log; `sim` must not find one.
+        If the folder has a log already, `ray` goes on with that run. `sim` requires a folder without a log.
 
-        Raises PolicyError if the policy fails, HetschedError if the run does; the log keeps what happened.
+        Raises PolicyError if the policy fails, and HetschedError if the run does. The log keeps what has happened.
         """
         raise self._lacks("run", "run a scenario")
 
@@ -112,13 +112,14 @@ class Backend:
         raise self._lacks("replay", "replay a log")
 
     def discover(self, address: str) -> list[dict[str, Any]]:
-        """The nodes of the running cluster at the address, as a scenario lists them. Raises InputError without one."""
+        """The nodes of the running cluster at the address, as a scenario lists them. Raises InputError if there is no
+        cluster."""
         raise self._lacks("discover", "discover the nodes of a cluster")
 
     def executor(self, address: str, jobs: int | None = None) -> AbstractContextManager["Parallel"]:
         """joblib's `Parallel` on the running cluster at the address, with `jobs` processes (None: one per core).
 
-        Raises InputError without a cluster, HetschedError if it fails.
+        Raises InputError if there is no cluster, and HetschedError if it fails.
         """
         raise self._lacks("executor", "simulate on a cluster")
 
@@ -136,17 +137,17 @@ class Backend:
         raise self._lacks("profile", "profile a machine")
 
     def record(self, plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
-        """Train the trials of these numbers without PBT, and yield what was recorded of each when it is finished.
+        """Train the trials of these numbers without PBT. Yields the recording of each when it is finished.
 
-        Raises InputError for what cannot be trained, HetschedError if training fails.
+        Raises InputError for a trial that cannot be trained, and HetschedError if training fails.
         """
         raise self._lacks("record", "record learning curves")
 
     def fit(self, order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
-        """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called after each fit
+        """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called after each fit,
         with the model's name.
 
-        Raises InputError, naming file and line, for what is no file of recordings, and for too few of them.
+        Raises InputError for a file that has no recordings, naming file and line, and for too few recordings.
         """
         raise self._lacks("fit", "fit learning models")
 

@@ -13,8 +13,7 @@ from hetsched.scenario.scenario import Setup
 def begin(
     dispatcher: Dispatcher, name: str, setup: Setup, strategy: Strategy, seed: int, workers: Iterable[Worker]
 ) -> None:
-    """Record what the run is, on the backend of that name, what was predicted of it, and its workers. Set the policy
-    up for it."""
+    """Record the run, the name of its backend, its prediction and its workers. Then set the policy up for the run."""
     dispatcher.record(
         RunStarted(
             0.0, setup.scenario.name, str(strategy), name, seed, setup.paced, setup.synthetic, log_version=LOG_VERSION

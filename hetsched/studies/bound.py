@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hetsched.analysis.bounds import Bounds, cluster_devices, worker_devices, workload_bounds
 from hetsched.domain.workload import Experiment
 from hetsched.scenario.scenario import Scenario, Setup, resolved
-from hetsched.studies.assumptions import dealt_jobs, not_there, pairs_of, step_times
+from hetsched.studies.assumptions import dealt_jobs, not_there, nothing_there, pairs_of, step_times
 from hetsched.studies.frames import frame
 from hetsched.studies.inputs import Strategies, chosen_strategies
 from hetsched.studies.results import scenario_facts
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BoundResult:
-    """Lower bounds in seconds: for any allocation, and for the workers of each allocation policy. The same if trials
-    only trained, and segments cost nothing beside that, are `training_alone`, by allocation after one for `any`.
-    `notes` say of which trials the work is not known beforehand, so that a run may end sooner."""
+    """Lower bounds in seconds, for any allocation and for the workers of each allocation policy.
+
+    `training_alone` has the same bounds if trials only trained: segments then cost nothing else. Its first entry is
+    `any`, the others are by allocation. `notes` say for which trials the work is not known beforehand: there a run may
+    end sooner.
+    """
 
     setup: Setup = field(repr=False)
     overall: Bounds
@@ -63,10 +66,10 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
     """Lower bounds, in seconds, on the makespan and on the mean job completion time (JCT).
 
     JCT is completion minus arrival, of trials and of experiments. Every trial trains to its stop iteration. One bound
-    is for any allocation, one for the workers of each strategy's allocation policy (default: the scenario's
-    strategies). What segments cost beside training counts, as the simulator charges it; `training_alone` leaves it out.
+    is for any allocation. The others are for the workers of each strategy's allocation policy (default: the scenario's
+    strategies). Segments have the costs that the simulator charges. `training_alone` leaves these costs out.
 
-    Raises InputError for what the profile lacks.
+    Raises InputError if the profile lacks a step time.
     """
     setup = resolved(scenario)
     workload, times = setup.workload, setup.times
@@ -80,7 +83,8 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
         devices = worker_devices(workers)
         types = dict.fromkeys(worker.type for worker in workers)
         assumed |= dict.fromkeys([*step_times(times, pairs_of(setup, types)), *not_there(setup, types)])
-        # What no schedule under any allocation can beat, none under this one can.
+        assumed |= nothing_there(setup, types)
+        # A schedule under this allocation is also a schedule under any allocation.
         own = workload_bounds(workload, devices, times, setup.costs)
         by_allocation[strategy.allocation] = Bounds(*map(max, own, overall))
         own_alone = workload_bounds(workload, devices, times)
@@ -96,7 +100,7 @@ def bound(scenario: Scenario | Setup, strategies: Strategies | None = None) -> B
 
 
 def uncertain_work(experiments: Sequence[Experiment]) -> Iterator[str]:
-    """What is not known beforehand of the work."""
+    """Notes on work that is not known beforehand."""
     if any(experiment.stop_score is not None for experiment in experiments):
         yield "Trials that stop on a score may need fewer iterations."
     if any(experiment.counts_lineage for experiment in experiments):

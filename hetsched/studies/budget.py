@@ -1,4 +1,4 @@
-"""How long something may take, by a clock on the wall."""
+"""A budget of time, by the clock of the machine."""
 
 import time
 
@@ -6,7 +6,7 @@ from hetsched.errors import InputError
 
 
 class Budget:
-    """So many seconds from now on; None is for ever. Raises InputError for what is no time."""
+    """So many seconds from now on (None: no end). Raises InputError for a value that is no time."""
 
     def __init__(self, seconds: float | None) -> None:
         number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
@@ -19,11 +19,11 @@ class Budget:
         return time.monotonic() - self._began
 
     def left_s(self, share: float = 1.0) -> float | None:
-        """What is left of this share of it, never below 0; None without an end."""
+        """The seconds that are left of this share of the budget, at least 0. None: it has no end."""
         return None if self._seconds is None else max(0.0, share * self._seconds - self.spent_s)
 
     def is_over(self, share: float = 1.0) -> bool:
-        """Whether this share of it is spent."""
+        """Whether this share of the budget is spent."""
         return self.left_s(share) == 0.0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""By which command line this process was started, if by one: a study writes it down."""
+"""The command line that started this process, if there is one. A study records it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ _words: ContextVar[tuple[str, ...]] = ContextVar("_words", default=())
 
 @contextmanager
 def commanded(words: Sequence[str]) -> Iterator[None]:
-    """Within the block, `hetsched` with these words is what was asked for."""
+    """Within this context, the command line is `hetsched` with these words."""
     token = _words.set(("hetsched", *words))
     try:
         yield
@@ -18,5 +18,5 @@ def commanded(words: Sequence[str]) -> Iterator[None]:
 
 
 def command_line() -> list[str]:
-    """The words of the command; none where a script or a notebook asks."""
+    """The words of the command. Empty: a script or a notebook calls."""
     return list(_words.get())

@@ -1,4 +1,4 @@
-"""Strategies in simulation under the same seeds, and what can be said of their differences."""
+"""Strategies in simulation under the same seeds, and statements about their differences."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
 from hetsched.signals import one_interrupt
 from hetsched.studies import comparison
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.comparison import NARROW, Comparison, Runs
 from hetsched.studies.comparison_plan import PLAN_NAME, ComparisonPlan, finished, load_plan, resume_command
 from hetsched.studies.fan_out import Simulate, Task, fan_out
@@ -40,15 +40,20 @@ if TYPE_CHECKING:
 COMPARISON = "comparison"
 
 MAX_SEEDS = 100
-"""The most that "auto" takes, by default."""
+"""The default for the most seeds of "auto"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult(Results):
-    """The figures of every strategy. `narrow` says whether the interval of every paired ratio of makespans is narrower
-    than 1% of it, `rank_agreement` whether strategies come in the same order under every seed, `complete` whether all
-    seeds that were asked for are in it, `by_width` whether their number was "auto". `finished` counts the runs that
-    there are, also under seeds that are not complete, and `asked` those that were asked for, None of "auto"."""
+    """The figures of every strategy.
+
+    - `narrow`: whether the interval of every paired ratio of makespans is narrower than 1% of the ratio
+    - `rank_agreement`: whether strategies come in the same order under every seed
+    - `complete`: whether the result has all seeds that were asked for
+    - `by_width`: whether the number of seeds was "auto"
+    - `finished`: how many runs exist, also under incomplete seeds
+    - `asked`: how many runs were asked for (None: "auto")
+    """
 
     setup: Setup = field(repr=False)
     baseline: str
@@ -61,22 +66,21 @@ class ComparisonResult(Results):
     complete: bool = True
     by_width: bool = field(default=False, repr=False)
     periods: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """By scheduling policy, which periods were set so that they fit the runs, in words."""
+    """By scheduling policy, in words, the periods that were set to fit the runs."""
 
     @property
     def so_far(self) -> str:
-        """How many runs there are, in words."""
+        """How many runs exist, in words."""
         return runs_finished(self.finished, self.asked)
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """What can be said of each strategy against the baseline, in words."""
+        """The statement about each strategy against the baseline."""
         return {name: of.verdict for name, of in self.comparisons.items() if of.makespan_vs_baseline is not None}
 
     def strategies_frame(self) -> "DataFrame":
-        """A row per strategy: means over the seeds, see `hetsched.studies.comparison.Comparison`. The makespan's
-        interval and the makespan's ratio to the baseline have columns of their own. Raises InputError without
-        pandas."""
+        """A row per strategy: means over the seeds (see `hetsched.studies.comparison.Comparison`). The makespan's
+        interval and its ratio to the baseline have columns of their own. Raises InputError without pandas."""
         return frame(_row(name, figures) for name, figures in self.comparisons.items())
 
     def document(self) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class ComparisonResult(Results):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a comparison. `result` has the seeds under which all strategies were finished; None without any."""
+    """Ctrl-C in a comparison. `result` has the seeds under which all strategies are finished. None: there are none."""
 
     def __init__(self, result: ComparisonResult | None) -> None:
         super().__init__()
@@ -118,14 +122,16 @@ def compare(
 ) -> ComparisonResult:
     """Simulate every strategy under the same seeds, seed by seed. The baseline is always among the strategies.
 
-    `strategies`, `seeds` and `baseline` are the scenario's by default; "auto" adds seeds, up to `max_seeds`, until the
-    interval of every difference is under 1%. Logs and figures go to `folder`, which must be new; without one the logs
-    are in a temporary folder, which goes with the result. `jobs` processes simulate (None: one per core), on the Ray
-    cluster at `ray_address` if there is one; more than one know only policies that are installed, come in
-    `policy_files` or in the scenario's. Periods of policies that the scenario does not set are made to fit the runs.
+    - `strategies`, `seeds`, `baseline`: the defaults are the scenario's. "auto" adds seeds, up to `max_seeds`, until
+      the interval of every difference is under 1%.
+    - `folder`: for logs and figures. It must be new. Without it the logs are in a temporary folder, which is deleted
+      together with the result.
+    - `jobs`: how many processes simulate (None: one per core). With `ray_address` they are on that Ray cluster. Several
+      processes know only policies that are installed or come in `policy_files` or the scenario's files.
 
-    Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run trained
-    nothing. Ctrl-C raises Interrupted, which has what can be said so far; `resume_comparison` goes on.
+    Periods of policies that the scenario does not set are made to fit the runs. Raises InputError for
+    wrong input, PolicyError if a policy fails, and HetschedError if a run trained nothing. Ctrl-C raises Interrupted
+    with the result so far. `resume_comparison` goes on.
     """
     setup = resolved(scenario).with_policy_files(chosen_files(policy_files, there=True))
     check_counts(max_seeds=max_seeds, jobs=jobs)
@@ -152,8 +158,8 @@ def resume_comparison(
 ) -> ComparisonResult:
     """Go on with a comparison that was stopped, from the runs that its folder holds.
 
-    Of a run that was finished before, `decision_s` is unknown and left out of the mean. Raises InputError if the folder
-    is not that of a comparison, or its scenario has changed since; else as `compare` does.
+    The `decision_s` of a run that was finished before is unknown and left out of the mean. Raises InputError if the
+    folder has no comparison, or its scenario has changed since. Other errors are those of `compare`.
     """
     folder = path_of(folder, "folder")
     plan = load_plan(folder)
@@ -180,7 +186,7 @@ def _carried_out(
     progress: Progress,
     done: dict[Task, RunResult],
 ) -> ComparisonResult:
-    """The runs that are not `done` yet, and the result of all."""
+    """Simulate the runs that are not `done` yet. Returns the result of all runs."""
     baseline, *_ = chosen = chosen_strategies(setup, plan.strategies)
 
     def run_seeds(these: Sequence[int]) -> Runs:
@@ -198,12 +204,12 @@ def _carried_out(
 
 
 def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, done: dict[Task, RunResult]) -> Interrupted:
-    """What can be said of the complete seeds, which is also in the folder, and how to go on."""
+    """The result of the complete seeds, which is also written to the folder, and how to go on."""
     runs = comparison.complete_seeds(chosen_strategies(setup, plan.strategies), done)
     seeds = len(next(iter(runs.values())))
     try:
         stop = Interrupted(_written(home, setup, plan, runs, len(done), complete=False) if seeds else None)
-    except HetschedError:  # a run trained nothing: there is nothing to say
+    except HetschedError:  # a run trained nothing, so there is no result
         stop = Interrupted(None)
     return _with_notes(stop, home, len(plan.strategies), plan.asked, done)
 
@@ -212,7 +218,7 @@ def _interrupted(home: ResultsFolder, setup: Setup, plan: ComparisonPlan, done: 
 def _going_on(
     home: ResultsFolder, strategies: int, asked: int | None, done: Mapping[Task, RunResult]
 ) -> Iterator[None]:
-    """Ctrl-C says how to go on as soon as there is something to go on with, also before the first run."""
+    """Ctrl-C says how to go on once there is something to go on with, also before the first run."""
     try:
         yield
     except Interrupted:
@@ -226,8 +232,8 @@ def _going_on(
 def _with_notes(
     stop: Interrupted, home: ResultsFolder, strategies: int, asked: int | None, done: Mapping[Task, RunResult]
 ) -> Interrupted:
-    """What there is of so many `strategies` and of the runs that were `asked` for, and the commands that go on with it
-    and show it."""
+    """The interrupt, with notes: how many runs exist of those `asked` for, and the commands that go on with the
+    comparison and show it."""
     if not home.temporary:
         seeds = Counter(task.seed for task in done)
         complete = counted(sum(number == strategies for number in seeds.values()), "seed")
@@ -239,7 +245,7 @@ def _with_notes(
 
 
 def runs_finished(finished: int, asked: int | None) -> str:
-    """How many runs finished, in words; of how many, if that is known.
+    """How many runs have finished, in words. `asked` is the number of all runs, if it is known.
 
     >>> runs_finished(11, 60), runs_finished(1, None)
     ('11 of 60 runs finished', '1 run finished')
@@ -278,13 +284,12 @@ def _first_seeds(setup: Setup, seeds: Seeds | str | None, strategies: Sequence[S
 def _written(
     home: ResultsFolder, setup: Setup, plan: ComparisonPlan, runs: Runs, finished: int, *, complete: bool
 ) -> ComparisonResult:
-    """The result, which is also in its folder."""
+    """The result. It is also written to its folder."""
     assumed = list(dict.fromkeys([*assumptions(setup, runs), *plan.assumed]))
     result = comparison_result(home, setup, plan, runs, assumed, {}, complete, finished)
     bounds_s = {strategy: result.comparisons[str(strategy)].workers_bound_s for strategy in runs}
-    result = replace(
-        result, warnings=joined(too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
-    )
+    warnings = (idle_workers(setup, runs), too_long(setup, bounds_s), unknown_scores(runs), no_checkpoints(setup, runs))
+    result = replace(result, warnings=joined(*warnings))
     figures = {name: [run.metrics for run in of_strategy] for name, of_strategy in result.by_strategy.items()}
     remarks = {name: result.warned(name) for name in figures}
     write_running_results(home.path, setup, "simulation", figures, remarks, result.assumptions)
@@ -303,7 +308,7 @@ def comparison_result(
     complete: bool,
     finished: int,
 ) -> ComparisonResult:
-    """What runs under the same seeds come to, the baseline first. So many runs are `finished`, of all seeds."""
+    """The result of runs under the same seeds; the baseline comes first. `finished` counts the runs of all seeds."""
     baseline = next(iter(runs))
     return ComparisonResult(
         home=home,

@@ -1,4 +1,4 @@
-"""Comparing strategies: every strategy under every seed, and what can be said of the difference."""
+"""Comparing strategies: every strategy under every seed, and statements about the differences."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,32 +21,33 @@ from hetsched.studies.fan_out import Simulate, Task
 from hetsched.studies.one_run import RunResult
 
 NARROW = 0.01
-"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this part of it."""
+"""Seeds are enough when the interval of every paired ratio of makespans is narrower than this share of the ratio."""
 
 FIRST_SEEDS = 10
-"""With fewer seeds than these the width of an interval is too uncertain to stop by, and an interval that is narrow must
-still be so with as many seeds more: what is rare may not have happened under the first ones."""
+"""With fewer seeds the width of an interval is too uncertain to decide when to stop. A narrow interval must still be
+narrow with so many seeds more: the first seeds may lack something that is rare."""
 
 SIMILAR_WORK = 0.02
-"""By so much the iterations of two strategies may differ without a word: PBT takes its own course in each."""
+"""The share by which the iterations of two strategies may differ without a note: PBT differs between them."""
 
 SIMILAR_LINEAGE = 0.05
-"""By so much the iterations behind the best weights of two strategies may differ without a word."""
+"""The share by which the iterations behind the best weights of two strategies may differ without a note."""
 
 Runs = dict[Strategy, list[RunResult]]
 """The runs of every strategy, in the order of the seeds."""
 
 
 class Comparison(Struct, frozen=True):
-    """What `compare --json` says of a strategy. Seconds end in `_s`.
+    """What `compare --json` says of a strategy. Names of seconds end in `_s`.
 
-    `hetsched.analysis.figure_table` says what each figure is and how it is averaged over seeds. A figure that no run
-    has is None. A ratio is the mean of the runs' ratios. The paired differences to the baseline are None for the
-    baseline itself; `speedup_vs_baseline` is the ratio of makespans.
-    `verdict` says in words what it comes to. It says how many of the baseline's iterations were trained, if not about
-    as many, and how many are behind the best weights, if not about as many as behind the baseline's. `target_reached`
-    counts the seeds under which the target score was reached; `decision_s` is the policy's mean seconds a call on this
-    host, None where nobody measured it.
+    `hetsched.analysis.figure_table` says what each figure is, and how it is averaged over seeds. None: no run has the
+    figure. A ratio is the mean of the runs' ratios. Paired differences are those to the baseline. They are None for the
+    baseline itself. `speedup_vs_baseline` is the ratio of makespans.
+
+    - `verdict`: the result in words. It has two notes about iterations, compared with the baseline: how many were
+      trained, and how many are behind the best weights. Each is left out if the numbers are about equal.
+    - `target_reached`: the number of seeds under which the target score was reached
+    - `decision_s`: the policy's mean seconds per call on this host. None: not measured.
     """
 
     makespan_s: Spread
@@ -105,7 +106,7 @@ def run_all(
 ) -> Runs:
     """Simulate every strategy under every seed, seed by seed, with the logs below the folder.
 
-    `done` holds the runs that are finished: they are not simulated again, and those that finish now are added.
+    `done` has the finished runs. They are not simulated again. Runs that finish now are added to it.
     """
     strategies, seeds = list(strategies), list(seeds)
     missing = [task for seed in seeds for strategy in strategies if (task := Task(strategy, seed)) not in done]
@@ -128,11 +129,11 @@ def complete_seeds(strategies: Iterable[Strategy], done: Mapping[Task, RunResult
 def run_until_narrow(
     run: Callable[[range], Runs], baseline: Strategy, first_seed: int, at_first: int, limit: int
 ) -> Runs:
-    """Run under `at_first` seeds and then under more, until the interval of every strategy's makespan relative to the
-    baseline's is narrow twice in a row or there are `limit` seeds.
+    """Run under `at_first` seeds, and then under more seeds.
 
-    How many more follows from the width, which falls with the root of the number of seeds; at most as many again. It
-    depends on the runs alone. Raises HetschedError if a run trained nothing.
+    It ends when the interval of every strategy's makespan relative to the baseline's was narrow twice in a row, or when
+    there are `limit` seeds. How many seeds are added follows from the width, which falls with the root of their number.
+    At most their number doubles. The number depends only on the runs. Raises HetschedError if a run trained nothing.
     """
     seeds = range(first_seed, first_seed + min(limit, max(at_first, FIRST_SEEDS)))
     runs = run(seeds)
@@ -153,13 +154,13 @@ def run_until_narrow(
 
 
 def widest(runs: Runs, baseline: Strategy) -> float:
-    """The widest interval of a paired ratio of makespans, as a part of the ratio; infinite with one seed."""
+    """The width of the widest interval of a paired ratio of makespans, as a share of the ratio. Infinity: one seed."""
     found = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
     return max((float("inf") if (width := one.width) is None else width for one in found.values()), default=0.0)
 
 
 def compare(runs: Runs, baseline: Strategy) -> dict[str, Comparison]:
-    """The figures of each strategy, by name; `runs` must hold the baseline. Raises HetschedError if a run trained
+    """The figures of each strategy, by name. `runs` must have the baseline. Raises HetschedError if a run trained
     nothing."""
     _check_trained(runs)
     makespans = _differences(runs, baseline, lambda metrics: metrics.makespan_s)
@@ -195,9 +196,12 @@ def _differences(runs: Runs, baseline: Strategy, figure: Callable[[Metrics], flo
 
 
 def _other_work(figures: Sequence[Metrics], reference: Sequence[Metrics]) -> str:
-    """In words, after a verdict: the iterations that were trained, where they are not about as many as in the reference
-    runs, and those behind the best weights. A strategy that stops trials early is no faster at the same work, and one
-    that runs trials one after the other has late trials copy weights that were trained for longer."""
+    """A note after a verdict, compared with the reference runs: the iterations that were trained, and those behind the
+    best weights, if they are not about equal.
+
+    A strategy that stops trials early is no faster at the same work. If a strategy runs trials one after another, late
+    trials copy weights that were trained for longer.
+    """
     trained = fmean(m.iterations for m in figures) / fmean(m.iterations for m in reference)
     words = "" if abs(trained - 1) < SIMILAR_WORK else f", with {trained:.0%} of its iterations"
     mine, theirs = (mean_of_known(m.lineage_iterations for m in of_one) for of_one in (figures, reference))
@@ -213,7 +217,7 @@ def _summarise(
     makespan: Difference | None,
     jct: Difference | None,
 ) -> Comparison:
-    """`reference` are the runs of the baseline."""
+    """The figures of one strategy. `reference` are the runs of the baseline."""
     figures = [run.metrics for run in runs]
     return Comparison(
         makespan_s=spread([m.makespan_s for m in figures]),
@@ -228,7 +232,7 @@ def _summarise(
 
 
 def _averages(figures: Sequence[Metrics]) -> dict[str, Any]:
-    """What `hetsched.analysis.figure_table` says of the runs' figures, by the name of the figure."""
+    """The averages of the runs' figures, by name of the figure, as `hetsched.analysis.figure_table` defines them."""
     means = {key: fmean(_known(getattr(m, key)) for m in figures) for key in keys(Average.MEAN)}
     known = {key: mean_of_known(getattr(m, key) for m in figures) for key in keys(Average.MEAN_OF_KNOWN)}
     return means | known | {key: getattr(figures[0], key) for key in keys(Average.FIRST)}

@@ -1,4 +1,4 @@
-"""What `hetsched compare` set out to do in its folder (`compare.json`), so that it can go on after it stopped."""
+"""The plan of a `hetsched compare` in its folder (`compare.json`), so that the comparison can go on after a stop."""
 
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
@@ -26,11 +26,11 @@ PLAN_NAME = "compare.json"
 
 
 class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """Strategies, the baseline first, and their seeds, `max_seeds` at most if they are "auto".
+    """Strategies, the baseline first, and their seeds. "auto": at most `max_seeds`.
 
-    `files` are the SHA-256 sums of the files beside the plan from which the runs follow: the scenario and all that it
-    names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder does not
-    tell any more: that the jobs in its trace were dealt. `periods` says in words which periods the comparison has set.
+    `files` are the SHA-256 sums of the files beside the plan that decide the runs: the scenario and all files that it
+    names. `hetsched` is the version that began the comparison. `assumed` is what the scenario in the folder no longer
+    says: that the jobs of its trace were dealt. `periods` says in words which periods the comparison has set.
     """
 
     strategies: list[str]
@@ -43,12 +43,11 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def asked(self) -> int | None:
-        """How many runs were asked for; None if seeds are "auto"."""
+        """How many runs were asked for. None: seeds are "auto"."""
         return None if self.seeds == "auto" else len(self.strategies) * len(self.seeds)
 
     def logs(self, folder: Path, there: Iterable[Path]) -> list[Path]:
-        """Where the runs that were asked for have their logs. Of "auto", those of the seeds of the logs that are
-        `there`."""
+        """The logs of the runs that were asked for. If seeds are "auto", the logs of the seeds that are in `there`."""
         begun = dict.fromkeys(log.parent.name for log in there)
         seeds = list(begun) if self.seeds == "auto" else [f"seed-{seed}" for seed in self.seeds]
         return [folder / strategy / seed / LOG_NAME for strategy in self.strategies for seed in seeds]
@@ -63,7 +62,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         max_seeds: int,
         periods: Mapping[str, str] = MappingProxyType({}),
     ) -> Self:
-        """The plan of a comparison, which is also in its folder; the scenario must be there already."""
+        """The plan of a new comparison, written to its folder. The folder must have the scenario already."""
         plan = cls(
             strategies=list(map(str, strategies)),
             seeds=seeds,
@@ -77,7 +76,7 @@ class ComparisonPlan(Struct, frozen=True, forbid_unknown_fields=True):
         return plan
 
     def check(self, folder: Path) -> None:
-        """Raises InputError, in words, if further runs would not be comparable with those that are there."""
+        """Raise InputError if further runs would not be comparable with the present ones."""
         begin = "begin a new comparison"
         if self.hetsched != __version__:
             raise InputError(f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; {begin}")
@@ -89,7 +88,7 @@ def resume_command(folder: Path) -> str:
 
 
 def load_plan(folder: Path) -> ComparisonPlan:
-    """Raises InputError, naming the folder, if `hetsched compare` did not make it."""
+    """The plan in the folder. Raises InputError, naming the folder, if `hetsched compare` did not make it."""
     path = folder / PLAN_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=ComparisonPlan)
@@ -103,7 +102,7 @@ def load_plan(folder: Path) -> ComparisonPlan:
 
 
 def finished(folder: Path, setup: Setup, strategies: list[Strategy], seeds: Container[int]) -> dict[Task, RunResult]:
-    """The runs of the comparison, under some of these seeds, that came to their end. What is left of others is removed.
+    """The finished runs of the comparison under these seeds. The files of unfinished ones are removed.
 
     Raises InputError for a log of another strategy or seed.
     """

@@ -1,5 +1,5 @@
-"""Fan-out: the runs of a comparison on one core after the other, on the cores of this machine, or on a Ray cluster. The
-results and the logs are the same."""
+"""Fan-out: carries out the runs of a comparison on one core, on the cores of this machine, or on a Ray cluster. Results
+and logs are the same."""
 
 import gc
 import os
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 AWAY_AT_ONCE = 16
-"""So many runs for each core of a Ray cluster are on their way at once; their logs pass through this process."""
+"""How many runs per core of a Ray cluster are sent at once. Their logs pass through this process."""
 
 
 _OF_THE_TRACKER = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
@@ -42,10 +42,10 @@ class Task(NamedTuple):
 
 
 Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
-"""Simulates the tasks, with their logs below the folder, and hands each over when it is done, in whatever order."""
+"""Simulates the tasks, with their logs below the folder. Yields each when it is done, in any order."""
 
 Attempt = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult | HetschedError]]]
-"""The same, and of a task that fails its error."""
+"""The same. For a task that fails it yields its error."""
 
 
 def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
@@ -76,7 +76,7 @@ def fan_out(
 
 
 def _with_logs(simulate: Simulate) -> Simulate:
-    """Where the caller sees the logs: other processes have another current folder."""
+    """Simulates with the absolute path of the folder: other processes have another current folder."""
 
     def simulate_and_look(tasks: Sequence[Task], folder: Path) -> Iterator[tuple[Task, RunResult]]:
         for task, run in simulate(tasks, folder):
@@ -118,8 +118,8 @@ def _here(
 
 @contextmanager
 def _leaks_unsaid() -> Iterator[None]:
-    """joblib's process that clears up after the others says nothing of it. It would warn, on stderr, of what processes
-    that a second Ctrl-C ended had no time to release."""
+    """Within this context, joblib's clean-up process prints nothing. Otherwise it would warn, on stderr, about what
+    processes that a second Ctrl-C ended had not released."""
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), _OF_THE_TRACKER])
     try:
@@ -133,8 +133,8 @@ def _leaks_unsaid() -> Iterator[None]:
 
 @contextmanager
 def _lost_calls_unsaid() -> Iterator[None]:
-    """joblib's thread does not print that a call is gone. It looks for calls once more after a second Ctrl-C has ended
-    the processes and thrown the calls away, and would print a traceback of the KeyError."""
+    """Within this context, joblib's thread does not print that a call is missing. After a second Ctrl-C has ended the
+    processes and dropped the calls, it looks for calls once more, and would print the traceback of a KeyError."""
     before = threading.excepthook
 
     def unless_stopped(failed: threading.ExceptHookArgs) -> None:
@@ -150,7 +150,7 @@ def _lost_calls_unsaid() -> Iterator[None]:
 
 
 class _OnCores(Generic[R]):
-    """The processes write the logs."""
+    """Simulates on the cores of this machine. The processes write the logs themselves."""
 
     def __init__(
         self,
@@ -179,7 +179,8 @@ class _OnCores(Generic[R]):
 
 
 class _Away(Generic[R]):
-    """There may be no disk that all nodes see: policy files travel there, and logs back, with the tasks."""
+    """Simulates on a Ray cluster. Its nodes may share no disk, so policy files travel there with the tasks, and logs
+    travel back."""
 
     def __init__(
         self,
@@ -239,10 +240,10 @@ def _carry_out_away(
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """While this lasts, Python looks for no cyclic garbage in this process.
+    """Within this context, Python does not collect cyclic garbage in this process.
 
-    A run makes none, but so many objects that looking for it takes a tenth of the time. It is for processes that do
-    nothing but simulate: a notebook's own garbage is its own affair.
+    A run makes no such garbage. But it makes so many objects that looking for it takes a tenth of the time. This is for
+    processes that only simulate: a notebook may have garbage of its own.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -267,14 +268,14 @@ def _attempt(setup: Setup, task: Task, folder: Path) -> RunResult | HetschedErro
 
 @lru_cache(maxsize=1)
 def _unpacked(setup: bytes) -> Setup:
-    """Once per process: so what a run has looked up in the profile serves the next run, too."""
+    """The setup, unpacked once per process. So what one run has looked up in the profile serves the next run, too."""
     unpacked: Setup = pickle.loads(setup)
     return unpacked
 
 
 @lru_cache(maxsize=1)
 def _load(policy_files: tuple[tuple[Path, int], ...]) -> None:
-    """Each file as it was changed last, and no others: joblib keeps its processes for the next comparison."""
+    """Load exactly these files, in their latest version: joblib keeps its processes for the next comparison."""
     forget_files()
     for path, _ in policy_files:
         load_file(path, replaces=True)

@@ -1,5 +1,4 @@
-"""What learning models are fitted to, and what comes of it: how far each is off on recordings that it was not fitted
-to."""
+"""What learning models are fitted to, and the result: the errors of each model on recordings that were held out."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -11,15 +10,15 @@ from msgspec import Struct
 from hetsched.domain.metric import DEFAULT, Mode
 
 MEAN_CURVE = "mean curve"
-"""The predictor that knows nothing of hyperparameters: what a model must beat."""
+"""The predictor that ignores hyperparameters. A model must beat it."""
 
 
 class FitOrder(Struct, frozen=True):
-    """What is fitted: the recordings of `network` in the `files` (None: all, of one network), and their metric.
+    """What is fitted: the recordings of `network` in the `files` (None: all of them, of one network), and their metric.
 
-    No files: those that come with hetsched. Recordings are dealt to so many `folds`; each fold is held out once.
-    `constants` names those that are fitted, of the models that have them (none: all); the others stay at their
-    defaults. `chance` is the score before the first line, where a file lacks the untrained network.
+    Without files, those that come with hetsched are used. Recordings are dealt to `folds`. Each fold is held out once.
+    `constants` names the constants that are fitted, in models that have them (empty: all). The others keep their
+    defaults. `chance` is the score before the first line, for a file that lacks the untrained network.
     """
 
     files: tuple[Path, ...] = ()
@@ -33,10 +32,10 @@ class FitOrder(Struct, frozen=True):
 
 
 class Errors(Struct, frozen=True):
-    """How a model does on some recordings.
+    """The errors of a model on some recordings.
 
     The mean absolute error is over all evaluations except those of untrained trials. `spearman` is the rank correlation
-    of final scores. It is None for fewer than three recordings, and where the model predicts the same for all.
+    of final scores. None: there are fewer than three recordings, or the model predicts the same for all.
     """
 
     recordings: int
@@ -47,7 +46,7 @@ class Errors(Struct, frozen=True):
 class Judged(Struct, frozen=True):
     """A model and its errors on recordings while they were held out: on all, and on those of each file.
 
-    `learning` is what a scenario's `[learning]` says to have it, fitted to all recordings; None if it cannot say it.
+    `learning` is a scenario's `[learning]` for this model, fitted to all recordings. None: a scenario cannot have it.
     """
 
     name: str
@@ -58,11 +57,11 @@ class Judged(Struct, frozen=True):
 
 
 class Noise(Struct, frozen=True):
-    """Standard deviations of a score about what would be measured on endless images and over endless seeds.
+    """Standard deviations of a score around its value on endless images and over endless seeds.
 
-    `by_images` is that of a share of right answers among so many images (binomial), None where the number of images is
-    not known. `between_seeds` is that of recordings of one configuration, which has both; None without such.
-    `by_seed` is what remains of it without the images' part.
+    - `by_images`: by the number of images, for a share of right answers (binomial). None: the number is unknown.
+    - `between_seeds`: among recordings of one configuration, which differ by seeds and images. None: there are none.
+    - `by_seed`: what is left of it without the images' part.
     """
 
     by_images: float | None
@@ -77,7 +76,7 @@ class Noise(Struct, frozen=True):
 
 
 class Fitted(Struct, frozen=True):
-    """The models, the best one on held-out recordings first. `left_out` says of others why they were not fitted."""
+    """The models, the best one on held-out recordings first. `left_out` says why others were not fitted."""
 
     network: str
     metric: str
@@ -90,7 +89,7 @@ class Fitted(Struct, frozen=True):
 
     @property
     def best(self) -> Judged | None:
-        """The best model that a scenario can have, None if none of them beats the mean curve."""
+        """The best model that a scenario can have. None: none of them beats the mean curve."""
         mean = next((each for each in self.judged if each.name == MEAN_CURVE), None)
         for each in self.judged:
             if each.learning is not None:

@@ -26,27 +26,26 @@ SUMMARY_NAME = "summary.json"
 REPORT_NAME = "report.html"
 
 PROBES = "probes"
-"""The folder of a plan's short runs, which are measurements and no results."""
+"""The folder of a plan's short runs. They are measurements, not results."""
 
 PROBE = "probe"
-"""That of a validation's short runs."""
+"""The folder of a validation's short runs."""
 
 SEGMENT_ENDED = b'"segment-ended"'
-"""What is in every line of a log that tells of a finished segment."""
+"""A part of every line of a log about a finished segment."""
 
 PREDICTED, MEASURED = "predicted", "measured"
-"""Those of a validation's simulations and real runs."""
+"""The folders of a validation's simulations and real runs."""
 
 DRAWS = "draws-"
 """How the folder is named of all simulations that predict a run but the first: the seed of the run follows."""
 
 
 class ResultsFolder:
-    """The folder of a study's results, with the scenario as resolved in it: one that has results already, or a `new`
-    one.
+    """The folder of a study's results, with the resolved scenario in it. It is `new`, or has results already.
 
-    A new folder with a name raises InputError if it is there already and not empty, or cannot be made. Without a name
-    the folder is a temporary one, which is removed with this object or when Python ends.
+    A new folder with a name raises InputError if it exists and is not empty, or cannot be made. Without a name the
+    folder is temporary. It is removed with this object, or when Python ends.
     """
 
     def __init__(self, path: Path, *, temporary: bool = False, was_there: bool = True) -> None:
@@ -56,8 +55,8 @@ class ResultsFolder:
 
     @classmethod
     def new(cls, path: Path | str | None, setup: Setup, study: str) -> "ResultsFolder":
-        """A new folder for the results of a study, such as "compare", with the scenario in it, and what is known of the
-        study when it begins."""
+        """A new folder for the results of a study, such as "compare". It gets the scenario, and what is known of the
+        study at its beginning."""
         if path is None:
             home = cls(Path(mkdtemp(prefix="hetsched-")), temporary=True, was_there=False)
             setup.save(home.path)
@@ -70,8 +69,8 @@ class ResultsFolder:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """What Ctrl-C stops within the block has notes on what is left: where it is, and the command that shows it. If
-        no run has begun, nothing is left."""
+        """Within this context, Ctrl-C gets notes on what is left: the place of the results, and the command that shows
+        them. If no run has begun, nothing is left."""
         try:
             yield
         except KeyboardInterrupt as stop:
@@ -97,7 +96,7 @@ class ResultsFolder:
 
     @contextmanager
     def nothing_of_nothing(self) -> Iterator[None]:
-        """If it fails before any run has begun, leave no results, so that the folder's name can be used again."""
+        """Within this context, a failure before any run has begun removes the results. Their name can be used again."""
         try:
             yield
         except BaseException:
@@ -106,7 +105,7 @@ class ResultsFolder:
             raise
 
     def undo(self) -> None:
-        """Leave no results, as of a study that could not begin: the folder is as it was before."""
+        """Remove the results of a study that could not begin. The folder is then as it was before."""
         if not self._was_there:
             rmtree(self.path)
             return
@@ -118,7 +117,7 @@ class ResultsFolder:
 
 
 def new_folder(folder: Path, setup: Setup) -> Path:
-    """Make the folder, with the scenario as resolved in it. Of several processes that want it at once, one gets it.
+    """Make the folder, with the resolved scenario in it. Of several processes that want it at once, one gets it.
 
     Raises InputError if the folder is there already and not empty, or cannot be made.
     """
@@ -137,13 +136,13 @@ def new_folder(folder: Path, setup: Setup) -> Path:
 
 
 def default_folder(study: str, setup: Setup) -> Path:
-    """`results/<scenario>-<study>-<date and time>`, numbered if that is there."""
+    """`results/<scenario>-<study>-<date and time>`, with a number if that exists."""
     return unused(Path("results") / f"{setup.scenario.name}-{study}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def write_summary(folder: Path, command: str, document: dict[str, Any], *, complete: bool = True) -> None:
-    """`summary.json`: what the command found, and with which version. If the study is `complete`, that is written down
-    then, and its results are described (`ro-crate-metadata.json`): this is what is written last."""
+    """Write `summary.json`: what the command found, and with which version. If the study is `complete`, the end of the
+    study is recorded, too. Its results are then described in `ro-crate-metadata.json`, which is written last."""
     write_json(folder / SUMMARY_NAME, {"command": command, "hetsched": __version__, **document})
     if complete:
         end_study(folder)
@@ -163,8 +162,8 @@ def write_running_results(
     remarks: Mapping[str, Sequence[str]] = MappingProxyType({}),
     assumptions: Sequence[str] = (),
 ) -> None:
-    """`Running_Results.txt`, the summary of HRFS: average runtime and score over repetitions, and what they assume.
-    `remarks` are on the runs of each strategy."""
+    """Write `Running_Results.txt`, the summary of HRFS: average runtime and score over repetitions, and their
+    assumptions. `remarks` are about the runs of each strategy."""
     lines = [f"scenario = {setup.scenario.name}", f"backend = {backend}{' (paced)' * setup.paced}"]
     if setup.scenario.workload.trace is not None:
         lines.append(f"trace = {setup.scenario.workload.trace}")
@@ -193,7 +192,7 @@ def write_running_results(
 
 
 def unused(folder: Path) -> Path:
-    """The folder, or the first of folder-2, folder-3 ... that is not there."""
+    """The folder, or the first of folder-2, folder-3 ... that does not exist."""
     candidate, number = folder, 2
     while candidate.exists():
         candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1

@@ -1,4 +1,4 @@
-"""Simulating many strategies, those that fail among them."""
+"""Simulates many strategies. Some of them may fail."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,16 +21,19 @@ from hetsched.studies.one_run import RunResult
 from hetsched.studies.watching import Progress
 
 AT_ONCE = 4
-"""So many simulations for each process are begun before the budget is looked at again."""
+"""How many simulations per process begin before the budget is checked again."""
 
 
 class Forecast(Struct, frozen=True):
-    """What simulations say of a strategy. Seconds end in `_s`.
+    """What simulations say of a strategy. Names of seconds end in `_s`.
 
-    95% of single runs end within `run_interval_s`, if they vary as the simulations do; None where these are all alike,
-    or there is one. Ratios are the means of the runs' ratios to the bounds: for any allocation, and for the strategy's
-    own workers; None where one is unknown. `stopped` is how many trials the policy stopped before their end, in the
-    mean: a strategy with some is no faster at the same work. `warning` says why the figures are not to be trusted.
+    - `run_interval_s`: 95% of single runs end within it, if they vary as the simulations do. None: these are all alike,
+      or there is only one.
+    - ratios: the means of the runs' ratios to the bounds, for any allocation and for the strategy's own workers. None:
+      a bound is unknown.
+    - `stopped`: how many trials the policy stopped before their end, as a mean. A strategy that stops trials is no
+      faster at the same work.
+    - `warning`: why the figures should not be trusted.
     """
 
     makespan_s: Spread
@@ -52,8 +55,8 @@ class _Simulated(NamedTuple):
 
 
 class Simulations(NamedTuple):
-    """Forecasts by strategy, in the order in which the strategies were given; why others failed; under which seeds; and
-    how many seeds the budget did not allow."""
+    """Forecasts by strategy, in the order in which the strategies were given. Also why others failed, which seeds were
+    used, and how many seeds the budget did not allow."""
 
     forecasts: dict[Strategy, Forecast]
     failed: dict[Strategy, str]
@@ -66,8 +69,8 @@ def forecast(
 ) -> Simulations:
     """Simulate every strategy under the same seeds, seed by seed, as long as the budget lasts.
 
-    Strategies for which the budget does not last under the first seed have failed; of a later seed under which some
-    were not simulated nothing is taken. What has begun is finished. Logs are not kept: `hetsched compare` writes the
+    A strategy fails if the budget does not last for it under the first seed. A later seed counts only if all strategies
+    were simulated under it. A simulation that has begun is finished. Logs are not kept: `hetsched compare` writes the
     same ones.
     """
     courses = _Courses(strategies)
@@ -91,7 +94,7 @@ def forecast(
 
 
 class _Courses:
-    """How far the simulations are: `finished` are the seeds under which none is missing."""
+    """The progress of the simulations. `finished` are the seeds under which none is missing."""
 
     def __init__(self, strategies: Iterable[Strategy]) -> None:
         self.runs: list[_Simulated] = []
@@ -115,7 +118,7 @@ class _Courses:
             advance()
 
     def summed_up(self, wanted: int) -> Simulations:
-        """Of `wanted` seeds, those under which no simulation is missing."""
+        """The simulations of the seeds, out of `wanted` ones, under which none is missing."""
         of_strategy: dict[Strategy, list[_Simulated]] = {}
         for run in sorted(self.runs, key=lambda run: run.task.seed):
             if run.task.seed in self.finished and run.task.strategy not in self.failed:

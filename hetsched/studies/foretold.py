@@ -9,9 +9,9 @@ from hetsched.domain.prediction import Prediction
 
 
 class Foretold(Struct, frozen=True):
-    """The makespan that was predicted of runs, and those that were measured, in seconds.
+    """The predicted makespan of runs, and the measured ones, in seconds.
 
-    `error_percent` is 100 x (predicted - measured) / measured, of the mean of the runs; None where that is 0.
+    `error_percent` is 100 x (predicted - measured) / measured, by the mean of the runs. None: that mean is 0.
     """
 
     prediction: Prediction
@@ -26,7 +26,7 @@ class Foretold(Struct, frozen=True):
 
     @property
     def within(self) -> int | None:
-        """How many of the runs ended within the predicted interval; None if there is no interval."""
+        """How many of the runs ended within the predicted interval. None: there is no interval."""
         if self.prediction.interval_s is None:
             return None
         low, high = self.prediction.interval_s

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def frame(rows: Iterable[dict[str, Any]]) -> "DataFrame":
-    """Raises InputError, which says what to install, without pandas."""
+    """The rows as a data frame. Raises InputError, which says what to install, without pandas."""
     with needed_for("a data frame", "frames"):
         from pandas import DataFrame
     return DataFrame(list(rows))
@@ -52,5 +52,5 @@ def figures_row(run: RunResult) -> dict[str, Any]:
 
 
 def metric_columns(metric: Metric | None) -> dict[str, str | None]:
-    """Name and direction of the metric of all experiments, None where they have different ones."""
+    """Name and direction of the metric of all experiments. None: they have different metrics."""
     return {"metric": None, "mode": None} if metric is None else {"metric": metric.name, "mode": metric.mode}

@@ -1,4 +1,4 @@
-"""What a study is asked for: strategies, seeds and files of policies, checked."""
+"""The arguments of a study, checked: strategies, seeds and files of policies."""
 
 from collections.abc import Iterable
 from operator import index
@@ -18,12 +18,12 @@ Seeds = int | Iterable[int]
 
 
 def chosen_strategy(given: str | Strategy) -> Strategy:
-    """Raises InputError, with the nearest right spelling, for what is no strategy."""
+    """The strategy. Raises InputError, with the nearest right spelling, if it is none."""
     return _strategy(given, "strategy", "one strategy")
 
 
 def chosen_strategies(setup: Setup, given: Strategies | None) -> list[Strategy]:
-    """The given strategies, else the scenario's, each once. Raises InputError for what is no strategy."""
+    """The given strategies, or else the scenario's, each once. Raises InputError for a value that is no strategy."""
     if isinstance(given, (str, Strategy)):
         given = [given]
     wanted = setup.scenario.strategies if given is None else given
@@ -40,7 +40,7 @@ def _strategy(given: object, argument: str, expected: str) -> Strategy:
 
 
 def chosen_files(given: Iterable[Path | str] | Path | str, *, there: bool = False) -> list[Path]:
-    """The files of policies. Raises InputError for what is none, and if they must be `there` for one that is not."""
+    """The files of policies. Raises InputError for a value that is no path. With `there`, every file must exist."""
     files = [given] if isinstance(given, (str, PathLike)) else given
     if not isinstance(files, Iterable):
         raise InputError(f"policy_files: expected a list of paths, found {given!r}")
@@ -52,7 +52,7 @@ def chosen_files(given: Iterable[Path | str] | Path | str, *, there: bool = Fals
 
 
 def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:
-    """Raises InputError for what are no seeds."""
+    """The seeds. Raises InputError for values that are no seeds."""
     try:
         seeds = [_whole(seed) for seed in given] if isinstance(given, Iterable) else _so_many(setup, _whole(given))
     except TypeError:
@@ -64,7 +64,7 @@ def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:
 
 
 def _whole(number: int) -> int:
-    """Raises TypeError for what is no whole number: True is none here."""
+    """A whole number. Raises TypeError for any other value, also for True."""
     if isinstance(number, bool):
         raise TypeError
     return index(number)
@@ -75,7 +75,7 @@ def _so_many(setup: Setup, count: int) -> list[int]:
 
 
 def check_counts(**counts: int | None) -> None:
-    """Raises InputError, naming the argument, for one that is neither None nor a whole number from 1."""
+    """Raise InputError, naming the argument, for a value that is neither None nor a whole number from 1."""
     for name, count in counts.items():
         whole = isinstance(count, int) and not isinstance(count, bool)
         if count is not None and not (whole and count >= 1):

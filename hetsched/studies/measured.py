@@ -1,4 +1,4 @@
-"""What was measured of a training on a cluster, kept beside results so that nobody need measure it again."""
+"""The measurements of a training on a cluster, kept beside results so that they need not be made again."""
 
 import platform
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ from hetsched.studies.validation import Calibration, calibrated
 from hetsched.version import __version__
 
 PROFILE_NAME = "measured.csv"
-"""The profile of a plan's folder: what was measured, and nothing else."""
+"""The profile of a plan's folder, which has only measured rows."""
 
 FACTS_NAME = "measured.json"
-"""What the profile beside it was measured of."""
+"""What the profile beside it was measured on."""
 
 NOT_OF_A_STEP = {
     "experiments": {"name", "population", "stop_iterations", "stop_accuracy", "stop_score", "checkpoint_interval"}
@@ -32,15 +32,15 @@ NOT_OF_A_STEP = {
     "real": {"report_interval_s", "tensorboard"},
     "workload": {"trace", "trace_format", "trace_models", "unfit"},
 }
-"""What tables say that does not change how long a segment's parts take on a worker."""
+"""Keys of tables that do not change the seconds of a segment's parts on a worker."""
 
 OF_A_STEP = ("cluster", "workload", "real", "training", "checkpoints")
-"""The tables of a scenario that change how long they take."""
+"""The tables of a scenario that change these seconds."""
 
 
 class Facts(Struct, frozen=True):
-    """What a measurement is of: two that are equal would give the same profile, but for noise. `files` are SHA-256 sums
-    of the Python files that the tables name; `paced` is the profile that sets the pace, None without one."""
+    """What a measurement is for. Two equal ones would give the same profile, apart from noise. `files` are SHA-256 sums
+    of the Python files that the tables name. `paced` is the profile that sets the pace (None: there is none)."""
 
     hetsched: str
     machine: dict[str, Any]
@@ -62,7 +62,7 @@ class Facts(Struct, frozen=True):
 
 
 def _relevant(name: str, table: Any) -> Any:
-    """The table, and tables in it, without what does not matter."""
+    """The table, and the tables in it, without keys that do not matter."""
     if isinstance(table, list):
         return [_relevant(name, entry) for entry in table]
     if not isinstance(table, dict):
@@ -87,7 +87,7 @@ class Kept(Struct, frozen=True):
 
 
 class Measured:
-    """What is known so far of the training of a scenario on its cluster. `reused` are the folders that had it."""
+    """What is known so far of a scenario's training on its cluster. `reused` are the folders that it came from."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -98,9 +98,9 @@ class Measured:
         self.reused: list[Path] = []
 
     def add(self, calibration: Calibration) -> None:
-        """Take what a probe showed. What was known before stays.
+        """Add the results of a probe. Earlier results stay.
 
-        Neighbours trained at the same time, so what sharing a node costs is in the step times already.
+        Neighbours trained at the same time, so the step times include the cost of sharing a node.
         """
         if not self._rows:
             self._latency_s = calibration.latency_s
@@ -109,13 +109,13 @@ class Measured:
             self._rows.setdefault((row.kind, row.worker_type), row.model_copy(update={"sharing": sharing}))
 
     def save(self, folder: Path) -> None:
-        """So that it is found again."""
+        """Write the measurements, so that a later plan finds them."""
         write_profile(folder / PROFILE_NAME, self._rows.values())
         write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s))
 
     def look_for(self, place: Path) -> None:
-        """Take what plans in folders at this place have measured of the same training, workers and machine, the newest
-        first. What cannot be read is passed over."""
+        """Add what plans in folders at this place have measured of the same training, workers and machine. The newest
+        comes first. Files that cannot be read are ignored."""
         files = [*place.glob(f"*/{FACTS_NAME}"), *place.glob(f"*/plan*/{FACTS_NAME}")]
         for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
             try:
@@ -142,15 +142,15 @@ class Measured:
 
     @property
     def setup(self) -> Setup:
-        """The scenario with what was measured; where nothing was, with its own profile at the speed that was found."""
+        """The scenario with the measurements. Where there are none it has its own profile, at the measured speed."""
         if not self._rows:
             return self._setup
         rows = [*self._rows.values(), *self._corrected()]
         return calibrated(self._setup, Calibration(rows, self._latency_s))
 
     def _corrected(self) -> list[ProfileRow]:
-        """The rows of the scenario's own profile for what was not measured: step times as many times as long as those
-        that were measured are, without costs."""
+        """The rows of the scenario's own profile for what was not measured, without costs. Their step times are scaled
+        as the measured ones are."""
         networks = {(kind.model, kind.dataset) for kind in self._kinds}
         found = []
         for row in self._setup.times.rows:
@@ -164,8 +164,8 @@ class Measured:
         return found
 
     def _slower(self, device: str) -> float | None:
-        """How many times as long as by the scenario's profile iterations take on this type of device; None if nothing
-        was measured that the profile has."""
+        """The measured seconds of an iteration on this type of device, divided by those of the scenario's profile.
+        None: nothing was measured that the profile has."""
         ratios = [
             row.seconds_per_iteration / profiled
             for row in self._rows.values()

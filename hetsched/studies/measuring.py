@@ -1,4 +1,4 @@
-"""Measuring a training for a moment on every type of worker that some allocation policy makes."""
+"""Measures a training for a moment on every type of worker that some allocation policy makes."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ from hetsched.studies.validation import check_pace
 from hetsched.studies.watching import Watch
 
 SHARE = 0.75
-"""The part of the budget that measuring may take; the rest is for simulations."""
+"""The share of the budget for measuring. The rest is for simulations."""
 
 MOST_PROBES = 3
-"""So many probes are made for one allocation policy: what is measured may change which workers it makes."""
+"""The most probes for one allocation policy. The measurements may change which workers it makes."""
 
 
 class Lacking(NamedTuple):
-    """An allocation policy some of whose types of worker were not measured, and all of its workers."""
+    """An allocation policy with all of its workers. Some of their types were not measured."""
 
     allocation: str
     workers: list[Worker]
@@ -36,12 +36,11 @@ class Lacking(NamedTuple):
 def measure(
     setup: Setup, allocations: Iterable[str], measured: Measured, folder: Path, budget: Budget, watch: Watch
 ) -> dict[str, str]:
-    """Measure until every type of worker of every allocation policy is known, and keep what is measured in the folder.
+    """Measure until every type of worker of every allocation policy is known. The folder keeps the measurements.
 
-    Each probe is a short real run on all workers of the policy that lacks most types, as neighbours slow each other
-    down. When all types are known that the policies have asked for, the policies are asked again: what was measured may
-    change their workers. Returns why policies were left out, by their names. Raises HetschedError if nothing could be
-    measured at all.
+    Each probe is a short real run on all workers of the policy that lacks most types, because neighbours slow each
+    other down. When all these types are known, the policies are asked again: the measurements may change their workers.
+    Returns why policies were left out, by their names. Raises HetschedError if nothing could be measured at all.
     """
     left_out: dict[str, str] = {}
     probes = _Probes(setup, measured, folder, budget, watch)
@@ -68,9 +67,9 @@ class _Probes:
         self._made: Counter[str] = Counter()
 
     def make(self, lacking: Lacking) -> str | None:
-        """Measure on these workers. Returns why that cannot be; raises HetschedError instead if nothing is known yet.
+        """Measure on these workers. Returns why that is impossible. If nothing is known yet it raises HetschedError.
 
-        The workers are those that the policy has made, their pace is that of the scenario's own profile.
+        The workers are those that the policy has made. Their pace is that of the scenario's own profile.
         """
         name, measured = lacking.allocation, self._measured
         if self._made[name] == MOST_PROBES:
@@ -99,8 +98,7 @@ def workers_to_measure(setup: Setup, allocation: str) -> list[Worker]:
 
 
 def _lacking(measured: Measured, allocations: Iterable[str]) -> list[Lacking]:
-    """Those of the policies that make workers of types that were not measured. One that makes none is not among
-    them."""
+    """The policies that make workers of types that were not measured. A policy that makes none is left out."""
     found = []
     for name in allocations:
         try:
@@ -113,7 +111,7 @@ def _lacking(measured: Measured, allocations: Iterable[str]) -> list[Lacking]:
 
 
 def _unknown_types(measured: Measured, workers: Iterable[Worker]) -> int:
-    """How many types of these workers were not measured, of those that some trial may use."""
+    """How many types of these workers were not measured, among those that some trial may use."""
     experiments = measured.setup.workload.experiments
     types = {
         worker.type.as_profiled

@@ -1,6 +1,6 @@
-"""A results folder that somebody names: the logs in it and below it, or in words why it has none.
+"""A results folder that a user names: the logs in it and below it, or a message that says why it has none.
 
-Every command that looks at results says the same of the same folder: its path, what was expected, and what to do.
+Every command that reads results has the same messages: the path, what was expected, and what to do.
 """
 
 import logging
@@ -21,18 +21,18 @@ logger = logging.getLogger(__name__)
 RESULTS = "the results folder of a study"
 
 NAMED = 3
-"""So many runs without a log are named; of more, their number is said."""
+"""The most runs without a log that are named. If there are more, the message says how many."""
 
 LAST_LINE_BYTES = 2**12
 """The end of a run is a line shorter than this."""
 
 FIRST_LINE_BYTES = 2**20
-"""A log without a line break in so many bytes is none, and reading it says so."""
+"""A file without a line break in so many bytes is no log. Reading it raises an error that says so."""
 
 
 def results_folder(given: object, expected: str = RESULTS) -> Path:
-    """The folder that was named, where a folder such as `expected` must be. Raises InputError if it is not there, is a
-    file, or cannot be read."""
+    """The named folder. `expected` describes the folder in messages. Raises InputError if it does not exist, is a file,
+    or cannot be read."""
     folder = path_of(given, "folder")
     try:
         is_folder = S_ISDIR(folder.stat().st_mode)
@@ -44,7 +44,7 @@ def results_folder(given: object, expected: str = RESULTS) -> Path:
         hint = f", such as {folder.parent}, which it is the log of" if folder.name == LOG_NAME else ""
         raise InputError(f"{folder}: is a file and no folder; name {expected}{hint}")
     try:
-        os.stat(os.path.join(folder, "."))  # a folder that may be listed, and not entered, is of no use
+        os.stat(os.path.join(folder, "."))  # a folder may be listed but not entered, which is no use
         os.listdir(folder)
     except OSError as error:
         raise InputError(unreadable(folder, error)) from error
@@ -52,8 +52,8 @@ def results_folder(given: object, expected: str = RESULTS) -> Path:
 
 
 def logs_below(folder: Path) -> list[Path]:
-    """All logs in the folder and below it, by path, those of probes and those without a line, too. Raises InputError
-    for folders that cannot be read: they may hold logs, and none is left out in silence."""
+    """All logs in the folder and below it, by path, also those of probes and empty ones. Raises InputError for a folder
+    that cannot be read: it may have logs, and no log is left out silently."""
     found, closed = list[Path](), list[OSError]()
     for home, folders, files in os.walk(folder, onerror=closed.append):
         if LOG_NAME in files or LOG_NAME in folders:
@@ -65,8 +65,8 @@ def logs_below(folder: Path) -> list[Path]:
 
 
 def results_logs(folder: Path) -> list[Path]:
-    """Those of `logs_below` that tell of something, but for those of probes and of draws. Runs that have not begun are
-    left out, with a warning that names them.
+    """The logs of `logs_below` that have events, without those of probes and of draws. A run that has not begun is left
+    out, with a warning that names it.
 
     Raises InputError if there is no log, and for what cannot be read; NoResultError if no run has begun.
     """
@@ -117,7 +117,7 @@ def is_finished(log: Path) -> bool:
 
 
 def is_of_probe(log: Path, folder: Path) -> bool:
-    """Whether the log is that of a short run by which a plan or a validation in the folder measured."""
+    """Whether the log is that of a short run by which a plan or a validation in the folder has measured."""
     return not {PROBE, PROBES}.isdisjoint(log.relative_to(folder).parts)
 
 
@@ -127,7 +127,7 @@ def is_of_draw(log: Path, folder: Path) -> bool:
 
 
 def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError | NoResultError:
-    """What to say of a folder with these logs, none of which tells of a result."""
+    """The error for a folder with these logs, none of which has a result."""
     if results:
         more = f" ({len(results) - 1} more like it)" if len(results) > 1 else ""
         return NoResultError(f"{results[0]}: {NOT_BEGUN}{more}; look again when it has")

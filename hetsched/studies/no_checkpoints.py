@@ -1,4 +1,4 @@
-"""Whether a policy that takes workers from running trials can do so at all."""
+"""Whether a policy that takes workers from running trials can do so."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ ATTRIBUTE = "preempts_at_checkpoints"
 
 
 def no_checkpoints(setup: Setup, strategies: Iterable[Strategy]) -> dict[str, str]:
-    """A warning for each strategy whose policy preempts at checkpoints, and has jobs before it that have none.
+    """A warning for each strategy whose policy preempts at checkpoints although some of its jobs have none.
 
-    A policy says in its class attribute `preempts_at_checkpoints` that it takes a worker from a trial only at the end
-    of a customary segment. A trial without PBT and without a checkpoint interval is one segment. Where nothing arrives
-    later, nothing is said.
+    The class attribute `preempts_at_checkpoints` of a policy says that it takes a worker from a trial only at the end
+    of a usual segment. A trial without PBT and without a checkpoint interval is one segment. There is no warning if no
+    trial arrives later.
     """
     experiments = setup.workload.experiments
     whole = [e.id for e in experiments if e.pbt is None and e.checkpoint_interval is None]

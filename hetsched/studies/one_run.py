@@ -1,4 +1,4 @@
-"""One run: carried out by a backend, and measured on the way."""
+"""One run, carried out by a backend and measured."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +16,8 @@ from hetsched.studies.backends import backend
 
 
 class RunResult(NamedTuple):
-    """The figures of a run, its log, the seconds that its policy took on this host, and in how many calls. Both are
-    None if the run was only looked up: a log does not tell them."""
+    """The figures of a run, its log, the seconds that its policy took on this host, and the number of calls. The last
+    two are None if the run was only read from its log: a log does not have them."""
 
     metrics: Metrics
     log: Path
@@ -33,9 +33,9 @@ def carry_out(
     folder: Path,
     listen: Listener | None = None,
 ) -> tuple[RunResult, State]:
-    """Run a strategy on the backend of that name, and return also the state that it ended in.
+    """Run a strategy on the backend of that name. Also returns the state at the end.
 
-    `folder` must not hold a log yet, but for a real run that is to go on.
+    `folder` must not have a log yet, except that of a real run which goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     setup = resolved(scenario)
@@ -47,10 +47,10 @@ def carry_out(
 
 
 def look_up(setup: Setup, log: Path, wanted: tuple[Strategy, int] | None = None) -> tuple[RunResult, State]:
-    """A run that was carried out before, and the state that it ended in, by its log.
+    """A run that was carried out before, and its state at the end, by its log.
 
-    Raises InputError, naming the log, for one of another scenario, and of another strategy or seed than is `wanted`,
-    and for one that was altered.
+    Raises InputError, naming the log, if it is of another scenario, of another strategy or seed than `wanted`, or was
+    altered.
     """
     measurement, state = Measurement(setup), State()
     for event in followed(read_log(log), state, log):

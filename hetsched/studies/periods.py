@@ -16,27 +16,28 @@ from hetsched.scenario.scenario import Setup
 from hetsched.studies.one_run import RunResult
 
 ROOM = 1.25
-"""By so much more often than it must a period fits that is suggested."""
+"""A suggested period fits into the run this many times as often as it must."""
 
 COSTS = 0.05
-"""A round is made shorter while what it costs beside training is at most this part of it,"""
+"""A round is made shorter while its costs beside training are at most this share of it."""
 
 MORE = 4.0
-"""but at most so many times shorter than the policy says it must be. docs/writing-policies.md has what was measured."""
+"""A round is made at most this many times shorter than the policy demands. docs/writing-policies.md has the
+measurements."""
 
 
 class Fit(Struct, frozen=True):
-    """The periods of a scheduling policy that were set so that they fit a run, and that in words."""
+    """The periods of a scheduling policy that were set to fit a run, and a sentence that says so."""
 
     options: dict[str, int | float]
     words: str
 
 
 def fit(setup: Setup, strategy: Strategy) -> Fit | None:
-    """The periods that fit the run, by the strategy's own bound; None where nothing is to be set.
+    """The periods that fit the run, by the strategy's own bound. None: nothing is to be set.
 
-    A period is set where the scenario does not set it and the policy's own is too long: to what the warning would
-    suggest. Raises InputError as `too_long` does, and where the profile lacks a step time.
+    A period is set if the scenario does not set it and the policy's own one is too long. It is set to what the warning
+    would suggest. Raises InputError as `too_long` does, and if the profile lacks a step time.
     """
     return _fit(setup, strategy, _bound_s(setup, strategy)) if _periods(strategy) else None
 
@@ -48,7 +49,7 @@ def _fit(setup: Setup, strategy: Strategy, bound_s: float) -> Fit | None:
 
 
 def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
-    """The scenario with these periods, by scheduling policy, beside the options that it sets itself."""
+    """The scenario with these periods, by scheduling policy, beside the options that the scenario itself sets."""
     options = dict(setup.scenario.scheduling)
     for policy, of_policy in fits.items():
         options[policy] = {**options.get(policy, {}), **of_policy.options}
@@ -56,8 +57,11 @@ def with_periods(setup: Setup, fits: Mapping[str, Fit]) -> Setup:
 
 
 def fitted(setup: Setup, strategies: Iterable[Strategy]) -> tuple[Setup, dict[str, str]]:
-    """The scenario with periods that fit the run, and what was set, in words by scheduling policy. Strategies with the
-    same scheduling policy share its periods, which fit the least of their bounds. Raises InputError as `fit` does."""
+    """The scenario with periods that fit the run, and by scheduling policy a sentence about what was set.
+
+    Strategies with the same scheduling policy share its periods. These fit the least of their bounds. Raises InputError
+    as `fit` does.
+    """
     shortest: dict[str, tuple[float, Strategy]] = {}
     for strategy in strategies:
         if _periods(strategy):
@@ -82,9 +86,9 @@ def _set_in_words(setup: Setup, strategy: Strategy, bound_s: float, wanted: Mapp
 def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[str, str]:
     """A warning for each strategy whose scheduling policy has a period that is too long for the run, in words.
 
-    `bounds_s` are lower bounds on the makespans, in seconds. A policy says in its class attribute `periods` how often
-    each of its options that are periods must at least fit into a run; where a change costs little it must fit more
-    often (docs/writing-policies.md). Raises InputError for a name there that is no option.
+    `bounds_s` are lower bounds on the makespans, in seconds. The class attribute `periods` of a policy names its
+    options that are periods. It says how often each must at least fit into a run. If a change costs little, the period
+    must fit in more often (docs/writing-policies.md). Raises InputError if `periods` has a name that is no option.
     """
     found = {}
     for strategy, bound_s in bounds_s.items():
@@ -99,14 +103,14 @@ def too_long(setup: Setup, bounds_s: Mapping[Strategy, float | None]) -> dict[st
 
 
 def too_long_for(setup: Setup, runs: Mapping[Strategy, Iterable[RunResult]]) -> dict[str, str]:
-    """The same for the runs of each strategy, by the least of their bounds."""
+    """The same for the runs of each strategy, by the least of the runs' bounds."""
     bounds = {strategy: [run.metrics.workers_bound_s for run in of_one] for strategy, of_one in runs.items()}
     least = {strategy: min((s for s in of_one if s is not None), default=None) for strategy, of_one in bounds.items()}
     return too_long(setup, least)
 
 
 def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tuple[str, float]]:
-    """The periods that are too long, and what would fit."""
+    """The periods that are too long, each with one that would fit."""
     if not (periods := _periods(strategy)):
         return
     longest_s = {name: bound_s / times / ROOM for name, times in periods.items()}
@@ -123,7 +127,7 @@ def _too_long(setup: Setup, strategy: Strategy, bound_s: float) -> Iterator[tupl
 
 
 def _times_shorter(longest_s: float, shortest_s: float) -> float:
-    """By how much a period is made shorter than the policy says it must be.
+    """The factor by which a period is made shorter than the policy demands.
 
     >>> _times_shorter(100.0, 0.0), _times_shorter(100.0, 50.0), _times_shorter(100.0, 500.0)
     (4.0, 2.0, 1.0)
@@ -132,8 +136,8 @@ def _times_shorter(longest_s: float, shortest_s: float) -> float:
 
 
 def _shortest_s(setup: Setup, workers: Iterable[Worker]) -> float:
-    """The least seconds that make sense for a round. All trials wait for the last one, so that of any trial on any
-    worker the longest iteration counts, and the longest restore, evaluation and checkpoint."""
+    """The least seconds that make sense for a round. All trials wait for the last one. So the longest iteration,
+    restore, evaluation and checkpoint count, of any trial on any worker."""
     types = {worker.type for worker in workers}
     iteration_s = change_s = 0.0
     for experiment in setup.workload.experiments:
@@ -159,7 +163,7 @@ def _option(strategy: Strategy, name: str) -> Parameter:
 
 
 def _whole(strategy: Strategy, name: str) -> bool:
-    """Whether the option takes whole numbers only, by its annotation, or without one by its default."""
+    """Whether the option takes only whole numbers, by its annotation. Without an annotation its default decides."""
     option = _option(strategy, name)
     if option.annotation is Parameter.empty:
         return type(option.default) is int
@@ -167,7 +171,7 @@ def _whole(strategy: Strategy, name: str) -> bool:
 
 
 def _seconds_of(setup: Setup, strategy: Strategy, name: str) -> float | None:
-    """The length of a period: the scenario's or the policy's own; None where the policy finds it itself."""
+    """The length of a period: the scenario's or the policy's own. None: the policy finds it itself."""
     default = _option(strategy, name).default
     seconds = setup.scenario.scheduling.get(strategy.scheduling, {}).get(name, default)
     return seconds if isinstance(seconds, (int, float)) else None

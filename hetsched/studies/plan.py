@@ -18,7 +18,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError, PolicyError, path_of
 from hetsched.scenario.checks import profiled_workers
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.budget import Budget
 from hetsched.studies.comparison import SIMILAR_WORK
 from hetsched.studies.folder import PROBES, ResultsFolder, default_folder, write_summary
@@ -247,7 +247,7 @@ def _written(
     """The result, which is also in its folder."""
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
-    warnings = joined(rounds, _less_work(found))
+    warnings = joined(idle_workers(setup, found), rounds, _less_work(found))
     left_out = fitting.left_out | simulated.failed
     result = PlanResult(
         home=home,

@@ -31,7 +31,7 @@ def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None)
     try:
         register(MEASURE)(Measure)
     except ValueError as error:
-        raise InputError(f"{error}: {MEASURE!r} is that of plans") from error
+        raise InputError(f"{error}: a plan measures with its own policy {MEASURE!r}: rename yours") from error
     short = probe_scenario(setup, workers)
     experiments = [
         probing.model_copy(

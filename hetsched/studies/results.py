@@ -233,4 +233,6 @@ def scenario_of(run: Path) -> Path:
     for home in (run, *run.absolute().parents[:2]):
         if (home / SCENARIO_NAME).is_file():
             return home / SCENARIO_NAME
-    raise InputError(f"{run}: there is no {SCENARIO_NAME} in it or above it, so what was run is unknown")
+    raise InputError(
+        f"{run}: there is no {SCENARIO_NAME} in it or above it, so what was run is unknown: put the run's own there"
+    )

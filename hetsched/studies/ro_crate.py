@@ -171,7 +171,9 @@ def _sittings(folder: Path) -> list[Sitting]:
     except OSError as error:
         raise InputError(unreadable(path, error)) from error
     except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not what hetsched wrote: {error}") from error
+        raise InputError(
+            f"{path}: not what hetsched wrote: {error}: remove it, and the export leaves these processes out"
+        ) from error
 
 
 def _of(address: str, kind: str, **facts: Any) -> Entity:

@@ -83,7 +83,7 @@ def load_plan(folder: Path) -> RunPlan:
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not what 'hetsched run' wrote: {error}{other_version(path)}") from error
     if not plan.seeds:
-        raise InputError(f"{path}: names no seeds")
+        raise InputError(f"{path}: expected at least one seed in 'seeds', found none: begin a new run")
     return plan
 
 

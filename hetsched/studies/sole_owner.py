@@ -27,7 +27,9 @@ def sole_owner(folder: Path, what: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno == EWOULDBLOCK:
-                raise InputError(f"{folder}: another process is carrying this {what} out") from error
+                raise InputError(
+                    f"{folder}: another process is carrying this {what} out; wait until it ends, or stop it"
+                ) from error
         yield
     finally:
         os.close(descriptor)

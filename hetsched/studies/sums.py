@@ -1,4 +1,4 @@
-"""Whether the files from which the runs of a study follow are still what they were when the study began."""
+"""Whether the files that decide the runs of a study are as they were when the study began."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -14,7 +14,7 @@ from hetsched.studies.results_csv import RESULTS_NAME
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """The scenario that was saved in the folder, and all that it names. Results are none of it."""
+    """The scenario that is saved in the folder, and all files that it names. Results are not included."""
     copies = [file for each in (POLICIES, TRAINING, OPTIONS) for file in copied_files(folder / each)]
     named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
     return [folder / SCENARIO_NAME, *named, *copies]

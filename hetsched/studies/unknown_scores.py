@@ -1,4 +1,4 @@
-"""Which means of scores are of a part of the runs only: a training may report what is no number."""
+"""Which means of scores cover only some of the runs, because a training may report a value that is no number."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from hetsched.studies.one_run import RunResult
 
 
 def unknown_scores(runs: Mapping[Any, Iterable[RunResult]]) -> dict[str, str]:
-    """A warning for each strategy some of whose runs, and not all, have no best score, in words."""
+    """A warning for each strategy of which some runs, but not all, have no best score."""
     found = {}
     for strategy, of_one in runs.items():
         scores = [run.metrics.best_score for run in of_one]

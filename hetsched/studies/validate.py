@@ -20,7 +20,7 @@ from hetsched.scenario.checks import check_profile_covers
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
-from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.draws import PREDICTIONS, Draws, predict
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
@@ -68,7 +68,7 @@ class ValidationResult(Results):
 
     @property
     def mean_absolute_error_percent(self) -> float | None:
-        """Over the strategies, of the predicted makespan."""
+        """The mean absolute error of the predicted makespan, over the strategies."""
         return validation.mean_absolute_error_percent(self.agreements.values())
 
     @property
@@ -84,7 +84,7 @@ class ValidationResult(Results):
 
     @property
     def metric(self) -> Metric | None:
-        """That of all experiments; None where they have different ones."""
+        """The metric of all experiments. None: they have different metrics."""
         return next((found.metric for found in self.agreements.values()), None)
 
     @property
@@ -93,9 +93,9 @@ class ValidationResult(Results):
         return score_order(self.scores.values())
 
     def remarks(self, strategy: str) -> list[str]:
-        """Which workers could not hold their pace in the real runs of a strategy, and what to do.
+        """Which workers could not keep their pace in the real runs of a strategy, and what to do.
 
-        Also in what the machine differed from the machine of the probe. Empty if there is nothing to say.
+        Also how the machine differed from the machine of the probe. Empty: there is nothing to report.
         """
         steps = self.agreements[strategy].steps
         return pace_remarks(steps, self.setup.scenario.real.time_scale) + other_machine(steps)
@@ -140,11 +140,11 @@ def validate(
     predictions: int = PREDICTIONS,
     watch: Watch = unwatched,
 ) -> ValidationResult:
-    """Measure a profile of what will run (or take `profile`, a CSV file), predict with the simulator, run for real, and
-    compare. Each real run is predicted by so many `predictions`, which count by their mean.
+    """Measure a profile of the training (or take `profile`, a CSV file), predict with the simulator, run for real, and
+    compare. The prediction of a real run is the mean of so many simulations (`predictions`).
 
-    `folder` must be new (default: a new one in `results`). `watch` is asked for the real runs only. Raises InputError
-    for what is wrong in the input, PolicyError if a policy fails, HetschedError if a run does.
+    `folder` must be new (default: a new one in `results`). `watch` is used for the real runs only. Raises InputError
+    for wrong input, PolicyError if a policy fails, and HetschedError if a run does.
     """
     check_counts(predictions=predictions)
     setup = for_real(resolved(scenario))
@@ -166,12 +166,14 @@ def validate(
 
 
 class _Runs(NamedTuple):
-    """The predicted and the measured runs of each strategy, how far they agree, and what was assumed."""
+    """The predicted and the measured runs of each strategy, how far they agree, what was assumed, and which
+    workers simulations left idle."""
 
     predicted: dict[Strategy, list[Draws]]
     measured: dict[Strategy, list[RunResult]]
     agreements: dict[str, Agreement]
     assumed: list[str]
+    idle: dict[str, str]
 
 
 def _carry_out_all(
@@ -183,10 +185,11 @@ def _carry_out_all(
     predictions: int,
     watch: Watch,
 ) -> _Runs:
-    """`probe`: predict from what a short real run shows."""
+    """Predict and measure every strategy. With `probe`, the predictions come from a short real run."""
     probed: dict[str, Setup] = {}
     predicted, measured, agreements = {}, {}, {}
     assumed: dict[str, None] = {}
+    idle: dict[str, str] = {}
     for strategy in chosen:
         if probe and strategy.allocation not in probed:
             probed[strategy.allocation] = _probe(setup, strategy.allocation, home, watch)
@@ -200,7 +203,8 @@ def _carry_out_all(
         measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
         agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
-    return _Runs(predicted, measured, agreements, list(assumed))
+        idle |= idle_workers(predicting, [strategy])
+    return _Runs(predicted, measured, agreements, list(assumed), idle)
 
 
 def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path, watch: Watch) -> list[RunResult]:
@@ -213,7 +217,7 @@ def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Pat
 
 
 def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
-    """The scenario as a short real run on the workers of that allocation policy shows it to be."""
+    """The scenario with the step times and costs of a short real run on the workers of that allocation policy."""
     strategy = Strategy(allocation, PROBE)
     workers = setup.workers(strategy)
     home = folder / PROBE_FOLDER / allocation
@@ -234,7 +238,9 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=joined(too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)),
+        warnings=joined(
+            runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)
+        ),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
@@ -246,14 +252,14 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:
-    """Of runs with the predictions for each of them, which were made with the step times of `predicting`."""
+    """The agreement of measured runs with the predictions of each, made with the step times of `predicting`."""
     steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
     found = validation.agreement([*map(_repetitions, predicted)], _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 
 
 def _parts(predicted: Sequence[Draws], measured: Sequence[RunResult]) -> ErrorParts | None:
-    """The parts of the error of the mean makespan, None where a run finished no segment."""
+    """The parts of the error of the mean makespan. None: a run finished no segment."""
     parts = []
     for draws, run in zip(predicted, measured, strict=True):
         seen, foretold = RunSeconds.of(read_log(run.log)), [RunSeconds.of(read_log(draw.log)) for draw in draws]

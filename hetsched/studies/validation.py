@@ -1,4 +1,4 @@
-"""Predicted against measured: profile what will run, simulate it, run it, say how far the two agree."""
+"""Predicted against measured: profile a training, simulate it, run it, and compare the two."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -30,18 +30,17 @@ Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
 """The worker and the iterations of every trial's k-th segment."""
 
 PROBE = "least-progress"
-"""The scheduling policy of a calibration run: it moves trials between workers, so that restores are seen."""
+"""The scheduling policy of a calibration run. It moves trials between workers, so that restores are measured."""
 
 NEVER_THERE = WorkerMetrics(busy_s=0.0, utilisation=0.0, segments=0)
-"""The figures of a worker in a run that never had it."""
+"""The figures of a worker in a run without this worker."""
 
 
 class Error(Struct, frozen=True):
-    """A figure predicted and measured (means over the repetitions) and the signed error of the prediction.
+    """A predicted and a measured figure (means over the repetitions), and the signed error of the prediction.
 
-    `error_percent` is 100 x (predicted - measured) / |measured|, None where nothing was measured; `ci95_percent` is its
-    95% interval (Student's t), paired by seed, None with one repetition and where the error in percent is the same in
-    all.
+    `error_percent` is 100 x (predicted - measured) / |measured|. None: nothing was measured. `ci95_percent` is its 95%
+    interval (Student's t), paired by seed. None: there is one repetition, or the error in percent is the same in all.
     """
 
     predicted: float
@@ -58,11 +57,13 @@ class WorkerAgreement(Struct, frozen=True):
 class Agreement(Struct, frozen=True):
     """How far prediction and measurement agree for one strategy. Seconds end in `_s`.
 
-    A run is predicted by the mean over several simulations. `decisions` is the mean over these of the share of segments
-    (the k-th of a trial) that went to the same worker for as many iterations: of those of the run that has more.
-    `steps` are those of the measured runs.
-    `best_score` is of the seeds under which both are known, None where there is none. `parts` are those of the error of
-    the makespan, None where a run finished no segment.
+    The prediction of a run is the mean of several simulations.
+
+    - `decisions`: the share of segments that went to the same worker for as many iterations, as the mean over the
+      simulations. The k-th segments of a trial are compared. The share is of the run that has more segments.
+    - `steps`: those of the measured runs.
+    - `best_score`: by the seeds under which both are known. None: there is no such seed.
+    - `parts`: the parts of the makespan's error. None: a run finished no segment.
     """
 
     makespan_s: Error
@@ -79,8 +80,8 @@ class Agreement(Struct, frozen=True):
 class OrderAgreement(Struct, frozen=True):
     """Whether prediction and measurement put the strategies into the same order, by the mean of one figure.
 
-    `kendall_tau` is over all pairs of strategies, `kendall_tau_distinct` over those `distinct_pairs` whose measured 95%
-    intervals (Student's t) do not overlap; None where there is no pair.
+    `kendall_tau` is over all pairs of strategies. `kendall_tau_distinct` is over the `distinct_pairs` whose measured
+    95% intervals (Student's t) do not overlap. None: there is no pair.
     """
 
     kendall_tau: float | None
@@ -89,17 +90,17 @@ class OrderAgreement(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """What a run showed of the machine: a profile, and the seconds of a segment that its worker did not account for."""
+    """What a run showed of the machine: a profile, and the seconds of a segment that are not its worker's."""
 
     rows: list[ProfileRow]
     latency_s: float
 
 
 def probe_scenario(setup: Setup, workers: int) -> Setup:
-    """A short run on the same cluster of the same kinds of trial: one trial more than workers, four segments each.
+    """A short run on the same cluster, with the same kinds of trial: one trial more than workers, four segments each.
 
-    Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured. Of more workers
-    than the experiment has trials, only so many are used.
+    Every worker is measured cold and warm, and trials move, so that all parts of a segment are measured. If there are
+    more workers than the experiment has trials, only so many workers are used.
     """
     experiments = [
         experiment.model_copy(
@@ -123,7 +124,7 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
 def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
     """The step times and costs that a log shows, by kind of trial and type of worker.
 
-    Step times of paced workers are given without their pace, as in any profile.
+    The step times of paced workers are without their pace, as in any profile.
     """
     state = State()
     seen: defaultdict[tuple[TrialKind, WorkerType], list[_Seen]] = defaultdict(list)
@@ -142,7 +143,7 @@ def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
 
 
 class _Seen(NamedTuple):
-    """A segment that ended: on a worker of that pace, after a restore or not, with so many images evaluated."""
+    """A finished segment: the pace of its worker, whether it had a restore, and how many images it evaluated."""
 
     ended: SegmentEnded
     pace: float
@@ -151,8 +152,11 @@ class _Seen(NamedTuple):
 
 
 def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance: str) -> ProfileRow:
-    """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
-    part of it (first calls, empty caches). Where there are no warm segments, cold ones say how long iterations take."""
+    """A row from the segments of a kind of trial on a type of worker.
+
+    Cold segments give the start-up. It includes what their iterations take longer than those of warm segments (first
+    calls, empty caches). If there are no warm segments, cold ones give the time of an iteration.
+    """
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
     trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
     seconds = sum(map(_unpaced_s, trained)) / sum(segment.ended.iterations for segment in trained)
@@ -182,7 +186,7 @@ def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance:
 
 
 def _unpaced_s(segment: _Seen) -> float:
-    """What its iterations would have taken without the worker's pace."""
+    """The seconds that its iterations would have taken without the worker's pace."""
     return segment.ended.parts.train_s / segment.pace
 
 
@@ -192,9 +196,9 @@ def _start_up_s(cold: _Seen, seconds_per_iteration: float) -> float:
 
 
 def _noise_cv(segments: Sequence[_Seen], mean: float) -> float | None:
-    """The coefficient of variation of one iteration's seconds, if they are independent; None with one segment.
+    """The coefficient of variation of one iteration's seconds, if iterations are independent. None: one segment.
 
-    The mean over n iterations has a variance n times as small, so each segment's squared deviation counts n times.
+    The mean over n iterations has 1 / n of the variance. So each segment's squared deviation counts n times.
     """
     if len(segments) < 2:
         return None
@@ -203,7 +207,7 @@ def _noise_cv(segments: Sequence[_Seen], mean: float) -> float | None:
 
 
 def check_pace(workers: Iterable[Worker]) -> None:
-    """Raises InputError where of one type some workers are paced and others not: a profile has one time for all."""
+    """Raise InputError if some workers of a type are paced and others not: a profile has one time for all of them."""
     paced: dict[WorkerType, Worker] = {}
     for worker in workers:
         other = paced.setdefault(worker.type.as_profiled, worker)
@@ -215,10 +219,10 @@ def check_pace(workers: Iterable[Worker]) -> None:
 
 
 def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker]) -> Calibration:
-    """With a row for every kind of trial on every type of worker.
+    """The calibration with a row for every kind of trial on every type of worker.
 
-    What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
-    that profile. Raises InputError for a pair that the profile does not know either.
+    A missing row comes from the scenario's profile, times the factor by which the worker is slower than that profile.
+    Raises InputError for a pair that the profile lacks, too.
     """
     rows = {(row.kind, row.worker_type): row for row in calibration.rows}
     kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
@@ -247,11 +251,11 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
 
 
 def calibrated(setup: Setup, calibration: Calibration) -> Setup:
-    """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    """The scenario with measured step times, costs and latency. The latency includes waiting for the driver."""
     scenario = setup.scenario
     overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
     rows = calibration.rows
-    if scenario.checkpoints.place != "storage":  # what the probe took for checkpoints was that of memory
+    if scenario.checkpoints.place != "storage":  # the checkpoints of the probe went into memory
         rows = [
             row.model_copy(
                 update={"object_store_save_s": row.checkpoint_s, "object_store_restore_s": row.restore_s},
@@ -274,7 +278,7 @@ class Repetition(NamedTuple):
 
 
 def decisions(events: Iterable[Event]) -> Decisions:
-    """On which worker, for how many iterations, the k-th segment of every trial started (k from 1)."""
+    """The worker and the iterations with which the k-th segment of every trial started (k from 1)."""
     count: Counter[TrialId] = Counter()
     found: Decisions = {}
     for event in events:
@@ -287,10 +291,10 @@ def decisions(events: Iterable[Event]) -> Decisions:
 def agreement(
     predicted: Sequence[Sequence[Repetition]], measured: Sequence[Repetition], steps: Iterable[WorkerSteps] = ()
 ) -> Agreement:
-    """Compare measured repetitions with those that predict each of them, which count by their mean. `steps` are those
-    of the measured runs.
+    """Compare measured repetitions with the simulations that predict each of them, in the same order. The mean of the
+    simulations counts. `steps` are those of the measured runs.
 
-    A worker that a run never had did nothing in it.
+    A worker that is missing in a run did nothing in it.
     """
 
     def compare(figure: Callable[[Metrics], float]) -> Error:
@@ -329,14 +333,15 @@ def _error_of_scores(predicted: Sequence[Sequence[Repetition]], measured: Sequen
 
 
 def order_agreement(agreements: Iterable[Agreement]) -> OrderAgreement:
-    """Of the strategies by makespan."""
+    """The agreement of the strategies' order by makespan."""
     return order_of([(each.makespan_s.predicted, each.measured_makespans_s) for each in agreements])
 
 
 def order_of(figures: Iterable[tuple[float, Sequence[float]]]) -> OrderAgreement:
-    """Kendall's tau of the strategies' predicted means against the means of what was measured under each seed.
+    """Kendall's tau of the strategies' predicted means and measured means. Each item has a predicted mean, and the
+    measured values by seed.
 
-    It is the pairs in the same order, less the pairs in the other order, as a part of all pairs.
+    Tau is the number of pairs in the same order, less the pairs in the other order, as a share of all pairs.
     """
     signs, distinct = [], []
     for (p_one, m_one), (p_other, m_other) in combinations(figures, 2):
@@ -352,7 +357,7 @@ def order_of(figures: Iterable[tuple[float, Sequence[float]]]) -> OrderAgreement
 
 
 def _order(one: float, other: float) -> int:
-    """1 if the first is larger, -1 if the other is, 0 if they differ by no more than rounding."""
+    """1 if the first is greater, -1 if the other is, 0 if they differ only by rounding."""
     first, second = level([one, other])
     return (first > second) - (first < second)
 
@@ -369,10 +374,11 @@ def mean_absolute_error_percent(agreements: Iterable[Agreement]) -> float | None
 
 
 def error(predicted: Sequence[float], measured: Sequence[float]) -> Error:
-    """Of figures under the same seeds in turn.
+    """The error of predicted figures. Both lists have the same seeds, in the same order.
 
-    The error is that of a ratio of two means, and so is its interval: both vary. It is the one of what the predictions
-    differ by from the same ratio under every seed (Cochran, "Sampling Techniques", 1977, chapter 6).
+    The error is that of a ratio of two means. Its interval takes into account that both means vary. It is the interval
+    of the differences between the predictions and this ratio of the measured figures (Cochran, "Sampling Techniques",
+    1977, chapter 6).
 
     >>> found = error([9.0, 9.0], [10.0, 8.0])
     >>> found.error_percent, [round(end, 1) for end in found.ci95_percent]

@@ -1,4 +1,4 @@
-"""The conformance suites: what every policy must keep to, and every training, whoever wrote it.
+"""The conformance suites: rules for every policy and every training, whoever wrote it.
 
 See docs/testing-policies.md and docs/training.md.
 

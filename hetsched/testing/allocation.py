@@ -1,4 +1,4 @@
-"""What every allocation policy must keep to."""
+"""The rules for every allocation policy."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ MakePolicy = Callable[[], AllocationPolicy]
 
 
 class Answer:
-    """What a policy makes of a situation's nodes: `workers`, or a refusal (InputError, PolicyError), or an error."""
+    """A policy's answer for a situation's nodes: `workers`, a refusal (InputError, PolicyError), or an error."""
 
     def __init__(self, policy: AllocationPolicy, situation: Situation) -> None:
         self.workers: list[Worker] | None = None
@@ -77,11 +77,11 @@ class AllocationExample:
         return Answer(self._make(), situation), names
 
 
-# The checks. Each says what happened instead of what is expected of it in CHECKS, or None.
+# The checks. Each returns what happened instead of what CHECKS expects, or None.
 
 
 def capacity(example: AllocationExample) -> str | None:
-    """Workers are distinct slices of their nodes, and there is one at least."""
+    """Workers are distinct slices of their nodes, and there is at least one."""
     if example.first.workers is None:
         return None
     try:
@@ -92,19 +92,19 @@ def capacity(example: AllocationExample) -> str | None:
 
 
 def answers(example: AllocationExample) -> str | None:
-    """A policy that can do nothing with a cluster says so."""
+    """A policy that cannot use a cluster says so."""
     if example.first.refused is not None and not example.first.refused.strip():
         return "it refused the cluster without a word"
     return example.first.raised
 
 
 def inputs(example: AllocationExample) -> str | None:
-    """Cluster, workload and profile are the policy's to read."""
+    """The policy only reads cluster, workload and profile."""
     return "it changed the cluster, the workload or the profile" if example.first.changed else None
 
 
 def same_result(example: AllocationExample) -> str | None:
-    """What was asked before leaves no trace."""
+    """An earlier call does not change a later one."""
     for other in example.again:
         if (example.first.workers, example.first.refused) != (other.workers, other.refused):
             return f"{example.first}; asked again, {other}"
@@ -112,7 +112,7 @@ def same_result(example: AllocationExample) -> str | None:
 
 
 def renaming(example: AllocationExample) -> str | None:
-    """The workers' own names are the policy's affair."""
+    """A policy may name its workers freely."""
     answer, names = example.renamed
     if example.first.workers is None or answer.workers is None:
         same = example.first.workers is answer.workers
@@ -132,7 +132,7 @@ CHECKS: tuple[Check[AllocationExample], ...] = (
 
 
 def allocation_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> list[Verdict]:
-    """What comes of every check of an allocation policy: its registered name, or what makes a new one.
+    """The verdict of every check of an allocation policy: its registered name, or a function that makes a new one.
 
     Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
     """
@@ -141,7 +141,7 @@ def allocation_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> l
 
 
 def check_allocation_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:
-    """Put an allocation policy (its registered name, or what makes a new one) through every check.
+    """Put an allocation policy (its registered name, or a function that makes a new one) through every check.
 
     Raises ConformanceError, with the smallest example found, for the first that it fails.
     """

@@ -1,4 +1,4 @@
-"""What is said of something that fails a check."""
+"""The error of something that fails a check."""
 
 from textwrap import indent
 from typing import ClassVar

@@ -19,10 +19,11 @@ from hetsched.testing.limit import time_limit
 from hetsched.testing.situations import Situation
 
 LIMIT_S = 10.0
-"""A call that computes for so many seconds is taken to be endless."""
+"""Seconds of computing after which a call counts as endless."""
 
 WATCHED_CALLS, THEN_EVERY = 30, 10
-"""The whole state is compared around the first calls of a course, and then around every tenth: it takes long."""
+"""The whole state is compared around the first calls of a course, then around every tenth call: a comparison is
+slow."""
 
 MakePolicy = Callable[[], SchedulingPolicy]
 
@@ -35,9 +36,10 @@ class Call(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What became of a run.
+    """The course of a run.
 
-    `refused`, `raised` and `stalled` say why it did not end as it should, `changed` which input the policy changed.
+    `refused`, `raised` and `stalled` say why it did not end as it should. `changed` says which input the policy
+    changed.
     """
 
     events: list[Event]
@@ -73,7 +75,7 @@ def drive(make: MakePolicy, name: str, situation: Situation) -> Course:
     except Exception:
         if watched.changed is None:
             raise
-        # What the policy has changed broke the state: a failure of that check, and the end of this run.
+        # A change by the policy broke the state. That fails this check, and ends this run.
     changed = watched.changed
     if changed is None and msgspec.json.encode((cluster, workload)) != shown:
         changed = "it changed the cluster or the workload that it was set up with"
@@ -113,7 +115,7 @@ class Limited:
 
 
 class Watched:
-    """A policy, with a look at the whole state before and after its calls."""
+    """A policy. The whole state is compared before and after its calls."""
 
     def __init__(self, policy: Limited) -> None:
         self.calls: list[Call] = []
@@ -153,5 +155,5 @@ class Watched:
 
 
 def _as_text(view: StateView) -> dict[str, str]:
-    """The whole state, order and all, an attribute an entry."""
+    """The whole state, with the order of everything: one entry per attribute."""
     return {name: repr(value) for name, value in vars(view._state).items()}

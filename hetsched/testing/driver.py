@@ -26,7 +26,7 @@ class StalledError(Exception):
 
 
 class Done(NamedTuple):
-    """A segment that its worker is done with; `worked` as in `SegmentEnded`."""
+    """A segment that its worker has finished. `worked` is as in `SegmentEnded`."""
 
     segment: Segment
     parts: Parts
@@ -34,9 +34,9 @@ class Done(NamedTuple):
 
 
 class Driver:
-    """One run: the real dispatcher, state and view; time, work, scores and mishaps made up from the situation.
+    """One run with the real dispatcher, state and view. Time, work, scores and mishaps are made up from the situation.
 
-    Nothing in it depends on a name: all that is random is drawn from one stream, in the order in which it is needed.
+    Nothing depends on a name: all random numbers come from one stream, in the order in which they are needed.
     """
 
     def __init__(self, policy: SchedulingPolicy, name: str, situation: Situation) -> None:
@@ -75,10 +75,10 @@ class Driver:
             self._at(time, self._lose)
 
     def step(self) -> bool:
-        """The next thing happens, and the policy decides. False if there was nothing left to happen.
+        """The next event happens, and the policy decides. Returns False if no event is left.
 
-        Raises StalledError for a policy that leaves everything idle, or is woken for nothing again and again, and
-        PolicyError for a decision that is refused and for a policy that raises.
+        Raises StalledError for a policy that leaves all workers idle, or is woken for nothing again and again. Raises
+        PolicyError for a decision that is refused, and for a policy that raises.
         """
         if not self._coming:
             return False

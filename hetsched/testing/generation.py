@@ -1,4 +1,4 @@
-"""Situations drawn by Hypothesis. What it draws first or finds smaller is simpler, so that examples shrink well."""
+"""Situations drawn by Hypothesis. First draws and smaller values are simpler, so that examples shrink well."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -97,7 +97,7 @@ def _absences(draw: st.DrawFn, workers: int, scale: int) -> Absence:
 def _bearable(
     absences: Sequence[Absence], workers: Sequence[Worker], experiments: Sequence[Experiment]
 ) -> tuple[Absence, ...]:
-    """The absences, less those for good (in turn) that would leave an experiment without a worker that it may use."""
+    """The absences, without those for good that would leave an experiment without a usable worker."""
     gone: set[int] = set()
     borne = []
     for absence in absences:

@@ -1,4 +1,4 @@
-"""A limit on the time of a call, so that a policy that never answers is reported and not waited for."""
+"""A limit on the time of a call, so that a policy that never answers is reported."""
 
 import signal
 import threading
@@ -13,10 +13,10 @@ class TooLongError(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooLongError in what runs inside after so many seconds of this process's own computing.
+    """Raise TooLongError in the code within this context after so many seconds of this process's own computing.
 
-    Computing, so that other load on the machine does not count; that of a compiled solver is noticed when it returns.
-    Where there are no such timers (Windows), and outside the main thread, there is no limit.
+    Other load on the machine does not count. A compiled solver is interrupted only when it returns. There is no limit
+    on systems without such timers (Windows), and outside the main thread.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield

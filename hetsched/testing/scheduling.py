@@ -1,4 +1,4 @@
-"""What every scheduling policy must keep to."""
+"""The rules for every scheduling policy."""
 
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -47,11 +47,11 @@ class SchedulingExample:
         return self._drive(situation), names
 
 
-# The checks. Each says what happened instead of what is expected of it in CHECKS, or None.
+# The checks. Each returns what happened instead of what CHECKS expects, or None.
 
 
 def capacity(example: SchedulingExample) -> str | None:
-    """What the dispatcher refuses is a failure of the policy. That nothing got past it is looked at again."""
+    """A decision that the dispatcher refuses is a failure of the policy. The log is checked once more."""
     course = example.first
     if course.refused is not None:
         return course.refused
@@ -72,7 +72,7 @@ def capacity(example: SchedulingExample) -> str | None:
 
 
 def work(example: SchedulingExample) -> str | None:
-    """Every trial is completed, when it is trained or with the policy's reason. `capacity` checks the sums."""
+    """Every trial is completed, because it is trained or for the policy's reason. `capacity` checks the sums."""
     course = example.first
     reasons = {event.trial: event.reason for event in course.events if isinstance(event, TrialCompleted)}
     for identifier, trial in course.state.trials.items():
@@ -91,22 +91,22 @@ def work(example: SchedulingExample) -> str | None:
 
 
 def inputs(example: SchedulingExample) -> str | None:
-    """State, cluster, workload and profile are the policy's to read."""
+    """The policy only reads state, cluster, workload and profile."""
     return example.first.changed
 
 
 def ends(example: SchedulingExample) -> str | None:
-    """The policy neither raises, nor leaves everything idle, nor is woken for nothing again and again."""
+    """The policy neither raises, nor leaves all workers idle, nor is woken for nothing again and again."""
     return example.first.raised or example.first.stalled
 
 
 def same_seed(example: SchedulingExample) -> str | None:
-    """Two fresh policies that are shown the same views take the same decisions."""
+    """Two fresh policies that see the same views take the same decisions."""
     return _difference(example.first, example.again, SAME_NAMES, "the second time")
 
 
 def renaming(example: SchedulingExample) -> str | None:
-    """Decisions depend neither on what things are called nor, therefore, on how Python hashes a name."""
+    """Decisions do not depend on names. So they do not depend on how Python hashes a name."""
     if same_seed(example) is not None:
         return None  # what does not repeat itself says nothing of names
     return _difference(example.first, *example.renamed, "with other names (here translated back)")
@@ -127,7 +127,7 @@ CHECKS: tuple[Check[SchedulingExample], ...] = (
 
 
 def _difference(first: Course, second: Course, names: Names, when: str) -> str | None:
-    """The first call that the second run, whose names are other ones, answered differently."""
+    """The first call that the second run, with other names, answered differently."""
     for call, other in zip_longest(_plain(first, SAME_NAMES), _plain(second, names)):
         if call != other:
             return f"{_words(call)}; {when}, {_words(other)}"
@@ -150,7 +150,7 @@ def _words(call: Call | None) -> str:
 DECISION_TIME = "decision time"
 
 LIMIT_MS = 1000.0
-"""Generous: it is there to find policies that do not scale."""
+"""A generous limit: it finds policies that do not scale."""
 
 ENOUGH_CALLS = 20
 ENOUGH_MS = 2000.0
@@ -160,7 +160,7 @@ ENOUGH_MS = 2000.0
 def decision_time(make: MakePolicy, policy: str) -> Verdict:
     """The median time of a decision at 1,000 trials and 100 workers, of which one has just become idle.
 
-    The longest is more often than not the very first, for 100 idle workers, which is not in the median.
+    The longest call is mostly the very first one, for 100 idle workers. The median leaves it out.
     """
     situation = large_situation()
     driver = Driver(Limited(make()), policy, situation)
@@ -212,7 +212,7 @@ def large_situation() -> Situation:
 
 
 def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> list[Verdict]:
-    """What comes of every check of a scheduling policy: its registered name, or what makes a new one.
+    """The verdict of every check of a scheduling policy: its registered name, or a function that makes a new one.
 
     Raises InputError for a name that is not registered, and PolicyError if the policy cannot be made.
     """
@@ -223,7 +223,7 @@ def scheduling_verdicts(policy: str | MakePolicy, examples: int = EXAMPLES) -> l
 
 
 def check_scheduling_policy(policy: str | MakePolicy, examples: int = EXAMPLES) -> None:
-    """Put a scheduling policy (its registered name, or what makes a new one) through every check.
+    """Put a scheduling policy (its registered name, or a function that makes a new one) through every check.
 
     Raises ConformanceError, with the smallest example found, for the first that it fails.
     """

@@ -15,11 +15,11 @@ from hetsched.domain.workload import BATCH_SIZE, PBT, Experiment, ExperimentId, 
 from hetsched.errors import counted
 
 MODELS = {"resnet18": 1.0, "resnet50": 2.0}
-"""How many times as long as ResNet-18's an iteration of the model takes, in every situation."""
+"""The seconds of an iteration of the model divided by ResNet-18's, in every situation."""
 
 
 class Absence(Struct, frozen=True):
-    """The worker of that place in the list is away from `start` to `end` (seconds; None: for good).
+    """The worker with this place in the list is away from `start` to `end` (seconds; None: for good).
 
     A worker that is away from 0 joins late.
     """
@@ -30,12 +30,12 @@ class Absence(Struct, frozen=True):
 
 
 class Situation(Struct, frozen=True):
-    """All that decides, beside the policy, how a run goes.
+    """Everything, beside the policy, that decides how a run goes.
 
-    `seconds` are those of an iteration of ResNet-18 at batch 32 on one core, or on a whole GPU of the type. Of the
-    device types and the models in `unprofiled` the profile says nothing. With `costs`, a segment costs start-up,
-    restore, evaluation and checkpoint; with `noise` its training takes 0.5 to 1.5 times as long as it should. At the
-    times in `losses` (seconds) the segment that has run longest breaks.
+    `seconds` are those of an iteration of ResNet-18 at batch 32 on one core, or on a whole GPU of the type. The profile
+    lacks the device types and the models in `unprofiled`. With `costs`, a segment has start-up, restore, evaluation and
+    checkpoint. With `noise` its training takes 0.5 to 1.5 times as long as it should. At the times in `losses`
+    (seconds) the segment that has run longest breaks.
     """
 
     nodes: tuple[Node, ...]
@@ -50,11 +50,11 @@ class Situation(Struct, frozen=True):
     seed: int = 0
 
     def true_times(self) -> StepTimes:
-        """How long iterations really take, and what segments cost."""
+        """The real times of iterations, and the costs of segments."""
         return self._times(())
 
     def profile(self) -> StepTimes:
-        """What the policy learns of it."""
+        """The part of them that the policy sees."""
         return self._times(self.unprofiled)
 
     def _times(self, left_out: Collection[str]) -> StepTimes:
@@ -87,7 +87,7 @@ class Situation(Struct, frozen=True):
         )
 
     def renamed(self) -> "Renamed":
-        """The same situation, in which nodes, workers, experiments and GPU types have names of another order."""
+        """The same situation with other names of nodes, workers, experiments and GPU types, in another order."""
         nodes = other_names((node.id for node in self.nodes), "host")
         workers = other_names((worker.id for worker in self.workers), "w")
         experiments = other_names((experiment.id for experiment in self.experiments), "x")
@@ -114,7 +114,7 @@ class Situation(Struct, frozen=True):
         return Renamed(situation, names)
 
     def __str__(self) -> str:
-        """The situation in words, one line a thing."""
+        """The situation in words, one line per thing."""
         return "\n".join(
             [
                 *(self._node(node) for node in self.nodes),
@@ -177,9 +177,9 @@ class Names(NamedTuple):
     trials: Mapping[TrialId, TrialId]
 
     def original(self, decision: object) -> object:
-        """The decision in the original names, less the reason of a stop, which is a text and may contain names.
+        """The decision in the original names, without the reason of a stop: that is a text and may contain names.
 
-        Of what is no decision, and will be refused, only the type is left.
+        Of a value that is no decision, and will be refused, only the type is left.
         """
         match decision:
             case Dispatch(str(trial), str(worker), iterations):
@@ -229,7 +229,7 @@ def _renamed_experiment(
 
 
 def other_names(names: Iterable[str], prefix: str) -> dict[str, str]:
-    """New names by the old ones. What came first in the alphabet comes last.
+    """New names by the old ones. The first one in the alphabet becomes the last one.
 
     >>> other_names(["b", "a", "c"], "w")
     {'c': 'w00', 'b': 'w01', 'a': 'w02'}

@@ -8,7 +8,7 @@ from hetsched.testing.verdict import Verdict
 
 
 def verdicts_table(kind: str, policies: Mapping[str, Sequence[Verdict]]) -> Table:
-    """One row a policy, one column a check; `policies` is not empty."""
+    """One row per policy, one column per check. `policies` is not empty."""
     table = Table(header_style="bold")
     table.add_column(f"{kind} policy")
     for verdict in next(iter(policies.values())):

@@ -1,4 +1,4 @@
-"""What every training must keep to, so that trials can move, stop, go on and exploit each other (docs/training.md)."""
+"""The rules for every training, so that trials can move, stop, go on and exploit each other (docs/training.md)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,19 +20,19 @@ ITERATIONS = 100
 """The iterations of the longest course."""
 
 TOLERANCE = 1e-6
-"""The relative difference of two numbers up to which they are the same."""
+"""The relative difference up to which two numbers count as the same."""
 
 SETTLE_S = 0.3
-"""How long something that still writes in the background is waited for, in seconds."""
+"""Seconds to wait for something that still writes in the background."""
 
 ONE_CORE = Resources("cpu", 1, 0.0)
-"""What a training gets unless something else is said."""
+"""The default resources of a training."""
 
 Sizes = tuple[int, int]
-"""How many iterations are done before something happens, and how many after it."""
+"""How many iterations are done before something happens, and how many after that."""
 
 Play = Callable[[Course, Sizes], str | None]
-"""Makes the calls of a course and returns what happened instead of what is expected, None if nothing did."""
+"""Makes the calls of a course. Returns what happened instead of what is expected. None: all is as expected."""
 
 
 class TrainingError(CheckError):
@@ -50,7 +50,7 @@ class TrainingError(CheckError):
 
 
 class TrainingVerdict(NamedTuple):
-    """What came of one check. It was not `made` if there is nothing to check, or the training raised before."""
+    """The result of one check. It was not `made` if there is nothing to check, or if the training raised before."""
 
     check: str
     failure: TrainingError | None = None
@@ -68,8 +68,8 @@ class TrainingVerdict(NamedTuple):
 
 
 class Check(NamedTuple):
-    """`plays` are courses, shorter ones first. A check fails if one of them does in any size; if `once`, only if it
-    does in every size."""
+    """A check. `plays` are courses, shorter ones first. It fails if one of them fails in any size. With `once`, it
+    fails only if one fails in every size."""
 
     name: str
     expected: str
@@ -100,7 +100,7 @@ def interrupted(course: Course, sizes: Sizes, by: Callable[[Played], object]) ->
 
 
 def loaded(course: Course, sizes: Sizes, after_another: bool, changed: Mapping[str, Any]) -> str | None:
-    """What was loaded is evaluated, changed, trained and evaluated as what was saved is."""
+    """After load, evaluate, change and train give the same as on the training that was saved."""
     a = _started(course, sizes[0])
     saved = a.save()
     here = a.evaluate()
@@ -127,8 +127,8 @@ def still_written(course: Course, sizes: Sizes) -> str | None:
 
 
 def changed_in_vain(course: Course, sizes: Sizes, key: str) -> str | None:
-    """Metrics may be too coarse to show a difference. What is saved, once the value is back, shows it, too: if the same
-    calls always save the same."""
+    """A change makes no difference. Metrics may be too coarse to show one. What is saved after the value is back shows
+    it, too, if the same calls always save the same."""
     a = _started(course, sum(sizes))
     b = _started(course, sizes[0])
     b.change(**{key: course.subject.changed[key]})
@@ -190,11 +190,12 @@ def check_training(
 ) -> None:
     """Check a training: a class, or its name, FILE.py:CLASS or MODULE:CLASS.
 
-    It trains with `hyperparameters`; `changed` has other values of those that may change while a trial trains. The
-    longest course has so many `iterations`. Numbers that differ by `tolerance` of the larger one are the same.
+    It trains with `hyperparameters`. `changed` has other values of those that may change while a trial trains. The
+    longest course has so many `iterations`. Two numbers are the same if they differ by at most `tolerance` of the
+    larger one.
 
-    Raises TrainingError with the smallest course of calls in which it fails, and InputError if it is no training, or
-    for a tolerance with which every training would pass, or none.
+    Raises TrainingError with the smallest course of calls that fails. Raises InputError if it is no training, and for a
+    tolerance with which every training would pass, or none.
     """
     if not 0 <= tolerance < 1:
         raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
@@ -206,7 +207,7 @@ def check_training(
 
 
 def training_verdicts(subject: Subject, iterations: int = ITERATIONS) -> Iterator[TrainingVerdict]:
-    """What comes of each check, one after the other. After a method that raised no further check is made."""
+    """The verdict of each check, one after another. After a method that raised, no further check is made."""
     has_raised = False
     for check in checks(subject.changed):
         if has_raised or not check.plays:
@@ -217,7 +218,7 @@ def training_verdicts(subject: Subject, iterations: int = ITERATIONS) -> Iterato
 
 
 def _failure(check: Check, subject: Subject, iterations: int) -> tuple[TrainingError | None, bool]:
-    """The first failure, in the smallest course; and whether it is that a method raised."""
+    """The first failure, in the smallest course. Also whether the failure is a method that raised."""
     last = None
     for sizes in _sizes(iterations):
         for play in check.plays:

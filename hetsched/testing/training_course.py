@@ -1,4 +1,4 @@
-"""Puts trainings through calls as a worker makes them, and writes the calls down as a program."""
+"""Calls trainings as a worker does, and records the calls as a program."""
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -7,15 +7,16 @@ from shutil import copytree, rmtree
 from typing import Any, NamedTuple
 
 from hetsched.domain.hyperparameters import nested
+from hetsched.domain.metric import DEFAULT
 from hetsched.domain.training import Resources, Training, TrainingClass, metrics_of
-from hetsched.errors import nearest, where
+from hetsched.errors import closest, where
 
 
 class Subject(NamedTuple):
-    """The training that is checked: what makes it, of which name, and with what.
+    """The training that is checked: what makes it, its name, and its arguments.
 
-    `hyperparameters` are flat; `changed` has, for those that may change, another value each. Two numbers are the same
-    if they differ by `tolerance` of the larger one at most. Every evaluation must report the `metrics` named.
+    `hyperparameters` are flat. `changed` has another value for each one that may change. Two numbers are the same if
+    they differ by at most `tolerance` of the larger one. Every evaluation must report these `metrics`.
     """
 
     make: TrainingClass
@@ -29,11 +30,11 @@ class Subject(NamedTuple):
 
 
 class RaisedError(Exception):
-    """A method of the training raised, or returned what it must not; the message says which."""
+    """A method of the training raised, or returned a wrong value. The message says which."""
 
 
 class Saved(NamedTuple):
-    """A folder that was saved: where, under which name in the program, where its copy is, and what was in it."""
+    """A saved folder: its place, its name in the program, the place of its copy, and its content."""
 
     folder: Path
     name: str
@@ -44,7 +45,7 @@ class Saved(NamedTuple):
 class Course:
     """One course of calls, in which any number of trainings take part. `lines` are the calls as a program.
 
-    Folders are made in `home`, which is to be empty.
+    Folders are made in `home`, which must be empty.
     """
 
     def __init__(self, subject: Subject, home: Path) -> None:
@@ -62,14 +63,14 @@ class Course:
         return Played(self, name, self.called("__init__", lambda: subject.make(subject.options, subject.resources)))
 
     def folder(self) -> tuple[Path, str]:
-        """A new empty folder, and what the program calls it."""
+        """A new empty folder, and its name in the program."""
         self._folders += 1
         folder = self._home / f"folder{self._folders}"
         folder.mkdir()
         return folder, folder.name
 
     def called(self, method: str, call: Callable[[], Any]) -> Any:
-        """What a call returns. Raises RaisedError if it raises."""
+        """The result of a call. Raises RaisedError if it raises."""
         try:
             return call()
         except (Exception, SystemExit) as error:
@@ -87,7 +88,7 @@ class Played:
         self._call("start", f"{given!r}, seed={seed}", lambda: self._training.start(given, seed))
 
     def change(self, **changed: Any) -> None:
-        """To the hyperparameters of `start`, with these values in place of theirs."""
+        """Change to the hyperparameters of `start`, with these values in place of its values."""
         given = nested({**self._course.subject.hyperparameters, **changed})
         self._call("change", f"{given!r}", lambda: self._training.change(given))
 
@@ -95,7 +96,7 @@ class Played:
         self._call("train", str(iterations), lambda: self._training.train(iterations))
 
     def evaluate(self) -> dict[str, float]:
-        """The metrics. Raises RaisedError for what are none, and if one that must be there is not."""
+        """The metrics. Raises RaisedError if the result is no metrics, or lacks one that is required."""
         returned = self._call("evaluate", "", self._training.evaluate)
         try:
             metrics = metrics_of(returned)
@@ -104,8 +105,7 @@ class Played:
         self._course.lines[-1] += f"  # {metrics}"
         for name in self._course.subject.metrics:
             if name not in metrics:
-                hint = nearest(name, metrics)
-                raise RaisedError(f"evaluate did not report {name!r}, which the scenario's metric.name says: {hint}")
+                raise RaisedError(f"evaluate did not report the scenario's metric: {_which(name, metrics)}")
         return metrics
 
     def save(self) -> Saved:
@@ -117,7 +117,7 @@ class Played:
         return Saved(folder, name, Path(copytree(folder, folder.with_name(f"copy-of-{name}"))), content)
 
     def load(self, saved: Saved) -> None:
-        """Load the copy, which lies elsewhere than what was saved: that is gone."""
+        """Load the copy, which is at another place than the saved folder: that is deleted."""
         rmtree(saved.folder)
         self._call("load", f"copy_of_{saved.name}", lambda: self._training.load(saved.copy))
 
@@ -130,3 +130,12 @@ def content_of(folder: Path) -> dict[str, str]:
     """The files of a folder and the digests of what is in them."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): blake2b(path.read_bytes()).hexdigest() for path in files}
+
+
+def _which(expected: str, reported: Mapping[str, float]) -> str:
+    """Which metric was expected and which ones were reported, and what to do."""
+    near = f" (did you mean {close!r}?)" if (close := closest(expected, reported)) else ""
+    return (
+        f"expected {expected!r}, found {', '.join(map(repr, reported))}{near}; set metric.name of the experiment "
+        f"(default: {DEFAULT.name!r}) to a reported metric, or have evaluate return {expected!r}"
+    )

@@ -1,4 +1,4 @@
-"""What came of a check, and the search for the smallest situation in which one fails."""
+"""The result of a check, and the search for the smallest situation in which one fails."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ EXAMPLES = 30
 """How many generated situations a policy meets unless its author asks for more."""
 
 SHRINK_S = 10.0
-"""So many seconds of computing are spent on finding a smaller example of a failure, at most."""
+"""The most seconds of computing for finding a smaller example of a failure."""
 
 
 class ConformanceError(CheckError):
@@ -38,7 +38,7 @@ class ConformanceError(CheckError):
 
 
 class Check(NamedTuple, Generic[E]):
-    """`happened` says what happened in a run instead of what is expected, or None if nothing did."""
+    """A check. `happened` returns what happened in a run instead of what is expected, or None."""
 
     name: str
     expected: str
@@ -65,9 +65,9 @@ def _figure(value: float) -> str:
 
 
 class Verdict(NamedTuple):
-    """What came of one check of one policy: a failure or none, and what it measured, if it measures anything.
+    """The result of one check of one policy: a failure or none, and what it measured, if it measures anything.
 
-    It was not `made` if it makes no sense for a policy that fails others.
+    It was not `made` if it makes no sense for a policy that fails other checks.
     """
 
     check: str
@@ -92,7 +92,7 @@ class Verdict(NamedTuple):
 
 
 def named(policy: str | Callable[[], P], registry: Registry[P]) -> tuple[str, Callable[[], P]]:
-    """The name of a policy, which may also be given as what makes it, and what makes it."""
+    """The name of a policy, and a function that makes it. The policy may be given as either."""
     if isinstance(policy, str):
         registry.create(policy)  # an error in its name or in making it is not one of conformance
         return policy, partial(registry.create, policy)
@@ -101,9 +101,9 @@ def named(policy: str | Callable[[], P], registry: Registry[P]) -> tuple[str, Ca
 
 
 def verdicts(policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E], examples: int) -> list[Verdict]:
-    """What comes of each check, in so many generated situations and all corner cases.
+    """The verdict of each check, in so many generated situations and all corner cases.
 
-    A check that failed is not made again. Where a failure takes too long to look into, the other checks are not made.
+    A check that failed is not made again. If analysing a failure takes too long, the other checks are not made.
     """
     failures: dict[str, ConformanceError] = {}
     pending, gave_up = list(checks), False
@@ -126,18 +126,18 @@ def raise_first(verdicts: Iterable[Verdict]) -> None:
 
 
 class _SearchedLongEnough(BaseException):
-    """Ends the search for smaller examples; no Exception, which Hypothesis would take for another failure."""
+    """Ends the search for smaller examples. It is no Exception: Hypothesis would count that as another failure."""
 
 
 class _Found(NamedTuple):
-    """A failure in a situation as small as could be found, and whether the search was given up."""
+    """A failure in the smallest situation that was found, and whether the search was given up."""
 
     failure: ConformanceError | None
     gave_up: bool
 
 
 def _in_generated(policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E], examples: int) -> _Found:
-    """What generated situations show."""
+    """The failure that generated situations show."""
     gave_up = False
     last: ConformanceError | None = None
     since = 0.0

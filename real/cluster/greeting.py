@@ -21,7 +21,7 @@ def check_greeting(address: str) -> None:
     where = ray_internals.running_cluster() if address == "auto" else address
     host, _, port = where.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise ValueError(f"{where!r} is not HOST:PORT")
+        raise ValueError(f"expected HOST:PORT, such as head:6379, found {where!r}")
     with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as connection:
         if os.environ.get("RAY_USE_TLS", "0") == "0" and connection.recv(4)[3:] != SETTINGS:
             raise ConnectionError("what answers there is something else")

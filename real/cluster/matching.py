@@ -1,4 +1,4 @@
-"""Which Ray node is which node of the scenario, by its label or its address, else by GPU type and size."""
+"""Which Ray node is which node of the scenario: by its label or its address, else by GPU type and size."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ NODE_LABEL = "hetsched-node"
 """The label by which a Ray node says which node of the scenario it is."""
 
 ACCELERATOR_LABEL, ACCELERATOR_RESOURCE = "ray.io/accelerator-type", "accelerator_type:"
-"""How Ray says of what type the GPUs of a node are."""
+"""How Ray says which type a node's GPUs have."""
 
 NO_FIT = 1e12
 
@@ -21,7 +21,7 @@ RayNodeId = NewType("RayNodeId", str)
 
 
 class RayNode(NamedTuple):
-    """What Ray knows of one of its nodes. `gpu_type` is in Ray's spelling, None where Ray does not know it."""
+    """What Ray knows of one of its nodes. `gpu_type` is in Ray's spelling (None: Ray does not know it)."""
 
     id: RayNodeId
     address: str
@@ -37,12 +37,12 @@ class RayNode(NamedTuple):
         return f"{self.address} ({counted(self.cores, 'CPU')}{gpus}{label})"
 
     def holds(self, cores: int, gpus: int) -> bool:
-        """Whether it is large enough: a worker that does not fit would be waited for without end."""
+        """Whether it is large enough. A worker that does not fit would wait for ever."""
         return self.cores >= cores and self.gpus >= gpus
 
 
 def alive(nodes: Iterable[Mapping[str, Any]]) -> list[RayNode]:
-    """Of the output of `ray.nodes()`, the nodes that are alive."""
+    """The nodes that are alive, of the output of `ray.nodes()`."""
     found = []
     for node in nodes:
         if not node["Alive"]:
@@ -68,10 +68,13 @@ def match(
 ) -> dict[NodeId, RayNodeId]:
     """The Ray node of each node of the scenario that has one.
 
-    A Ray node with the label is that node only, and one at a node's address for all nodes with that address. A
-    node without either gets one of its GPU type that is large enough and that nothing else stands on, so that as many
-    nodes as possible have one, and as little as possible is left over. Pairs that were `kept` stay while their Ray
-    node is there.
+    1. A Ray node with the label is that node of the scenario only.
+    2. A Ray node at a node's address is all nodes of the scenario with that address.
+    3. Any other node gets a Ray node of its GPU type that is large enough and is no other node. The choice gives as
+    many
+       nodes as possible a Ray node, and leaves as little as possible unused.
+
+    Pairs that were `kept` stay as long as their Ray node is there.
     """
     there = {ray_node.id for ray_node in ray_nodes}
     found = {node: ray_node for node, ray_node in (kept or {}).items() if ray_node in there}
@@ -100,7 +103,7 @@ def match(
 
 
 def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode]) -> dict[NodeId, RayNodeId]:
-    """The Ray node of every node of the scenario. Raises InputError that says which nodes lack what."""
+    """The Ray node of every node of the scenario. Raises InputError that says which nodes have none, and why."""
     found = match(cluster, ray_nodes)
     missing = [node for node in cluster if node.id not in found]
     if missing:
@@ -113,7 +116,7 @@ def match_all(cluster: ClusterSpec, ray_nodes: list[RayNode]) -> dict[NodeId, Ra
 
 
 def _left_over(node: Node, ray_node: RayNode) -> float:
-    """What the node would leave unused, GPUs first."""
+    """What the node would leave unused of the Ray node. GPUs count first."""
     if not ray_node.holds(node.cores, node.gpus):
         return NO_FIT
     if node.gpus and (ray_node.gpu_type or "").lower() != (node.gpu_type or "").lower():

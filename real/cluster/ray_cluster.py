@@ -26,22 +26,22 @@ logger = logging.getLogger(__name__)
 
 LEAST_OBJECT_STORE_BYTES = 100 * 2**20
 OBJECT_STORES_SHARE = 0.5
-"""Of the shared memory that is free when Ray starts: so much may the object stores of all nodes take together. Beyond
-it, Ray moves snapshots to the disk."""
+"""The share of the free shared memory that the object stores of all nodes may use together when Ray starts. Beyond it,
+Ray moves snapshots to the disk."""
 
 SHARED_MEMORY = Path("/dev/shm")
 READY_S = 60.0
 HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 3}
-"""When Ray gives a node up that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
-settings: 15 s, 65 s). A busy machine must not be taken for a dead one."""
+"""When Ray gives up a node that does not answer: after 3 s if its process is gone, after 12 s if it hangs (Ray's own
+settings: 15 s, 65 s). A busy machine must not count as a dead one."""
 
 HOST_HEALTH_CHECKS = HEALTH_CHECKS | {"timeout_ms": 1500}
-"""The same for hosts of their own, as docs/clusters.md has them: a link that is cut looks like a node that hangs, and
-is to be noticed within 10 s."""
+"""The same for separate hosts, as in docs/clusters.md. A link that is cut looks like a node that hangs, and should be
+noticed within 10 s."""
 
 
 class _Session(NamedTuple):
-    """What this process is connected to. `cluster` is None for a cluster that somebody else started."""
+    """What this process is connected to. `cluster` is None for a cluster that this process has not started."""
 
     address: str | None
     shape: tuple[tuple[NodeId, int, int], ...]
@@ -56,12 +56,13 @@ def connect(
 ) -> dict[NodeId, RayNodeId]:
     """The Ray node of each node of the scenario.
 
-    Without an address, Ray is started on this machine with one Ray node per node of the scenario, whatever the
-    machine really has; it stays up for the next call with the same nodes, until `close` or the end of the process.
-    With one, that running cluster is joined, and its nodes are recognised as in `real.cluster.matching`; there nodes
-    may be missing for a run that goes on (`some_may_lack`), if any is there.
+    Without an address, Ray is started on this machine. It gets one Ray node per node of the scenario, whatever the
+    machine really has. It stays up for the next call with the same nodes, until `close` or the end of the process.
 
-    Raises InputError for a node that cannot be had, naming it, and HetschedError if Ray does not come up.
+    With an address, this process joins that running cluster. `real.cluster.matching` says which of its nodes is which.
+    With `some_may_lack`, for a run that goes on, nodes may be missing, if at least one is there.
+
+    Raises InputError, naming the node, if the cluster cannot provide it. Raises HetschedError if Ray does not start.
     """
     global _session
     _check_types(cluster)
@@ -77,7 +78,7 @@ def connect(
     if _session is not None and _session[:2] == (None, shape) and ray.is_initialized():
         try:
             return match_all(cluster, alive(ray.nodes()))
-        except HetschedError:  # a node has died since: start afresh
+        except HetschedError:  # a node has died since: start Ray again
             close()
     _leave()
     machine_gpus = _check_gpus(cluster)
@@ -90,7 +91,8 @@ def connect(
 
 
 def join(address: str) -> None:
-    """Be a driver of the Ray cluster at that address, if this process is none yet. Raises InputError if it cannot."""
+    """Connect to the Ray cluster at that address, if this process is not connected yet. Raises InputError if it
+    cannot."""
     global _session
     if _session is not None and _session.address == address and ray.is_initialized():
         return
@@ -103,15 +105,15 @@ def join(address: str) -> None:
 
 
 def _end(cluster: Cluster) -> None:
-    """Kill its nodes, which SIGTERM does not reach: to ask first would take a second for each process."""
+    """Kill the cluster's nodes. SIGTERM does not reach them. Asking first would take a second per process."""
     for node in [*cluster.worker_nodes, *([cluster.head_node] if cluster.head_node is not None else [])]:
         cluster.remove_node(node, allow_graceful=False)
     cluster.shutdown()
 
 
 def reach(address: str) -> None:
-    """Be a driver of the Ray cluster at that address. Raises InputError if none answers within seconds, or it refuses:
-    the message is one line, which does not have the address."""
+    """Connect to the Ray cluster at that address. Raises InputError if it refuses, or does not answer within seconds.
+    The message is one line, without the address."""
     try:
         check_greeting(address)
     except (OSError, ValueError) as error:
@@ -135,7 +137,7 @@ def _leave() -> None:
 
 @atexit.register
 def close() -> None:
-    """Leave the cluster, and end it if it is this machine's. Without effect when there is none."""
+    """Leave the cluster. End it if this process has started it. Does nothing if there is none."""
     global _session
     if _session is None:
         return
@@ -153,14 +155,14 @@ def _init(address: str) -> None:
 
 
 def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
-    """A head without resources, and a Ray node for each node of the scenario."""
+    """Start a head without resources, and a Ray node for each node of the scenario."""
     ray_internals.bind_to_loopback(True)
     os.environ["RAY_AUTH_MODE"] = "disabled"  # else the token of any other Ray on this machine would be asked for
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     for key, value in HEALTH_CHECKS.items():
         os.environ.setdefault(f"RAY_health_check_{key}", str(value))
     if sum(node.cores for node in cluster) > (os.cpu_count() or 1):
-        # Threads that spin while they wait for one that was descheduled slow a step down thirtyfold.
+        # A thread that spins while it waits for a thread that is not running slows a step down thirtyfold.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("ray").setLevel(logging.ERROR)
     local = Cluster()
@@ -182,8 +184,8 @@ def _start(cluster: ClusterSpec, machine_gpus: int) -> Cluster:
 
 @contextmanager
 def _out_of_reach_of_sigterm() -> Iterator[None]:
-    """Processes that start in here get no SIGTERM. Slurm, systemd and others send it to all processes at once, but the
-    driver needs Ray to finish the segments that run. This process gets the signal at the end."""
+    """Processes that start within this context get no SIGTERM. Slurm, systemd and others send it to all processes at
+    once, but the driver needs Ray to finish running segments. This process gets the signal at the end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
@@ -202,14 +204,14 @@ def _add_nodes(local: Cluster, cluster: ClusterSpec, machine_gpus: int, common: 
 
 
 def _object_store_bytes(nodes: int) -> int:
-    """The size of the object store of one node of so many on this machine."""
+    """The bytes of the object store of one node, if this machine has so many nodes."""
     free = disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0
     return max(LEAST_OBJECT_STORE_BYTES, int(OBJECT_STORES_SHARE * free / max(nodes, 1)))
 
 
 @contextmanager
 def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
-    """While the Ray node starts: each of its GPUs is one of this machine's, taken in turn."""
+    """Within this context a Ray node starts. Each of its GPUs is one of this machine's, in turn."""
     key = "CUDA_VISIBLE_DEVICES"
     before = os.environ.get(key)
     if node.gpus and machine_gpus:
@@ -227,8 +229,10 @@ def _visible_gpus(node: Node, first: int, machine_gpus: int) -> Iterator[None]:
 
 
 def shared_cores(cluster: ClusterSpec, offered: int) -> str | None:
-    """That workers will share cores, in words, if the nodes have more of them than this machine offers. Nodes with a
-    pace are meant to: their workers wait anyway. None if no other node is among them."""
+    """A warning that workers will share cores, because the nodes have more cores than this machine offers.
+
+    None: they do not share, or all nodes have a pace. Nodes with a pace may share cores: their workers wait anyway.
+    """
     cores, unpaced = sum(node.cores for node in cluster), [node.id for node in cluster if node.pace is None]
     if cores <= offered or not unpaced:
         return None
@@ -251,7 +255,7 @@ def _check_types(cluster: ClusterSpec) -> None:
 
 
 def _check_gpus(cluster: ClusterSpec) -> int:
-    """How many GPUs this machine has. Raises InputError if nodes that are not paced need more."""
+    """How many GPUs this machine has. Raises InputError if nodes without a pace need more."""
     if not any(node.gpus for node in cluster):
         return 0
     with needed_for("a node with GPUs on this machine"):

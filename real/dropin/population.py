@@ -1,4 +1,4 @@
-"""What the trials of a Tune experiment are in the terms of a scenario: hyperparameters, domains, resources, ends."""
+"""The trials of a Tune experiment in the terms of a scenario: hyperparameters, domains, resources, ends."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,16 +17,16 @@ from hetsched.scenario.search_space import MOST
 from real.result_keys import TUNES_OWN
 
 UNIT, SECONDS = "training_iteration", "time_this_iter_s"
-"""What is counted, Tune's reports of a trial; and how long the training took until this one."""
+"""The count of iterations: Tune's reports of a trial. And the seconds of training before this report."""
 
 OF_DOMAINS = ("low", "high", "choices")
-"""By these keys a scenario tells a domain from a table of hyperparameters."""
+"""The keys by which a scenario distinguishes a domain from a table of hyperparameters."""
 
 Table = dict[str, Any]
 
 
 def flat(config: Mapping[str, Any]) -> Hyperparameters:
-    """The values of a nested configuration that JSON has, by their dotted paths.
+    """The values of a nested configuration that JSON can have, by their dotted paths.
 
     >>> flat({"lr": 0.1, "net": {"width": 8, "data": object()}})
     {'lr': 0.1, 'net.width': 8}
@@ -36,20 +36,20 @@ def flat(config: Mapping[str, Any]) -> Hyperparameters:
 
 
 def _has_json(value: Any) -> bool:
-    """Whether JSON has the value: it has neither infinite numbers nor nan."""
+    """Whether JSON can have the value. It has neither infinite numbers nor nan."""
     return isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)
 
 
 def _plain(value: Any) -> Any:
-    """The number of Python's own that a number of NumPy's is."""
+    """A number of NumPy as a number of Python."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> dict[str, Table | Any]:
     """The domain of each hyperparameter, as a scenario writes it, by dotted paths.
 
-    What is mutated has the domain that the user gave. What else varies is a choice of the values that there are, and
-    what does not is a constant. Of a function that draws values, only those that were drawn are known.
+    A mutated hyperparameter has the domain that the user gave. Any other one that varies is a choice of its present
+    values. One that does not vary is a constant. Of a function that draws values, only the drawn ones are known.
     """
     given, values = _given(mutations), [flat(config) for config in configs]
     found: dict[str, Table | Any] = {}
@@ -61,8 +61,10 @@ def search_space(mutations: Mapping[str, Any], configs: Sequence[Mapping[str, An
 
 
 def is_sayable(path: str, space: Iterable[str]) -> bool:
-    """Whether a scenario's search space can have this hyperparameter beside the others, and takes it for one: not a
-    batch size, which would be that of profiles; not `clip.low`, which would be a range's; not `a` beside `a.b`.
+    """Whether a scenario's search space can have this hyperparameter beside the others.
+
+    It cannot have `batch_size`, which would be the batch size of profiles. It cannot have `clip.low`, which would make
+    `clip` a range. It cannot have both `a` and `a.b`: it has `a.b`.
 
     >>> space = ["lr", "batch_size", "clip.low", "a", "a.b", "low"]
     >>> [path for path in space if is_sayable(path, space)]
@@ -74,13 +76,13 @@ def is_sayable(path: str, space: Iterable[str]) -> bool:
 
 
 def _simplest(table: Table) -> Table | Any:
-    """A domain of one value is that value."""
+    """A domain; one that has a single value is that value."""
     values = table["choices"] if "choices" in table else list({table["low"], table["high"]})
     return values[0] if len(values) == 1 else table
 
 
 def mutated(mutations: Mapping[str, Any], space: Mapping[str, Any]) -> list[str]:
-    """The dotted paths of the hyperparameters that PBT changes: those that are mutated, and have several values."""
+    """The dotted paths of the hyperparameters that PBT changes: mutated ones with several values."""
     return [key for key in space if key in _given(mutations) and isinstance(space[key], dict)]
 
 
@@ -92,7 +94,7 @@ def _given(mutations: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def check_mutations(mutations: Mapping[str, Any]) -> None:
-    """Raise InputError for a choice of what is no number: Ray's PBT multiplies the value of a `tune.choice`."""
+    """Raise InputError for a choice that has values other than numbers: Ray's PBT multiplies a `tune.choice`."""
     for key, domain in _given(mutations).items():
         for value in domain.categories if isinstance(domain, Categorical) else ():
             if isinstance(value, bool) or not isinstance(_plain(value), int | float):
@@ -103,7 +105,7 @@ def check_mutations(mutations: Mapping[str, Any]) -> None:
 
 
 def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
-    """A domain of Tune's as a scenario writes it; None for one that has no such form. `seen` are values of it."""
+    """A domain of Tune's as a scenario writes it. None: it has no such form. `seen` are values of it."""
     if isinstance(domain, list | tuple):
         return _choices(domain) | {"ordered": True}
     if isinstance(domain, Categorical):
@@ -117,7 +119,7 @@ def domain_table(domain: Any, seen: Sequence[Any]) -> Table | None:
 
 
 def _choices(values: Iterable[Any]) -> Table:
-    """Values that JSON has, each once."""
+    """The values that JSON can have, each once."""
     found: list[Any] = []
     for value in map(_plain, values):
         if _has_json(value) and value not in found:
@@ -144,7 +146,7 @@ def _span(domain: Float | Integer) -> Table | None:
 
 
 def _drawn(seen: Sequence[Any]) -> Table:
-    """A domain around values that were drawn: a range, where a scenario can have one."""
+    """A domain around drawn values: a range, if a scenario can have it."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in seen) and _in_reach(seen):
         whole = {"integer": True} if all(isinstance(value, int) for value in seen) else {}
         return {"low": min(seen), "high": max(seen), **whole}
@@ -161,9 +163,9 @@ def _in_reach(numbers: Iterable[float]) -> bool:
 
 
 def resources(trial: TuneTrial) -> tuple[int, float]:
-    """The CPUs and GPUs that the user asks for a trial.
+    """The CPUs and GPUs of a trial that the user asks for.
 
-    Raises InputError for what the scheduler could not put on one worker.
+    Raises InputError if the scheduler could not put them on one worker.
     """
     asked: Any = trial.placement_group_factory
     bundles = asked.bundles
@@ -188,7 +190,7 @@ def resources(trial: TuneTrial) -> tuple[int, float]:
 
 
 def stop_iterations(trials: Iterable[TuneTrial]) -> int | None:
-    """The `training_iteration` at which Tune stops the trials; None if it does not say."""
+    """The `training_iteration` at which Tune stops the trials. None: Tune does not say."""
     stops = [trial.stopping_criterion.get(UNIT) for trial in trials]
     known = [stop for stop in stops if stop is not None]
     return int(max(known)) if known and len(known) == len(stops) else None
@@ -212,13 +214,13 @@ def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
 
 
 def score(value: Any) -> float | None:
-    """A number that was reported; None for what is none."""
+    """A reported number. None: the value is no number."""
     value = _plain(value)
     return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def put_back(result: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """Which values a training has that its trial has not, in words: those of a checkpoint that brought its own."""
+    """In words, the values of a training that differ from its trial's: a checkpoint has brought them."""
     for path, value in flat(config).items():
         trained = _plain(result.get(f"config/{path.replace('.', '/')}", value))
         if trained != value:
@@ -226,7 +228,7 @@ def put_back(result: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[s
 
 
 def further_metrics(result: Mapping[str, Any], metric: str | None) -> dict[str, float | None]:
-    """The numbers that a training reports beside its metric, less what Tune adds."""
+    """The numbers that a training reports beside its metric, without those that Tune adds."""
     return {
         key: score(value)
         for key, value in result.items()
@@ -236,7 +238,7 @@ def further_metrics(result: Mapping[str, Any], metric: str | None) -> dict[str, 
 
 
 def name_of(text: str) -> str:
-    """A name that a scenario takes, near to the text.
+    """A name similar to the text that a scenario accepts.
 
     >>> name_of("train fn/1")
     'train-fn-1'

@@ -9,7 +9,7 @@ from math import isfinite
 from multiprocessing import active_children, get_context
 
 from hetsched.domain.cluster import CPU, NodeId, Worker, WorkerId
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.studies.recording_plan import Evaluated, Recorded, RecordingPlan
 from real.training.trainer import Settings, Trainer, check, make
 
@@ -65,7 +65,11 @@ def _score(plan: RecordingPlan, trainer: Trainer) -> float:
     """The metric of the trial that is here. Raises InputError if it was not reported."""
     metrics = trainer.evaluate()
     if plan.metric not in metrics:
-        raise InputError(f"evaluate did not report {plan.metric!r}: {nearest(plan.metric, metrics)}")
+        found = ", ".join(map(repr, metrics))
+        raise InputError(
+            f"evaluate did not report {plan.metric!r}: expected a reported metric, one of {found}: name it with "
+            "--metric, or set metric.name of the experiment"
+        )
     return float(metrics[plan.metric])
 
 

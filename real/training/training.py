@@ -1,7 +1,7 @@
-"""Training one trial at a time: reset or load, train, evaluate, save. What `real.training.trainer` calls a trainer.
+"""Training one trial at a time: reset or load, train, evaluate, save. `real.training.trainer` calls this a trainer.
 
-A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once, and
-every trial that visits brings its weights, its optimizer state, its hyperparameters and its seed.
+A worker keeps one `Training` for its whole life: the device, the threads and the images are set up once. Every trial
+that comes to the worker brings its weights, its optimizer state, its hyperparameters and its seed.
 """
 
 import time
@@ -27,7 +27,7 @@ EVALUATION_BATCH = 500
 """Images in one forward pass of `Training.evaluate`."""
 
 HYPERPARAMETERS = {"lr": None, "momentum": 0.0, "weight_decay": 0.0}
-"""The hyperparameters of SGD and what each is when left out (None: it must be given)."""
+"""The hyperparameters of SGD and their defaults (None: there is no default)."""
 
 
 class Training:
@@ -44,7 +44,7 @@ class Training:
     ) -> None:
         """Build the model and put the images on the device ("cpu", "cuda", ...), with `threads` CPU threads.
 
-        `images` replaces those that `settings` names, for callers that already have some.
+        `images` replaces the images that `settings` names, for callers that have loaded some.
 
         Raises:
             ValueError: unknown model, or a batch larger than the training set.
@@ -78,7 +78,7 @@ class Training:
             self._compile()
 
     def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Start a trial: fresh weights and optimizer, both a function of `seed`, and no iterations done.
+        """Start a trial. Weights and optimizer are fresh and depend only on `seed`. No iteration is done.
 
         Raises:
             ValueError: a hyperparameter is unknown, missing or negative.
@@ -131,8 +131,8 @@ class Training:
     def evaluate(self) -> dict[str, float]:
         """Return the accuracy on the test images, 0 to 1, and the mean loss.
 
-        A model that has diverged, so that what it answers is not finite, has accuracy 0: lower than any that guesses.
-        Its loss is not finite.
+        If the model has diverged, its outputs are not finite. Then its accuracy is 0, lower than that of any guess, and
+        its loss is not finite.
         """
         self._ready()
         self._model.eval()
@@ -150,8 +150,8 @@ class Training:
         return {"accuracy": correct.item() / images if finite else 0.0, "loss": loss.item() / images}
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds: weights, optimizer state, iterations and seed. Its tensors are those that are
-        trained, not copies."""
+        """The content of a checkpoint: weights, optimizer state, iterations and seed. Its tensors are the trained ones,
+        not copies."""
         return {
             "model": self.settings.model,
             "weights": self._model.state_dict(),
@@ -182,8 +182,8 @@ class Training:
             raise self._unusable(path, error) from error
 
     def resume(self, path: Path) -> None:
-        """Continue from a checkpoint's file with the hyperparameters and the seed that it has. Raises CheckpointError
-        as `load` does."""
+        """Continue from a checkpoint's file, with its hyperparameters and its seed. Raises CheckpointError as `load`
+        does."""
         try:
             state = checkpoint_file.read(path, self._device)
             group = {name: state["optimizer"]["param_groups"][0][name] for name in HYPERPARAMETERS}
@@ -201,9 +201,9 @@ class Training:
         return checkpoint_file.write(viewed(snapshot), path)
 
     def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Continue from the snapshot of a training, a trial's own or, after an exploit, another's.
+        """Continue from the snapshot of a training. It is the trial's own or, after an exploit, another trial's.
 
-        `hyperparameters` and `seed` are those of the trial that continues: neither is taken from the snapshot.
+        `hyperparameters` and `seed` are those of the trial that continues. The snapshot's are ignored.
 
         Raises:
             ValueError: a hyperparameter is unknown, missing or negative, or the snapshot is of another model.
@@ -216,11 +216,11 @@ class Training:
         self._model.load_state_dict(state["weights"])
         optimizer = torch.optim.SGD(self._model.parameters())
         optimizer.load_state_dict(state["optimizer"])
-        optimizer.param_groups[0].update(group)  # the state brought the source's learning rate with it
+        optimizer.param_groups[0].update(group)  # the state has brought the source's learning rate
         self._optimizer, self._seed, self.iterations = optimizer, seed, int(state["iterations"])
 
     def _unusable(self, path: Path, error: Exception) -> CheckpointError:
-        """Why a checkpoint's file cannot be loaded. The weights may be half replaced: nothing may be trained with
+        """Why a checkpoint's file cannot be loaded. The weights may be half replaced, so no more training may use
         them."""
         self._optimizer = None
         return CheckpointError(
@@ -315,10 +315,10 @@ def _normalised(images: Tensor) -> Tensor:
 def _sgd_group(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
     """Return every option of SGD that can be tuned, so that none is inherited from another trial.
 
-    Raises InputError, which ends a run, for what SGD is not given: another attempt would come to the same.
+    Raises InputError, which ends a run, for a name or value that SGD does not have: every attempt would fail alike.
     """
     for name in hyperparameters:
-        if name not in HYPERPARAMETERS and name != BATCH_SIZE:  # `train` is told the batch size
+        if name not in HYPERPARAMETERS and name != BATCH_SIZE:  # the batch size is an argument of `train`
             hint = nearest(name, HYPERPARAMETERS)
             raise InputError(f"search_space.{name}: the built-in networks have no such hyperparameter: {hint}")
     group = {}

@@ -1,1 +1,1 @@
-"""A run on Ray Tune: the driver decides what trains where, an actor per worker trains."""
+"""A run on Ray Tune: the driver decides what trains where, and one actor per worker trains."""

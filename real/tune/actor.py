@@ -1,4 +1,4 @@
-"""The actor of a worker: one step of this trainable is one whole segment of whichever trial is dispatched to it."""
+"""The actor of a worker. One step of this trainable is one whole segment of any trial."""
 
 import logging
 import os
@@ -24,16 +24,16 @@ from real.tune.reported import checked
 from real.tune.segment_times import seconds_late
 
 FETCH_S = 60.0
-"""How long to wait for a snapshot from another node. Ray says sooner if it is lost."""
+"""Seconds to wait for a snapshot from another node. Ray reports a lost snapshot sooner."""
 logger = logging.getLogger(__name__)
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What an actor needs to know to be its worker.
+    """What an actor needs to know in order to be its worker.
 
-    `pace_s` is how many seconds an iteration takes at least, by batch size; None on a worker that runs as fast as it
-    can. `place` is where checkpoints are kept (see `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the
-    first of the worker's cores on its host (see `real.cluster.host_cores`).
+    `pace_s` is how many seconds an iteration takes at least, by batch size. None: the worker runs as fast as it can.
+    `place` is where checkpoints are kept (see `hetsched.scenario.tables.CheckpointsTable`). `first_core` is the first
+    of the worker's cores on its host (see `real.cluster.host_cores`).
     """
 
     worker: Worker
@@ -44,10 +44,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class SegmentTrainable(tune.Trainable):
-    """Lives as long as its worker, so that device, threads and images are set up once.
+    """Lives as long as its worker, so that device, threads and images are set up only once.
 
-    What it trains with is a `real.training.trainer.Trainer`. Tune's config brings the `plan`; `assign` comes before
-    every `train`. Tune's own checkpoints are not used.
+    It trains with a `real.training.trainer.Trainer`. Tune's config has the `plan`. `assign` is called before every
+    `train`. Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -70,15 +70,15 @@ class SegmentTrainable(tune.Trainable):
             self._obstacle = error
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Nothing to do: what a trial needs comes with `assign`."""
+        """Nothing to do: `assign` brings what a trial needs."""
         return True
 
     def assign(self, assignment: Assignment) -> None:
-        """What the next step does."""
+        """Set what the next step does."""
         self._assignment = assignment
 
     def step(self) -> dict[str, Any]:
-        """One segment. What a trainer of a user's raises has a note that says where."""
+        """One segment. An error of a user's trainer gets a note that says where it was raised."""
         try:
             return self._segment()
         except Exception as error:
@@ -87,8 +87,8 @@ class SegmentTrainable(tune.Trainable):
             raise
 
     def _segment(self) -> dict[str, Any]:
-        """Restore if need be, train, evaluate, save; the result says how many seconds each took, and the hand-over of
-        the state before this segment."""
+        """Restore if necessary, train, evaluate and save. The result has the seconds of each of these, and the seconds
+        of handing over the state before this segment."""
         work, self._assignment = self._assignment, None
         assert work is not None, "Tune trains only what was assigned"
         trainer = self._made()
@@ -122,14 +122,14 @@ class SegmentTrainable(tune.Trainable):
         }
 
     def _made(self) -> Trainer:
-        """The trainer. Raises what kept it from being made."""
+        """The trainer. Raises the error that kept it from being made."""
         if self._trainer is None:
             assert self._obstacle is not None
             raise self._obstacle
         return self._trainer
 
     def _keep(self, trainer: Trainer, path: Path) -> None:
-        """Put the trial's state where checkpoints are kept."""
+        """Save the trial's state at the place of checkpoints."""
         if self._plan.place == "storage":
             trainer.save(path)
             return
@@ -138,26 +138,26 @@ class SegmentTrainable(tune.Trainable):
             self._behind.write(self._snapshot, path)
 
     def snapshot(self) -> Snapshot | None:
-        """The state that the last segment ended in. What an actor returns belongs to who asked: it outlives the actor
-        in the object store of its node."""
+        """The state at the end of the last segment. Ray makes what an actor returns the property of the caller: it
+        outlives the actor, in the object store of the actor's node."""
         snapshot, self._snapshot = self._snapshot, None
         self._hand_over_began = perf_counter()
         return snapshot
 
     def handed_over(self) -> None:
-        """Called right after `snapshot`, so that it is known how long Ray took to store what that returned."""
+        """Called right after `snapshot`, to measure how long Ray took to store its result."""
         self._hand_over_s = perf_counter() - self._hand_over_began
 
     def write(self, copy: Copy, path: Path) -> None:
-        """Write a snapshot, this actor's or another's, to storage."""
+        """Write a snapshot of this or another actor to storage."""
         self._made().write(ray.get(copy.reference, timeout=FETCH_S), path)
 
     def flush(self) -> None:
-        """Wait until all that was to be written is in storage."""
+        """Wait until every file is complete in storage."""
         self._behind.flush()
 
     def _take_up(self, trainer: Trainer, work: Assignment) -> None:
-        """Bring the trial's state into memory, unless it is what the last segment here left there."""
+        """Load the trial's state into memory, unless the last segment here has left it there."""
         held, self._held = self._held, None  # a segment that breaks leaves nothing to go on from
         if work.restore is None:
             trainer.reset(work.hyperparameters, work.seed)
@@ -169,10 +169,10 @@ class SegmentTrainable(tune.Trainable):
             trainer.load(work.restore, work.hyperparameters, work.seed)
 
     def _fetched(self, copy: Copy | None, file: Path) -> Snapshot | None:
-        """The snapshot, None if there is none to be had, or the file will do.
+        """The snapshot. None: there is none, or the file is as good.
 
-        A file is read as fast as a copy comes from another node, and that may be out of reach: Ray takes long to say
-        so.
+        Reading a file is as fast as copying from another node. The other node may be out of reach, and Ray takes long
+        to report that.
         """
         if copy is None or (copy.ray_node != self._ray_node and file.exists()):
             return None
@@ -185,14 +185,15 @@ class SegmentTrainable(tune.Trainable):
 
 
 def write_apart(plan: Plan, snapshot: Snapshot, path: Path) -> None:
-    """Write a snapshot to storage as the worker's actor would, in this process, which needs no GPU for that."""
+    """Write a snapshot to storage in this process, as the worker's actor would. That needs no GPU."""
     writer(plan.settings, plan.worker)(snapshot, path)
 
 
 def pin(first: int, count: int) -> set[int]:
-    """Confine this process to `count` of the host's cores, from the `first`-th on and round again.
+    """Confine this process to `count` of the host's cores, from the `first`-th on. After the last core the count goes
+    on with the first one.
 
-    A worker without cores of its own, and one with more than the host has, gets what there is. Returns the cores.
+    A worker without cores of its own, or with more cores than the host has, gets all cores. Returns the cores.
     """
     if not hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows can
         return set(range(min(count, os.cpu_count() or 1) or 1))

@@ -1,4 +1,4 @@
-"""Which workers are there: they leave the run with their nodes, and join it again."""
+"""Which workers are there. They leave the run with their nodes, and join it again with their nodes."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from real.tune.ports import Places
 
 
 class Attendance:
-    """The Ray node on which each worker is that is `there`. `on_leave` receives the worker that leaves."""
+    """The Ray node of each worker that is `there`. `on_leave` is called with every worker that leaves."""
 
     def __init__(
         self,
@@ -32,19 +32,19 @@ class Attendance:
         self._on_leave = on_leave
 
     def begin(self) -> None:
-        """Take in the workers whose nodes are there; the log has them already."""
+        """Add the workers whose nodes are there. The log has them already."""
         for worker in self._workers.values():
             self._open(worker)
 
     def watch(self, at_once: bool = False) -> bool:
-        """Look which nodes are there. Return whether any has gone or come."""
+        """Look which nodes are there. Returns whether any has come or gone."""
         changed = self._nodes.look(at_once)
         if changed:
             self.follow()
         return changed
 
     def follow(self) -> None:
-        """Workers of nodes that are not there any more leave, those of nodes that are there now join."""
+        """Workers of nodes that are gone leave the run. Workers of nodes that are there now join it."""
         for worker, ray_node in list(self.there.items()):
             node = self._workers[worker].node
             if self._nodes.there.get(node) != ray_node:
@@ -55,7 +55,7 @@ class Attendance:
         self._dispatcher.commit()
 
     def _open(self, worker: Worker) -> bool:
-        """Take the worker in, if its node is there."""
+        """Add the worker, if its node is there. Returns whether it was added."""
         ray_node = self._nodes.there.get(worker.node)
         if ray_node is None:
             return False
@@ -64,7 +64,7 @@ class Attendance:
         return True
 
     def _leave(self, worker: WorkerId, reason: str) -> None:
-        """The worker is gone, with the segment that it ran or was to run."""
+        """The worker is gone, and with it the segment that it was to run or was running."""
         dispatcher, now = self._dispatcher, self._clock.now()
         del self.there[worker]
         for segment in [segment for segment in dispatcher.state.running.values() if segment.worker == worker]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Seconds of the run: `before` it starts, those that an earlier driver has had.
+    """Seconds of the run. `before` are the seconds of earlier drivers.
 
-    It stands still between ticks, so that what the driver records in one go has one time. `read` gives seconds, `sleep`
-    waits for some.
+    The clock stands still between ticks, so that everything that the driver records at once has one time. `read`
+    returns seconds. `sleep` waits for some.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Clock:
         return self._zero is not None
 
     def tick(self) -> float:
-        """Look at the time anew."""
+        """Read the time anew."""
         if self._zero is not None:
             self._now = self._before + self._read() - self._zero
         return self._now

@@ -1,4 +1,4 @@
-"""How a real run begins, goes on after another driver, and ends, whoever carries its segments out."""
+"""How a real run begins, goes on after an earlier driver, and ends. Any backend may carry out its segments."""
 
 import logging
 from collections.abc import Callable, Container, Sequence
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Course(NamedTuple):
-    """A run that has begun, or goes on. `remembered` is what its policy remembers of earlier drivers."""
+    """A run that has begun, or goes on. `remembered` is what its policy remembers from earlier drivers."""
 
     dispatcher: Dispatcher
     checkpoints: Checkpoints
@@ -38,7 +38,7 @@ class Course(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """The state, and what the policy cost under all drivers."""
+        """The state, and what the policy cost under all drivers together."""
         asked, before = self.dispatcher, self.remembered
         return Outcome(asked.state, asked.decisions + before.decisions, asked.decision_s + before.decision_s)
 
@@ -54,12 +54,13 @@ def begin_or_go_on(
     log: LogWriter,
     listeners: Sequence[Listener] = (),
 ) -> Course:
-    """Record that the run begins or, if it has a past, that it goes on, with the workers whose `nodes` are there."""
+    """Record that the run begins, with the workers whose `nodes` are there. If it has a past, record that it goes
+    on."""
     if past:
         remembered = remember(setup, strategy, seed, past)
     else:
         remembered = Remembered(setup.scenario.scheduling_policy(strategy), None, 0, 0.0)
-    # In memory, a state is lost with its node, and the one before it most likely, too.
+    # A state in memory is lost with its node, and so is the state before it, most likely.
     generations = 1 if setup.scenario.checkpoints.place == "object-store" else GENERATIONS
     checkpoints = Checkpoints(log.path.parent.resolve() / "checkpoints", generations)
 
@@ -77,9 +78,9 @@ def begin_or_go_on(
 
 
 def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
-    """Have what is left to train trained by `train`, and record how the run ends.
+    """Call `train` to train what is left, and record how the run ends.
 
-    Raises what `train` raises, and what the run stopped for.
+    Raises what `train` raises, and the error for which the run stopped.
     """
     dispatcher, stopping = course.dispatcher, course.stopping
     try:
@@ -107,7 +108,7 @@ def carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 
 def _keep_the_best(course: Course) -> None:
-    """Delete all checkpoints but that of the trial that scores best; none if that one could not be written."""
+    """Delete all checkpoints except that of the trial with the best score. If that one was not written, delete none."""
     best = best_trial(course.dispatcher.state).id
     file = course.checkpoints.latest(best)
     if file is None or file.exists():

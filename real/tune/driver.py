@@ -1,7 +1,7 @@
-"""The driver of a real run: which trial trains where, from its start to its end. It knows no class of Ray's.
+"""The driver of a real run: it decides which trial trains where, from start to end. It uses no class of Ray.
 
-Whoever carries the segments out calls `step` again and again, and tells what came of the actors. Actors and PBT are
-behind the protocols of `real.tune.ports`.
+Whoever carries the segments out calls `step` again and again, and reports what became of the actors. The protocols in
+`real.tune.ports` hide actors and PBT.
 """
 
 import logging
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 class Driver:
     """Carries out what the dispatcher's policy decides, and records what happens.
 
-    `past` are the events of earlier drivers of this run. What breaks the run is kept in `error`.
+    `past` are the events of earlier drivers of this run. `error` is the error that ended the run.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Driver:
         self._attempts = 0
         self._attempt_of: dict[TrialId, int] = {}
 
-    # What the driver is told.
+    # What is reported to the driver.
 
     def begin(self) -> None:
         """All trials wait, and actors can be started."""
@@ -88,22 +88,22 @@ class Driver:
         self.guarded(self._step, None)
 
     def started(self, trial: TrialId, *, fresh: bool) -> None:
-        """The worker's actor has the trial and will train what it is assigned. `fresh`: it was started for this."""
+        """The worker's actor has the trial, and will train what it is assigned. `fresh`: it was started for that."""
         self.guarded(lambda: self._started(trial, fresh), None)
 
     def ended(self, trial: TrialId, result: SegmentResult) -> Next:
-        """An actor finished a segment. Return what it is to do next."""
+        """An actor finished a segment. Returns what the actor does next."""
         return self.guarded(lambda: self._ended(trial, result), Next.IGNORED)
 
     def failed(self, trial: TrialId, failure: Failure) -> None:
-        """The trial's segment failed, or the actor that was to train it. The trial waits."""
+        """The trial's segment failed, or the actor that should train it. The trial waits."""
         self.guarded(lambda: self._failed(trial, failure), None)
 
     def guarded(self, act: Callable[[], T], otherwise: T) -> T:
-        """Whatever goes wrong in an act ends the run, and nothing is done after that.
+        """Call `act`. An error in any act ends the run; later acts do nothing.
 
-        The first error is kept. What else goes wrong while the run ends is a warning. If the run cannot be ended, the
-        first error is raised, here and by every later act.
+        The first error is kept. An error while the run ends is a warning. If the run cannot be ended, this act and
+        every later one raise the first error.
         """
         if self.error is not None:
             self._end_for(self.error)
@@ -118,7 +118,7 @@ class Driver:
         return otherwise
 
     def give_up(self, error: Exception) -> None:
-        """Whoever carries segments out has failed, and calls no more: what is in memory only goes to storage."""
+        """Whoever carries the segments out has failed, and calls no more. States in memory only go to storage."""
         if self.error is None:
             self.error = error
             self._settle()
@@ -130,7 +130,8 @@ class Driver:
             logger.warning("checkpoints could not be completed: %s: %s", type(error).__name__, error)
 
     def _end_for(self, first: Exception) -> None:
-        """Break off what runs, once. Raises the first error if that cannot be done: whoever asks would ask for ever."""
+        """Break off what runs, once. If that fails, raise the first error: without it the caller would call for
+        ever."""
         if self._is_ended:
             return
         try:
@@ -162,7 +163,7 @@ class Driver:
             self._actors.end()
 
     def _record_resources(self) -> None:
-        """What nodes use goes into the log, while there is something to train; nothing depends on it."""
+        """Record what nodes use, while there is something to train. No decision depends on it."""
         taken, now = self._resources.take(), self._clock.now()
         if not taken or self._dispatcher.state.finished:
             return
@@ -171,7 +172,7 @@ class Driver:
         self._dispatcher.commit()
 
     def _decide(self) -> None:
-        """Ask the policy, if it is to be asked now. What has happened is answered before anything else is recorded."""
+        """Ask the policy, if it should be asked now. It answers what has happened before anything else is recorded."""
         now, wake_at = self._clock.now(), self._dispatcher.wake_at
         if self._stops_in_order():
             return
@@ -182,8 +183,11 @@ class Driver:
             self._to_start += self._carry_out(self._dispatcher.wake(now))
 
     def _carry_out(self, decided: Decided, ending: TrialId | None = None) -> list[Segment]:
-        """Stop what the policy stops; return what it starts. The actor of the trial whose segment is just `ending`
-        stops it by itself. When nothing is left to do, actors are still there to write what is wanted."""
+        """Stop what the policy stops. Returns what it starts.
+
+        The actor of the trial whose segment is just `ending` stops this trial itself. When nothing is left to train,
+        the actors still exist, so that they can write what is wanted.
+        """
         if self._dispatcher.state.finished:
             self._states.settle()
         for trial in decided.stops:
@@ -193,7 +197,7 @@ class Driver:
         return self._packages.begin(decided.starts)
 
     def _check_stalled(self) -> None:
-        """Nothing runs and trials wait: while nodes are away, that may pass."""
+        """If nothing runs and trials wait, the policy is stalled. While nodes are away that may be temporary."""
         state = self._dispatcher.state
         if state.running or not state.ready or self._nodes.may_return:
             return
@@ -212,7 +216,7 @@ class Driver:
         self._assign(segment)
 
     def _as_begun(self, segment: Segment) -> Segment:
-        """The segment with the time at which its worker began with it, which is later than its start in a package."""
+        """The segment with the time at which its worker began with it. In a package that is later than its start."""
         return replace(segment, time=self._packages.since(segment))
 
     def _assign(self, segment: Segment) -> None:
@@ -260,8 +264,10 @@ class Driver:
         return self._go_on_after(segment, self._carry_out(dispatcher.dispatch(now), trial))
 
     def _go_on_with(self, turn: Turn[tuple[Segment, SegmentEnded]], ending: TrialId | None = None) -> None:
-        """What the worker of a package does next, and what is reported. The trial whose segment is just `ending` is
-        with its actor still, which stops it by itself."""
+        """Report the results of a package, and start the worker's next segment.
+
+        The trial whose segment is just `ending` is still with its actor. The actor stops it itself.
+        """
         if turn.next is not None:
             self._to_start.append(turn.next)
         for segment, ended in turn.report:
@@ -270,7 +276,7 @@ class Driver:
                 self._actors.stop(segment.trial)
 
     def _take_in(self, segment: Segment, ended: SegmentEnded) -> None:
-        """A result is reported."""
+        """Record a result."""
         dispatcher, trial = self._dispatcher, segment.trial
         reached = dispatcher.state.trials[trial].iterations + segment.iterations
         dispatcher.end_segment(ended, self._pbt.report)
@@ -280,7 +286,7 @@ class Driver:
             self._pbt.complete(trial)
 
     def _go_on_after(self, segment: Segment, starts: list[Segment]) -> Next:
-        """What the actor does after a segment. Of the segments that start, its own is assigned at once."""
+        """What the actor does after a segment. If one of `starts` is on its worker, it is assigned at once."""
         here = (segment.trial, segment.worker)
         self._to_start += [start for start in starts if (start.trial, start.worker) != here]
         for start in starts:
@@ -322,7 +328,7 @@ class Driver:
         self._times.forget(worker)
 
     def _stops_in_order(self) -> bool:
-        """Whether the run is to stop: then no worker takes anything new, and a package ends with what runs of it."""
+        """Whether the run is to stop. Then no worker begins a segment, and a package ends with its running segment."""
         if self._stopping.error is None:
             return False
         now = self._clock.now()
@@ -335,7 +341,7 @@ class Driver:
         return True
 
     def _go_on(self) -> None:
-        """Bring PBT and the trials to where the log of earlier drivers ends."""
+        """Bring PBT and the trials to the state at the end of the earlier drivers' log."""
         state = self._dispatcher.state
         if (missing := recall(self._past, self._pbt)) is not None:
             trial, exploit = missing
@@ -360,7 +366,7 @@ def driver_of(
     resources: Resources,
     past: Sequence[AnyEvent],
 ) -> Driver:
-    """The driver of a run whose checkpoints are kept at this place."""
+    """The driver of a run that keeps its checkpoints in `place`."""
     dispatcher, checkpoints, _, stopping, clock, log = course
     states = TrialStates(place, checkpoints, log, dispatcher, actors, pbt, stopping, clock)
     known = {worker.id: worker for worker in workers}

@@ -1,4 +1,4 @@
-"""Whose fault it is that a segment failed: the trial's, or that of the node on which it ran."""
+"""Counts failed segments, to find whether a trial or its node is the cause."""
 
 from collections import Counter, defaultdict
 
@@ -9,19 +9,19 @@ MAX_FAILURES = 3
 """How often a trial may fail and start again."""
 
 STRIKES = 3
-"""After so many failed segments in a row a node is set aside."""
+"""After so many failed segments in a row no trial goes to a node any more."""
 
 
 class FailureCounts:
     """Failures of nodes and of trials, both counted in a row.
 
-    - Every failure is a strike against its node; a segment that is finished there clears them.
-    - It counts against its trial as well, unless another trial has failed on that node since the last success there:
-      then the node is the likelier cause. Getting further than ever clears what counts against a trial.
+    - Every failure is a strike against its node. A segment that is finished on the node clears the strikes.
+    - A failure also counts against its trial, unless another trial has failed on the node since the last success there:
+      then the node is the likelier cause. A trial that gets further than ever clears its count.
 
-    So a node on which everything fails is set aside, and what failed there is not held against the trials for long. A
-    trial that fails wherever it runs fails most of the time where others succeed, and ends the run; alone on idle nodes
-    it takes down one at most, as it may fail once more than a node may strike.
+    So a node on which everything fails is set aside, and its failures count only briefly against the trials. A trial
+    that fails everywhere fails mostly on nodes where other trials succeed. So it ends the run. On idle nodes it takes
+    down at most one node: it may fail one time more than a node may have strikes.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class FailureCounts:
         self._furthest: Counter[TrialId] = Counter()
 
     def succeeded(self, trial: TrialId, node: NodeId, iterations: int) -> None:
-        """The trial finished a segment there and has now done so many iterations."""
+        """The trial finished a segment on the node, and has done `iterations` in all."""
         self._on_node.pop(node, None)
         if iterations > self._furthest[trial]:
             self._furthest[trial] = iterations
             self._of_trial.pop(trial, None)
 
     def recounted(self, trial: TrialId, iterations: int) -> None:
-        """The trial took over the count of another: what it gets beyond is further than it was with that."""
+        """The trial took over the count of another trial. What exceeds this count is further than ever."""
         self._furthest[trial] = iterations
 
     def failed(self, trial: TrialId, node: NodeId) -> None:
@@ -48,11 +48,11 @@ class FailureCounts:
         strikes.append(trial)
 
     def lost_checkpoint(self, trial: TrialId) -> None:
-        """The trial's file was damaged, which is no node's fault."""
+        """The trial's file was damaged. No node is the cause."""
         self._of_trial[trial] += 1
 
     def forgive(self, node: NodeId) -> None:
-        """The node begins anew."""
+        """Clear the node's strikes."""
         self._on_node.pop(node, None)
 
     def failures(self, trial: TrialId) -> int:

@@ -1,4 +1,4 @@
-"""What a failed segment means: for its trial, for the node on which it ran, and for the run."""
+"""The consequences of a failed segment for its trial, for its node, and for the run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from real.tune.trial_states import TrialStates
 
 
 class Failures:
-    """Finds whose fault it is that a segment failed, and sees to the consequences."""
+    """Finds the cause of a failed segment, the trial or the node, and takes the consequences."""
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class Failures:
         self._lost_work = LostWork()
 
     def succeeded(self, segment: Segment, reached: int, trial: Trial) -> None:
-        """The segment was finished, with which its trial had `reached` so many iterations. The trial may count another
-        number now, as it copied another."""
+        """The segment was finished. With it its trial had `reached` so many iterations. The trial may have copied
+        another one since, and so have another count now."""
         self._counts.succeeded(trial.id, self._workers[segment.worker].node, reached)
         self._lost_work.trained(trial.id, reached)
         if trial.iterations != reached:
@@ -46,10 +46,10 @@ class Failures:
             self._lost_work.recounted(trial.id, trial.iterations)
 
     def failed(self, segment: Segment, failure: Failure) -> None:
-        """The segment failed and is lost already.
+        """The segment failed, and is recorded as lost already.
 
-        Raises InputError for a failure that every other attempt would repeat, HetschedError for a trial that failed too
-        often, or whose nodes did.
+        Raises InputError for a failure that every further attempt would repeat. Raises HetschedError for a trial that
+        failed too often, or whose nodes did.
         """
         trial, node = segment.trial, self._workers[segment.worker].node
         if self._stopping.is_for(failure.cause):
@@ -71,7 +71,7 @@ class Failures:
             self._set_aside(node, f"{STRIKES} segments in a row failed there, the last of {trial}: {failure.reason}")
 
     def _damaged_checkpoint(self, trial: TrialId, failure: Failure) -> tuple[Path, str] | None:
-        """The file that the trial goes on from, and what is wrong with it; None if nothing is."""
+        """The file from which the trial goes on, and what is wrong with it. None: nothing is wrong."""
         file = self._states.checkpoints.latest(trial)
         if failure.what is not What.CHECKPOINT or file is None or (wrong := damage(file)) is None:
             return None
@@ -80,8 +80,8 @@ class Failures:
     def _lost_with_node(self, worker: WorkerId, failure: Failure) -> bool:
         """Whether the worker's actor is lost with its node, rather than for a reason of its own.
 
-        Of an actor that dies on a node that lives, the node tells. Where nobody tells, the node is in doubt: Ray may
-        take a minute to miss it, and until then would try to start actors there.
+        If an actor dies on a node that lives, the node reports it. If there is no report, the node is in doubt: Ray may
+        need a minute to notice that a node is gone. Until then Ray would try to start actors there.
         """
         if failure.what not in (What.ACTOR, What.CONNECTION):
             return False

@@ -1,4 +1,4 @@
-"""What the driver and the actors of workers tell each other about a segment."""
+"""The messages between the driver and the actors of workers about a segment."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +15,8 @@ from real.cluster.matching import RayNodeId
 class Assignment(Struct, frozen=True):
     """One segment that an actor is to train.
 
-    The trial's state comes from `restore` (None: fresh weights) and goes to `save`. `total` is how many iterations the
-    trial will have done then. `copy` is what an object store has of `restore`. The result repeats `attempt`.
+    The trial's state comes from `restore` (None: fresh weights) and goes to `save`. `total` is the trial's iterations
+    after the segment. `copy` is the copy of `restore` in an object store. The result repeats `attempt`.
     """
 
     trial: TrialId
@@ -32,11 +32,11 @@ class Assignment(Struct, frozen=True):
 
 
 class SegmentResult(Struct, frozen=True):
-    """What an actor reports at the end of a segment: what its evaluation reported, by name (None: not a number),
-    and how many seconds each part took.
+    """What an actor reports at the end of a segment: its evaluation's results by name (None: not a number), and the
+    seconds of each part.
 
-    `worker` and `ray_node` are those that the actor has. `hand_over_s` is of the state before this segment. `late_s`
-    are the seconds of training beyond what the worker's pace asks.
+    `worker` and `ray_node` are those of the actor. `hand_over_s` is for the state before this segment. `late_s` are the
+    seconds of training beyond what the worker's pace asks for.
     """
 
     worker: WorkerId
@@ -52,12 +52,12 @@ class SegmentResult(Struct, frozen=True):
 
 
 class What(StrEnum):
-    """What failed when a segment failed."""
+    """What broke when a segment failed."""
 
     TRAINING = "training"
-    CHECKPOINT = "checkpoint"  # the file that the trial goes on from cannot be used
+    CHECKPOINT = "checkpoint"  # the file from which the trial goes on cannot be used
     ACTOR = "actor"  # the actor died
-    CONNECTION = "connection"  # nobody tells what became of the actor
+    CONNECTION = "connection"  # nobody reports what became of the actor
 
 
 class Failure(Struct, frozen=True):
@@ -69,9 +69,9 @@ class Failure(Struct, frozen=True):
 
 
 class Next(StrEnum):
-    """What becomes of a trial's actor after a result."""
+    """What a trial's actor does after a result."""
 
-    GOES_ON = "goes on"  # it trains the next segment of the same trial, which is assigned already
+    GOES_ON = "goes on"  # it trains the next segment of the same trial, which is already assigned
     WAITS = "waits"  # the trial waits, the actor is free
     COMPLETED = "completed"  # the trial is completed, the actor is free
-    IGNORED = "ignored"  # the result is of no segment that runs
+    IGNORED = "ignored"  # the result belongs to no running segment

@@ -1,4 +1,4 @@
-"""Population-Based Training in real runs: Ray's class ranks and explores, trials and random numbers are ours."""
+"""Population-Based Training in real runs. Ray's class ranks and explores; trials and random numbers are hetsched's."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,8 @@ from real.tune.ports import Exploit
 class LentGenerator:
     """The random numbers of PBT.
 
-    Ray draws them from the global generator, from which the rest of Tune draws too, as often as the timing has it. It
-    is lent to PBT for each of its decisions, so that those depend on the seed and the scores alone.
+    Ray draws them from Python's global generator. The rest of Tune draws from it, too, as often as the timing has it.
+    While PBT decides, the global generator has PBT's own state. So decisions depend on the seed and the scores only.
     """
 
     def __init__(self, seed: int) -> None:
@@ -30,7 +30,7 @@ class LentGenerator:
 
     @contextmanager
     def drawn(self) -> Iterator[None]:
-        """While this lasts, the global generator gives PBT's numbers."""
+        """Within this context, the global generator returns PBT's numbers."""
         others = random.getstate()
         random.setstate(self._state)
         try:
@@ -52,12 +52,12 @@ class Member:
         self.finished = False
 
     def is_finished(self) -> bool:
-        """Whether the trial is ranked no more."""
+        """Whether the trial is no longer ranked."""
         return self.finished
 
 
 class RayPBT:
-    """See `real.tune.ports.PBT`. An experiment without PBT has nobody exploit anybody."""
+    """See `real.tune.ports.PBT`. In an experiment without PBT no trial exploits another."""
 
     def __init__(self, experiment: Experiment, seed: int) -> None:
         settings = experiment.pbt or PBT()  # without PBT it is never asked
@@ -86,7 +86,7 @@ class RayPBT:
             self.ranking.on_trial_add(self._controller, _as_tunes(member))
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Return what it takes over, None if it goes on with its own weights."""
+        """The trial has finished a segment. Returns what it takes over. None: it goes on with its own weights."""
         if not self._is_used:
             return None
         member, ranking = self._members[trial.id], self.ranking
@@ -102,31 +102,31 @@ class RayPBT:
         return TrialId(source.trial_id), hyperparameters
 
     def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
-        """The trial has these hyperparameters, whatever was decided."""
+        """Set the trial's hyperparameters to those of the log, whatever was decided."""
         self._members[trial].config = dict(hyperparameters)
 
     def forget_score(self, trial: TrialId) -> None:
-        """The trial's latest state is lost, and its score with it."""
+        """The trial's latest state is lost, and with it its score."""
         self.ranking.forget_score(_as_tunes(self._members[trial]))
 
     def complete(self, trial: TrialId) -> None:
-        """The trial is completed: it is ranked no more."""
+        """The trial is completed. It is no longer ranked."""
         self._members[trial].finished = True
 
 
 def _as_tunes(member: Member) -> Any:
-    """Ray's class asks no more of a trial than `Member` has."""
+    """The member as a trial of Tune. Ray's class uses only what `Member` has."""
     return member
 
 
 def _mutation(domain: Float | Integer | Choice) -> Any:
     """A domain in Ray's terms: a list, in which Ray moves, or a function that resamples. Ray's own domains have the
-    same values, but draw them from another generator and round otherwise."""
+    same values, but they use another generator and round otherwise."""
     return list(domain.values) if isinstance(domain, Choice) else lambda: domain.at(random.random())
 
 
 def _finished(exploration: Exploration, config: dict[str, Any]) -> Hyperparameters:
-    """The configuration that Ray has perturbed, explored to the end with the numbers that are drawn next."""
+    """The configuration that Ray has perturbed, with the rest of the exploration. It draws the next random numbers."""
     rng = random.Random()
     rng.setstate(random.getstate())
     new = exploration.finish(config, rng)

@@ -1,4 +1,4 @@
-"""What a scenario asks of a real run: its one experiment, and a plan for every worker."""
+"""What a scenario demands of a real run: its one experiment, and a plan for every worker."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from real.tune.actor import Plan
 
 
 def only_experiment(setup: Setup) -> Experiment:
-    """The experiment of the scenario. Raises InputError, naming the key, for what a real run cannot carry out."""
+    """The experiment of the scenario. Raises InputError, naming the key, if a real run cannot carry it out."""
     experiments = setup.workload.experiments
     if len(experiments) > 1:
         raise InputError(
@@ -41,9 +41,9 @@ def only_experiment(setup: Setup) -> Experiment:
 
 
 def plans_of(setup: Setup, strategy: Strategy, experiment: Experiment, workers: list[Worker]) -> dict[WorkerId, Plan]:
-    """Every worker's plan. Which cores of its host the worker has is decided when its node is there.
+    """Every worker's plan. The worker's cores on its host are decided later, when its node is there.
 
-    Raises InputError for a paced worker whose step time the profile does not know.
+    Raises InputError if the profile has no step time for a paced worker.
     """
     settings = Settings(
         experiment.model,

@@ -1,4 +1,4 @@
-"""What the driver has done by others: by Tune and Ray in a run, by fakes in the driver's tests."""
+"""What the driver lets others do: Tune and Ray in a run, fakes in the driver's tests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,78 +14,78 @@ from real.resources.node_meter import NodeUse
 from real.tune.messages import Assignment
 
 Exploit = tuple[TrialId, Hyperparameters]
-"""The trial whose weights are taken over, and the hyperparameters to go on with."""
+"""The trial whose weights are copied, and the hyperparameters with which the copy goes on."""
 
 
 class Places(Protocol):
-    """What attendance has done when workers come and go."""
+    """What attendance lets others do when workers come and go."""
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
-        """The worker is there, on this Ray node: its actor is started with its first trial, and then kept."""
+        """The worker is on this Ray node. Its actor starts with its first trial, and is kept from then on."""
 
     def close(self, worker: WorkerId) -> None:
         """The worker is gone: kill its actor."""
 
     def take_back(self, trial: TrialId) -> None:
-        """Have a trial wait, whether it is on its way to an actor, trains there, or waits still."""
+        """Make a trial wait. It may be on its way to an actor, train there, or wait already."""
 
 
 class Actors(Places, Protocol):
-    """Starts and keeps an actor per worker, and brings trials to them.
+    """Starts and keeps one actor per worker, and brings trials to the actors.
 
-    What comes of it reaches the driver by `Driver.started`, `Driver.ended` and `Driver.failed`. After `take_back` and
-    `close`, nothing more comes of the trials that they concern.
+    `Driver.started`, `Driver.ended` and `Driver.failed` receive the results. After `take_back` or `close` they receive
+    nothing more of the trials concerned.
     """
 
     def start(self, trial: TrialId, worker: WorkerId) -> None:
-        """Bring a trial that waits to the worker's actor."""
+        """Bring a waiting trial to the worker's actor."""
 
     def assign(self, assignment: Assignment) -> None:
-        """Tell the actor that has the trial what to train next."""
+        """Order the actor that has the trial what to train next."""
 
     def pause(self, trial: TrialId) -> None:
         """Take a trial that has just reported off its actor."""
 
     def stop(self, trial: TrialId) -> None:
-        """A trial that waits is completed."""
+        """A waiting trial is completed."""
 
     def snapshot(self, trial: TrialId) -> Any:
-        """Have the actor put the trial's state into the object store of its node. Return a reference to it."""
+        """Order the actor to put the trial's state into the object store of its node. Returns a reference to it."""
 
     def write(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
-        """Have the worker's actor write a state to a file. Return what `outcomes` takes."""
+        """Order the worker's actor to write a state to a file. Returns an argument for `outcomes`."""
 
     def write_without_actor(self, worker: WorkerId, copy: Copy, path: Path) -> Any:
-        """The same in a process of its own on the worker's node, whether the worker has an actor or not."""
+        """As `write`, in a separate process on the worker's node, whether the worker has an actor or not."""
 
     def flush(self, worker: WorkerId) -> Any:
-        """Have the worker's actor complete the file that it writes. Return what `outcomes` takes."""
+        """Order the worker's actor to complete the file that it is writing. Returns an argument for `outcomes`."""
 
     def outcomes(self, answers: Sequence[Any], timeout_s: float) -> list[Exception | None]:
-        """Wait for all of these answers together, so long at most. Return what each failed of, None if it did not."""
+        """Wait for all answers together, at most `timeout_s` seconds. Returns each one's error, None if it has none."""
 
     def end(self) -> None:
-        """End the run. Segments that run are broken off."""
+        """End the run. Running segments are broken off."""
 
 
 class Resources(Protocol):
-    """Samples what nodes use, beside the run."""
+    """Samples what nodes use, in parallel to the run."""
 
     def take(self) -> Sequence[tuple[NodeId, NodeUse]]:
-        """What was sampled since the last call, of nodes that are there. Never waits."""
+        """The samples since the last call, for nodes that are there. It never waits."""
 
 
 class PBT(Protocol):
     """Population-Based Training: ranks trials, decides which takes over whose weights, and explores."""
 
     def report(self, trial: Trial) -> Exploit | None:
-        """The trial has finished a segment. Return what it takes over, None if it goes on with its own weights."""
+        """The trial has finished a segment. Returns what it takes over. None: it goes on with its own weights."""
 
     def follow_log(self, trial: TrialId, hyperparameters: Hyperparameters) -> None:
-        """The trial has these hyperparameters, whatever was decided."""
+        """Set the trial's hyperparameters to those of the log, whatever was decided."""
 
     def forget_score(self, trial: TrialId) -> None:
-        """The trial's latest state is lost, and its score with it."""
+        """The trial's latest state is lost, and with it its score."""
 
     def complete(self, trial: TrialId) -> None:
-        """The trial is completed: it is ranked no more."""
+        """The trial is completed. It is no longer ranked."""

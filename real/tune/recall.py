@@ -1,4 +1,4 @@
-"""How PBT gets to know, when another process goes on with a run, what it received before."""
+"""When another process goes on with a run, PBT receives again what it received before."""
 
 import logging
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ logger = logging.getLogger(__name__)
 
 
 def recall(past: Sequence[AnyEvent], pbt: PBT) -> tuple[TrialId, Exploit] | None:
-    """Give PBT again what it received, by the log: it then ranks, and draws, as it did.
+    """Report to PBT again what it received before, by the log. It then ranks and draws as it did.
 
-    Returns an exploit of the last segment's trial that the log does not have: its driver died before it wrote that.
+    Returns an exploit of the last segment's trial if the log lacks it, because the driver died before it had written
+    it.
     """
     missing = None
     for heard in pbt_course(past):

@@ -33,11 +33,11 @@ from real.tune.tensorboard import TensorBoard
 from real.tune.tune_actors import TuneActors
 
 ENVIRONMENT = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all; TensorBoard's is asked for
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the event log has it all; TensorBoard's is an option
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # KeyboardInterrupt is handled here
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's own snapshots would only cost time
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints even when it is told not to
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints even at verbosity 0
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
@@ -49,16 +49,16 @@ def run(
     folder: Path,
     listeners: Sequence[Listener] = (),
 ) -> Outcome:
-    """Carry a strategy out on Ray Tune; see `hetsched.studies.backends.Backend.run`.
+    """Carry out a strategy on Ray Tune (see `hetsched.studies.backends.Backend.run`).
 
-    Time zero is when the cluster is up and the population is there: what it takes to start actors is part of the run,
-    what it takes to start Ray is not.
+    Time zero is the moment at which the cluster is up and the population exists. So starting actors is part of the run,
+    starting Ray is not.
 
-    If the folder has the log of the run already, it goes on from there; see `hetsched.studies.resume`. The weights of
-    the trial that scores best at the end are kept, in `folder/checkpoints`.
+    If the folder has a log of the run already, the run goes on from there (see `hetsched.studies.resume`). At the end
+    the weights of the trial with the best score are kept, in `folder/checkpoints`.
 
-    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot be run here, PolicyError if the policy
-    fails, and HetschedError if a trial keeps failing, Ray does, or the disk is full.
+    Raises KeyboardInterrupt after Ctrl-C, InputError for a scenario that cannot run here, and PolicyError if the policy
+    fails. Raises HetschedError if a trial keeps failing, if Ray fails, or if the disk is full.
     """
     experiment = only_experiment(setup)
     path = folder / LOG_NAME
@@ -84,7 +84,7 @@ def run(
 
 
 def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
-    """Carry the course out. If it is interrupted, close the cluster with all actors, which Tune leaves behind."""
+    """Carry out the course. After an interrupt, close the cluster with all actors, because Tune does not."""
     try:
         carry_out(course, folder, train)
     except BaseException as error:
@@ -95,7 +95,8 @@ def _carry_out(course: Course, folder: Path, train: Callable[[], None]) -> None:
 
 @contextmanager
 def _sole_driver(log: Path) -> Iterator[None]:
-    """Raise InputError if another process carries the run of this log out. However that ends, the lock goes with it."""
+    """Raise InputError if another process carries out the run of this log. The lock ends with the process, however that
+    ends."""
     with log.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,7 +106,7 @@ def _sole_driver(log: Path) -> Iterator[None]:
 
 
 def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path, tensorboard: bool) -> tune.Tuner:
-    """Tune, for the whole population, with its files under `folder/tune`."""
+    """A tuner for the whole population, with its files in `folder/tune`."""
     return tune.Tuner(
         SegmentTrainable,
         param_space={"trial": tune.grid_search(experiment.trial_ids())},
@@ -124,7 +125,7 @@ def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path
 
 
 def _fit(tuner: tune.Tuner, driver: Driver, course: Course, sampling: AbstractContextManager[object]) -> None:
-    """Let Tune run the population to its end, and sample what nodes use meanwhile."""
+    """Let Tune train the population to the end, and meanwhile sample what nodes use."""
     try:
         with sampling:
             tuner.fit()

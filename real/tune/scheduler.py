@@ -1,7 +1,7 @@
-"""The scheduler that Tune asks: it tells the driver what happened, and Tune what the driver wants.
+"""The scheduler that Tune calls. It reports to the driver what has happened, and to Tune what the driver wants.
 
-Every trial is parked at PAUSED until the driver starts it on a worker, and every worker's actor is kept from its first
-segment to the end of the run. The driver stays in this process: Tune pickles the scheduler, which leaves it out.
+Every trial is PAUSED until the driver starts it on a worker. Every worker keeps its actor from its first segment to the
+end of the run. The driver stays in this process: Tune pickles the scheduler, and the pickle leaves the driver out.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from real.tune.messages import Failure, Next, SegmentResult, What
 from real.tune.tune_actors import TuneActors
 
 METRICS = "metrics/"
-"""How Tune calls what is in the table of metrics."""
+"""Tune's prefix for the names in the table of metrics."""
 
 
 class DispatchingScheduler(FIFOScheduler):
@@ -37,7 +37,7 @@ class DispatchingScheduler(FIFOScheduler):
         return {}
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Tune has a new trial, or has queued one again that failed."""
+        """Tune has a new trial, or has queued a failed trial again."""
         self._driver.guarded(lambda: self._take_in(tune_controller, trial), None)
 
     def _take_in(self, tune_controller: Any, trial: TuneTrial) -> None:
@@ -53,11 +53,11 @@ class DispatchingScheduler(FIFOScheduler):
         trial.set_status(TuneTrial.PAUSED)  # before Tune files it, so that it does not start by itself
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
-        """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
+        """Tune calls this in every step. All decided segments are queued at once, and nothing else is chosen."""
         self._driver.step()
 
     def on_started(self, trial: TuneTrial) -> None:
-        """The actor of a queued trial is ready; its order to train follows right after this."""
+        """The actor of a queued trial is ready. The order to train follows right after this."""
         fresh = self._driver.guarded(lambda: self._actors.is_fresh(_ours(trial)), None)
         if fresh is not None:
             self._driver.started(_ours(trial), fresh=fresh)
@@ -72,7 +72,7 @@ class DispatchingScheduler(FIFOScheduler):
         return decisions.get(after, TrialScheduler.NOOP)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """The trial failed, in training or because its actor did. Tune queues it again right after this."""
+        """The trial failed: its training or its actor did. Tune queues it again right after this."""
         failure = self._driver.guarded(lambda: _failure(*self._actors.last_error(trial)), None)
         if failure is not None:
             self._driver.failed(_ours(trial), failure)
@@ -83,7 +83,7 @@ def _ours(trial: TuneTrial) -> TrialId:
 
 
 def _decoded(result: Mapping[str, Any]) -> SegmentResult:
-    """The actor's report. Tune has made its tables flat: `metrics/loss` is the metric `loss`."""
+    """The actor's report. Tune has flattened its tables: `metrics/loss` is the metric `loss`."""
     metrics = {key.removeprefix(METRICS): value for key, value in result.items() if key.startswith(METRICS)}
     return msgspec.convert({**result, "metrics": metrics}, SegmentResult)
 
@@ -100,7 +100,7 @@ def _failure(cause: Exception, reason: str) -> Failure:
 
 
 class OnTrialStart(tune.Callback):
-    """Tells the scheduler when an actor is ready, which Tune tells callbacks only."""
+    """Calls the scheduler when an actor is ready, because Tune calls only callbacks then."""
 
     def __init__(self, scheduler: DispatchingScheduler) -> None:
         self._scheduler = scheduler
@@ -111,9 +111,9 @@ class OnTrialStart(tune.Callback):
 
 
 class Population(BasicVariantGenerator):
-    """Generates one Tune trial for each of ours, and counts as finished when every one of them is.
+    """Generates one Tune trial per trial of the population. It is finished when every one of them is.
 
-    While it is not, Tune keeps the actor of a paused trial for the next one.
+    Until then Tune keeps the actor of a paused trial for the next trial.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Population(BasicVariantGenerator):
         self._waited_for: set[str] = set()
 
     def next_trial(self) -> TuneTrial | None:
-        """The next trial for Tune, None when it has all."""
+        """The next trial for Tune. None: Tune has all trials."""
         trial: TuneTrial | None = super().next_trial()  # type: ignore[no-untyped-call]
         if trial is not None:
             self._waited_for.add(trial.trial_id)
@@ -133,9 +133,9 @@ class Population(BasicVariantGenerator):
         self._waited_for.discard(trial_id)
 
     def is_finished(self) -> bool:
-        """Whether nothing is left to generate or to wait for."""
+        """Whether there is nothing left to generate or to wait for."""
         return bool(super().is_finished()) and not self._waited_for
 
     def release(self) -> None:
-        """Wait for no trial any more."""
+        """Wait for no more trials."""
         self._waited_for.clear()

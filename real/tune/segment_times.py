@@ -1,4 +1,4 @@
-"""Where the seconds of a segment went."""
+"""How the seconds of a segment divide into parts."""
 
 from hetsched.core.events import Parts
 from hetsched.core.trial import Segment
@@ -7,7 +7,8 @@ from real.tune.messages import SegmentResult
 
 
 class SegmentTimes:
-    """Splits a segment's seconds into parts, from what its actor reports and when the driver heard what."""
+    """Splits a segment's seconds into parts, by its actor's report and the times at which the driver received
+    messages."""
 
     def __init__(self) -> None:
         self._start_up_s: dict[WorkerId, float] = {}
@@ -18,14 +19,14 @@ class SegmentTimes:
         self._start_up_s[segment.worker] = now - segment.time
 
     def forget(self, worker: WorkerId) -> None:
-        """The worker is gone, and its actor with it."""
+        """The worker is gone, and with it its actor."""
         self._start_up_s.pop(worker, None)
 
     def parts(self, segment: Segment, now: float, result: SegmentResult) -> Parts:
-        """The parts of a segment that ends now. What neither start-up nor the actor accounts for is dispatch.
+        """The parts of a segment that ends now. All seconds that are neither start-up nor the actor's are dispatch.
 
-        A segment that was decided on when the one before on its worker ended waits until that one's state is handed
-        over, which is part of saving.
+        If a segment was decided on at the end of the worker's segment before, it waits until the state of that segment
+        is handed over. This wait belongs to saving.
         """
         worker, checkpoint_s = segment.worker, result.checkpoint_s
         if segment.time == self._ended.get(worker):
@@ -44,9 +45,9 @@ class SegmentTimes:
 
 
 def seconds_late(train_s: float, iterations: int, pace_s: float) -> float:
-    """The seconds of training beyond what a pace of `pace_s` per iteration asks.
+    """The seconds of training beyond a pace of `pace_s` per iteration.
 
-    Less than a millisecond does not count: sleeps end a little late on every machine.
+    Less than a millisecond does not count, because a sleep ends a little late on every machine.
 
     >>> seconds_late(9.0009, 20, 0.45), seconds_late(12.0, 20, 0.45)
     (0.0, 3.0)

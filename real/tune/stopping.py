@@ -1,4 +1,4 @@
-"""Why a run should stop in order: nothing new starts, what runs is finished and checkpointed, then the run ends."""
+"""Why a run should stop in order: nothing new starts, running segments are finished and saved, then the run ends."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ INTERRUPTED, TERMINATED = "interrupted", "terminated"
 
 
 class Stopping:
-    """`error` is what the run stops for and will end with; None while it goes on."""
+    """`error` is what the run stops for, and the error with which it will end. None: it goes on."""
 
     def __init__(self, log: LogWriter) -> None:
         self._log = log
@@ -28,13 +28,14 @@ class Stopping:
 
     @property
     def reason(self) -> str:
-        """For the log."""
+        """The reason, as the log has it."""
         if isinstance(self.error, KeyboardInterrupt):
             return TERMINATED if isinstance(self.error, Terminated) else INTERRUPTED
         return f"failed: {self.error}"
 
     def is_for(self, cause: Exception) -> bool:
-        """Whether a segment that broke of this stops the run: the disk of its folder is full, for all nodes alike."""
+        """Whether this cause of a broken segment stops the run. A full disk of the run's folder does: all nodes use
+        it."""
         if not isinstance(cause, OSError) or cause.errno not in NO_SPACE or cause.filename is None:
             return False
         if self._log.path.parent.resolve() not in Path(cause.filename).parents:
@@ -44,8 +45,8 @@ class Stopping:
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
-        """While this lasts, the first Ctrl-C or SIGTERM stops the run in order, and the second at once: it raises
-        KeyboardInterrupt, of which Terminated is a kind."""
+        """Within this context, the first Ctrl-C or SIGTERM stops the run in order. The second one stops it at once: it
+        raises KeyboardInterrupt, of which Terminated is a kind."""
         if threading.current_thread() is not threading.main_thread():  # only that may handle signals
             yield
             return

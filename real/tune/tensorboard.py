@@ -7,7 +7,7 @@ from ray.tune.logger import TBXLoggerCallback
 
 
 class TensorBoard(TBXLoggerCallback):
-    """Ray's begins another file whenever a trial goes on, which here is at every segment on another worker."""
+    """Ray's class, which would begin another file whenever a trial goes on: here after every change of worker."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -19,7 +19,7 @@ class TensorBoard(TBXLoggerCallback):
             super().log_trial_start(trial)
 
     def log_trial_result(self, iteration: int, trial: tune.experiment.Trial, result: dict[str, Any]) -> None:
-        """Metrics go under their own names, as far as they are known."""
+        """Write the known metrics under their own names."""
         known = {name: value for name, value in result["metrics"].items() if value is not None}
         others = {key: value for key, value in result.items() if key != "metrics"}
         super().log_trial_result(iteration, trial, known | others)

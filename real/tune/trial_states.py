@@ -1,4 +1,4 @@
-"""Where the states of trials are: held in memory, written behind, fallen back from, and saved when the run ends."""
+"""Where the states of trials are: held in memory, written in the background, and saved when the run ends."""
 
 import logging
 from collections.abc import Callable
@@ -23,15 +23,15 @@ from real.tune.stopping import Stopping
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 30.0
-"""How long all workers together may take, when the run ends, to complete the files that they write, and then again to
-write the states that are in memory only, in seconds."""
+"""Seconds in all that the workers have, when the run ends, to complete the files that they are writing. Then they have
+as long again to write the states that are in memory only."""
 
 LOOK_S = 0.02
-"""How often the driver then looks whether the files are there, in seconds."""
+"""Seconds between two looks of the driver whether the files are complete."""
 
 
 class TrialStates:
-    """Keeps log, object stores and files in step: the log never tells of a state that a trial could not go on from."""
+    """Keeps log, object stores and files in step: the log never has a state from which a trial could not go on."""
 
     def __init__(
         self,
@@ -56,22 +56,23 @@ class TrialStates:
         self._writing: dict[WorkerId, Path] = {}
 
     def actor_is_ready(self, worker: WorkerId) -> None:
-        """The worker has an actor, which can write files."""
+        """The worker has an actor, and so can write files."""
         self._with_actor[worker] = None
 
     def forget(self, worker: WorkerId) -> None:
-        """The worker is gone, and its actor with it."""
+        """The worker is gone, and with it its actor."""
         self._with_actor.pop(worker, None)
         self.expect_no_file(worker)
 
     def expect_no_file(self, worker: WorkerId) -> None:
-        """The file that the worker's actor was writing may never be complete."""
+        """The file that the worker's actor was writing may stay incomplete."""
         self._writing.pop(worker, None)
 
     def hold(self, segment: Segment, ray_node: RayNodeId) -> None:
-        """Have the state that the segment ended in put into the object store of its node.
+        """Order the actor to put the state at the end of the segment into the object store of its node.
 
-        If its file is written behind, the log says that the segment has ended only when that is complete.
+        If its file is written in the background, the log says that the segment has ended only when the file is
+        complete.
         """
         if self._place == "storage":
             return
@@ -83,19 +84,20 @@ class TrialStates:
             self._log.hold(lambda: self._is_written(segment.worker, path))
 
     def _is_written(self, worker: WorkerId, path: Path) -> bool:
-        """Whether the worker's file is there, or not to be expected any more."""
+        """Whether the worker's file is complete, or is no longer expected."""
         if self._writing.get(worker) == path and path.exists():
             del self._writing[worker]
         return self._writing.get(worker) != path
 
     def discard(self) -> None:
-        """Delete files that the log on the disk needs no more."""
+        """Delete files that the log on disk does not need any more."""
         self._log.commit()
         if not self._log.holds():
             self.checkpoints.discard()
 
     def fall_back(self, trial: TrialId, reason: str) -> None:
-        """The trial's latest state is lost: it goes on from the one before. PBT forgets its score, as in simulation."""
+        """The trial's latest state is lost. It goes on from the state before, and PBT forgets its score, as in a
+        simulation."""
         before = self.checkpoints.before(trial)
         iterations, score = (0, None) if before is None else (before.iterations, before.score)
         logger.warning("%s; trial %s goes on from what it had after %d iterations", reason, trial, iterations)
@@ -105,16 +107,16 @@ class TrialStates:
         self._pbt.forget_score(trial)
 
     def fall_back_all(self, file: Path, reason: str) -> None:
-        """The file is of no use: every trial that waits to go on from there goes on from the one before.
+        """The file is useless. Every trial that waits to go on from it goes on from the state before.
 
-        If one trial alone fell back, PBT would send that trial to the file again, as the source would keep its score.
+        If only one trial fell back, the source would keep its score. PBT would then send the trial to the file again.
         """
         for trial in [trial.id for trial in self._dispatcher.state.ready]:
             if self.checkpoints.latest(trial) == file:
                 self.fall_back(trial, reason)
 
     def fall_back_from_memory(self) -> None:
-        """States that were in memory only are gone with the process that went on with the run before."""
+        """States in the memory of the process that carried the run out before are gone."""
         unfinished = {trial.id for trial in self._dispatcher.state.ready}
         while lost := [trial for trial in self.checkpoints.missing() if trial in unfinished]:
             for trial in lost:
@@ -122,10 +124,9 @@ class TrialStates:
                 self.fall_back(trial, f"checkpoint {path}: it was in memory only")
 
     def settle(self) -> None:
-        """The run ends, and its actors with it: what is still wanted goes to storage before.
+        """Save what is still wanted, because the run ends and its actors with it.
 
-        A full disk stops the run. Whatever else goes wrong is a warning: a state that is lost with the actors will be
-        missed when it is needed.
+        A full disk stops the run. Any other error is a warning: a lost state is missed only when it is needed.
         """
         if self._place == "storage":
             return
@@ -137,13 +138,13 @@ class TrialStates:
             if not self._log.holds():  # files of workers that train meanwhile
                 break
             self._clock.sleep(LOOK_S)
-        self._writing.clear()  # what is not there by now is not to be expected
+        self._writing.clear()  # what is not there by now is no longer expected
         self._write_what_is_missing(list(self._dispatcher.state.workers), self._actors.write_without_actor)
         for path in dict.fromkeys(self._wanted().values()):
             logger.warning("checkpoint %s was in memory only, and nobody could write it", path)
 
     def _await(self, written: list[tuple[WorkerId, Any]]) -> list[WorkerId]:
-        """Wait for workers that write, all together. Returns those that could."""
+        """Wait for all workers that write. Returns those that have written."""
         causes = self._actors.outcomes([answer for _, answer in written], SETTLE_S)
         able = []
         for (worker, _), cause in zip(written, causes, strict=True):
@@ -157,7 +158,8 @@ class TrialStates:
         return able
 
     def _write_what_is_missing(self, workers: list[WorkerId], write: Callable[[WorkerId, Copy, Path], Any]) -> None:
-        """Have these workers write what is in memory only. States outlive their actors, so an actor is not needed."""
+        """Order these workers to write the states that are in memory only. No actor is needed: states outlive
+        actors."""
         answers = []
         for path, worker in zip(dict.fromkeys(self._wanted().values()), cycle(workers), strict=False):
             if (copy := self.checkpoints.copy(path)) is not None:
@@ -165,8 +167,8 @@ class TrialStates:
         self._await(answers)
 
     def _wanted(self) -> dict[TrialId, Path]:
-        """What is in memory only and should not be, by trial: at the end of the run the weights that score best, else
-        every trial's."""
+        """The states by trial that are in memory only and must be saved. At the end of the run these are the weights
+        with the best score; before it, every trial's."""
         state, expected = self._dispatcher.state, set(self._writing.values())
         wanted = {trial: path for trial, path in self.checkpoints.missing().items() if path not in expected}
         best = best_trial(state).id
@@ -174,5 +176,5 @@ class TrialStates:
 
 
 def best_trial(state: State) -> Trial:
-    """The trial that scores best now, whose weights outlive the run."""
+    """The trial with the best score now. Its weights outlive the run."""
     return max(state.trials.values(), key=lambda trial: state.experiments[trial.experiment].metric.rank(trial.score))

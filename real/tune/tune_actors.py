@@ -1,4 +1,4 @@
-"""Tune's trials and Ray's actors, as the driver's orders move them."""
+"""Moves Tune's trials and Ray's actors as the driver orders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from real.tune.messages import Assignment
 
 
 class TuneActors:
-    """See `real.tune.ports.Actors`. Tune has one trial per trial of ours; `add` tells which.
+    """See `real.tune.ports.Actors`. Tune has one trial per trial of the population; `add` pairs them.
 
     `host_of` names the host of a Ray node.
     """
@@ -37,29 +37,29 @@ class TuneActors:
         self._handles: dict[WorkerId, Any] = {}
 
     def attach(self, controller: Any) -> None:
-        """Tune has made its controller, which exists once per run."""
+        """Tune has made its controller, of which a run has one."""
         self._tune = TuneInternals(controller)
 
     def add(self, identifier: TrialId, trial: TuneTrial) -> None:
-        """This is Tune's trial for that of ours."""
+        """This Tune trial belongs to that trial of the population."""
         self._trials[identifier] = trial
 
     def park(self, trial: TuneTrial) -> None:
-        """Tune has queued a trial again that failed: it waits until the driver starts it."""
+        """Tune has queued a failed trial again. It waits until the driver starts it."""
         self._tune.park(trial)
 
     def last_error(self, trial: TuneTrial) -> tuple[Exception, str]:
-        """What the trial failed of last, and a line that says so."""
+        """The trial's last error, and a line that says so."""
         return self._tune.last_error(trial)
 
     def is_fresh(self, trial: TrialId) -> bool:
-        """Whether the actor that has the trial was started for it. To be asked once, when the actor is ready."""
+        """Whether the trial's actor was started for this trial. Call it once, when the actor is ready."""
         worker, handle = self._worker_of[trial], self._handle(trial)
         before, self._handles[worker] = self._handles.get(worker), handle
         return bool(before != handle)
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
-        """See the protocol, as for all that follows."""
+        """See the protocol, also for all methods below."""
         plan = self._plans[worker]
         first = self._cores.take(worker, self._host_of(ray_node), max(plan.worker.cores, 1))
         self._plans[worker] = plan = replace(plan, first_core=first)
@@ -119,7 +119,7 @@ class TuneActors:
 
 
 def _outcome(answer: Any) -> Exception | None:
-    """What a call that was waited for failed of, or that there is no answer yet."""
+    """The error of a call that was waited for, or an error that says that there is no answer yet."""
     try:
         ray.get(answer, timeout=0)
     except RayTaskError as error:

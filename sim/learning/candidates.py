@@ -57,7 +57,7 @@ class Fit(NamedTuple):
 
 
 Candidate = Callable[[Sequence[Recording]], Fit]
-"""Fits a model to recordings, and to no others."""
+"""Fits a model to exactly these recordings."""
 
 
 def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[dict[str, Candidate], dict[str, str]]:
@@ -89,8 +89,8 @@ def _sgd(bounds: Bounds, names: Sequence[str], recordings: Sequence[Recording]) 
 
 
 def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
-    """It starts from the mean score of untrained trials. Its limit lies between the best score that was recorded and
-    what is further off by the range; no accuracy is beyond 1."""
+    """The law begins at the mean score of untrained trials. Its limit lies between the best recorded score and a score
+    that is better by the recorded range. An accuracy is at most 1."""
     scores = [line.score for recording in recordings for line in recording.evaluations]
     start = float(f"{mean(recording.evaluations[0].score for recording in recordings):.4g}")
     sign = 1.0 if metric.mode == "max" else -1.0
@@ -106,7 +106,7 @@ def _law(metric: Metric, recordings: Sequence[Recording]) -> Fit:
 
 
 def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -> Fit:
-    """A scenario has it of one file, which has to have all the recordings."""
+    """The recordings themselves. A scenario has one file of them, which must have all recordings."""
     options: dict[str, Any] = {"file": str(order.files[0])} if order.files else {}
     if metric.name != DEFAULT.name:
         options |= {"metric": metric.name, "mode": metric.mode}
@@ -117,7 +117,7 @@ def _tabular(metric: Metric, order: FitOrder, recordings: Sequence[Recording]) -
 
 
 def _mean_curve(recordings: Sequence[Recording]) -> Fit:
-    """It knows nothing but the mean curve, linear between the iterations that it is known at."""
+    """The predictor that uses only the mean curve, linear between the recorded iterations."""
     curve = mean_curve(recordings)
     steps, scores = list(curve), list(curve.values())
 

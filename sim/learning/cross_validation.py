@@ -1,4 +1,4 @@
-"""Which recordings are held out together, and what a model predicts of each while it is held out."""
+"""Which recordings are held out together, and a model's predictions of each while it is held out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -29,8 +29,11 @@ class HeldOut(NamedTuple):
 
 
 def folds_of(recordings: Sequence[Labelled], folds: int, seed: int) -> list[list[Labelled]]:
-    """The recordings, dealt by lot, those of each file with and without a schedule alike. Recordings of one
-    configuration that differ by their seeds are in one fold: they would tell of each other. No fold is empty."""
+    """The recordings in folds, dealt at random. Those of each file are spread evenly, with and without a schedule.
+
+    Recordings of one configuration that differ by their seeds are in one fold, because one would reveal the others. No
+    fold is empty.
+    """
     groups: dict[object, list[Labelled]] = {}
     for labelled in recordings:
         groups.setdefault(labelled.recording.configuration, []).append(labelled)

@@ -1,4 +1,4 @@
-"""How far predicted scores are off."""
+"""The errors of predicted scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -18,8 +18,8 @@ Predict = Callable[[Recording], list[float]]
 
 
 class Course(NamedTuple):
-    """What a trial goes through from one evaluation to the next: hyperparameters, and for how many iterations. Equal
-    hyperparameters in a row are one object, which a model need not answer to anew."""
+    """The steps of a trial from one evaluation to the next: hyperparameters, and the number of iterations. Equal
+    hyperparameters in a row are one object, so that a model need not compute its answer again."""
 
     kind: TrialKind
     steps: Sequence[tuple[Mapping[str, Any], int]]
@@ -51,12 +51,12 @@ def predictor(model: LearningModel) -> Predict:
 
 
 def recorded_scores(recording: Recording) -> list[float]:
-    """Those that are predicted."""
+    """The recorded scores that are predicted."""
     return [line.score for line in recording.evaluations[1:]]
 
 
 def errors_of(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Errors:
-    """Of predicted and recorded scores, a pair per recording."""
+    """The errors of predicted scores against recorded ones. Each pair is one recording."""
     misses = np.concatenate([np.abs(np.array(predicted) - np.array(recorded)) for predicted, recorded in pairs])
     finals = np.array([(predicted[-1], recorded[-1]) for predicted, recorded in pairs])
     constant = bool((np.ptp(finals, axis=0) == 0).any())

@@ -16,10 +16,10 @@ Bounds = Mapping[str, tuple[float, float, float]]
 Array = NDArray[np.float64]
 
 STARTS = 3
-"""The fit begins at so many points, as it finds the best one near its start: one is given, the others are by lot."""
+"""The number of starts: a fit finds the best point near its start. One start is given, the others are random."""
 
 PRECISION = 1e-4
-"""The search ends when a step improves the fit by less than this part."""
+"""The search ends when a step improves the fit by less than this share."""
 
 
 def fitted_constants(

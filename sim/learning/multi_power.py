@@ -1,4 +1,4 @@
-"""A law of learning curves that knows of schedules: the Multi-Power Law, adapted to trials of PBT.
+"""A law of learning curves that depends on schedules: the Multi-Power Law, adapted to trials of PBT.
 
 The law (Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", ICLR 2025,
 arXiv 2503.12811) has a loss after t steps of the rates r_1 .. r_t as
@@ -7,15 +7,15 @@ arXiv 2503.12811) has a loss after t steps of the rates r_1 .. r_t as
     LD(t) = B sum over k of (r_{k-1} - r_k) G(r_k^-gamma S_k(t)),    S_k(t) = r_k + .. + r_t,
     G(x) = 1 - (C x + 1)^-beta:
 
-a power law in the sum of rates, less what lower rates let out, by and by. What is adapted here:
+It is a power law in the sum of rates, less what lower rates release over time. These points are adapted:
 
-- Rates are constant but for a few jumps, so the sum over k has a term per jump.
-- A rate is the effective one of SGD with momentum, lr / (1 - momentum), times (batch / 32)^-`batch_rate`; a step of it
-  counts (batch / 32)^`batch_gain` times in S.
-- L0 is of one first rate r_1. Trials begin with many, so it is taken as L0 + B r_1: what the first rate holds down is
-  what lowering it to zero would let out in the end.
-- SW is no warm-up, but the constant with which the law begins at the score of an untrained trial: `scale`.
-- A score is `limit` + (`start` - `limit`) x the law's share, which is at most 1: no trial is worse than untrained.
+- Rates are constant except for a few jumps, so the sum over k has one term per jump.
+- A rate is the effective one of SGD with momentum, lr / (1 - momentum), times (batch / 32)^-`batch_rate`. A step with
+  it counts (batch / 32)^`batch_gain` times in S.
+- L0 belongs to one first rate r_1. Trials begin with many first rates, so L0 + B r_1 takes its place: the first rate
+  holds down what lowering it to zero would release in the end.
+- SW is not a warm-up, but the constant with which the law begins at the score of an untrained trial: `scale`.
+- A score is `limit` + (`start` - `limit`) x the law's share. The share is at most 1: no trial is worse than untrained.
 """
 
 from collections.abc import Collection, Mapping
@@ -111,5 +111,5 @@ class MultiPowerLaw(Struct, frozen=True):
         return min(1.0, max(0.0, score)) if self.metric == DEFAULT.name else score
 
     def _let_out(self, jump: Jump, summed: float) -> float:
-        """G of the jump: the part of its difference that has had its effect."""
+        """G of the jump: the share of its difference that has had its effect."""
         return 1 - pow(self.drop_scale * jump.slowness * (summed - jump.at) + 1, -self.drop_power)

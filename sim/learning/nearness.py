@@ -26,13 +26,13 @@ class Nearness:
         of_sgd = ("lr", "momentum") if self._by_rate else ()
         self._others = [key for key in dict.fromkeys(key for each in self._last for key in each) if key not in of_sgd]
         self.known: Collection[str] = (*of_sgd, *self._others, BATCH_SIZE)
-        """The hyperparameters that count."""
+        """The hyperparameters that are used."""
         self._ranges = {key: self._range(key) for key in self._others}
         rates = [_ln_rate(each) for each in self._last] if self._by_rate else [0.0]
         self._whole = (max(rates) - min(rates)) or 1.0
 
     def asked(self, hyperparameters: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What there is to tell hyperparameters apart by: hashable."""
+        """A hashable key: hyperparameters with equal keys have the same distances."""
         of_sgd = (hyperparameters.get("lr"), hyperparameters.get("momentum", 0.0)) if self._by_rate else ()
         return (*of_sgd, *(repr(hyperparameters.get(key)) for key in self._others))
 
@@ -58,7 +58,7 @@ class Nearness:
         return float(one - other) / (most - least)
 
     def _range(self, key: str) -> tuple[float, float] | None:
-        """The least and the most recorded number; None if there is but one, or something else."""
+        """The least and the greatest recorded number. None: there is only one, or a value is no number."""
         values = [each.get(key) for each in self._last]
         numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         if len(numbers) < len(values) or min(numbers) == max(numbers):

@@ -1,4 +1,4 @@
-"""How far scores lie about their mean by chance: by the images that evaluate a trial, and by its seed."""
+"""The random variation of scores about their mean: by the images that evaluate a trial, and by its seed."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Replaying recordings: a simulated trial goes the way of the recorded one that is most like it."""
+"""Replaying recordings: a simulated trial follows the recorded trial that is most like it."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -15,7 +15,8 @@ from sim.learning.recordings import SHIPPED, Recording, read_recordings
 
 
 class RecordedWeights(Struct, frozen=True):
-    """How far along which recording a trial is (`iteration` may lie between two evaluations); none: it is fresh."""
+    """The recording that a trial follows, and its `iteration` there, which may lie between two evaluations. Without a
+    recording the trial is fresh."""
 
     score: float
     recording: int | None = None
@@ -23,18 +24,20 @@ class RecordedWeights(Struct, frozen=True):
 
 
 class Replay:
-    """Recorded trials, replayed: no formula, but no answer beyond what was recorded either.
+    """Recorded trials, replayed. It has no formula, and no scores beyond what was recorded.
 
     A trial follows the recording of its model and data set whose hyperparameters are nearest (`Nearness`). Between
-    evaluations the score is linear in the iterations; after the last one it stays. With other hyperparameters, its own
-    or after an exploit, a trial goes on along the nearest recording of these, from the first point at which that was as
-    good as it is (from its end, if it never was, keeping its score). Recordings whose hyperparameters change on the way
-    are left out.
+    evaluations the score is linear in the iterations. After the last evaluation it stays.
+
+    A trial changes to another recording when its hyperparameters change, or when it copies another trial. It then
+    follows the nearest recording from the first point at which that one was as good as the trial is. If it never was,
+    the trial follows it from its end, and keeps its own score. Recordings whose hyperparameters change on the way are
+    left out.
     """
 
     def __init__(self, recordings: Iterable[Recording], metric: Metric, noise: float = 0.0, source: str = "") -> None:
-        """`source` says in errors where the recordings are from. Accuracies stay in 0..1, other scores between the
-        least and the most recorded. Raises InputError if the hyperparameters of all recordings change."""
+        """`source` says in errors where the recordings come from. Accuracies stay in 0..1. Other scores stay between
+        the least and the greatest recorded one. Raises InputError if the hyperparameters of all recordings change."""
         self.metric, self.mode = metric.name, metric.mode
         self._direction = metric
         self._source = source
@@ -54,13 +57,13 @@ class Replay:
         self._nearest: dict[tuple[TrialKind, tuple[Any, ...]], int] = {}
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """Where no trial of that batch size was recorded: that another batch size learns alike."""
+        """If no trial of a batch size was recorded, that another batch size learns alike."""
         recorded = {recording.kind for recording in self._recordings}
         if missing := [str(kind) for kind in kinds if kind not in recorded]:
             yield f"recordings of other batch sizes for {'; '.join(missing)}"
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
-        """What a trial does that outlasts a recording of its model and data set, whichever it follows."""
+        """What happens to a trial that outlasts some recording of its model and data set, whichever one it follows."""
         network = kind.model, kind.dataset
         ends = [r.evaluations[-1].iteration for r in self._recordings if (r.kind.model, r.kind.dataset) == network]
         if iterations <= min(ends, default=iterations):
@@ -69,7 +72,7 @@ class Replay:
         return f"a trial keeps its {self.metric} beyond the end of its recording, after {last} iterations"
 
     def fresh(self, kind: TrialKind) -> RecordedWeights:
-        """Raises InputError if nothing was recorded of the model on the data set."""
+        """The weights of a fresh trial. Raises InputError if there is no recording of the model on the data set."""
         known = [r for r in self._recordings if (r.kind.model, r.kind.dataset) == (kind.model, kind.dataset)]
         if not known:
             have = sorted({f"{r.kind.model} on {r.kind.dataset}" for r in self._recordings})
@@ -100,7 +103,7 @@ class Replay:
         return min(self._most, max(self._least, score))
 
     def _find(self, kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
-        """The recording that is nearest. Raises InputError for hyperparameters that lack one that was recorded."""
+        """The nearest recording. Raises InputError if the hyperparameters lack a recorded one."""
         alike = [
             number
             for number, r in enumerate(self._recordings)
@@ -120,7 +123,7 @@ class Replay:
             ) from error
 
     def _join(self, chosen: int, weights: RecordedWeights) -> float:
-        """The iterations after which the recording was first as good as the trial is."""
+        """The iterations after which the recording was first as good as the trial is now."""
         if weights.recording is None:
             return 0.0
         steps, scores = self._steps[chosen], self._scores[chosen]
@@ -155,11 +158,11 @@ class Tabular(Replay):
         metric: str = DEFAULT.name,
         mode: Mode = DEFAULT.mode,
     ) -> None:
-        """`file` is a CSV file of recordings (`sim.learning.recordings`); none: the shipped ones. Recordings that begin
-        after iteration 0 start from `chance`, the score of an untrained network. `metric` and `mode` are those of the
-        scores, `noise` is in their unit.
+        """`file` is a CSV file of recordings (`sim.learning.recordings`). Without it the shipped ones are used.
+        Recordings that begin after iteration 0 start from `chance`, the score of an untrained network. `metric` and
+        `mode` are those of the scores. `noise` is in their unit.
 
-        Raises InputError for what is no such file, and without `chance` for such recordings.
+        Raises InputError for a file without recordings, and without `chance` if it is needed.
         """
         if mode not in (modes := get_args(Mode)):
             raise ValueError(f"mode is {mode!r}: expected {' or '.join(map(repr, modes))}")

@@ -66,7 +66,7 @@ class Evaluation(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """Those to which the models answer."""
+        """The hyperparameters to which the models respond."""
         return self.others if self.lr is None else {"lr": self.lr, "momentum": self.momentum, **self.others}
 
 
@@ -97,7 +97,7 @@ class Recording(NamedTuple):
 
     @property
     def configuration(self) -> tuple[TrialKind, str]:
-        """What recordings have in common that differ by their seeds alone."""
+        """The common key of recordings that differ only by their seeds."""
         return self.kind, repr([(line.iteration, line.hyperparameters) for line in self.evaluations])
 
     @property
@@ -106,10 +106,11 @@ class Recording(NamedTuple):
 
 
 def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAULT.name) -> list[Recording]:
-    """The recordings of a file, with scores of the metric. One that begins later than the untrained network starts from
-    `chance`, a score, at iteration 0.
+    """The recordings of a file, with scores of the metric. A recording that begins later than the untrained network
+    starts from the score `chance` at iteration 0.
 
-    Raises InputError, naming file and line, for what is no recording, and without `chance` for one that begins later.
+    Raises InputError, naming file and line, for a line that is no recording. It also raises if `chance` is needed and
+    missing.
     """
     numbered = [
         (number, line)
@@ -133,12 +134,12 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
             )
         recordings.append(Recording(name, evaluations[0].kind, (*start, *evaluations)))
     if not recordings:
-        raise InputError(f"{path}: the file has no recordings")
+        raise InputError(f"{path}: the file has no recordings; make some with 'hetsched record --out {path}'")
     return recordings
 
 
 def _needed(path: Path, metric: str) -> list[str]:
-    """The columns that a file must have. Where it has hyperparameters of its own, it need not have those of SGD."""
+    """The columns that a file must have. A file with hyperparameters of its own need not have those of SGD."""
     needed = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -162,8 +163,8 @@ def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluat
 
 
 def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording], list[Recording]]:
-    """Three quarters to fit to and a quarter to judge by, by lot, of those with and without a schedule alike. Shipped
-    constants are fitted by lot 0; others say how much of its figures is chance."""
+    """Three quarters for fitting and one quarter for judging, at random, with and without a schedule alike. Shipped
+    constants are fitted with lot 0. Other lots show the random part of the figures."""
     to_fit: list[Recording] = []
     held_out: list[Recording] = []
     rng = stream(lot, "held-out recordings")
@@ -178,7 +179,7 @@ def split(recordings: Iterable[Recording], lot: int = 0) -> tuple[list[Recording
 
 
 def mean_curve(recordings: Iterable[Recording]) -> dict[int, float]:
-    """The mean score after each number of iterations: what a model must beat."""
+    """The mean score after each number of iterations. A model must beat it."""
     by_iteration: dict[int, list[float]] = {}
     for recording in recordings:
         for line in recording.evaluations:

@@ -1,18 +1,19 @@
 """How SGD with momentum learns: a model of a few constants, fitted to recordings (docs/learning.md).
 
-- The effective learning rate of SGD with momentum is e = lr / (1 - momentum), and u = ln(e), less `batch_rate` x
-  ln(batch / 32), as larger batches bear larger rates (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
-- An iteration advances the trial by (batch / 32)^`batch_gain` x exp(-((u - `best`) / width)^2 / 2), where the width is
-  another below the best rate than above it.
-- A rate that is too high shakes the weights and holds their accuracy down, by a share that rises with u as a logistic
-  function, `most_held` at most. The share follows the rate, exponentially over `settling` iterations: lowering the rate
-  late lets out what was learned, as it does in life.
+- The effective learning rate of SGD with momentum is e = lr / (1 - momentum). u is ln(e) less `batch_rate` x
+  ln(batch / 32): larger batches allow larger rates (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+- An iteration advances the trial by (batch / 32)^`batch_gain` x exp(-((u - `best`) / width)^2 / 2). The width differs
+  below and above the best rate.
+- A rate that is too high holds the accuracy down by a share. The share rises with u as a logistic function, up to
+  `most_held`. It follows the rate exponentially, over `settling` iterations. So lowering the rate late releases what
+  was learned, as in real training.
 - Accuracy is chance + (best accuracy - chance) x (1 - (1 + progress / `scale`)^-`power`) x (1 - share held down): a
   power law, as learning curves are (Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017).
 - Progress at a low rate leads to a lower ceiling: large rates generalise better (Li et al., "Towards Explaining the
-  Regularization Effect of Initial Large Learning Rate", 2019). The share of the fruits that is lost falls with u as a
-  logistic function, `most_lost` at most, and is the mean over the progress made. By default nothing is lost.
-- With u above `divergence`, or a momentum of 1 and more, the weights diverge: chance, until another's weights come.
+  Regularization Effect of Initial Large Learning Rate", 2019). The lost share falls with u as a logistic function, from
+  at most `most_lost`. It is the mean over the progress made. By default nothing is lost.
+- If u is above `divergence`, or the momentum is at least 1, the weights diverge: the accuracy is chance until the trial
+  takes over other weights.
 - A score is the accuracy with normal noise, in 0..1.
 """
 
@@ -34,7 +35,7 @@ RECORDED_ITERATIONS = 1000
 
 
 class Response(Struct, frozen=True, gc=False):
-    """What a kind of batch and hyperparameters do: progress an iteration, and the share held down in the end."""
+    """The effect of a kind of batch and hyperparameters: progress per iteration, and the final share held down."""
 
     hyperparameters: Mapping[str, Any]
     batch_size: int
@@ -45,9 +46,9 @@ class Response(Struct, frozen=True, gc=False):
 
 
 class SGDWeights(Struct, frozen=True, gc=False):
-    """Progress in iterations at the best rate, and the share of its fruits that the rate holds down.
+    """Progress in iterations at the best rate, and the share that the rate holds down.
 
-    `response` is how they answered last: it need not be worked out again while nothing else is asked.
+    `response` is their last response. It is not computed again for the same arguments.
     """
 
     progress: float = 0.0
@@ -59,7 +60,7 @@ class SGDWeights(Struct, frozen=True, gc=False):
 
 
 KNOWN = ("lr", "momentum", "batch_size")
-"""The hyperparameters to which the curve answers; the size of a batch is in a trial's kind."""
+"""The hyperparameters to which the curve responds. The batch size is in a trial's kind."""
 
 FRESH = SGDWeights()
 DIVERGED = SGDWeights(diverged=True)

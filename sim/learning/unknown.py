@@ -1,4 +1,4 @@
-"""Nothing is known of how trials learn: a simulation without scores, for times alone."""
+"""No learning model: a simulation without scores, for times only."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any

@@ -119,7 +119,10 @@ def test_a_killed_recorder_leaves_whole_recordings(scenario: Path) -> None:
     ("options", "message"),
     [
         (["--every", "7"], "--iterations 60: must be a multiple of --every 7"),
-        (["--metric", "f1"], "evaluate did not report 'f1'"),
+        (
+            ["--metric", "f1"],
+            "evaluate did not report 'f1': expected a reported metric, one of 'loss', 'worst': name it with --metric",
+        ),
         (["--out", "none/r.csv"], "there is no folder"),
         (["--experiment", "line"], "no experiment 'line': did you mean 'lines'?"),
         (["--metric", "seed"], "a recording file has another column of this name"),

@@ -69,3 +69,14 @@ def test_a_name_wider_than_the_terminal_is_folded_not_cut() -> None:
     table.add_row("a" * 50, "1.5")
     lines = printed(table, 30)
     assert "".join(lines).count("a") >= 50 and all(len(line) <= 30 for line in lines)
+
+
+@given(some.lists(some.sampled_from(["capacity", "renaming", "always ends", "same seed"]), min_size=1, max_size=9))
+def test_no_word_of_a_heading_is_cut(headings: list[str]) -> None:
+    """At 80 columns the table of `hetsched policies check` had a heading "renamin" and, below it, "g"."""
+    table = Table("scheduling policy", *headings)
+    table.add_row("fifo", *(["pass"] * len(headings)))
+    lines = printed(table, 80)
+    assert all(len(line) <= 80 for line in lines)
+    found = " ".join(lines).replace("┃", " ").split()
+    assert {word for heading in headings for word in heading.split()} <= set(found)

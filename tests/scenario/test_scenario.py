@@ -196,6 +196,7 @@ def test_files_are_read_once(scenario_file: Path) -> None:
     [
         ({"seeds": -3}, "seeds: .*, got -3"),
         ({"sedes": 3}, "sedes: unknown key: did you mean 'seeds'"),
+        ({"metrics": 3}, "metrics: input should be a table with keys of .*budget, .*, got 3"),
         ({"overheads": {"start_up": "no"}}, "overheads.start_up: .*, got 'no'"),
         ({"faults": FaultsTable(late={"z": 1.0})}, "faults.late: the cluster has no node 'z'"),
     ],

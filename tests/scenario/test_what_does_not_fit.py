@@ -81,8 +81,9 @@ def test_a_job_that_fits_nowhere_is_refused_in_words(case: Path) -> None:
 def test_a_device_that_the_profile_spells_otherwise_is_pointed_out(case: Path) -> None:
     case.write_text(SCENARIO.replace('"k80"', '"K80"'))
     result = simulate(load_scenario(case), "gpu-only+srtf")
-    [said] = [line for line in result.assumptions if "nothing runs there" in line]
+    said = result.warnings["gpu-only+srtf"]
     assert said.startswith("no step times, so nothing runs there: K80: ") and "did you mean 'k80'?" in said
+    assert not any("nothing runs there" in line for line in result.assumptions)
     case.write_text(SCENARIO.replace('"k80"', '"K80"').replace('"v100"', '"V100"'))
     with pytest.raises(InputError, match="the profile has no device 'V100': did you mean 'v100'"):
         simulate(load_scenario(case), "gpu-only+srtf")

@@ -234,5 +234,5 @@ def test_a_comparison_has_one_process_at_a_time(scenario: hetsched.Scenario) -> 
         yield advance
 
     hetsched.compare(scenario, STRATEGIES[:2], 1, "part", progress=meanwhile)
-    assert refused == ["part: another process is carrying this comparison out"] * 2
+    assert refused == ["part: another process is carrying this comparison out; wait until it ends, or stop it"] * 2
     assert resume_comparison("part").complete

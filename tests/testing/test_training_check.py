@@ -274,7 +274,8 @@ def test_evaluate_must_report_the_metric_of_the_scenario(
     Path("mine.py").write_text(MINE)
     assert main(["training", "check", "s.toml"]) == 1
     out = capsys.readouterr().out
-    assert "evaluate did not report 'losss', which the scenario's metric.name says: did you mean 'loss'?" in out
+    assert "evaluate did not report the scenario's metric: expected 'losss', found 'loss' (did you mean 'loss'?)" in out
+    assert "set metric.name of the experiment (default: 'accuracy') to a reported metric" in out
 
 
 @pytest.mark.parametrize("tolerance", ["-1", "nan", "1", "much"])

@@ -1,2 +1,2 @@
-"""What can be said of policies over many scenarios. Pure functions of figures of which less is better; the figures are
-ratios, such as makespan / bound, that mean the same on every scenario. docs/suite.md explains them."""
+"""Statements about policies over many scenarios. All functions are pure. Their figures are ratios, such as makespan /
+bound, which mean the same on every scenario. Less is better. docs/suite.md explains them."""

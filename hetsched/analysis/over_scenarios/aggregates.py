@@ -1,8 +1,9 @@
 """One number for many scenarios: the interquartile mean and the geometric mean, with intervals.
 
-The intervals are by a bootstrap in two steps: scenarios are drawn with replacement, and then seeds within each of them,
-as both vary. The 95% are those of the expanded percentile interval (Hesterberg, "What Teachers Should Know About the
-Bootstrap", The American Statistician 2015, section 4.3): plain percentiles of so few scenarios are too narrow.
+The intervals come from a bootstrap in two steps, because scenarios and seeds both vary. Scenarios are drawn with
+replacement, and then seeds within each of them. The 95% interval is the expanded percentile interval (Hesterberg, "What
+Teachers Should Know About the Bootstrap", The American Statistician 2015, section 4.3): plain percentiles of so few
+scenarios are too narrow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,10 +46,10 @@ def geometric_mean(of_scenarios: Array) -> Array:
 
 
 def interquartile_mean(of_scenarios: Array) -> Array:
-    """The mean of the middle half, over the last axis: what lies on its ends counts in part.
+    """The mean of the middle half, over the last axis. Values at the ends of this half count in part.
 
-    It is the mean over scenarios that no single one can spoil (Agarwal et al., "Deep Reinforcement Learning at the Edge
-    of the Statistical Precipice", NeurIPS 2021).
+    No single scenario can dominate this mean (Agarwal et al., "Deep Reinforcement Learning at the Edge of the
+    Statistical Precipice", NeurIPS 2021).
 
     >>> float(interquartile_mean(np.array([1.0, 2.0, 3.0, 100.0])))
     2.5
@@ -68,7 +69,7 @@ def mean_of_scenarios(figures: BySeed, mean: Callable[[Array], Array]) -> float:
 
 
 def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, resamples: int = RESAMPLES) -> Aggregate:
-    """The same with its interval. `seed` and `resamples` are those of the bootstrap."""
+    """The mean over scenarios, with its interval. `seed` and `resamples` are those of the bootstrap."""
     logs = [np.log(np.asarray(of_one, dtype=float)) for of_one in figures.values()]
     found = mean_of_scenarios(figures, mean)
     if len(logs) < LEAST_SCENARIOS:
@@ -79,8 +80,7 @@ def aggregate(figures: BySeed, mean: Callable[[Array], Array], seed: int = 0, re
 def interval_over_scenarios(
     logs: Sequence[Array], mean: Callable[[Array], Array], seed: int, resamples: int
 ) -> tuple[float, float]:
-    """The 95% interval of the mean, however few scenarios there are, but for one: the logarithms are by scenario, and
-    then by seed."""
+    """The 95% interval of the mean, for at least two scenarios. The logarithms are by scenario, and then by seed."""
     low, high = np.quantile(mean(_resampled(logs, resamples, np.random.default_rng(seed))), _expanded(len(logs)))
     return float(low), float(high)
 

@@ -11,18 +11,18 @@ from hetsched.analysis.over_scenarios.aggregates import BySeed
 from hetsched.analysis.paired import Difference, differences_of_pairs
 
 EQUIVALENCE = 0.01
-"""Ratios within so much of 1 are as good as 1."""
+"""Ratios whose distance from 1 is at most this count as 1."""
 
 OUTCOMES = ("win", "alike", "loss", "open")
 
 
 class Duel(Struct, frozen=True):
-    """What became of one policy against another. The lists name scenarios.
+    """The result of one policy against another. The lists name scenarios.
 
     - win, loss: a difference is shown (`Difference.shown`, corrected for the number of scenarios), and the ratio is
       outside the region of equivalence
     - alike: the whole 95% interval of the ratio lies within the region of equivalence
-    - open: neither; more seeds would tell
+    - open: neither; more seeds would decide
     - beats: the probability that the policy has the smaller figure under a seed of a scenario, both drawn at random;
       ties count half
     - ratio: the geometric mean over scenarios of the other's figure / the policy's: above 1 the policy is better
@@ -37,7 +37,7 @@ class Duel(Struct, frozen=True):
 
 
 def duel(policy: BySeed, other: BySeed) -> Duel:
-    """Of figures by the same scenarios and, in turn, the same seeds; less is better."""
+    """The duel by figures of the same scenarios and the same seeds in the same order. Less is better."""
     found = by_scenario(policy, other)
     outcomes = {name: _outcome(difference) for name, difference in found.items()}
     return Duel(
@@ -53,7 +53,7 @@ def by_scenario(policy: BySeed, other: BySeed) -> dict[str, Difference]:
 
 
 def _outcome(difference: Difference) -> str:
-    """Seeds that are alike are one run: then the ratio itself tells."""
+    """The outcome on one scenario. Seeds that are alike count as one run: then the ratio itself decides."""
     ratio = difference.ratio
     if within(*(difference.ci95 or (ratio, ratio))) and (difference.ci95 or difference.alike):
         return "alike"

@@ -1,6 +1,6 @@
-"""Average ranks over scenarios, and which policies the scenarios do not tell apart.
+"""Average ranks over scenarios, and groups of policies that the scenarios do not distinguish.
 
-Scenarios are the blocks, never seeds: seeds of one scenario are no independent evidence of what a policy is worth.
+Scenarios are the blocks of the tests, seeds never are: the seeds of one scenario are no independent evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,11 @@ from hetsched.analysis.paired import LEVEL, holm, least_seeds, signed_rank_p
 
 
 class Pair(Struct, frozen=True):
-    """Two policies, the one with the better mean rank first. `p_holm` is of Wilcoxon's signed-rank test over scenarios,
-    corrected for the number of pairs; `apart`: whether it is below 0.05."""
+    """Two policies; the one with the better mean rank comes first.
+
+    `p_holm` is the p-value of Wilcoxon's signed-rank test over scenarios, corrected for the number of pairs. `apart`:
+    whether it is below 0.05.
+    """
 
     policies: tuple[str, str]
     p_holm: float
@@ -26,9 +29,12 @@ class Pair(Struct, frozen=True):
 
 
 class Ranking(Struct, frozen=True):
-    """`ranks` are average ranks, 1 is best, best first. A clique is a group of neighbours in that order no two of which
-    the scenarios tell apart. Two policies that share no clique may still not be told apart: `pairs` has every pair.
-    `scenarios_needed`: with fewer, no pair could be told apart whatever the figures, and there are no cliques."""
+    """Policies by average rank. 1 is best, and the best comes first.
+
+    A clique is a group of neighbours in this order in which no pair is shown to differ. Two policies without a common
+    clique may still not be shown to differ: `pairs` has every pair. With fewer scenarios than `scenarios_needed`, no
+    pair could be shown to differ whatever the figures, and there are no cliques.
+    """
 
     ranks: dict[str, float]
     cliques: list[list[str]]
@@ -38,22 +44,23 @@ class Ranking(Struct, frozen=True):
 
     @property
     def can_tell(self) -> bool:
-        """Whether there are scenarios enough to tell any two policies apart."""
+        """Whether there are enough scenarios to show that any two policies differ."""
         return self.scenarios >= self.scenarios_needed
 
     @property
     def beside_cliques(self) -> list[Pair]:
-        """The pairs that are not told apart and share no clique."""
+        """The pairs that are not shown to differ and have no common clique."""
         together = {pair for clique in self.cliques for pair in combinations(clique, 2)}
         return [pair for pair in self.pairs if not pair.apart and pair.policies not in together]
 
 
 def ranking(policies: Mapping[str, BySeed]) -> Ranking:
-    """Of figures by the same scenarios; less is better. A scenario's figure is the geometric mean over its seeds.
+    """The ranking of policies by figures of the same scenarios. Less is better. A scenario's figure is the geometric
+    mean over its seeds.
 
-    Pairs are compared by Wilcoxon's signed-rank test of the logarithms with Holm's correction for all pairs (Benavoli,
-    Corani and Mangili, "Should we really use post-hoc tests based on mean-ranks?", JMLR 2016), as what mean ranks say
-    of two policies depends on which others take part.
+    Pairs are compared by Wilcoxon's signed-rank test of the logarithms, with Holm's correction for all pairs. A test of
+    mean ranks is not used: its result for two policies depends on which other policies take part (Benavoli, Corani and
+    Mangili, "Should we really use post-hoc tests based on mean-ranks?", JMLR 2016).
     """
     logs = {name: np.log([_mean(of_one) for of_one in figures.values()]) for name, figures in policies.items()}
     ranks = _average_ranks(logs)
@@ -87,7 +94,8 @@ def _average_ranks(logs: Mapping[str, NDArray[Any]]) -> dict[str, float]:
 
 
 def cliques(order: Sequence[str], p_values: Mapping[tuple[str, str], float]) -> list[list[str]]:
-    """The longest groups of neighbours in which no pair differs, each of two policies at least, none within another.
+    """The longest groups of neighbours in which no pair differs. Each has at least two policies, and none is within
+    another one.
 
     >>> cliques(["a", "b", "c"], {("a", "b"): 0.5, ("b", "c"): 0.2, ("a", "c"): 0.01})
     [['a', 'b'], ['b', 'c']]

@@ -1,4 +1,4 @@
-"""`hetsched export`: what was run, for other programs."""
+"""`hetsched export`: the runs of a results folder, for other programs."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hetsched.studies.ro_crate import write_ro_crate
 logger = logging.getLogger(__name__)
 
 EXPORT = "export"
-"""The folder in a results folder where exports go, unless another one is named."""
+"""The default folder for exports, in a results folder."""
 
 FORMATS = {
     "chrome-trace": "a trace per run, for Perfetto and chrome://tracing",
@@ -24,15 +24,15 @@ FORMATS = {
 
 
 def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[Path]:
-    """Write what was run in a results folder for other programs, and return the files. docs/results.md describes them.
+    """Write the runs of a results folder for other programs. Returns the files. docs/results.md describes them.
 
-    Files go to `out`, which must be new or empty, by default to the folder `export` in the results folder, where those
-    of an earlier export are replaced. An RO-Crate describes the results folder and is in it, wherever `out` is. Runs
-    that are not finished are exported as far as they came, and runs that have not begun are left out, each with a
-    warning (`logging`) that names it.
+    Files go to `out`, which must be new or empty. By default they go to the folder `export` in the results folder,
+    where they replace the files of an earlier export. An RO-Crate describes the results folder, and is always in it. An
+    unfinished run is exported as far as it came. A run that has not begun is left out. For both there is a warning
+    (`logging`) that names the run.
 
-    Raises InputError for a format that there is not, for a folder without logs, for whatever in it cannot be read, and
-    naming file and line for a log that is damaged; NoResultError if no run has begun.
+    Raises InputError for an unknown format, for a folder without logs, and for a file that cannot be read. For a
+    damaged log the message names file and line. Raises NoResultError if no run has begun.
     """
     if to not in FORMATS:
         raise InputError(f"to: no format {to!r}: {nearest(str(to), FORMATS)}")
@@ -50,7 +50,7 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 
 
 def _export_traces(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
-    """A trace per log, in folders as the logs are."""
+    """Write a trace per log, in folders like those of the logs."""
     return [write_trace(log, out / log.relative_to(folder).with_name("trace.json")) for log in logs]
 
 

@@ -116,7 +116,7 @@ def _check(width: float, formats: Sequence[str], only: Sequence[str], dpi: int) 
         raise InputError(f"dpi: expected {COARSEST_DPI} to {FINEST_DPI} dots per inch, found {dpi!r}")
     for given, known, what in ((formats, FORMATS, "format"), (only, KINDS, "figure")):
         if isinstance(given, str):
-            raise InputError(f"expected a list of {what}s, found {given!r}")
+            raise InputError(f"{what}s: expected a list of names, such as [{given!r}], found {given!r}")
         for name in given:
             if name not in known:
                 raise InputError(f"no {what} {name!r}: {nearest(name, known)}")

@@ -1,4 +1,4 @@
-"""What of the file system may be shown: what lies in the served folder, whatever names and links say."""
+"""Which files may be shown: those in the served folder, whatever names and links say."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from hetsched.studies.results import scenario_of
 
 
 class NotHereError(Exception):
-    """There is no such place in the served folder."""
+    """The served folder has no such place."""
 
 
 class Served:
@@ -29,8 +29,8 @@ class Served:
         self.root = results_folder(folder, "one with results in it").resolve()
 
     def place(self, written: bytes) -> Path:
-        """The file or folder that a percent-encoded path of an address names. Raises NotHereError for one that is
-        outside, also by way of a link, or is neither a file nor a folder."""
+        """The file or folder that a percent-encoded path of an address names. Raises NotHereError if it is outside,
+        also by way of a link, or if it is neither a file nor a folder."""
         named = os.fsdecode(unquote_to_bytes(written)).removesuffix("/")
         parts = named.split("/") if named else []
         if "\0" in named or not {"", ".", ".."}.isdisjoint(parts):
@@ -45,7 +45,7 @@ class Served:
         return path
 
     def holds(self, path: Path) -> bool:
-        """Whether a path lies inside, where it leads over all links."""
+        """Whether a path is inside, after all links were followed."""
         try:
             return path.resolve().is_relative_to(self.root)
         except (OSError, RuntimeError):
@@ -57,8 +57,11 @@ class Served:
         return quote(os.fsencode(relative)) if relative.parts else ""
 
     def check(self, folder: Path) -> None:
-        """Raise InputError, naming the file, if what is read to show the folder may lead out of the served one: a link,
-        a file that a scenario names, or a scenario above; and for a file that is no file, such as a pipe."""
+        """Raise InputError, naming the file, if showing the folder may read a file outside the served folder.
+
+        Such a file may be behind a link, be named by a scenario, or be a scenario further up. A path that is no file,
+        such as a pipe, raises the error, too.
+        """
         for entry in entries(folder):
             path = Path(entry.path)
             if entry.is_symlink() and not self.holds(path):
@@ -80,21 +83,21 @@ class Served:
                 raise InputError(f"{self.shown(path)}: names {name!r}, outside the folder that is served: not read")
 
     def shown(self, path: Path) -> str:
-        """A path as people read it, relative to the served folder."""
+        """A path for people, relative to the served folder."""
         relative = path.relative_to(self.root) if path != self.root else self.root.name
         return printable(os.fsencode(relative).decode(errors="backslashreplace"))
 
 
 Found = tuple[os.DirEntry[str], os.stat_result]
-"""A file, and its stat: where a link leads."""
+"""A file, and its stat after links were followed."""
 
 
 def _nobody(closed: Path) -> None:
-    """Nobody hears of a folder that cannot be read."""
+    """Ignore a folder that cannot be read."""
 
 
 def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[Found]:
-    """The files in a folder and below it. One that went meanwhile is none; see `entries`."""
+    """The files in a folder and below it. A file that has vanished meanwhile is left out. See `entries`."""
     for entry in entries(folder, closed):
         with suppress(OSError):
             if entry.is_file():
@@ -102,12 +105,15 @@ def files(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[
 
 
 def entries(folder: Path, closed: Callable[[Path], object] = _nobody) -> Iterator[os.DirEntry[str]]:
-    """All that is in a folder and below it, by name; links are not followed. What has no name in UTF-8 is left out, and
-    so is what is in a folder that cannot be read: `closed` receives the folder."""
+    """Everything in a folder and below it, by name. Links are not followed.
+
+    A name that is not UTF-8 is left out, and so is the content of a folder that cannot be read: `closed` receives this
+    folder.
+    """
     try:
         with os.scandir(folder) as found:
             listed = sorted(found, key=lambda entry: entry.name)
-        os.stat(os.path.join(folder, "."))  # may be listed, and not entered: of no file in it anything is known
+        os.stat(os.path.join(folder, "."))  # a folder may be listed but not entered: then its files are unknown
     except OSError:
         closed(folder)
         return

@@ -1,9 +1,9 @@
 """Jobs of a cluster's log as jobs that train known models.
 
-Such logs say when a job was submitted, how long it ran and on how many GPUs, and not what it trained. As in the
-papers that replay them, models are dealt to the jobs: at random, or by GPU time as in Pollux (Qiao et al., OSDI'21) and
-Sia (Jayaram Subramanya et al., SOSP'23): small below 1 GPU-hour, medium below 10, large below 100, else xlarge. A
-duration becomes iterations by the model's step time on a reference device.
+Such logs say when a job was submitted, how long it ran and on how many GPUs. They do not say what it trained. So
+models are dealt to the jobs, as in the papers that replay these logs. They are dealt at random or by GPU time. By GPU
+time, a job is small below 1 GPU-hour, medium below 10, large below 100, and else xlarge (Pollux: Qiao et al., OSDI'21;
+Sia: Jayaram Subramanya et al., SOSP'23). The model's step time on a reference device turns a duration into iterations.
 """
 
 from typing import Literal
@@ -21,12 +21,12 @@ from hetsched.scenario.traces.models import dataset_of, datasets_by_model
 from hetsched.scenario.traces.unfit import refuse_or_leave_out
 
 CHECKPOINT_S = 360.0
-"""Seconds of training between a job's checkpoints, by default: Gavel's rounds, at whose ends jobs may be suspended, are
-so long (Narayanan et al., OSDI'20). It is a choice: no published log says it."""
+"""The default seconds of training between a job's checkpoints. Gavel's rounds, at whose ends jobs may be suspended, are
+as long (Narayanan et al., OSDI'20). The value is a choice: no published log has it."""
 
 
 class DealtModel(Struct, frozen=True):
-    """A model that is dealt to jobs of its category (None: to any)."""
+    """A model that is dealt to jobs of its category (None: to jobs of any category)."""
 
     model: str
     dataset: str | None
@@ -37,10 +37,10 @@ class DealtModel(Struct, frozen=True):
 class Dealing(Struct, frozen=True):
     """What a cluster's trace does not say.
 
-    Its durations are taken to be those on `device`. Without `gangs` every job takes one GPU, for as many GPU-seconds.
-    `window_s` keeps the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the seconds, on
-    `device`, between two checkpoints of a job (None: it has only the one at its end). `gpu_types` are the names that
-    the cluster of the scenario has for types of the trace.
+    Its durations count as durations on `device`. Without `gangs` every job takes one GPU, for the same GPU-seconds.
+    `window_s` selects the jobs of a part of the trace, in seconds since its first job. `checkpoint_s` are the seconds,
+    on `device`, between two checkpoints of a job (None: only one, at its end). `gpu_types` maps types of the trace to
+    the names that the scenario's cluster has for them.
     """
 
     models: tuple[DealtModel, ...]
@@ -54,7 +54,7 @@ class Dealing(Struct, frozen=True):
 
 
 class Dealer:
-    """Deals models to jobs, and makes iterations of their durations."""
+    """Deals models to jobs, and turns their durations into iterations."""
 
     def __init__(self, dealing: Dealing, fitting: Fitting) -> None:
         self.dealing = dealing
@@ -63,7 +63,7 @@ class Dealer:
         self._kinds = _kinds(dealing, fitting)
 
     def model_of(self, job: ClusterJob) -> TrialKind:
-        """The model that the job is dealt: it depends on the seed, its name and its category. Raises LeftOutError."""
+        """The model of the job. It depends on the seed, and on the job's name and category. Raises LeftOutError."""
         category = job.category()
         fitting = self._kinds[category]
         if not fitting:
@@ -76,7 +76,7 @@ class Dealer:
         return fitting[stream(self.dealing.seed, "trace-models", job.id).integers(len(fitting))]
 
     def experiment(self, job: ClusterJob, arrival_s: float) -> Experiment:
-        """The job as it was dealt. Raises LeftOutError."""
+        """The job as an experiment. Raises LeftOutError."""
         kind = self.model_of(job)
         devices = self._fitting.devices(job.gpu_types, job.line)
         gang, iterations = self.work(job, kind, devices)
@@ -98,7 +98,7 @@ class Dealer:
         )
 
     def work(self, job: ClusterJob, kind: TrialKind, devices: tuple[DeviceType, ...] | None) -> tuple[int, int]:
-        """The job's gang and its iterations: it has as many GPU-seconds on the reference device as in the log. Raises
+        """The job's gang and its iterations. On the reference device it has the GPU-seconds of the log. Raises
         LeftOutError."""
         assert job.seconds is not None
         device, fitting = self.dealing.device, self._fitting
@@ -117,7 +117,7 @@ class Dealer:
 
 
 def _kinds(dealing: Dealing, fitting: Fitting) -> dict[Category, list[TrialKind]]:
-    """What is dealt to the jobs of each category. Raises InputError for a model that no job could train."""
+    """The models for the jobs of each category. Raises InputError for a model that no job could train."""
     datasets, times = datasets_by_model(fitting.times), fitting.times
     kinds: dict[Category, list[TrialKind]] = {category: [] for category in GPU_HOURS}
     for number, model in enumerate(dealing.models, start=1):

@@ -1,4 +1,4 @@
-"""Whether a job of a trace fits the cluster and the profile, and what the rule makes of one that does not."""
+"""Whether a job of a trace fits the cluster and the profile, and how the rule changes one that does not."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ def gpus_of(cluster: ClusterSpec) -> dict[Gpu, int]:
 
 
 class Fitting:
-    """What the cluster and the profile have for jobs, under a rule. What is changed is counted."""
+    """What the cluster and the profile offer to jobs, under a rule. It counts the changes that the rule makes."""
 
     def __init__(self, gpus: Mapping[Gpu, int], times: StepTimes, rule: Unfit, counts: Counts) -> None:
         self._gpus = dict(gpus)
@@ -41,7 +41,7 @@ class Fitting:
                 of_network.setdefault(row.device, set()).add(max(1, int(row.gpu_share)))
 
     def rename(self, types: Mapping[str, DeviceType]) -> None:
-        """The trace calls these types of the cluster otherwise. Raises InputError for one that the cluster has not."""
+        """Set the trace's names for types of the cluster. Raises InputError for a type that the cluster lacks."""
         for word, name in types.items():
             types_here = dict.fromkeys(gpu.type for gpu in self._gpus)
             if name not in types_here:
@@ -50,7 +50,7 @@ class Fitting:
             self._names[word.casefold()] = name
 
     def devices(self, wanted: Iterable[str], line: str) -> Devices:
-        """The types of the cluster's GPUs that a job may run on; capitals do not matter. Raises LeftOutError."""
+        """The cluster's GPU types that a job may run on. Upper and lower case are equal. Raises LeftOutError."""
         words = tuple(wanted)
         if not words:
             return None
@@ -64,7 +64,7 @@ class Fitting:
         return None
 
     def workers(self, gpus: float, line: str) -> int:
-        """So many whole workers for a job that took a share. Raises LeftOutError."""
+        """The number of whole workers for a job that took this many GPUs, or a share of one. Raises LeftOutError."""
         if gpus == int(gpus):
             return int(gpus)
         if self.rule.share != "round":
@@ -74,8 +74,11 @@ class Fitting:
         return ceil(gpus)
 
     def gang(self, kind: TrialKind, wanted: int, devices: Devices, line: str, on: DeviceType | None = None) -> int:
-        """How many workers a job takes: as many as it `wanted`, if there is a step time (and one `on` the reference
-        device) and the cluster has so many of a type; or else the next smaller number. Raises LeftOutError."""
+        """How many workers a job takes: `wanted`, or the next smaller number that fits. Raises LeftOutError.
+
+        A number fits if the cluster has so many workers of a type, and the profile a step time for it. If there is a
+        reference device `on`, the profile must have a step time there, too.
+        """
         sizes = self._of(kind, devices, on)
         if wanted in sizes:
             return wanted
@@ -92,7 +95,7 @@ class Fitting:
         return size
 
     def capped(self, iterations: float, line: str) -> int:
-        """The iterations, rounded, at least 1, and the most that there may be. Raises LeftOutError."""
+        """The iterations, rounded, at least 1 and at most as many as are allowed. Raises LeftOutError."""
         if iterations <= MOST_ITERATIONS:
             return max(1, round(iterations))
         if self.rule.iterations != "cap":
@@ -111,7 +114,7 @@ class Fitting:
         return self._sizes[key]
 
     def _why_missing(self, kind: TrialKind, devices: Devices, on: DeviceType | None) -> str:
-        """Which step time is missing, and what to do."""
+        """A message: which step time is missing, and what to do."""
         key = (kind, devices, on)
         if key not in self._why:
             types = devices or [gpu.type for gpu in self._gpus]
@@ -131,6 +134,6 @@ class Fitting:
         return any(number >= size and self._step_s(kind, gpu, size) is not None for gpu, number in there.items())
 
     def _step_s(self, kind: TrialKind, gpu: Gpu, size: float) -> float | None:
-        """None, too, where the GPU's memory is too small."""
+        """Seconds per iteration. None: the profile does not say, or the GPU's memory is too small."""
         worker = WorkerType(gpu.type, 0, float(size), gpu_memory_gib=gpu.memory_gib)
         return self.times.seconds_per_iteration(kind, worker)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hetsched.errors import InputError, closest
+from hetsched.errors import InputError, closest, why_unreadable
 from hetsched.scenario.csv_rows import NO_TEXT, of_first_line
 from hetsched.scenario.traces import alibaba, helios, philly, swf
 from hetsched.scenario.traces.cluster_job import ClusterJob
@@ -75,7 +75,7 @@ def format_of(path: Path) -> TraceFormat:
             f"{path}: of no format that is known: a trace in JSON is Philly's list of jobs, [{{...}}, ...]"
         )
     if not first:
-        raise InputError(f"{path}: the trace has no jobs: the file is empty")
+        raise InputError(f"{path}: the trace has no jobs: the file is empty; name another one")
     columns = {cell.strip().strip('"').strip() for cell in first.split(",")}
     if (hint := of_first_line(columns)) is not None:
         raise InputError(f"{path}: of no format that is known: {hint}")
@@ -116,7 +116,7 @@ def _first_line(path: Path) -> str:
         with path.open(encoding="utf-8-sig") as file:
             return next((line.strip() for line in file if line.strip()), "")
     except OSError as error:
-        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the trace: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot read the trace: {NO_TEXT}") from error
     except ValueError as error:  # a name that no file can have

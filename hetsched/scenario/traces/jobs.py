@@ -131,7 +131,7 @@ def _with_iterations(rows: Mapping[str, JobRow]) -> set[str]:
 def _check(path: Path, rows: Mapping[str, JobRow], jobs: Mapping[str, ClusterJob], dealing: Dealing | None) -> None:
     """Raise InputError for a trace without jobs, and for a dealing that is superfluous or missing."""
     if not rows:
-        raise InputError(f"{path}: the trace has no jobs")
+        raise InputError(f"{path}: the trace has no jobs: expected at least one line below the first one")
     if not any(row.duration_s is not None for row in rows.values()):
         lacking = next((line for line, row in rows.items() if row.iterations is None), None)
         if lacking is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from hetsched.errors import InputError
+from hetsched.errors import InputError, why_unreadable
 from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.traces.cluster_job import ClusterJob, ending_of
 from hetsched.scenario.traces.log_row import ABSENT, LogRow
@@ -53,7 +53,7 @@ def read_philly(path: Path) -> Iterator[ClusterJob]:
     try:
         text = path.read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the Philly trace: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the Philly trace: {why_unreadable(error)}") from error
     if text.lstrip().startswith(b"["):
         try:
             yield from _philly_jobs(path, msgspec.json.decode(text, type=list[PhillyJob]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
-from hetsched.errors import InputError
+from hetsched.errors import InputError, why_unreadable
 from hetsched.scenario.traces.cluster_job import ClusterJob, Ending
 from hetsched.scenario.traces.times import Times
 
@@ -30,7 +30,7 @@ def read_swf(path: Path) -> Iterator[ClusterJob]:
                 if (stripped := text.strip()) and not stripped.startswith(";"):
                     yield _job(f"{path}:{number}", stripped)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the SWF trace: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the SWF trace: {why_unreadable(error)}") from error
 
 
 def is_swf(text: str) -> bool:

@@ -12,28 +12,28 @@ from hetsched.scheduling.shares.ledger import Array
 from hetsched.scheduling.shares.rounds import Demand, Rounds
 
 NEVER = 1e-10
-"""Where a job cannot run it is taken to be so fast (iterations per second), as in Gavel's code."""
+"""The speed (iterations per second) of a job where it cannot run, as in Gavel's code."""
 
 MOST_PAIRS = 5_000_000
-"""With more pairs of a job and a turn, like jobs and like workers are matched as groups."""
+"""With more pairs of a job and a turn than this, like jobs and like workers are matched as groups."""
 
 LONGEST = 1e6
-"""Among groups, a job that takes longer than so many times the shortest one is taken to take that long."""
+"""Among groups, a job counts as taking at most this many times as long as the shortest job."""
 
 
 @register("allox")
 class AlloX(Rounds):
-    """Match jobs to workers, and to turns there, so that they end soonest on average; first turns run, in rounds.
+    """Matches jobs to workers and turns so that they end soonest on average. First turns run, in rounds.
 
-    AlloX (Le et al., EuroSys'20): job i as the k-th from last on a worker of type j costs k R_i / s_ij + a_i, with
-    R_i the iterations that it has left, s_ij its speed, a_i its age: all costs add up to the sum of the completion
-    times. Jobs that have a worker keep it. The others, the oldest first, are matched to the free workers, and who has
-    the first turn on a worker gets it. `alpha` is the part of the others that takes part, though never fewer than there
-    are free workers.
+    AlloX (Le et al., EuroSys'20). Job i as the k-th from last on a worker of type j costs k R_i / s_ij + a_i. R_i is
+    the iterations that it has left, s_ij its speed, and a_i its age. So all costs add up to the sum of the completion
+    times. Jobs that have a worker keep it. The others, the oldest first, are matched to the free workers. The job with
+    the first turn on a worker gets it. `alpha` is the share of the others that is matched, but at least as many as
+    there are free workers.
 
-    As in Gavel's simulator (`allox`), workers are given out at the reallocations of a round-based mechanism, in which
-    jobs without a worker fill up what is idle. A gang is matched like a single job. Where thousands of jobs wait, like
-    jobs are matched as a group: the matching costs as much as Gavel's, but may be another one.
+    As in Gavel's simulator (`allox`), workers are assigned at the reallocations of a round-based mechanism. In it, jobs
+    without a worker fill idle workers. A gang is matched like a single job. If thousands of jobs wait, like jobs are
+    matched as a group: the matching has the same cost as Gavel's, but may be another one.
     """
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, alpha: float = 1.0) -> None:
@@ -64,8 +64,8 @@ class AlloX(Rounds):
 
 
 def first_turns(seconds: Array, ages: Array, free: NDArray[np.int_]) -> list[tuple[int, int]]:
-    """Match all jobs to turns on the free workers of each type, at the least cost: who has the first turn on a worker,
-    and the worker's type. `seconds` are what each job takes on each type, the oldest job first."""
+    """Match all jobs to turns on the free workers of each type at the least cost. Returns which jobs have the first
+    turn on a worker, and the worker's type. `seconds` has shape (jobs, types); the oldest job comes first."""
     jobs, workers = len(seconds), int(free.sum())
     if not jobs or not workers:
         return []
@@ -79,14 +79,14 @@ def _first_turns_one_by_one(seconds: Array, ages: Array, free: NDArray[np.int_],
     from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
 
     jobs, workers = len(seconds), int(free.sum())
-    # Workers of a type are alike, so that many matchings cost the same. The order of workers and the ages, neither of
-    # which matters otherwise, are those of Gavel, so that the same matching is found.
+    # Workers of a type are alike, so many matchings cost the same. The order of workers and the ages, which do not
+    # change the cost otherwise, are Gavel's, so that the same matching is found.
     types = np.repeat(np.arange(len(free)), free)[::-1]
     while True:
         costs = [k * seconds[:, types] for k in range(1, turns + 1)]
         slots = linear_sum_assignment(np.concatenate(costs, axis=1) + ages[:, None])[1]
         worker, turn = slots % workers, slots // workers
-        # A turn that is left over on a worker of every type says that further ones, which cost more, would be too.
+        # If every type has an unused turn, further turns, which cost more, would be unused, too.
         full = np.bincount(types[worker[turn == turns - 1]], minlength=len(free)) == free
         if turns == jobs or not full[free > 0].any():
             break
@@ -99,7 +99,7 @@ def _first_turns_one_by_one(seconds: Array, ages: Array, free: NDArray[np.int_],
 
 def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) -> list[tuple[int, int]]:
     """A matching of the same cost, found among groups of jobs that take equally long on every type. `turns` per worker
-    are tried first: enough for all jobs. Of like jobs the oldest have the first turns."""
+    are tried first; they are enough for all jobs. Of like jobs the oldest have the first turns."""
     rows, group, sizes = np.unique(seconds, axis=0, return_inverse=True, return_counts=True)
     while True:
         matched = _transported(np.minimum(rows / rows.min(), LONGEST), sizes, free, turns)
@@ -107,7 +107,7 @@ def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) ->
         if turns == len(seconds) or not (busy[-1] == free)[free > 0].any():
             break
         turns = min(len(seconds), 2 * turns)
-    # As many workers begin with their k-th turn from last as have it and no further one.
+    # The workers that begin with their k-th turn from last are those that have it and no further one.
     begin = busy - np.append(busy[1:], np.zeros((1, len(free)), int), axis=0)
     before = np.cumsum(matched, axis=1) - matched
     first = np.clip(begin[:, None, :] - before, 0, matched).sum(axis=0)
@@ -117,8 +117,8 @@ def first_turns_of_groups(seconds: Array, free: NDArray[np.int_], turns: int) ->
 
 
 def _transported(rows: Array, sizes: NDArray[np.int_], free: NDArray[np.int_], turns: int) -> NDArray[np.int_]:
-    """How many jobs of each group have the k-th turn from last on workers of each type, [k - 1, group, type], at the
-    least cost. A transportation problem, of which every vertex is whole."""
+    """How many jobs of each group have the k-th turn from last on workers of each type, at the least cost. The shape is
+    (turns, groups, types), with k - 1 as the first index. All vertices of this transportation problem are integral."""
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 

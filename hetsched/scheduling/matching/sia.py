@@ -18,21 +18,22 @@ from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
 
 STAYING = 1e-4
-"""By so much it costs less to go on than to start another trial in its place; far below the rounding of costs."""
+"""The cost of the worker that the trial has is less by this, so that no other trial takes its place at equal cost. It
+is far below the rounding of costs."""
 
 MOST = 1e9
-"""Costs are scaled down to this: HiGHS takes some that are far larger for infinite."""
+"""Costs are scaled down to this. HiGHS takes some far larger costs for infinite."""
 
 Idle = dict[WorkerId, Worker]
-"""Idle workers of one type that can still be given away, the longest idle first."""
+"""Idle workers of one type that are not assigned yet; the one that is idle for longest comes first."""
 
 Row = tuple[int, tuple[float, ...]]
-"""What trials of a group have in common: their gang, and what each type of worker costs them."""
+"""What the trials of a group share: the gang, and the cost of each type of worker."""
 
 
 @register("sia")
 class Sia:
-    """The types of worker for the trials that give the most goodput, less what restarts cost, round by round.
+    """Gives trials the types of worker with the most goodput, less what restarts cost, round by round.
 
     Sia (Jayaram Subramanya et al., SOSP'23). At the start of a round each trial j gets at most one type c of worker
     (A_jc = 1), so as to
@@ -40,23 +41,27 @@ class Sia:
         minimise    sum_jc A_jc (r_jc G_jc)^p + lambda sum_j (1 - sum_c A_jc)
         subject to  sum_j n_j A_jc <= the number of workers of type c
 
-    For p > 0 the first sum counts negative: it is maximised. G_jc is j's goodput on c, divided by the smallest of its
-    row and times its gang n_j. Ours is the paper's case of rigid jobs (sia-rigid): batch size and number of workers are
-    given and only the type is chosen, so that goodput is iterations per second. A type of unknown speed counts as the
-    slowest. r_jc = max(T - N S, 0) / (T + S) for a trial that would have to leave its type for c, with its age T, its N
-    restarts so far and the S seconds of a restart; r_jc = 1 on the type that it is on, for trials that wait, and while
-    T < S. As in the published code (siasosp23/artifacts, sia-simulator/sia.py) the powers are rounded to two decimals.
-    Among equals, those that are training come first, then the least advanced. Trials with equal rows are counted
-    together, so that the program stays small.
+    For p > 0 the first sum counts negative: it is maximised. n_j is the gang of j. G_jc is the goodput of j on c,
+    divided by the smallest goodput of j on any type, times n_j. Our case is the paper's case of rigid jobs (sia-rigid):
+    batch size and number of workers are given, and only the type is chosen. So goodput is iterations per second. A type
+    of unknown speed counts as the slowest.
 
-    Within the round a trial goes on on its type, an interval at a time, and on its own worker if nobody else is there;
-    segments are not broken off, so that it moves when one ends. Idle workers for which no assigned trial waits go to
-    the other trials that wait, by the same program restricted to them: no worker idles that could be used, but for
-    those with which a gang waits for more of their type.
+    r_jc = max(T - N S, 0) / (T + S) for a trial that would have to leave its type for c. T is its age, N the number of
+    its restarts so far, and S the seconds of a restart. In three cases r_jc = 1: on the type that the trial is on, for
+    a trial that waits, and while T < S.
 
-    Options: `p`; `lambda_n`, what it costs to give a trial nothing, above the 1 of its slowest type, so that giving it
-    any type is better; `restart_s`, S (None: the restore seconds by the profile, on type c); `round_s`, seconds.
-    Raises ValueError for values that make no sense.
+    The powers are rounded to two decimals, as in the published code (siasosp23/artifacts, sia-simulator/sia.py). Of
+    equal trials, those that are training come first, then those with the fewest iterations. Trials with equal rows are
+    counted together, so that the program stays small.
+
+    Within the round a trial stays on its type, an interval at a time. It stays on its own worker if no other trial is
+    there. Segments are not broken off: a trial moves when one ends. If no assigned trial waits for an idle worker, the
+    worker goes to another trial that waits. The same program, restricted to such trials, assigns these workers. So no
+    worker that could be used is idle, except while a gang waits for more workers of the same type.
+
+    Options: `p`; `lambda_n`, the cost of giving a trial nothing; `restart_s`, S (None: the restore seconds by the
+    profile, on type c); `round_s`, seconds. `lambda_n` is above 1, the cost of the slowest type, so that any type is
+    better than none. Raises ValueError for values out of range.
     """
 
     periods: ClassVar = {"round_s": 8}
@@ -116,7 +121,7 @@ class Sia:
         return decisions
 
     def _look(self, state: StateView) -> None:
-        """Which of the assigned trials wait, by what has changed since the last call."""
+        """Update which of the assigned trials wait, by what has changed since the last call."""
         for trial in state.changed_since(self._changes):
             if trial.id in self._assigned and state.is_ready(trial):
                 self._waiting.add(trial.id)
@@ -125,7 +130,8 @@ class Sia:
         self._changes = state.changes
 
     def _start(self, state: StateView, trial: Trial, idle: Idle) -> list[Dispatch]:
-        """Start an interval of the trial, on its own worker if it can be had; nothing if too few workers are idle."""
+        """Start an interval of the trial, on its own worker if that is idle. Starts nothing if too few workers are
+        idle."""
         gang = state.experiment(trial).gang
         if len(idle) < gang:
             return []
@@ -140,14 +146,14 @@ class Sia:
         return [Dispatch(trial.id, first, state.interval(trial), tuple(worker.id for worker in team[1:]))]
 
     def _now_on(self, state: StateView) -> dict[TrialId, WorkerType]:
-        """The type that a trial is on: it runs there, or it has just trained there and nobody took its place."""
+        """The type that each trial is on: the trial runs there, or it trained there last and that worker is idle."""
         on = {segment.trial: segment.worker for segment in state.running.values()}
         idle = {worker.id for worker in state.idle_workers}
         on |= {trial.id: trial.at for trial in state.ready_trials if trial.at is not None and trial.at in idle}
         return {trial: state.workers[worker].type for trial, worker in on.items() if worker in state.workers}
 
     def _assign_all(self, state: StateView, trials: Iterable[Trial]) -> dict[TrialId, WorkerType]:
-        """The program's answer at the start of a round: the types that these trials get."""
+        """The types that these trials get at the start of a round, by the program."""
         now_on, goodputs = self._now_on(state), dict[object, list[float]]()
         rows: dict[object, Row] = {}
         groups: dict[Row, list[Trial]] = {}
@@ -167,7 +173,7 @@ class Sia:
     def _assign_rest(
         self, state: StateView, started: Container[TrialId], left: Mapping[WorkerType, int]
     ) -> Iterable[tuple[Trial, WorkerType]]:
-        """The program's answer for what is ready and has not started, and the idle workers that are left."""
+        """The types that the ready trials which have not started get of the idle workers that are left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
         ready = state.grouped(StateView.alike, _progress).values()
@@ -189,8 +195,8 @@ class Sia:
         goodputs: list[float],
         on: WorkerType | None,
     ) -> Iterable[float]:
-        """What it costs to give the trial each of the types, less what it costs to give it nothing; inf if it must not
-        be."""
+        """For each type, the cost of giving it to the trial less the cost of giving the trial nothing. Infinity: the
+        trial must not get this type."""
         age, restarts = state.now - trial.arrived, self._restarts[trial.id]
         for (worker_type, workers), goodput in zip(state.workers_by_type.items(), goodputs, strict=True):
             runs = goodput > 0
@@ -208,7 +214,7 @@ class Sia:
 
 
 def _progress(_: StateView, trial: Trial) -> tuple[int, int]:
-    """Of equals, the least advanced comes first."""
+    """Of equal trials, the one with the fewest iterations comes first."""
     return trial.iterations, trial.index
 
 
@@ -231,7 +237,7 @@ def _dealt(
 
 
 def _goodputs(state: StateView, trial: Trial) -> list[float]:
-    """G of the trial, by type; 0 for types that it cannot use."""
+    """G of the trial, by type. 0: the trial cannot use the type."""
     speeds: list[float | None] = []
     for alike in state.workers_by_type.values():
         workers = list(alike.values())
@@ -250,8 +256,8 @@ def cheapest(
 ) -> list[list[int]]:
     """How many trials of each group get each type, so that the sum of the costs is smallest.
 
-    Row g of `costs` is what a trial of group g costs on each type; the group has sizes[g] trials that take gangs[g]
-    workers each, and type c has capacity[c] workers.
+    `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials; each takes gangs[g] workers.
+    Type c has capacity[c] workers.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
@@ -291,7 +297,8 @@ def _take_cheapest(
     gangs: Sequence[int],
     capacity: Sequence[int],
 ) -> None:
-    """Take as many as there are of each choice in turn: the best where all compete for the same thing."""
+    """Take the choices from the cheapest on, each as often as it can be had. That is best if all of them compete for
+    the same workers."""
     trials, workers = list(sizes), list(capacity)
     for g, c in choices:
         counts[g][c] = count = min(trials[g], workers[c] // gangs[g])

@@ -1,1 +1,1 @@
-"""Policies that hand out trials in packages which take the slowest worker about equally long (HRFS)."""
+"""Policies that assign trials in packages. Packages take about as long as a trial on the slowest worker (HRFS)."""

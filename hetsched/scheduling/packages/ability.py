@@ -1,4 +1,4 @@
-"""Abilities: how many trials of a population a worker gets by its speed, and whom GPA retires."""
+"""Abilities: how many trials of a population a worker gets by its speed, and which workers GPA retires."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -9,20 +9,20 @@ from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Experiment
 
 SPARED = 9
-"""With no more workers than this, GPA retires none; with more, it retires so many at most."""
+"""With at most so many workers, GPA retires none. With more workers, it retires at most so many."""
 
 
 def samples_per_second(times: StepTimes, experiment: Experiment, worker: Worker) -> float:
-    """The worker's score: the samples that it trains per second by the profile, in the mean of the kinds of trial that
-    there are; 1 at least, and where nothing is known."""
+    """The worker's score: the samples that it trains per second by the profile, as the mean over the kinds of trial. It
+    is at least 1. If nothing is known it is 1."""
     seconds = {kind: times.seconds_per_iteration(kind, worker.type) for kind in experiment.kinds}
     known = [kind.batch_size / found for kind, found in seconds.items() if found is not None]
     return max(1.0, fmean(known)) if known else 1.0
 
 
 def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerId, int]:
-    """The trials that each worker gets of a population, by its score; equal workers in the order of the mapping. None
-    where all workers have left.
+    """How many trials of a population each worker gets, by its score. Equal workers come in the order of the mapping.
+    Empty: all workers have left.
 
     >>> a, b, c = WorkerId("a"), WorkerId("b"), WorkerId("c")
     >>> abilities({a: 100.0, b: 300.0}, 10)
@@ -39,8 +39,8 @@ def abilities(scores: Mapping[WorkerId, float], population: int) -> dict[WorkerI
 
 
 def _mended(found: dict[WorkerId, int], fastest: Sequence[WorkerId], population: int) -> dict[WorkerId, int]:
-    """Abilities whose sum is the population: what is missing goes to the fastest workers in turn, what is too much is
-    taken from the slowest that have more than 1."""
+    """Abilities whose sum is the population. Missing trials go to the fastest workers in turn. Surplus ones are taken
+    from the slowest workers that have more than 1."""
     while (missing := population - sum(found.values())) > 0:
         for worker in fastest[:missing]:
             found[worker] += 1
@@ -51,9 +51,9 @@ def _mended(found: dict[WorkerId, int], fastest: Sequence[WorkerId], population:
 
 
 def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
-    """The workers that GPA retires: of more than 9 workers, the 9 of least ability above 0; one worker stays.
+    """The workers that GPA retires: of more than 9 workers, the 9 of least ability above 0. At least one worker stays.
 
-    Of workers of equal ability, those that come first in the mapping.
+    Of workers with equal ability, those that come first in the mapping are retired first.
     """
     if len(able) <= SPARED:
         return []
@@ -62,7 +62,7 @@ def candidates(able: Mapping[WorkerId, int]) -> list[WorkerId]:
 
 
 class Abilities:
-    """The abilities of the workers that are there, for each experiment anew when workers come or go."""
+    """The abilities of the present workers, by experiment. They are computed anew when workers come or go."""
 
     def __init__(self) -> None:
         self.times = StepTimes()
@@ -70,8 +70,8 @@ class Abilities:
         self._known: dict[str, dict[WorkerId, int]] = {}
 
     def of(self, state: StateView, experiment: Experiment) -> Mapping[WorkerId, int]:
-        """The abilities of the workers on which trials of the experiment may run; of equal abilities, slower workers
-        come first."""
+        """The abilities of the workers on which trials of the experiment may run. Of workers with equal ability, slower
+        ones come first."""
         if state.workers_by_type is not self._workers:  # somebody has come or gone
             self._workers = state.workers_by_type
             self._known.clear()

@@ -9,12 +9,12 @@ from hetsched.scheduling import register
 from hetsched.scheduling.packages.package_policy import ROUNDING, PackagePolicy
 
 STEP = 100
-"""So many iterations that the rest falls below the stop iterations shrink packages once."""
+"""Packages shrink once for each so many iterations by which the rest is below the stop iterations."""
 
 
 @register("era")
 class Era(PackagePolicy):
-    """Exponential: a free worker takes its share of the population by speed, and near the end less.
+    """Exponential: a free worker takes its share of the population by speed, and less near the end.
 
     The rule of `self_scheduling`, the follow-up of HRFS. With `lead`, the most iterations that a trial of the
     population has reported, a worker takes as many trials as

@@ -1,4 +1,4 @@
-"""The rule of HRFS, the predecessor: fast workers catch up the stragglers, slow ones push the leader."""
+"""The rule of HRFS, the predecessor of hetsched: fast workers advance the stragglers, slow workers the leader."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,18 +17,20 @@ from hetsched.scheduling import register
 class HRFS:
     """Heterogeneous Resource Fusion Scheduling: slow workers take half intervals of the most advanced trials.
 
-    The rule of HRFS, the predecessor of hetsched (github.com/ncue-e107, "Optimization of Heterogeneous
-    Resource Allocation and Task Scheduling Strategies for Deep Learning", main.py). The slowness of a worker w
-    is unknown until its first segment has ended, then
+    This is the rule of HRFS, the predecessor of hetsched (github.com/ncue-e107, "Optimization of Heterogeneous
+    Resource Allocation and Task Scheduling Strategies for Deep Learning", main.py). The slowness of a worker w is
+    unknown until its first segment has ended. Then it is a_w:
 
         a   = ceil(first interval time of w / fastest first interval time so far)
         a_w = a + sum over the workers v measured before w of floor(a / a_v)
 
-    With lag = sum over the waiting trials of ceil((lead iteration - iteration) / interval), a worker that is
-    unknown or has a_w > lag is slow: it takes the most advanced waiting trial for half an interval, or nothing
-    if a_w > (stop iteration - lead iteration) / interval x population or if the stop score has been
-    reached. Any other worker takes the least advanced waiting trial for a whole interval. If that would leave
-    everything idle, the fastest idle worker takes the least advanced trial.
+    The lag is the sum over the waiting trials of ceil((lead iteration - iteration) / interval).
+
+    - A worker is slow if it is unknown or has a_w > lag. It takes the most advanced waiting trial for half an interval.
+      It takes nothing if a_w > (stop iteration - lead iteration) / interval x population, or if the stop score has been
+      reached.
+    - Any other worker takes the least advanced waiting trial for a whole interval.
+    - If that would leave all workers idle, the fastest idle worker takes the least advanced trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -60,12 +62,12 @@ class HRFS:
         return decisions
 
     def _lag(self, state: StateView) -> int:
-        """The lag of the trials that wait, summed up by how far they are."""
+        """The sum of the lags of all waiting trials, by their iterations."""
         alike = state.grouped(_progress, _index).values()
         return sum(len(trials) * self._behind(state, trials[0].experiment, trials[0].iterations) for trials in alike)
 
     def _behind(self, state: StateView, experiment: ExperimentId, iterations: int) -> int:
-        """The intervals by which a trial that is so far lags behind the lead of its experiment."""
+        """By how many intervals a trial with so many iterations is behind the lead of its experiment."""
         return ceil((state.lead[experiment] - iterations) / state.experiments[experiment].interval)
 
     def slowness(self, state: StateView) -> Mapping[WorkerId, int]:
@@ -73,7 +75,7 @@ class HRFS:
         return self._slowness.of(state)
 
     def _spare(self, state: StateView, trial: Trial, a: int | None) -> bool:
-        """Whether a slow worker had better take nothing."""
+        """Whether a slow worker should take nothing."""
         experiment = state.experiment(trial)
         target = experiment.stop_score
         if target is not None and experiment.metric.reached(state.best_score.get(experiment.id), target):
@@ -96,7 +98,7 @@ class HRFS:
 
 
 class Slowness:
-    """a_w of the workers, in the order in which their first segments ended: each computed once."""
+    """a_w of the workers, in the order in which their first segments ended. Each is computed once."""
 
     def __init__(self) -> None:
         self._state: StateView | None = None
@@ -117,7 +119,7 @@ class Slowness:
 
 
 def _progress(state: StateView, trial: Trial) -> tuple[ExperimentId, int]:
-    """Trials of which as many iterations are done lag equally far behind."""
+    """The key of trials with equal lag: those with equal iterations."""
     return trial.experiment, trial.iterations
 
 

@@ -1,4 +1,4 @@
-"""Packages of trials that one worker works off and reports together: what `era` and `eta` share."""
+"""Packages of trials that one worker carries out and reports together: the common part of `era` and `eta`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId, Workload
 from hetsched.scheduling.packages.ability import Abilities, candidates
 
 RETIRES_AT = 0.8
-"""GPA retires workers once a trial has reported this part of the stop iterations."""
+"""GPA retires workers once a trial has reported this share of the stop iterations."""
 
 ROUNDING = 1e-9
 """A size may exceed a whole number by this much before it counts as one more."""
@@ -24,22 +24,23 @@ FirstCome = tuple[int, int]
 """The least advanced trial first, then the one that has waited longest."""
 
 Queue = Sequence[Trial]
-"""The trials of an experiment that wait, the first to come first."""
+"""The waiting trials of an experiment, in the order in which they are served."""
 
 
 class PackagePolicy(ABC):
-    """Free workers take packages of the least advanced trials that wait, in the order in which they became free.
+    """Free workers take packages of the least advanced waiting trials, in the order in which they became free.
 
     The rules are those of `self_scheduling`, the follow-up of HRFS (github.com/ncue-e107). Of trials that are equally
-    advanced, the one that has waited longest is first. A worker trains each trial of its package for an interval or
-    what is left, and reports all of them at the package's end. A package is of one experiment. `size` says of how many
-    trials; a worker of ability 0 takes none (`hetsched.scheduling.packages.ability`).
+    advanced, the one that has waited longest is first. A worker trains each trial of its package for an interval, or
+    for what is left of the trial. It reports all of them at the end of the package. All trials of a package are of one
+    experiment. `size` says how many there are. A worker of ability 0 takes none (see
+    `hetsched.scheduling.packages.ability`).
 
-    With `gpa`, slow workers retire near the end: once a trial has reported 0.8 of the stop iterations, of more than 9
-    workers the 9 of least ability take no more packages.
+    With `gpa`, slow workers retire near the end. Once a trial has reported 0.8 of the stop iterations, and there are
+    more than 9 workers, the 9 workers of least ability take no more packages.
 
-    If all that would leave everything idle, as trials wait that can run on no other worker, workers of ability 0 and
-    retired ones take a package, too; that of a worker of ability 0 is one trial.
+    All workers might be idle then, if trials wait that can run on no other worker. In that case workers of ability 0
+    and retired ones take a package, too. The package of a worker of ability 0 has one trial.
     """
 
     single_workers_only = True  # it does not place gangs
@@ -56,14 +57,14 @@ class PackagePolicy(ABC):
 
     @abstractmethod
     def size(self, state: StateView, experiment: Experiment, worker: Worker, ability: int) -> int:
-        """How many trials the worker takes, if as many wait."""
+        """How many trials the worker takes, if so many wait."""
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:
         decisions = list(self._packages(state, all_work=False))
         return decisions if decisions or state.running else self._packages(state, all_work=True)
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
-        """What the idle workers take; with `all_work` those of ability 0 and retired ones, too."""
+        """The packages of the idle workers. With `all_work`, workers of ability 0 and retired ones take one, too."""
         queues = list(state.grouped(_experiment, _first_come).values())
         taken: set[TrialId] = set()
         for worker in state.idle_workers:
@@ -77,8 +78,8 @@ class PackagePolicy(ABC):
     def _package(
         self, state: StateView, worker: Worker, queues: Iterable[Queue], taken: Container[TrialId], all_work: bool
     ) -> Sequence[Trial]:
-        """What the worker takes out of the queues of the experiments. That of the trial comes first which is first of
-        all that the worker may train."""
+        """What the worker takes out of the queues of the experiments. It takes from the queue whose first trial comes
+        first, among all trials that the worker may train."""
         fitting = [_fitting(state, worker, queue, taken) for queue in queues]
         coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
         for _, first, left in sorted(coming, key=lambda one: one[0]):
@@ -106,5 +107,5 @@ def _first_come(state: StateView, trial: Trial) -> FirstCome:
 
 
 def _fitting(state: StateView, worker: Worker, queue: Queue, taken: Container[TrialId]) -> Iterator[Trial]:
-    """The trials of the queue that the worker may train, those that are taken already left out."""
+    """The trials of the queue that the worker may train, except those that are already taken."""
     return (trial for trial in queue if trial.id not in taken and state.usable(trial, worker))

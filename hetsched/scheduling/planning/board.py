@@ -1,4 +1,4 @@
-"""The run in numbers: what `lookahead` decides on, and what it plays forward."""
+"""The run in numbers: `lookahead` decides on a board, and plays it forward."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ class Start(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A segment on its way, from `begun` to `end` in seconds since the start of the run."""
+    """A running segment: from `begun` to `end`, in seconds since the start of the run."""
 
     end: float
     trial: int
@@ -30,14 +30,17 @@ class Running(NamedTuple):
 class Board:
     """Trials, workers and kinds of trial by number.
 
-    By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`. By trial: its kind, the
-    iterations `left`, whether it has a state that must be restored elsewhere (`has_state`), and the worker that it is
-    `at` (-1: none). By type: the workers that are `idle`, those to choose first at the front. By kind: the `ready`
-    trials as sorted pairs (minus the iterations left, trial), and the `work`: iterations left of all trials, less those
-    of running segments. `running` is by the first worker of each segment. `active` counts the trials that are not
-    completed. `used` are, by kind and type, the seconds of workers since the plan was made. `fastest` are the workers
-    by speed and `rates` the iterations per second of the k fastest (k = 0, 1, ...)
-    if all trials are alike, else both are empty. `end` is the planned end of the run.
+    - By worker: its `types`, the trial in its `memory` (-1: none), whether it is `warm`.
+    - By trial: its kind, the iterations `left`, whether it has a state that must be restored elsewhere (`has_state`),
+      and the worker that it is `at` (-1: none).
+    - By type: the `idle` workers. Those to choose first are at the front.
+    - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the iterations left of
+      all trials, less those of running segments.
+    - By kind and type: `used`, the seconds of workers since the plan was made.
+    - `running`: by the first worker of each segment. `active`: how many trials are not completed.
+    - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1, ...). Both are empty
+      unless all trials are alike.
+    - `end`: the planned end of the run, in seconds since its start.
     """
 
     now: float
@@ -70,7 +73,7 @@ class Board:
         self.of_type = self.of_type or [self.types.count(number) for number in range(len(self.idle))]
 
     def copy(self) -> "Board":
-        """A board that can be played on without changing this one."""
+        """A board that can be played forward without changing this one."""
         return replace(
             self,
             kinds=[replace_plan(kind) for kind in self.kinds],
@@ -89,7 +92,7 @@ class Board:
 
     @property
     def scarce(self) -> bool:
-        """Whether trials are no more than workers."""
+        """Whether there are at most as many trials as workers."""
         return self.active <= len(self.types)
 
     def is_ready(self, trial: int) -> bool:
@@ -98,7 +101,7 @@ class Board:
         return place < len(ready) and ready[place] == key
 
     def seconds(self, trial: int, worker: int, iterations: int) -> float:
-        """What a segment should take: start-up, restore, training, evaluation and checkpoint."""
+        """Expected seconds of a segment: start-up, restore, training, evaluation and checkpoint."""
         kind = self.kinds[self.kind_of[trial]]
         seconds = kind.fixed[worker] + iterations * kind.step[worker]
         if not self.warm[worker]:
@@ -125,7 +128,7 @@ class Board:
         return running
 
     def finish(self, running: Running, left: int) -> None:
-        """A segment has ended, after which the trial has so many iterations left."""
+        """A segment has ended. Its trial has `left` iterations left now."""
         trial, team = running.trial, running.team
         del self.running[team[0]]
         for worker in team:
@@ -145,7 +148,7 @@ class Board:
 
 
 def replace_plan(kind: Kind) -> Kind:
-    """The kind with figures of the plan of its own."""
+    """A copy of the kind, with lists of its own for the plan's figures."""
     return Kind(
         kind.interval,
         kind.gang,

@@ -1,13 +1,19 @@
-"""The fluid plan: how fast the work that is left could end if trials could be moved at any moment and for nothing.
+"""The fluid plan: how soon the work that is left could end if trials could move at any moment and at no cost.
 
-The linear program of Lawler and Labetoulle (J. ACM 1978) over groups of like trials g and worker types m, with x_gm
-the seconds that trials of g spend on workers of m, s_gm their iterations per second there, W_g the iterations that g
-has left, n_g and C_m the numbers of trials and workers:
+It is the linear program of Lawler and Labetoulle (J. ACM 1978) over groups of like trials g and worker types m:
 
     minimise T   subject to   sum_m s_gm x_gm >= W_g,   sum_m x_gm <= n_g T,   sum_g x_gm <= C_m T
 
-Its dual prices say which pairs belong together: y_g s_gm <= mu_g + pi_m, with equality wherever x_gm > 0, where y_g is
-the worth of an iteration, mu_g that of a second of the trial, pi_m that of a second of the worker.
+- x_gm: the seconds that trials of g spend on workers of m
+- s_gm: their iterations per second there
+- W_g: the iterations that g has left
+- n_g, C_m: the numbers of trials and of workers
+
+The dual prices say which pairs belong together: y_g s_gm <= mu_g + pi_m, with equality wherever x_gm > 0.
+
+- y_g: the worth of an iteration
+- mu_g: the worth of a second of the trial
+- pi_m: the worth of a second of the worker
 """
 
 from collections.abc import Sequence
@@ -20,11 +26,11 @@ Array = npt.NDArray[np.float64]
 
 
 class FluidPlan(NamedTuple):
-    """`length` is T in seconds, `seconds` are the x_gm.
+    """The solution. `length` is T in seconds. `seconds` are the x_gm.
 
-    Per group: `pace`, the seconds that an iteration takes on the planned mix of workers. Per pair: `loss`, how much
-    more than an iteration's worth it costs to have it done there (0 where the plan may have it). Per type: `worth` of
-    a second. Per group: `price`, the y_g.
+    - Per group: `pace`, the seconds of an iteration on the planned mix of workers. `price`, the y_g.
+    - Per pair: `loss`, by what share an iteration there costs more than its worth. 0 where the plan may have it.
+    - Per type: `worth` of a second.
     """
 
     length: float
@@ -42,9 +48,12 @@ def fluid_plan(
     workers: Sequence[int],
     gangs: Sequence[int] | None = None,
 ) -> FluidPlan:
-    """The plan for groups x types of `speeds` (iterations per second, 0: cannot run there), `work` (iterations left by
-    group), `trials` (by group), `workers` (by type) and `gangs` (by group, how many workers a trial takes at once;
-    None: one). Every group must be able to run somewhere."""
+    """The plan for all groups and types. Every group must be able to run on some type.
+
+    `speeds` has shape (groups, types), in iterations per second. 0: the group cannot run there. By group: `work` is the
+    iterations left, `trials` how many there are, `gangs` how many workers a trial takes at once (None: one). `workers`
+    is how many there are of each type.
+    """
     from scipy.optimize import linprog  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 

@@ -1,4 +1,4 @@
-"""Playing a board forward by a rule, and the rule by which the run would end soonest."""
+"""Plays a board forward by a rule, and finds the rule by which the run would end soonest."""
 
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -9,26 +9,26 @@ from hetsched.scheduling.planning.planned_end import renew
 from hetsched.scheduling.planning.rule import Rule, changes
 
 TOGETHER = 1e-9
-"""Segments that end within so many seconds end together."""
+"""Segments whose ends differ by at most so many seconds end together."""
 
 BETTER = 1e-4
-"""A rule is better than another if its run ends sooner by this part of the run."""
+"""A rule is better than another if its run ends sooner by at least this share of the run."""
 
 WORTH_CUTTING = 5e-3
-"""Segments are cut if the run ends sooner by this part of the run."""
+"""Segments are cut if the run then ends sooner by at least this share of the run."""
 
 CLOSE = 0.25
-"""An end is as good as the planned one if it is later by no more than this part of the shortest segment."""
+"""An end is as good as the planned one if it is later by at most this share of the shortest segment."""
 
 
 def follow(board: Board, rule: Rule) -> None:
-    """The board's decisions are by this rule from now on."""
+    """From now on the board decides by this rule."""
     board.rule = rule
     renew(board)
 
 
 def fill(board: Board) -> list[tuple[Start, Running]]:
-    """Start what the rule starts now."""
+    """Start what the rule starts at this moment."""
     if board.now >= board.renew_at:
         renew(board)
     started = []
@@ -44,14 +44,14 @@ def fill(board: Board) -> list[tuple[Start, Running]]:
 
 
 def play(board: Board, rule: Rule, limit: float = inf) -> float:
-    """Play the board to its end by the rule. Returns the seconds since the start of the run, infinity if it would not
-    end by `limit`."""
+    """Play the board to its end by the rule. Returns the end in seconds since the start of the run. Infinity: the run
+    would end after `limit`, or never."""
     follow(board, rule)
     return play_on(board, limit)
 
 
 def play_on(board: Board, limit: float = inf) -> float:
-    """Play the board to its end as it goes on by itself, with the planned end that it has now."""
+    """Play the board to its end by its present rule and its present planned end."""
     coming = list(board.running.values())
     heapify(coming)
     for _, running in fill(board):
@@ -70,10 +70,10 @@ def play_on(board: Board, limit: float = inf) -> float:
 
 
 def best_rule(board: Board, rule: Rule, patience: float) -> tuple[Rule, float]:
-    """The rule by which the run ends soonest, of those that are tried, and when it ends by it.
+    """The rule by which the run ends soonest, of those that are tried, and that end.
 
-    Beginning with `rule`, one option after the other takes the value that is best. Once the end is as good as the
-    planned one, only segments that are cut are tried.
+    The search begins with `rule`. One option after another gets its best value. Once the end is as good as the planned
+    one, only rules that cut segments are tried.
     """
     played: dict[Rule, float] = {rule: play(board.copy(), rule)}
     best = rule

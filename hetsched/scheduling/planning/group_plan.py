@@ -1,4 +1,4 @@
-"""The plan that `lookahead` keeps to for independent trials: the fluid plan for groups of like trials."""
+"""The plan that `lookahead` follows for independent trials: the fluid plan for groups of like trials."""
 
 from math import ceil, inf, log
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from hetsched.domain.workload import ExperimentId, TrialId, TrialKind
 from hetsched.scheduling.planning.fluid_plan import Array, fluid_plan
 
 WORTHWHILE = 3.0
-"""A segment is not cut so short that it trains for less than so many times its costs."""
+"""A segment is not cut so short that its training takes less than this many times its costs."""
 
 GroupKey = tuple[ExperimentId, TrialKind, int]
-"""What the trials of a group have in common; the last is the bucket of the iterations that they have left."""
+"""What the trials of a group share. The number is a bucket of the iterations that they have left."""
 
 Groups = dict[GroupKey, dict[TrialId, float]]
 """The iterations that each trial of each group has left."""
@@ -24,7 +24,7 @@ Groups = dict[GroupKey, dict[TrialId, float]]
 class GroupPlan(NamedTuple):
     """The fluid plan made at `made_at` for the time until `end`, and which group each trial is in.
 
-    `number` numbers the types of workers. `need` are, for independent trials, the planned seconds by type that no
+    `number` numbers the types of workers. `need` is, for independent trials, the planned seconds by type that no
     segment has used yet.
     """
 
@@ -37,7 +37,7 @@ class GroupPlan(NamedTuple):
     number: dict[WorkerType, int]
     need: dict[TrialId, Array]
     kinds: dict[TrialId, TrialKind]
-    """Of the trials whose kind PBT may change."""
+    """Only the trials whose kind PBT may change."""
 
     def is_outdated(self, state: StateView) -> bool:
         changed = self.trials_seen != len(state.trials) or self.workers_seen != tuple(state.workers)
@@ -45,16 +45,17 @@ class GroupPlan(NamedTuple):
         return changed or state.now >= self.renew_at
 
     def changes_with_time(self, state: StateView) -> bool:
-        """Whether the next plan may differ although nothing happens: some running segment was due after this plan was
-        made. One that is overdue, or due at an unknown time, tells nothing before it ends."""
+        """Whether the next plan may differ although nothing has happened. That is so if a running segment was due after
+        this plan was made. An overdue segment, or one that is due at an unknown time, changes nothing before it ends.
+        """
         ends = map(state.expected_end, state.running.values())
         return any(end is not None and end > self.made_at for end in ends)
 
 
 class SegmentSpeeds(NamedTuple):
-    """What segments come to, their costs included.
+    """The speed of whole segments, their costs included.
 
-    `speeds` are iterations per second, of shape (groups, types of worker), 0 where a group cannot run. `shortest` are
+    `speeds` are iterations per second, of shape (groups, types of worker). 0: the group cannot run there. `shortest` is
     the seconds of the shortest segment of one iteration, over all groups and types.
     """
 
@@ -65,8 +66,8 @@ class SegmentSpeeds(NamedTuple):
 def make_group_plan(state: StateView) -> GroupPlan:
     """The fluid plan for the iterations that are left.
 
-    It is renewed when a twentieth of its time has passed, trials or workers have come or gone, or PBT has made a trial
-    one of another kind.
+    It must be made anew when a twentieth of its time has passed, when trials or workers come or go, and when PBT makes
+    a trial one of another kind.
     """
     types: dict[WorkerType, list[Worker]] = {}
     for worker in state.workers.values():
@@ -96,9 +97,9 @@ def make_group_plan(state: StateView) -> GroupPlan:
 
 
 def group_trials(state: StateView, workers: list[Worker]) -> Groups:
-    """The trials that have something left and can run on one of the workers.
+    """The trials that have iterations left and can run on one of the workers, in groups.
 
-    Trials are grouped by experiment, kind and, within a factor of 1.3, what is left of them.
+    Trials of one group have the same experiment and kind. Their iterations left differ at most by a factor of 1.3.
     """
     groups: Groups = {}
     for trial in state.trials.values():
@@ -110,9 +111,9 @@ def group_trials(state: StateView, workers: list[Worker]) -> Groups:
 
 
 def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> SegmentSpeeds:
-    """How fast each group is on each type of worker, of which `workers` has one each.
+    """How fast each group is on each type of worker. `workers` has one worker of each type.
 
-    Where trials are more than workers, segments begin with a restore.
+    If there are more trials than workers, every segment begins with a restore.
     """
     crowded = sum(map(len, groups.values())) > len(state.workers)
     speeds = np.zeros((len(groups), len(workers)))
@@ -132,8 +133,8 @@ def segment_speeds(state: StateView, groups: Groups, workers: list[Worker]) -> S
 
 
 def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[TrialId, Array]:
-    """The planned seconds by type of worker of each independent trial: its part of what its group has (`seconds`, of
-    shape (groups, types))."""
+    """The planned seconds by type of worker of each independent trial: its share of what its group has. `seconds` has
+    shape (groups, types)."""
     return {
         trial: seconds[number] * (left / sum(group.values()))
         for number, (key, group) in enumerate(groups.items())
@@ -143,7 +144,7 @@ def seconds_needed(state: StateView, groups: Groups, seconds: Array) -> dict[Tri
 
 
 def iterations_left(state: StateView, trial: Trial) -> float:
-    """Iterations to the trial's stop, a running segment counted in proportion to its time."""
+    """Iterations to the trial's stop. Of a running segment, the share that is still to come counts."""
     left = float(state.remaining(trial))
     segment = state.running.get(trial.id)
     end = None if segment is None else state.expected_end(segment)
@@ -153,8 +154,8 @@ def iterations_left(state: StateView, trial: Trial) -> float:
 
 
 def step_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
-    """Seconds per iteration of the trial on the worker. While they are unknown the worker may be as good as any: they
-    are those of the fastest worker that is known, and 1 s while none is."""
+    """Seconds per iteration of the trial on the worker. If they are unknown, the worker counts as fast as the fastest
+    known worker. If no worker is known, they are 1 s."""
     seconds = state.seconds_per_iteration(trial, worker)
     if seconds is not None:
         return seconds
@@ -163,11 +164,11 @@ def step_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
 
 
 def fixed_seconds(state: StateView, trial: Trial, worker: Worker) -> float:
-    """What every segment costs beside its iterations: evaluation and checkpoint."""
+    """Seconds that every segment takes beside its iterations: evaluation and checkpoint."""
     costs = state.costs(trial, worker)
     return state.experiment(trial).evaluation_images * costs.evaluation_s_per_image + costs.checkpoint_s
 
 
 def worthwhile(step: float, costs: float, most: int) -> int:
-    """The fewest iterations of `step` seconds whose training is worth the costs (seconds) of a segment."""
+    """The fewest iterations, of `step` seconds each, whose training is worth the costs (seconds) of a segment."""
     return max(1, min(most, ceil(WORTHWHILE * costs / step)))

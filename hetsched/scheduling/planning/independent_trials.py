@@ -1,4 +1,4 @@
-"""How `lookahead` carries out its plan for independent trials: slot by slot of the plan's own schedule."""
+"""Carries out the plan of `lookahead` for independent trials, slot by slot of the plan's own schedule."""
 
 from math import inf
 
@@ -12,10 +12,10 @@ from hetsched.scheduling.planning.open_shop import next_slot
 
 
 def fill_slot(state: StateView, plan: GroupPlan, patience: float) -> list[Dispatch]:
-    """The next slot of the plan's own schedule, for trials that are independent of each other.
+    """The next slot of the plan's own schedule, for trials that do not depend on each other.
 
-    Segments of a slot end together. Trials that arrive within a slot, and those that wait when it should have ended,
-    get the workers that are idle. Where segments cost nothing, `patience` limits them.
+    Segments of a slot end together. Idle workers go to trials that arrive within a slot, and to trials that wait when
+    the slot should have ended. If segments have no costs, `patience` limits their length.
     """
     left = max(plan.end - state.now, 1e-9)
     seconds = inf
@@ -42,7 +42,7 @@ def fill_slot(state: StateView, plan: GroupPlan, patience: float) -> list[Dispat
         limit = seconds if costs else min(seconds, patience * left)
         iterations = min(most, max(worthwhile(step, costs, most), round(min(lasts, limit) / step)))
         if most - iterations < worthwhile(step, costs, most) and costs:
-            iterations = most  # what would be left is not worth a segment of its own
+            iterations = most  # the rest would not be worth a segment of its own
         if iterations * step <= 1.5 * seconds:
             plan.need[trial.id][kind] -= iterations * step
             decisions.append(Dispatch(trial.id, worker.id, iterations))

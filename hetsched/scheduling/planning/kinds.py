@@ -1,4 +1,4 @@
-"""Kinds of trial: what their iterations and segments cost on every worker, and what the plan makes of them."""
+"""Kinds of trial: the seconds of their iterations and segments on every worker, and the plan's figures for them."""
 
 from math import inf
 
@@ -6,15 +6,18 @@ from msgspec import Struct
 
 
 class Kind(Struct):
-    """Trials that take as long as each other on every worker.
+    """Trials that take equally long on every worker.
 
-    `interval` is the iterations of a whole segment, `gang` how many workers a trial takes at once. By worker: `step`
-    are seconds per iteration (infinite where a trial cannot run), `fixed` the seconds of evaluation and checkpoint that
-    every segment costs, `restore` and `start_up` the seconds of what may come before.
+    `interval` is the iterations of a whole segment. `gang` is how many workers a trial takes at once. By worker, in
+    seconds: `step` per iteration (infinite where a trial cannot run), `fixed` of evaluation and checkpoint, which every
+    segment has, and `restore` and `start_up`, which may come before.
 
-    The plan sets the others: `pace` are the seconds that an iteration takes on the planned mix of workers, `price` the
-    seconds by which an iteration puts off the end of the run, and by type of worker, `loss`, what part of its worth
-    an iteration loses there, and the `planned` seconds of its workers.
+    The plan sets the other fields:
+
+    - `pace`: the seconds of an iteration on the planned mix of workers
+    - `price`: by how many seconds an iteration puts off the end of the run
+    - `loss`: by type of worker, the share of its worth that an iteration loses there
+    - `planned`: by type of worker, the planned seconds of its workers
     """
 
     interval: int
@@ -44,4 +47,4 @@ class Kind(Struct):
 
 
 WORTHWHILE = 3.0
-"""A segment is not cut so short that it trains for less than so many times its costs."""
+"""A segment is not cut so short that its training takes less than this many times its costs."""

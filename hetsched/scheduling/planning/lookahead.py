@@ -1,4 +1,4 @@
-"""Play the run forward by several rules, and follow the one by which it ends soonest."""
+"""Plays the run forward by several rules, and follows the rule by which it ends soonest."""
 
 from collections.abc import Iterable
 from math import inf
@@ -15,42 +15,44 @@ from hetsched.scheduling.planning.mirror import Mirror
 from hetsched.scheduling.planning.rule import Rule
 
 SOUGHT_AGAIN = 0.5
-"""The rule is sought anew when this part of the time until the end has passed."""
+"""The rule is sought anew when this share of the time until the end has passed."""
 
 AFTER_A_CHANGE = 0.02
-"""After a change of the workers it is sought anew if it is so old, as a part of the time until the end."""
+"""After a change of the workers the rule is sought anew if it is at least so old, as a share of the time until the
+end."""
 
 HORIZON = 40
-"""The rule is sought when each worker has so many segments left, in the mean."""
+"""The rule is sought once each worker has at most so many segments left, as a mean."""
 
 
 @register("lookahead")
 class Lookahead:
     """List scheduling by the rule by which the run, played forward, ends soonest.
 
-    Under PBT a segment is an interval, and what it takes on each type of worker is known. So the run can be played
+    Under PBT a segment is an interval, and its seconds on each type of worker are known. So the run can be played
     forward on a board (`hetsched.scheduling.planning.board`) in some microseconds per segment, costs included. The
-    policy does so by several rules, takes the one by which the run ends soonest, and places segments by it. It seeks
-    the rule anew when half of the time until the end has passed, and when trials or workers come or go.
+    policy plays it forward by several rules. It places segments by the rule by which the run ends soonest. It seeks the
+    rule anew when half of the time until the end has passed, and when trials or workers come or go.
 
-    A rule keeps to a planned end T: the time in which the fastest workers, as many as there are trials, can do as many
-    whole segments as are left, each worker floor(time / its segment). Where kinds of trial differ, T is by the prices
-    of the fluid plan (`hetsched.scheduling.planning.fluid_plan`), which says which kinds belong on which workers, too.
-    Then
+    A rule keeps to a planned end T. T is the time in which the fastest workers can do the whole segments that are left.
+    There are as many of these workers as trials. Each does floor(time / its segment) segments. If kinds of trial
+    differ, T follows from the prices of the fluid plan (`hetsched.scheduling.planning.fluid_plan`). That plan also says
+    which kinds belong on which workers. The rule is:
 
-    - no segment starts that would end after T;
-    - a worker takes the trial of least slack: the time until T less what the trial's iterations take at the planned
-      pace. So populations keep together;
-    - a slow worker takes a trial that can still end by T after the slow segment;
-    - a worker goes on with the trial in its memory if the restore that it saves is worth the slack;
-    - where trials are no more than workers, slow workers must leave the fast ones enough to do;
-    - where trials stop on a score, the most advanced ones go first, until one has come to its last iteration in vain.
+    - No segment starts that would end after T.
+    - A worker takes the trial of least slack. Slack is the time until T less the seconds of the trial's iterations at
+      the planned pace. So populations keep together.
+    - A slow worker takes a trial that can still end by T after the slow segment.
+    - A worker goes on with the trial in its memory if the restore that this saves is worth the slack.
+    - If there are at most as many trials as workers, slow workers must leave enough trials to the fast ones.
+    - If trials stop on a score, the most advanced trials go first, until one has reached its last iteration in vain.
 
-    The options of rules are in `hetsched.scheduling.planning.rule`. Where all trials are independent of each other
-    (no PBT) and take one worker, segments may be long, and the fluid plan's own schedule is carried out, slot by slot
-    (`hetsched.scheduling.planning.open_shop`).
+    The options of rules are in `hetsched.scheduling.planning.rule`.
 
-    `patience` is, for the rules that cut segments, the fraction of the time until T that a segment may last.
+    If all trials are independent of each other (no PBT) and take one worker, segments may be long. Then the policy
+    carries out the fluid plan's own schedule, slot by slot (`hetsched.scheduling.planning.open_shop`).
+
+    `patience` is for rules that cut segments: the share of the time until T that a segment may last at most.
     """
 
     def __init__(self, patience: float = 0.2) -> None:
@@ -74,8 +76,8 @@ class Lookahead:
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
-        """The board as it stands now. It is made anew if more has happened than that segments ended, if the time of
-        steps was unknown and is known now, and where that brings the end nearer."""
+        """The board of this moment. It goes on if only segments have ended. It is made anew if something else has
+        happened, if an unknown step time is known now, and if a new board brings the end nearer."""
         old, now = self._mirror, state.now
         goes_on = (
             old is not None and old.follow(state) and not (old.guesses and self._known < len(state.first_segments))
@@ -97,7 +99,7 @@ class Lookahead:
         return new
 
     def _seek(self, state: StateView, board: Board, old: Board | None) -> bool:
-        """Seek the rule for the board. Returns False if the run ends as soon if the old one goes on by itself."""
+        """Seek the rule for the board. Returns False if the run ends as soon when the old board goes on."""
         rule, end = best_rule(board, self._rule, self._patience)
         kept = play_on(old.copy(), end) if old is not None else inf
         if kept > end:
@@ -122,9 +124,11 @@ class Lookahead:
 
 
 def may_stop_early(state: StateView, experiment: Experiment) -> bool:
-    """Whether the score at which the experiment's trials stop may be reached before their last iteration: some trial
-    has reached it, or no trial has come to its last iteration without it. Then the most advanced trials go first: they
-    get there soon, and those that are behind copy them."""
+    """Whether the experiment's trials may reach the score at which they stop before their last iteration.
+
+    That is so if some trial has reached it, or if no trial has come to its last iteration without it. Then the most
+    advanced trials go first: they reach the score soon, and those that are behind copy them.
+    """
     if state.lead[experiment.id] < experiment.stop_iterations:
         return True
     target = experiment.stop_score
@@ -132,7 +136,7 @@ def may_stop_early(state: StateView, experiment: Experiment) -> bool:
 
 
 def seconds_to_horizon(board: Board) -> float:
-    """Seconds until the run is so near its end that the rule matters: before, workers are busy by any rule."""
+    """Seconds until the run is so near its end that the rule matters. Before, any rule keeps the workers busy."""
     if board.scarce or not board.rates:
         return 0.0
     segments = board.work[0] / board.kinds[0].interval / len(board.types)
@@ -140,7 +144,7 @@ def seconds_to_horizon(board: Board) -> float:
 
 
 def soonest(state: StateView) -> list[Dispatch]:
-    """When nothing runs something must: the segment that would end first."""
+    """The segment that would end first. It starts if nothing runs, since then something must."""
     pairs = (
         (state.segment_seconds(trial, worker, state.interval(trial)) or 0.0, trial.index, place, trial, worker)
         for trial in state.ready_trials

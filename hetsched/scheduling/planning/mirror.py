@@ -1,4 +1,4 @@
-"""The board of a run: made from the view, and kept up to date with it."""
+"""The board of a run. It is made from the view, and follows the run."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,23 +17,24 @@ from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.pricing import is_uniform, price
 
 SURPRISE = 1.5
-"""A segment that takes so many times as long as expected, or as short, changes what is expected of its worker."""
+"""A segment is a surprise if it takes this many times the expected seconds, or the expected seconds divided by this.
+Then what is expected of its worker changes."""
 
 MOST = 100.0
-"""No worker is expected to be so many times slower than it was on average."""
+"""A worker is expected to be at most this many times slower than it was on average."""
 
 ON_TIME = 0.05
-"""A segment is on time if it is late by no more than this part of its length."""
+"""A segment is on time if it is late by at most this share of its length."""
 
 OVERDUE = 0.5
-"""A segment that is overdue is expected to take this part of its time so far once more."""
+"""An overdue segment is expected to last longer by this share of the seconds that it has lasted."""
 
 REMEMBERED = 1.0
-"""It is expected for so many times the length of the segment."""
+"""A surprise is remembered for this many times the length of its segment."""
 
 
 class Slowness(NamedTuple):
-    """A worker takes `factor` times as long as it did on average, until a moment in seconds since the start."""
+    """A worker takes `factor` times as long as on average, until a moment in seconds since the start of the run."""
 
     factor: float
     until: float
@@ -43,7 +44,7 @@ AS_USUAL = Slowness(1.0, inf)
 
 
 class Like(NamedTuple):
-    """What trials have in common that take as long as each other everywhere."""
+    """What trials share that take equally long everywhere."""
 
     kind: TrialKind
     interval: int
@@ -57,12 +58,12 @@ class Mirror:
 
     `stopping` are the experiments whose trials stop on a score.
 
-    `guesses` says whether some step time is unknown. Until it is known the worker may be as good as any: its time is
-    that of the fastest worker that is known, and 1 s while none is.
+    `guesses` says whether some step time is unknown. Until it is known, the worker counts as fast as the fastest known
+    worker. If no worker is known, its step time is 1 s.
     """
 
     def __init__(self, state: StateView, earlier: "Mirror | None" = None) -> None:
-        """With what an earlier one knew of slow workers, and of when workers have started."""
+        """Takes over from an `earlier` mirror which workers are slow, and when workers have started."""
         slowness: dict[WorkerId, Slowness] = {} if earlier is None else earlier.slowness
         self.slowness: dict[WorkerId, Slowness] = {
             worker: slow for worker, slow in slowness.items() if slow.until > state.now
@@ -89,8 +90,8 @@ class Mirror:
         return Dispatch(self.trials[start.trial], first, start.iterations, tuple(others))
 
     def follow(self, state: StateView) -> bool:
-        """Take over which segments have ended. Returns whether that was all that happened; if it was not, or if the
-        kind of a trial has changed, the board must be made anew."""
+        """Apply the segments that have ended. Returns whether nothing else has happened. Otherwise, and if the kind of
+        a trial has changed, the board must be made anew."""
         if (len(state.trials), len(state.workers)) != self._seen or state.now >= self._forgets_at:
             return False
         board = self.board
@@ -112,9 +113,9 @@ class Mirror:
         )
 
     def _surprises(self, state: StateView, running: Running) -> bool:
-        """Whether a segment took much longer or shorter than expected. Its worker is expected to stay as it is.
+        """Whether a segment took much more or less time than expected. Its worker is expected to stay like that.
 
-        The policy was asked when it ended, but for the last segment of a trial.
+        The policy was asked when the segment ended, unless it was the last segment of a trial.
         """
         completed = state.trials[self.trials[running.trial]].completed
         seconds = (state.now if completed is None else completed) - running.begun
@@ -127,7 +128,7 @@ class Mirror:
         return True
 
     def _finish(self, state: StateView, running: Running) -> bool:
-        """Take over that a segment has ended, or not, if the trial is no longer what it was."""
+        """Apply that a segment has ended. Returns False if the trial is no longer what it was."""
         trial, board = state.trials[self.trials[running.trial]], self.board
         if trial.id in state.running or self._kinds.get(like(state, trial)) != board.kind_of[running.trial]:
             return False
@@ -175,7 +176,7 @@ class Mirror:
         )
 
     def _board(self, state: StateView, kinds: list[Kind]) -> Board:
-        """The board as it stands, and the plan for it."""
+        """The board of this moment, and the plan for it."""
         number_of = {worker_type: number for number, worker_type in enumerate(self.types)}
         types = [number_of[worker.type] for worker in self.workers]
         trials = list(state.trials.values())

@@ -1,9 +1,11 @@
-"""The preemptive open shop: who works where when every trial has so many seconds to spend on each type of worker.
+"""The preemptive open shop: who works where if every trial has given seconds to spend on each type of worker.
 
-A schedule of length T exists if no trial needs more than T seconds and no type of worker more than its workers have
-in T (Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time", J. ACM 1976; Lawler and Labetoulle, J. ACM
-1978). It is found slot by slot: a slot must have every trial and every worker that has no slack left, and lasts until
-something else has none.
+A schedule of length T exists under two conditions. No trial needs more than T seconds. No type of worker needs more
+seconds than its workers have until T. Sources: Gonzalez and Sahni, "Open Shop Scheduling to Minimize Finish Time",
+J. ACM 1976; Lawler and Labetoulle, J. ACM 1978.
+
+The schedule is found slot by slot. A slot has every trial and every worker without slack. It lasts until another trial
+or worker has no slack left.
 """
 
 from collections.abc import Sequence
@@ -14,18 +16,18 @@ import numpy as np
 from hetsched.scheduling.planning.fluid_plan import Array
 
 SHORTEST = 0.01
-"""A slot lasts at least this fraction of the time that is left, so that there are not too many."""
+"""A slot lasts at least this share of the time that is left, so that there are not too many slots."""
 
 
 class Slot(NamedTuple):
-    """For so many seconds, each of these trials (by row) is on a worker of that type."""
+    """For so many seconds, each of these trials (by row) is on a worker of the given type."""
 
     places: list[tuple[int, int]]
     seconds: float
 
 
 def next_slot(need: Array, workers: Sequence[int], left: float) -> Slot:
-    """The next slot for the `need` in seconds of trials x types, `workers` by type, and `left` seconds in all."""
+    """The next slot. `need` are seconds, of shape (trials, types); `workers` is by type; `left` is seconds in all."""
     from scipy.optimize import linear_sum_assignment  # here, as it takes a quarter of a second
 
     columns = np.repeat(np.arange(len(workers)), workers)

@@ -1,7 +1,7 @@
 """The rule: which ready trial an idle worker takes, and how many iterations of it.
 
-The slack of a trial is the time until the planned end less what its iterations take at the planned pace. A worker on
-which a whole segment is slower than that pace is slow for the trial.
+The slack of a trial is the time until the planned end less the seconds of the trial's iterations at the planned pace. A
+worker is slow for a trial if a whole segment there is slower than this pace.
 """
 
 from bisect import bisect_left
@@ -18,11 +18,11 @@ from hetsched.scheduling.planning.scarcity import (
 )
 
 ROUNDING = 0.25
-"""The planned end may be missed by this part of the shortest segment."""
+"""A segment may end after the planned end by this share of the shortest segment."""
 
 
 class Option(NamedTuple):
-    """A trial that a worker could take; sorting puts the least slack first."""
+    """A trial that a worker could take. Options sort by slack, the least first."""
 
     slack: float
     trial: int
@@ -30,10 +30,10 @@ class Option(NamedTuple):
 
 
 def choose(board: Board, worker_type: int) -> Start | None:
-    """What the next idle worker of the type starts, None if it should stay idle.
+    """What the next idle worker of the type starts. None: it should stay idle.
 
-    It takes the trial of least slack, unless it holds another one in its memory and the restore that this saves is
-    worth the difference in slack. A gang that lacks workers of the type holds back those that are idle.
+    The worker takes the trial of least slack. It takes the trial in its memory instead if the restore that this saves
+    is worth the difference in slack. A gang that lacks workers of the type reserves the idle ones.
     """
     idle = board.idle[worker_type]
     worker = idle[0]
@@ -57,7 +57,7 @@ def choose(board: Board, worker_type: int) -> Start | None:
 
 
 def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
-    """What part of its planned time on the type the option's kind has had."""
+    """The share of its planned time on the type that the option's kind has had so far."""
     number = board.kind_of[option.trial]
     kind = board.kinds[number]
     planned = kind.planned[worker_type] if kind.planned else 0.0
@@ -65,7 +65,7 @@ def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Optio
 
 
 def soonest(board: Board) -> Start | None:
-    """The segment that would end first, where the rule starts nothing and nothing runs."""
+    """The segment that would end first. It is for a moment at which the rule starts nothing and nothing runs."""
     best: tuple[float, Start] | None = None
     for number, ready in enumerate(board.ready):
         kind = board.kinds[number]
@@ -80,7 +80,7 @@ def soonest(board: Board) -> Start | None:
 
 
 def _held(board: Board, worker: int, worker_type: int, first: Option) -> Option | None:
-    """The trial in the worker's memory, if it should go on with it."""
+    """The trial in the worker's memory. None: the worker should take another one."""
     held = board.memory[worker]
     if held < 0 or held == first.trial or board.at[held] != worker or not board.is_ready(held):
         return None
@@ -96,9 +96,10 @@ def _held(board: Board, worker: int, worker_type: int, first: Option) -> Option 
 
 
 def _option(board: Board, number: int, worker: int, wanted: int | None = None) -> Option | None:
-    """What the worker could run of the kind: the least advanced trial, and on a slow worker one that can afford it.
+    """The trial of this kind that the worker could run: the least advanced one. A slow worker gets one that can afford
+    the slow segment.
 
-    With `wanted` it is that trial or none.
+    With `wanted` only this trial is considered.
     """
     kind, rule = board.kinds[number], board.rule
     if kind.step[worker] == inf:
@@ -133,7 +134,8 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
 def _length(board: Board, kind: Kind, worker: int, left: int, costs: float, slack: float | None) -> int:
     """Iterations of a segment: a whole one unless the rule's patience cuts it.
 
-    `slack` is given for a trial that cannot afford the worker: it loses no more slack than can be made up for.
+    `slack` is given for a trial that cannot afford the worker. Then the segment costs only as much slack as the trial
+    can make up for.
     """
     most = min(kind.interval, left)
     patience = board.rule.patience
@@ -147,7 +149,7 @@ def _length(board: Board, kind: Kind, worker: int, left: int, costs: float, slac
 
 
 def _should_wait(board: Board, kind: Kind, worker: int, trial: int, slack: float, seconds: float) -> bool:
-    """Whether a slow worker should leave the trial to faster ones, or start later."""
+    """Whether a slow worker should start later, or leave the trial to faster workers."""
     rule = board.rule
     return (
         (rule.spread and starts_too_soon(board, worker, seconds))

@@ -1,18 +1,18 @@
-"""When the run could end: the planned end that the rule keeps to."""
+"""The planned end that the rule keeps to: when the run could end."""
 
 from typing import NamedTuple
 
 from hetsched.scheduling.planning.board import Board
 
 RENEWED = 0.05
-"""The planned end is computed anew when this part of the time until it has passed."""
+"""The planned end is computed anew when this share of the time until it has passed."""
 
 EXACT = 5e-3
-"""A planned end in whole segments is found to this part of the shortest segment."""
+"""The error of a planned end in whole segments, as a share of the shortest segment."""
 
 
 class Turn(NamedTuple):
-    """A worker's next whole segments: it is free in so many seconds, and each takes so many."""
+    """A worker's next whole segments: in how many seconds it is free, and the seconds of each segment."""
 
     free_s: float
     seconds: float
@@ -21,8 +21,8 @@ class Turn(NamedTuple):
 def renew(board: Board) -> None:
     """Compute the planned end from what is left, by the prices of the plan.
 
-    If all trials are alike and segments are whole ones, it is the time in which the fastest workers, as many as there
-    are trials, can do as many whole segments as are left.
+    If all trials are alike and segments are whole ones, the end is the time in which the fastest workers can do the
+    segments that are left. There are as many of these workers as trials.
     """
     now = board.now
     if board.rates:
@@ -40,7 +40,7 @@ def renew(board: Board) -> None:
 
 
 def _by_prices(board: Board) -> float:
-    """Seconds that the work left takes by the plan's prices, which running segments are counted in proportion."""
+    """Seconds that the work left takes by the plan's prices. Of a running segment, the share still to come counts."""
     length = sum(kind.price * work for kind, work in zip(board.kinds, board.work, strict=True))
     for end, trial, _, iterations, begun in board.running.values():
         if end > board.now:

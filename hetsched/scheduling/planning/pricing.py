@@ -1,4 +1,4 @@
-"""What the plan makes of kinds of trial: their pace, their price, and which workers they belong on."""
+"""The plan's figures for kinds of trial: their pace, their price, and the workers where they belong."""
 
 from collections.abc import Sequence
 from math import inf
@@ -9,16 +9,16 @@ from hetsched.scheduling.planning.fluid_plan import Array, fluid_plan
 from hetsched.scheduling.planning.kinds import Kind
 
 Rank = tuple[float, float]
-"""By type of worker: the smaller, the sooner it chooses."""
+"""Of a type of worker: types of smaller rank choose sooner."""
 
 
 def price(
     kinds: Sequence[Kind], members: Sequence[Sequence[int]], work: Sequence[float], trials: Sequence[int]
 ) -> list[Rank]:
-    """Set what the plan makes of the kinds; returns the rank of each type of worker.
+    """Set the plan's figures of the kinds. Returns the rank of each type of worker.
 
-    `members` are the workers by type, `work` and `trials` the iterations and the trials that are left, by kind. Types
-    whose seconds are worth most choose first, of equals the fastest.
+    `members` are the workers by type. `work` and `trials` are the iterations and the trials that are left, by kind. The
+    types whose seconds are worth most choose first; of equals, the fastest type.
     """
     if not kinds:
         return [(0.0, 0.0)] * len(members)
@@ -44,19 +44,19 @@ def price(
 
 
 def is_uniform(kinds: Sequence[Kind]) -> bool:
-    """Whether all trials are alike and take one worker: then no linear program is needed."""
+    """Whether all trials are alike and take one worker each. Then no linear program is needed."""
     return len(kinds) == 1 and kinds[0].gang == 1
 
 
 def _speed(kind: Kind, workers: Sequence[int]) -> float:
-    """Iterations per second of one trial of the kind on workers of a type, 0 where it cannot run."""
+    """Iterations per second of one trial of the kind on a worker of a type. 0: it cannot run there."""
     if len(workers) < kind.gang or kind.step[workers[0]] == inf:
         return 0.0
     return sum(1 / kind.per_iteration(worker) for worker in workers) / len(workers)
 
 
 def _price_alike(kind: Kind, speeds: Array, workers: Sequence[int], trials: int) -> None:
-    """Trials that are alike belong on the fastest workers, as many as there are trials."""
+    """Set the figures of a single kind. Its trials belong on the fastest workers, one worker per trial."""
     kind.loss = [1.0 if speed > 0 else inf for speed in speeds]
     taken, total = 0, 0.0
     for number in np.argsort(-speeds, kind="stable").tolist():

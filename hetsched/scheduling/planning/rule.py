@@ -8,21 +8,22 @@ from typing import Any, NamedTuple
 class Rule(NamedTuple):
     """The options of the rule (`hetsched.scheduling.planning.placement`).
 
-    - `late`: a segment may end so many of the shortest whole segments after the planned end
-    - `trust`: what a trial has left after a segment on a slow worker must end in time, at the planned pace (0), at the
-      speed of its fastest worker (1), or in between
-    - `patience`: no segment lasts longer than this part of the time until the planned end
-    - `ahead`: of the trials that can afford a slow worker it takes the most advanced one, not the least advanced one
-    - `shares`: of the kinds of trial, a worker takes the one that its type has given least of its planned time so far,
-      not the one whose trial has least slack
-    - `loss`: a trial runs where an iteration loses less than this part of its worth
-    - `deep`: the most advanced trials go first, so that they end one after the other
+    - `late`: a segment may end so many of the shortest whole segments after the planned end.
+    - `trust`: the speed at which the rest of a trial must end in time after a segment on a slow worker. 0: the planned
+      pace. 1: the speed of the trial's fastest worker. Values in between are possible.
+    - `patience`: a segment lasts at most this share of the time until the planned end.
+    - `ahead`: of the trials that can afford a slow worker, it takes the most advanced one, not the least advanced one.
+    - `shares`: a worker takes the kind of trial to which its type has given the smallest share of the planned time so
+      far, not the kind whose trial has least slack.
+    - `loss`: a trial runs on a worker if an iteration there loses less than this share of its worth.
+    - `deep`: the most advanced trials go first, so that they end one after another.
 
-    Where trials are no more than workers there are three more:
+    If there are at most as many trials as workers, three more apply:
 
-    - `starve`: a slow worker starts nothing if the faster ones would run out of trials within this part of its segment
-    - `spread`: slow workers of a type start one after the other, so that they give trials back one by one
-    - `exchange`: a trial that is behind changes places with one that is ahead on a faster worker
+    - `starve`: a slow worker starts nothing if the faster ones would run out of trials within this share of its
+      segment.
+    - `spread`: slow workers of a type start one after another, so that they give trials back one by one.
+    - `exchange`: a trial that is behind changes places with one that is ahead on a faster worker.
     """
 
     late: float = 0.0
@@ -42,9 +43,9 @@ Change = Mapping[str, Any]
 
 
 def changes(patience: float, *, scarce: bool, several: bool) -> Iterator[list[Change]]:
-    """The changes of a rule that are tried, one option after the other.
+    """The changes of a rule that are tried, one option after another.
 
-    `scarce`: trials are no more than workers. `several`: there are several kinds of trial.
+    `scarce`: there are at most as many trials as workers. `several`: there are several kinds of trial.
     """
     if several:
         yield [{"shares": shares} for shares in (True, False)]

@@ -1,4 +1,4 @@
-"""Where trials are no more than workers: slow workers must not keep the trials that faster ones need."""
+"""For at most as many trials as workers: slow workers must not keep the trials that faster ones need."""
 
 from math import ceil, inf
 
@@ -6,18 +6,18 @@ from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.kinds import Kind
 
 FASTER = 0.99
-"""A worker is faster than another if its iterations take less than this part of the other's."""
+"""A worker is faster than another if its iterations take less than this share of the other's seconds."""
 
 BEHIND = 0.05
-"""A trial is behind another if its slack is less by this part of the time until the planned end."""
+"""A trial is behind another if its slack is less by this share of the time until the planned end."""
 
 SOON = 0.25
-"""A faster worker is free soon if it is within this part of a segment on the slow one."""
+"""A faster worker is free soon if it is free within this share of a segment on the slow worker."""
 
 
 def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds: float) -> bool:
-    """Whether faster workers would run out of trials within so many seconds, before a slow one gives one back, if this
-    one took the trial."""
+    """Whether taking the trial would leave faster workers without trials within so many seconds, before a slow worker
+    gives one back."""
     step, now = FASTER * kind.step[worker], board.now
     back, work, fast = inf, 0.0, []
     for running in board.running.values():
@@ -44,10 +44,10 @@ def starts_too_soon(board: Board, worker: int, seconds: float) -> bool:
 
 
 def held_back(board: Board, kind: Kind, worker: int, slack: float, seconds: float) -> bool:
-    """Whether a faster worker that is soon free should have the trial, rather than the one that it has now.
+    """Whether the trial should wait for a faster worker that is soon free and whose present trial is ahead.
 
-    So many trials are held back as there are such workers, those of least slack. `seconds` is the length of the segment
-    on the slow worker.
+    As many trials are held back as there are such workers: the trials of least slack. `seconds` is the length of the
+    segment on the slow worker.
     """
     step, margin = FASTER * kind.step[worker], BEHIND * (board.end - board.now)
     soon = 0
@@ -66,9 +66,9 @@ def held_back(board: Board, kind: Kind, worker: int, slack: float, seconds: floa
 
 
 def until_an_exchange(board: Board, kind: Kind, worker: int, slack: float, costs: float, most: int) -> int:
-    """Iterations until a slower worker's segment ends whose trial should then change places with this one.
+    """Iterations until a segment on a slower worker ends whose trial should then change places with this trial.
 
-    `costs` are the seconds of the segment beside its iterations, `most` the iterations if there is no such worker.
+    `costs` are the seconds of the segment beside its iterations. `most` is the answer if there is no such worker.
     """
     step, now, margin = kind.step[worker], board.now, BEHIND * (board.end - board.now)
     fewest, iterations = kind.fewest(worker), most

@@ -1,4 +1,4 @@
-"""Serving trials in a given order: what the queueing policies share."""
+"""Serving trials in a given order: the common part of the queueing policies."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,11 +12,10 @@ from hetsched.scheduling.free_workers import FreeWorkers
 def serve(
     state: StateView, order: Iterable[Trial], iterations: Callable[[Trial], int] | None = None
 ) -> Iterable[Dispatch]:
-    """Each idle worker, the longest idle first, takes the first trial in `order` that it can run, for an interval (or
-    for what `iterations` says).
+    """Each idle worker takes the first trial in `order` that it can run. The worker that is idle for longest is first.
 
-    A gang takes workers that have been idle longest, of the first type of which enough are idle. If there are too few,
-    those of the worker's type wait with it for more.
+    The segment is an interval, or as long as `iterations` says. A gang takes the workers that have been idle longest,
+    of the first type with enough idle workers. If there are too few, those of the worker's type wait for more.
     """
     length = iterations or state.interval
     if not state.restricted:
@@ -41,8 +40,8 @@ def _serve_teams(state: StateView, coming: Iterator[Trial], length: Callable[[Tr
 def _first(
     suits: Callable[[Trial, Worker], bool], worker: Worker, coming: Iterator[Trial], passed_over: list[Trial]
 ) -> Trial | None:
-    """Take out the first trial that suits the worker, of those that were passed over and those that are still to come
-    (which are read no further than is needed)."""
+    """Take out the first trial that suits the worker. Trials that were skipped before come first, then those of the
+    order, which is read only as far as necessary."""
     for place, trial in enumerate(passed_over):
         if suits(trial, worker):
             return passed_over.pop(place)

@@ -15,14 +15,14 @@ from hetsched.scheduling import register
 from hetsched.scheduling.queueing.in_order import serve
 
 ROUNDING = 1e-9
-"""When a trial should be promoted is rounded otherwise than what it is promoted by: it is looked at so much earlier, as
-a part of the time."""
+"""A trial is examined earlier than its promotion is due, by this share of the time: the two times are rounded
+differently."""
 
 
 @dataclass(slots=True)
 class Service:
-    """What a trial has had, in seconds, since it last entered the highest queue (0): running and, once it has run,
-    waiting. `since` is when its segment started or, while it waits, ended."""
+    """The seconds that a trial has run, and waited after its first segment, since it last entered the highest queue
+    (0). `since` is the start of its segment or, while it waits, the end of its last segment."""
 
     queue: int
     entered: float
@@ -38,17 +38,18 @@ class LeastAttainedService:
 
     Discretised two-dimensional least attained service (Gu et al., "Tiresias", NSDI'19, section 4.2). A trial's attained
     service is the worker-seconds of its segments: seconds x workers of its gang. Its queue is the number of thresholds
-    that its service has reached, so trials start in the highest queue, 0, and are demoted. Higher queues go first;
-    inside a queue it is first in, first out, by the time at which the trial entered the queue, then by `Trial.index`.
-    A trial that has waited, since its first segment, at least `promote_knob` times as long as it was executed starts
-    again in the highest queue, with both counts at 0.
+    that its service has reached. So trials start in the highest queue, 0, and are demoted. Higher queues go first.
+    Inside a queue it is first in, first out, by the time at which the trial entered the queue, then by `Trial.index`.
 
-    `thresholds_s`: worker-seconds, ascending, separated by commas. Two queues are the published setting; their
-    threshold of 3,250 GPU-seconds (Tiresias' simulator; 16 GPU-hours in AdaptDL's) is for jobs of hours. The default,
-    300, is for trials of minutes. `promote_knob`: 8 (`dlas-gpu-8` of Tiresias' simulator); 0: no promotion, as in
-    AdaptDL's.
+    A trial starts again in the highest queue, with both counts at 0, if it has waited long enough: since its first
+    segment, at least `promote_knob` times as long as it was executed.
 
-    Service counts from what the policy was shown: a policy that is new to a run (a resume) starts from 0.
+    - `thresholds_s`: worker-seconds, ascending, separated by commas. Two queues are the published setting. Their
+      threshold of 3,250 GPU-seconds (Tiresias' simulator; 16 GPU-hours in AdaptDL's) is for jobs of hours. The default,
+      300, is for trials of minutes.
+    - `promote_knob`: 8 (`dlas-gpu-8` of Tiresias' simulator). 0: no promotion, as in AdaptDL's simulator.
+
+    Service counts from what the policy has seen. A policy that is new to a run (a resume) starts from 0.
     """
 
     preempts_at_checkpoints = True
@@ -70,7 +71,7 @@ class LeastAttainedService:
         return decisions
 
     def _place(self, state: StateView, trial: Trial) -> Place:
-        """The trial's queue, and its place in it, now that it waits. What its last segment took counts from here."""
+        """The trial's queue, and its place in it, when it begins to wait. Its last segment counts from now on."""
         service = self._services.get(trial.id)
         if service is None:
             return 0, trial.arrived, trial.index
@@ -89,7 +90,7 @@ class LeastAttainedService:
         return service.since + self._knob * service.executed_s - service.waited_s
 
     def _promote_all(self, state: StateView, order: KeptOrder) -> None:
-        """The starved enter the highest queue, in whatever order."""
+        """Put the starved trials into the highest queue, in any order."""
         soon = state.now + ROUNDING * (1 + state.now)
         early = []
         while self._promotions and self._promotions[0][0] <= soon:

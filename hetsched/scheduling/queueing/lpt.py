@@ -12,11 +12,11 @@ from hetsched.scheduling.queueing.processing_time import serve_by_processing_tim
 class LongestProcessingTimeFirst:
     """The trial that has longest to train, on the fastest free worker, an interval at a time.
 
-    The waiting trial j with the most R_j / s_jw, remaining iterations by iterations per second, on the free worker w
-    that is fastest for it. Long jobs first leave short ones to even out the end: on m equal machines the makespan is at
-    most 4/3 - 1/(3m) times the optimum (Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM J. Applied
-    Mathematics 1969). That bound is for whole jobs; here the rule is applied anew at every interval, to
-    what is left. Speeds that are unknown are tried.
+    It takes the waiting trial j with the greatest R_j / s_jw, remaining iterations divided by iterations per second, on
+    the free worker w that is fastest for it. Long jobs come first, so that short ones even out the end. On m equal
+    machines the makespan is at most 4/3 - 1/(3m) times the optimum (Graham, "Bounds on Multiprocessing Timing
+    Anomalies", SIAM J. Applied Mathematics 1969). That bound is for whole jobs. Here the rule is applied anew at every
+    interval, to what is left. Unknown speeds are tried.
     """
 
     def dispatch(self, state: StateView) -> Iterable[Dispatch]:

@@ -1,4 +1,4 @@
-"""Finish-time fairness: nobody ends much later than with an equal part of the cluster."""
+"""Finish-time fairness: no job ends much later than with an equal share of the cluster."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from hetsched.scheduling.shares.ledger import Array
 from hetsched.scheduling.shares.rounds import BlindRounds, Demand, Rounds
 
 CLOSE = 1e-6
-"""The load may be so far above 1."""
+"""The load may exceed 1 by this."""
 
 
 @register("gavel-ftf")
@@ -24,8 +24,11 @@ class GavelFtf(Rounds):
 
         (a_i + R_i / sum_j s_ij X_ij) / (e_i + R_i / sum_j s_ij E_ij)   subject to the constraints of `gavel-las`
 
-    with a_i the age of the job, R_i the iterations that it has left, s_ij its speed on type j, E the shares of
-    `gavel-isolated`, and e_i the seconds that its work so far would have taken with those of the time.
+    - a_i: the age of the job
+    - R_i: the iterations that it has left
+    - s_ij: its speed on type j
+    - E: the shares of `gavel-isolated`
+    - e_i: the seconds that its work so far would have taken with the shares E of that time
     """
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0) -> None:
@@ -38,7 +41,7 @@ class GavelFtf(Rounds):
 
 @register("gavel-ftf-blind")
 class GavelFtfBlind(BlindRounds):
-    """`gavel-ftf` blind to speeds: every type of worker is taken to be as fast as the job's fastest, in rounds."""
+    """`gavel-ftf` blind to speeds: every type of worker counts as fast as the job's fastest type, in rounds."""
 
     def __init__(self, round_s: float = 360.0, reallocation_s: float = 1920.0, seed: int = 0) -> None:
         super().__init__(round_s, reallocation_s, seed)
@@ -50,8 +53,8 @@ class GavelFtfBlind(BlindRounds):
 
 
 class Work(NamedTuple):
-    """The iterations that a job had `left` of all that it had at first (`whole`), the seconds that those before would
-    have taken, and its speed with equal shares."""
+    """A job's work: the iterations that it has `left`, and those that it had at first (`whole`). `seconds` is the time
+    that the difference would have taken with equal shares. `speed` is its speed with equal shares."""
 
     whole: float
     left: float
@@ -59,15 +62,15 @@ class Work(NamedTuple):
     speed: float
 
     def spent(self, left: float) -> float:
-        """The seconds that its work so far would have taken when so many iterations are left. Work that it has lost
-        takes its part of them with it."""
+        """The seconds that its work would have taken until so many iterations are left. Lost work takes its share of
+        these seconds with it."""
         if left > self.left:
             return self.seconds * max(0.0, self.whole - left) / (self.whole - self.left) if self.seconds else 0.0
         return self.seconds + ((self.left - left) / self.speed if self.speed else 0.0)
 
 
 class TimeAlone:
-    """How long each job would take in all with equal shares. Remembers what they were worth when it did its work."""
+    """The seconds that each job would take in all with equal shares. It remembers the shares of earlier times."""
 
     def __init__(self) -> None:
         self._before: dict[TrialId, Work] = {}
@@ -87,9 +90,12 @@ class TimeAlone:
 def fair_shares(demand: Demand, alone: Array) -> Array:
     """The shares for which the worst ratio of finish times is least.
 
-    A ratio needs of each job the rate R / (ratio x alone - age). The load of these rates falls with the ratio and is
-    convex, so that its tangent, which the prices give, meets 1 at no more than the ratio sought: Newton's method from
-    below, from the ratio of jobs that each have their fastest type to themselves.
+    The worst ratio is found by Newton's method from below:
+
+    1. For a ratio, each job needs the rate R / (ratio x alone - age).
+    2. The load of these rates falls with the ratio, and is convex.
+    3. So the tangent of the load, which the prices give, meets 1 at most at the ratio sought.
+    4. The first ratio is the one at which each job has its fastest type to itself.
     """
     fastest = demand.speeds.max(axis=1)
     able = fastest > 0
@@ -108,7 +114,7 @@ def fair_shares(demand: Demand, alone: Array) -> Array:
 
 
 def _root(weights: Array, alone: Array, ages: Array, ratio: float) -> float:
-    """Where sum weights / (ratio x alone - ages) falls to 1, or `ratio` if it is there already."""
+    """Where sum weights / (ratio x alone - ages) falls to 1. It is `ratio` if the sum is at most 1 there."""
     while True:
         slack = ratio * alone - ages
         excess = (weights / slack).sum() - 1

@@ -1,4 +1,4 @@
-"""Equal shares: what fairness means before anybody looks at speeds."""
+"""Equal shares, which do not depend on speeds."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from hetsched.scheduling.shares.rounds import BlindRounds, Demand
 
 
 def equal_shares(demand: Demand) -> Array:
-    """An n-th of every type's workers for each of n jobs: X_ij = N_j / (n g_i), scaled down to a sum of at most 1."""
+    """1 / n of every type's workers for each of n jobs: X_ij = N_j / (n g_i), scaled down to a sum of at most 1."""
     shares: Array = demand.counts / (len(demand.jobs) * demand.gangs[:, None])
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1.0)
     return shares

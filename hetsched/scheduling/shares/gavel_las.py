@@ -15,8 +15,10 @@ class GavelLas(Rounds):
 
         g_i sum_j s_ij X_ij / p_i    subject to  sum_j X_ij <= 1,  sum_i g_i X_ij <= N_j,  X >= 0
 
-    with s_ij the speed of job i on type j, g_i its gang, N_j the workers of the type, and
-    p_i = sum_j s_ij N_j / sum_j N_j its speed on an average worker.
+    - s_ij: the speed of job i on type j
+    - g_i: the gang of job i
+    - N_j: the number of workers of type j
+    - p_i = sum_j s_ij N_j / sum_j N_j: the speed of job i on an average worker
     """
 
     def shares(self, demand: Demand) -> Array:

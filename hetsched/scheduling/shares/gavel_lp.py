@@ -8,14 +8,14 @@ from hetsched.scheduling.shares.ledger import Array
 from hetsched.scheduling.shares.rounds import Demand
 
 MARGIN = 1e-4
-"""The middle is that of the shares which give every job its rate less this part of it."""
+"""The middle is taken of the shares that give every job its rate less this part of the rate."""
 
 NEWTON_STEPS = 60
-"""More than enough: the program has no hard cases. (Some 15 are taken.)"""
+"""The limit of Newton steps. About 15 are needed: the program has no hard cases."""
 
 
 class Load(NamedTuple):
-    """`load` is the part of the cluster, or of a job's time, whichever is scarcer, that the jobs' rates take: 1 is all.
+    """`load` is the part that the jobs' rates take of the cluster or of a job's time, whichever is scarcer. 1 is all.
     `shares`, X[job, type], give the rates. `prices[job]` are d load / d rate."""
 
     load: float
@@ -28,11 +28,12 @@ def least_load(rates: Array, demand: Demand) -> Load:
 
         minimise z  subject to  sum_j s_ij X_ij >= rate_i,   sum_j X_ij <= z,   sum_i g_i X_ij <= z N_j,   X >= 0
 
-    with s the speeds, g the gangs, N the workers of type j. Jobs that cannot run anywhere get nothing.
+    The speeds are s, the gangs g, and the workers of type j are N_j. Jobs that cannot run anywhere get nothing.
 
-    Jobs of the same speeds and gang are one group, whose time is split in proportion to their rates. Jobs that would
-    then need more than z of their own time leave their group, until there are none. That is exact: the program of the
-    groups lacks constraints of the whole, so if its solution keeps them, it solves the whole.
+    Jobs of the same speeds and gang are one group. The group's time is divided in proportion to their rates. Jobs that
+    would then need more than z of their own time leave their group, until there are none. The result is exact: the
+    program of the groups lacks some constraints of the whole program. So if its solution satisfies them, it solves the
+    whole program.
     """
     fastest = _fastest(demand)
     times = np.where(demand.speeds.any(axis=1), rates / fastest, 0.0)
@@ -84,9 +85,9 @@ def central_shares(rates: Array, demand: Demand, start: Array) -> Array:
         maximise  sum_i [log(sum_j s_ij X_ij - rate_i) + log(1 - sum_j X_ij) + sum_j log X_ij]
                   + sum_j log(N_j - sum_i g_i X_ij)
 
-    the analytic centre (Boyd and Vandenberghe, "Convex Optimization", 8.5.3). What the rates leave over is spread over
-    all jobs and types; HiGHS, which ends in a corner, would leave it to chance. Gavel's interior-point solver ends near
-    the centre.
+    This is the analytic centre (Boyd and Vandenberghe, "Convex Optimization", 8.5.3). What the rates leave over is
+    spread over all jobs and types. HiGHS ends in a corner, which would be arbitrary. Gavel's interior-point solver ends
+    near the centre.
     """
     fastest = _fastest(demand)
     alike = np.column_stack([demand.speeds, demand.gangs, rates])
@@ -127,7 +128,7 @@ class _Centre:
         return shares
 
     def _inside(self, start: Array) -> Array:
-        """A point off all walls: the start, a little smaller, and a little of everything."""
+        """A point off all walls: a little less than the start, and a little of everything."""
         wanted = self._taken.sum(axis=0)[self._wanted]
         little = MARGIN / 8 * min(1 / start.shape[1], np.min(self._counts[self._wanted] / wanted, initial=1.0))
         return np.where(self._able, start * (1 - MARGIN / 2) + little, 0.0)
@@ -150,7 +151,8 @@ class _Centre:
     def _newton(self, shares: Array) -> tuple[Array, float]:
         """The Newton step, and how much it gains to first order.
 
-        The Hessian is a block for every group plus one row for every type: groups meet only where room is scarce.
+        The Hessian has a block for every group, and one row for every type: groups interact only where a type is
+        scarce.
         """
         rate, time, room = self._slacks(shares)
         size, able, speeds = self._size[:, None], self._able, self._speeds
@@ -170,6 +172,6 @@ class _Centre:
 
 
 def _fastest(demand: Demand) -> Array:
-    """Each job's speed where it is fastest; 1 for one that cannot run."""
+    """Each job's speed on its fastest type. 1: it cannot run."""
     fastest = demand.speeds.max(axis=1)
     return np.where(fastest > 0, fastest, 1.0)

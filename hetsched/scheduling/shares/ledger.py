@@ -1,4 +1,4 @@
-"""The ledger of the rounds: what every job should have received of every type of worker, and what it did."""
+"""The ledger of the rounds: what every job should have received of every type of worker, and what it has received."""
 
 from collections.abc import Collection, Sequence
 from itertools import compress
@@ -14,22 +14,24 @@ Array = NDArray[np.float64]
 
 
 class Pick(NamedTuple):
-    """A job runs on a type of worker in a round: both by their places in the ledger."""
+    """A job that runs on a type of worker in a round. Both are numbers in the ledger."""
 
     job: int
     type: int
 
 
 class Ledger:
-    """What every job should have received of every type of worker, and what it did.
+    """What every job should have received of every type of worker, and what it has received.
 
-    With X the shares, t[job, type] the seconds that the job ran there since the last reallocation plus `start_s`, and
-    t[type] the sum of t[job, type] over the jobs at the reallocation and those that ran since:
+    X are the shares. The time t[job, type] is the seconds that the job ran there since the last reallocation, plus
+    `start_s`. The time t[type] is the sum of t[job, type] over the jobs at the reallocation and those that ran since.
+    Then
 
         priority[job, type] = X[job, type] / (t[job, type] / t[type])
         deficit[job, type]  = sum over past reallocations of X[job, type] x seconds that it was in force - seconds run
 
-    `jobs` are in the order of their arrival; `counts` are the workers of each type, `gangs` those that a job takes.
+    `jobs` are in the order of their arrival. `counts` are the numbers of workers of each type. `gangs` are the numbers
+    of workers that the jobs take.
     """
 
     def __init__(self, start_s: float) -> None:
@@ -44,7 +46,7 @@ class Ledger:
         return self._rows["gang"]
 
     def resize(self, counts: list[int]) -> None:
-        """There are so many workers of each type now. New types come last."""
+        """Set how many workers of each type there are. New types come last."""
         old, types = self._rows, len(self.counts)
         self.counts = np.array(counts)
         self._type_received = np.append(self._type_received, np.zeros(len(counts) - types))
@@ -72,20 +74,20 @@ class Ledger:
         return list(np.flatnonzero(np.isnan(self._rows["speed"]).any(axis=1)).tolist())
 
     def learn(self, job: int, speeds: Sequence[float]) -> None:
-        """Iterations per second of a job's gang on each type of worker: nan if unknown, 0 if it cannot run there. What
-        is known already stays."""
+        """Set the iterations per second of a job's gang on each type of worker. nan: unknown. 0: it cannot run there. A
+        known speed stays."""
         known = self._rows["speed"][job]
         self._rows["speed"][job] = np.where(np.isnan(known), speeds, known)
 
     def forget(self, job: int) -> None:
-        """The speeds of the job are not known any more."""
+        """The speeds of the job are no longer known."""
         self._rows["speed"][job] = nan
 
     def known_speeds(self, picks: Sequence[Pick]) -> list[float]:
         return list(self._rows["speed"][_places(picks)].tolist())
 
     def speeds(self) -> Array:
-        """Iterations per second, guessed where they are not known, and 0 where there are too few workers."""
+        """Iterations per second. Unknown speeds are guessed. 0: there are too few workers."""
         speeds = np.array(self._rows["speed"])
         unknown = np.isnan(speeds)
         if unknown.any():
@@ -95,17 +97,17 @@ class Ledger:
         return np.where(self.gangs[:, None] <= self.counts, speeds, 0.0)
 
     def receive(self, picks: Sequence[Pick], iterations: Sequence[int], start: float) -> None:
-        """In a round that began at `start` (seconds) the jobs have trained so many iterations."""
+        """Record that the jobs trained so many iterations in a round that began at `start` (seconds)."""
         places = _places(picks)
         seconds = np.nan_to_num(np.array(iterations) / self._rows["speed"][places])
-        # As the difference of two readings of the clock, which is how Gavel has it: its rounding decides between jobs
-        # that would be equal otherwise.
+        # The difference of two readings of the clock, as in Gavel. Its rounding decides between jobs that would
+        # otherwise be equal.
         seconds = (start + seconds) - start
         self._rows["received"][places] += seconds
         np.add.at(self._type_received, places[1], seconds)
 
     def reallocate(self, shares: Array, elapsed_s: float) -> None:
-        """New shares; those before were in force for so many seconds."""
+        """Set new shares. The shares before were in force for `elapsed_s` seconds."""
         rows = self._rows
         rows["deficit"] += rows["share"] * elapsed_s - (rows["received"] - self._start_s)
         rows["received"] = self._start_s
@@ -114,7 +116,8 @@ class Ledger:
         rows["has_share"] = True
 
     def picks(self, turns: Sequence[int], fills_up: bool) -> list[Pick]:
-        """The jobs that run next, type by type: the highest priority first, then deficit, then share, then arrival."""
+        """The jobs that run next, type by type. Highest priority comes first, then deficit, then share, then
+        arrival."""
         rows, speeds, gangs = self._rows, self.speeds(), self.gangs.tolist()
         has_share = rows["has_share"].tolist()
         waits = np.ones(len(rows), bool)

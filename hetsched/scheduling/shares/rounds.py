@@ -1,4 +1,4 @@
-"""Rounds: how time shares become dispatches. The mechanism of Gavel, which every share-based policy uses."""
+"""Rounds turn time shares into dispatches. Every share-based policy uses this mechanism of Gavel."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +18,13 @@ from hetsched.scheduling.shares.ledger import Array, Ledger, Pick
 
 
 class Demand(NamedTuple):
-    """What there is to share: the trials (jobs) in the order of their arrival, the types of workers in the order in
-    which they first appeared among the workers.
+    """What is to be shared: the trials (jobs) in the order of their arrival, and the types of workers in the order in
+    which they first appeared.
 
-    `speeds[job, type]` is in iterations per second of the job's whole gang, 0 where it cannot run now, a guess where
-    nothing is known yet. `gangs[job]` is how many workers it takes at once, `counts[type]` how many there are.
-    `remaining[job]` is in iterations, `ages[job]` in seconds since its arrival.
+    - `speeds[job, type]`: iterations per second of the job's whole gang. 0: it cannot run there now. A guess, if
+      nothing is known yet.
+    - `gangs[job]`: how many workers it takes at once. `counts[type]`: how many workers there are.
+    - `remaining[job]`: in iterations. `ages[job]`: in seconds since its arrival.
     """
 
     jobs: tuple[TrialId, ...]
@@ -35,8 +36,8 @@ class Demand(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A trial goes on on its workers until the round ends. `place` is its place among those that ran in the round.
-    `speed` is in iterations per second, of its `kind`."""
+    """A trial that keeps its workers until the round ends. `place` is its place among those that ran in the round.
+    `speed` is in iterations per second, for its `kind`."""
 
     place: int
     workers: tuple[WorkerId, ...]
@@ -57,15 +58,15 @@ class Rounds(ABC):
        least one. Under PBT these are several segments, one after the other.
 
     As in Gavel, a reallocation at time 0 starts no waiting time, and a job that arrived after the last reallocation has
-    no share yet: where it is its turn all the same, workers stay idle. If that leaves everything idle, the reallocation
-    is not waited for.
+    no share yet. If it is such a job's turn all the same, workers stay idle. If that would leave all workers idle, the
+    reallocation happens at once.
 
-    Speeds are the profile's where it knows them, else what this run has measured. Where nothing is known, a job is
-    taken to be as fast as on its fastest type, and is tried for an interval.
+    Speeds are the profile's if it has them, else those that this run has measured. If nothing is known, a job counts as
+    fast as on its fastest type, and is tried for an interval.
     """
 
     periods: ClassVar = {"round_s": 8, "reallocation_s": 2}
-    """How often each must at least fit into a run, or its figures are those of the mismatch."""
+    """How often each must at least fit into a run. Otherwise the figures show the mismatch, not the policy."""
 
     fills_up = True
     """Whether jobs without a share run on workers that would be idle otherwise."""
@@ -92,7 +93,7 @@ class Rounds(ABC):
 
     @abstractmethod
     def shares(self, demand: Demand) -> Array:
-        """The share of its time that each job is to spend on each type of worker, X[job, type]."""
+        """The share of its time that each job should spend on each type of worker, X[job, type]."""
 
     def turns(self, types: int) -> Sequence[int]:
         """The order in which so many types of workers get their jobs in a round."""
@@ -109,7 +110,7 @@ class Rounds(ABC):
         return list(self._start(state, self._next_round(state, state.now)))
 
     def _go_on(self, state: StateView) -> Iterator[Dispatch]:
-        """Further segments in this round, of the trials that have changed since the last call."""
+        """Further segments in this round, for the trials that have changed since the last call."""
         changed, self._changes = state.changed_since(self._changes), state.changes
         ended = [trial for trial in changed if trial.id in self._leases and trial.id not in state.running]
         for trial in sorted(ended, key=lambda trial: self._leases[trial.id].place):
@@ -124,7 +125,7 @@ class Rounds(ABC):
                 del self._leases[job]
 
     def _renewed(self, state: StateView, trial: Trial, lease: Lease) -> Lease:
-        """PBT has made the trial one of another kind: what it received so far is booked at its old speed."""
+        """PBT has made the trial one of another kind. What it has received so far is recorded at its old speed."""
         pick, before = self._ran[lease.place]
         self._book(state, [(pick, before)])
         self._ran[lease.place] = (pick, trial.trained)
@@ -133,12 +134,12 @@ class Rounds(ABC):
         return lease._replace(speed=0.0 if isnan(speed) else speed, kind=trial.kind)
 
     def _settle(self, state: StateView) -> None:
-        """The round is over: book what its jobs received."""
+        """The round is over: record what its jobs received."""
         self._book(state, self._ran)
         self._leases = {}
 
     def _book(self, state: StateView, ran: Sequence[tuple[Pick, int]]) -> None:
-        """Book what jobs received since they had trained so much. A job that lost earlier work received nothing."""
+        """Record what each job received since a count of iterations. A job that lost earlier work received nothing."""
         trials, jobs = state.trials, self._ledger.jobs
         done = [max(trials[jobs[pick.job]].trained - before, 0) for pick, before in ran]
         self._ledger.receive([pick for pick, _ in ran], done, self._round_start)
@@ -238,7 +239,7 @@ class Rounds(ABC):
             yield _dispatch(job, workers, iterations)
 
     def _place(self, picks: list[Pick]) -> dict[TrialId, tuple[WorkerId, ...]]:
-        """The workers of each job: those that it had in the last round, else such as are left."""
+        """The workers of each job: those that it had in the last round, or else some of the rest."""
         ledger = self._ledger
         free = [{worker.id: None for worker in alike} for alike in self._types.values()]
         gangs = ledger.gangs.tolist()

@@ -20,23 +20,26 @@ from hetsched.scheduling.queueing.in_order import serve
 class ASHA:
     """Asynchronous successive halving: at every rung the best third of the trials goes on, the rest is stopped.
 
-    Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2, for a population that
-    is given. The rungs of an experiment are at the iterations
+    Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2, for a given population
+    of n trials. The rungs of an experiment are at stop_iterations and at the iterations
 
-        r eta^k for k = 0 .. K - 1, and stop_iterations, with K = floor(min(log_eta(stop_iterations / r), log_eta(n)))
+        r eta^k for k = 0 .. K - 1, with K = floor(min(log_eta(stop_iterations / r), log_eta(n)))
 
-    for a population of n, so that it is large enough for one trial to reach the top, as algorithm 1 demands. The score
-    that counts at a rung is the one with which a trial gets there. A free worker takes, from the top rung down, the
-    best trial that is among the best floor(size / eta) of its rung and was not promoted yet; if there is none, a trial
-    that has not started. A trial that is between rungs goes on before that. Equal scores: by `Trial.index`. Experiments
-    are served in the order of their arrival.
+    So the population is large enough for one trial to reach the top, as algorithm 1 demands. The score that counts at a
+    rung is the trial's score when it gets there. A free worker takes the first of these that exists:
 
-    When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop
-    score keeps its places at the rungs that it has reached. Under PBT, which the paper does not have, a trial that
-    has copied another at the end of a segment has that one's score.
+    1. a trial between two rungs;
+    2. from the top rung down, the best trial among the best floor(size / eta) of its rung that was not promoted yet;
+    3. a trial that has not started.
 
-    `reduction_factor` is eta. `grace_iterations` is r: the customary segment unless given, and where that is a whole
-    trial, stop_iterations / eta^floor(log_eta(n)). Segments are customary ones, cut at rungs.
+    Of equal scores the least `Trial.index` is first. Experiments are served in the order of their arrival.
+
+    When nothing can change a rung any more, the trials that wait there are stopped. A trial that reaches the stop score
+    keeps its places at the rungs that it has reached. The paper has no PBT. Under PBT a trial that has copied another
+    one at the end of a segment has the score of that one.
+
+    `reduction_factor` is eta. `grace_iterations` is r. By default r is the usual segment. If that is a whole trial, r
+    is stop_iterations / eta^floor(log_eta(n)). Segments are usual ones, cut at rungs.
     """
 
     def __init__(self, reduction_factor: int = 3, grace_iterations: int | None = None) -> None:
@@ -94,7 +97,7 @@ def rungs_of(experiment: Experiment, eta: int, grace: int | None) -> list[int]:
 
 
 class RungPlace(NamedTuple):
-    """A trial's place at a rung: the best score first, then the lowest `Trial.index` (`number`)."""
+    """A trial's place at a rung. The best score is first, then the lowest `Trial.index` (`number`)."""
 
     minus_rank: float
     number: int
@@ -102,7 +105,7 @@ class RungPlace(NamedTuple):
 
 
 class Ladder:
-    """The rungs of one experiment, and where its trials are."""
+    """The rungs of one experiment, and the places of its trials."""
 
     def __init__(self, rungs: list[int], eta: int, metric: Metric) -> None:
         self.rungs = rungs
@@ -110,7 +113,7 @@ class Ladder:
         self._eta = eta
         self._places: list[SortedList[RungPlace]] = [SortedList() for _ in rungs]
         self._waiting: list[dict[TrialId, RungPlace]] = [{} for _ in rungs]  # at a rung, not promoted
-        self._goal: dict[TrialId, int] = {}  # the number of the rung that a started trial is at or on its way to
+        self._goal: dict[TrialId, int] = {}  # of a started trial, the number of the rung that it is at or goes to
         self._not_started: dict[TrialId, None] = {}
         self._on_the_way: dict[TrialId, None] = {}  # running, or interrupted between two rungs
         self._interrupted: list[TrialId] = []
@@ -120,15 +123,15 @@ class Ladder:
         return not (self._not_started or self._on_the_way or any(self._waiting))
 
     def add(self, trial: Trial, fresh: bool) -> None:
-        """A trial that was not seen before. Unless it is `fresh`, in a run that is resumed, its score of now counts
-        where it had been."""
+        """Add a new trial. In a run that is resumed the trial may not be `fresh`. Then its present score counts at the
+        rungs that it had reached."""
         self._goal[trial.id] = bisect_left(self.rungs, trial.iterations)
         for rung in range(self._goal[trial.id]):
             self._record(trial, rung)
         (self._not_started if fresh else self._on_the_way)[trial.id] = None
 
     def look(self, state: StateView) -> None:
-        """Take in the segments that have ended."""
+        """Apply the segments that have ended."""
         interrupted = []
         for name in list(self._on_the_way):
             trial = state.trials[name]
@@ -147,7 +150,7 @@ class Ladder:
         self._interrupted = [name for *_, name in sorted(interrupted)]
 
     def order(self) -> Iterator[TrialId]:
-        """The trials that may run, the first to be served first."""
+        """The trials that may run, in the order in which they are served."""
         yield from self._interrupted
         for rung in reversed(range(len(self.rungs))):
             yield from self._promotable(rung)
@@ -163,7 +166,7 @@ class Ladder:
         self._on_the_way[trial] = None
 
     def stop_losers(self) -> Iterator[Stop]:
-        """Stop what waits at rungs that nothing can change any more."""
+        """Stop the trials that wait at rungs that nothing can change any more."""
         for rung, iterations in enumerate(self.rungs):
             if self._not_started or any(self._goal[trial] <= rung for trial in self._on_the_way):
                 return

@@ -1,4 +1,4 @@
-"""The best score for a budget of money or time: equal parts of it for ever fewer trials."""
+"""The best score for a budget of money or time: equal parts of the budget for ever fewer trials."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, inf, isfinite, log
@@ -24,28 +24,32 @@ class SequentialHalving:
     """The best score for a budget of money or time: equal parts of it, each for the better half of the trials.
 
     Sequential Halving (Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits", ICML 2013), which
-    Jamieson and Talwalkar (AISTATS 2016) take to hyperparameters: the budget is known before, and divided evenly among
+    Jamieson and Talwalkar (AISTATS 2016) apply to hyperparameters. The budget is known before. For a population of n it
+    is divided evenly among
 
         K = ceil(log_eta(n))
 
-    rounds for a population of n. Round k, 0 to K - 1, begins when a part k / K of the budget is spent. From then on the
-    ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst; equal scores: by
-    `Trial.index`. No round begins before a trial has a score. Each experiment has rounds of its own, which share what
-    is left of the budget when the policy first sees it: an experiment that arrives while all workers are busy is seen
-    when a segment ends. What is ours:
+    rounds. Round k, 0 to K - 1, begins when the share k / K of the budget is spent, and some trial has a score. From
+    then on the ceil(n / eta^k) trials with the best last scores train. Trials without a score count as the worst. Of
+    equal scores the least `Trial.index` is first.
 
-    - What is spent is the part of the money or that of the time, whichever is larger. Nodes are paid while they are in
-      the cluster, and not for what they train. So money is a clock, which runs the slower the fewer nodes are there,
-      and nothing is saved by leaving a worker idle: trials that are out of the round are not stopped. They take workers
-      that no other trial waits for, the best score first, and may be among the best of the next round.
-    - Workers are unequal. The trials of a round train evenly, as the paper has it: the least advanced one is first,
-      the better score before the worse. Each takes the fastest worker that is idle.
-    - A segment that would end after the budget is spent is cut to end before, as far as the profile can tell; then all
-      that wait are stopped.
+    Each experiment has its own rounds. They divide what is left of the budget when the policy first sees the
+    experiment. If an experiment arrives while all workers are busy, the policy sees it when a segment ends.
 
-    Options: `budget`, in the unit of the nodes' prices, and `deadline_s`, in seconds from the start of the run; those
-    of `[metrics]` unless given. Without either there is one round, and nothing is stopped. `eta`, the
-    reduction factor. Raises ValueError for values that make no sense.
+    Three rules are not in the paper:
+
+    - What is spent is the share of the money or the share of the time, whichever is greater. Nodes are paid while they
+      are in the cluster, not for what they train. So money is a clock, which runs the slower the fewer nodes there are,
+      and an idle worker saves nothing. Therefore trials outside the round are not stopped. They take workers that no
+      other trial waits for, the best score first. They may be among the best of the next round.
+    - Workers are unequal. The trials of a round train evenly, as in the paper: the least advanced one is first, of
+      equals the one with the better score. Each takes the fastest idle worker.
+    - A segment that would end after the budget is spent is cut to end before, by the profile. Then all waiting trials
+      are stopped.
+
+    Options: `budget`, in the unit of the nodes' prices, and `deadline_s`, in seconds since the start of the run. The
+    defaults are those of `[metrics]`. Without either there is one round, and nothing is stopped. `eta` is the reduction
+    factor. Raises ValueError for values out of range.
     """
 
     def __init__(self, budget: float | None = None, deadline_s: float | None = None, eta: float = 2.0) -> None:
@@ -76,13 +80,13 @@ class SequentialHalving:
         return [Stop(trial, f"{spent:.1%} of the budget is spent, the rest buys no iteration") for trial in too_late]
 
     def _seconds_left(self, state: StateView, money: float) -> float:
-        """Until the budget is spent, if no node comes or goes."""
+        """Seconds until the budget is spent, if no node comes or goes."""
         per_s = sum(price for node, price in self._prices.items() if state.is_there(node)) / HOUR_S
         for_money_s = (self._budget - money) / per_s if per_s else inf
         return min(for_money_s, self._deadline_s - state.now)
 
     def _halve(self, state: StateView, spent: float) -> None:
-        """Begin the rounds for which it is time."""
+        """Begin the rounds that are due."""
         if spent < self._due and len(self._rounds) == len(state.experiments):
             return
         before = dict(self._rounds)
@@ -96,7 +100,7 @@ class SequentialHalving:
             order.put(trial, self._turn(state, trial))
 
     def _round(self, state: StateView, experiment: Experiment, now: "Round", spent: float) -> "Round":
-        """The round in which the experiment is when so much is spent, given that in which it was."""
+        """The experiment's round when so much is spent. `now` is the round before."""
         rounds = self._number_of_rounds(experiment)
         number = min(rounds - 1, floor(rounds * (spent - now.since) / (1 - now.since) + ROUNDING))
         trials = [state.trials[trial] for trial in experiment.trial_ids()] if number > now.number else []
@@ -110,13 +114,14 @@ class SequentialHalving:
         return max(1, ceil(log(experiment.population, self._eta) - ROUNDING))
 
     def _end(self, experiment: Experiment, now: "Round") -> float:
-        """The part of the budget that is spent when the round ends; infinite for the last one, which ends with it."""
+        """The share of the budget that is spent when the round ends. Infinity for the last one: it has no end before
+        the budget's."""
         rounds = self._number_of_rounds(experiment)
         is_last = now.number + 1 == rounds
         return inf if is_last else now.since + (1 - now.since) * (now.number + 1) / rounds - ROUNDING
 
     def _turn(self, state: StateView, trial: Trial) -> tuple[bool, int, float, int]:
-        """What trials are served by, the least first."""
+        """The key by which trials are served, the least first."""
         is_out = trial.id not in self._rounds[trial.experiment].trials
         return is_out, 0 if is_out else trial.iterations, -state.rank(trial), trial.index
 
@@ -142,8 +147,8 @@ class SequentialHalving:
 
 
 class Round(NamedTuple):
-    """Where an experiment is: the part of the budget that was spent when it was first seen, the number of the
-    round, and the trials that train in it."""
+    """An experiment's present round: its number, and the trials that train in it. Also the share of the budget that was
+    spent when the experiment was first seen."""
 
     since: float
     number: int
@@ -151,14 +156,14 @@ class Round(NamedTuple):
 
 
 def _slowest_first(state: StateView, trial: Trial, free: FreeWorkers) -> list[Worker]:
-    """The workers that suit the trial; those of which nothing is known come last, so that they are tried."""
+    """The workers that suit the trial, the slowest first. Unknown ones come last, so that they are tried."""
     suitable = [worker for worker in free if free.suits(trial, worker)]
     return sorted(suitable, key=lambda worker: -(state.seconds_per_iteration(trial, worker) or 0.0))
 
 
 def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence[Worker]:
-    """The fastest worker that is free, with others if the trial is a gang; nothing if there are too few. Takes those
-    that are not free off the end of the list."""
+    """The fastest free worker, with further ones if the trial is a gang. Nothing, if there are too few. Workers that
+    are not free are taken off the end of the list."""
     while workers:
         if workers[-1] in free:
             team = free.team(trial, workers[-1])
@@ -170,7 +175,7 @@ def _fastest(workers: list[Worker], trial: Trial, free: FreeWorkers) -> Sequence
 
 
 def _iterations(state: StateView, trial: Trial, worker: Worker, seconds_left: float) -> int:
-    """An interval, or what of it ends before the budget is spent."""
+    """The iterations of an interval, or those of them that end before the budget is spent."""
     interval = state.interval(trial)
     seconds, beside_s = state.seconds_per_iteration(trial, worker), state.segment_seconds(trial, worker, 0)
     if seconds is None or beside_s is None or seconds_left == inf:

@@ -1,1 +1,1 @@
-"""Fidelity: real runs that were recorded, predicted again by the simulator of today."""
+"""Fidelity: recorded real runs, predicted again by the present simulator."""

@@ -50,7 +50,7 @@ class Cells(Table):
     cells: dict[Name, Cell]
 
     def chosen(self, names: list[str]) -> list[str]:
-        """These cells, or all without names. Raises InputError for a name that no cell has."""
+        """These cells. Without names, all cells. Raises InputError for a name that no cell has."""
         for name in names:
             if name not in self.cells:
                 raise InputError(f"--only: no cell {name!r}: {nearest(name, self.cells)}")
@@ -92,7 +92,7 @@ class Cells(Table):
 
 
 def read_cells(folder: Path) -> Cells:
-    """The cells of a folder of recordings. Raises InputError, a line a problem, for what is wrong in the table."""
+    """The cells of a folder of recordings. Raises InputError for a wrong table, with one line per problem."""
     path = folder / CELLS_NAME
     tables = read_toml(path, "the table of cells")
     try:

@@ -1,4 +1,4 @@
-"""By how much the prediction of one recorded run is off."""
+"""The errors of the prediction of one recorded run."""
 
 import time
 from pathlib import Path
@@ -21,13 +21,15 @@ FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pac
 
 
 class Errors(Struct, frozen=True):
-    """A row of the table: the factors of a run, and the signed errors of its prediction, predicted less measured.
+    """A row of the table: the factors of a run, and the signed errors of its prediction (predicted less measured).
 
-    `makespan`, `completion` and `segment` are in percent of what was measured. `completion` is the mean over the
-    trials, `utilisation` the mean over the workers, in percentage points; those with `_absolute` are means of absolute
-    values. `segment` is of the mean time of a segment. `score` is of the best score, None where the learning of the
-    training is not predicted. `decisions_alike` is the percentage of segments that went to the same worker for as many
-    iterations. `machine` says whether the machine of the run was that of the probe.
+    - `makespan`, `completion`, `segment`: in percent of the measured value. `completion` is the mean over the trials.
+      `segment` is for the mean time of a segment.
+    - `utilisation`: the mean over the workers, in percentage points.
+    - names with `_absolute`: means of absolute values.
+    - `score`: for the best score. None: the learning of the training is not predicted.
+    - `decisions_alike`: the percentage of segments that went to the same worker for as many iterations.
+    - `machine`: whether the machine of the run was the machine of the probe.
     """
 
     recording: str
@@ -116,7 +118,7 @@ def _errors(
 
 
 def _factors(recording: Recording, seen: RunSeconds, machine: str) -> dict[str, str]:
-    """The levels of the factors, those of numbers in classes."""
+    """The levels of the factors. Numbers are put into classes."""
     workers = len(seen.workers)
     population = sum(experiment.population for experiment in recording.setup.workload.experiments)
     return {
@@ -146,7 +148,7 @@ def _percent(predicted: float, measured: float) -> float:
 
 
 def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> list[str]:
-    """In what the machine of the run differed from the machine of the probe, in words."""
+    """How the machine of the run differed from the machine of the probe, in words."""
     late = [of_type.late for of_type in steps if of_type.late is not None and of_type.factor > 1 + LATE]
     found = [*late, *(line for of_type in steps for line in of_type.unlike)]
     if machine is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:

@@ -13,7 +13,7 @@ from hetsched.studies.fidelity.table import Change, by_factor, change, distribut
 
 @dataclass(frozen=True, kw_only=True)
 class FidelityResult:
-    """The predictions by recording, and what the table before says of the same recordings."""
+    """The predictions by recording, and what the previous table says of the same recordings."""
 
     folder: Path
     predictions: dict[str, Prediction]
@@ -35,7 +35,7 @@ class FidelityResult:
 
     @property
     def warnings(self) -> dict[str, list[str]]:
-        """By recording, in what the machine of the run was another one than that of the probe."""
+        """By recording, how the machine of the run differed from the machine of the probe."""
         return {name: found.warnings for name, found in self.predictions.items() if found.warnings}
 
     def document(self) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class FidelityResult:
 
 
 def fidelity(folder: Path, only: Sequence[str] = ()) -> FidelityResult:
-    """Predict the recordings in the folder, all or `only` these. Raises InputError for a folder without recordings, and
-    for what is wrong in one."""
+    """Predict the recordings in the folder: all, or `only` these. Raises InputError for a folder without recordings,
+    and for a wrong recording."""
     wanted = list(only) or recorded(folder)
     if missing := [name for name in wanted if not is_recorded(folder, name)]:
         raise InputError(f"{folder}: {missing[0]} is not recorded: hetsched fidelity record --only {missing[0]}")

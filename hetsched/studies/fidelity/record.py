@@ -30,11 +30,11 @@ class _Probed(NamedTuple):
 
 
 def record(folder: Path, only: Sequence[str] = (), *, watch: Watch = unwatched) -> Iterator[str]:
-    """Run for real, one after another, the cells (all, or `only` these) that have no finished recording; yield the name
-    of each when it is recorded. A call that was stopped goes on with the cell that it had begun.
+    """Run cells for real, one after another: all, or `only` these. Cells with a finished recording are left out. Yields
+    the name of each when it is recorded. A later call goes on with a cell that an earlier one had begun.
 
-    Cells that need the same probe share it within a call. Raises InputError for what is wrong in the table,
-    HetschedError if a run fails.
+    Cells that need the same probe share it within a call. Raises InputError for a wrong table, and HetschedError if a
+    run fails.
     """
     cells = read_cells(folder)
     wanted = [name for name in cells.chosen(list(only)) if not is_recorded(folder, name)]
@@ -72,14 +72,14 @@ def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Pro
 
 
 def _key(setup: Setup, strategy: Strategy) -> str:
-    """The same for cells whose probes would be the same run."""
+    """A key. Cells whose probes would be the same run have the same key."""
     probing = validation.probe_scenario(setup, len(setup.workers(strategy))).scenario
     tables: dict[str, Any] = probing.model_dump(exclude={"name", "strategies"})
     return f"{strategy.allocation} {tables}"
 
 
 def _processor() -> str:
-    """The name of the processor, as far as the system tells it."""
+    """The name of the processor, if the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -28,11 +28,11 @@ LOG = "events.jsonl.gz"
 ABOUT = "recording.json"
 
 PROVENANCE = "measured by the probe before the recorded run"
-"""Of the step times and costs in a recording."""
+"""The provenance of the step times and costs in a recording."""
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """On what a run was recorded. `load` is the number of processes that wanted a core, in the mean of a minute, before
+    """The machine of a recorded run. `load` is the mean number, over a minute, of processes that wanted a core: before
     the probe and before the run."""
 
     processor: str
@@ -42,8 +42,8 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """When and where a run was recorded, by which hetsched, and the cell as it was then. `machine` and `cell` are None
-    for a run of a validation, which tells neither."""
+    """When and where a run was recorded, by which version of hetsched, and the cell at that time. `machine` and `cell`
+    are None for a run of a validation, which has neither."""
 
     recorded: str
     hetsched: str
@@ -52,8 +52,8 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Recording(NamedTuple):
-    """`setup` has the step times and costs of the probe, and the workers of the run. `training` is the name of what was
-    trained in the table of cells, or that of the model."""
+    """A recording. `setup` has the step times and costs of the probe, and the workers of the run. `training` is the
+    name of the training in the table of cells, or the name of the model."""
 
     name: str
     training: str
@@ -65,18 +65,18 @@ class Recording(NamedTuple):
 
 
 def is_recorded(folder: Path, name: str) -> bool:
-    """Whether there is a finished recording of that name: what is written last is there."""
+    """Whether there is a finished recording of that name: the file that is written last exists."""
     return (folder / RECORDINGS / name / ABOUT).is_file()
 
 
 def recorded(folder: Path) -> list[str]:
-    """The names of the finished recordings, in the order of the alphabet."""
+    """The names of the finished recordings, in alphabetical order."""
     return sorted(about.parent.name for about in (folder / RECORDINGS).glob(f"*/{ABOUT}"))
 
 
 def keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
-    """Make a recording of the log of a run, with the setup that predicts it. The recording is finished when what is
-    written last is there; what was begun before is removed. Nothing names a path of this machine."""
+    """Make a recording of the log of a run, with the setup that predicts it. It is finished when its last file exists.
+    An unfinished one is removed before. No file names a path of this machine."""
     rmtree(home, ignore_errors=True)
     here = {"data_dir": None, "model_file": None, "address": None}
     scenario = predicting.scenario
@@ -89,7 +89,7 @@ def keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
 
 
 def read_recording(folder: Path, name: str) -> Recording:
-    """Raises InputError, naming the file, for what cannot be read."""
+    """The recording of that name. Raises InputError, naming the file, if it cannot be read."""
     home = folder / RECORDINGS / name
     try:
         about = msgspec.json.decode((home / ABOUT).read_bytes(), type=About)
@@ -112,6 +112,6 @@ def _events(log: Path) -> Iterator[AnyEvent]:
 
 
 def _with_workers(setup: Setup, strategy: Strategy, events: list[AnyEvent]) -> Setup:
-    """With the workers of the run: an allocation policy might make others by the probe's step times."""
+    """The setup with the workers of the run. An allocation policy might make others by the probe's step times."""
     workers: dict[str, Worker] = {e.worker.id: e.worker for e in events if isinstance(e, WorkerJoined)}
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})

@@ -1,4 +1,4 @@
-"""The errors of all recordings: their distribution, by factor, as a CSV file, and against the version before."""
+"""The errors of all recordings: their distribution, by factor, as a CSV file, and compared with the last version."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,12 +30,12 @@ FIGURES = {
 PARTS = ErrorParts.__struct_fields__
 
 DECIMALS = 2
-"""Of the errors in the file."""
+"""Decimals of the errors in the file."""
 
 
 class Distribution(msgspec.Struct, frozen=True):
-    """Errors of many runs: the signed mean, and of the absolute ones the mean, the median, the 90th percentile (linear
-    between ranks) and the largest."""
+    """Errors of many runs. `mean` is the signed mean. All other figures are of absolute errors: mean, median, 90th
+    percentile (linear between ranks) and greatest."""
 
     runs: int
     mean: float
@@ -46,7 +46,7 @@ class Distribution(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, errors: Iterable[float]) -> "Distribution | None":
-        """None of no errors.
+        """The distribution of the errors. None: there are no errors.
 
         >>> Distribution.of([-1.0, 3.0])
         Distribution(runs=2, mean=1.0, mean_absolute=2.0, p50=2.0, p90=2.8, worst=3.0)
@@ -60,8 +60,8 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The mean absolute error of the makespan, now and by the table before, over the recordings that both have, and
-    which recordings' makespans are predicted otherwise: by name the errors before and now."""
+    """How the table has changed, over the recordings that both versions have: the mean absolute error of the makespan
+    before and now, and by name the recordings whose prediction differs, with both errors."""
 
     recordings: int
     before: float
@@ -70,15 +70,15 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def distributions(errors: Sequence[Errors]) -> dict[str, Distribution]:
-    """By figure. A figure that no recording has is left out. Absolute errors of trials and workers are in the
-    distributions of `completion_absolute` and `utilisation_absolute`."""
+    """The distributions by figure, without figures that no recording has. `completion_absolute` and
+    `utilisation_absolute` have the absolute errors of trials and workers."""
     names = [*FIGURES, "completion_absolute", "utilisation_absolute"]
     found = {name: Distribution.of(v for e in errors if (v := getattr(e, name)) is not None) for name in names}
     return {name: distribution for name, distribution in found.items() if distribution is not None}
 
 
 def by_factor(errors: Sequence[Errors]) -> dict[str, dict[str, dict[str, Distribution]]]:
-    """By factor and its level: the distributions of makespan and completion."""
+    """The distributions of makespan and completion, by factor and level."""
     found: dict[str, dict[str, dict[str, Distribution]]] = {}
     for factor in FACTORS:
         levels = sorted({getattr(one, factor) for one in errors}, key=lambda level: (len(level), level))
@@ -90,7 +90,7 @@ def by_factor(errors: Sequence[Errors]) -> dict[str, dict[str, dict[str, Distrib
 
 
 def mean_parts(errors: Sequence[Errors]) -> dict[str, dict[str, float]]:
-    """By part of the error of a makespan: its mean over the recordings, and that of its absolute value."""
+    """By part of a makespan's error: its mean over the recordings, and the mean of its absolute value."""
     return {
         part: {
             "mean": fmean(getattr(one.parts, part) for one in errors),
@@ -101,7 +101,7 @@ def mean_parts(errors: Sequence[Errors]) -> dict[str, dict[str, float]]:
 
 
 def change(errors: Sequence[Errors], before: Mapping[str, Mapping[str, str]]) -> Change | None:
-    """None where no recording is in both."""
+    """The change from the table before. None: no recording is in both."""
     then = {name: float(row["makespan"]) for name, row in before.items()}
     pairs = {one.recording: (then[one.recording], one.makespan) for one in errors if one.recording in then}
     if not pairs:
@@ -115,7 +115,7 @@ def change(errors: Sequence[Errors], before: Mapping[str, Mapping[str, str]]) ->
 
 
 def rows(errors: Iterable[Errors]) -> list[dict[str, Any]]:
-    """As they are in the file: a row per recording, the parts of its error in columns of their own."""
+    """The rows of the file: one per recording, with a column for each part of its error."""
     found = []
     for one in errors:
         row: dict[str, Any] = msgspec.to_builtins(one)
@@ -126,7 +126,7 @@ def rows(errors: Iterable[Errors]) -> list[dict[str, Any]]:
 
 
 def write_table(folder: Path, errors: Sequence[Errors]) -> Path:
-    """Write the file; one that is there is replaced."""
+    """Write the file. An existing file is replaced."""
     of_all = rows(errors)
     text = StringIO()
     writer = csv.DictWriter(text, list(of_all[0]), lineterminator="\n")
@@ -137,7 +137,7 @@ def write_table(folder: Path, errors: Sequence[Errors]) -> Path:
 
 
 def read_table(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of the file by recording, nothing without a file. Raises InputError for a file that is none of these."""
+    """The rows of the file by recording. Empty: there is no file. Raises InputError if the file is another one."""
     path = folder / TABLE_NAME
     if not path.is_file():
         return {}

@@ -146,7 +146,10 @@ class Runs:
             try:
                 yield msgspec.json.decode(line, type=Record)
             except msgspec.DecodeError as error:
-                raise InputError(f"{self._path}:{number}: not a run of a suite: {error}") from error
+                raise InputError(
+                    f"{self._path}:{number}: not a run of a suite: {error}: remove the line, and the run is simulated "
+                    "again"
+                ) from error
 
 
 def _whole_lines(text: bytes) -> bytes:
