@@ -43,11 +43,12 @@ class OpenPackages(Generic[Result]):
         """Of the segments that the policy starts, those that start now; the others wait for their turn."""
         now = []
         for segment in starts:
-            if segment.follows:
+            if not segment.package:
+                now.append(segment)
+            elif segment.follows:
                 self._packages[segment.worker].waiting.append(segment)
-                continue
-            now.append(segment)
-            if segment.package:
+            else:
+                now.append(segment)
                 self._packages[segment.worker] = _Package(segment)
         return now
 
