@@ -20,8 +20,15 @@ from hetsched.scheduling import register
 STAYING = 1e-4
 """By so much it costs less to go on than to start another trial in its place; far below the rounding of costs."""
 
+EARLIER = 1e-5
+"""By so much less than the last group costs the first one; what is between them, in proportion. Where costs are equal,
+the trials of earlier groups are served."""
+
 MOST = 1e9
 """Costs are scaled down to this: HiGHS takes some that are far larger for infinite."""
+
+WHOLE = 1e-6
+"""HiGHS takes numbers for whole that differ from a whole one by less."""
 
 Idle = dict[WorkerId, Worker]
 """Idle workers of one type that can still be given away, the longest idle first."""
@@ -47,7 +54,8 @@ class Sia:
     restarts so far and the S seconds of a restart; r_jc = 1 on the type that it is on, for trials that wait, and while
     T < S. As in the published code (siasosp23/artifacts, sia-simulator/sia.py) the powers are rounded to two decimals.
     Among equals, those that are training come first, then the least advanced. Trials with equal rows are counted
-    together, so that the program stays small.
+    together, so that the program stays small. Of such groups with equal costs, that of the first of these trials comes
+    first.
 
     Within the round a trial goes on on its type, an interval at a time, and on its own worker if nobody else is there;
     segments are not broken off, so that it moves when one ends. Idle workers for which no assigned trial waits go to
@@ -253,9 +261,6 @@ def cheapest(
     Row g of `costs` is what a trial of group g costs on each type; the group has sizes[g] trials that take gangs[g]
     workers each, and type c has capacity[c] workers.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
-    from scipy.sparse import coo_array
-
     counts = [[0] * len(capacity) for _ in costs]
     choices = [
         (g, c) for g, row in enumerate(costs) for c, cost in enumerate(row) if cost < 0 and gangs[g] <= capacity[c]
@@ -267,21 +272,39 @@ def cheapest(
         return counts
     entries = [(g, column, 1) for column, (g, _) in enumerate(choices)]
     entries += [(len(costs) + c, column, gangs[g]) for column, (g, c) in enumerate(choices)]
-    rows, columns, values = zip(*entries, strict=True)
-    matrix = coo_array((values, (rows, columns)), shape=(len(costs) + len(capacity), len(choices))).tocsr()
-    gains = np.array([costs[g][c] for g, c in choices])
-    solution = milp(
-        gains * min(1.0, MOST / np.abs(gains).max()),
-        integrality=np.ones(len(choices)),
-        bounds=Bounds(0, np.inf),
-        constraints=LinearConstraint(matrix, ub=np.array([*sizes, *capacity], dtype=float)),
-        options={"mip_rel_gap": 0.0},
-    )
-    if solution.x is None:
-        raise RuntimeError(f"the integer program failed: {solution.message}")
-    for (g, c), count in zip(choices, np.rint(solution.x), strict=True):
-        counts[g][c] = int(count)
+    gains = [costs[g][c] - EARLIER * (1 - g / len(costs)) for g, c in choices]
+    answer = _smallest(gains, entries, [*sizes, *capacity])
+    for (g, c), count in zip(choices, answer, strict=True):
+        counts[g][c] = count
     return counts
+
+
+def _smallest(gains: Sequence[float], entries: Sequence[tuple[int, int, int]], limits: Sequence[int]) -> list[int]:
+    """The whole numbers x for which the sum of gains x is smallest, so that matrix x stays within the limits. The
+    entries of the matrix are rows, columns and values.
+
+    Fractions are allowed first, as that is solved in a fraction of the time. If the answer is whole all the same, it is
+    an answer of the integer program, too. So it is wherever no trial is a gang: that is a transportation problem.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
+    rows, columns, values = zip(*entries, strict=True)
+    matrix = coo_array((values, (rows, columns)), shape=(len(limits), len(gains))).tocsr()
+    for integrality in (0, 1):
+        solution = milp(
+            np.array(gains) * min(1.0, MOST / np.abs(gains).max()),
+            integrality=np.full(len(gains), integrality),
+            bounds=Bounds(0, np.inf),
+            constraints=LinearConstraint(matrix, ub=np.array(limits, dtype=float)),
+            options={"mip_rel_gap": 0.0},
+        )
+        if solution.x is None:
+            raise RuntimeError(f"the integer program failed: {solution.message}")
+        whole = np.rint(solution.x)
+        if np.abs(solution.x - whole).max() < WHOLE:
+            break
+    return [int(number) for number in whole]
 
 
 def _take_cheapest(
