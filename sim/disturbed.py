@@ -22,7 +22,7 @@ from hetsched.scenario.tables import FaultsTable
 from sim.checkpoint_copies import CheckpointCopies
 from sim.faults import Faults
 from sim.neighbours import Neighbours
-from sim.simulation import Done, Simulation
+from sim.simulation import Simulation
 
 
 def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
@@ -192,11 +192,11 @@ class DisturbedSimulation(Simulation):
         self._leave_workers(running)
         self._report(running.segment, parts, self.env.now)
 
-    def _take_in(self, done: Done, now: float) -> None:
-        trial = done.segment.trial
-        self._lost_work.trained(trial, reached := self.state.trials[trial].iterations + done.segment.iterations)
+    def _take_in(self, segment: Segment, parts: Parts, worked: tuple[float, float] | None, now: float) -> None:
+        trial = segment.trial
+        self._lost_work.trained(trial, reached := self.state.trials[trial].iterations + segment.iterations)
         self._orphans.discard(trial)  # it has a checkpoint again
-        super()._take_in(done, now)
+        super()._take_in(segment, parts, worked, now)
         if (iterations := self.state.trials[trial].iterations) != reached:
             self._lost_work.recounted(trial, iterations)
 

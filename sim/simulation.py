@@ -45,11 +45,15 @@ class Member(Struct, gc=False):
 
 
 class Done(NamedTuple):
-    """A segment that its worker has finished. `worked` is as in `SegmentEnded`."""
+    """A segment of a package that its worker has finished. `worked` is as in `SegmentEnded`."""
 
     segment: Segment
     parts: Parts
-    worked: tuple[float, float] | None
+    worked: tuple[float, float]
+
+
+NUMBER = (float, Real)
+"""What a number is. A float is known at once, as it comes first; asking whether something is Real takes time."""
 
 
 class Simulation:
@@ -217,7 +221,8 @@ class Simulation:
 
     def _put_on_its_way(self, segment: Segment, now: float) -> None:
         trial, worker = self.state.trials[segment.trial], self.state.workers[segment.worker]
-        parts = self._durations.parts(trial, worker, segment.iterations, self._packages.after(segment))
+        after = self._packages.after(segment) if segment.package else None
+        parts = self._durations.parts(trial, worker, segment.iterations, after)
         self._start(segment, trial, parts, now)
 
     def _look_for_end(self) -> None:
@@ -230,8 +235,11 @@ class Simulation:
 
     def _report(self, segment: Segment, parts: Parts, now: float) -> None:
         """The driver has a result: report it, or keep it until its package is complete. Then decide anew."""
-        worked = (self._packages.since(segment), now) if segment.package else None
-        self._go_on(self._packages.end(segment, Done(segment, parts, worked), now), now)
+        if segment.package:
+            done = Done(segment, parts, (self._packages.since(segment), now))
+            self._go_on(self._packages.end(segment, done, now), now)
+        else:
+            self._take_in(segment, parts, None, now)
         self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _go_on(self, turn: Turn[Done], now: float) -> None:
@@ -239,11 +247,10 @@ class Simulation:
         if turn.next is not None:
             self._put_on_its_way(turn.next, now)
         for done in turn.report:
-            self._take_in(done, now)
+            self._take_in(*done, now)
 
-    def _take_in(self, done: Done, now: float) -> None:
+    def _take_in(self, segment: Segment, parts: Parts, worked: tuple[float, float] | None, now: float) -> None:
         """Report a result: set the trial's weights and score, and let PBT decide."""
-        segment = done.segment
         name, iterations = segment.trial, segment.iterations
         trial, member = self.state.trials[name], self._members[name]
         score = None
@@ -253,12 +260,15 @@ class Simulation:
                 normal = next(member.normals)
                 score = self._score(weights, normal)
                 if score is not None:
-                    score = _number(score, "a score", "a number, or None where it is not known")
-                member.lot = None if self._lot is None else _number(self._lot(normal), "a lot", "a number")
+                    _expect_number(score, "a score", "a number, or None where it is not known")
+                if self._lot is not None:
+                    lot = self._lot(normal)
+                    _expect_number(lot, "a lot", "a number")
+                    member.lot = finite(lot)
             except (Exception, SystemExit) as error:
                 raise self._learning_failed(name, error) from error
-        number, worked = segment.segment, done.worked
-        ended = SegmentEnded(now, name, segment.worker, iterations, score, done.parts, segment=number, worked=worked)
+        number = segment.segment
+        ended = SegmentEnded(now, name, segment.worker, iterations, score, parts, segment=number, worked=worked)
         trial = self.dispatcher.end_segment(ended, self._perturb)
         if trial.completed is not None:
             self._forget(trial)
@@ -269,8 +279,7 @@ class Simulation:
             self._pbt[trial.experiment].forget(trial.id)
 
 
-def _number(value: object, what: str, expected: str) -> float | None:
-    """A number from a learning model. None: it is not finite. Raises TypeError if it is no number."""
-    if not isinstance(value, Real):
+def _expect_number(value: object, what: str, expected: str) -> None:
+    """Raise TypeError if a learning model's value is no number."""
+    if not isinstance(value, NUMBER):
         raise TypeError(f"{what} of {value!r}: expected {expected}")
-    return finite(value)

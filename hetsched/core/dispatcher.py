@@ -257,23 +257,26 @@ class Dispatcher:
 
     def _ask(self, time: float) -> list[Decision]:
         """The policy's answer, before it is validated. It replaces `wake_at`."""
-        state, started = self.state, perf_counter()
-        self.wake_at, most = None, len(state.idle) + len(state.ready) + 2
+        started, self.wake_at = perf_counter(), None
         try:
             decisions = self._policy.dispatch(self._view)
             if type(decisions) is not list and isinstance(decisions, Iterable):
-                decisions = taken(iter(decisions), most)
+                decisions = taken(iter(decisions), self._most())
         except (Exception, SystemExit) as error:
             raise PolicyError(f"{self._raised(error)} at {time:.3f} s{where(error)}: {error}") from error
         if type(decisions) is not list:
             raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {no_decisions(decisions)}")
-        if len(decisions) > most + MOST_WAKES:
+        if len(decisions) > MOST_WAKES and len(decisions) > (most := self._most()) + MOST_WAKES:
             expected = f"expected at most {most - 2}, for idle workers and ready trials, and a WakeAt"
             told = f"dispatch returned over {most + MOST_WAKES} decisions, {expected}"
             raise PolicyError(f"policy {self.policy_name!r} at {time:.3f} s: {told}")
         self.decision_s += perf_counter() - started
         self.decisions += 1
         return decisions
+
+    def _most(self) -> int:
+        """One more than all decisions that can be carried out: see `taken`."""
+        return len(self.state.idle) + len(self.state.ready) + 2
 
     def _decide_otherwise(self, time: float, decision: object, decided: Decided) -> None:
         if isinstance(decision, Stop):

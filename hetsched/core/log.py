@@ -64,7 +64,7 @@ class LogWriter:
     so that the run can still write how it stops. Then `full` is the error for which the run should stop.
     """
 
-    EVENTS_AT_ONCE = 1000
+    BYTES_AT_ONCE = 2**16
     RESERVE_BYTES = 2**17  # some 400 events
 
     def __init__(self, path: Path, *, durable: bool = True, appends: bool = False) -> None:
@@ -78,24 +78,26 @@ class LogWriter:
             raise InputError(f"{path}: is there already, and a log is never overwritten; name a new folder") from error
         if durable:
             self._reserve.write_bytes(bytes(self.RESERVE_BYTES))
-        self._waiting: list[bytes] = []
+        self._waiting = bytearray()  # whole lines
         self._written = 0
         self._held: deque[tuple[int, Callable[[], bool]]] = deque()
 
     def write(self, event: Event) -> None:
         """Append the event. Raises HetschedError for an event that nobody could read. The log then has the events
         before it, and can go on without it."""
+        waiting, end = self._waiting, len(self._waiting)
         try:
-            line = _encoder.encode(event)
+            _encoder.encode_into(event, waiting, end)
             if self._durable:  # real work is not to be lost with its log
-                _decoder.decode(line)
+                _decoder.decode(waiting[end:])
         except NOT_WRITTEN as error:
+            del waiting[end:]
             raise HetschedError(f"{self.path}: cannot write down {event}: {error}") from error
-        self._waiting.append(line + b"\n")
+        waiting += b"\n"
 
     def commit(self) -> None:
         """The events so far are complete: write them, except those that are held."""
-        if self._durable or len(self._waiting) >= self.EVENTS_AT_ONCE:
+        if self._durable or len(self._waiting) >= self.BYTES_AT_ONCE:
             end = self._held[0][0] - self._written if self.holds() else len(self._waiting)
             self._write_out(end)
 
@@ -115,11 +117,11 @@ class LogWriter:
         self._write_out(len(self._waiting))
 
     def _write_out(self, number: int) -> None:
-        """Write the first `number` of the events that wait, or none. Raises OSError, naming the file, if the disk is
+        """Write so many bytes of the events that wait, or none. Raises OSError, naming the file, if the disk is
         full."""
         if not number:
             return
-        lines = b"".join(self._waiting[:number])
+        lines = bytes(self._waiting[:number])
         try:
             self._append(lines)
         except OSError as error:

@@ -42,11 +42,12 @@ class OpenPackages(Generic[Result]):
         """Those of the started segments that begin now. The others wait for their turn."""
         now = []
         for segment in starts:
-            if segment.follows:
+            if not segment.package:
+                now.append(segment)
+            elif segment.follows:
                 self._packages[segment.worker].waiting.append(segment)
-                continue
-            now.append(segment)
-            if segment.package:
+            else:
+                now.append(segment)
                 self._packages[segment.worker] = _Package(segment)
         return now
 

@@ -64,13 +64,14 @@ class ReadyTrials(Sequence["Trial"]):
 
     def take(self, trial: "Trial") -> None:
         """The trial is ready no more. Raises LookupError if it was not ready."""
-        if not self or self._trials[self._taken] is not trial:
+        first, trials = self._taken, self._trials
+        if first == len(trials) or trials[first] is not trial:
             at = self._find(trial)
-            del self._places[at], self._trials[at]
-        elif self._taken < MOST_TAKEN:
-            self._taken += 1
+            del self._places[at], trials[at]
+        elif first < MOST_TAKEN:
+            self._taken = first + 1
         else:
-            del self._places[: MOST_TAKEN + 1], self._trials[: MOST_TAKEN + 1]
+            del self._places[: first + 1], trials[: first + 1]
             self._taken = 0
         if self.changes is not None:
             self.changes.note(trial.id)

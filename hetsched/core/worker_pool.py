@@ -52,14 +52,14 @@ class WorkerPool(dict[WorkerId, Worker]):
         return changes
 
     def __setitem__(self, name: WorkerId, worker: Worker) -> None:
-        super().__setitem__(name, worker)
+        dict.__setitem__(self, name, worker)
         if self._followers:
             self._turns += 1
             for changes in self._followers:
                 changes.note(name, (self._turns, worker))
 
     def __delitem__(self, name: WorkerId) -> None:
-        super().__delitem__(name)
+        dict.__delitem__(self, name)
         for changes in self._followers:
             changes.note(name, None)
 
