@@ -164,8 +164,3 @@ def test_large_powers_leave_no_worker_idle(simulate_log: Simulate, p: float) -> 
 def test_options_that_make_no_sense_are_named(option: str, value: object) -> None:
     with pytest.raises(InputError, match=f"'sia': {option}: expected"):
         scheduling.policies.create("sia", {option: value})
-
-
-def test_of_groups_with_equal_costs_the_earlier_ones_are_served() -> None:
-    costs = [[-0.5, -0.1], [-0.5, -0.1], [-0.5, -0.2], [-0.5, -0.1], [-0.5, -0.1]]
-    assert cheapest(costs, [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [2, 1]) == [[1, 0], [1, 0], [0, 1], [0, 0], [0, 0]]

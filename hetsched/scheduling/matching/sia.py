@@ -21,15 +21,8 @@ STAYING = 1e-4
 """The cost of the worker that the trial has is less by this, so that no other trial takes its place at equal cost. It
 is far below the rounding of costs."""
 
-EARLIER = 1e-5
-"""The cost of the first group is less than the cost of the last group by this. Groups between them are in proportion.
-Where costs are equal, the trials of earlier groups are served."""
-
 MOST = 1e9
 """Costs are scaled down to this. HiGHS takes some far larger costs for infinite."""
-
-WHOLE = 1e-6
-"""A number counts as whole if it differs from a whole number by less, as in HiGHS."""
 
 Idle = dict[WorkerId, Worker]
 """Idle workers of one type that are not assigned yet; the one that is idle for longest comes first."""
@@ -59,8 +52,7 @@ class Sia:
 
     The powers are rounded to two decimals, as in the published code (siasosp23/artifacts, sia-simulator/sia.py). Of
     equal trials, those that are training come first, then those with the fewest iterations. Trials with equal rows are
-    counted together, so that the program stays small. Of such groups with equal costs, the group of the first of these
-    trials comes first.
+    counted together, so that the program stays small.
 
     Within the round a trial stays on its type, an interval at a time. It stays on its own worker if no other trial is
     there. Segments are not broken off: a trial moves when one ends. If no assigned trial waits for an idle worker, the
@@ -267,6 +259,9 @@ def cheapest(
     `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials; each takes gangs[g] workers.
     Type c has capacity[c] workers.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
+    from scipy.sparse import coo_array
+
     counts = [[0] * len(capacity) for _ in costs]
     choices = [
         (g, c) for g, row in enumerate(costs) for c, cost in enumerate(row) if cost < 0 and gangs[g] <= capacity[c]
@@ -278,39 +273,21 @@ def cheapest(
         return counts
     entries = [(g, column, 1) for column, (g, _) in enumerate(choices)]
     entries += [(len(costs) + c, column, gangs[g]) for column, (g, c) in enumerate(choices)]
-    gains = [costs[g][c] - EARLIER * (1 - g / len(costs)) for g, c in choices]
-    answer = _smallest(gains, entries, [*sizes, *capacity])
-    for (g, c), count in zip(choices, answer, strict=True):
-        counts[g][c] = count
-    return counts
-
-
-def _smallest(gains: Sequence[float], entries: Sequence[tuple[int, int, int]], limits: Sequence[int]) -> list[int]:
-    """The whole numbers x for which the sum of gains x is smallest, so that matrix x stays within the limits. The
-    entries of the matrix are rows, columns and values.
-
-    Fractions are allowed first, as that is solved in a fraction of the time. If the answer is whole all the same, it is
-    an answer of the integer program, too. So it is wherever no trial is a gang: that is a transportation problem.
-    """
-    from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
-    from scipy.sparse import coo_array
-
     rows, columns, values = zip(*entries, strict=True)
-    matrix = coo_array((values, (rows, columns)), shape=(len(limits), len(gains))).tocsr()
-    for integrality in (0, 1):
-        solution = milp(
-            np.array(gains) * min(1.0, MOST / np.abs(gains).max()),
-            integrality=np.full(len(gains), integrality),
-            bounds=Bounds(0, np.inf),
-            constraints=LinearConstraint(matrix, ub=np.array(limits, dtype=float)),
-            options={"mip_rel_gap": 0.0},
-        )
-        if solution.x is None:
-            raise RuntimeError(f"the integer program failed: {solution.message}")
-        whole = np.rint(solution.x)
-        if np.abs(solution.x - whole).max() < WHOLE:
-            break
-    return [int(number) for number in whole]
+    matrix = coo_array((values, (rows, columns)), shape=(len(costs) + len(capacity), len(choices))).tocsr()
+    gains = np.array([costs[g][c] for g, c in choices])
+    solution = milp(
+        gains * min(1.0, MOST / np.abs(gains).max()),
+        integrality=np.ones(len(choices)),
+        bounds=Bounds(0, np.inf),
+        constraints=LinearConstraint(matrix, ub=np.array([*sizes, *capacity], dtype=float)),
+        options={"mip_rel_gap": 0.0},
+    )
+    if solution.x is None:
+        raise RuntimeError(f"the integer program failed: {solution.message}")
+    for (g, c), count in zip(choices, np.rint(solution.x), strict=True):
+        counts[g][c] = int(count)
+    return counts
 
 
 def _take_cheapest(
