@@ -12,7 +12,7 @@ from hetsched.domain.metric import DEFAULT
 from hetsched.errors import InputError, counted
 from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.loading import load_tables
+from hetsched.scenario.loading import load_training_tables
 from hetsched.scenario.scenario import Scenario
 from hetsched.studies.record import experiment_of, record
 from hetsched.studies.recording_plan import Recorded, RecordingPlan
@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Record learning curves of a scenario's training: trials whose hyperparameters are drawn from its search space
     train without PBT, and are evaluated on their way. A recording is in the file as soon as it is finished. The same
     command goes on where it was stopped. `hetsched fit` fits learning models to such files. See docs/learning.md."""
-    scenario = load_tables(options.scenario)
+    scenario = load_training_tables(options.scenario)
     try:
         plan = plan_of(options, scenario)
     except InputError as error:

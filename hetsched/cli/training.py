@@ -17,7 +17,7 @@ from hetsched.domain.training_class import TrainingSource, source_of, training_c
 from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.loading import load_tables
+from hetsched.scenario.loading import load_training_tables
 from hetsched.testing.training_check import ITERATIONS, TOLERANCE, TrainingVerdict, checks, training_verdicts
 from hetsched.testing.training_course import Subject
 
@@ -125,7 +125,7 @@ def subject_of(options: argparse.Namespace) -> Subject:
 
 def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Sequence[Experiment]]:
     """The training of a scenario, its options, and the experiments that the scenario lists."""
-    scenario = load_tables(path)
+    scenario = load_training_tables(path)
     if scenario.training is None:
         raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
     try:
