@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from hetsched.cli.arguments import add_output, add_policy_files
+from hetsched.cli.arguments import add_further
+from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.report.printable import printable
@@ -21,22 +22,25 @@ from hetsched.signals import INTERRUPTED, TERMINATED, interrupts_ignored, sigter
 from hetsched.studies.command_line import commanded
 
 DESCRIPTION = """\
-Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
-for real on Ray Tune.
+Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then for real on Ray
+Tune.
 
-A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial runs where), written
-fusion+hrfs; 'hetsched policies' lists them. A scenario is a TOML file: cluster, workload, profile, strategies."""
+A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial runs where). It is written
+fusion+hrfs. 'hetsched policies' lists the policies. A scenario is a TOML file: cluster, workload, profile, strategies.
 
-EPILOG = """\
-examples:
-  hetsched compare examples/demo.toml
-  hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1
-  hetsched bound examples/demo.toml --json
-  hetsched plan examples/cifar10-quick.toml --data-dir DIR
-  hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR
-  hetsched run --resume results/cifar10-quick-run-20260101-120000
+'hetsched COMMAND --help' has the options of a command."""
 
-exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 143 terminated (SIGTERM)"""
+EXAMPLES = (
+    "hetsched compare examples/demo.toml",
+    "hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1",
+    "hetsched bound examples/demo.toml --json",
+    "hetsched plan examples/cifar10-quick.toml --data-dir DIR",
+    "hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR",
+    "hetsched run --resume results/cifar10-quick-run-20260101-120000",
+)
+
+STATUS = """\
+exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM)"""
 
 COMMANDS = {
     "compare": "simulate strategies under the same seeds and compare them",
@@ -61,7 +65,8 @@ COMMANDS = {
     "training": "check that a training of your own keeps to what trials need",
     "policies": "list the policies, or check that some conform",
 }
-"""What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
+"""What each command does. Its module `hetsched.cli.NAME` has `EXAMPLES`, `configure(parser)` and
+`execute(options, emit)`."""
 
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 """The errors of what somebody else owns, or is read-only."""
@@ -150,8 +155,8 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="hetsched",
         description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"{examples_text(EXAMPLES)}\n\n{STATUS}",
+        formatter_class=HelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
@@ -160,12 +165,18 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
             continue
         module = import_module(f"hetsched.cli.{name}")
         about = (module.execute.__doc__ or summary).strip()
-        command = commands.add_parser(name, help=summary, description=about, allow_abbrev=False)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=about,
+            epilog=examples_text(module.EXAMPLES),
+            formatter_class=HelpFormatter,
+            add_help=False,
+            allow_abbrev=False,
+        )
         command.set_defaults(execute=module.execute, policy_file=[])
-        add_output(command)
-        if name not in WITHOUT_POLICIES:
-            add_policy_files(command)
         module.configure(command)
+        add_further(command, policies=name not in WITHOUT_POLICIES)
         command.set_defaults(usage=command.format_usage())
     return top
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
+from hetsched.cli.arguments import add_cluster, add_out, add_repeat, add_scenario, add_seed, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
@@ -25,16 +25,19 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
 
+EXAMPLES = ("hetsched validate examples/validate.toml --repeat 3 --data-dir DIR",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    add_out(parser)
-    add_strategies(parser)
-    add_seed(parser)
-    parser.add_argument(
-        "--profile", type=Path, metavar="FILE.csv", help="predict from this profile instead of measuring one first"
-    )
-    add_real(parser)
+    validated = parser.add_argument_group("what is validated")
+    add_strategies(validated)
+    add_seed(validated)
+    add_repeat(validated)
+    text = "a profile to predict from (default: one is measured first)"
+    validated.add_argument("--profile", type=Path, metavar="FILE.csv", help=text)
+    add_cluster(parser.add_argument_group("where it is run"))
+    add_out(parser.add_argument_group("results"))
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
