@@ -20,6 +20,7 @@ from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import INTERRUPTED, TERMINATED, interrupts_ignored, sigterm_as_ctrl_c
 from hetsched.studies.command_line import commanded
+from hetsched.version import __version__
 
 DESCRIPTION = """\
 Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then for real on Ray
@@ -123,7 +124,8 @@ def status_of(error: OSError) -> int:
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """The options that the words mean. Raises InputError for a command or an option that there is not."""
-    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+    words = in_options(words)
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise InputError(f"no command {words[0]!r}: {nearest(words[0], COMMANDS)}")
     options, unknown = parser(words[:1]).parse_known_args(words)
     if unknown:
@@ -131,6 +133,17 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
         hint = f": did you mean {close!r}?" if close else f"; 'hetsched {words[0]} --help' lists what it takes"
         raise InputError(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     return options
+
+
+def in_options(words: Sequence[str]) -> Sequence[str]:
+    """What asks for help in words, as the option: nothing at all, `help`, `help COMMAND`.
+
+    >>> in_options([]), in_options(["help"]), in_options(["help", "run"]), in_options(["run", "demo"])
+    (['--help'], ['--help'], ['run', '--help'], ['run', 'demo'])
+    """
+    if not words:
+        return ["--help"]
+    return [*words[1:], "--help"] if words[0] == "help" else words
 
 
 def fail(error: BaseException, status: int, message: str | None = None) -> int:
@@ -157,6 +170,9 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=f"{examples_text(EXAMPLES)}\n\n{STATUS}",
         formatter_class=HelpFormatter,
+    )
+    top.add_argument(
+        "--version", action="version", version=f"hetsched {__version__}", help="print the version and exit"
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():

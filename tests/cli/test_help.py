@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import hetsched
 from hetsched.cli.main import COMMANDS, main
 from tests.test_docs import check_command, commands_of
 
@@ -47,3 +48,21 @@ def test_options_are_in_groups_with_titles_where_there_are_many(page: str) -> No
     groups = re.split(r"^(\w.*):$", page.partition("\nexample")[0], flags=re.MULTILINE)[1:]
     for title, options in zip(groups[::2], groups[1::2], strict=True):
         assert len(re.findall(r"^  -", options, re.MULTILINE)) <= 8, title
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ([], "usage: hetsched [-h] [--version] COMMAND"),
+        (["help"], "usage: hetsched [-h] [--version] COMMAND"),
+        (["help", "bound"], "usage: hetsched bound"),
+        (["--version"], f"hetsched {hetsched.__version__}\n"),
+    ],
+)
+def test_who_asks_for_help_in_other_words_gets_it(
+    words: list[str], begins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(begins)
