@@ -1,19 +1,33 @@
-"""Arguments that several commands share."""
+"""Arguments that several commands share: one definition, and so one text, for each."""
 
 import argparse
 from pathlib import Path
 
 from hetsched.argument_types import count, seconds, seed
+from hetsched.cores import available_cores
 
 SCENARIO = "a TOML file, or the name of a scenario that comes with hetsched, such as demo"
+ADDRESS = "auto, or host:port of its head"
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+Arguments = argparse._ActionsContainer
+"""A parser, or a group of its arguments."""
 
 
-def add_policy_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def add_further(parser: argparse.ArgumentParser, *, policies: bool = False, of_part: bool = False) -> None:
+    """What every command takes, and --policy-file if it asks `policies`. Part of a command, such as `policies check`,
+    leaves the value of --json to the command if it is not given."""
+    further = parser.add_argument_group("further options")
+    if policies:
+        _add_policy_files(further)
+    default = argparse.SUPPRESS if of_part else False
+    text = "print one JSON document on stdout and nothing else"
+    further.add_argument("--json", action="store_true", default=default, help=text)
+    further.add_argument("-h", "--help", action="help", help="print this and exit")
+
+
+def _add_policy_files(arguments: Arguments) -> None:
+    arguments.add_argument(
         "--policy-file",
         type=Path,
         action="append",
@@ -23,51 +37,99 @@ def add_policy_files(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_scenario(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, metavar="SCENARIO", help=SCENARIO)
+def add_model_file(arguments: Arguments) -> None:
+    arguments.add_argument(
+        "--model-file",
+        type=Path,
+        metavar="FILE.py",
+        help="a Python file that registers models or trainers of your own, as real.model_file of a scenario",
+    )
 
 
-def add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder for the results")
+def add_scenario(arguments: Arguments) -> None:
+    arguments.add_argument("scenario", type=Path, metavar="SCENARIO", help=SCENARIO)
 
 
-def add_strategies(parser: argparse.ArgumentParser, instead: str = "instead of the scenario's") -> None:
-    parser.add_argument("--strategies", nargs="+", metavar="A+S", help=f"{instead}, such as uniform+fifo fusion+hrfs")
+def add_out(arguments: Arguments) -> None:
+    arguments.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder for the results, a new one (default: one in results/)"
+    )
 
 
-def add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=seed, metavar="N", help="the root seed (default: the scenario's first)")
+def add_strategies(arguments: Arguments, default: str = "the scenario's") -> None:
+    arguments.add_argument(
+        "--strategies",
+        nargs="+",
+        metavar="A+S",
+        help=f"strategies, such as uniform+fifo fusion+hrfs (default: {default})",
+    )
 
 
-def add_repeat(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repeat", type=count, default=1, metavar="N", help="repetitions, each with its seed")
+def add_baseline(arguments: Arguments, default: str, metavar: str = "A+S") -> None:
+    text = f"what the others are compared with (default: {default})"
+    arguments.add_argument("--baseline", metavar=metavar, help=text)
 
 
-def add_real(parser: argparse.ArgumentParser) -> None:
-    """What commands that run for real take."""
-    add_cluster(parser)
-    add_repeat(parser)
+def add_seed(arguments: Arguments) -> None:
+    arguments.add_argument("--seed", type=seed, metavar="N", help="the first random seed (default: the scenario's)")
 
 
-def add_cluster(parser: argparse.ArgumentParser) -> None:
-    """Where and how something is run for real."""
-    parser.add_argument("--address", help="a running Ray cluster (default: start the scenario's here)")
-    parser.add_argument(
+def add_repeat(arguments: Arguments) -> None:
+    text = "number of runs, each with the seed after the one before (default: 1)"
+    arguments.add_argument("--repeat", type=count, default=1, metavar="N", help=text)
+
+
+def add_jobs(arguments: Arguments) -> None:
+    text = f"processes that simulate at once (default: one per core, here {len(available_cores())})"
+    arguments.add_argument("--jobs", type=count, metavar="N", help=text)
+
+
+def add_ray(arguments: Arguments) -> None:
+    text = f"simulate on a running Ray cluster: {ADDRESS}; --jobs is the number of its cores that are used"
+    arguments.add_argument("--ray", metavar="ADDR", help=text)
+
+
+def add_device(arguments: Arguments) -> None:
+    text = "the device to train on: cpu or cuda (default: cpu)"
+    arguments.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help=text)
+
+
+def add_threads(arguments: Arguments) -> None:
+    arguments.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: 1)")
+
+
+def add_data_dir(arguments: Arguments) -> None:
+    arguments.add_argument(
         "--data-dir",
         type=Path,
-        help="folder of the data set: parquet (Hugging Face layout) or torchvision's",
+        metavar="DIR",
+        help="the folder of the data set, as parquet (Hugging Face's layout) or as torchvision's files "
+        "(default: the scenario's real.data_dir)",
     )
-    parser.add_argument(
+
+
+def add_report_interval(arguments: Arguments, default: float | None = None) -> None:
+    shown = "the scenario's, which is 10 unless set" if default is None else f"{default:g}"
+    arguments.add_argument(
         "--report-interval",
         type=seconds,
+        default=default,
         metavar="SECONDS",
-        help="print a line so often where stderr is no terminal (default: the scenario's, 10)",
+        help=f"seconds between printed lines where stderr is no terminal (default: {shown})",
     )
-    parser.add_argument("--tensorboard", action="store_true", help="have Tune write TensorBoard files")
 
 
-def add_track(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def add_cluster(arguments: Arguments) -> None:
+    """Where and how something is run for real."""
+    add_data_dir(arguments)
+    text = f"a running Ray cluster: {ADDRESS} (default: the scenario's real.address, else one is started here)"
+    arguments.add_argument("--address", metavar="ADDR", help=text)
+    add_report_interval(arguments)
+    arguments.add_argument("--tensorboard", action="store_true", help="have Ray Tune write TensorBoard files")
+
+
+def add_track(arguments: Arguments) -> None:
+    arguments.add_argument(
         "--track",
         action="append",
         default=[],

@@ -10,6 +10,11 @@ from hetsched.report import tables
 from hetsched.report.legend import BOUNDS, legend
 from hetsched.studies.bound import bound
 
+EXAMPLES = (
+    "hetsched bound demo",
+    "hetsched bound examples/demo.toml --json",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hetsched.argument_types import count, count_or_auto
-from hetsched.cli.arguments import SCENARIO, add_out, add_strategies
+from hetsched.cli.arguments import SCENARIO, add_baseline, add_jobs, add_out, add_ray, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
@@ -17,7 +17,6 @@ from hetsched.cli.shared import (
     simulated_scenario,
 )
 from hetsched.cli.suite import print_suite
-from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
 from hetsched.report.figures_in_words import share
@@ -31,6 +30,11 @@ from hetsched.studies.comparison import NARROW
 from hetsched.studies.folder import default_folder
 from hetsched.studies.suite.suite import SEEDS, suite
 
+EXAMPLES = (
+    "hetsched compare examples/demo.toml --strategies fusion+hrfs --seeds 8",
+    "hetsched compare --resume results/demo-compare-20260101-120000",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
@@ -39,36 +43,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="SCENARIO",
-        help="further ones: strategies are ranked over all of them, those of the first one by default",
+        help="further scenarios: strategies are ranked over all of them",
     )
-    add_out(parser)
-    add_strategies(parser)
-    parser.add_argument("--baseline", metavar="A+S", help="what to compare with (default: the first scenario's)")
-    parser.add_argument(
+    compared = parser.add_argument_group("what is compared")
+    add_strategies(compared, "those of the first scenario")
+    add_baseline(compared, "that of the first scenario")
+    compared.add_argument(
         "--seeds",
         type=count_or_auto,
         metavar="N|auto",
-        help=f"how many seeds (default: the scenario's, of several scenarios {SEEDS}); auto: until the interval of "
-        "every difference is under 1%%",
+        help=f"number of seeds (default: the scenario's; of several scenarios: {SEEDS}). "
+        "auto: seeds are added until the interval of every difference is under 1%%",
     )
-    parser.add_argument(
-        "--max-seeds", type=count, metavar="N", help=f"the most that --seeds auto takes (default: {MAX_SEEDS})"
-    )
-    parser.add_argument(
-        "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
-    )
-    parser.add_argument(
-        "--ray",
-        metavar="ADDR",
-        help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
-    )
-    parser.add_argument(
+    text = f"the largest number of seeds for --seeds auto (default: {MAX_SEEDS})"
+    compared.add_argument("--max-seeds", type=count, metavar="N", help=text)
+    results = parser.add_argument_group("results")
+    add_out(results)
+    results.add_argument(
         "--resume",
         type=Path,
         metavar="DIR",
-        help="instead of SCENARIO: go on with the comparison in this folder; "
-        "of several scenarios 'hetsched suite --resume DIR' does that",
+        help="instead of SCENARIO: go on with the comparison in this folder. "
+        "Of several scenarios, 'hetsched suite --resume DIR' goes on",
     )
+    where = parser.add_argument_group("where it is simulated")
+    add_jobs(where)
+    add_ray(where)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

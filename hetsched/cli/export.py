@@ -7,12 +7,18 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say_whole
 from hetsched.report.export.exporting import EXPORT, FORMATS, export
 
+EXAMPLES = (
+    "hetsched export results/tutorial --to chrome-trace",
+    "hetsched export results/tutorial --to csv --out tables",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, of one run or of many")
+    files = parser.add_argument_group("files")
     formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
-    parser.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help=formats)
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"where the files go (default: {EXPORT}/ in DIR)")
+    files.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help=formats)
+    files.add_argument("--out", type=Path, metavar="DIR", help=f"the folder for the files (default: {EXPORT}/ in DIR)")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

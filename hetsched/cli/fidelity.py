@@ -15,25 +15,34 @@ from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
 from hetsched.studies.fidelity.record import record
 from hetsched.studies.fidelity.table import write_table
 
+EXAMPLES = (
+    "hetsched fidelity --markdown",
+    "hetsched fidelity add results/validate",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
         choices=["record", "add"],
-        help="record: run for real the cells that have no recording; add: take over the real runs of validations",
+        help="record: run for real the cells that have no recording. add: take over the real runs of validations",
     )
-    parser.add_argument("validations", nargs="*", type=Path, metavar="RESULTS", help="the folders of these, for add")
-    parser.add_argument(
+    parser.add_argument("validations", nargs="*", type=Path, metavar="RESULTS", help="with add: folders of validations")
+    recordings = parser.add_argument_group("recordings")
+    recordings.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="the cells or recordings that are used (default: all)"
+    )
+    recordings.add_argument(
         "--folder",
         type=Path,
         default=Path("fidelity"),
         metavar="DIR",
         help="the folder of cells and recordings (default: fidelity)",
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these cells or recordings, not all")
-    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
-    parser.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv, for the next version")
+    tables = parser.add_argument_group("tables")
+    tables.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
+    tables.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

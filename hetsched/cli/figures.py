@@ -7,26 +7,35 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say
 from hetsched.report.figures.folder import COLUMN_IN, FORMATS, KINDS, PAGE_IN, figures_by_study
 
+EXAMPLES = ("hetsched figures results/tutorial --only gantt --format pdf,png",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go (default: figures in the folder)")
-    parser.add_argument(
-        "--width",
-        type=float,
-        default=COLUMN_IN,
-        metavar="INCHES",
-        help=f"{COLUMN_IN:g} for a column of a paper (the default), {PAGE_IN:g} for both",
+    drawn = parser.add_argument_group("what is drawn")
+    drawn.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="FIGURE",
+        help=f"of {', '.join(KINDS)} (default: all)",
     )
-    parser.add_argument(
+    drawn.add_argument("--out", type=Path, metavar="DIR", help="the folder for the files (default: figures/ in DIR)")
+    drawn.add_argument(
         "--format",
         type=lambda text: text.split(","),
         default=["pdf"],
         metavar="FORMATS",
         help=f"of {','.join(FORMATS)}, with commas between them (default: pdf)",
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="FIGURE", help=f"of {', '.join(KINDS)}")
-    parser.add_argument("--dpi", type=int, default=300, metavar="N", help="dots per inch of a PNG (default: 300)")
+    drawn.add_argument(
+        "--width",
+        type=float,
+        default=COLUMN_IN,
+        metavar="INCHES",
+        help=f"width in inches: {COLUMN_IN:g} for one column of a paper, {PAGE_IN:g} for two (default: {COLUMN_IN:g})",
+    )
+    drawn.add_argument("--dpi", type=int, default=300, metavar="N", help="dots per inch of a PNG (default: 300)")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

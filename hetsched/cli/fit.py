@@ -14,31 +14,40 @@ from hetsched.report.progress import ProgressLine
 from hetsched.studies.fit import document, fit, fits
 from hetsched.studies.fit_result import FitOrder
 
+EXAMPLES = (
+    "hetsched fit examples/validate-accuracy/recordings.csv",
+    "hetsched fit FILE.csv --metric loss --mode min",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE.csv", help="recordings (default: those that come with hetsched)"
     )
-    parser.add_argument("--model", help="the network whose recordings count, where files have several")
-    parser.add_argument("--metric", default=DEFAULT.name, help="a column of the files (default: %(default)s)")
-    parser.add_argument(
+    score = parser.add_argument_group("the score")
+    score.add_argument("--metric", default=DEFAULT.name, help="a column of the files (default: %(default)s)")
+    score.add_argument(
         "--mode",
         choices=get_args(Mode),
-        help=f"which scores are better (default of {DEFAULT.name}: {DEFAULT.mode}; other metrics need it)",
+        help=f"which scores are better (default for {DEFAULT.name}: {DEFAULT.mode}). Other metrics need it",
     )
-    parser.add_argument("--folds", type=count, default=5, metavar="N", help="each is held out once (default: 5)")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="which recordings share a fold (default: 0)")
-    parser.add_argument(
+    score.add_argument(
+        "--chance", type=float, metavar="SCORE", help="the score of an untrained trial, if recordings begin later"
+    )
+    fitted = parser.add_argument_group("what is fitted")
+    fitted.add_argument("--model", help="the network whose recordings are used. Files with several networks need it")
+    fitted.add_argument(
         "--constants",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="fit these of 'sgd' alone, where recordings are few: the others stay at their defaults",
+        help="fit only these constants of 'sgd', if there are few recordings. The others keep their defaults",
     )
-    parser.add_argument(
-        "--chance", type=float, metavar="SCORE", help="of an untrained trial, where recordings begin later"
-    )
-    parser.add_argument("--show", metavar="MODEL", help="print the options of this model, not those of the best one")
+    text = "number of folds, each of which is held out once (default: 5)"
+    fitted.add_argument("--folds", type=count, default=5, metavar="N", help=text)
+    text = "random seed, which deals recordings to folds (default: 0)"
+    fitted.add_argument("--seed", type=seed, default=0, metavar="N", help=text)
+    fitted.add_argument("--show", metavar="MODEL", help="print the options of this model (default: the best one)")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

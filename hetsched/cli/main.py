@@ -12,31 +12,36 @@ from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from hetsched.cli.arguments import add_output, add_policy_files
+from hetsched.cli.arguments import add_further
+from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import stdout_for_the_document
 from hetsched.errors import HetschedError, InputError, Terminated, closest, nearest
 from hetsched.report.printable import printable
 from hetsched.scenario.packaged import scenario_file
 from hetsched.signals import INTERRUPTED, TERMINATED, interrupts_ignored, sigterm_as_ctrl_c
 from hetsched.studies.command_line import commanded
+from hetsched.version import __version__
 
 DESCRIPTION = """\
-Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then
-for real on Ray Tune.
+Compare policies that schedule Population-Based Training on unequal machines: in simulation first, then for real on Ray
+Tune.
 
-A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial runs where), written
-fusion+hrfs; 'hetsched policies' lists them. A scenario is a TOML file: cluster, workload, profile, strategies."""
+A strategy is an allocation policy (nodes -> workers) and a scheduling policy (which trial runs where). It is written
+fusion+hrfs. 'hetsched policies' lists the policies. A scenario is a TOML file: cluster, workload, profile, strategies.
 
-EPILOG = """\
-examples:
-  hetsched compare examples/demo.toml
-  hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1
-  hetsched bound examples/demo.toml --json
-  hetsched plan examples/cifar10-quick.toml --data-dir DIR
-  hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR
-  hetsched run --resume results/cifar10-quick-run-20260101-120000
+'hetsched COMMAND --help' has the options of a command."""
 
-exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted, 143 terminated (SIGTERM)"""
+EXAMPLES = (
+    "hetsched compare examples/demo.toml",
+    "hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1",
+    "hetsched bound examples/demo.toml --json",
+    "hetsched plan examples/cifar10-quick.toml --data-dir DIR",
+    "hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR",
+    "hetsched run --resume results/cifar10-quick-run-20260101-120000",
+)
+
+STATUS = """\
+exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM)"""
 
 COMMANDS = {
     "compare": "simulate strategies under the same seeds and compare them",
@@ -61,7 +66,8 @@ COMMANDS = {
     "training": "check that a training of your own keeps to what trials need",
     "policies": "list the policies, or check that some conform",
 }
-"""What each command does. Its module `hetsched.cli.NAME` has `configure(parser)` and `execute(options, emit)`."""
+"""What each command does. Its module `hetsched.cli.NAME` has `EXAMPLES`, `configure(parser)` and
+`execute(options, emit)`."""
 
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 """The errors of what somebody else owns, or is read-only."""
@@ -118,7 +124,8 @@ def status_of(error: OSError) -> int:
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """The options that the words mean. Raises InputError for a command or an option that there is not."""
-    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+    words = in_options(words)
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise InputError(f"no command {words[0]!r}: {nearest(words[0], COMMANDS)}")
     options, unknown = parser(words[:1]).parse_known_args(words)
     if unknown:
@@ -126,6 +133,17 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
         hint = f": did you mean {close!r}?" if close else f"; 'hetsched {words[0]} --help' lists what it takes"
         raise InputError(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     return options
+
+
+def in_options(words: Sequence[str]) -> Sequence[str]:
+    """What asks for help in words, as the option: nothing at all, `help`, `help COMMAND`.
+
+    >>> in_options([]), in_options(["help"]), in_options(["help", "run"]), in_options(["run", "demo"])
+    (['--help'], ['--help'], ['run', '--help'], ['run', 'demo'])
+    """
+    if not words:
+        return ["--help"]
+    return [*words[1:], "--help"] if words[0] == "help" else words
 
 
 def fail(error: BaseException, status: int, message: str | None = None) -> int:
@@ -150,8 +168,11 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="hetsched",
         description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"{examples_text(EXAMPLES)}\n\n{STATUS}",
+        formatter_class=HelpFormatter,
+    )
+    top.add_argument(
+        "--version", action="version", version=f"hetsched {__version__}", help="print the version and exit"
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
@@ -160,12 +181,18 @@ def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
             continue
         module = import_module(f"hetsched.cli.{name}")
         about = (module.execute.__doc__ or summary).strip()
-        command = commands.add_parser(name, help=summary, description=about, allow_abbrev=False)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=about,
+            epilog=examples_text(module.EXAMPLES),
+            formatter_class=HelpFormatter,
+            add_help=False,
+            allow_abbrev=False,
+        )
         command.set_defaults(execute=module.execute, policy_file=[])
-        add_output(command)
-        if name not in WITHOUT_POLICIES:
-            add_policy_files(command)
         module.configure(command)
+        add_further(command, policies=name not in WITHOUT_POLICIES)
         command.set_defaults(usage=command.format_usage())
     return top
 

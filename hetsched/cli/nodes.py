@@ -4,13 +4,19 @@ import argparse
 
 import tomli_w
 
+from hetsched.cli.arguments import ADDRESS
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish
 from hetsched.studies.real_scenario import discovered
 
+EXAMPLES = (
+    "hetsched nodes --address auto",
+    "hetsched nodes --address 10.0.0.1:6379",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--address", required=True, metavar="ADDR", help="auto, or host:port of its head")
+    parser.add_argument("--address", required=True, metavar="ADDR", help=f"the Ray cluster: {ADDRESS}")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -9,14 +9,22 @@ from hetsched.cli.planning import add_planning, planning, print_plan
 from hetsched.cli.shared import finish, live_view, real_scenario, runs_progress
 from hetsched.studies.plan import plan
 
+EXAMPLES = (
+    "hetsched plan examples/cifar10-quick.toml --data-dir DIR",
+    "hetsched plan examples/cifar10-quick.toml --address auto --budget-s 120",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    add_out(parser)
-    add_planning(parser)
-    parser.add_argument("--seeds", type=count, metavar="N", help="how many seeds (default: the scenario's)")
-    parser.add_argument("--all", action="store_true", help="show every strategy, not only the best ones")
-    add_cluster(parser)
+    planned = parser.add_argument_group("what is simulated")
+    planned.add_argument("--seeds", type=count, metavar="N", help="number of seeds (default: the scenario's)")
+    add_planning(planned)
+    real = parser.add_argument_group("where it is measured")
+    add_cluster(real)
+    results = parser.add_argument_group("results")
+    add_out(results)
+    results.add_argument("--all", action="store_true", help="show every strategy (default: the best ones only)")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -3,8 +3,8 @@
 import argparse
 from typing import TypedDict
 
-from hetsched.argument_types import count, seconds
-from hetsched.cli.arguments import add_strategies
+from hetsched.argument_types import seconds
+from hetsched.cli.arguments import Arguments, add_jobs, add_strategies
 from hetsched.cli.shared import print_heading, say, say_caveats, say_whole, show
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
@@ -17,20 +17,13 @@ ROWS = 10
 """So many strategies are shown, unless all are."""
 
 
-def add_planning(parser: argparse.ArgumentParser) -> None:
-    add_strategies(parser, "instead of all that are registered")
-    parser.add_argument(
-        "--budget-s", type=seconds, metavar="SECONDS", help="the most that measuring and simulating may take"
-    )
-    parser.add_argument(
-        "--measure-again", action="store_true", help="do not take what an earlier plan beside this one has measured"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=count,
-        metavar="N",
-        help=f"simulating processes (default: the cores, {len(available_cores())})",
-    )
+def add_planning(arguments: Arguments) -> None:
+    add_strategies(arguments, "all that are registered")
+    text = "the longest time for measuring and simulating, in seconds (default: no limit)"
+    arguments.add_argument("--budget-s", type=seconds, metavar="SECONDS", help=text)
+    text = "measure even what an earlier plan beside this one has measured"
+    arguments.add_argument("--measure-again", action="store_true", help=text)
+    add_jobs(arguments)
 
 
 class Planning(TypedDict):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hetsched import allocation, scheduling
 from hetsched.argument_types import count
+from hetsched.cli.arguments import add_further
+from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say_whole, show
 from hetsched.domain.entry_points import needed_for
@@ -20,18 +22,30 @@ if TYPE_CHECKING:  # it needs Hypothesis, which only `policies check` does
     from hetsched.testing import Verdict
 
 
+CHECK_EXAMPLES = (
+    "hetsched policies check examples/my_policy.py",
+    "hetsched policies check fifo fusion --examples 100",
+)
+EXAMPLES = (
+    "hetsched policies",
+    "hetsched policies check examples/my_policy.py",
+)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     check = parser.add_subparsers(metavar="[check]", title="check policies").add_parser(
         "check",
         help="put policies through the conformance suite",
         description=check_policies.__doc__,
+        epilog=examples_text(CHECK_EXAMPLES),
+        formatter_class=HelpFormatter,
+        add_help=False,
     )
     check.set_defaults(execute=check_policies)
     check.add_argument("policies", nargs="+", metavar="FILE.py|NAME", help="such as my_policy.py, fifo or fusion")
-    check.add_argument(
-        "--examples", type=count, default=30, metavar="N", help="generated situations per policy (default: %(default)s)"
-    )
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+    text = "number of generated situations per policy (default: %(default)s)"
+    check.add_argument("--examples", type=count, default=30, metavar="N", help=text)
+    add_further(check, of_part=True)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from hetsched.argument_types import count, seconds
+from hetsched.cli.arguments import SCENARIO, add_device, add_further, add_model_file
+from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, show
 from hetsched.domain.profiles import ProfileRow
@@ -18,39 +20,59 @@ from hetsched.studies.backends import backend
 from hetsched.studies.profile_check import check_profile
 from hetsched.studies.real_scenario import load_scenario
 
+CHECK_EXAMPLES = (
+    "hetsched profile check examples/notebook-profile.csv",
+    "hetsched profile check examples/notebook-profile.csv examples/demo.toml",
+)
+EXAMPLES = (
+    "hetsched profile --out profile.csv --cores 1 2",
+    "hetsched profile check examples/notebook-profile.csv",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", nargs="+", default=["resnet18"], metavar="MODEL", help="default: resnet18")
-    parser.add_argument(
-        "--batch-sizes", nargs="+", type=count, default=[32, 64, 128, 256, 512], metavar="N", help="default: 32 .. 512"
+    measured = parser.add_argument_group("what is measured")
+    measured.add_argument("--out", type=Path, metavar="FILE.csv", help="the profile to write, a new file; required")
+    measured.add_argument(
+        "--models", nargs="+", default=["resnet18"], metavar="MODEL", help="networks (default: resnet18)"
     )
-    parser.add_argument("--cores", nargs="+", type=count, default=[1], metavar="N", help="default: 1; not for GPUs")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument(
+    add_model_file(measured)
+    text = "data set (default: cifar10 for ResNet-18, cifar100 for ResNet-50)"
+    measured.add_argument("--dataset", metavar="NAME", help=text)
+    text = "images per batch (default: 32 64 128 256 512)"
+    measured.add_argument(
+        "--batch-sizes", nargs="+", type=count, default=[32, 64, 128, 256, 512], metavar="N", help=text
+    )
+    how = parser.add_argument_group("how it is measured")
+    add_device(how)
+    text = "cores of a CPU worker; not used for GPUs (default: 1)"
+    how.add_argument("--cores", nargs="+", type=count, default=[1], metavar="N", help=text)
+    how.add_argument(
         "--speed-ups",
         nargs="+",
         choices=get_args(SpeedUp),
         default=[],
-        help="as in [real] of a scenario; for GPUs (default: none)",
+        metavar="NAME",
+        help=f"of {', '.join(get_args(SpeedUp))}: speed-ups of GPUs, as in [real] of a scenario (default: none)",
     )
-    parser.add_argument(
-        "--model-file",
-        type=Path,
-        metavar="FILE.py",
-        help="a Python file that registers models, or trainers, of your own, as real.model_file of a scenario",
-    )
-    parser.add_argument("--dataset", help="default: cifar10 for ResNet-18, cifar100 for ResNet-50")
-    parser.add_argument("--seconds", type=seconds, default=10.0, help="time spent on each point (default: 10)")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="the profile to write; must be new")
+    text = "seconds spent on each point (default: 10)"
+    how.add_argument("--seconds", type=seconds, default=10.0, metavar="SECONDS", help=text)
+    _configure_check(parser)
+
+
+def _configure_check(parser: argparse.ArgumentParser) -> None:
     check = parser.add_subparsers(metavar="[check]", title="check a profile").add_parser(
         "check",
         help="say what a profile has, and what a scenario takes from it",
         description=check_file.__doc__,
+        epilog=examples_text(CHECK_EXAMPLES),
+        formatter_class=HelpFormatter,
+        add_help=False,
     )
     check.set_defaults(execute=check_file)
     check.add_argument("profile", type=Path, metavar="FILE.csv", help="such as one of a notebook")
-    check.add_argument("asking", type=Path, nargs="?", metavar="SCENARIO", help="a TOML file, or a shipped scenario")
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+    check.add_argument("asking", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    add_further(check, of_part=True)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

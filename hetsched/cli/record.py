@@ -5,53 +5,68 @@ from pathlib import Path
 from shlex import join
 
 from hetsched.argument_types import count, part, seed
-from hetsched.cli.arguments import add_scenario
+from hetsched.cli.arguments import add_data_dir, add_device, add_scenario, add_threads
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole
 from hetsched.domain.metric import DEFAULT
 from hetsched.errors import InputError, counted
 from hetsched.report.printable import printable
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.loading import load_tables
+from hetsched.scenario.loading import load_training_tables
 from hetsched.scenario.scenario import Scenario
 from hetsched.studies.record import experiment_of, record
 from hetsched.studies.recording_plan import Recorded, RecordingPlan
 
+EXAMPLES = (
+    "hetsched record examples/cifar10-quick.toml --out recordings.csv",
+    "hetsched record examples/cifar10-quick.toml --out recordings.csv --jobs 2",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.csv", help="what it has already is not recorded again"
+    recorded = parser.add_argument_group("what is recorded")
+    recorded.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.csv",
+        help="the file to write. What it has already is not recorded again",
     )
-    parser.add_argument("--experiment", metavar="NAME", help="the one that is recorded, where there are several")
-    parser.add_argument("--metric", help="default: the experiment's")
-    parser.add_argument("--recordings", type=count, default=32, metavar="N", help="how many (default: 32)")
-    parser.add_argument("--iterations", type=count, metavar="N", help="of a recording (default: stop_iterations)")
-    parser.add_argument(
-        "--every", type=count, metavar="N", help="iterations between evaluations (default: those of PBT)"
-    )
-    parser.add_argument(
-        "--repeats", type=seed, default=4, metavar="N", help="recordings of one configuration (default: 4)"
-    )
-    parser.add_argument(
+    text = "number of recordings (default: 32)"
+    recorded.add_argument("--recordings", type=count, default=32, metavar="N", help=text)
+    text = "iterations per recording (default: the experiment's stop_iterations)"
+    recorded.add_argument("--iterations", type=count, metavar="N", help=text)
+    text = "iterations between evaluations (default: the experiment's perturbation interval)"
+    recorded.add_argument("--every", type=count, metavar="N", help=text)
+    text = "the experiment to record. A scenario with several needs it"
+    recorded.add_argument("--experiment", metavar="NAME", help=text)
+    recorded.add_argument("--metric", metavar="NAME", help="the metric to record (default: the experiment's)")
+    drawn = parser.add_argument_group("what is drawn")
+    text = "recordings of one configuration, each with its own seed (default: 4)"
+    drawn.add_argument("--repeats", type=seed, default=4, metavar="N", help=text)
+    drawn.add_argument(
         "--changing",
         type=part,
         default=0.4,
         metavar="PART",
-        help="how many change their hyperparameters once on the way (default: 0.4)",
+        help="the part of the other recordings that change hyperparameters once, from 0 to below 1 (default: 0.4)",
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="what is drawn follows from it (default: 0)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: 1)")
-    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="recordings at once (default: 1)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the data set (default: the scenario's)")
+    text = "random seed, which decides what is drawn (default: 0)"
+    drawn.add_argument("--seed", type=seed, default=0, metavar="N", help=text)
+    where = parser.add_argument_group("where it trains")
+    text = "recordings that train at once (default: 1)"
+    where.add_argument("--jobs", type=count, default=1, metavar="N", help=text)
+    add_device(where)
+    add_threads(where)
+    add_data_dir(where)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Record learning curves of a scenario's training: trials whose hyperparameters are drawn from its search space
     train without PBT, and are evaluated on their way. A recording is in the file as soon as it is finished. The same
     command goes on where it was stopped. `hetsched fit` fits learning models to such files. See docs/learning.md."""
-    scenario = load_tables(options.scenario)
+    scenario = load_training_tables(options.scenario)
     try:
         plan = plan_of(options, scenario)
     except InputError as error:

@@ -9,6 +9,8 @@ from hetsched.errors import HetschedError
 from hetsched.report.figures_in_words import percent
 from hetsched.studies.replay import replay
 
+EXAMPLES = ("hetsched replay results/demo-run-20260101-120000",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of one run, with its events.jsonl")

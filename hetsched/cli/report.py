@@ -8,10 +8,12 @@ from hetsched.cli.shared import finish, say_whole
 from hetsched.report.page.page import write_reports
 from hetsched.studies.folder import REPORT_NAME
 
+EXAMPLES = ("hetsched report results/tutorial",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, finished or not, or one run in it")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"where to (default: DIR/{REPORT_NAME})")
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"the file to write (default: DIR/{REPORT_NAME})")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from hetsched.cli.arguments import SCENARIO, add_out, add_real, add_seed, add_track
+from hetsched.cli.arguments import SCENARIO, add_cluster, add_out, add_repeat, add_seed, add_track
 from hetsched.cli.json_output import Emit
 from hetsched.cli.planning import add_planning, planning, planning_words, print_plan
 from hetsched.cli.shared import hand_over, live_view, real_scenario, runs_progress, seeds_of, show_strategy
@@ -20,23 +20,32 @@ from hetsched.studies.run import resume, run
 from hetsched.studies.run_plan import AUTO
 from hetsched.studies.watching import Watch
 
+EXAMPLES = (
+    "hetsched run examples/cifar10-quick.toml --strategy fusion+hrfs --data-dir DIR",
+    "hetsched run --resume results/cifar10-quick-run-20260101-120000",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
-    add_out(parser)
-    parser.add_argument(
-        "--strategy", metavar="A+S", help="such as fusion+hrfs; auto: the best one of a plan, which is made first"
+    what = parser.add_argument_group("what is run")
+    what.add_argument(
+        "--strategy", metavar="A+S", help="such as fusion+hrfs. auto: the best one of a plan, which is made first"
     )
-    add_seed(parser)
-    parser.add_argument(
+    add_seed(what)
+    add_repeat(what)
+    what.add_argument(
         "--resume",
         type=Path,
         metavar="DIR",
         help="instead of SCENARIO and --strategy: go on with the run in this folder",
     )
-    add_real(parser)
-    add_planning(parser)
-    add_track(parser)
+    where = parser.add_argument_group("where it is run")
+    add_cluster(where)
+    results = parser.add_argument_group("results")
+    add_out(results)
+    add_track(results)
+    add_planning(parser.add_argument_group("the plan of --strategy auto"))
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

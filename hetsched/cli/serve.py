@@ -14,12 +14,16 @@ from hetsched.report.printable import printable
 PORT = 8765
 
 
+EXAMPLES = ("hetsched serve results",)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder with results in it, at any depth")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1, this machine alone)"
-    )
-    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"0: a free one (default: {PORT})")
+    address = parser.add_argument_group("the address")
+    text = f"TCP port to listen on. 0: a free one (default: {PORT})"
+    address.add_argument("--port", type=port, default=PORT, metavar="N", help=text)
+    text = "address to listen on (default: 127.0.0.1, which only this machine reaches)"
+    address.add_argument("--host", default="127.0.0.1", metavar="HOST", help=text)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

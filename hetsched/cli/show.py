@@ -23,10 +23,13 @@ from hetsched.studies.suite import suite_plan
 from hetsched.studies.suite.suite import suite_in
 from hetsched.studies.suite.suite_plan import PLAN_NAME
 
+EXAMPLES = ("hetsched show results/tutorial",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the results folder of a study")
-    parser.add_argument("--all", action="store_true", help="of a plan: show every strategy, not only the best ones")
+    text = "of a plan: show every strategy (default: the best ones only)"
+    parser.add_argument("--all", action="store_true", help=text)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -24,15 +24,23 @@ from hetsched.studies.ablation import AblationResult, ablate
 from hetsched.studies.folder import default_folder
 from hetsched.studies.simulate import simulate
 
+EXAMPLES = (
+    "hetsched simulate examples/demo.toml --strategy fusion+hrfs --seed 1",
+    "hetsched simulate examples/demo.toml --strategy fusion+hrfs --ablate",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    add_out(parser)
-    parser.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
-    add_seed(parser)
-    add_repeat(parser)
-    add_track(parser)
-    parser.add_argument("--ablate", action="store_true", help="show what each overhead contributes to the makespan")
+    simulated = parser.add_argument_group("what is simulated")
+    simulated.add_argument("--strategy", required=True, metavar="A+S", help="such as fusion+hrfs")
+    add_seed(simulated)
+    add_repeat(simulated)
+    text = "show what each overhead contributes to the makespan"
+    simulated.add_argument("--ablate", action="store_true", help=text)
+    results = parser.add_argument_group("results")
+    add_out(results)
+    add_track(results)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -7,10 +7,9 @@ from shlex import quote
 
 from hetsched import scheduling
 from hetsched.argument_types import count, seed
-from hetsched.cli.arguments import add_out
+from hetsched.cli.arguments import add_baseline, add_jobs, add_out, add_ray
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, say_whole, show
-from hetsched.cores import available_cores
 from hetsched.errors import InputError, counted
 from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
 from hetsched.scenario.drawing import draw
@@ -32,54 +31,55 @@ GENERATE = "generate"
 DRAWN = 10
 
 
+EXAMPLES = (
+    "hetsched suite --policy-file examples/my_policy.py --policies soonest lookahead",
+    "hetsched suite list",
+    "hetsched suite generate --seed 1 --count 20 --out drawn",
+)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME|FILE.toml",
-        help="scenarios of the suite, or files of your own; 'list' says which there are, 'generate' draws new ones",
+        help="scenarios of the suite, or files of your own (default: all of the suite). "
+        "list: print which there are. generate: draw new ones",
     )
-    parser.add_argument("--all", action="store_true", help="all scenarios of the suite (the default)")
-    add_out(parser)
-    parser.add_argument(
+    ranked = parser.add_argument_group("what is ranked")
+    ranked.add_argument(
         "--policies",
         nargs="+",
         metavar="NAME",
         help="scheduling policies, on each scenario's workers, or strategies such as fusion+hrfs (default: all)",
     )
-    parser.add_argument(
-        "--baseline", metavar="NAME", help=f"what to compare with (default: {BASELINE}); --resume may change it"
-    )
-    parser.add_argument("--seeds", type=count, metavar="N", help=f"how many seeds (default: {SEEDS})")
-    parser.add_argument(
+    add_baseline(ranked, f"{BASELINE}; --resume may change it", "NAME")
+    ranked.add_argument("--seeds", type=count, metavar="N", help=f"number of seeds (default: {SEEDS})")
+    ranked.add_argument("--all", action="store_true", help="all scenarios of the suite, which is the default")
+    ranked.add_argument(
         "--held-out",
         nargs="+",
         metavar="FILE.toml",
         help="scenarios that say whether the order of the policies holds elsewhere, such as those of 'generate' "
-        "(default: with all scenarios of the suite those that it holds out)",
+        "(default: with all scenarios of the suite, those that it holds out)",
     )
-    _configure_how(parser)
+    ranked.add_argument("--without-costs", action="store_true", help="simulate without overheads and noise")
+    text = "simulate shipped policies again (default: take their runs from the package)"
+    ranked.add_argument("--afresh", action="store_true", help=text)
+    _configure_results(parser)
 
 
-def _configure_how(parser: argparse.ArgumentParser) -> None:
-    """On what to simulate, and what, beside which scenarios and policies."""
-    parser.add_argument(
-        "--jobs", type=count, metavar="N", help=f"processes (default: the cores, {len(available_cores())})"
-    )
-    parser.add_argument(
-        "--ray",
-        metavar="ADDR",
-        help="simulate on a running Ray cluster: auto, or host:port of its head; --jobs: on so many of its cores",
-    )
-    parser.add_argument(
-        "--without-costs", action="store_true", help="leave out overheads and noise: how close to the bound?"
-    )
-    parser.add_argument(
-        "--afresh", action="store_true", help="simulate shipped policies, too, whose runs come with the package"
-    )
-    parser.add_argument("--seed", type=seed, metavar="N", help="with generate: which ones (default: 0)")
-    parser.add_argument("--count", type=count, metavar="N", help=f"with generate: how many (default: {DRAWN})")
-    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
+def _configure_results(parser: argparse.ArgumentParser) -> None:
+    """Where results are written, where they are simulated, and what 'generate' draws."""
+    results = parser.add_argument_group("results")
+    add_out(results)
+    results.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
+    where = parser.add_argument_group("where it is simulated")
+    add_jobs(where)
+    add_ray(where)
+    drawn = parser.add_argument_group("with generate")
+    drawn.add_argument("--count", type=count, metavar="N", help=f"number of scenarios (default: {DRAWN})")
+    drawn.add_argument("--seed", type=seed, metavar="N", help="random seed, which decides what is drawn (default: 0)")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from hetsched.argument_types import count, part
+from hetsched.cli.arguments import add_device, add_further, add_threads
+from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.hyperparameters import Domain
@@ -17,14 +19,21 @@ from hetsched.domain.training_class import TrainingSource, source_of, training_c
 from hetsched.domain.workload import Experiment
 from hetsched.errors import HetschedError, InputError, counted
 from hetsched.report.progress import ProgressLine
-from hetsched.scenario.loading import load_tables
+from hetsched.scenario.loading import load_training_tables
 from hetsched.testing.training_check import ITERATIONS, TOLERANCE, TrainingVerdict, checks, training_verdicts
 from hetsched.testing.training_course import Subject
+
+EXAMPLES = ("hetsched training check examples/my_training.py --hyperparameters lr=0.1,0.3",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     check = parser.add_subparsers(metavar="check", title="check a training", required=True).add_parser(
-        "check", help=execute.__doc__, description=check_training.__doc__
+        "check",
+        help=execute.__doc__,
+        description=check_training.__doc__,
+        epilog=examples_text(EXAMPLES),
+        formatter_class=HelpFormatter,
+        add_help=False,
     )
     check.set_defaults(execute=check_training)
     check.add_argument(
@@ -32,27 +41,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TRAINING",
         help="FILE.py[:CLASS], MODULE:CLASS, or SCENARIO.toml with its class, options and search space",
     )
-    check.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="what the class is made with")
-    check.add_argument(
+    made = check.add_argument_group("what is trained")
+    made.add_argument(
         "--hyperparameters",
         nargs="+",
         default=[],
         metavar="KEY=VALUE[,OTHER]",
-        help="what a trial trains with, and another value to change to (of a fraction, by default half of it)",
+        help="what a trial trains with, and the value that it is changed to (default of a fraction: half of it)",
     )
-    check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    check.add_argument("--threads", type=count, default=1, metavar="N", help="default: 1")
-    check.add_argument(
-        "--iterations", type=count, default=ITERATIONS, metavar="N", help="of the longest course (default: %(default)s)"
-    )
-    check.add_argument(
-        "--tolerance",
-        type=part,
-        default=TOLERANCE,
-        metavar="T",
-        help="the relative difference up to which two numbers are the same (default: %(default)s)",
-    )
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+    made.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="what the class is made with")
+    add_device(made)
+    add_threads(made)
+    how = check.add_argument_group("how it is checked")
+    text = "iterations of the longest course (default: %(default)s)"
+    how.add_argument("--iterations", type=count, default=ITERATIONS, metavar="N", help=text)
+    text = "the relative difference up to which two numbers are the same (default: %(default)s)"
+    how.add_argument("--tolerance", type=part, default=TOLERANCE, metavar="T", help=text)
+    add_further(check, of_part=True)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
@@ -127,7 +132,7 @@ def subject_of(options: argparse.Namespace) -> Subject:
 
 def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Sequence[Experiment]]:
     """The training of a scenario, its options, and the experiments that the scenario lists."""
-    scenario = load_tables(path)
+    scenario = load_training_tables(path)
     if scenario.training is None:
         raise InputError(f"{path}: training: there is no such table: add [training] with class = 'my_training.py:Mine'")
     try:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hetsched.argument_types import count
-from hetsched.cli.arguments import add_out, add_real, add_scenario, add_seed, add_strategies
+from hetsched.cli.arguments import add_cluster, add_out, add_repeat, add_scenario, add_seed, add_strategies
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import (
     finish,
@@ -27,23 +27,21 @@ from hetsched.studies.draws import PREDICTIONS
 from hetsched.studies.folder import default_folder
 from hetsched.studies.validate import ValidationResult, validate
 
+EXAMPLES = ("hetsched validate examples/validate.toml --repeat 3 --data-dir DIR",)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    add_out(parser)
-    add_strategies(parser)
-    add_seed(parser)
-    parser.add_argument(
-        "--profile", type=Path, metavar="FILE.csv", help="predict from this profile instead of measuring one first"
-    )
-    parser.add_argument(
-        "--predictions",
-        type=count,
-        metavar="N",
-        default=PREDICTIONS,
-        help="simulations per real run: their mean is the prediction (default: %(default)s)",
-    )
-    add_real(parser)
+    validated = parser.add_argument_group("what is validated")
+    add_strategies(validated)
+    add_seed(validated)
+    add_repeat(validated)
+    text = "a profile to predict from (default: one is measured first)"
+    validated.add_argument("--profile", type=Path, metavar="FILE.csv", help=text)
+    text = "simulations per real run: their mean is the prediction (default: %(default)s)"
+    validated.add_argument("--predictions", type=count, metavar="N", default=PREDICTIONS, help=text)
+    add_cluster(parser.add_argument_group("where it is run"))
+    add_out(parser.add_argument_group("results"))
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

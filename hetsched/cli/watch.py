@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hetsched.argument_types import seconds
+from hetsched.cli.arguments import add_report_interval
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, print_heading, show
 from hetsched.report import tables
@@ -21,22 +21,19 @@ from hetsched.studies.results import scenario_of
 LOOK_EVERY_S = 0.25
 
 
+EXAMPLES = ("hetsched watch results",)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", type=Path, metavar="DIR", help="the results folder of a run, or one with runs below it: the newest"
-    )
-    parser.add_argument(
-        "--report-interval",
-        type=seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="print a line so often where stderr is no terminal (default: 10)",
     )
     parser.add_argument(
         "--stay",
         action="store_true",
         help="when the run has ended, wait for it to be resumed, or for the next one in DIR",
     )
+    add_report_interval(parser, 10.0)
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:

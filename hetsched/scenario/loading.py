@@ -1,7 +1,8 @@
 """From a TOML file to a scenario, with errors in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hetsched import allocation, scheduling
@@ -51,11 +52,22 @@ def load_setup_of_logs(path: Path) -> Setup:
 def load_tables(path: Path) -> Scenario:
     """The scenario of a file as it is written, without its nodes if it discovers them: nothing that it names is read.
     Raises InputError, a line a problem."""
-    return _parsed(path, lambda _: [{"name": "here", "cores": 1}])
+    return _parsed(path, _here)
 
 
-def _parsed(path: Path, discover: Discover | None) -> Scenario:
-    document = read_toml(path, "the scenario")
+def load_training_tables(path: Path) -> Scenario:
+    """The scenario of a file as `load_tables` reads it. The file needs neither strategies nor a cluster, because they
+    do not change how one trial trains. Raises InputError, a line a problem."""
+    return _parsed(path, _here, {"strategies": ["uniform+fifo"], "cluster": {"nodes": _here(None)}})
+
+
+def _here(_: str | None) -> list[dict[str, Any]]:
+    """A node in place of those that nobody asks for."""
+    return [{"name": "here", "cores": 1}]
+
+
+def _parsed(path: Path, discover: Discover | None, defaults: Mapping[str, Any] = MappingProxyType({})) -> Scenario:
+    document = {**defaults, **read_toml(path, "the scenario")}
     if isinstance(said := document.get("cluster"), str):
         document["cluster"] = {"nodes": _discovered(path, document, said, discover)}
     try:

@@ -68,6 +68,14 @@ def test_a_toy_training_is_recorded_and_fitted(scenario: Path, capsys: pytest.Ca
     assert found["noise"]["by_images"] is None  # a loss is no share of right answers
 
 
+def test_a_recording_needs_neither_strategies_nor_a_cluster(scenario: Path) -> None:
+    """No policy is asked, and the machine is this one."""
+    whole = recorded(scenario, "whole.csv")
+    head, rest = SCENARIO.split('strategies = ["uniform+fifo"]\n')
+    scenario.write_text(head + rest.replace('[cluster]\nnodes = [{ name = "here", cores = 2 }]\n', ""))
+    assert recorded(scenario, "without.csv").read_text() == whole.read_text()
+
+
 def test_what_a_fit_prints_is_what_a_scenario_takes(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = recorded(scenario, "r.csv")
     capsys.readouterr()

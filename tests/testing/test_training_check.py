@@ -8,6 +8,7 @@ from threading import Timer
 from typing import Any
 
 import pytest
+import tomli_w
 
 import hetsched
 from hetsched.cli.main import main
@@ -263,6 +264,19 @@ def test_a_scenario_says_class_options_and_values(
     Path("s.toml").write_text(hetsched.Scenario(**made).to_toml())
     assert main(["training", "check", "s.toml"]) == 2
     assert "s.toml: training: there is no such table" in capsys.readouterr().err
+
+
+def test_a_scenario_needs_no_strategies_and_no_cluster_to_be_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = tables({"class": "mine.py:Mine"})
+    del made["strategies"], made["cluster"]
+    Path("s.toml").write_text(tomli_w.dumps(made))
+    Path("mine.py").write_text(MINE)
+    main(["training", "check", "s.toml"])
+    said = capsys.readouterr()
+    assert "training Mine" in said.out and "missing" not in said.err
 
 
 def test_evaluate_must_report_the_metric_of_the_scenario(

@@ -1,0 +1,34 @@
+"""How the help of a command is laid out."""
+
+import argparse
+import re
+from collections.abc import Sequence
+
+EXAMPLE_CHARACTERS = 76
+"""A longer example is continued on the next line, so that it fits into 80 columns."""
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Fills the paragraphs of a description, and leaves the lines of examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = re.split(r"\n\s*\n", text.strip())
+        fill = super()._fill_text
+        return "\n\n".join(p if _is_examples(p) else fill(p, width, indent) for p in paragraphs)
+
+
+def examples_text(examples: Sequence[str]) -> str:
+    """The epilog of a command's help."""
+    heading = "example" if len(examples) == 1 else "examples"
+    return "\n".join([f"{heading}:", *(f"  {_continued(example)}" for example in examples)])
+
+
+def _is_examples(paragraph: str) -> bool:
+    return paragraph.startswith(("example:", "examples:"))
+
+
+def _continued(example: str) -> str:
+    if len(example) <= EXAMPLE_CHARACTERS:
+        return example
+    end = example.rindex(" --", 0, EXAMPLE_CHARACTERS)
+    return f"{example[:end]} \\\n     {example[end:]}"
