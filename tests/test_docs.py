@@ -143,7 +143,8 @@ class TestTOML:
             (tmp_path / document["workload"]["trace"]).write_bytes((ROOT / "examples/helios-made-up.csv").read_bytes())
             document["profile"] = {"sources": ["gavel-osdi20-jobs"]}
         if "training" in document:
-            (tmp_path / "my_training.py").write_bytes((ROOT / "examples/my_training.py").read_bytes())
+            for file in ("my_training.py", "lines.csv"):
+                (tmp_path / file).write_bytes((ROOT / "examples" / file).read_bytes())
         scenario = tmp_path / "scenario.toml"
         scenario.write_text(tomli_w.dumps(document))
         assert load(scenario).resolve().workload.experiments
@@ -161,6 +162,12 @@ class TestPython:
     def test_a_class_that_is_shown_is_the_example(self) -> None:
         shown = [block.text for block in BLOCKS if block.page.name == "training.md" and "class Mine" in block.text]
         assert shown and shown[0] in (ROOT / "examples/my_training.py").read_text()
+
+    @pytest.mark.parametrize(("language", "example"), [("csv", "lines.csv"), ("toml", "lines.toml")])
+    def test_the_files_beside_it_are_examples(self, language: str, example: str) -> None:
+        """So that a reader who copies all three has a scenario that works."""
+        shown = [block.text for block in BLOCKS if block.page.name == "training.md" and block.language == language]
+        assert shown == [(ROOT / "examples" / example).read_text()]
 
     @pytest.mark.parametrize("block", [b for b in of_language("python") if b.values[0].page not in SESSIONS])
     def test_runs(self, block: Block) -> None:
