@@ -46,9 +46,9 @@ class TrialDraws(dict[TrialId, Iterator[float]]):
 class Durations:
     """Draws the parts of segments.
 
-    A cost varies around the profile's mean with its coefficient of variation, as a log-normal: positive, skewed to the
-    right as measured times are. The iterations of a segment vary independently of each other, so that the segment's
-    mean iteration varies by the root of their number less.
+    A cost is drawn from a log-normal distribution with the profile's mean and coefficient of variation: like measured
+    times, its values are positive and skewed to the right. Iterations vary independently. So the mean time per
+    iteration of a segment of n iterations has 1/sqrt(n) of the variation of one iteration.
     """
 
     def __init__(

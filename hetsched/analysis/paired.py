@@ -192,8 +192,9 @@ def rank_biserial(values: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm 1979): some of them is below LEVEL by chance with no more than that
-    probability.
+    """P-values with Holm's correction (Holm 1979).
+
+    If no difference exists, the chance that any corrected p-value falls below LEVEL is at most LEVEL.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
