@@ -54,8 +54,8 @@ class LogWriter:
 
     The log is new: InputError is raised if the file is there. With `appends` a log that is there goes on.
 
-    A `durable` log, which a real run has, is written at every `commit`: its events cost real work. The log of a
-    simulation can be made again. So it is written EVENTS_AT_ONCE events at a time, which is several times faster.
+    A `durable` log is flushed whenever a decision's consequences are complete (`commit`), as what it tells cost
+    real work; any other is written many events at a time, which is several times faster.
 
     Events that tell of something which is not yet as durable as the log can be held back (`hold`): if this process dies
     before, the log ends before them.

@@ -69,8 +69,8 @@ class Experiment(Struct, frozen=True, dict=True):
     trials have no scores). `devices` are the device types that its trials may run on (None: any). Batch sizes are dealt
     to the trials in turn, unless the search space has `batch_size`: then they are the values that it may have, and PBT
     may give a trial another. A trial takes `gang` workers of one type at once. Without `pbt` its trials are independent
-    of each other, and a segment may have any length. The default length is `checkpoint_interval` iterations, or the
-    whole trial if that is None.
+    of each other; their segments may then be of any length, and are customarily of `checkpoint_interval` iterations
+    (None: the whole trial).
     """
 
     id: ExperimentId

@@ -19,9 +19,9 @@ class FailureCounts:
     - It counts against its trial as well, unless another trial has failed on that node since the last success there:
       then the node is the likelier cause. Getting further than ever clears what counts against a trial.
 
-    So a node on which everything fails is set aside, and its failures do not count against the trials for long. A trial
-    that fails everywhere gets beyond MAX_FAILURES, and this ends the run. Before that it can get at most one idle node
-    set aside, because STRIKES is one less than the failures that end the run.
+    So a node on which everything fails is set aside, and what failed there is not held against the trials for long. A
+    trial that fails wherever it runs fails most of the time where others succeed, and ends the run; alone on idle nodes
+    it takes down one at most, as it may fail once more than a node may strike.
     """
 
     def __init__(self) -> None:
