@@ -198,8 +198,9 @@ def rank_biserial(values: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm 1979). If no hypothesis is false, the probability that any of them is
-    below LEVEL is at most LEVEL.
+    """P-values with Holm's correction (Holm 1979).
+
+    If no difference exists, the chance that any corrected p-value falls below LEVEL is at most LEVEL.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

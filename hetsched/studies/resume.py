@@ -130,8 +130,9 @@ def take_up(
 ) -> None:
     """Record that this process goes on with the run: what ran is lost, and all workers join anew.
 
-    The dispatcher knows already what happened before. Of a trial whose last segment is the last that the log has, also
-    that its stop rule holds may be missing; and `stops` of the policy, which will never think of these trials again.
+    The dispatcher knows already what happened before. The log may end just before the `trial-completed` event of a
+    trial's last segment. In that case this function adds the event. It also adds one for each of `stops`: trials that
+    the policy has stopped, and will not stop again.
     """
     state = dispatcher.state
     now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"

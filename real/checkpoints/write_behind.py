@@ -10,8 +10,9 @@ from real.training.trainer import Snapshot
 class WriteBehind:
     """Has snapshots written one at a time, in a thread of its own; `to_file` writes one.
 
-    A file that could not be written is reported by whatever is called next, so that no failure goes unnoticed. The file
-    after it is written at once, so that a place where none can be written fails every time.
+    A file that could not be written is reported by the next call of any method, so no failure goes unnoticed. After a
+    failed write the next checkpoint is written in the foreground. A broken disk therefore fails every segment, not
+    every second one.
     """
 
     def __init__(self, to_file: Callable[[Snapshot, Path], object]) -> None:
