@@ -88,6 +88,9 @@ class OverheadsTable(Table):
     """The driver's time per segment; the driver serves one segment after the other."""
     latency_s: Seconds = 0.0
     """The time of messages between driver and worker per segment; messages of segments overlap."""
+    host_cores: Many | None = Field(default=None, examples=[2])
+    """The cores of the one host that all nodes are on: workers that start at one time share them. Without it, they do
+    not slow each other down."""
     device_cv: Cv | None = Field(default=None, examples=[0.1])
     """Coefficient of variation of the speed of devices of one type, which holds for the whole run."""
     worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])

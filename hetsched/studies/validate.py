@@ -20,6 +20,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning
+from hetsched.studies.calibration import calibrated, completed
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     MEASURED,
@@ -200,9 +201,9 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     workers = setup.workers(strategy)
     home = folder / PROBE_FOLDER / allocation
     calibration = probe(validation.probe_scenario(setup, len(workers)), strategy, home, watch)
-    calibration = validation.completed(calibration, setup, workers)
+    calibration = completed(calibration, setup, workers)
     write_profile(home / "profile.csv", calibration.rows)
-    return validation.calibrated(setup, calibration)
+    return calibrated(setup, calibration)
 
 
 def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
@@ -228,7 +229,8 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 def agreement_of(predicting: Setup, predicted: Sequence[RunResult], measured: Sequence[RunResult]) -> Agreement:
     """Of runs with the predictions for them, which the step times of `predicting` were made with."""
-    steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
+    cores = predicting.scenario.overheads.host_cores
+    steps = worker_steps((read_log(run.log) for run in measured), predicting.times, cores)
     found = validation.agreement(_repetitions(predicted), _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 

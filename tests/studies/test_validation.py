@@ -18,16 +18,13 @@ from hetsched.report.tables import agreement_table
 from hetsched.report.whole_tables import print_table
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.calibration import Calibration, calibrate, calibrated, completed
 from hetsched.studies.validation import (
     Agreement,
-    Calibration,
     OrderAgreement,
     Repetition,
     agreement,
-    calibrate,
-    calibrated,
     check_pace,
-    completed,
     decisions,
     error,
     mean_absolute_error_percent,

@@ -18,6 +18,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.fidelity.observed import of_today
 from hetsched.studies.json_file import write_json
 
 RECORDINGS = "recordings"
@@ -33,12 +34,12 @@ PROVENANCE = "measured by the probe before the recorded run"
 
 class Machine(msgspec.Struct, frozen=True):
     """On what a run was recorded. `load` is the number of processes that wanted a core, in the mean of a minute, before
-    the probe and before the run."""
+    the probe and before the run. Of older validations neither `python` nor `load` is known."""
 
     processor: str
     cores: int
-    python: str
-    load: tuple[float, float]
+    python: str | None = None
+    load: tuple[float, float] | None = None
 
 
 class About(msgspec.Struct, frozen=True):
@@ -100,6 +101,7 @@ def read_recording(folder: Path, name: str) -> Recording:
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
     setup = _with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
+    setup = _by_todays_calibration(setup, strategy, events, about)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
 
@@ -115,3 +117,10 @@ def _with_workers(setup: Setup, strategy: Strategy, events: list[AnyEvent]) -> S
     """With the workers of the run: an allocation policy might make others by the probe's step times."""
     workers: dict[str, Worker] = {e.worker.id: e.worker for e in events if isinstance(e, WorkerJoined)}
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})
+
+
+def _by_todays_calibration(setup: Setup, strategy: Strategy, events: list[AnyEvent], about: About) -> Setup:
+    """A recording that does not say the cores of its host was made by an older hetsched."""
+    if setup.scenario.overheads.host_cores is not None or about.machine is None:
+        return setup
+    return of_today(setup, setup.frozen_workers[strategy.allocation], events, about.machine.cores)
