@@ -79,8 +79,8 @@ def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict
 
 def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str) -> ProfileRow:
     """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
-    part of it (first calls, empty caches), and so is making a trial ready that is not restored. Where there are no warm
-    segments, cold ones say how long iterations take."""
+    part of it (first calls, empty caches). Making a trial ready that is not restored is part of it, too. Where there
+    are no warm segments, cold ones say how long iterations take."""
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
     trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]

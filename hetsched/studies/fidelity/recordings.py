@@ -18,6 +18,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.calibration import calibrate, calibrated, completed
 from hetsched.studies.fidelity.observed import of_today
 from hetsched.studies.json_file import write_json
 
@@ -25,6 +26,9 @@ RECORDINGS = "recordings"
 """The folder of the recordings, a folder each, named as the cell."""
 
 LOG = "events.jsonl.gz"
+
+PROBE_LOG = "probe.jsonl.gz"
+"""The log of the probe. Older recordings have none."""
 
 ABOUT = "recording.json"
 
@@ -75,18 +79,25 @@ def recorded(folder: Path) -> list[str]:
     return sorted(about.parent.name for about in (folder / RECORDINGS).glob(f"*/{ABOUT}"))
 
 
-def keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
-    """Make a recording of the log of a run, with the setup that predicts it. The recording is finished when what is
-    written last is there; what was begun before is removed. Nothing names a path of this machine."""
+def keep(home: Path, predicting: Setup, log: Path, about: About, probe_log: Path | None = None) -> None:
+    """Make a recording of the log of a run and of its probe's, with the setup that predicts it. The recording is
+    finished when what is written last is there; what was begun before is removed. Nothing names a path of this machine.
+    """
     rmtree(home, ignore_errors=True)
     here = {"data_dir": None, "model_file": None, "address": None}
     scenario = predicting.scenario
     rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in predicting.times.rows]
     predicting = predicting.replace(real=scenario.real.model_copy(update=here))
     predicting.replace_times(StepTimes(rows, extrapolate=scenario.profile.extrapolate)).save(home)
-    with (home / LOG).open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        packed.write(log.read_bytes())
+    _pack(log, home / LOG)
+    if probe_log is not None:
+        _pack(probe_log, home / PROBE_LOG)
     write_json(home / ABOUT, about)
+
+
+def _pack(log: Path, to: Path) -> None:
+    with to.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        packed.write(log.read_bytes())
 
 
 def read_recording(folder: Path, name: str) -> Recording:
@@ -95,13 +106,14 @@ def read_recording(folder: Path, name: str) -> Recording:
     try:
         about = msgspec.json.decode((home / ABOUT).read_bytes(), type=About)
         events = list(_events(home / LOG))
+        probed = list(_events(home / PROBE_LOG)) if (home / PROBE_LOG).is_file() else None
     except (OSError, EOFError, msgspec.MsgspecError) as error:
         raise InputError(f"{home}: not a recording: {error}; record it again, without this folder") from error
     if not events or not isinstance(events[0], RunStarted):
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
     setup = _with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
-    setup = _by_todays_calibration(setup, strategy, events, about)
+    setup = _calibrated(setup, strategy, probed, events, about.machine)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
 
@@ -119,8 +131,14 @@ def _with_workers(setup: Setup, strategy: Strategy, events: list[AnyEvent]) -> S
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})
 
 
-def _by_todays_calibration(setup: Setup, strategy: Strategy, events: list[AnyEvent], about: About) -> Setup:
-    """A recording that does not say the cores of its host was made by an older hetsched."""
-    if setup.scenario.overheads.host_cores is not None or about.machine is None:
-        return setup
-    return of_today(setup, setup.frozen_workers[strategy.allocation], events, about.machine.cores)
+def _calibrated(
+    setup: Setup, strategy: Strategy, probed: list[AnyEvent] | None, events: list[AnyEvent], machine: Machine | None
+) -> Setup:
+    """By the calibration of today, from the log of the probe. A recording that has none, and does not say the cores of
+    its host, was made by an older hetsched."""
+    workers, host_cores = setup.frozen_workers[strategy.allocation], setup.scenario.overheads.host_cores
+    if probed is not None:
+        return calibrated(setup, completed(calibrate(probed, PROVENANCE, host_cores), setup, workers))
+    if host_cores is None and machine is not None:
+        return of_today(setup, workers, events, machine.cores)
+    return setup
