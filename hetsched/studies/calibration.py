@@ -55,7 +55,7 @@ def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None =
     another down, whatever `host_cores` are given.
     """
     seen, on_one_host = seen_segments(events, host_cores)
-    rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
+    rows = [row_of(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
     latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
     return Calibration(rows, fmean(latencies) if latencies else 0.0, on_one_host)
 
@@ -77,7 +77,7 @@ def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict
     return dict(seen), starts.host_cores
 
 
-def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str) -> ProfileRow:
+def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str) -> ProfileRow:
     """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
     part of it (first calls, empty caches). Making a trial ready that is not restored is part of it, too. Where there
     are no warm segments, cold ones say how long iterations take."""

@@ -1,7 +1,7 @@
 """A recorded real run: its log, the scenario with what a probe measured shortly before, and the machine."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from hetsched.core.events import AnyEvent, RunStarted, WorkerJoined
+from hetsched.core.events import AnyEvent, Event, RunStarted, WorkerJoined
 from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
 from hetsched.domain.profiles import StepTimes
@@ -112,7 +112,7 @@ def read_recording(folder: Path, name: str) -> Recording:
     if not events or not isinstance(events[0], RunStarted):
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
-    setup = _with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
+    setup = with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
     setup = _calibrated(setup, strategy, probed, events, about.machine)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
@@ -125,7 +125,7 @@ def _events(log: Path) -> Iterator[AnyEvent]:
             yield decoder.event(line)
 
 
-def _with_workers(setup: Setup, strategy: Strategy, events: list[AnyEvent]) -> Setup:
+def with_workers(setup: Setup, strategy: Strategy, events: Iterable[Event]) -> Setup:
     """With the workers of the run: an allocation policy might make others by the probe's step times."""
     workers: dict[str, Worker] = {e.worker.id: e.worker for e in events if isinstance(e, WorkerJoined)}
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})
