@@ -57,8 +57,11 @@ class Rests(Struct, frozen=True):
 
 
 class HeldOut(Struct, frozen=True):
-    """The errors of a run's makespan and completion in percent: `before` by the profile that it came with, `after` by
-    the profile fitted to the other runs; None where these have not trained what it has on its workers."""
+    """The errors of a run's makespan and completion in percent.
+
+    `before` is by the profile that the run came with, `after` by the profile that was fitted to the other runs. None:
+    no other run has trained the same on workers of the same type.
+    """
 
     run: str
     before: tuple[float, float]
