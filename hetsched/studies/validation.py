@@ -19,6 +19,7 @@ from hetsched.domain.metric import Metric
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.one_run import RunResult
 
 Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
@@ -86,7 +87,7 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
     """A short run on the same cluster of the same kinds of trial: one trial more than workers, four segments each.
 
     Every worker is seen cold and warm, and trials move, so that all parts of a segment are measured. Of more workers
-    than the experiment has trials, only so many are used.
+    than the experiment has trials, only so many are used. No fault happens in it.
     """
     experiments = [
         experiment.model_copy(
@@ -104,7 +105,8 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
         for experiment in setup.scenario.workload.experiments
         for interval in [max(2, min(experiment.experiments()[0].interval // 2, experiment.stop_iterations // 4))]
     ]
-    return setup.replace(workload=setup.scenario.workload.model_copy(update={"experiments": experiments}))
+    workload = setup.scenario.workload.model_copy(update={"experiments": experiments})
+    return setup.replace(workload=workload, faults=FaultsTable())
 
 
 def check_pace(workers: Iterable[Worker]) -> None:
