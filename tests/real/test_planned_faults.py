@@ -1,11 +1,13 @@
 """Planned faults of a real run, with nobody to kill."""
 
 import time
+from threading import Thread
 
 import pytest
 
 from hetsched.domain.cluster import WorkerId
 from hetsched.errors import InputError
+from real import ray_internals
 from real.cluster import ray_cluster
 from real.tune.clock import Clock
 from real.tune.planned_faults import PlannedFaults
@@ -51,3 +53,19 @@ def test_a_cluster_of_somebody_elses_is_left_alone() -> None:
     setup = make_setup().replace(faults={"planned": [{"worker": "a/cpu0", "at_s": 1.0}]}, real={"address": "auto"})
     with pytest.raises(InputError, match=r"faults\.planned: .* --address goes without"):
         PlannedFaults(setup, Killed(), Clock())
+
+
+def test_ray_starts_a_node_in_a_thread_where_python_sets_no_handlers_of_signals() -> None:
+    failed: list[Exception] = []
+
+    def start() -> None:
+        try:
+            with ray_internals.sigterm_kept():
+                ray_internals.utils.set_sigterm_handler(lambda signum, frame: None)  # type: ignore[attr-defined]
+        except ValueError as error:
+            failed.append(error)
+
+    thread = Thread(target=start)
+    thread.start()
+    thread.join()
+    assert not failed
