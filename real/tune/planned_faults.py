@@ -37,7 +37,7 @@ class PlannedFaults:
         self._nodes = {node.id: node for node in setup.cluster}
         self._actors = actors
         self._clock = clock
-        self._over = Event()
+        self._over, self._closed = Event(), Event()
         self._thread = Thread(target=self._carry_out, name="planned faults", daemon=True)
 
     def __enter__(self) -> None:
@@ -46,10 +46,23 @@ class PlannedFaults:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
-        if self._faults:
+
+    def close(self) -> None:
+        """After the run. A cluster whose nodes were killed is closed: a node that was started again dies with the
+        thread that started it. Ray asks the system to see to that."""
+        if not self._faults:
+            return
+        if any(fault.node is not None for fault in self._faults):
+            ray_cluster.close()
+        self._closed.set()
+        if self._thread.is_alive():
             self._thread.join()
 
     def _carry_out(self) -> None:
+        self._in_turn()
+        self._closed.wait()
+
+    def _in_turn(self) -> None:
         acts = [(fault.at_s, fault.worker, fault.node, False) for fault in self._faults]
         acts += [(fault.back_s, None, fault.node, True) for fault in self._faults if fault.back_s is not None]
         while not self._clock.started:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ray import tune
@@ -80,8 +80,8 @@ def run(
             sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)
             driver = driver_of(course, place, seed, workers, nodes, actors, pbt, sampling, past)
             tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), real.tensorboard)
-            planned = PlannedFaults(setup, actors, course.clock)
-            _carry_out(course, folder, lambda: _fit(tuner, driver, course, sampling, planned))
+            with closing(PlannedFaults(setup, actors, course.clock)) as planned:
+                _carry_out(course, folder, lambda: _fit(tuner, driver, course, sampling, planned))
     return course.outcome
 
 

@@ -26,26 +26,34 @@ class Killed:
 
 
 def test_what_is_planned_happens_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, begun = [], time.perf_counter()
+    seen: list[object] = []
+    begun = time.perf_counter()
     monkeypatch.setattr(ray_cluster, "kill_node", lambda node: seen.append((node, "killed")))
     monkeypatch.setattr(ray_cluster, "start_again", lambda node: seen.append((node.id, "back")))
     planned = [{"node": "b", "at_s": 0.1, "back_s": 0.3}, {"worker": "a/cpu0", "at_s": 0.2}]
     actors, clock = Killed(), Clock()
-    with PlannedFaults(make_setup().replace(faults={"planned": planned}), actors, clock):
+    monkeypatch.setattr(ray_cluster, "close", lambda: seen.append("closed"))
+    faults = PlannedFaults(make_setup().replace(faults={"planned": planned}), actors, clock)
+    with faults:
         time.sleep(0.2)
         assert not seen  # the run has not started
         clock.start()
         while len(seen) < 2 and time.perf_counter() < begun + 20:
             time.sleep(0.01)
     assert seen == [("b", "killed"), ("b", "back")]
+    assert faults._thread.is_alive()  # else the node that it started would die with it
+    faults.close()
+    assert seen[-1] == "closed" and not faults._thread.is_alive()
     assert actors.asked == ["a/cpu0", "a/cpu0"]
 
 
-def test_what_is_planned_for_later_than_the_end_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_planned_for_later_than_the_end_does_not_happen() -> None:
     actors, clock = Killed(), Clock()
     clock.start()
-    with PlannedFaults(make_setup().replace(faults={"planned": [{"worker": "a/cpu0", "at_s": 1e6}]}), actors, clock):
+    faults = PlannedFaults(make_setup().replace(faults={"planned": [{"worker": "a/cpu0", "at_s": 1e6}]}), actors, clock)
+    with faults:
         pass
+    faults.close()
     assert not actors.asked
 
 
