@@ -40,9 +40,11 @@ def keep_stdout_clean() -> None:
 @contextmanager
 def sigterm_kept() -> Iterator[None]:
     """While Ray starts: whoever handles SIGTERM goes on to do so. Ray's own handlers, in Python and in C++, end this
-    process on the spot; they stay where nobody else handles it."""
+    process on the spot; they stay where nobody else handles it. In another thread than the main one, where Python sets
+    no handlers, Ray would fail to."""
     before, replaced = signal.getsignal(signal.SIGTERM), utils.set_sigterm_handler
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and not callable(before):
         yield
         return
     utils.set_sigterm_handler = lambda handler: None
@@ -50,7 +52,8 @@ def sigterm_kept() -> Iterator[None]:
         yield
     finally:
         utils.set_sigterm_handler = replaced
-        signal.signal(signal.SIGTERM, before)
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def running_cluster() -> str:

@@ -14,6 +14,7 @@ from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.errors import PolicyError
 from sim.checkpoint_copies import CheckpointCopies, Homes
 from sim.draws import Draws
+from sim.start_ups import StartUps
 from sim.variation import Variation, lognormal
 
 
@@ -60,15 +61,17 @@ class Durations:
         network_bytes_per_s: float = inf,
         latency_s: float = 0.0,
         variation: Variation | None = None,
+        start_ups: StartUps | None = None,
     ) -> None:
         """Without `checkpoints`, all checkpoints are in storage. `latency_s` is the scenario's. Without `variation`,
-        workers of a type are equal."""
+        workers of a type are equal. Without `start_ups`, workers that start do not slow each other down."""
         self._times = times
         self._state = state
         self._checkpoints = checkpoints
         self._network_bytes_per_s = network_bytes_per_s
         self._latency_s = latency_s
         self._variation = variation
+        self._start_ups = start_ups
         self._prices: dict[tuple[WorkerId, ExperimentId, int, int], Prices] = {}
         self._train = TrialDraws(draws, "train")
         self._draws = {
@@ -95,6 +98,8 @@ class Durations:
         state = self._state
         if worker.id not in state.in_memory and after is None:
             start_up_s = self._vary(costs.start_up_s, costs.start_up_cv, "start-up", trial)
+            if self._start_ups is not None:
+                start_up_s *= self._start_ups.factor(trial.id)
         if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id):
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
             restore_s = self._vary(mean_s, costs.restore_cv, "restore", trial)

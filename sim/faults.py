@@ -15,7 +15,8 @@ import simpy
 from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.random_streams import stream
 from hetsched.domain.workload import TrialId
-from hetsched.scenario.tables import FaultsTable
+from hetsched.errors import InputError, nearest
+from hetsched.scenario.tables import FaultsTable, PlannedFault
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -38,6 +39,7 @@ class Faults:
     - stragglers: a worker takes `factor` times as long for a while, also within a segment.
     - spot: a node leaves after a notice, and comes back later. After the notice nothing new starts on it.
     - late: a node joins only at a later time.
+    - planned: a worker dies, or a node leaves, at a given time.
 
     A worker is there if nothing keeps it away. It is away if it has failed, if its node has failed, or if its spot node
     is under notice. Several of these may hold at once.
@@ -58,6 +60,9 @@ class Faults:
         self._crashes: dict[TrialId, np.random.Generator] = {}
         self.late = {w for node in table.late for w in self._of_node[NodeId(node)]}
         self._absences.update(self.late)
+        for fault in table.planned:
+            if fault.worker is not None and fault.worker not in self._workers:
+                raise InputError(f"faults.planned: no worker {fault.worker!r}: {nearest(fault.worker, self._workers)}")
 
     @property
     def expected(self) -> bool:
@@ -75,6 +80,8 @@ class Faults:
         table = self._table
         for node, joins_s in table.late.items():
             env.process(self._join_late(env, self._of_node[NodeId(node)], joins_s))
+        for fault in table.planned:
+            env.process(self._happen(env, fault))
         for node, workers in self._of_node.items():
             if table.nodes is not None:
                 rng = stream(self._seed, "node-failures", node)
@@ -106,6 +113,16 @@ class Faults:
 
     def _join_late(self, env: simpy.Environment, workers: Collection[WorkerId], joins_s: float) -> Process:
         yield env.timeout(joins_s)
+        self._give_back(workers)
+
+    def _happen(self, env: simpy.Environment, fault: PlannedFault) -> Process:
+        """A worker whose process is killed is there again at once, cold."""
+        yield env.timeout(fault.at_s)
+        node = None if fault.node is None else NodeId(fault.node)
+        workers = [WorkerId(fault.worker or "")] if node is None else self._of_node[node]
+        self._take(workers, node, f"node {node} failed" if node else f"worker {workers[0]} was killed")
+        if fault.back_s is not None:
+            yield env.timeout(fault.back_s - fault.at_s)
         self._give_back(workers)
 
     def _fail(

@@ -30,6 +30,7 @@ from sim.checkpoint_copies import CheckpointCopies, Homes
 from sim.draws import Draws
 from sim.durations import Durations
 from sim.pbt import PopulationBasedTraining
+from sim.start_ups import StartUps
 from sim.variation import Variation
 
 
@@ -91,8 +92,10 @@ class Simulation:
         kept = scenario.checkpoints
         self._copies = None if kept.place == "storage" else checkpoints or Homes(self.state, kept.place == "both")
         variation, latency_s = Variation.of(self._overheads, seed, self._draws), self._overheads.latency_s
+        cores = self._overheads.host_cores
+        starts = None if cores is None else StartUps(self.state, workers, cores)
         self._durations = Durations(
-            times, self.state, self._draws, self._copies, kept.network_bytes_per_s, latency_s, variation
+            times, self.state, self._draws, self._copies, kept.network_bytes_per_s, latency_s, variation, starts
         )
         self._driver = simpy.Resource(self.env) if self._overheads.dispatch_s else None
         self._model = setup.learning_model()

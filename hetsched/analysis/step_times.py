@@ -6,9 +6,10 @@ from math import ceil, floor, log10
 
 from msgspec import Struct
 
+from hetsched.analysis.starts_at_once import StartsAtOnce
 from hetsched.core.events import Event, SegmentEnded
 from hetsched.core.state import State
-from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.cluster import WorkerType
 from hetsched.domain.profiles import StepTimes
 from hetsched.errors import counted
 
@@ -86,18 +87,20 @@ def is_late(ended: SegmentEnded) -> bool:
     return ended.late_s > LATE * (ended.parts.train_s - ended.late_s)
 
 
-def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes) -> list[WorkerSteps]:
+def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: int | None = None) -> list[WorkerSteps]:
     """The steps in the logs of real runs by type of worker, in the order in which the types first ended a segment.
 
-    A type without a pace of whose step time the profile says nothing is left out.
+    A type without a pace of whose step time the profile says nothing is left out. `host_cores` are those of the one
+    host that all nodes were on, None if they were not.
     """
     seen: defaultdict[WorkerType, list[_Segment]] = defaultdict(list)
     for events in logs:
-        state = State()
+        state, starts = State(), StartsAtOnce(host_cores)
         for event in events:
+            starts.see(event, state)
             if isinstance(event, SegmentEnded):
                 worker = state.workers[event.worker]
-                if (segment := _segment(event, state, worker, times)) is not None:
+                if (segment := _segment(event, state, times, starts.slowdown(event, state))) is not None:
                     seen[worker.type].append(segment)
             state.apply(event)
     return [_steps(worker, segments) for worker, segments in seen.items()]
@@ -113,12 +116,12 @@ class _Segment(Struct, frozen=True):
     beside_s: float
 
 
-def _segment(ended: SegmentEnded, state: State, worker: Worker, times: StepTimes) -> _Segment | None:
-    """None if nothing was foretold."""
-    trial = state.trials[ended.trial]
+def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: float) -> _Segment | None:
+    """None if nothing was foretold. `slowdown` is the factor by which the start-up takes longer."""
+    trial, worker = state.trials[ended.trial], state.workers[ended.worker]
     costs = times.costs(trial.kind, worker.type)
     beside_s = state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image
-    beside_s += costs.start_up_s if ended.parts.start_up_s else 0.0
+    beside_s += costs.start_up_s * slowdown if ended.parts.start_up_s else 0.0
     if worker.pace is not None:
         asked_s = ended.parts.train_s - ended.late_s
         return _Segment(ended, asked_s, asked_s, beside_s)

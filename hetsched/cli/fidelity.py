@@ -9,9 +9,11 @@ import msgspec
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, live_view, say, say_remarks, say_whole, show
 from hetsched.errors import InputError
-from hetsched.report import fidelity_tables
+from hetsched.report import fidelity_tables, fitted_tables
+from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.fidelity.add import add
 from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
+from hetsched.studies.fidelity.fitting import fit_profile
 from hetsched.studies.fidelity.record import record
 from hetsched.studies.fidelity.table import write_table
 
@@ -40,6 +42,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder of cells and recordings (default: fidelity)",
     )
+    recordings.add_argument(
+        "--calibrate",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="RUNS",
+        help="instead: fit a profile to these real runs (recordings, or results folders), and test it on each in turn",
+    )
+    recordings.add_argument("--out", type=Path, metavar="FILE", help="with --calibrate, the CSV file of the profile")
     tables = parser.add_argument_group("tables")
     tables.add_argument("--markdown", action="store_true", help="print the tables as Markdown, and nothing else")
     tables.add_argument("--write", action="store_true", help="write the errors to DIR/errors.csv")
@@ -47,7 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Predict every recorded real run again from the profile that a probe measured before it, and print by how much the
-    predictions are off. With 'record', make the recordings that are missing. See docs/validation.md."""
+    predictions are off. With 'record', make the recordings that are missing. With --calibrate, fit a profile to real
+    runs. See docs/validation.md."""
+    if bool(options.calibrate) != bool(options.out):
+        raise InputError("--calibrate RUNS goes with --out FILE, a profile for scenarios, such as measured.csv")
+    if options.calibrate:
+        return calibrate(options, emit)
     if (options.action == "add") != bool(options.validations):
         raise InputError("add: name the results folders of validations, such as hetsched fidelity add results/validate")
     if options.action is not None:
@@ -59,6 +75,25 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     if options.write:
         write_table(options.folder, result.errors)
     return None
+
+
+def calibrate(options: argparse.Namespace, emit: Emit) -> None:
+    """Fit a profile to real runs, write it, and show how well it foretells a run that was left out."""
+    if options.action is not None or options.write or options.only:
+        raise InputError("--calibrate: leave record, add, --only and --write out")
+    if options.out.exists():
+        raise InputError(f"--out: {options.out} is there, and no profile is overwritten; name a new file")
+    fitted = fit_profile(options.calibrate)
+    write_profile(options.out, fitted.calibration.rows)
+
+    def table() -> None:
+        for listing in fitted_tables.listings(fitted):
+            print(listing.markdown()) if options.markdown else show(listing.table())
+        for line in fitted_tables.lines(fitted):
+            say(line)
+        say(f"profile: {options.out}")
+
+    finish(options, emit, {**fitted.document(), "file": str(options.out)}, table, None)
 
 
 def made(options: argparse.Namespace) -> Iterator[str]:

@@ -12,14 +12,17 @@ EXAMPLES = ("hetsched report results/tutorial",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a results folder, finished or not, or one run in it")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="a results folder, finished or not, or one run in it, or recordings"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"the file to write (default: DIR/{REPORT_NAME})")
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
     """Write what a results folder tells as one HTML file, which opens without a network: who ran where and when, and
     figures of the whole. Of a folder with several studies each study has its own report, too, in its own folder. An
-    earlier report is replaced. See docs/report.md."""
+    earlier report is replaced. The report of a folder of recordings, such as fidelity, has the tables of hetsched
+    fidelity. See docs/report.md."""
     whole, *of_studies = map(str, write_reports(options.folder, options.out))
     document = {"report": whole, **({"reports_of_studies": of_studies} if of_studies else {})}
 

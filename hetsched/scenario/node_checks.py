@@ -9,7 +9,9 @@ def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
     """Raise ValueError if faults name a node that is not there."""
     names = [name for node in cluster.nodes for name in node.names()]
     spot = faults.spot
-    for key, nodes in (("late", list(faults.late)), ("spot.nodes", (spot.nodes if spot else None) or [])):
+    planned = [fault.node or (fault.worker or "").partition("/")[0] for fault in faults.planned]
+    of_keys = {"late": list(faults.late), "spot.nodes": (spot.nodes if spot else None) or [], "planned": planned}
+    for key, nodes in of_keys.items():
         for node in nodes:
             if node not in names:
                 raise ValueError(f"faults.{key}: the cluster has no node {node!r}: {nearest(node, names)}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import NAME
@@ -88,6 +88,9 @@ class OverheadsTable(Table):
     """The driver's time per segment; the driver serves one segment after the other."""
     latency_s: Seconds = 0.0
     """The time of messages between driver and worker per segment; messages of segments overlap."""
+    host_cores: Many | None = Field(default=None, examples=[2])
+    """The cores of the one host that all nodes are on: workers that start at one time share them. Without it, they do
+    not slow each other down."""
     device_cv: Cv | None = Field(default=None, examples=[0.1])
     """Coefficient of variation of the speed of devices of one type, which holds for the whole run."""
     worker_variation: WorkerVariation | None = Field(default=None, examples=["pai"])
@@ -190,8 +193,31 @@ class SpotTable(Table):
     """Names of the spot nodes. Without it, all nodes are."""
 
 
+class PlannedFault(Table):
+    """A fault at a time of its own: a worker's process is killed, or a node leaves and comes back."""
+
+    at_s: Seconds = Field(examples=[30.0])
+    """When it happens, from the start of the run."""
+    worker: str | None = Field(default=None, examples=["box/cpu0"])
+    """The worker whose process is killed; it starts anew."""
+    node: str | None = Field(default=None, examples=["box"])
+    """The node that leaves."""
+    back_s: Seconds | None = Field(default=None, examples=[60.0])
+    """When the node is back, from the start of the run."""
+
+    @model_validator(mode="after")
+    def _a_worker_or_a_node(self) -> Self:
+        if (self.worker is None) == (self.node is None):
+            raise ValueError("a planned fault is that of a worker or of a node: give one of worker and node")
+        if (self.node is None) != (self.back_s is None):
+            raise ValueError("back_s says when a node is back: give it with node, and only there")
+        if self.back_s is not None and self.back_s <= self.at_s:
+            raise ValueError("back_s is from the start of the run, as at_s is, and later")
+        return self
+
+
 class FaultsTable(Table):
-    """What goes wrong in a simulation; see `sim.faults`."""
+    """What goes wrong in a simulation; see `sim.faults`. Real runs on one machine carry out what is `planned`."""
 
     nodes: FailuresTable | None = None
     """Nodes fail."""
@@ -205,6 +231,8 @@ class FaultsTable(Table):
     """Nodes are reclaimed."""
     late: dict[str, Seconds] = Field(default={}, examples=[{"box": 600.0}])
     """Nodes by name, and the time after the start at which each joins."""
+    planned: list[PlannedFault] = Field(default=[], examples=[[{"worker": "box/cpu0", "at_s": 30.0}]])
+    """Faults at times of their own."""
 
 
 class MetricsTable(Table):

@@ -164,7 +164,8 @@ def strategy_in(folder: Path) -> StrategyResult:
     if len(names) > 1 or len(scenarios) > 1:
         raise InputError(f"{folder}: has runs of several strategies or scenarios; name the folder of one")
     real = study_in(folder) == "run"
-    steps = worker_steps((read_log(run.log) for run, _ in found), setup.times) if real else ()
+    cores = setup.scenario.overheads.host_cores
+    steps = worker_steps((read_log(run.log) for run, _ in found), setup.times, cores) if real else ()
     begun = (folder / run_plan.PLAN_NAME).is_file()
     prediction = run_plan.load_plan(folder).prediction if begun else None
     told = summary_of(folder)

@@ -16,8 +16,8 @@ from hetsched.domain.profiles import Costs, ProfileRow
 from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.calibration import Calibration, calibrated
 from hetsched.studies.json_file import write_json
-from hetsched.studies.validation import Calibration, calibrated
 from hetsched.version import __version__
 
 PROFILE_NAME = "measured.csv"
@@ -84,6 +84,7 @@ class Kept(Struct, frozen=True):
 
     facts: Facts
     latency_s: float
+    host_cores: int | None = None
 
 
 class Measured:
@@ -95,6 +96,7 @@ class Measured:
         self._kinds = {kind for experiment in setup.workload.experiments for kind in experiment.kinds}
         self._rows: dict[tuple[Any, WorkerType], ProfileRow] = {}
         self._latency_s = 0.0
+        self._host_cores: int | None = None
         self.reused: list[Path] = []
 
     def add(self, calibration: Calibration) -> None:
@@ -103,7 +105,7 @@ class Measured:
         Neighbours trained at the same time, so the step times include the cost of sharing a node.
         """
         if not self._rows:
-            self._latency_s = calibration.latency_s
+            self._latency_s, self._host_cores = calibration.latency_s, calibration.host_cores
         for row in calibration.rows:
             sharing = 1.0 if row.device == CPU else None
             self._rows.setdefault((row.kind, row.worker_type), row.model_copy(update={"sharing": sharing}))
@@ -111,7 +113,7 @@ class Measured:
     def save(self, folder: Path) -> None:
         """Write the measurements, so that a later plan finds them."""
         write_profile(folder / PROFILE_NAME, self._rows.values())
-        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s))
+        write_json(folder / FACTS_NAME, Kept(self._facts, self._latency_s, self._host_cores))
 
     def look_for(self, place: Path) -> None:
         """Add what plans in folders at this place have measured of the same training, workers and machine. The newest
@@ -126,7 +128,7 @@ class Measured:
             except (OSError, msgspec.DecodeError, HetschedError):
                 continue
             before = len(self._rows)
-            self.add(Calibration(rows, kept.latency_s))
+            self.add(Calibration(rows, kept.latency_s, kept.host_cores))
             if len(self._rows) > before:
                 self.reused.append(path.parent)
 
@@ -146,7 +148,7 @@ class Measured:
         if not self._rows:
             return self._setup
         rows = [*self._rows.values(), *self._corrected()]
-        return calibrated(self._setup, Calibration(rows, self._latency_s))
+        return calibrated(self._setup, Calibration(rows, self._latency_s, self._host_cores))
 
     def _corrected(self) -> list[ProfileRow]:
         """The rows of the scenario's own profile for what was not measured, without costs. Their step times are scaled

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from hetsched.core.log import read_log
+from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
 from hetsched.scheduling import register
+from hetsched.studies.calibration import Calibration, calibrate
 from hetsched.studies.measuring_policy import MEASURE, Measure
 from hetsched.studies.one_run import carry_out
-from hetsched.studies.validation import Calibration, calibrate, probe_scenario
+from hetsched.studies.validation import probe_scenario
 from hetsched.studies.watching import Watch
 
 
@@ -19,7 +21,14 @@ def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Cal
     probing.save(folder)  # for `hetsched replay`
     with watch("profiling with", probing, strategy, seed) as listen:
         run, _ = carry_out("ray", probing, strategy, seed, folder, listen)
-    return calibrate(read_log(run.log), f"measured by the probe run in {folder}")
+    provenance = f"measured by the probe run in {folder}"
+    return calibrate(read_log(run.log), provenance, host_cores(probing))
+
+
+def host_cores(setup: Setup) -> int | None:
+    """The cores of this machine where all nodes of a real run are on it; None in a cluster that somebody else started,
+    whose nodes have hosts of their own."""
+    return len(available_cores()) if setup.scenario.real.address is None else None
 
 
 def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None) -> Setup:

@@ -149,7 +149,8 @@ def _written(
     home: ResultsFolder, setup: Setup, plan: RunPlan, runs: Sequence[tuple[RunResult, State]], *, again: bool = True
 ) -> StrategyResult:
     """The result, which is also in its folder; written `again`, or only if it is not there."""
-    steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times)
+    cores = setup.scenario.overheads.host_cores
+    steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores)
     chosen = parse_strategy(plan.strategy)
     result = strategy_result(home, setup, chosen, runs, steps, prediction=plan.prediction)
     if again or not (home.path / SUMMARY_NAME).exists():

@@ -21,6 +21,7 @@ from hetsched.scenario.profile_files import read_profile, write_profile
 from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
+from hetsched.studies.calibration import calibrated, completed
 from hetsched.studies.draws import PREDICTIONS, Draws, predict
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
@@ -222,9 +223,9 @@ def _probe(setup: Setup, allocation: str, folder: Path, watch: Watch) -> Setup:
     workers = setup.workers(strategy)
     home = folder / PROBE_FOLDER / allocation
     calibration = probe(validation.probe_scenario(setup, len(workers)), strategy, home, watch)
-    calibration = validation.completed(calibration, setup, workers)
+    calibration = completed(calibration, setup, workers)
     write_profile(home / "profile.csv", calibration.rows)
-    return validation.calibrated(setup, calibration)
+    return calibrated(setup, calibration)
 
 
 def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -> ValidationResult:
@@ -238,9 +239,7 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
         setup=setup,
         seeds=seeds,
         assumptions=runs.assumed,
-        warnings=joined(
-            runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)
-        ),
+        warnings=joined(runs.idle, too_long_for(setup, every), unknown_scores(runs.measured), unknown_scores(foretold)),
         agreements=runs.agreements,
     )
     metrics = {name: [run.metrics for run in of_one] for name, of_one in result.by_strategy.items()}
@@ -253,7 +252,8 @@ def _written(home: ResultsFolder, setup: Setup, seeds: list[int], runs: _Runs) -
 
 def agreement_of(predicting: Setup, predicted: Sequence[Draws], measured: Sequence[RunResult]) -> Agreement:
     """The agreement of measured runs with the predictions of each, made with the step times of `predicting`."""
-    steps = worker_steps((read_log(run.log) for run in measured), predicting.times)
+    cores = predicting.scenario.overheads.host_cores
+    steps = worker_steps((read_log(run.log) for run in measured), predicting.times, cores)
     found = validation.agreement([*map(_repetitions, predicted)], _repetitions(measured), steps)
     return replace(found, parts=_parts(predicted, measured))
 

@@ -1,29 +1,25 @@
 """Predicted against measured: profile a training, simulate it, run it, and compare the two."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, combinations
-from math import sqrt
 from statistics import fmean
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from hetsched.analysis.error_parts import ErrorParts
-from hetsched.analysis.intervals import interval, level, mean_of_known, spread, variation
+from hetsched.analysis.intervals import interval, level, mean_of_known, spread
 from hetsched.analysis.metrics import Metrics, WorkerMetrics
 from hetsched.analysis.step_times import WorkerSteps
-from hetsched.core.events import Event, SegmentEnded, SegmentStarted
+from hetsched.core.events import Event, SegmentStarted
 from hetsched.core.log import read_log
-from hetsched.core.state import State
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.metric import Metric
-from hetsched.domain.missing_times import MEASURE, why_missing
-from hetsched.domain.profiles import ProfileRow, StepTimes
-from hetsched.domain.workload import TrialId, TrialKind
+from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.scenario.tables import FaultsTable
 from hetsched.studies.one_run import RunResult
 
 Decisions = dict[tuple[TrialId, int], tuple[WorkerId, int]]
@@ -89,18 +85,11 @@ class OrderAgreement(Struct, frozen=True):
     distinct_pairs: int
 
 
-class Calibration(Struct, frozen=True):
-    """What a run showed of the machine: a profile, and the seconds of a segment that are not its worker's."""
-
-    rows: list[ProfileRow]
-    latency_s: float
-
-
 def probe_scenario(setup: Setup, workers: int) -> Setup:
     """A short run on the same cluster, with the same kinds of trial: one trial more than workers, four segments each.
 
     Every worker is measured cold and warm, and trials move, so that all parts of a segment are measured. If there are
-    more workers than the experiment has trials, only so many workers are used.
+    more workers than the experiment has trials, only so many workers are used. The probe has no faults.
     """
     experiments = [
         experiment.model_copy(
@@ -118,92 +107,8 @@ def probe_scenario(setup: Setup, workers: int) -> Setup:
         for experiment in setup.scenario.workload.experiments
         for interval in [max(2, min(experiment.experiments()[0].interval // 2, experiment.stop_iterations // 4))]
     ]
-    return setup.replace(workload=setup.scenario.workload.model_copy(update={"experiments": experiments}))
-
-
-def calibrate(events: Iterable[Event], provenance: str) -> Calibration:
-    """The step times and costs that a log shows, by kind of trial and type of worker.
-
-    The step times of paced workers are without their pace, as in any profile.
-    """
-    state = State()
-    seen: defaultdict[tuple[TrialKind, WorkerType], list[_Seen]] = defaultdict(list)
-    for event in events:
-        if isinstance(event, SegmentEnded):
-            trial = state.trials[event.trial]
-            experiment = state.experiments[trial.experiment]
-            worker = state.workers[event.worker].type
-            restored = state.must_restore(trial, event.worker)
-            pair = (trial.kind, worker.as_profiled)
-            seen[pair].append(_Seen(event, worker.pace or 1.0, restored, experiment.evaluation_images))
-        state.apply(event)
-    rows = [_row(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
-    latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
-    return Calibration(rows, fmean(latencies) if latencies else 0.0)
-
-
-class _Seen(NamedTuple):
-    """A finished segment: the pace of its worker, whether it had a restore, and how many images it evaluated."""
-
-    ended: SegmentEnded
-    pace: float
-    restored: bool
-    images: int
-
-
-def _row(kind: TrialKind, worker: WorkerType, seen: Sequence[_Seen], provenance: str) -> ProfileRow:
-    """A row from the segments of a kind of trial on a type of worker.
-
-    Cold segments give the start-up. It includes what their iterations take longer than those of warm segments (first
-    calls, empty caches). If there are no warm segments, cold ones give the time of an iteration.
-    """
-    cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
-    trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
-    seconds = sum(map(_unpaced_s, trained)) / sum(segment.ended.iterations for segment in trained)
-    starts = [_start_up_s(segment, seconds) for segment in cold]
-    restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
-    evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
-    checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
-    return ProfileRow(
-        model=kind.model,
-        dataset=kind.dataset,
-        batch_size=kind.batch_size,
-        device=worker.device,
-        cores=worker.cores,
-        gpu_share=worker.gpu_share,
-        seconds_per_iteration=seconds,
-        noise_cv=_noise_cv(trained, seconds),
-        evaluation_s_per_image=fmean(evaluations),
-        evaluation_cv=variation(evaluations),
-        start_up_s=fmean(starts) if starts else None,
-        start_up_cv=variation(starts),
-        restore_s=fmean(restores) if restores else None,
-        restore_cv=variation(restores),
-        checkpoint_s=fmean(checkpoints),
-        checkpoint_cv=variation(checkpoints),
-        provenance=provenance,
-    )
-
-
-def _unpaced_s(segment: _Seen) -> float:
-    """The seconds that its iterations would have taken without the worker's pace."""
-    return segment.ended.parts.train_s / segment.pace
-
-
-def _start_up_s(cold: _Seen, seconds_per_iteration: float) -> float:
-    expected = seconds_per_iteration * cold.ended.iterations * cold.pace
-    return max(0.0, cold.ended.parts.start_up_s + cold.ended.parts.train_s - expected)
-
-
-def _noise_cv(segments: Sequence[_Seen], mean: float) -> float | None:
-    """The coefficient of variation of one iteration's seconds, if iterations are independent. None: one segment.
-
-    The mean over n iterations has 1 / n of the variance. So each segment's squared deviation counts n times.
-    """
-    if len(segments) < 2:
-        return None
-    squares = sum((_unpaced_s(one) / one.ended.iterations - mean) ** 2 * one.ended.iterations for one in segments)
-    return sqrt(squares / (len(segments) - 1)) / mean
+    workload = setup.scenario.workload.model_copy(update={"experiments": experiments})
+    return setup.replace(workload=workload, faults=FaultsTable())
 
 
 def check_pace(workers: Iterable[Worker]) -> None:
@@ -216,54 +121,6 @@ def check_pace(workers: Iterable[Worker]) -> None:
                 f"cluster.nodes: workers {other.id} and {worker.id} are of one type, and only one has a pace, "
                 "so a probe cannot tell their step times apart; give both a pace, or neither, or validate a --profile"
             )
-
-
-def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker]) -> Calibration:
-    """The calibration with a row for every kind of trial on every type of worker.
-
-    A missing row comes from the scenario's profile, times the factor by which the worker is slower than that profile.
-    Raises InputError for a pair that the profile lacks, too.
-    """
-    rows = {(row.kind, row.worker_type): row for row in calibration.rows}
-    kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
-    for worker in dict.fromkeys(worker.type.as_profiled for worker in workers):
-        seen = [row for (_, there), row in rows.items() if there == worker]
-        for kind in kinds:
-            if (kind, worker) in rows:
-                continue
-            wanted = setup.times.seconds_per_iteration(kind, worker)
-            slower = [
-                row.seconds_per_iteration / profiled
-                for row in seen
-                if (profiled := setup.times.seconds_per_iteration(row.kind, worker)) is not None
-            ]
-            if wanted is None or not slower:
-                why = MEASURE if wanted else why_missing(setup.times, kind, worker)
-                raise InputError(
-                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help: {why}; "
-                    "a profile that was measured here is given as --profile"
-                )
-            seconds = wanted * fmean(slower)
-            provenance = f"{seen[0].provenance}; the step time by the scenario's profile"
-            update = {"batch_size": kind.batch_size, "seconds_per_iteration": seconds, "provenance": provenance}
-            rows[kind, worker] = seen[0].model_copy(update=update)
-    return replace(calibration, rows=list(rows.values()))
-
-
-def calibrated(setup: Setup, calibration: Calibration) -> Setup:
-    """The scenario with measured step times, costs and latency. The latency includes waiting for the driver."""
-    scenario = setup.scenario
-    overheads = scenario.overheads.model_copy(update={"dispatch_s": 0.0, "latency_s": calibration.latency_s})
-    rows = calibration.rows
-    if scenario.checkpoints.place != "storage":  # the checkpoints of the probe went into memory
-        rows = [
-            row.model_copy(
-                update={"object_store_save_s": row.checkpoint_s, "object_store_restore_s": row.restore_s},
-            )
-            for row in rows
-        ]
-    times = StepTimes(rows, extrapolate=scenario.profile.extrapolate)
-    return setup.replace(overheads=overheads).replace_times(times)
 
 
 class Repetition(NamedTuple):

@@ -203,6 +203,28 @@ def _add_nodes(local: Cluster, cluster: ClusterSpec, machine_gpus: int, common: 
     local.wait_for_nodes(READY_S)
 
 
+def kill_node(identifier: NodeId) -> None:
+    """Kill the Ray node of a node of the scenario, on this machine, if it is there."""
+    assert _session is not None and _session.cluster is not None
+    ids = {found["NodeID"] for found in ray.nodes() if found["Labels"].get(NODE_LABEL) == identifier and found["Alive"]}
+    for node in [node for node in _session.cluster.worker_nodes if node.node_id in ids]:
+        _session.cluster.remove_node(node, allow_graceful=False)
+
+
+def start_again(node: Node) -> None:
+    """Start a Ray node on this machine for a node of the scenario, whose last one was killed."""
+    assert _session is not None and _session.cluster is not None
+    with ray_internals.sigterm_kept(), _out_of_reach_of_sigterm(), _visible_gpus(node, 0, 0):
+        _session.cluster.add_node(
+            wait=False,
+            num_cpus=node.cores,
+            num_gpus=node.gpus,
+            labels={NODE_LABEL: node.id},
+            object_store_memory=LEAST_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+        )
+
+
 def _object_store_bytes(nodes: int) -> int:
     """The bytes of the object store of one node, if this machine has so many nodes."""
     free = disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0

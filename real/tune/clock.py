@@ -29,6 +29,12 @@ class Clock:
     def started(self) -> bool:
         return self._zero is not None
 
+    def stopwatch(self) -> Callable[[], float]:
+        """The seconds of the run as they pass, for another thread than the driver's. The clock has started."""
+        zero, before, read = self._zero, self._before, self._read
+        assert zero is not None
+        return lambda: before + read() - zero
+
     def tick(self) -> float:
         """Read the time anew."""
         if self._zero is not None:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ray import tune
@@ -27,6 +27,7 @@ from real.tune.actor import SegmentTrainable
 from real.tune.course import Course, begin_or_go_on, carry_out
 from real.tune.driver import Driver, driver_of
 from real.tune.pbt import RayPBT
+from real.tune.planned_faults import PlannedFaults
 from real.tune.plans import only_experiment, plans_of
 from real.tune.scheduler import DispatchingScheduler, OnTrialStart, Population
 from real.tune.tensorboard import TensorBoard
@@ -79,7 +80,8 @@ def run(
             sampling = Sampling(meters, lambda: nodes.there, probe.host, real.report_interval_s)
             driver = driver_of(course, place, seed, workers, nodes, actors, pbt, sampling, past)
             tuner = _tuner(DispatchingScheduler(driver, actors), experiment, folder.resolve(), real.tensorboard)
-            _carry_out(course, folder, lambda: _fit(tuner, driver, course, sampling))
+            with closing(PlannedFaults(setup, actors, course.clock)) as planned:
+                _carry_out(course, folder, lambda: _fit(tuner, driver, course, sampling, planned))
     return course.outcome
 
 
@@ -124,10 +126,13 @@ def _tuner(scheduler: DispatchingScheduler, experiment: Experiment, folder: Path
     )
 
 
-def _fit(tuner: tune.Tuner, driver: Driver, course: Course, sampling: AbstractContextManager[object]) -> None:
-    """Let Tune train the population to the end, and meanwhile sample what nodes use."""
+def _fit(tuner: tune.Tuner, driver: Driver, course: Course, *meanwhile: AbstractContextManager[object]) -> None:
+    """Let Tune train the population to the end. Meanwhile these contexts sample what nodes use, and carry out planned
+    faults."""
     try:
-        with sampling:
+        with ExitStack() as contexts:
+            for context in meanwhile:
+                contexts.enter_context(context)
             tuner.fit()
     except Exception as error:
         if driver.error is not None:

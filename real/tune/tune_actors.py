@@ -114,6 +114,13 @@ class TuneActors:
     def end(self) -> None:
         self._tune.end()
 
+    def kill(self, worker: WorkerId) -> bool:
+        """Kill the process of the worker, from any thread. Return whether it had one."""
+        handle = self._handles.get(worker)
+        if handle is not None:
+            ray.kill(handle)
+        return handle is not None
+
     def _handle(self, trial: TrialId) -> Any:
         return self._trials[trial].temporary_state.ray_actor
 

@@ -18,16 +18,13 @@ from hetsched.report.tables import agreement_table
 from hetsched.report.whole_tables import print_table
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.calibration import Calibration, calibrate, calibrated, completed
 from hetsched.studies.validation import (
     Agreement,
-    Calibration,
     OrderAgreement,
     Repetition,
     agreement,
-    calibrate,
-    calibrated,
     check_pace,
-    completed,
     decisions,
     error,
     mean_absolute_error_percent,
@@ -87,6 +84,39 @@ def test_what_first_iterations_take_longer_is_part_of_the_start_up(simulate_log:
     for before, after in zip(calibrate(events, "a test").rows, calibrate(slower, "a test").rows, strict=True):
         assert after.seconds_per_iteration == pytest.approx(before.seconds_per_iteration)
         assert before.start_up_s is not None and after.start_up_s == pytest.approx(before.start_up_s + 2.0)
+
+
+def test_making_a_trial_ready_on_a_cold_worker_is_part_of_the_start_up(simulate_log: Simulate) -> None:
+    setup = make_setup(NODES, overheads=QUIET, population=9, stop_iterations=100)
+    events = simulate_log(probe_scenario(setup, workers=3), "fusion+least-progress")
+    slower = [
+        replace(event, parts=replace(event.parts, restore_s=1.5))
+        if isinstance(event, SegmentEnded) and event.parts.start_up_s > 0
+        else event
+        for event in events
+    ]
+    for before, after in zip(calibrate(events, "a test").rows, calibrate(slower, "a test").rows, strict=True):
+        assert before.start_up_s is not None and after.start_up_s == pytest.approx(before.start_up_s + 1.5)
+        assert after.restore_s == before.restore_s
+
+
+@pytest.mark.parametrize(("late", "expected"), [(1, 2.0), (7, 2.7)])
+def test_a_paced_step_is_what_the_pace_asks_unless_most_segments_are_late(
+    simulate_log: Simulate, late: int, expected: float
+) -> None:
+    """Of eight warm segments some, or all but one, took 8 s more for 10 iterations."""
+    setup = make_setup(
+        [{"name": "a", "cores": 1, "pace": 1.0}], [profile_row(seconds=2.0)], overheads=QUIET, population=3,
+        stop_iterations=30,
+    )  # fmt: skip
+    left, events = late, []
+    for event in simulate_log(setup):
+        if isinstance(event, SegmentEnded) and event.parts.start_up_s == 0 and left:
+            left -= 1
+            event = replace(event, parts=replace(event.parts, train_s=event.parts.train_s + 8.0), late_s=8.0)
+        events.append(event)
+    [row] = calibrate(events, "a test").rows
+    assert row.seconds_per_iteration == pytest.approx(expected)
 
 
 def test_the_noise_of_an_iteration_is_found_whatever_the_length_of_segments(simulate_log: Simulate) -> None:

@@ -11,6 +11,7 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.report.page.comparison import page_comparison
 from hetsched.report.page.document import Page, PageRun
 from hetsched.report.page.facts import STUDIES, Asked, asked, facts
+from hetsched.report.page.fidelity import has_recordings, page_of_fidelity
 from hetsched.report.page.remarks import remarks
 from hetsched.report.page.run import page_run
 from hetsched.report.page.several import page_of_several, studies_below
@@ -50,6 +51,8 @@ def page_of(folder: Path | str) -> Page:
     """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that is not there or
     holds what cannot be read."""
     folder = results_folder(folder)
+    if has_recordings(folder):
+        return page_of_fidelity(folder)
     logs_below(folder)  # what must not be read is no study that has come less far
     if (folder / SUITE_PLAN).is_file():
         return page_of_suite(folder)

@@ -37,9 +37,11 @@ def add(folder: Path, validation: Path) -> Iterator[str]:
         )
     for strategy in sorted(path.name for path in (validation / PREDICTED).iterdir()):
         predicting = load_setup(validation / PREDICTED / strategy / SCENARIO_NAME)
+        probe_log = validation / PROBE / strategy.partition("+")[0] / LOG_NAME
         for log in sorted((validation / MEASURED / strategy).glob(f"*/{LOG_NAME}")):
             name = f"{summary.scenario}-{strategy.replace('+', '-')}-{log.parent.name}"
             if not is_recorded(folder, name):
                 when = datetime.fromtimestamp(log.stat().st_mtime, UTC)
-                keep(folder / RECORDINGS / name, predicting, log, About(f"{when:%Y-%m-%d %H:%M}", summary.hetsched))
+                about = About(f"{when:%Y-%m-%d %H:%M}", summary.hetsched)
+                keep(folder / RECORDINGS / name, predicting, log, about, probe_log if probe_log.is_file() else None)
                 yield name

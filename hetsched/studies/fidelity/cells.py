@@ -11,7 +11,7 @@ from hetsched.errors import InputError, nearest
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.explaining import explain_all
 from hetsched.scenario.scenario import Scenario
-from hetsched.scenario.tables import Count, Many, Name, Table
+from hetsched.scenario.tables import Count, Many, Name, PlannedFault, Table
 from hetsched.scenario.toml_file import read_toml
 
 CELLS_NAME = "cells.toml"
@@ -40,6 +40,7 @@ class Cell(Table):
     interval: Count
     segments: Count
     place: Place = "both"
+    faults: list[PlannedFault] = Field(default=[])
 
 
 class Cells(Table):
@@ -82,6 +83,7 @@ class Cells(Table):
             "training": {"class": training.class_name, "options": training.options},
             "profile": {"sources": [PROFILE]},
             "checkpoints": {"place": cell.place},
+            "faults": {"planned": [fault.model_dump(exclude_none=True) for fault in cell.faults]},
             "cluster": {"nodes": self.clusters[cell.cluster]},
             "workload": {"experiments": [experiment]},
         }

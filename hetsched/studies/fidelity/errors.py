@@ -76,7 +76,8 @@ def predict(recording: Recording) -> Prediction:
         raise InputError(f"recording {recording.name}: the {which} has finished no segment; remove the recording")
     ours, theirs = decisions(simulated), decisions(events)
     alike = len(ours.items() & theirs.items()) / max(len(ours), len(theirs))
-    warnings = _of_another_machine(worker_steps([events], setup.times), recording.about.machine)
+    steps = worker_steps([events], setup.times, setup.scenario.overheads.host_cores)
+    warnings = _of_another_machine(steps, recording.about.machine)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
     errors = _errors(recording.name, factors, (predicted, run.metrics), (measured, measure(events, setup)), alike)
     return Prediction(errors, simulator_s, warnings)
@@ -151,7 +152,7 @@ def _of_another_machine(steps: list[WorkerSteps], machine: Machine | None) -> li
     """How the machine of the run differed from the machine of the probe, in words."""
     late = [of_type.late for of_type in steps if of_type.late is not None and of_type.factor > 1 + LATE]
     found = [*late, *(line for of_type in steps for line in of_type.unlike)]
-    if machine is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
+    if machine is not None and machine.load is not None and abs(machine.load[1] - machine.load[0]) > machine.cores / 2:
         before, then = machine.load
         found.append(f"the load of the machine was {before:.1f} before the probe and {then:.1f} before the run")
     return found

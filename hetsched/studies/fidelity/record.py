@@ -8,24 +8,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from hetsched.core.log import LOG_NAME
 from hetsched.domain.registry import Strategy
 from hetsched.scenario.scenario import Setup
 from hetsched.studies import validation
+from hetsched.studies.calibration import Calibration, calibrated, completed
 from hetsched.studies.fidelity.cells import Cells, read_cells
 from hetsched.studies.fidelity.recordings import RECORDINGS, About, Machine, is_recorded, keep
 from hetsched.studies.one_run import carry_out
 from hetsched.studies.probe import probe
 from hetsched.studies.real_scenario import for_real
 from hetsched.studies.sole_owner import sole_owner
-from hetsched.studies.validation import PROBE, Calibration
+from hetsched.studies.validation import PROBE
 from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
 
 
 class _Probed(NamedTuple):
-    """What a probe showed, and the load of the machine before it."""
+    """What a probe showed, its log, and the load of the machine before it."""
 
     calibration: Calibration
+    log: bytes
     load: float
 
 
@@ -60,7 +63,9 @@ def _record(folder: Path, cells: Cells, name: str, probes: dict[str, _Probed], w
             run, _ = carry_out("ray", setup, strategy, setup.scenario.first_seed, Path(temporary, "run"), listen)
         machine = Machine(_processor(), os.cpu_count() or 1, platform.python_version(), (probes[key].load, load))
         about = About(f"{datetime.now(UTC):%Y-%m-%d %H:%M}", __version__, machine, cells.cells[name].model_dump())
-        keep(folder / RECORDINGS / name, validation.calibrated(setup, probes[key].calibration), run.log, about)
+        probe_log = Path(temporary, "probe.jsonl")
+        probe_log.write_bytes(probes[key].log)
+        keep(folder / RECORDINGS / name, calibrated(setup, probes[key].calibration), run.log, about, probe_log)
 
 
 def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Probed:
@@ -68,7 +73,7 @@ def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Pro
     load, workers = os.getloadavg()[0], setup.workers(strategy)
     probing = validation.probe_scenario(setup, len(workers))
     calibration = probe(probing, Strategy(strategy.allocation, PROBE), folder, watch)
-    return _Probed(validation.completed(calibration, setup, workers), load)
+    return _Probed(completed(calibration, setup, workers), (folder / LOG_NAME).read_bytes(), load)
 
 
 def _key(setup: Setup, strategy: Strategy) -> str:

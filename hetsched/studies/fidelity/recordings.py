@@ -1,7 +1,7 @@
 """A recorded real run: its log, the scenario with what a probe measured shortly before, and the machine."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from hetsched.core.events import AnyEvent, RunStarted, WorkerJoined
+from hetsched.core.events import AnyEvent, Event, RunStarted, WorkerJoined
 from hetsched.core.log import LogDecoder
 from hetsched.domain.cluster import Worker
 from hetsched.domain.profiles import StepTimes
@@ -18,12 +18,17 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import SCENARIO_NAME, Setup
+from hetsched.studies.calibration import calibrate, calibrated, completed
+from hetsched.studies.fidelity.observed import of_today
 from hetsched.studies.json_file import write_json
 
 RECORDINGS = "recordings"
 """The folder of the recordings, a folder each, named as the cell."""
 
 LOG = "events.jsonl.gz"
+
+PROBE_LOG = "probe.jsonl.gz"
+"""The log of the probe. Older recordings have none."""
 
 ABOUT = "recording.json"
 
@@ -33,12 +38,12 @@ PROVENANCE = "measured by the probe before the recorded run"
 
 class Machine(msgspec.Struct, frozen=True):
     """The machine of a recorded run. `load` is the mean number, over a minute, of processes that wanted a core: before
-    the probe and before the run."""
+    the probe and before the run. Recordings of older validations have neither `python` nor `load`."""
 
     processor: str
     cores: int
-    python: str
-    load: tuple[float, float]
+    python: str | None = None
+    load: tuple[float, float] | None = None
 
 
 class About(msgspec.Struct, frozen=True):
@@ -74,18 +79,24 @@ def recorded(folder: Path) -> list[str]:
     return sorted(about.parent.name for about in (folder / RECORDINGS).glob(f"*/{ABOUT}"))
 
 
-def keep(home: Path, predicting: Setup, log: Path, about: About) -> None:
-    """Make a recording of the log of a run, with the setup that predicts it. It is finished when its last file exists.
-    An unfinished one is removed before. No file names a path of this machine."""
+def keep(home: Path, predicting: Setup, log: Path, about: About, probe_log: Path | None = None) -> None:
+    """Make a recording of the log of a run and of the log of its probe, with the setup that predicts it. It is finished
+    when its last file exists. An unfinished one is removed before. No file names a path of this machine."""
     rmtree(home, ignore_errors=True)
     here = {"data_dir": None, "model_file": None, "address": None}
     scenario = predicting.scenario
     rows = [row.model_copy(update={"provenance": PROVENANCE}) for row in predicting.times.rows]
     predicting = predicting.replace(real=scenario.real.model_copy(update=here))
     predicting.replace_times(StepTimes(rows, extrapolate=scenario.profile.extrapolate)).save(home)
-    with (home / LOG).open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        packed.write(log.read_bytes())
+    _pack(log, home / LOG)
+    if probe_log is not None:
+        _pack(probe_log, home / PROBE_LOG)
     write_json(home / ABOUT, about)
+
+
+def _pack(log: Path, to: Path) -> None:
+    with to.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        packed.write(log.read_bytes())
 
 
 def read_recording(folder: Path, name: str) -> Recording:
@@ -94,12 +105,14 @@ def read_recording(folder: Path, name: str) -> Recording:
     try:
         about = msgspec.json.decode((home / ABOUT).read_bytes(), type=About)
         events = list(_events(home / LOG))
+        probed = list(_events(home / PROBE_LOG)) if (home / PROBE_LOG).is_file() else None
     except (OSError, EOFError, msgspec.MsgspecError) as error:
         raise InputError(f"{home}: not a recording: {error}; record it again, without this folder") from error
     if not events or not isinstance(events[0], RunStarted):
         raise InputError(f"{home / LOG}: does not begin with the start of a run; record it again, without this folder")
     strategy = parse_strategy(events[0].strategy)
-    setup = _with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
+    setup = with_workers(load_setup(home / SCENARIO_NAME), strategy, events)
+    setup = _calibrated(setup, strategy, probed, events, about.machine)
     training = about.cell["training"] if about.cell else setup.workload.experiments[0].model
     return Recording(name, training, about, setup, strategy, events[0].seed, events)
 
@@ -111,7 +124,20 @@ def _events(log: Path) -> Iterator[AnyEvent]:
             yield decoder.event(line)
 
 
-def _with_workers(setup: Setup, strategy: Strategy, events: list[AnyEvent]) -> Setup:
+def with_workers(setup: Setup, strategy: Strategy, events: Iterable[Event]) -> Setup:
     """The setup with the workers of the run. An allocation policy might make others by the probe's step times."""
     workers: dict[str, Worker] = {e.worker.id: e.worker for e in events if isinstance(e, WorkerJoined)}
     return replace(setup, frozen_workers={strategy.allocation: tuple(workers.values())})
+
+
+def _calibrated(
+    setup: Setup, strategy: Strategy, probed: list[AnyEvent] | None, events: list[AnyEvent], machine: Machine | None
+) -> Setup:
+    """By the calibration of today, from the log of the probe. A recording that has none, and does not say the cores of
+    its host, was made by an older hetsched."""
+    workers, host_cores = setup.frozen_workers[strategy.allocation], setup.scenario.overheads.host_cores
+    if probed is not None:
+        return calibrated(setup, completed(calibrate(probed, PROVENANCE, host_cores), setup, workers))
+    if host_cores is None and machine is not None:
+        return of_today(setup, workers, events, machine.cores)
+    return setup

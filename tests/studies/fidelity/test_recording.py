@@ -11,7 +11,7 @@ from hetsched.errors import HetschedError, InputError
 from hetsched.studies.fidelity.cells import read_cells
 from hetsched.studies.fidelity.fidelity import fidelity
 from hetsched.studies.fidelity.record import record
-from hetsched.studies.fidelity.recordings import LOG, RECORDINGS, is_recorded
+from hetsched.studies.fidelity.recordings import LOG, PROBE_LOG, RECORDINGS, is_recorded
 from hetsched.studies.fidelity.table import TABLE_NAME, rows, write_table
 from hetsched.studies.validate import validate
 from sim.backend import SimBackend
@@ -58,6 +58,19 @@ def test_a_simulated_recording_is_predicted_without_an_error(folder: Path) -> No
         assert one.decisions_alike == 100
         assert one.score is None
     assert not result.warnings
+
+
+def test_a_recording_is_predicted_from_the_log_of_its_probe(folder: Path) -> None:
+    list(record(folder))
+    whole = fidelity(folder).errors
+    for name in ("a", "b"):
+        profile = folder / RECORDINGS / name / "profile.csv"
+        header, row = profile.read_text().splitlines()
+        cells = dict(zip(header.split(","), row.split(","), strict=True)) | {"object_store_save_s": "30.0"}
+        profile.write_text(f"{header}\n{','.join(cells.values())}\n")
+    assert fidelity(folder).errors == whole
+    (folder / RECORDINGS / "a" / PROBE_LOG).unlink()
+    assert fidelity(folder).errors != whole
 
 
 def test_cells_with_a_recording_are_not_run_again(folder: Path) -> None:

@@ -1,0 +1,64 @@
+"""A profile that was fitted to real runs: its costs, on how many segments they rest, and its errors on other runs."""
+
+from collections.abc import Iterator
+
+from hetsched.domain.profiles import ProfileRow
+from hetsched.report.fidelity_tables import Listing
+from hetsched.report.figures_in_words import percent
+from hetsched.studies.fidelity.fitting import FittedProfile, Rests
+
+
+def listings(fitted: FittedProfile) -> Iterator[Listing]:
+    """The costs, and the runs that were left out."""
+    rows = zip(fitted.calibration.rows, fitted.rests, strict=True)
+    segments = sum(rests.dispatch for rests in fitted.rests)
+    dispatch = ("dispatch", "", "", f"{fitted.calibration.latency_s:.4g}", "", str(segments))
+    yield Listing(
+        ("cost", "of", "on", "mean [s]", "variation", "segments"),
+        [*(cells for pair in rows for cells in _costs(*pair)), dispatch],
+    )
+    yield Listing(
+        ("left out", "makespan, before", "after", "completion, before", "after"),
+        [
+            (
+                one.run,
+                percent(one.before[0]),
+                "" if one.after is None else percent(one.after[0]),
+                percent(one.before[1]),
+                "" if one.after is None else percent(one.after[1]),
+            )
+            for one in fitted.held_out
+        ],
+    )
+
+
+def _costs(row: ProfileRow, rests: Rests) -> Iterator[tuple[str, ...]]:
+    """A line per cost; costs that no segment shows are left out."""
+    found: list[tuple[str, float | None, float | None, int]] = [
+        ("step", row.seconds_per_iteration, row.noise_cv, rests.step),
+        ("start-up", row.start_up_s, row.start_up_cv, rests.start_up),
+        ("evaluation, per image", row.evaluation_s_per_image, row.evaluation_cv, rests.evaluation),
+        ("restore", row.restore_s, row.restore_cv, rests.restore),
+        ("checkpoint", row.checkpoint_s, row.checkpoint_cv, rests.checkpoint),
+    ]
+    for name, mean_s, cv, segments in found:
+        if segments and mean_s is not None:
+            variation = "" if cv is None else percent(100 * cv, 0, signed=False)
+            yield name, str(row.kind), str(row.worker_type), f"{mean_s:.4g}", variation, str(segments)
+
+
+def lines(fitted: FittedProfile) -> list[str]:
+    """The mean errors, and what a scenario has to say beside the profile."""
+    told = [f"overheads.latency_s = {fitted.calibration.latency_s:.4g}"]
+    if fitted.calibration.host_cores is not None:
+        told.append(f"overheads.host_cores = {fitted.calibration.host_cores}")
+    told = [f"beside the profile, a scenario needs {', '.join(told)}"]
+    unknown = sum(one.after is None for one in fitted.held_out)
+    if unknown:
+        told.append(f"{unknown} of {len(fitted.runs)} runs: no other has trained the same on workers of the same type")
+    if (means := fitted.mean_absolute) is not None:
+        told.append(
+            f"mean absolute error of the makespan of a run that was left out: {means[1]:.2f}%, "
+            f"by the profiles of the runs {means[0]:.2f}%"
+        )
+    return told

@@ -1,0 +1,193 @@
+"""What a log of a real run says of the machine: step times and costs, as rows of a profile."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from math import sqrt
+from statistics import fmean
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hetsched.analysis.intervals import variation
+from hetsched.analysis.starts_at_once import StartsAtOnce
+from hetsched.analysis.step_times import is_late
+from hetsched.core.events import Event, SegmentEnded
+from hetsched.core.state import State
+from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.missing_times import MEASURE, why_missing
+from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.workload import TrialKind
+from hetsched.errors import InputError
+from hetsched.scenario.scenario import Setup
+
+
+class Calibration(Struct, frozen=True):
+    """What a run showed of the machine: a profile, and the seconds of a segment that its worker did not account for.
+
+    The start-ups are those of workers that start alone, if all workers were on one host of `host_cores` cores; None:
+    they were not, and start-ups are as they were measured.
+    """
+
+    rows: list[ProfileRow]
+    latency_s: float
+    host_cores: int | None = None
+
+
+class Seen(NamedTuple):
+    """A segment that ended: on a worker of that pace, after a restore or not, with so many images evaluated, and the
+    factor by which its start-up took longer because others started as well."""
+
+    ended: SegmentEnded
+    pace: float | None
+    restored: bool
+    images: int
+    slowdown: float = 1.0
+
+
+Pair = tuple[TrialKind, WorkerType]
+
+
+def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None = None) -> Calibration:
+    """The step times and costs that a log shows, by kind of trial and type of worker.
+
+    Step times of paced workers are given without their pace, as in any profile. In a simulation no start-up slows
+    another down, whatever `host_cores` are given.
+    """
+    seen, on_one_host = seen_segments(events, host_cores)
+    rows = [row_of(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
+    latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
+    return Calibration(rows, fmean(latencies) if latencies else 0.0, on_one_host)
+
+
+def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict[Pair, list[Seen]], int | None]:
+    """The segments of a log by kind of trial and type of worker, and the cores of the host that they shared."""
+    state = State()
+    seen: defaultdict[Pair, list[Seen]] = defaultdict(list)
+    starts = StartsAtOnce(host_cores)
+    for event in events:
+        starts.see(event, state)
+        if isinstance(event, SegmentEnded):
+            trial = state.trials[event.trial]
+            worker, restored = state.workers[event.worker], state.must_restore(trial, event.worker)
+            images = state.experiments[trial.experiment].evaluation_images
+            pair = (trial.kind, worker.type.as_profiled)
+            seen[pair].append(Seen(event, worker.pace, restored, images, starts.slowdown(event, state)))
+        state.apply(event)
+    return dict(seen), starts.host_cores
+
+
+def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str) -> ProfileRow:
+    """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
+    part of it (first calls, empty caches). Making a trial ready that is not restored is part of it, too. Where there
+    are no warm segments, cold ones say how long iterations take."""
+    cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
+    trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
+    unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
+    seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
+    starts = [start_up_s(segment, seconds) for segment in cold]
+    restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
+    evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
+    checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
+    return ProfileRow(
+        model=kind.model,
+        dataset=kind.dataset,
+        batch_size=kind.batch_size,
+        device=worker.device,
+        cores=worker.cores,
+        gpu_share=worker.gpu_share,
+        seconds_per_iteration=seconds,
+        noise_cv=_noise_cv([(s, one.ended.iterations) for s, one in zip(unpaced_s, trained, strict=True)], seconds),
+        evaluation_s_per_image=fmean(evaluations),
+        evaluation_cv=variation(evaluations),
+        start_up_s=fmean(starts) if starts else None,
+        start_up_cv=variation(starts),
+        restore_s=fmean(restores) if restores else None,
+        restore_cv=variation(restores),
+        checkpoint_s=fmean(checkpoints),
+        checkpoint_cv=variation(checkpoints),
+        provenance=provenance,
+    )
+
+
+def keeps_pace(trained: Collection[Seen]) -> bool:
+    """Whether at most half of the segments were late. What some were late is the load of the moment, and a later run
+    meets another; a machine on which most are late cannot keep the pace."""
+    return sum(is_late(segment.ended) for segment in trained) <= len(trained) / 2
+
+
+def _unpaced_s(segment: Seen, keeps_pace: bool) -> float:
+    """What its iterations would have taken without the worker's pace; by what the pace asks, where workers keep it."""
+    if segment.pace is None:
+        return segment.ended.parts.train_s
+    return (segment.ended.parts.train_s - (segment.ended.late_s if keeps_pace else 0.0)) / segment.pace
+
+
+def start_up_s(cold: Seen, seconds_per_iteration: float) -> float:
+    """Of a worker that starts alone."""
+    parts = cold.ended.parts
+    expected_s = seconds_per_iteration * cold.ended.iterations * (cold.pace or 1.0)
+    ready_s = 0.0 if cold.restored else parts.restore_s
+    return max(0.0, parts.start_up_s + ready_s + parts.train_s - expected_s) / cold.slowdown
+
+
+def _noise_cv(segments: Sequence[tuple[float, int]], mean: float) -> float | None:
+    """The coefficient of variation of one iteration's seconds, if they are independent; None with one segment. Segments
+    are seconds and iterations.
+
+    The mean over n iterations has a variance n times as small, so each segment's squared deviation counts n times.
+    """
+    if len(segments) < 2:
+        return None
+    squares = sum((seconds / iterations - mean) ** 2 * iterations for seconds, iterations in segments)
+    return sqrt(squares / (len(segments) - 1)) / mean
+
+
+def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker]) -> Calibration:
+    """With a row for every kind of trial on every type of worker.
+
+    What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
+    that profile. Raises InputError for a pair that the profile does not know either.
+    """
+    rows = {(row.kind, row.worker_type): row for row in calibration.rows}
+    kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
+    for worker in dict.fromkeys(worker.type.as_profiled for worker in workers):
+        seen = [row for (_, there), row in rows.items() if there == worker]
+        for kind in kinds:
+            if (kind, worker) in rows:
+                continue
+            wanted = setup.times.seconds_per_iteration(kind, worker)
+            slower = [
+                row.seconds_per_iteration / profiled
+                for row in seen
+                if (profiled := setup.times.seconds_per_iteration(row.kind, worker)) is not None
+            ]
+            if wanted is None or not slower:
+                why = MEASURE if wanted else why_missing(setup.times, kind, worker)
+                raise InputError(
+                    f"the probe saw no trial of {kind} on {worker}, and the scenario's profile does not help: {why}; "
+                    "a profile that was measured here is given as --profile"
+                )
+            seconds = wanted * fmean(slower)
+            provenance = f"{seen[0].provenance}; the step time by the scenario's profile"
+            update = {"batch_size": kind.batch_size, "seconds_per_iteration": seconds, "provenance": provenance}
+            rows[kind, worker] = seen[0].model_copy(update=update)
+    return replace(calibration, rows=list(rows.values()))
+
+
+def calibrated(setup: Setup, calibration: Calibration) -> Setup:
+    """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    scenario = setup.scenario
+    overheads = scenario.overheads.model_copy(
+        update={"dispatch_s": 0.0, "latency_s": calibration.latency_s, "host_cores": calibration.host_cores}
+    )
+    rows = calibration.rows
+    if scenario.checkpoints.place != "storage":  # what the probe took for checkpoints was that of memory
+        rows = [
+            row.model_copy(
+                update={"object_store_save_s": row.checkpoint_s, "object_store_restore_s": row.restore_s},
+            )
+            for row in rows
+        ]
+    times = StepTimes(rows, extrapolate=scenario.profile.extrapolate)
+    return setup.replace(overheads=overheads).replace_times(times)

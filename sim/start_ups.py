@@ -1,0 +1,33 @@
+"""Start-ups on one host: those that begin at one time share its cores."""
+
+from collections.abc import Iterable
+
+from hetsched.core.state import State
+from hetsched.domain.cluster import Worker
+from hetsched.domain.start_ups import core_places, slowdowns
+from hetsched.domain.workload import TrialId
+
+
+class StartUps:
+    """How much longer a start-up takes than the profile says of a worker that starts alone.
+
+    Start-ups slow each other down that begin at one time, as all do at the beginning of a run. See
+    `hetsched.domain.start_ups`.
+    """
+
+    def __init__(self, state: State, workers: Iterable[Worker], host_cores: int) -> None:
+        self._state = state
+        self._host_cores = host_cores
+        self._places = core_places(workers, host_cores)
+
+    def factor(self, trial: TrialId) -> float:
+        """The factor for the worker on which the trial's segment has just begun."""
+        state, segment = self._state, self._state.running[trial]
+        starting = {
+            worker
+            for other in state.running.values()
+            if other.time == segment.time
+            for worker in other.workers
+            if worker not in state.in_memory
+        }
+        return slowdowns(starting, self._places, self._host_cores)[segment.worker]
