@@ -5,7 +5,6 @@ from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
-from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
 from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
@@ -44,7 +43,7 @@ class Lookahead:
     - a slow worker takes a trial that can still end by T after the slow segment;
     - a worker goes on with the trial in its memory if the restore that it saves is worth the slack;
     - where trials are no more than workers, slow workers must leave the fast ones enough to do;
-    - where trials stop on a score, the most advanced ones go first, until one has come to its last iteration in vain.
+    - where trials stop on a score, the most advanced ones go first, while those that are behind can wait.
 
     The options of rules are in `hetsched.scheduling.planning.rule`. Where all trials are independent of each other
     (no PBT) and take one worker, segments may be long, and the fluid plan's own schedule is carried out, slot by slot
@@ -68,9 +67,6 @@ class Lookahead:
         if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
             return self._slots(state)
         mirror = self._followed(state)
-        deep = any(may_stop_early(state, experiment) for experiment in mirror.stopping)
-        if mirror.board.rule.deep != deep:
-            follow(mirror.board, self._rule._replace(deep=deep))
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
@@ -92,7 +88,7 @@ class Lookahead:
             elif not self._seek(state, new.board, old.board if old is not None and goes_on else None):
                 assert old is not None
                 return old
-        follow(new.board, self._rule)
+        follow(new.board, self._rule._replace(deep=new.stops_on_score))
         self._mirror = new
         return new
 
@@ -119,16 +115,6 @@ class Lookahead:
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
-
-
-def may_stop_early(state: StateView, experiment: Experiment) -> bool:
-    """Whether the score at which the experiment's trials stop may be reached before their last iteration: some trial
-    has reached it, or no trial has come to its last iteration without it. Then the most advanced trials go first: they
-    get there soon, and those that are behind copy them."""
-    if state.lead[experiment.id] < experiment.stop_iterations:
-        return True
-    target = experiment.stop_score
-    return target is not None and experiment.metric.reached(state.best_score[experiment.id], target)
 
 
 def seconds_to_horizon(board: Board) -> float:

@@ -16,7 +16,7 @@ class Rule(NamedTuple):
     - `shares`: of the kinds of trial, a worker takes the one that its type has given least of its planned time so far,
       not the one whose trial has least slack
     - `loss`: a trial runs where an iteration loses less than this part of its worth
-    - `deep`: the most advanced trials go first, so that they end one after the other
+    - `deep`: the most advanced trials go first, while the least advanced ones have slack enough to wait
 
     Where trials are no more than workers there are three more:
 
