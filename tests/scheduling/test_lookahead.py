@@ -8,7 +8,7 @@ import pytest
 
 from hetsched import scheduling
 from hetsched.analysis.bounds import full_jobs, makespan_bound, worker_devices
-from hetsched.core.events import PolicyWoken, SegmentEnded, SegmentStarted
+from hetsched.core.events import Event, PolicyWoken, SegmentEnded, SegmentStarted
 from hetsched.core.state import State
 from hetsched.domain.cluster import CPU, ClusterSpec, cpu_worker
 from hetsched.domain.workload import Workload
@@ -16,6 +16,7 @@ from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.packaged.suite import suite_file, suite_names
+from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import OverheadsTable
 from hetsched.scheduling.planning.fluid_plan import fluid_plan
 from hetsched.scheduling.planning.open_shop import next_slot
@@ -163,3 +164,60 @@ def check_ratios(scenarios: Sequence[Path], simulate_log: Simulate) -> None:
     assert min(ratios.values()) >= 1 - 1e-9
     assert max(ratios.values()) <= 1.15, ratios
     assert sum(ratios.values()) / len(ratios) <= 1.05, ratios
+
+
+ONE_GPU = {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}
+TWO_GPUS = {"name": "g", "cores": 2, "gpus": 2, "gpu_type": "v100"}
+
+
+def stopping(node: dict[str, object], stop_score: float | None) -> Setup:
+    """Three trials of 4 intervals, each of a second on a GPU."""
+    rows = [profile_row("v100", seconds=0.1)]
+    return make_setup(
+        [node],
+        rows,
+        overheads=NO_OVERHEADS,
+        population=3,
+        stop_iterations=40,
+        evaluation_images=10,
+        stop_score=stop_score,
+    )
+
+
+def starts(log: Sequence[Event]) -> list[int]:
+    """The numbers of the trials in the order in which their segments started."""
+    return [int(event.trial.rpartition("-")[2]) for event in log if isinstance(event, SegmentStarted)]
+
+
+def test_with_a_stop_on_a_score_the_most_advanced_trial_goes_first(simulate_log: Simulate) -> None:
+    # The run ends at 12 s. A fresh trial needs 4 s. At 6 s it has 2 s of slack and still waits, at 7 s no longer. That
+    # a trial has come to its last iteration in vain changes nothing.
+    log = simulate_log(stopping(ONE_GPU, 1.0), "fusion+lookahead")
+    assert starts(log)[:8] == [2, 2, 2, 2, 1, 1, 1, 0]
+    assert log[-1].time == pytest.approx(12.0)
+
+
+def test_without_it_trials_keep_together(simulate_log: Simulate) -> None:
+    log = simulate_log(stopping(ONE_GPU, None), "fusion+lookahead")
+    assert sorted(starts(log)[:3]) == [0, 1, 2]
+
+
+def test_a_score_that_no_trial_reaches_costs_no_time(simulate_log: Simulate) -> None:
+    # 12 segments of a second on two GPUs: 6 s. If the third trial waited for the first ones, it would end at 8 s.
+    log = simulate_log(stopping(TWO_GPUS, 1.0), "fusion+lookahead")
+    assert log[-1].time == pytest.approx(6.0)
+
+
+def test_the_trial_that_is_nearest_to_its_stop_gets_the_fast_worker(simulate_log: Simulate) -> None:
+    # A segment takes a second on the GPU, 3 s on the CPU worker. While the others can wait the GPU trains one trial
+    # after the other.
+    nodes = [ONE_GPU, {"name": "c", "cores": 1}]
+    rows = [profile_row("v100", seconds=0.1), profile_row(cores=1, seconds=0.3)]
+    setup = make_setup(
+        nodes, rows, overheads=NO_OVERHEADS, population=6, stop_iterations=40, evaluation_images=10, stop_score=1.0
+    )
+    log = simulate_log(setup, "fusion+lookahead")
+    on_gpu = [event.trial for event in log if isinstance(event, SegmentStarted) and event.worker == "g/gpu0"]
+    assert len(set(on_gpu[:4])) == 1
+    assert len(set(on_gpu[4:7])) == 1
+    assert log[-1].time == pytest.approx(18.0)  # 24 segments, of which the GPU does 18

@@ -5,7 +5,6 @@ from math import inf
 
 from hetsched.core.decisions import Decision, Dispatch, WakeAt
 from hetsched.core.view import StateView
-from hetsched.domain.workload import Experiment
 from hetsched.scheduling import register
 from hetsched.scheduling.planning.board import Board
 from hetsched.scheduling.planning.forecast import best_rule, fill, follow, play_on
@@ -45,7 +44,7 @@ class Lookahead:
     - A slow worker takes a trial that can still end by T after the slow segment.
     - A worker goes on with the trial in its memory if the restore that this saves is worth the slack.
     - If there are at most as many trials as workers, slow workers must leave enough trials to the fast ones.
-    - If trials stop on a score, the most advanced trials go first, until one has reached its last iteration in vain.
+    - If trials stop on a score, the most advanced trials go first while those that are behind can wait.
 
     The options of rules are in `hetsched.scheduling.planning.rule`.
 
@@ -70,9 +69,6 @@ class Lookahead:
         if all(experiment.pbt is None for experiment in state.experiments.values()) and not state.has_gangs:
             return self._slots(state)
         mirror = self._followed(state)
-        deep = any(may_stop_early(state, experiment) for experiment in mirror.stopping)
-        if mirror.board.rule.deep != deep:
-            follow(mirror.board, self._rule._replace(deep=deep))
         return [mirror.decision(start) for start, _ in fill(mirror.board)]
 
     def _followed(self, state: StateView) -> Mirror:
@@ -94,7 +90,7 @@ class Lookahead:
             elif not self._seek(state, new.board, old.board if old is not None and goes_on else None):
                 assert old is not None
                 return old
-        follow(new.board, self._rule)
+        follow(new.board, self._rule._replace(deep=new.stops_on_score))
         self._mirror = new
         return new
 
@@ -121,18 +117,6 @@ class Lookahead:
         if waits and (decisions or plan.changes_with_time(state)):
             decisions.append(WakeAt(plan.renew_at))  # what must idle by this plan may run by the next
         return decisions
-
-
-def may_stop_early(state: StateView, experiment: Experiment) -> bool:
-    """Whether the experiment's trials may reach the score at which they stop before their last iteration.
-
-    That is so if some trial has reached it, or if no trial has come to its last iteration without it. Then the most
-    advanced trials go first: they reach the score soon, and those that are behind copy them.
-    """
-    if state.lead[experiment.id] < experiment.stop_iterations:
-        return True
-    target = experiment.stop_score
-    return target is not None and experiment.metric.reached(state.best_score[experiment.id], target)
 
 
 def seconds_to_horizon(board: Board) -> float:

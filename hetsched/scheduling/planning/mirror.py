@@ -56,7 +56,7 @@ class Like(NamedTuple):
 class Mirror:
     """A board with the names of its trials and workers.
 
-    `stopping` are the experiments whose trials stop on a score.
+    `stops_on_score` says whether the trials of some experiment stop on a score.
 
     `guesses` says whether some step time is unknown. Until it is known, the worker counts as fast as the fastest known
     worker. If no worker is known, its step time is 1 s.
@@ -71,7 +71,7 @@ class Mirror:
         self._forgets_at = min((slow.until for slow in self.slowness.values()), default=inf)
         self.workers: Sequence[Worker] = list(state.workers.values())
         self.trials = list(state.trials)
-        self.stopping = [one for one in state.experiments.values() if one.stop_score is not None]
+        self.stops_on_score = any(experiment.stop_score is not None for experiment in state.experiments.values())
         self.guesses = False
         self._overdue: dict[int, float] = {}  # when segments should have ended
         self._seen = (len(state.trials), len(state.workers))

@@ -20,6 +20,9 @@ from hetsched.scheduling.planning.scarcity import (
 ROUNDING = 0.25
 """A segment may end after the planned end by this share of the shortest segment."""
 
+MARGIN = 2.0
+"""The least advanced trial waits for the most advanced one while its slack is so many whole segments at least."""
+
 
 class Option(NamedTuple):
     """A trial that a worker could take. Options sort by slack, the least first."""
@@ -99,7 +102,8 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     """The trial of this kind that the worker could run: the least advanced one. A slow worker gets one that can afford
     the slow segment.
 
-    With `wanted` only this trial is considered.
+    By a deep rule it is the most advanced trial while the least advanced one can wait. With `wanted` only this trial is
+    considered.
     """
     kind, rule = board.kinds[number], board.rule
     if kind.step[worker] == inf:
@@ -108,11 +112,12 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
     costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
     slow = kind.whole(worker) > 1.001 * whole * pace
-    place, fits = (len(ready) - 1 if rule.deep else 0), True
+    deep = rule.deep and end - now + ready[0][0] * pace >= MARGIN * whole * pace
+    place, fits = (len(ready) - 1 if deep else 0), True
     if slow:
         rest = pace + rule.trust * (kind.best - pace)
         limit = (end - now - costs - whole * kind.step[worker]) / rest + whole
-        place = len(ready) - 1 if rule.ahead or rule.deep else bisect_left(ready, (-limit, -1))
+        place = len(ready) - 1 if rule.ahead or deep else bisect_left(ready, (-limit, -1))
         fits = place < len(ready) and -ready[place][0] <= limit
         if not fits and wanted is not None:
             return None

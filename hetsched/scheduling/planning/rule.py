@@ -16,7 +16,7 @@ class Rule(NamedTuple):
     - `shares`: a worker takes the kind of trial to which its type has given the smallest share of the planned time so
       far, not the kind whose trial has least slack.
     - `loss`: a trial runs on a worker if an iteration there loses less than this share of its worth.
-    - `deep`: the most advanced trials go first, so that they end one after another.
+    - `deep`: the most advanced trials go first while the least advanced trials have enough slack to wait.
 
     If there are at most as many trials as workers, three more apply:
 
