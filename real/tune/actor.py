@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -46,12 +47,12 @@ class Plan(msgspec.Struct, frozen=True):
 class SegmentTrainable(tune.Trainable):
     """Lives as long as its worker, so that device, threads and images are set up only once.
 
-    It trains with a `real.training.trainer.Trainer`. Tune's config has the `plan`. `assign` is called before every
-    `train`. Tune's own checkpoints are not used.
+    It trains with a `real.training.trainer.Trainer`. Tune's config has the pickled `plan`. `assign` is called before
+    every `train`. Tune's own checkpoints are not used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        self._plan: Plan = config["plan"]
+        self._plan: Plan = pickle.loads(config["plan"])
         self._assignment: Assignment | None = None
         self._held: tuple[TrialId, Path] | None = None
         self._trainer: Trainer | None = None
