@@ -86,7 +86,6 @@ class Simulation:
         self._overheads = scenario.overheads
         self._strategy = strategy
         self._seed = seed
-        self._population_seed = seed if setup.population_seed is None else setup.population_seed
         self._workers = workers
         self._draws = Draws(seed)
         kept = scenario.checkpoints
@@ -178,13 +177,14 @@ class Simulation:
     def _arrive(self, event: simpy.Event) -> None:
         """An experiment arrives. Of several at one time, the policy is asked when all of them are there."""
         together: Any = event.value
+        drawn = self._setup.population_seed
         for experiment in together:
             assert isinstance(experiment, Experiment)
             self._to_arrive -= 1
             if experiment.pbt is not None:
                 rng = Random(stream(self._seed, "pbt", experiment.id).integers(2**63).item())
                 self._pbt[experiment.id] = PopulationBasedTraining(experiment, experiment.pbt, self.state, rng)
-            self.dispatcher.arrive(self.env.now, experiment, self._population_seed)
+            self.dispatcher.arrive(self.env.now, experiment, self._seed if drawn is None else drawn)
             self._draws.arrive(experiment)
             for trial in experiment.trial_ids():
                 normals = self._draws.normals("score", trial) if experiment.evaluation_images else None
