@@ -14,6 +14,7 @@ from hetsched.errors import HetschedError, InputError, path_of
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.policy_files import TRAINING
 from hetsched.scenario.scenario import SCENARIO_NAME, Scenario, Setup, resolved
+from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.folder import SUMMARY_NAME, ResultsFolder, default_folder, report_command, unused
 from hetsched.studies.inputs import Seeds, chosen_files, chosen_seeds, chosen_strategy
 from hetsched.studies.one_run import RunResult, carry_out, look_up
@@ -69,6 +70,7 @@ def run(
         plan = plan.with_files(home.path)
         plan.save(home.path)
         setup, plan = _with_strategy(setup, plan, home, planner)
+        warn_of_overload(setup, [parse_strategy(plan.strategy)])
         runs = []
         for seed in plan.seeds:
             with what_stays(plan, home, new=name != AUTO):

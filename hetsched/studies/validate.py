@@ -23,6 +23,7 @@ from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.calibration import calibrated, completed
 from hetsched.studies.draws import PREDICTIONS, Draws, predict
+from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
     MEASURED,
@@ -160,6 +161,7 @@ def validate(
             check_profile_covers(given, setup, strategy)
         else:
             validation.check_pace(setup.workers(strategy))
+    warn_of_overload(setup, chosen)
     home = ResultsFolder.new(folder or default_folder("validate", setup), setup, "validate")
     with home.kept(), home.nothing_of_nothing():
         runs = _carry_out_all(setup, chosen, listed, home.path, given is None, predictions, watch)

@@ -1,0 +1,61 @@
+"""Whether one driver serves the workers of a real run."""
+
+import logging
+from collections.abc import Iterable
+
+from hetsched.domain.cluster import WorkerType
+from hetsched.domain.registry import Strategy
+from hetsched.domain.workload import Experiment
+from hetsched.scenario.scenario import Setup
+
+logger = logging.getLogger(__name__)
+
+DRIVER_S = 0.0051
+"""The CPU seconds of the driver per segment: `pytest benchmarks/test_driver.py -k 8`, on two cores, 8 workers."""
+
+MOST = 0.9
+"""Above this load a run takes over 5% longer in simulation: `python -m benchmarks.driver_reach`."""
+
+
+def driver_load(setup: Setup, strategy: Strategy) -> float:
+    """The part of the time for which the driver is busy, if every worker trains whole intervals of the trials that
+    take it the fewest seconds. Above 1, results wait for the driver. Workers on which nothing runs count nothing."""
+    types = [worker.type for worker in setup.workers(strategy)]
+    shortest_s = {name: _shortest_segment_s(setup, name) for name in dict.fromkeys(types)}
+    return sum(DRIVER_S / seconds for name in types if (seconds := shortest_s[name]) is not None)
+
+
+def overload(setup: Setup, strategy: Strategy) -> str | None:
+    """What to say of a scenario that one driver does not serve; None if it does."""
+    load = driver_load(setup, strategy)
+    if load <= MOST:
+        return None
+    return (
+        f"{strategy}: one driver needs {DRIVER_S * 1000:g} ms per segment, so with these workers it would be "
+        f"busy for {load:.0%} of the time: results wait; set a longer pbt.perturbation_interval, or use fewer workers"
+    )
+
+
+def warn_of_overload(setup: Setup, strategies: Iterable[Strategy]) -> None:
+    """Warn of each strategy with whose workers one driver would be overloaded."""
+    for strategy in strategies:
+        if (said := overload(setup, strategy)) is not None:
+            logger.warning("%s", said)
+
+
+def _shortest_segment_s(setup: Setup, worker: WorkerType) -> float | None:
+    found = [_segments_s(setup, each, worker) for each in setup.workload.experiments if each.may_use(worker.device)]
+    return min((seconds for of_one in found for seconds in of_one if seconds > 0), default=None)
+
+
+def _segments_s(setup: Setup, experiment: Experiment, worker: WorkerType) -> list[float]:
+    gang, times = worker.gang(experiment.gang), setup.charged_times
+    steps = {kind: times.seconds_per_iteration(kind, gang) for kind in experiment.kinds}
+    costs = {kind: times.costs(kind, gang) for kind, step in steps.items() if step is not None}
+    return [
+        experiment.interval * step
+        + experiment.evaluation_images * costs[kind].evaluation_s_per_image
+        + costs[kind].checkpoint_s
+        for kind, step in steps.items()
+        if step is not None
+    ]
