@@ -14,8 +14,9 @@ LINES = {
     },
     "hetsched/analysis/figures.py": {'Metric("accuracy", "max")': "an example"},
     "hetsched/analysis/bounds_intervals.py": {"Relative accuracy of the linear program": "no metric: of a computation"},
+    "hetsched/cli/fit.py": {"validate-accuracy/recordings.csv": "the name of an example"},
     "hetsched/core/older_logs.py": {
-        "all metrics accuracies": "what logs of older formats are of",
+        "all metrics are accuracies": "what logs of older formats are of",
         '{"stop_accuracy": target}': "the key of older formats",
         'key != "stop_accuracy"': "the key of older formats",
     },
@@ -31,7 +32,7 @@ LINES = {
     "hetsched/scenario/packaged/demo.toml": {"0.8 accuracy": "the default of HRFS, for a built-in network"},
     "real/training/training.py": {
         "Return the accuracy on the test images": "what the built-in networks report",
-        "has accuracy 0": "what the built-in networks report",
+        "Then its accuracy is 0": "what the built-in networks report",
         '"accuracy": correct': "what the built-in networks report",
     },
     "real/tune/reported.py": {'such as {"accuracy": 0.93}': "an example"},

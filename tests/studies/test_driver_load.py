@@ -30,7 +30,7 @@ def test_too_many_workers_for_their_segments_are_named() -> None:
 
 
 def test_a_worker_on_which_nothing_runs_counts_nothing() -> None:
-    setup = make_setup([{"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "v100"}])
+    setup = make_setup([{"name": "a", "cores": 1}, {"name": "g", "cores": 1, "gpus": 1, "gpu_type": "p100"}])
     alone = make_setup([{"name": "a", "cores": 1}])
     assert driver_load(setup, FIFO) == pytest.approx(driver_load(alone, FIFO))
 
