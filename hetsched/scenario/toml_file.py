@@ -26,7 +26,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def _hint(error: str, text: str) -> str:
-    """The line with a value that TOML does not know, such as text without quotes; nothing for another error."""
-    if not (at := re.match(r"Invalid value \(at line (\d+)", error)):
+    """The line of a value that begins with a letter, as text without quotes does; nothing for another error."""
+    if not (at := re.match(r"Invalid value \(at line (\d+), column (\d+)\)", error)):
         return ""
-    return f": {text.splitlines()[int(at[1]) - 1].strip()!r}: text needs quotes"
+    line = text.split("\n")[int(at[1]) - 1]
+    return f": {line.strip()!r}: text needs quotes" if line[int(at[2]) - 1 :][:1].isalpha() else ""
