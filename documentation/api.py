@@ -9,6 +9,12 @@ from typing import Any, NamedTuple
 
 import hetsched
 from documentation.markdown import MADE
+from hetsched.core.trial import Segment, Trial
+from hetsched.domain.cluster import Worker, WorkerType
+from hetsched.domain.workload import Experiment
+
+IN_VIEWS = {"Trial": Trial, "Worker": Worker, "WorkerType": WorkerType, "Segment": Segment, "Experiment": Experiment}
+"""The classes of what a view has. A policy reads their values, and makes none of them."""
 
 ROW = re.compile(r"^`(?P<name>\w+)`\s+\S")
 
@@ -44,11 +50,22 @@ def api_page() -> str:
         lines += [f"## {group.title}", ""]
         for name in group.names:
             lines += [f"### {name}", "", *described(name, getattr(hetsched, name)), ""]
+    lines += [
+        "## What a StateView has",
+        "",
+        "A policy meets objects of these classes. `import hetsched` does not have them.",
+        "",
+    ]
+    for name, found in IN_VIEWS.items():
+        lines += [f"### {name}", "", *described(name, found, values_only=True), ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 
-def described(name: str, found: Any) -> Iterator[str]:
-    """Signature and docstring, and those of the methods and properties of a class that its docstring does not hide."""
+def described(name: str, found: Any, *, values_only: bool = False) -> Iterator[str]:
+    """Signature and docstring, and those of the methods and properties of a class that its docstring does not hide.
+
+    With `values_only` methods are left out, and properties stay.
+    """
     node = ast.parse(dedent(inspect.getsource(found))).body[0]
     if isinstance(node, ast.FunctionDef):
         yield signature(name, node)
@@ -57,6 +74,8 @@ def described(name: str, found: Any) -> Iterator[str]:
     if not isinstance(node, ast.ClassDef):
         return
     members = [member for member in node.body if isinstance(member, ast.FunctionDef) and _is_public(member)]
+    if values_only:
+        members = [member for member in members if _is_property(member)]
     fields = [each for each in node.body if isinstance(each, ast.AnnAssign) and not _name(each).startswith("_")]
     if not members and not fields:
         return
@@ -71,8 +90,7 @@ def described(name: str, found: Any) -> Iterator[str]:
 def signature(name: str, node: ast.FunctionDef) -> str:
     """How a function is called, in backticks; of a property, its type."""
     returned = f" -> {_code(node.returns)}" if node.returns is not None else ""
-    decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
-    if decorators & {"property", "cached_property"}:
+    if _is_property(node):
         return f"`{name}{returned.replace(' -> ', ': ')}`"
     arguments = re.sub(r"^(self|cls)(, )?", "", _code(node.args))
     return f"`{name}({arguments}){returned}`"
@@ -96,6 +114,10 @@ def _code(node: ast.AST | None) -> str:
 
 def _name(node: ast.AnnAssign) -> str:
     return ast.unparse(node.target)
+
+
+def _is_property(member: ast.FunctionDef) -> bool:
+    return bool({ast.unparse(decorator) for decorator in member.decorator_list} & {"property", "cached_property"})
 
 
 def _is_public(member: ast.FunctionDef) -> bool:

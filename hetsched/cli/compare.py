@@ -37,12 +37,14 @@ EXAMPLES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, nargs="?", metavar="SCENARIO", help=SCENARIO)
+    parser.add_argument(
+        "scenario", type=Path, nargs="?", metavar="SCENARIO", help=f"{SCENARIO}; or one of 'hetsched suite list'"
+    )
     parser.add_argument(
         "more",
         type=Path,
         nargs="*",
-        metavar="SCENARIO",
+        metavar="MORE",
         help="further scenarios: strategies are ranked over all of them",
     )
     compared = parser.add_argument_group("what is compared")

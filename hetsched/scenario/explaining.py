@@ -50,7 +50,7 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key: {nearest(str(last), _keys_at(root, parents))}"
     if detail["type"] == "missing":
-        return f"{where}: missing: field required"
+        return f"{where}: missing: this key is needed"
     given, message = detail["input"], in_words(detail)
     if detail["type"] == "model_type":
         message = f"Input should be a table with keys of {', '.join(sorted(_keys_at(root, loc)))}"

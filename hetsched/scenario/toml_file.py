@@ -1,5 +1,6 @@
 """Reading a TOML file, with errors in words."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,21 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
     Raises InputError, naming the file, for a file that cannot be read, is no text, or is no TOML.
     """
+    text = ""
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file: {error.reason}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from error
+        raise InputError(f"{path}: not TOML: {error}{_hint(str(error), text)}") from error
+
+
+def _hint(error: str, text: str) -> str:
+    """The line of a value that begins with a letter, as text without quotes does; nothing for another error."""
+    if not (at := re.match(r"Invalid value \(at line (\d+), column (\d+)\)", error)):
+        return ""
+    line = text.split("\n")[int(at[1]) - 1]
+    return f": {line.strip()!r}: text needs quotes" if line[int(at[2]) - 1 :][:1].isalpha() else ""

@@ -9,6 +9,7 @@ from rich.table import Table
 from hetsched.report.page.suite import MOST_LINES, page_suite
 from hetsched.report.suite_tables import policies_table, remarks
 from hetsched.studies.suite.result import SuiteResult
+from hetsched.studies.suite.stability import without_one
 from hetsched.studies.suite.suite import suite_in
 from tests.report.suites import suite_folder, three_policies
 
@@ -59,6 +60,11 @@ def test_one_scenario_has_no_order_without_it(tmp_path: Path) -> None:
     ratios = {name: of_one for name, of_one in three_policies(8, 3).items() if name != "other"}
     two = suite_in(suite_folder(tmp_path / "eight", ratios))
     assert "the order stays whichever scenario is left out" in list(remarks(two))
+
+
+def test_scenarios_without_which_the_order_changes_are_named() -> None:
+    said = without_one(["a", "b", "c"], {"x": ["a", "c", "b"], "y": ["a", "c", "b"]})
+    assert said == "the order changes from place 2 on without x, or without y"
 
 
 def test_the_document_has_every_pair_and_corrected_differences(tmp_path: Path) -> None:

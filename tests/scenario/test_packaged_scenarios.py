@@ -37,7 +37,15 @@ def test_a_path_is_itself_even_if_it_is_not_there() -> None:
         assert scenario_file(path) == path
 
 
-@pytest.mark.parametrize(("name", "hint"), [("dmeo", "did you mean 'demo'?"), ("zzz", "known: demo")])
+HINTS = [
+    ("dmeo", "did you mean 'demo'?"),
+    ("one-fast-gpus", "did you mean 'one-fast-gpu'?"),
+    ("zzz", "known: demo"),
+    ("zzzz", "'hetsched suite list' has more"),
+]
+
+
+@pytest.mark.parametrize(("name", "hint"), HINTS)
 def test_an_unknown_name_is_wrong_input(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bound", name]) == 2
     said = capsys.readouterr().err

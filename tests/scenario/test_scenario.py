@@ -111,7 +111,9 @@ MISTAKES = [
     ("[profile]", "[learning.options]\nbest_rate = 1.0\n[profile]", r"'sgd' has no option 'best_rate'"),
     ("[profile]", "[profile]\nx = " + "[" * 5000 + "]" * 5000, r"not TOML"),
     ("cores = 2", 'cores = 2\n[[cluster.nodes]]\nname = "a"\ncores = 1', r"cluster: 2 nodes are called 'a'"),
-    ('name = "good"', "", r"name: missing"),
+    ('name = "good"', "", r"name: missing: this key is needed"),
+    ("cores = 2", "cores = }", r"not TOML: Invalid value \(at line \d+, column \d+\)$"),
+    ("cores = 2", "cores = two", r"not TOML: Invalid value .*: 'cores = two': text needs quotes"),
     ('name = "good"', 'name = "../up"', r"name: expected a name of letters .*, got '../up'"),
     ('name = "a"', 'name = "RTX 3090"', r"nodes.name \('RTX 3090', the 1st of .*: expected a name of letters"),
     (

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError, closest, nearest
 from hetsched.scenario.packaged.suite import held_out_names, suite_file, suite_names
 
 FOLDER = Path(__file__).parent
@@ -17,13 +17,15 @@ def packaged_scenario(name: str) -> Path:
 
     Raises InputError, with the names that there are, for any other name.
     """
-    if name in [*suite_names(), *held_out_names()]:
+    of_suite = [*suite_names(), *held_out_names()]
+    if name in of_suite:
         return suite_file(name)
     names = packaged_names()
     if name not in names:
+        known = nearest(name, [*names, *of_suite] if closest(name, of_suite) else names)
         raise InputError(
-            f"{name}: neither a file nor a scenario that comes with hetsched: {nearest(name, names)}; "
-            "a scenario is a TOML file, such as my-scenario.toml"
+            f"{name}: neither a file nor a scenario that comes with hetsched: {known}; 'hetsched suite list' has more; "
+            "a scenario of your own is a TOML file, such as my-scenario.toml"
         )
     return FOLDER / f"{name}.toml"
 

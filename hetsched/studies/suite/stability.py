@@ -12,8 +12,8 @@ def without_one(order: Order, order_without: Mapping[str, Order]) -> str:
     if not order_without:
         return "the order stays whichever scenario is left out"
     first = min(_first_moved(order, other) for other in order_without.values())
-    names = ", ".join(order_without)
-    return f"the order from place {first + 1} on hangs on single scenarios: it is another one without {names}"
+    names = ", or without ".join(order_without)
+    return f"the order changes from place {first + 1} on without {names}"
 
 
 def on_held_out(order: Order, other: Order, scenarios: int) -> str:
