@@ -1,6 +1,7 @@
 """The errors of the prediction of one recorded run."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -8,13 +9,16 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts
+from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts, weighted
+from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, measure
 from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
 from hetsched.core.log import read_log
 from hetsched.errors import InputError
+from hetsched.studies.draws import PREDICTIONS
+from hetsched.studies.draws import predict as simulate
 from hetsched.studies.fidelity.recordings import Machine, Recording
-from hetsched.studies.one_run import carry_out
+from hetsched.studies.one_run import RunResult
 from hetsched.studies.validation import NEVER_THERE, decisions
 
 FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pace", "checkpoints", "machine")
@@ -55,66 +59,78 @@ class Errors(Struct, frozen=True):
 
 
 class Prediction(NamedTuple):
-    """The errors, the CPU seconds that the simulator took, and how far the machine was that of the probe."""
+    """The errors, the CPU seconds of one simulation, and how far the machine was that of the probe."""
 
     errors: Errors
     simulator_s: float
     warnings: list[str]
 
 
+class _Draw(NamedTuple):
+    """One simulation of a recorded run."""
+
+    seconds: RunSeconds
+    metrics: Metrics
+    alike: float
+
+
 def predict(recording: Recording) -> Prediction:
-    """Simulate the recorded run, with the step times and costs of its probe and its own seed, and compare the two."""
+    """Simulate the recorded run as `hetsched validate` does, with the step times and costs of its probe, and compare
+    the mean of the simulations with the run."""
     setup, events = recording.setup, recording.events
+    measured = RunSeconds.of(events)
+    if measured is None:
+        raise _nothing_finished(recording, "run")
     with TemporaryDirectory(prefix="hetsched-fidelity-") as folder:
         begun = time.process_time()
-        run, _ = carry_out("sim", setup, recording.strategy, recording.seed, Path(folder))
-        simulator_s = time.process_time() - begun
-        simulated = list(read_log(run.log))
-    predicted, measured = RunSeconds.of(simulated), RunSeconds.of(events)
-    if predicted is None or measured is None:
-        which = "run" if measured is None else "prediction"
-        raise InputError(f"recording {recording.name}: the {which} has finished no segment; remove the recording")
-    ours, theirs = decisions(simulated), decisions(events)
-    alike = len(ours.items() & theirs.items()) / max(len(ours), len(theirs))
+        runs = simulate(setup, recording.strategy, recording.seed, Path(folder) / "run", PREDICTIONS)
+        simulator_s = (time.process_time() - begun) / len(runs)
+        draws = [_draw(recording, run) for run in runs]
     steps = worker_steps([events], setup.times, setup.scenario.overheads.host_cores)
     warnings = _of_another_machine(steps, recording.about.machine)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
-    errors = _errors(recording.name, factors, (predicted, run.metrics), (measured, measure(events, setup)), alike)
-    return Prediction(errors, simulator_s, warnings)
+    return Prediction(_errors(recording.name, factors, draws, measured, measure(events, setup)), simulator_s, warnings)
 
 
-def _errors(
-    recording: str,
-    factors: dict[str, str],
-    predicted: tuple[RunSeconds, Metrics],
-    measured: tuple[RunSeconds, Metrics],
-    alike: float,
-) -> Errors:
-    (foretold, figures), (seen, real) = predicted, measured
+def _draw(recording: Recording, run: RunResult) -> _Draw:
+    simulated = list(read_log(run.log))
+    seconds = RunSeconds.of(simulated)
+    if seconds is None:
+        raise _nothing_finished(recording, "prediction")
+    ours, theirs = decisions(simulated), decisions(recording.events)
+    return _Draw(seconds, run.metrics, len(ours.items() & theirs.items()) / max(len(ours), len(theirs)))
+
+
+def _nothing_finished(recording: Recording, which: str) -> InputError:
+    return InputError(f"recording {recording.name}: the {which} has finished no segment; remove the recording")
+
+
+def _errors(recording: str, factors: dict[str, str], draws: Sequence[_Draw], seen: RunSeconds, real: Metrics) -> Errors:
     late = [
-        _percent(foretold.completed_s[trial], at_s)
+        _percent(fmean(ends), at_s)
         for trial, at_s in seen.completed_s.items()
-        if trial in foretold.completed_s
+        if (ends := [d.seconds.completed_s[trial] for d in draws if trial in d.seconds.completed_s])
     ]
     used = [
-        100 * (figures.workers.get(worker, NEVER_THERE).utilisation - of_worker.utilisation)
-        for worker, of_worker in real.workers.items()
+        100 * (fmean(d.metrics.workers.get(name, NEVER_THERE).utilisation for d in draws) - worker.utilisation)
+        for name, worker in real.workers.items()
     ]
-    known = figures.best_score is not None and real.best_score is not None
+    foretold_s = fmean(draw.seconds.makespan_s for draw in draws)
+    score = mean_of_known(draw.metrics.best_score for draw in draws)
     return Errors(
         recording=recording,
         **factors,
-        predicted_s=round(foretold.makespan_s, 3),
+        predicted_s=round(foretold_s, 3),
         measured_s=round(seen.makespan_s, 3),
-        makespan=_percent(foretold.makespan_s, seen.makespan_s),
+        makespan=_percent(foretold_s, seen.makespan_s),
         completion=fmean(late),
         completion_absolute=fmean(map(abs, late)),
         utilisation=fmean(used),
         utilisation_absolute=fmean(map(abs, used)),
-        segment_time=_percent(foretold.segment_s, seen.segment_s),
-        score=figures.best_score - real.best_score if known else None,  # type: ignore[operator]
-        decisions_alike=100 * alike,
-        parts=error_parts(foretold, seen),
+        segment_time=_percent(fmean(draw.seconds.segment_s for draw in draws), seen.segment_s),
+        score=None if score is None or real.best_score is None else score - real.best_score,
+        decisions_alike=100 * fmean(draw.alike for draw in draws),
+        parts=weighted([(error_parts(draw.seconds, seen), seen.makespan_s) for draw in draws]),
     )
 
 
