@@ -1,6 +1,6 @@
 """How often `hetsched compare` shows a difference where there is none, and how often its intervals hold the truth.
 
-    python -m benchmarks.error_rates                  # the two tables of docs/statistics.md
+    python -m benchmarks.error_rates                  # the three tables of docs/statistics.md
     python -m benchmarks.error_rates --draws 20000    # with more draws
 
 Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per seed. Their true mean is
@@ -19,6 +19,8 @@ from hetsched.analysis.paired import differences
 from hetsched.domain.random_streams import stream
 
 SEEDS = (2, 3, 4, 5, 6, 8, 10, 20)
+FAMILY_SEEDS = (5, 10, 20)
+STRATEGIES = (3, 7)
 RARE = 0.1
 """How often the rare luck strikes, such as a failure in one run of ten."""
 
@@ -48,6 +50,20 @@ def _shows(logs: NDArray[np.float64]) -> bool:
     return differences([1.0] * len(logs), {"strategy": np.exp(-logs).tolist()})["strategy"].shown
 
 
+def family_error_rate(kind: str, strategies: int, seeds: int, draws: int) -> float:
+    """The part of comparisons of so many strategies with a baseline that show some difference. What the strategies
+    draw is independent."""
+    luck = stream(seeds, "error-rates", kind, strategies)
+
+    def shows() -> bool:
+        found = {str(n): np.exp(-luck.choice([-0.01, 0.01]) * KINDS[kind](luck, seeds)) for n in range(strategies)}
+        return any(
+            each.shown for each in differences([1.0] * seeds, {n: v.tolist() for n, v in found.items()}).values()
+        )
+
+    return float(np.mean([shows() for _ in range(draws)]))
+
+
 def coverage(kind: str, seeds: int, draws: int) -> float:
     """The part of the 95% intervals that hold 0."""
     found = [interval(logs.tolist()) for logs in drawn(kind, seeds, draws)]
@@ -61,12 +77,24 @@ def table(figure: Callable[[str, int, int], float], seeds: Sequence[int], draws:
     return "\n".join(lines)
 
 
+def families(draws: int) -> str:
+    """In Markdown, a row per kind of luck; a column per number of seeds and of strategies."""
+    sizes = [(seeds, strategies) for seeds in FAMILY_SEEDS for strategies in STRATEGIES]
+    heads = [f"n = {seeds}, {strategies} strategies" for seeds, strategies in sizes]
+    lines = [f"| pairs | {' | '.join(heads)} |", "| --- |" + " --- |" * len(sizes)]
+    for kind in KINDS:
+        rates = [family_error_rate(kind, strategies, seeds, draws) for seeds, strategies in sizes]
+        lines.append(f"| {kind} | " + " | ".join(f"{rate:.1%}" for rate in rates) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=4000, metavar="N", help="comparisons per cell (default: 4000)")
     options = parser.parse_args()
     print(f"Standard error at 5%: {sqrt(0.05 * 0.95 / options.draws):.1%}\n")
     print("A difference is shown where there is none:\n\n" + table(error_rate, SEEDS[1:], options.draws))
+    print("\nSome difference is shown, of several strategies:\n\n" + families(options.draws))
     print("\nThe 95% interval holds the truth:\n\n" + table(coverage, SEEDS, options.draws))
 
 

@@ -23,11 +23,12 @@ def scenario_files(folder: Path) -> list[Path]:
 def run_sums(folder: Path) -> dict[str, str]:
     """The SHA-256 sums of the files from which a real run's decisions follow, by path in the folder.
 
-    These files are the profile, the curves, the trace and the scenario. The scenario's table `real` is left out: it
-    says where the run is carried out. The copies of a training and of policies are left out: they may be mended before
-    the run goes on.
+    These files are the profile, the curves, the trace, the files that options name, and the scenario. The scenario's
+    table `real` is left out: it says where the run is carried out. The copies of a training and of policies are left
+    out: they may be mended before the run goes on.
     """
-    files = sums(folder, (file for file in folder.glob("*.csv") if file.name != RESULTS_NAME))
+    named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
+    files = sums(folder, [*named, *copied_files(folder / OPTIONS)])
     scenario = read_toml(folder / SCENARIO_NAME, "scenario")
     scenario.pop("real", None)
     return {SCENARIO_NAME: sha256(msgspec.json.encode(scenario, order="sorted")).hexdigest(), **files}

@@ -304,6 +304,7 @@ def test_sigterm_stops_a_run_in_order_and_twice_at_once(folder: Path) -> None:
     assert events(log, RunResumed)[0].reason == "the run stopped: terminated"
 
 
+@pytest.mark.exhaustive
 def test_full_disk(folder: Path, small_disk: Path, address: str) -> None:
     out = small_disk / "out"
     policies = ["--policy-file", "mine.py"]

@@ -173,7 +173,7 @@ def without_pbt(**changes: Any) -> Setup:
     return small_scenario(pbt={"perturbation_interval": INTERVAL, "quantile_fraction": 0.0}, **changes)
 
 
-@BOTH
+@BOTH_IN_ALL
 def test_a_broken_checkpoint_costs_a_generation(
     foreign: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -361,6 +361,16 @@ def test_no_run_goes_on_with_another_scenario(begun: Path, file: str, before: st
         hetsched.resume(begun)
 
 
+def test_no_run_goes_on_with_another_file_of_an_option(begun: Path) -> None:
+    """A policy decides by the files that its options name."""
+    (begun / "options").mkdir()
+    (begun / "options" / "table.csv").write_text("before")
+    load_plan(begun).with_files(begun).save(begun)
+    (begun / "options" / "table.csv").write_text("after")
+    with pytest.raises(InputError, match="table.csv: has changed since the run began"):
+        hetsched.resume(begun)
+
+
 def test_a_run_goes_on_elsewhere(begun: Path) -> None:
     """Where a run is carried out may change, and a policy may be mended."""
     scenario = begun / "scenario.toml"

@@ -74,6 +74,7 @@ def test_recordings_are_small_and_name_no_folder_of_a_machine() -> None:
     assert not [text for text in texts if str(ROOT) in text or "data_dir" in text]
 
 
+@pytest.mark.exhaustive
 def test_the_command_prints_what_the_page_has(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
