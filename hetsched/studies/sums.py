@@ -16,8 +16,7 @@ from hetsched.studies.results_csv import RESULTS_NAME
 def scenario_files(folder: Path) -> list[Path]:
     """The scenario that is saved in the folder, and all files that it names. Results are not included."""
     copies = [file for each in (POLICIES, TRAINING, OPTIONS) for file in copied_files(folder / each)]
-    named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
-    return [folder / SCENARIO_NAME, *named, *copies]
+    return [folder / SCENARIO_NAME, *_tables(folder), *copies]
 
 
 def run_sums(folder: Path) -> dict[str, str]:
@@ -27,11 +26,15 @@ def run_sums(folder: Path) -> dict[str, str]:
     table `real` is left out: it says where the run is carried out. The copies of a training and of policies are left
     out: they may be mended before the run goes on.
     """
-    named = [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
-    files = sums(folder, [*named, *copied_files(folder / OPTIONS)])
+    files = sums(folder, [*_tables(folder), *copied_files(folder / OPTIONS)])
     scenario = read_toml(folder / SCENARIO_NAME, "scenario")
     scenario.pop("real", None)
     return {SCENARIO_NAME: sha256(msgspec.json.encode(scenario, order="sorted")).hexdigest(), **files}
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The profile, the curves and the trace that the scenario in the folder names. Results are left out."""
+    return [file for file in folder.glob("*.csv") if file.name != RESULTS_NAME]
 
 
 def copied_files(folder: Path) -> list[Path]:
