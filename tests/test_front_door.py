@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from hetsched.studies.one_run import RunResult
 from hetsched.studies.results import scenario_of
 from hetsched.studies.run import what_stays
 from hetsched.studies.run_plan import RunPlan
+from hetsched.studies.validate import validate
 from sim.backend import SimBackend
 from tests.conftest import NO_OVERHEADS, ROWS, make_setup
 
@@ -499,6 +500,20 @@ def test_validate_measures_a_profile_first(scenario: hetsched.Scenario) -> None:
     assert error is not None and abs(error) < 20
     assert not result.warnings
     assert hetsched.replay("v/probe/fusion").same
+
+
+@pytest.mark.usefixtures("quick")
+def test_validate_watches_real_runs_with_the_step_times_of_the_probe(scenario: hetsched.Scenario) -> None:
+    watched = {}
+
+    @contextmanager
+    def watch(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[None]:
+        watched[doing] = {row.provenance for row in setup.times.rows}
+        yield None
+
+    validate(scenario, ["fusion+fifo"], folder="v", watch=watch)
+    assert watched["running"] == {row.provenance for row in read_profile(Path("v/probe/fusion/profile.csv"))}
+    assert watched["running"] != watched["profiling with"]
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,8 +1,9 @@
 """Predicted against measured: profile what will run, simulate it, run it for real, compare the two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts, weighted
 from hetsched.analysis.step_times import other_machine, pace_remarks, worker_steps
+from hetsched.core.dispatcher import Listener
 from hetsched.core.log import read_log
 from hetsched.domain.metric import Metric
 from hetsched.domain.profiles import StepTimes
@@ -203,17 +205,25 @@ def _carry_out_all(
             predict(predicting, strategy, seed, run_folder(home / PREDICTED, strategy, seed), predictions)
             for seed in listed
         ]
-        measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watch)
+        watching = partial(watch, "running", predicting, strategy)
+        measured[strategy] = _measure(setup, strategy, listed, home / MEASURED, watching)
         agreements[str(strategy)] = agreement_of(predicting, predicted[strategy], measured[strategy])
         assumed |= dict.fromkeys(assumptions(predicting, [strategy]))
         idle |= idle_workers(predicting, [strategy])
     return _Runs(predicted, measured, agreements, list(assumed), idle)
 
 
-def _measure(setup: Setup, strategy: Strategy, seeds: Sequence[int], folder: Path, watch: Watch) -> list[RunResult]:
+def _measure(
+    setup: Setup,
+    strategy: Strategy,
+    seeds: Sequence[int],
+    folder: Path,
+    watch: Callable[[int], AbstractContextManager[Listener | None]],
+) -> list[RunResult]:
+    """Run the strategy for real, once per seed. `watch` has the measured step times, and so the bound that holds."""
     runs = []
     for seed in seeds:
-        with watch("running", setup, strategy, seed) as listen:
+        with watch(seed) as listen:
             run, _ = carry_out("ray", setup, strategy, seed, run_folder(folder, strategy, seed), listen)
             runs.append(run)
     return runs

@@ -58,14 +58,14 @@ def _record(folder: Path, cells: Cells, name: str, probes: dict[str, _Probed], w
         probed, key = Path(temporary, "probe"), _key(setup, strategy)
         if key not in probes:
             probes[key] = _probe(setup, strategy, probed, watch)
-        load = os.getloadavg()[0]
-        with watch("running", setup, strategy, setup.scenario.first_seed) as listen:
+        load, measured = os.getloadavg()[0], calibrated(setup, probes[key].calibration)
+        with watch("running", measured, strategy, setup.scenario.first_seed) as listen:
             run, _ = carry_out("ray", setup, strategy, setup.scenario.first_seed, Path(temporary, "run"), listen)
         machine = Machine(_processor(), os.cpu_count() or 1, platform.python_version(), (probes[key].load, load))
         about = About(f"{datetime.now(UTC):%Y-%m-%d %H:%M}", __version__, machine, cells.cells[name].model_dump())
         probe_log = Path(temporary, "probe.jsonl")
         probe_log.write_bytes(probes[key].log)
-        keep(folder / RECORDINGS / name, calibrated(setup, probes[key].calibration), run.log, about, probe_log)
+        keep(folder / RECORDINGS / name, measured, run.log, about, probe_log)
 
 
 def _probe(setup: Setup, strategy: Strategy, folder: Path, watch: Watch) -> _Probed:

@@ -1,5 +1,7 @@
 """Recording and predicting again, with the simulator in the place of Ray."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
 from statistics import fmean
@@ -8,7 +10,10 @@ from typing import Any
 import pytest
 
 from hetsched.cli.main import main
+from hetsched.domain.profiles import StepTimes
+from hetsched.domain.registry import Strategy
 from hetsched.errors import HetschedError, InputError
+from hetsched.scenario.scenario import Setup
 from hetsched.studies.fidelity.cells import read_cells
 from hetsched.studies.fidelity.fidelity import fidelity
 from hetsched.studies.fidelity.record import record
@@ -93,6 +98,31 @@ def test_cells_with_one_probe_share_it(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: Counting())
     assert list(record(folder)) == ["a", "b"]
     assert runs == ["least-progress", "fifo", "hrfs"]
+
+
+def test_a_run_is_watched_with_the_step_times_of_its_probe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unpaced machine that is twice as fast as `declared.csv` says would seem to beat the bound."""
+    watched: dict[str, float] = {}
+
+    @contextmanager
+    def watch(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[None]:
+        (kind,) = setup.workload.experiments[0].kinds
+        seconds = setup.times.seconds_per_iteration(kind, setup.workers(strategy)[0].type)
+        assert seconds is not None
+        watched[doing] = seconds
+        yield None
+
+    class Halved(SimBackend):
+        def run(self, setup: Setup, *rest: Any) -> Any:
+            rows = [
+                row.model_copy(update={"seconds_per_iteration": row.seconds_per_iteration / 2})
+                for row in setup.times.rows
+            ]
+            return super().run(setup.replace_times(StepTimes(rows)), *rest)
+
+    monkeypatch.setattr("hetsched.studies.one_run.backend", lambda name: Halved())
+    list(record(folder, ["a"], watch=watch))
+    assert watched["running"] == pytest.approx(watched["profiling with"] / 2, rel=0.01)
 
 
 def test_a_call_that_broke_off_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
