@@ -310,16 +310,23 @@ def failed(verdicts: Iterable[Verdict]) -> list[str]:
     return [verdict.check for verdict in verdicts if verdict.failure]
 
 
+@pytest.fixture
+def large_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failing examples stay as large as they are found: making them small takes most of the suite's time."""
+    monkeypatch.setattr(verdict, "SHRINK_S", 0.1)
+
+
+@pytest.mark.usefixtures("large_examples")
 @pytest.mark.parametrize("policy", WRONG, ids=lambda policy: policy.__name__)
 def test_a_wrong_scheduling_policy_fails_one_check(policy: type[Right], monkeypatch: pytest.MonkeyPatch) -> None:
     if policy in ENDLESS:
-        monkeypatch.setattr(verdict, "SHRINK_S", 0.2)
         monkeypatch.setattr(course, "LIMIT_S", 0.5)
     verdicts = scheduling_verdicts(policy, examples=20)
     assert failed(verdicts) == [WRONG[policy]]
     assert verdicts[-1].result == "not made"  # the decision time
 
 
+@pytest.mark.usefixtures("large_examples")
 @pytest.mark.parametrize("policy", [Shuffles, ByAddress, ByTheClock])
 def test_a_policy_of_chance_fails_by_its_seed(policy: type[Right]) -> None:
     # Renaming, which compares two runs as well, may or may not find it too.
@@ -454,6 +461,7 @@ WRONG_ALLOCATIONS: dict[type[AllocationPolicy], str] = {
 }
 
 
+@pytest.mark.usefixtures("large_examples")
 @pytest.mark.parametrize("policy", WRONG_ALLOCATIONS, ids=lambda policy: policy.__name__)
 def test_a_wrong_allocation_policy_fails_one_check(policy: type[AllocationPolicy]) -> None:
     assert failed(allocation_verdicts(policy, examples=30)) == [WRONG_ALLOCATIONS[policy]]
