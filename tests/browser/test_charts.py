@@ -42,6 +42,7 @@ from hetsched.report.page.run import RunOnPage
 from hetsched.scenario.scenario import Setup
 from hetsched.scenario.tables import FailuresTable, FaultsTable
 from tests.browser.conftest import PageOf
+from tests.browser.figure_tables import table
 from tests.conftest import Simulate, make_setup, profile_row
 from tests.report.page.runs import simulated
 
@@ -64,16 +65,6 @@ def page_run(setup: Setup, events: Iterable[Event]) -> PageRun:
     for event in followed(events, follow.state):
         follow(event)
     return follow.page()
-
-
-def table(page: BrowserPage, figure: str) -> list[list[str]]:
-    """The cells of a figure's table, which is opened for that."""
-    page.evaluate("id => { document.querySelector(`#${id} details`).open = true }", figure)
-    page.wait_for_selector(f"#{figure} tbody tr")
-    rows: list[list[str]] = page.evaluate(
-        "id => [...document.querySelectorAll(`#${id} tbody tr`)].map(r => [...r.cells].map(c => c.textContent))", figure
-    )
-    return rows
 
 
 def numbers(texts: Iterable[str]) -> list[float | None]:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
 import hetsched
 from hetsched.report.page.page import write_report
 from tests.browser.conftest import PageOf
+from tests.browser.figure_tables import table
 from tests.report.page.studies import STRATEGIES, compared, validated
 
 FIGURES = ("bound-ratio", "differences", "metric-over-time", "decision-time")
@@ -19,17 +19,6 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> hetsched.ComparisonR
     result = compared(tmp_path_factory.mktemp("compared") / "c")
     write_report(result.folder)
     return result
-
-
-def table(page: Page, figure: str) -> list[list[str]]:
-    """The rows of a figure's table, which is opened if it is closed."""
-    for closed in page.query_selector_all(f"#{figure} details:not([open]) > summary"):
-        closed.click()
-    page.wait_for_selector(f"#{figure} tbody tr")
-    return [
-        [cell.inner_text() for cell in row.query_selector_all("td")]
-        for row in page.query_selector_all(f"#{figure} tbody tr")
-    ]
 
 
 def four_digits(number: float) -> Any:

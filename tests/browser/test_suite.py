@@ -6,7 +6,7 @@ import pytest
 
 from hetsched.report.page.page import write_report
 from tests.browser.conftest import PageOf
-from tests.browser.test_comparison import table
+from tests.browser.figure_tables import table
 from tests.report.suites import suite_folder, three_policies
 
 FIGURES = ("suite-ranks", "suite-profile", "suite-target-profile", "suite-decisions")
