@@ -19,11 +19,13 @@ demo: $(VENV)/.core
 	echo "hetsched compare examples/demo.toml --out $$out"; \
 	$(BIN)/hetsched compare examples/demo.toml --out $$out && $(BIN)/hetsched report $$out
 
-# The tests that start Ray take as long as all others, which run beside them and report last.
+# The tests that start Ray take as long as all others, which run beside them and report last. Only files with tests on
+# Ray are read for them.
 test: $(VENV)/.full
 	@echo "running all other tests beside those on Ray; their report comes last"
 	@$(BIN)/pytest -m "not on_ray and not exhaustive" > $(VENV)/others.log 2>&1 & others=$$!; \
-	$(BIN)/pytest -m "on_ray and not exhaustive"; on_ray=$$?; \
+	$(BIN)/pytest -m "on_ray and not exhaustive" tests/on_ray $$(grep -rl mark.on_ray tests --include='*.py'); \
+	on_ray=$$?; \
 	wait $$others; others=$$?; \
 	cat $(VENV)/others.log; \
 	exit $$((on_ray | others))
