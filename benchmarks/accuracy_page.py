@@ -68,14 +68,20 @@ def main() -> None:
 
 
 def compared(folder: Path) -> Iterator[Compared]:
-    """Each strategy of each validation: seeds of one ten were run together."""
-    groups: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    """Each strategy of each validation."""
+    for names in groups(folder):
+        yield _compared(folder, names)
+
+
+def groups(folder: Path) -> Iterator[list[str]]:
+    """The recordings of each strategy of each validation: seeds of one ten were run together."""
+    found: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for name in recorded(folder):
         if name.startswith(NAME):
             strategy, _, seed = name.removeprefix(NAME).rpartition("-seed-")
-            groups[int(seed) // 10, strategy].append(name)
-    for _, names in sorted(groups.items()):
-        yield _compared(folder, sorted(names))
+            found[int(seed) // 10, strategy].append(name)
+    for _, names in sorted(found.items()):
+        yield sorted(names)
 
 
 def _compared(folder: Path, names: Sequence[str]) -> Compared:

@@ -35,7 +35,7 @@ from real.cluster import ray_cluster
 from real.tune.run import ENVIRONMENT, run
 
 TRIALS_PER_WORKER = 1.5
-SEGMENTS = {8: 40, 32: 20}
+SEGMENTS = {8: 40, 32: 20, 64: 15}
 """Of each trial, by the number of workers."""
 
 LEARNING_RATES = (1e-5, 1e-1)
