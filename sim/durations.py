@@ -102,11 +102,12 @@ class Durations:
                 start_up_s *= self._start_ups.factor(trial.id)
         if trial.iterations > 0 if after is not None else state.must_restore(trial, worker.id):
             mean_s = costs.restore_s if self._checkpoints is None else self._restore_s(trial, worker, costs)
-            restore_s = self._vary(mean_s, costs.restore_cv, "restore", trial)
+            restore_s = _grown(costs, trial.iterations) * self._vary(mean_s, costs.restore_cv, "restore", trial)
         if steady:
             return Parts(start_up_s, restore_s, train_s, evaluation_s, save_s, self._latency_s)
-        evaluation_s = self._vary(evaluation_s, costs.evaluation_cv, "evaluate", trial)
-        checkpoint_s = self._vary(save_s, costs.checkpoint_cv, "checkpoint", trial)
+        grown = _grown(costs, trial.iterations + iterations)
+        evaluation_s = grown * self._vary(evaluation_s, costs.evaluation_cv, "evaluate", trial)
+        checkpoint_s = grown * self._vary(save_s, costs.checkpoint_cv, "checkpoint", trial)
         return Parts(start_up_s, restore_s, train_s, evaluation_s, checkpoint_s, self._latency_s)
 
     def sharing(self, trial: Trial, worker: Worker) -> float:
@@ -128,7 +129,7 @@ class Durations:
         spread = sqrt(log(1 + noise_cv * noise_cv / iterations))
         evaluation_s = experiment.evaluation_images * costs.evaluation_s_per_image
         save_s = costs.checkpoint_s if self._checkpoints is None else costs.object_store_save_s
-        steady = not (costs.evaluation_cv or costs.checkpoint_cv)
+        steady = not (costs.evaluation_cv or costs.checkpoint_cv or costs.state_growth)
         return Prices(iterations * seconds, spread, evaluation_s, save_s, costs, steady)
 
     def _restore_s(self, trial: Trial, worker: Worker, costs: Costs) -> float:
@@ -143,7 +144,13 @@ class Durations:
 
     def write_s(self, trial: Trial, worker: Worker) -> float:
         """Seconds until a checkpoint in memory is also in storage."""
-        return self._times.costs(trial.kind, worker.type).checkpoint_s
+        costs = self._times.costs(trial.kind, worker.type)
+        return _grown(costs, trial.iterations) * costs.checkpoint_s
 
     def _vary(self, mean_s: float, cv: float, source: str, trial: Trial) -> float:
         return mean_s * lognormal(cv, next(self._draws[source][trial.id])) if mean_s and cv else mean_s
+
+
+def _grown(costs: Costs, iterations: int) -> float:
+    """The factor by which evaluation, restore and checkpoint take longer after so many iterations of the trial."""
+    return 1 + costs.state_growth * iterations

@@ -80,6 +80,9 @@ class ProfileRow(BaseModel):
     """Coefficient of variation of a restore's time. Without it, 0."""
     checkpoint_cv: float | None = Field(default=None, ge=0)
     """Coefficient of variation of a checkpoint's time. Without it, 0."""
+    state_growth: float | None = Field(default=None, ge=0, examples=[0.05])
+    """How much longer evaluation, restore and checkpoint take per iteration of the trial, as a part of their times.
+    These times are then those of a trial without iterations. Without it, 0: the state of a trial does not grow."""
     checkpoint_bytes: int | None = Field(default=None, gt=0)
     """Size of a checkpoint. Without it, 0."""
     object_store_save_s: float | None = Field(default=None, ge=0)
@@ -147,6 +150,7 @@ class Costs(Struct, frozen=True):
     start_up_cv: float = 0.0
     restore_cv: float = 0.0
     checkpoint_cv: float = 0.0
+    state_growth: float = 0.0
     checkpoint_bytes: float = 0.0
     object_store_save_s: float = 0.0
     object_store_restore_s: float = 0.0

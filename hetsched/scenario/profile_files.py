@@ -67,11 +67,14 @@ DEFAULTS = {
 """The default of a column that a file lacks; of costs, where no other source has them for the model."""
 
 
+RARE = ("memory_gib", "state_growth")
+"""The columns that most profiles have nothing to say of."""
+
+
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
-    """The rows as a file; one that is there is replaced. The column `memory_gib` is there if some row has it."""
+    """The rows as a file; one that is there is replaced. A column of `RARE` is there if some row has it."""
     values = [row.model_dump() for row in rows]
-    has_memory = any(row["memory_gib"] is not None for row in values)
-    columns = [column for column in COLUMNS if has_memory or column != "memory_gib"]
+    columns = [name for name in COLUMNS if name not in RARE or any(row[name] is not None for row in values)]
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

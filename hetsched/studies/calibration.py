@@ -20,6 +20,7 @@ from hetsched.domain.profiles import ProfileRow, StepTimes
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.state_growth import state_growth
 
 
 class Calibration(Struct, frozen=True):
@@ -35,14 +36,23 @@ class Calibration(Struct, frozen=True):
 
 
 class Seen(NamedTuple):
-    """A segment that ended: on a worker of that pace, after a restore or not, with so many images evaluated, and the
-    factor by which its start-up took longer because others started as well."""
+    """A segment that ended on a worker of that pace.
+
+    It also says whether the trial was restored, how many images were evaluated, and the trial's iterations before it.
+    `slowdown` is the factor by which its start-up took longer because others started as well.
+    """
 
     ended: SegmentEnded
     pace: float | None
     restored: bool
     images: int
     slowdown: float = 1.0
+    before: int = 0
+
+    @property
+    def after(self) -> int:
+        """The trial's iterations at its end."""
+        return self.before + self.ended.iterations
 
 
 Pair = tuple[TrialKind, WorkerType]
@@ -55,7 +65,7 @@ def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None =
     another down, whatever `host_cores` are given.
     """
     seen, on_one_host = seen_segments(events, host_cores)
-    rows = [row_of(kind, worker, of_pair, provenance) for (kind, worker), of_pair in seen.items()]
+    rows = [row_of(*pair, of_pair, provenance, growth_of(of_pair)) for pair, of_pair in seen.items()]
     latencies = [segment.ended.parts.dispatch_s for of_pair in seen.values() for segment in of_pair]
     return Calibration(rows, fmean(latencies) if latencies else 0.0, on_one_host)
 
@@ -72,12 +82,18 @@ def seen_segments(events: Iterable[Event], host_cores: int | None) -> tuple[dict
             worker, restored = state.workers[event.worker], state.must_restore(trial, event.worker)
             images = state.experiments[trial.experiment].evaluation_images
             pair = (trial.kind, worker.type.as_profiled)
-            seen[pair].append(Seen(event, worker.pace, restored, images, starts.slowdown(event, state)))
+            slowdown = starts.slowdown(event, state)
+            seen[pair].append(Seen(event, worker.pace, restored, images, slowdown, trial.iterations))
         state.apply(event)
     return dict(seen), starts.host_cores
 
 
-def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str) -> ProfileRow:
+def growth_of(seen: Iterable[Seen]) -> float:
+    """The growth of the trials' state that the checkpoints of the segments show."""
+    return state_growth([(one.after, one.ended.parts.checkpoint_s) for one in seen])
+
+
+def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str, growth: float) -> ProfileRow:
     """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
     part of it (first calls, empty caches). Making a trial ready that is not restored is part of it, too. Where there
     are no warm segments, cold ones say how long iterations take."""
@@ -86,9 +102,9 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
     seconds = sum(unpaced_s) / sum(segment.ended.iterations for segment in trained)
     starts = [start_up_s(segment, seconds) for segment in cold]
-    restores = [segment.ended.parts.restore_s for segment in seen if segment.restored]
-    evaluations = [segment.ended.parts.evaluate_s / max(1, segment.images) for segment in seen]
-    checkpoints = [segment.ended.parts.checkpoint_s for segment in seen]
+    restores = [one.ended.parts.restore_s / (1 + growth * one.before) for one in seen if one.restored]
+    evaluations = [one.ended.parts.evaluate_s / (1 + growth * one.after) / max(1, one.images) for one in seen]
+    checkpoints = [one.ended.parts.checkpoint_s / (1 + growth * one.after) for one in seen]
     return ProfileRow(
         model=kind.model,
         dataset=kind.dataset,
@@ -106,6 +122,7 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
         restore_cv=variation(restores),
         checkpoint_s=fmean(checkpoints),
         checkpoint_cv=variation(checkpoints),
+        state_growth=growth or None,
         provenance=provenance,
     )
 

@@ -74,6 +74,7 @@ MORE: dict[str, Any] = {
     "start_up_cv": 0.2,
     "restore_cv": 0.3,
     "checkpoint_cv": 0.4,
+    "state_growth": 0.05,
     "checkpoint_bytes": 1000,
     "object_store_save_s": 0.01,
     "object_store_restore_s": 0.02,

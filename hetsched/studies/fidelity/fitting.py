@@ -18,7 +18,16 @@ from hetsched.domain.profiles import ProfileRow
 from hetsched.errors import InputError, counted
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
-from hetsched.studies.calibration import Calibration, Pair, Seen, calibrated, completed, row_of, seen_segments
+from hetsched.studies.calibration import (
+    Calibration,
+    Pair,
+    Seen,
+    calibrated,
+    completed,
+    growth_of,
+    row_of,
+    seen_segments,
+)
 from hetsched.studies.fidelity.errors import Errors, predict
 from hetsched.studies.fidelity.recordings import ABOUT, About, Recording, read_recording, with_workers
 from hetsched.studies.probe import host_cores
@@ -148,16 +157,19 @@ def _run(recording: Recording) -> _Run:
 
 def _fit(runs: Sequence[_Run]) -> tuple[Calibration, list[Rests]]:
     """What the runs show together, and how many segments it rests on."""
-    rows: defaultdict[Pair, list[ProfileRow]] = defaultdict(list)
     pooled: defaultdict[Pair, list[Seen]] = defaultdict(list)
-    provenance = f"fitted to {counted(len(runs), 'real run')}"
     for run in runs:
         for pair, segments in run.seen.items():
-            rows[pair].append(row_of(*pair, segments, provenance))
             pooled[pair] += segments
     for (kind, worker), segments in pooled.items():
         if len({segment.pace is None for segment in segments}) > 1:
             raise InputError(f"--calibrate: {kind} on {worker} was paced in some runs only: name runs of one sort")
+    growth = {pair: growth_of(segments) for pair, segments in pooled.items()}
+    rows: defaultdict[Pair, list[ProfileRow]] = defaultdict(list)
+    provenance = f"fitted to {counted(len(runs), 'real run')}"
+    for run in runs:
+        for pair, segments in run.seen.items():
+            rows[pair].append(row_of(*pair, segments, provenance, growth[pair]))
     latency_s = median(fmean(one.ended.parts.dispatch_s for of in run.seen.values() for one in of) for run in runs)
     calibration = Calibration([_middle(of_pair) for of_pair in rows.values()], latency_s, runs[0].host_cores)
     return calibration, [Rests.of(segments) for segments in pooled.values()]

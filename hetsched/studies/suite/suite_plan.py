@@ -85,7 +85,7 @@ def digest(setup: Setup) -> str:
     files of policies and of options that it names. The code of hetsched is none of it."""
     parts = (
         setup.scenario.to_toml().encode(),
-        *(row.model_dump_json().encode() for row in setup.times.rows),
+        *(row.model_dump_json(exclude_none=True).encode() for row in setup.times.rows),
         *(msgspec.json.encode(job) for job in setup.jobs),
         *(file.read_bytes() for file in [*setup.policy_files, *_option_files(setup)]),
     )

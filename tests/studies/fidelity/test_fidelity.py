@@ -83,3 +83,7 @@ def test_the_command_prints_what_the_page_has(
     blocks = capsys.readouterr().out.split("\n\n")
     assert len(blocks) == 4
     assert all(block.strip() in PAGE for block in blocks), MENDED
+
+
+def test_every_cell_has_a_recording() -> None:
+    assert set(read_cells(FOLDER).cells) <= set(recorded(FOLDER))
