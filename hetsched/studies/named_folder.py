@@ -147,7 +147,7 @@ def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError
     if begun_as == "suite" and not probes:
         return InputError(f"{folder}: a suite keeps the figures of its runs, in results.csv, and no logs")
     if begun_as and not (folder / SUMMARY_NAME).is_file():
-        but = " but for probes" if probes else ""
+        but = " except for probes" if probes else ""
         return NoResultError(
             f"{folder}: this '{begun_as}' has not begun{but}: there is no {LOG_NAME} of a run yet; look again when "
             f"there is{probes}"

@@ -83,6 +83,6 @@ def _check_experiments(log: Path, events: Iterable[AnyEvent], setup: Setup) -> N
     for event in events:
         if isinstance(event, ExperimentArrived) and event.experiment != known.get(event.experiment.id):
             raise InputError(
-                f"{log}: its experiment {event.experiment.id!r} is not that of the scenario.toml that was found for "
-                "it: put the run's own beside the log"
+                f"{log}: its experiment {event.experiment.id!r} differs from the one in the scenario.toml beside or "
+                "above it: put the run's own scenario.toml beside the log"
             )
