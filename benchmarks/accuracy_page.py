@@ -1,5 +1,5 @@
-"""Write the accuracies of the recorded runs of examples/validate-accuracy, predicted again and measured, into
-docs/validation.md.
+"""Write a table into docs/validation.md: the accuracies of the recorded runs of
+examples/validate-accuracy, predicted again and measured.
 
 python -m benchmarks.accuracy_page
 """

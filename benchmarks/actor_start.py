@@ -1,9 +1,11 @@
-"""How long an actor takes to start, with a training that imports no torch and with a built-in network.
+"""Measure the seconds that an actor takes to start, with a training without torch and with a
+built-in network.
 
     python -m benchmarks.actor_start [--repeat N]
 
-Starts Ray on this machine with one core, makes one actor after the other and ends it. An actor is ready when it answers
-its first call: its process is there, its training is imported and made. The first actor of each kind is a warm-up.
+It starts Ray on this machine with one core. It makes one actor after the other, and ends each. An
+actor is ready when it answers its first call: its process runs, and its training is imported and
+made. The first actor of each kind is a warm-up.
 """
 
 import argparse
@@ -24,7 +26,7 @@ WORKER = Worker(WorkerId("a/cpu0"), NodeId("a"), "cpu", 1)
 
 
 def kinds() -> dict[str, Settings]:
-    """What is trained, by the name of the row."""
+    """The trainings, by the name of the row."""
     source = source_of(f"{MY_TRAINING.name}:Mine", MY_TRAINING.parent)
     return {
         "a training without torch": Settings("Mine", "own", 1, training=source),
@@ -33,7 +35,7 @@ def kinds() -> dict[str, Settings]:
 
 
 def start_s(actors: Any, settings: Settings) -> float:
-    """The seconds from the order to the first answer of an actor, in a process of its own."""
+    """The seconds from the order to the first answer of an actor in a separate process."""
     plan = Plan(WORKER, settings, None, "storage")
     begin = perf_counter()
     actor = actors.remote(config={"plan": plan})

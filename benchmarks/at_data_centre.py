@@ -1,10 +1,11 @@
-"""Ten thousand jobs on the packaged scenarios of data centres: CPU seconds, the most memory, and what jobs get.
+"""Measure ten thousand jobs on the packaged scenarios of data centres: CPU seconds, peak memory,
+and the figures of the jobs.
 
     python -m benchmarks.at_data_centre                     # openb and gfs under four policies
     python -m benchmarks.at_data_centre --jobs 1000 --scenarios openb --policies fifo
 
-The jobs are drawn as those of the packaged scenarios are (`benchmarks.draw_clusters`). Every run is a process of its
-own, which reads the scenario and writes its log.
+The jobs are drawn as in the packaged scenarios (`benchmarks.draw_clusters`). Every run is a
+separate process, which reads the scenario and writes its log.
 """
 
 import argparse
@@ -32,7 +33,7 @@ SEED = 0
 
 
 class Cost(NamedTuple):
-    """One run: CPU seconds of reading and of simulating, and what came of it. Times in seconds."""
+    """One run: CPU seconds of reading and of simulating, and its figures. Times are in seconds."""
 
     load_s: float
     seconds: float
@@ -45,7 +46,7 @@ class Cost(NamedTuple):
 
 
 def write_scenario(name: str, count: int, folder: Path) -> Path:
-    """The packaged scenario with so many jobs."""
+    """Write the packaged scenario with that many jobs."""
     write_jobs(folder / "jobs.csv", jobs(count, mean_gap_s=1.0, median_h=0.5, seed=SEED))
     text = (FOLDER / f"{name}.toml").read_text()
     for here, there in (("cluster-jobs.csv", "jobs.csv"), ("cluster-speeds.csv", str(FOLDER / "cluster-speeds.csv"))):
@@ -57,7 +58,7 @@ def write_scenario(name: str, count: int, folder: Path) -> Path:
 
 
 def measure(name: str, policy: str, count: int) -> Cost:
-    """Run the policy in this process, which should have done nothing else."""
+    """Run the policy in this process. The process should have done nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_scenario(name, count, Path(folder))
         started = process_time()

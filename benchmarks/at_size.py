@@ -1,11 +1,13 @@
-"""What a run costs at the sizes of a lab and of a data centre, by policy: CPU seconds, the most memory, decisions.
+"""Measure runs of the size of a lab and of a data centre, by policy: CPU seconds, peak memory,
+decisions.
 
     python -m benchmarks.at_size                                # queueing policies, up to 10,000 trials
     python -m benchmarks.at_size --policies lookahead,sia --sizes demo,1k,10k
     python -m benchmarks.at_size --policies least-progress,lookahead,gavel-las --sizes 100k
 
-Every run is a process of its own, under PBT with learning curves, its log written, without imports in its seconds. The
-bare pool of `benchmarks.bare_pool` does as many segments in a process of its own, just before the policies.
+Every run is a separate process, under PBT with learning curves. The run writes its log. Its seconds
+do not include imports. The bare pool of `benchmarks.bare_pool` does as many segments in a separate
+process, just before the policies.
 """
 
 import argparse
@@ -36,11 +38,11 @@ from sim.engine import simulate
 QUEUEING = ("fifo", "least-progress", "pbt-sync", "las", "srtf", "lpt")
 INTERVAL = 10
 KINDS = 20
-"""So many types of worker, or kinds of trial."""
+"""The number of types of worker, or of kinds of trial."""
 
 
 class Size(NamedTuple):
-    """A population on a cluster, `intervals` for each trial. `setup` makes the scenario."""
+    """A population on a cluster, with `intervals` for each trial. `setup` makes the scenario."""
 
     name: str
     trials: int
@@ -59,7 +61,7 @@ def one_population(size: Size) -> Setup:
 
 
 def many_kinds(size: Size) -> Setup:
-    """Twenty populations of a batch size each, on workers of three types."""
+    """Twenty populations, each with its own batch size, on workers of three types."""
     batches = [8 * (number + 1) for number in range(KINDS)]
     cells = [(batch, cores) for batch in batches for cores in (1, 2, 4)]
     rows = [profile_row(cores=cores, seconds=batch / cores / 8, batch_size=batch) for batch, cores in cells]
@@ -110,7 +112,8 @@ POOL = "bare pool"
 
 
 def measure(size: Size, policy: str) -> Cost:
-    """Run the policy, or the bare pool, in this process, which should have done nothing else."""
+    """Run the policy, or the bare pool, in this process. The process should have done nothing
+    else."""
     if policy == POOL:
         started = process_time()
         segments = run_pool(size.trials, size.workers, size.intervals)
@@ -130,7 +133,7 @@ def measure(size: Size, policy: str) -> Cost:
 def timed(
     dispatch: Callable[[Any, StateView], Iterable[Decision]], taken: list[float]
 ) -> Callable[[Any, StateView], Iterable[Decision]]:
-    """The method, which also notes its CPU seconds."""
+    """The method, with a note of its CPU seconds."""
 
     def noting(policy: Any, state: StateView) -> Iterable[Decision]:
         started = process_time()
@@ -142,12 +145,12 @@ def timed(
 
 
 def memory_mib() -> float:
-    """The most memory that this process has had."""
+    """The peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def in_own_process(size: Size, policy: str, limit_s: float) -> Cost | str:
-    """What it costs, or why that is not known."""
+    """The cost, measured in a separate process, or why it is unknown."""
     command = [sys.executable, "-m", "benchmarks.at_size", "--one", "--sizes", size.name, "--policies", policy]
     command += ["--intervals", str(size.intervals)]
     try:

@@ -1,7 +1,7 @@
 """The baseline of the simulation benchmarks: a bare SimPy worker pool that does nothing else.
 
-Trials rotate through a Store of ready trials, results come back through a Store, one timeout a segment: what any
-SimPy model of a worker pool pays before it decides, learns or logs anything.
+Trials rotate through a Store of ready trials. Results come back through a Store. A segment is one
+timeout. Any SimPy model of a worker pool has this cost before it decides, learns or logs.
 """
 
 from collections.abc import Generator
@@ -11,7 +11,7 @@ import simpy
 
 
 def run_pool(trials: int, workers: int, segments_per_trial: int) -> int:
-    """Run the pool until every trial has done its segments; returns the segments done."""
+    """Run the pool until every trial has done its segments. Returns how many segments were done."""
     env = simpy.Environment()
     ready, results = simpy.Store(env), simpy.Store(env)
     left = dict.fromkeys(range(trials), segments_per_trial)

@@ -1,4 +1,5 @@
-"""Policies of one's own in benchmarks, and, after the tables of pytest-benchmark, the figures that they do not show."""
+"""Users' own policies in benchmarks, and the figures that the tables of pytest-benchmark lack,
+printed after them."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
-"""Write what the packaged scenarios of published clusters share: a profile of their GPU types, and two lists of jobs.
+"""Write the common files of the packaged scenarios of published clusters: a profile of their GPU
+types, and two lists of jobs.
 
-`python -m benchmarks.draw_clusters FOLDER`. The same files come out each time.
+`python -m benchmarks.draw_clusters FOLDER`. Every call writes the same files.
 """
 
 import csv
@@ -15,7 +16,8 @@ from hetsched.domain.random_streams import stream
 from hetsched.scenario.profile_files import read_sources, write_profile
 
 MODELS = [("ResNet-18", 128), ("ResNet-50", 64), ("Transformer", 64), ("LM", 80)]
-"""Models of Gavel's profile, each with a batch size that it has on gangs of 1, 2, 4 and 8."""
+"""Models of Gavel's profile. Each has a batch size that the profile has on gangs of 1, 2, 4 and
+8."""
 
 V100_GB_PER_S = 900
 GB_PER_S = {
@@ -28,7 +30,7 @@ GB_PER_S = {
     "a800-80g": 2039,
     "h800": 3350,
 }
-"""Memory bandwidths by NVIDIA's data sheets."""
+"""Memory bandwidths in GB per second, from NVIDIA's data sheets."""
 
 LIKE = {
     "v100m16": ("v100", "a V100 of 16 GiB"),
@@ -38,7 +40,7 @@ LIKE = {
     "gpu-series-1": ("a10", "the type behind this alias is not published"),
     "gpu-series-2": ("a100", "the type behind this alias is not published"),
 }
-"""Types that are declared to be as fast as another one."""
+"""Types that are declared to be as fast as another type."""
 
 GANGS, GANG_SHARES = [1, 2, 4, 8], [0.7, 0.1, 0.15, 0.05]
 CHECKPOINT_S = 1800.0
@@ -72,8 +74,9 @@ class Job(NamedTuple):
 
 
 def jobs(count: int, mean_gap_s: float, median_h: float, seed: int) -> Iterator[Job]:
-    """Jobs that arrive as a Poisson process. A job takes 1, 2, 4 or 8 GPUs (70, 10, 15 and 5% of jobs), and so long on
-    V100s as a lognormal says (sigma 1.0). Each saves a checkpoint every 30 minutes there."""
+    """Jobs that arrive as a Poisson process. A job takes 1, 2, 4 or 8 GPUs (70, 10, 15 and 5% of
+    jobs). Its duration on V100s is lognormal (sigma 1.0). On V100s each saves a checkpoint every 30
+    minutes."""
     rng, arrival_s = stream(seed, "cluster-jobs", count), 0.0
     times = StepTimes(read_sources(["gavel-osdi20-jobs"], Path()))
     v100 = {(row.model, row.batch_size, row.gpu_share): row for row in times.rows if row.device == "v100"}

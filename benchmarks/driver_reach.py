@@ -1,4 +1,4 @@
-"""How many workers one driver of a real run serves, by the length of segments, in simulation.
+"""Simulate how many workers one driver of a real run serves, by the length of segments.
 
 python -m benchmarks.driver_reach
 """
@@ -17,12 +17,12 @@ from hetsched.testing.scenarios import make_setup, profile_row
 SEGMENTS_S = (1.0, 5.0, 20.0)
 
 GROWTH = 0.05
-"""So much longer may a run take than with a driver that needs no time."""
+"""The share by which a run may take longer than with a driver that needs no time."""
 
 SEEDS = (0,)
 
 STEP = 1.25
-"""The numbers of workers that are tried rise by this factor."""
+"""The factor between the numbers of workers that are tried."""
 
 
 def main() -> None:
@@ -33,7 +33,8 @@ def main() -> None:
 
 
 def reach(segment_s: float) -> int:
-    """The most workers, of those that are tried, with which a run takes at most `GROWTH` longer."""
+    """The most workers, of the numbers that are tried, with which a run takes at most `GROWTH`
+    longer."""
     served = 1
     for power in count():
         workers = round(0.05 * segment_s / DRIVER_S * STEP**power)
@@ -47,7 +48,8 @@ def reach(segment_s: float) -> int:
 
 
 def setup_of(workers: int, segment_s: float, dispatch_s: float) -> Setup:
-    """Equal workers, three trials for two of them, ten segments each; steps vary by 10% per segment."""
+    """Equal workers, three trials for every two workers, ten segments per trial. Steps vary by 10%
+    per segment."""
     row = profile_row(
         seconds=segment_s / 100,
         noise_cv=1.0,

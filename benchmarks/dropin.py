@@ -1,11 +1,15 @@
-"""What the drop-in costs a Ray Tune script where all nodes are equal, and what it gains where they are not.
+"""Measure what the drop-in costs a Ray Tune script on equal nodes, and what it gains on unequal
+nodes.
 
 python benchmarks/dropin.py [equal|unequal|both]
 
-Both schedulers run one script, one after the other, on one local Ray cluster. A step sleeps, so that a small machine
-can stand for several. Equal: three nodes of one core, a worker each, trials as many as workers and twice as many.
-Unequal: a node with a GPU that is four times as fast as a core, and three nodes of one core; stock Tune runs with
-each of the two bundles that a trial could ask for.
+Both schedulers run one script, one after the other, on one local Ray cluster. A step sleeps, so
+that a small machine can imitate several.
+
+- Equal: three nodes of one core, one worker each, with as many trials as workers and with twice as
+  many.
+- Unequal: a node with a GPU that is four times as fast as a core, and three nodes of one core.
+  Stock Tune runs with each of the two bundles that a trial could ask for.
 """
 
 import sys
@@ -66,7 +70,7 @@ def nodes(*shapes: dict[str, Any]) -> Iterator[None]:
 
 
 def seconds(scheduler: Any, trials: int, resources: dict[str, float]) -> float:
-    """How long a script takes from `fit` to its end."""
+    """The seconds from `fit` to the end of a script."""
     with TemporaryDirectory() as folder:
         tuner = tune.Tuner(
             tune.with_resources(Sleeper, resources),

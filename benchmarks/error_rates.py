@@ -1,10 +1,12 @@
-"""How often `hetsched compare` shows a difference where there is none, and how often its intervals hold the truth.
+"""Measure how often `hetsched compare` shows a difference that does not exist, and how often its
+intervals hold the true value.
 
     python -m benchmarks.error_rates                  # the three tables of docs/statistics.md
     python -m benchmarks.error_rates --draws 20000    # with more draws
 
-Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per seed. Their true mean is
-0, so a difference that is shown is an error. The skewed ones are turned either way at random.
+Every draw is a comparison of one strategy with the baseline: `n` logarithms of ratios, one per
+seed. Their true mean is 0, so a difference that is shown is an error. Skewed distributions are
+mirrored at random.
 """
 
 import argparse
@@ -22,7 +24,7 @@ SEEDS = (2, 3, 4, 5, 6, 8, 10, 20)
 FAMILY_SEEDS = (5, 10, 20)
 STRATEGIES = (3, 7)
 RARE = 0.1
-"""How often the rare luck strikes, such as a failure in one run of ten."""
+"""The probability of the rare event, such as a failure in one run of ten."""
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
@@ -33,7 +35,8 @@ KINDS: dict[str, Draw] = {
     "lognormal": lambda luck, n: luck.lognormal(size=n) - exp(0.5),
     "rare": lambda luck, n: 0.05 * luck.normal(size=n) + (luck.random(n) < RARE) - RARE,
 }
-"""Differences whose mean is 0. `rare`: nearly always a little to one side, once in ten times far to the other."""
+"""Distributions of differences with mean 0. `rare`: nearly always a little to one side, and once in
+ten times far to the other."""
 
 
 def drawn(kind: str, seeds: int, draws: int) -> list[NDArray[np.float64]]:
@@ -42,7 +45,7 @@ def drawn(kind: str, seeds: int, draws: int) -> list[NDArray[np.float64]]:
 
 
 def error_rate(kind: str, seeds: int, draws: int) -> float:
-    """The part of comparisons that show a difference."""
+    """The share of comparisons that show a difference."""
     return float(np.mean([_shows(logs) for logs in drawn(kind, seeds, draws)]))
 
 
@@ -51,8 +54,8 @@ def _shows(logs: NDArray[np.float64]) -> bool:
 
 
 def family_error_rate(kind: str, strategies: int, seeds: int, draws: int) -> float:
-    """The part of comparisons of so many strategies with a baseline that show some difference. What the strategies
-    draw is independent."""
+    """The share of comparisons, of that many strategies with a baseline, that show some difference.
+    The draws of the strategies are independent."""
     luck = stream(seeds, "error-rates", kind, strategies)
 
     def shows() -> bool:
@@ -65,20 +68,21 @@ def family_error_rate(kind: str, strategies: int, seeds: int, draws: int) -> flo
 
 
 def coverage(kind: str, seeds: int, draws: int) -> float:
-    """The part of the 95% intervals that hold 0."""
+    """The share of 95% intervals that hold 0."""
     found = [interval(logs.tolist()) for logs in drawn(kind, seeds, draws)]
     return float(np.mean([ends is not None and ends[0] <= 0 <= ends[1] for ends in found]))
 
 
 def table(figure: Callable[[str, int, int], float], seeds: Sequence[int], draws: int) -> str:
-    """In Markdown, a row per kind of luck."""
+    """A table in Markdown, with a row per distribution."""
     lines = ["| pairs | " + " | ".join(f"n = {n}" for n in seeds) + " |", "| --- |" + " --- |" * len(seeds)]
     lines += [f"| {kind} | " + " | ".join(f"{figure(kind, n, draws):.1%}" for n in seeds) + " |" for kind in KINDS]
     return "\n".join(lines)
 
 
 def families(draws: int) -> str:
-    """In Markdown, a row per kind of luck; a column per number of seeds and of strategies."""
+    """A table in Markdown, with a row per distribution, and a column per number of seeds and of
+    strategies."""
     sizes = [(seeds, strategies) for seeds in FAMILY_SEEDS for strategies in STRATEGIES]
     heads = [f"n = {seeds}, {strategies} strategies" for seeds, strategies in sizes]
     lines = [f"| pairs | {' | '.join(heads)} |", "| --- |" + " --- |" * len(sizes)]

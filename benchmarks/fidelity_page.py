@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def replaced(page: str, table: str) -> str:
-    """The page with the table in the place of that with the same headings.
+    """The page with the table in place of the one with the same headings.
 
     >>> replaced("a\\n| b |\\n| --- |\\n| 1 |\\n\\nc\\n", "| b |\\n| --- |\\n| 2 |\\n")
     'a\\n| b |\\n| --- |\\n| 2 |\\n\\nc\\n'

@@ -1,11 +1,13 @@
-"""How the cost of a simulation grows with trials, workers and policies: CPU time a segment, and the fitted exponent.
+"""Measure how the cost of a simulation grows with trials, workers and policies: CPU time per
+segment, and the fitted exponent.
 
     python -m benchmarks.growth                     # the table
     python -m benchmarks.growth --out docs          # also growth.csv and growth.png there
 
-Every point is a population under PBT with learning curves, 20 intervals a trial, its log written. Trials grow on 16
-workers, workers grow with ten trials each. The exponent k is that of cost a segment ~ n^k by least squares over the
-points: 0 if a segment costs the same however many there are, 1 if it costs twice as much with twice as many.
+Every point is a population under PBT with learning curves and 20 intervals per trial. The run
+writes its log. Trials grow on 16 workers. Workers grow with ten trials each. The cost per segment
+is fitted as n^k by least squares over the points. k is 0 if the cost per segment does not depend on
+the size. k is 1 if it doubles with the size.
 """
 
 import argparse
@@ -30,11 +32,11 @@ TRIALS = (20, 64, 256, 1024, 4096)
 WORKERS = (10, 32, 100, 320, 1000)
 POLICIES = ("least-progress", "fifo", "srtf", "lookahead", "hrfs", "gavel-las")
 LIMIT_S = 40.0
-"""A policy is not measured any further than a run of this length."""
+"""A policy is not measured beyond the size at which a run takes this many seconds."""
 
 
 class Point(NamedTuple):
-    """One run: CPU seconds by segment, in microseconds, and how many segments there were."""
+    """One run: CPU time per segment in microseconds, and the number of segments."""
 
     axis: str
     policy: str
@@ -68,7 +70,7 @@ def points(repetitions: int) -> Iterator[Point]:
 
 
 def exponent(found: list[Point]) -> float:
-    """The k of cost a segment ~ n^k."""
+    """The k of: cost per segment ~ n^k."""
     sizes = [point.trials if point.axis == "trials" else point.workers for point in found]
     return float(np.polyfit(np.log(sizes), np.log([point.segment_us for point in found]), 1)[0])
 

@@ -38,7 +38,7 @@ TRANSFORM = Compose([ToTensor(), Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
 
 
 class Pictures(Dataset[tuple[torch.Tensor, int]]):
-    """Images (N, 32, 32, 3) uint8 in memory, each of which goes through PIL when it is asked for."""
+    """Images (N, 32, 32, 3) uint8 in memory. Each goes through PIL when it is requested."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
         self._images = images
@@ -51,15 +51,15 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
 
 
 class Seconds(NamedTuple):
-    """What something took: CPU time of this process, and by the clock."""
+    """The seconds of something: CPU time of this process, and time by the clock."""
 
     cpu: float
     wall: float
 
 
 class Cost(NamedTuple):
-    """What the pipeline costs with so many threads of torch: per batch, of which the permutation, and per image of an
-    evaluation."""
+    """The cost of the pipeline with that many threads of torch: per batch, the part of the
+    permutation in it, and per image of an evaluation."""
 
     threads: int
     batch: Seconds
@@ -68,7 +68,8 @@ class Cost(NamedTuple):
 
 
 def pictures() -> tuple[str, Pictures, Pictures]:
-    """What they are, those to train on, and those to evaluate on: CIFAR-10 of HETSCHED_CIFAR10, or else random ones."""
+    """Their name, the images for training, and the images for evaluation: CIFAR-10 of
+    HETSCHED_CIFAR10, or random images."""
     if folder := os.environ.get("HETSCHED_CIFAR10"):
         found = load("cifar10", Path(folder))
         both = [each.permute(0, 2, 3, 1).contiguous().numpy() for each in (found.train_images, found.test_images)]
@@ -79,7 +80,7 @@ def pictures() -> tuple[str, Pictures, Pictures]:
 
 
 def timed(action: Callable[[], object], times: int) -> Seconds:
-    """The medians over so many times, after one that does not count."""
+    """The medians over that many calls. A first call does not count."""
     action()
     cpu, wall = [], []
     for _ in range(times):
@@ -91,7 +92,8 @@ def timed(action: Callable[[], object], times: int) -> Seconds:
 
 
 def measure(threads: int, batches: int, train: Pictures, test: Pictures) -> Cost:
-    """The cost with so many threads, over so many batches of each kind. Leaves torch with these threads."""
+    """The cost with that many threads, over that many batches of each kind. Torch keeps these
+    threads afterwards."""
     torch.set_num_threads(threads)
     shuffled = DataLoader(train, batch_size=BATCH_SIZE, shuffle=True)
     in_order: Iterator[object] = iter(DataLoader(test, batch_size=BATCH_SIZE))

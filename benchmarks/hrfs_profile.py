@@ -31,18 +31,18 @@ BATCH_SIZE, TEST_IMAGES = 512, 10_000
 GPU_STEPS_MS = (10, 20, 50, 100, 250)
 INTERVAL = 50
 CORES = (4, 11, 12, 16, 20)
-"""Those of the CPU workers that `fusion` makes on the cluster."""
+"""The cores of the CPU workers that `fusion` makes on the cluster."""
 FORWARD = 1 / 3
 """A forward pass, as a share of forward plus backward."""
 
 
 def gpu_type(step_ms: int, in_turn: bool) -> str:
-    """What the GPU is called whose step takes so long."""
+    """The name of the GPU whose step takes that many milliseconds."""
     return f"gpu-{step_ms}ms" + ("-in-turn" if in_turn else "")
 
 
 def with_pipeline(batch_s: float, evaluation_s: float) -> Iterator[ProfileRow]:
-    """The rows, with so many seconds of the pipeline per batch, and per evaluation of 10,000 images."""
+    """The rows, with the seconds of the pipeline per batch, and per evaluation of 10,000 images."""
     per_image = evaluation_s / TEST_IMAGES
     says = f"{1e3 * batch_s:g} ms of input pipeline per batch, {evaluation_s:g} s per evaluation of 10,000 images"
     for row in read_sources([SOURCE], Path()):
@@ -72,8 +72,8 @@ def with_pipeline(batch_s: float, evaluation_s: float) -> Iterator[ProfileRow]:
 
 
 def paced(rows: list[ProfileRow]) -> Iterator[ProfileRow]:
-    """What a paced run declares: iterations of ResNet-18, each with its share of an evaluation, on the workers of the
-    cluster."""
+    """The declaration for a paced run: iterations of ResNet-18, each with its share of an
+    evaluation, on the workers of the cluster."""
     times = StepTimes(rows, extrapolate=True)
     kind = TrialKind("resnet18", MODELS["resnet18"], BATCH_SIZE)
     gpus = [WorkerType(gpu_type(20, in_turn), 0, 1.0) for in_turn in (False, True)]
@@ -96,7 +96,7 @@ def paced(rows: list[ProfileRow]) -> Iterator[ProfileRow]:
 
 
 def main() -> None:
-    """Write the file; one that is there is replaced."""
+    """Write the file. An existing file is replaced."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-ms", type=float, required=True, help="of the pipeline, per batch of 512")
     parser.add_argument("--evaluation-s", type=float, required=True, help="of the pipeline, per 10,000 images")

@@ -1,15 +1,19 @@
-"""How much faster than its baseline the cluster of HRFS, the predecessor, is in simulation, over what is unknown of it.
+"""Simulate how much faster than its baseline the cluster of HRFS, the predecessor, is, for each
+possible value of the unknowns.
 
     python -m benchmarks.hrfs_speed_up                            # the tables of docs/from-hrfs.md
     python -m benchmarks.hrfs_speed_up --models resnet18 --gpu-steps 20 --seeds 3
     python -m benchmarks.hrfs_speed_up --profile FILE.csv         # another one that benchmarks.hrfs_profile made
 
-The scenario is examples/hrfs-cluster/with-pipeline.toml; `benchmarks.hrfs_profile` made its profile. A row is a
-network, a GPU by the milliseconds of its step, and whether the GPU works beside the input pipeline or in turn with it.
-A speed-up is the ratio of the mean makespans. The baseline trains one trial at a time on the GPU of the head. "Bound"
-is the ratio of the lower bounds on makespan, of the baseline's worker and of those of `fusion`: they know of training
-alone, and what else takes time, such as evaluation, may make a speed-up larger. The last column compares HRFS, which
-stops at 1,000 iterations, with the baseline at 2,000, as the baseline's script has it.
+The scenario is examples/hrfs-cluster/with-pipeline.toml. `benchmarks.hrfs_profile` made its
+profile. A row is a network, a GPU by the milliseconds of its step, and whether the GPU works beside
+the input pipeline or in turn with it. A speed-up is the ratio of the mean makespans. The baseline
+trains one trial at a time on the GPU of the head.
+
+"Bound" is the ratio of the lower bounds on makespan, for the baseline's worker and for the workers
+of `fusion`. The bounds include training only. Evaluation and other costs may make a speed-up
+larger. The last column compares HRFS, which stops at 1,000 iterations, with a baseline that stops
+at 2,000. The baseline's script does so.
 """
 
 import argparse
@@ -29,8 +33,8 @@ STRATEGIES = ("fusion+hrfs", "fusion+lookahead", "sliced+lookahead")
 
 
 class Row(NamedTuple):
-    """Speed-ups over the baseline: by the bounds, of each strategy of `STRATEGIES`, and of `fusion+hrfs` over a
-    baseline that stops at 2,000 iterations."""
+    """Speed-ups over the baseline: by the bounds, of each strategy of `STRATEGIES`, and of
+    `fusion+hrfs` over a baseline that stops at 2,000 iterations."""
 
     model: str
     step_ms: int
@@ -73,7 +77,7 @@ def row(given: Scenario, model: str, step_ms: int, in_turn: bool, seeds: int) ->
 
 
 def cells(row: Row) -> list[str]:
-    """The row as it is printed, and as the docs have it."""
+    """The row in the form that is printed and that the docs have."""
     what = [row.model, str(row.step_ms), "in turn" if row.in_turn else "beside"]
     return [*what, *(f"{each:.2f}" for each in (row.bound, *row.strategies, row.over_2000))]
 

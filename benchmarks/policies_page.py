@@ -13,7 +13,7 @@ from typing import Any
 
 PAGE = Path(__file__).parents[1] / "docs/policies/README.md"
 RULE = "| --- | --- | --- | --- | --- | --- | --- |\n"
-"""The line below the table's headings; the table is the last thing on the page."""
+"""The line below the headings of the table. The table is the last part of the page."""
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def rows(bare: dict[str, Any], full: dict[str, Any]) -> Iterator[str]:
-    """A line per policy, the closest to the bound without overheads first."""
+    """A line per policy. The policy closest to the bound without overheads comes first."""
     without, with_costs = bare["policies"], full["policies"]
     for name in sorted(without, key=lambda name: without[name]["geometric_mean"]["mean"]):
         of_bare, of_full = without[name], with_costs[name]

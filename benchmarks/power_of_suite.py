@@ -1,11 +1,11 @@
-"""How often `hetsched suite` errs, and what it finds: the two tables of docs/suite.md.
+"""Measure how often `hetsched suite` errs, and what it finds: the two tables of docs/suite.md.
 
     python -m benchmarks.power_of_suite                 # both tables
     python -m benchmarks.power_of_suite --draws 2000    # with more draws
 
-Of duels: a policy and the baseline on 14 scenarios; the logarithms of their ratios under the seeds are normal. Of
-intervals: the logarithms of makespan / bound are normal over scenarios, with a standard deviation of 0.2, and over 5
-seeds, with one of 0.02.
+Duels are of a policy and the baseline on 14 scenarios. The logarithms of their ratios under the
+seeds are normal. Intervals are of makespan / bound. Its logarithms are normal over scenarios, with
+a standard deviation of 0.2, and over 5 seeds, with a standard deviation of 0.02.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from hetsched.domain.random_streams import stream
 SEEDS = (3, 5, 6, 8, 10, 20)
 SCENARIOS = 14
 CASES = ((1.02, 0.005), (1.05, 0.005), (1.05, 0.02), (1.2, 0.02), (1.2, 0.05))
-"""How much faster the policy is, and the standard deviation of the seeds' ratios."""
+"""The factor by which the policy is faster, and the standard deviation of the seeds' ratios."""
 
 MANY = (2, 3, 4, 5, 6, 8, 10, 14)
 MU, BETWEEN, WITHIN = 0.3, 0.2, 0.02
@@ -42,7 +42,7 @@ def duels(seeds: int, ratio: float, spread: float, draws: int) -> list[Duel]:
 
 
 def duels_table(draws: int) -> str:
-    """In Markdown, a row per number of seeds."""
+    """A table in Markdown, with a row per number of seeds."""
     heads = [f"{ratio - 1:.0%} faster, {spread:.1%}" for ratio, spread in CASES]
     lines = ["| seeds | no difference, 10% | " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(CASES) + 1)]
     for seeds in SEEDS:
@@ -53,7 +53,8 @@ def duels_table(draws: int) -> str:
 
 
 def coverage(mean: Callable[[Array], Array], scenarios: int, draws: int) -> float:
-    """The part of the intervals that hold the mean of infinitely many scenarios, also where none is given."""
+    """The share of intervals that hold the mean of infinitely many scenarios, also for numbers of
+    scenarios with which the suite gives none."""
     middle = float(np.exp(norm.ppf(np.linspace(0.25, 0.75, 20_001), MU, BETWEEN)).mean())
     truth = float(np.exp(MU)) if mean is geometric_mean else middle
     luck, held = stream(scenarios, "coverage"), 0
@@ -65,7 +66,7 @@ def coverage(mean: Callable[[Array], Array], scenarios: int, draws: int) -> floa
 
 
 def coverage_table(draws: int) -> str:
-    """In Markdown, a row per mean."""
+    """A table in Markdown, with a row per mean."""
     lines = ["| mean | " + " | ".join(f"n = {n}" for n in MANY) + " |", "| --- |" + " --- |" * len(MANY)]
     for name, mean in (("geometric", geometric_mean), ("interquartile", interquartile_mean)):
         lines.append(f"| {name} | " + " | ".join(f"{coverage(mean, n, draws):.0%}" for n in MANY) + " |")

@@ -1,9 +1,11 @@
-"""How many rounds are fair to policies that decide in rounds: makespan / bound by the number of rounds in a bound.
+"""Measure how many rounds are fair to policies that decide in rounds: makespan / bound by the
+number of rounds in a bound.
 
     python benchmarks/round_lengths.py
 
-Seed 0 of every scenario of the suite, those that it holds out among them, with overheads and noise and without. The
-last row of each is of the rule of `hetsched.studies.periods`. It takes a quarter of an hour on two cores.
+It simulates seed 0 of every scenario of the suite and of its held-out scenarios, with overheads and
+noise and without. The last row of each table is the rule of `hetsched.studies.periods`. It takes a
+quarter of an hour on two cores.
 """
 
 from collections import defaultdict
@@ -23,7 +25,7 @@ from hetsched.studies.suite.carry_out import strategy_of
 
 ROUNDS = (10, 20, 40, 80)
 POLICIES = {"gavel-las": 4.0, "gavel-makespan": 4.0, "gavel-ftf": 4.0, "allox": 4.0, "sia": None}
-"""And how many rounds come between two reallocations, None without any."""
+"""By policy, the number of rounds between two reallocations. None: it has no reallocations."""
 
 
 def ratio(setup: Setup, policy: str) -> float:
@@ -35,7 +37,7 @@ def ratio(setup: Setup, policy: str) -> float:
 
 
 def in_rounds(setup: Setup, policy: str, rounds: int) -> Setup:
-    """The scenario with so many rounds in the policy's bound."""
+    """The scenario with that many rounds in the policy's bound."""
     devices = worker_devices(setup.workers(strategy_of(setup, policy)))
     round_s = makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs) / rounds
     between = POLICIES[policy]

@@ -1,9 +1,10 @@
-"""What it costs to sample a node: CPU seconds per sample, and the share of one core that this is.
+"""Measure what sampling a node costs: CPU seconds per sample, and its share of one core.
 
     python -m benchmarks.sampling [--samples N] [--every SECONDS]
 
-Samples this machine in this process, as `Sampling` does in a run on this machine, and as an actor per machine does on a
-Ray cluster: there Ray's calls come on top. The first sample, which imports what is needed, is not counted.
+It samples this machine in this process, as `Sampling` does in a run on this machine. On a Ray
+cluster one actor per machine does the same, and Ray's calls are added. The first sample, which
+imports what is needed, does not count.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from real.resources.node_meter import NodeMeter
 
 
 def main() -> None:
-    """Measure, and print a line."""
+    """Measure, and print one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--every", type=float, default=10.0, help="report_interval_s")

@@ -1,9 +1,10 @@
-"""How long a run of each scenario of `hetsched suite` takes, for `hetsched suite list`.
+"""Measure the seconds of a run of each scenario of the suite, for `hetsched suite list`.
 
 python -m benchmarks.seconds_of_suite
 
-simulates each scenario under seed 0 with two policies, twice in one process, and puts the CPU seconds of the shorter
-run into the package. CPU seconds hardly depend on what else the machine does.
+It simulates each scenario under seed 0 with two policies, twice in one process. The CPU seconds of
+the shorter run are written into the package. CPU seconds hardly depend on other load on the
+machine.
 """
 
 import csv
@@ -20,7 +21,7 @@ from hetsched.studies.suite.carry_out import strategy_of
 
 
 def seconds(setup: Setup, policy: str) -> float:
-    """CPU seconds of a run of the policy. Raises HetschedError for a policy that fails."""
+    """CPU seconds of a run of the policy. Raises HetschedError if the policy fails."""
     task, found = Task(strategy_of(setup, policy), 0), []
     with attempts(setup, 1) as attempting:
         for _ in range(2):

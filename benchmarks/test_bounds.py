@@ -1,4 +1,5 @@
-"""How long the bounds take: every round has other trials, so nothing is known from the round before."""
+"""The seconds that bounds take. Every round has other trials, so no result of an earlier round is
+reused."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,6 +1,7 @@
-"""What it costs to know which checkpoint files are still wanted, by the number of trials: it should cost the same.
+"""The cost of finding which checkpoint files are still wanted, by the number of trials. It should
+not depend on that number.
 
-The ratio is the time per event at 4,000 trials to that at 100.
+The ratio is the time per event at 4,000 trials divided by the time per event at 100 trials.
 """
 
 from pathlib import Path
@@ -21,8 +22,8 @@ NOTHING = Parts(0, 0, 0, 0, 0, 0)
 
 
 def seconds_per_event(trials: int, folder: Path) -> float:
-    """Of segments that end, and of every tenth exploit, when every trial refers to two files already. No file is
-    written, and none is deleted."""
+    """Seconds per event, for ends of segments and an exploit after every tenth, when every trial
+    already refers to two files. No file is written or deleted."""
     checkpoints = Checkpoints(folder)
     names = [TrialId(f"t-{number}") for number in range(trials)]
 

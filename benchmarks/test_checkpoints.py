@@ -1,8 +1,9 @@
-"""What a segment waits for to save its trial's state, and to restore one: in storage, which is the baseline, in the
-object stores of two Ray nodes on this machine, and in both (write-behind).
+"""The seconds for which a segment waits to save its trial's state, and to restore one. The state is
+in storage (the baseline), in the object stores of two Ray nodes on this machine, or in both
+(write-behind).
 
-ResNet-18 and ResNet-50 with momentum. "Storage" is a folder of this machine, in the page cache: a network file system
-is slower, the rest stays as it is.
+The models are ResNet-18 and ResNet-50 with momentum. "Storage" is a folder of this machine, in the
+page cache. A network file system is slower. The other figures do not depend on it.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ def nodes() -> Iterator[list[str]]:
 
 
 class Saving:
-    """An actor that trains, saves and goes on; every method returns the seconds that a segment would wait."""
+    """An actor that trains, saves and goes on. Every method returns the seconds for which a segment
+    would wait."""
 
     def __init__(self, model: str) -> None:
         settings = Settings(model, "synthetic", batch_size=8, train_images=16, evaluation_images=10)
@@ -85,7 +87,8 @@ def test_checkpoints(benchmark: BenchmarkFixture, nodes: list[str], model: str, 
     file = tmp_path / "checkpoint"
 
     def handed_over(path: Path | None) -> tuple[float, Any]:
-        """Of a snapshot: the actor's own seconds, and those until the object store has it."""
+        """The actor's own seconds for a snapshot, and the seconds until the object store has the
+        snapshot."""
         own = ray.get(here.take.remote(path))
         start = perf_counter()
         reference = here.snapshot.remote()

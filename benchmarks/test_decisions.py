@@ -1,4 +1,4 @@
-"""Decision time per dispatch: one worker has just become idle, all others run."""
+"""Decision time per dispatch: one worker has just become idle, and all others run."""
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -17,7 +17,7 @@ PARTS = Parts(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 
 
 def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
-    """A state in the middle of a run: every worker has been measured, one of them is idle."""
+    """A state in the middle of a run. Every worker has been measured, and one of them is idle."""
     nodes = [{"name": f"n{number}", "cores": (1, 2, 4)[number % 3]} for number in range(workers)]
     setup = make_setup(nodes, population=trials, stop_iterations=200)
     state = State()
@@ -36,7 +36,8 @@ def view_with_one_idle_worker(trials: int, workers: int) -> StateView:
 
 
 IN_ROUNDS = {"allox", *(name for name in scheduling.policies.names() if name.startswith("gavel-"))}
-"""Policies that were asked in the middle of a round, and start nothing. All others use the idle worker."""
+"""Policies that are asked in the middle of a round and start nothing. All others use the idle
+worker."""
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,9 +1,11 @@
-"""How many segments a second one driver of a real run sustains, and what a segment costs it, beside Tune's own PBT.
+"""How many segments per second one driver of a real run sustains, and what a segment costs it,
+compared with Tune's own PBT.
 
-The trainings take no time, so that all workers wait for the driver. All are on one Ray node of this machine, and there
-are one and a half times as many trials. Both drivers are measured from when every worker has finished a segment until
-a trial is completed. `cpu_ms` is the CPU time of the driver's process, Ray's threads in it included. `switch_ms` and
-`stay_ms` include the wait for a driver that is busy all the time; `test_switch.py` has those of one that is not.
+Trainings take no time, so all workers wait for the driver. All are on one Ray node of this machine.
+There are one and a half times as many trials as workers. Both drivers are measured from the moment
+when every worker has finished a segment until a trial is completed. `cpu_ms` is the CPU time of the
+driver's process, with Ray's threads in it. `switch_ms` and `stay_ms` include the wait for a driver
+that is always busy. `test_switch.py` has the figures of a driver that is not.
 """
 
 import time
@@ -36,11 +38,11 @@ from real.tune.run import ENVIRONMENT, run
 
 TRIALS_PER_WORKER = 1.5
 SEGMENTS = {8: 40, 32: 20, 64: 15}
-"""Of each trial, by the number of workers."""
+"""Segments of each trial, by the number of workers."""
 
 LEARNING_RATES = (1e-5, 1e-1)
 STOCK_S = 40.0
-"""Tune's own PBT is stopped after so many seconds of measuring."""
+"""The seconds of measuring after which Tune's own PBT is stopped."""
 
 
 class Window:
@@ -51,7 +53,7 @@ class Window:
         self._began = self._now = (0.0, 0.0)
 
     def count(self) -> None:
-        """A segment has ended."""
+        """Count a segment that has ended."""
         self.segments += 1
         self._now = time.perf_counter(), time.process_time()
         if self.segments == 0:
@@ -80,7 +82,8 @@ class OneCoreEach:
 
 @pytest.fixture(autouse=True)
 def one_core_each(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The allocation of these benchmarks, and the folder in which workers meet, which a Ray that starts now knows."""
+    """The allocation of these benchmarks, and the folder in which workers meet. A Ray that starts
+    now gets both."""
     (tmp_path / "meeting").mkdir()
     ray_cluster.close()
     monkeypatch.setenv(MEETING, f"{tmp_path / 'meeting'}:{request.getfixturevalue('workers')}")
@@ -155,7 +158,8 @@ class Count(tune.Callback):
 
 
 class Enough(tune.Stopper):
-    """Stops the run when the window is long enough, or closed, and trials that have all their segments."""
+    """Stops the run when the window is long enough or closed. Also stops trials that have all their
+    segments."""
 
     def __init__(self, count: Count, segments: int) -> None:
         self._count = count
@@ -174,8 +178,8 @@ class Enough(tune.Stopper):
 def test_stock(
     benchmark: BenchmarkFixture, workers: int, trials: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With as many trials as for our driver, where Tune's own pauses trials, and with one per worker, where it does
-    not."""
+    """With as many trials as for our driver, Tune's own PBT pauses trials. With one trial per
+    worker it does not."""
     for key, value in ENVIRONMENT.items():
         if key != "TUNE_GLOBAL_CHECKPOINT_S":
             monkeypatch.setenv(key, value)

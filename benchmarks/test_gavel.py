@@ -1,4 +1,5 @@
-"""960 jobs on 108 GPUs, as Gavel's simulator runs them: CPU seconds of a whole simulation, log written."""
+"""CPU seconds of a whole simulation of 960 jobs on 108 GPUs, as Gavel's simulator runs them. The
+run writes its log."""
 
 import shutil
 from pathlib import Path
@@ -19,8 +20,8 @@ GAVEL_CPU_S = {
     "max_min_fairness_perf": 13.47,
     "min_total_duration_perf": 10.92,
 }
-"""CPU seconds of Gavel's simulator for the same runs: `cpu_s` in tests/data/gavel/results.csv. Some 2 s of them are its
-imports, which are not in the figures measured here."""
+"""CPU seconds of Gavel's simulator for the same runs: `cpu_s` in tests/data/gavel/results.csv.
+About 2 s of them are its imports. The figures measured here have no imports."""
 
 
 @pytest.mark.parametrize("policy", GAVEL_CPU_S)

@@ -1,4 +1,5 @@
-"""Every scheduling policy on a few scenarios of the suite: its decision time as the timing, its quality beside it.
+"""Every scheduling policy on a few scenarios of the suite: its decision time as the timing, and its
+quality beside it.
 
     pytest benchmarks/test_policies.py --benchmark-only --benchmark-json now.json [--policy-file mine.py]
     pytest-benchmark compare before.json now.json
@@ -28,7 +29,7 @@ ROUNDS = 3
 
 @dataclass
 class DecisionClock:
-    """Seconds that policies took to decide, as a timer: it stands still meanwhile."""
+    """A timer of the seconds in which policies decide. It stops between decisions."""
 
     seconds: float = 0.0
 

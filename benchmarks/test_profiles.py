@@ -1,5 +1,5 @@
-"""What a large profile costs: one of 2 or 4 times the rows takes 2 or 4 times as long to read, and to simulate with as
-many times the kinds of trial."""
+"""The cost of a large profile. With 2 or 4 times the rows it takes 2 or 4 times as long to read. So
+does a simulation with as many times the kinds of trial."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,11 +22,11 @@ GPUS = ("t4", "rtx", "a100", "quad")
 GANGS = range(1, 26)
 BATCHES = 30
 ROWS = len(GPUS) * len(GANGS) * BATCHES
-"""As many as in Sia's published measurements."""
+"""As many rows as in Sia's published measurements."""
 
 
 def large_profile(times: int, kinds: int) -> Setup:
-    """One short trial of each of so many kinds, and a profile of `times` x 3,000 rows."""
+    """One short trial per kind, and a profile of `times` x 3,000 rows."""
     batches = [16 * number for number in range(1, times * BATCHES + 1)]
     rows = [
         profile_row(gpu, batch_size=batch, gpu_share=float(gang), seconds=0.1 + 0.001 * batch / gang)
@@ -39,8 +39,8 @@ def large_profile(times: int, kinds: int) -> Setup:
 
 
 def run(setup: Setup) -> None:
-    """Simulate as for the first time: nothing of the profile was looked up before. The policy looks at one trial for
-    each decision, so that what is timed is the profile."""
+    """Simulate as for the first time, with nothing of the profile looked up before. The policy
+    looks at one trial per decision, so the profile takes most of the time."""
     with TemporaryDirectory() as folder:
         simulate(setup.replace_times(StepTimes(setup.times.rows)), Strategy("gpu-only", "fifo"), 0, Path(folder))
 
@@ -71,7 +71,8 @@ def test_reading_a_large_profile(benchmark: BenchmarkFixture, tmp_path: Path) ->
 def _check_ratio(
     benchmark: BenchmarkFixture, once: Callable[[], object], larger: Callable[[], object], times: int
 ) -> None:
-    """`times` as many rows take as many times the CPU; half as much more is left to the machine."""
+    """Check that `times` as many rows take `times` the CPU seconds, with a tolerance of half as
+    much for the machine."""
     single, several = (min(repeat(work, timer=process_time, number=1, repeat=5)) for work in (once, larger))
     ratio = several / single
     benchmark.extra_info[f"{times}_times_the_rows_take"] = ratio

@@ -1,4 +1,5 @@
-"""Simulated segments per second, with learning curves, PBT and the log written, against a bare SimPy pool."""
+"""Simulated segments per second, with learning curves, PBT and a log, compared with a bare SimPy
+pool."""
 
 import shutil
 from functools import cache
@@ -23,7 +24,7 @@ SIZES = {
 
 @cache
 def pool_speed(size: str) -> float:
-    """Segments per second of the bare pool, in this run: the best of five."""
+    """Segments per second of the bare pool in this run: the best of five."""
     trials, workers = SIZES[size]
     seconds = min(repeat(lambda: run_pool(trials, workers, SEGMENTS_PER_TRIAL), number=1, repeat=5))
     return trials * SEGMENTS_PER_TRIAL / seconds

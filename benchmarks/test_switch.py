@@ -1,8 +1,9 @@
-"""What it costs to put another trial on a warm worker of a real run, beyond restore, steps, evaluation and checkpoint:
-the messages between worker and driver, Ray Tune, and the driver's wait for its turn.
+"""The cost of another trial on a warm worker of a real run, beside restore, steps, evaluation and
+checkpoint. It consists of the messages between worker and driver, of Ray Tune, and of the driver's
+wait for its turn.
 
-Eight workers on one machine, as in the figures that Ray Tune's own switches are compared with. The baseline is what the
-same run takes when a worker goes on with the same trial.
+Eight workers are on one machine, as in the figures with which Ray Tune's own switches are compared.
+The baseline is the cost in the same run when a worker goes on with the same trial.
 """
 
 from pathlib import Path
@@ -23,12 +24,13 @@ from real.tune.run import run
 
 WORKERS = 8
 SECONDS_PER_ITERATION = 0.5
-"""Paced, so that eight workers do not compete for the cores of the machine."""
+"""A pace, so that eight workers do not compete for the cores of the machine."""
 
 
 def dispatch_seconds(log: Path) -> tuple[list[float], list[float], int]:
-    """Of the segments on warm workers: the seconds between decision and decision that the worker did not work, for
-    those of another trial than before and those of the same; and how many actors were started."""
+    """For each segment on a warm worker, the seconds between two decisions in which the worker did
+    not work. Returns those of another trial than before, those of the same trial, and how many
+    actors were started."""
     state, starts = State(), 0
     switched: list[float] = []
     stayed: list[float] = []

@@ -1,5 +1,6 @@
-"""What an iteration costs on this machine's GPU, or else on its CPU: plain, which is the baseline, and with each
-speed-up of a scenario's `[real]`; and how much of it is the input: choosing, cropping and mirroring a batch."""
+"""The cost of an iteration on this machine's GPU, or else on its CPU. It is measured plain, which
+is the baseline, and with each speed-up of a scenario's `[real]`. The cost of the input is measured,
+too: choosing, cropping and mirroring a batch."""
 
 from collections.abc import Callable
 from statistics import median
@@ -25,7 +26,7 @@ VARIANTS: dict[str, tuple[SpeedUp, ...]] = {"plain": ()} | {name: (name,) for na
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Until the device is done, too."""
+    """The seconds until the device has finished."""
     start = perf_counter()
     action()
     if DEVICE == "cuda":

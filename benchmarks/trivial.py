@@ -1,4 +1,5 @@
-"""A trainer that trains nothing, so that a real run shows what its driver costs. It imports no torch."""
+"""A trainer that trains nothing, so that a real run shows the cost of its driver. It imports no
+torch."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from real.training.trainer import Settings, Snapshot, trainers
 
 @trainers.register("trivial")
 class Trivial:
-    """Takes up a state of one number, and takes the iterations for done at once, or when the pace says so."""
+    """Holds a state of one number. Iterations are done at once, or with the pace if there is
+    one."""
 
     def __init__(self, settings: Settings, worker: Worker, threads: int) -> None:
         self._name = worker.id.replace("/", "-")

@@ -10,7 +10,7 @@ from benchmarks.meeting import meet
 
 
 class Stock(tune.Trainable):
-    """Its state is one number, and a step takes no time."""
+    """A trainable whose state is one number. A step takes no time."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self._met = False

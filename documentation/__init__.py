@@ -1,1 +1,2 @@
-"""What makes the docs and checks them: the site, the generated reference, and the linter of prose."""
+"""The code that makes and checks the docs: the site, the generated reference, and the linter of
+prose."""

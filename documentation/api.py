@@ -1,4 +1,4 @@
-"""The page of what `import hetsched` has: signatures and docstrings, from the source."""
+"""The page of the names in `import hetsched`: signatures and docstrings, from the source."""
 
 import ast
 import inspect
@@ -14,7 +14,7 @@ from hetsched.domain.cluster import Worker, WorkerType
 from hetsched.domain.workload import Experiment
 
 IN_VIEWS = {"Trial": Trial, "Worker": Worker, "WorkerType": WorkerType, "Segment": Segment, "Experiment": Experiment}
-"""The classes of what a view has. A policy reads their values, and makes none of them."""
+"""The classes in a view. A policy reads their values, and makes no objects of them."""
 
 ROW = re.compile(r"^`(?P<name>\w+)`\s+\S")
 
@@ -42,7 +42,7 @@ def groups() -> list[Group]:
 
 
 def api_page() -> str:
-    """Every name of `import hetsched`."""
+    """A page with every name of `import hetsched`."""
     lines = ["# Python reference", ""]
     lines += [MADE, ""]
     lines += ["Every name of `import hetsched`. [python.md](../python.md) shows how they are used.", ""]
@@ -62,7 +62,8 @@ def api_page() -> str:
 
 
 def described(name: str, found: Any, *, values_only: bool = False) -> Iterator[str]:
-    """Signature and docstring, and those of the methods and properties of a class that its docstring does not hide.
+    """Signature and docstring of a name. A class has those of its methods and properties, too,
+    unless its docstring hides them.
 
     With `values_only` methods are left out, and properties stay.
     """
@@ -88,7 +89,7 @@ def described(name: str, found: Any, *, values_only: bool = False) -> Iterator[s
 
 
 def signature(name: str, node: ast.FunctionDef) -> str:
-    """How a function is called, in backticks; of a property, its type."""
+    """The call of a function, in backticks. For a property it is the type."""
     returned = f" -> {_code(node.returns)}" if node.returns is not None else ""
     if _is_property(node):
         return f"`{name}{returned.replace(' -> ', ': ')}`"
@@ -97,7 +98,7 @@ def signature(name: str, node: ast.FunctionDef) -> str:
 
 
 def paragraphs(docstring: str) -> Iterator[str]:
-    """The lines of a docstring as Markdown: what is indented, or a doctest, is code."""
+    """The lines of a docstring as Markdown. Indented lines and doctests are code."""
     for paragraph in re.split(r"\n\s*\n", docstring):
         lines = paragraph.splitlines()
         if lines and (lines[0].startswith(("    ", ">>>"))):

@@ -1,4 +1,4 @@
-"""The pages of the docs, and what is in them: links and prose."""
+"""The pages of the docs, and their links and prose."""
 
 import re
 from collections.abc import Iterator
@@ -9,19 +9,20 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MADE = "<!-- made by `python -m documentation.reference`: change the code, and run it again -->"
-"""What pages have that nobody writes."""
+"""The mark of pages that a program writes."""
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
 class Link(NamedTuple):
-    """What a page links in a line: `target` as it is written, without the `anchor`."""
+    """A link in a line of a page. `target` is as it is written, without the `anchor`."""
 
     line: int
     target: str
     anchor: str
 
     def file(self, page: Path) -> Path | None:
-        """The file of the project that is linked, whether it is there or not; None for an address elsewhere."""
+        """The linked file of the project, whether it exists or not. None: the address is
+        elsewhere."""
         if self.target.startswith(("http:", "https:", "mailto:")):
             return None
         return Path(normpath(page.parent / self.target)) if self.target else page
@@ -39,7 +40,7 @@ def prose(page: Path) -> list[tuple[int, str]]:
 
 
 def links(page: Path) -> Iterator[Link]:
-    """The links of a page outside blocks of code, images among them."""
+    """The links of a page outside blocks of code, with images."""
     for number, line in prose(page):
         for found in LINK.finditer(line):
             target, _, anchor = found["target"].partition("#")

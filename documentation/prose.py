@@ -1,7 +1,7 @@
-"""A linter of prose, for docs and docstrings: `python -m documentation.prose`, which `make lint` runs.
+"""A linter of prose, for docs and docstrings: `python -m documentation.prose`. `make lint` runs it.
 
-Its rules are in the table `RULES`. `prose.toml` has the limits, the words that are not used, and the pages that do not
-keep to a rule yet. A page that keeps to it must leave that list: `--prune` takes it off.
+The table `RULES` has its rules. `prose.toml` has the limits, the words to avoid, and the pages that
+do not keep to a rule yet. A page that keeps to the rule must leave that list: `--prune` removes it.
 """
 
 import ast
@@ -22,7 +22,7 @@ PACKAGES = ("hetsched", "sim", "real", "documentation")
 
 
 class Config(NamedTuple):
-    """`prose.toml`: see its comments."""
+    """The content of `prose.toml`. See the comments there."""
 
     line_characters: int
     sentence_words: int
@@ -32,7 +32,7 @@ class Config(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What does not keep to a rule, and where: a page or a module."""
+    """A violation of a rule, and its place: a page or a module."""
 
     rule: str
     file: str
@@ -44,7 +44,8 @@ class Fault(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A page, or a docstring, as Markdown: its lines outside code, by their numbers in the file."""
+    """A page, or a docstring, as Markdown. `lines` are those outside code, with their numbers in
+    the file."""
 
     file: str
     lines: list[tuple[int, str]]
@@ -59,7 +60,8 @@ def pages() -> Iterator[Text]:
 
 
 def docstrings(path: Path) -> Iterator[Text]:
-    """The docstrings of a module, and the strings below its names, without what is indented in them: that is code."""
+    """The docstrings of a module, and the strings below its names. Indented lines in them are code
+    and left out."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             lines = node.value.value.splitlines()
@@ -71,7 +73,7 @@ def docstrings(path: Path) -> Iterator[Text]:
 
 
 def long_lines(text: Text, config: Config) -> Iterator[Fault]:
-    """Lines of pages that are too long; rows of tables are in one line. Ruff looks at code."""
+    """Lines of pages that are too long. Rows of tables may be long. Ruff checks code."""
     for number, line in text.lines:
         is_long = len(line) > config.line_characters and not line.startswith(("|", "<!--"))
         if text.is_page and is_long and " " in line.strip().removeprefix("- "):
@@ -79,7 +81,7 @@ def long_lines(text: Text, config: Config) -> Iterator[Fault]:
 
 
 def house_words(text: Text, config: Config) -> Iterator[Fault]:
-    """Words that only this project uses in their sense; `prose.toml` has a better one for each."""
+    """Words that only this project uses in their sense. `prose.toml` has a better one for each."""
     for number, line in text.lines:
         for pattern, better in config.words.items():
             if found := re.search(rf"\b{pattern}\b", re.sub(r"`[^`]*`|\([^)\s]*\)", "", line), re.IGNORECASE):
@@ -87,7 +89,7 @@ def house_words(text: Text, config: Config) -> Iterator[Fault]:
 
 
 def long_sentences(text: Text, config: Config) -> Iterator[Fault]:
-    """Sentences of too many words."""
+    """Sentences with too many words."""
     for number, sentence in sentences(text.lines):
         if (count := len(words(sentence))) > config.sentence_words:
             begin = " ".join(sentence.split()[:6])
@@ -112,21 +114,22 @@ RULES: dict[str, Callable[[Text, Config], Iterator[Fault]]] = {
 
 
 def faults(config: Config) -> list[Fault]:
-    """Every fault, those of excused pages among them."""
+    """Every fault, with those of excused pages."""
     modules = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
     texts = [*pages(), *(text for path in modules for text in docstrings(path))]
     return [fault for text in texts for rule in RULES.values() for fault in rule(text, config)]
 
 
 def judged(found: list[Fault], excused: Mapping[str, list[str]]) -> tuple[list[Fault], dict[str, list[str]]]:
-    """The faults that no rule excuses, and the excuses that are still needed, by rule."""
+    """The faults without an excuse, and by rule the excuses that are still needed."""
     needed = {(fault.rule, fault.file) for fault in found}
     kept = {rule: [file for file in files if (rule, file) in needed] for rule, files in excused.items()}
     return [fault for fault in found if fault.file not in excused.get(fault.rule, ())], kept
 
 
 def main(arguments: list[str]) -> int:
-    """Print the faults. Returns the exit status: 1 for a fault, or an excuse that is not needed any more."""
+    """Print the faults. Returns the exit status: 1 for a fault, or for an excuse that is no longer
+    needed."""
     document = tomllib.loads(CONFIG.read_text())
     config = Config(**document)
     found, kept = judged(faults(config), config.excused)

@@ -21,9 +21,9 @@ from hetsched.scenario.scenario_tables import ScenarioTables
 from hetsched.scenario.schema import SCHEMA
 
 EXAMPLES = sorted([*ROOT.glob("examples/**/*.toml"), *ROOT.glob("hetsched/scenario/packaged/*.toml")])
-"""The files that examples of keys are from; the fields have examples of other keys."""
+"""The files from which examples of keys are taken. Fields have examples of other keys."""
 PROFILES = [ROOT / "sim/data/gpu-h200.csv", ROOT / "sim/data/cpu-epyc.csv", ROOT / "sim/data/gavel-osdi20.csv"]
-"""The files that examples of columns are from."""
+"""The files from which examples of columns are taken."""
 
 Path_ = tuple[str, ...]
 """The keys that lead to a key, without the places in lists."""
@@ -38,7 +38,8 @@ class Section(NamedTuple):
 
 
 def sections(table: type[BaseModel], path: Path_ = (), dotted: str = "") -> Iterator[Section]:
-    """The tables below a table, in the order of their keys; those of search spaces are on a page of their own."""
+    """The tables below a table, in the order of their keys. The tables of search spaces have their
+    own page."""
     for name, field in table.model_fields.items():
         key = field.alias or name
         for inner in inner_tables(field.annotation):
@@ -51,7 +52,7 @@ def sections(table: type[BaseModel], path: Path_ = (), dotted: str = "") -> Iter
 
 
 def values(document: Mapping[str, Any], path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Every value of a document that is no table, and no list of tables, with its path."""
+    """Every value of a document that is no table and no list of tables, with its path."""
     for key, value in document.items():
         listed = value if isinstance(value, list) else [value]
         for each in listed:
@@ -82,7 +83,7 @@ def in_toml(value: Any) -> str:
 
 
 def type_in_words(entry: Mapping[str, Any]) -> str:
-    """What a property of the JSON schema may be."""
+    """The possible values of a property of the JSON schema, in words."""
     if "anyOf" in entry:
         return " or ".join(type_in_words(each) for each in entry["anyOf"] if each.get("type") != "null")
     if "enum" in entry:
@@ -105,7 +106,8 @@ def type_in_words(entry: Mapping[str, Any]) -> str:
 
 
 def _limits(entry: Mapping[str, Any]) -> str:
-    """The limits of a number that a user may meet; what only guards sums against overflow is left out."""
+    """The limits of a number that a user may meet. Limits that only prevent overflow of sums are
+    left out."""
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     known = {key: entry[key] for key in signs if key in entry and abs(entry[key]) < 1e4}
     limits = [f"{signs[key]} {limit:g}" if limit % 1 == 0 or limit > 1e-3 else "> 0" for key, limit in known.items()]
@@ -135,7 +137,7 @@ def row(cells: list[str]) -> str:
 
 
 def key_rows(section: Section, known: Mapping[Path_, Any], of_table: Mapping[str, Any]) -> Iterator[str]:
-    """The table of a section's keys. Raises ValueError for a key of which no example is known."""
+    """The table of a section's keys. Raises ValueError for a key without a known example."""
     yield row(["key", "type", "unit", "default", "example", "meaning"])
     yield row(["---"] * 6)
     words = meanings(section.table)
@@ -152,7 +154,8 @@ def key_rows(section: Section, known: Mapping[Path_, Any], of_table: Mapping[str
 
 
 def others(field: FieldInfo, entry: Mapping[str, Any]) -> list[Any]:
-    """Values that a key may have: its examples, then what is not the default, then the default."""
+    """Values that a key may have: its examples, then values other than the default, then the
+    default."""
     said = [value for each in entry.get("anyOf", [entry]) for value in each.get("enum", [])]
     said += [True, False] if entry.get("type") == "boolean" else []
     default = field.get_default(call_default_factory=True)
@@ -219,7 +222,7 @@ def _alias(field: FieldInfo) -> str:
 
 
 def files() -> dict[Path, str]:
-    """Every file that is made, and its text."""
+    """Every generated file, and its text."""
     return {
         ROOT / "docs/reference/scenario.md": scenario_page(),
         ROOT / "docs/reference/profile.md": profile_page(),

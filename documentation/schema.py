@@ -1,6 +1,7 @@
-"""The JSON schema of a scenario file, from the classes that read it.
+"""The JSON schema of a scenario file, from the classes that read the file.
 
-The types, defaults and limits are pydantic's; what a key means is the string below its field; its unit is in its name.
+The types, defaults and limits are pydantic's. The meaning of a key is the string below its field.
+The unit is in its name.
 """
 
 import ast
@@ -33,16 +34,18 @@ UNITS = {
     r"^late$": "s",
     r"^size$": "experiments",
 }
-"""Units by a pattern of the name, the first that fits; all other keys have no unit."""
+"""Units by patterns of the name. The first pattern that fits counts. All other keys have no
+unit."""
 
 
 def unit(name: str) -> str | None:
-    """The unit of a key or a column, None without one."""
+    """The unit of a key or a column. None: it has no unit."""
     return next((words for pattern, words in UNITS.items() if re.search(pattern, name)), None)
 
 
 def meanings(table: type[BaseModel]) -> dict[str, str]:
-    """What every field of a table means: the string below the field. Raises ValueError, naming those without one."""
+    """The meaning of every field of a table: the string below the field. Raises ValueError, with
+    the names of the fields without one."""
     found: dict[str, str] = {}
     for each in reversed(table.__mro__):
         if not issubclass(each, BaseModel) or each is BaseModel:
@@ -83,7 +86,8 @@ def schema() -> dict[str, Any]:
 
 
 def _describe(of_table: dict[str, Any], table: type[BaseModel]) -> None:
-    """Put meanings and units into the schema of a table, and the old names that its keys may have."""
+    """Put meanings and units into the schema of a table. Also add the old names that its keys may
+    have."""
     if "description" in of_table:
         of_table["description"] = inspect.cleandoc(of_table["description"])
     old: dict[str, Any] = {}

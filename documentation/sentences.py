@@ -1,14 +1,15 @@
-"""Sentences of Markdown, and how easily they are read."""
+"""Sentences of Markdown, and their reading ease."""
 
 import re
 from collections.abc import Iterable, Iterator
 
 BREAKS = ("|", "#", "- ", "* ", "<!--", "```", "!", ">")
-"""A line that begins so begins something new."""
+"""A line with such a beginning does not continue the paragraph before."""
 
 
 def paragraphs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Paragraphs and items of lists in one line each, with the number of their first line; not tables and headings."""
+    """Paragraphs and items of lists, each in one line, with the number of their first line. Tables
+    and headings are left out."""
     begin, parts = 0, list[str]()
     for number, line in [*lines, (0, "")]:
         text = "" if "   " in line.strip() else line.strip()  # a row of a table in a docstring
@@ -21,7 +22,7 @@ def paragraphs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def plain(text: str) -> str:
-    """Without markup: a code span is one word, a link is its text."""
+    """The text without markup. A code span becomes one word, and a link becomes its text."""
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return re.sub(r"[*_]{2}|\*", "", re.sub(r"`[^`]*`", "code", text))
 
@@ -34,19 +35,21 @@ def sentences(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def words(sentence: str) -> list[str]:
-    """What is made of letters; numbers and signs do not count."""
+    """The words, made of letters. Numbers and signs do not count."""
     return re.findall(r"[A-Za-z][A-Za-z'-]*", sentence)
 
 
 def syllables(word: str) -> int:
-    """How many syllables an English word has, at a guess: groups of vowels, without a silent e at the end."""
+    """An estimate of the number of syllables of an English word: groups of vowels, without a silent
+    e at the end."""
     groups = re.findall(r"[aeiouy]+", word.lower())
     silent = word.lower().endswith("e") and not word.lower().endswith(("le", "ee")) and len(groups) > 1
     return max(1, len(groups) - silent)
 
 
 def reading_ease(texts: Iterable[str]) -> float | None:
-    """Flesch's reading ease (Flesch 1948), about 0 (hard) to 100 (easy); None for fewer than 10 sentences."""
+    """Flesch's reading ease (Flesch 1948), from about 0 (hard) to 100 (easy). None: there are fewer
+    than 10 sentences."""
     counted = [found for text in texts if (found := words(text))]
     if len(counted) < 10:
         return None

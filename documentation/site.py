@@ -1,7 +1,8 @@
 """The docs as a site: `python -m documentation.site` builds it, and fails on a dead link.
 
-The pages keep their places in the repository, so that their links work on a forge, too. A copy of the pages, and of the
-files that they link, is what Zensical reads: links out of `docs/` lead to files of the site then.
+The pages keep their places in the repository, so that their links also work on a forge. Zensical
+reads a copy of the pages and of the files that they link. Links out of `docs/` therefore lead to
+files of the site.
 """
 
 import shutil
@@ -32,7 +33,7 @@ def copy_pages() -> None:
 
 
 class Page(HTMLParser):
-    """What a page of the site links, and the anchors that it has."""
+    """The links of a page of the site, and its anchors."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class Page(HTMLParser):
 
 
 def dead_links(site: Path) -> Iterator[str]:
-    """A line per link of the site's pages to a file, or an anchor, that is not there."""
+    """A line per link of the site's pages to a file, or an anchor, that does not exist."""
     pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         for link in page.links:
@@ -65,7 +66,8 @@ def dead_links(site: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Build the site. Returns the exit status: 1 for a dead link, or what Zensical returns."""
+    """Build the site. Returns the exit status: 1 for a dead link, or the exit status of
+    Zensical."""
     copy_pages()
     shutil.rmtree(SITE, ignore_errors=True)
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]

@@ -1,4 +1,5 @@
-"""A scheduling policy of one's own, in one file: the trial that would end soonest on each idle worker.
+"""Your own scheduling policy in one file: each idle worker trains the trial that would end soonest
+on it.
 
 hetsched compare examples/demo.toml --strategies fusion+soonest --policy-file examples/my_policy.py
 """

@@ -1,4 +1,5 @@
-"""A training of one's own, in one file: a line is fitted to noisy points by stochastic gradient descent."""
+"""Your own training in one file: a line is fitted to noisy points by stochastic gradient
+descent."""
 
 import json
 import random

@@ -1,4 +1,5 @@
-"""A backend of one's own: a loop with a clock that asks a policy what to start and tells it what ended.
+"""Your own backend: a loop with a clock that asks a policy what to start and reports to it what
+ended.
 
 python examples/own_backend.py
 """
@@ -19,7 +20,7 @@ from hetsched.studies.beginning import begin
 
 
 class ClockBackend(Backend):
-    """Nothing but the profile's iterations takes time."""
+    """A backend in which only the profile's iterations take time."""
 
     name = "clock"
 

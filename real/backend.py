@@ -1,6 +1,7 @@
-"""The backend `ray`: real runs on Ray Tune, Ray clusters for simulations, and profiles of this machine.
+"""The backend `ray`: real runs on Ray Tune, Ray clusters for simulations, and profiles of this
+machine.
 
-The methods need the packages of `hetsched[real]`, and import them.
+The methods import the packages of `hetsched[real]`. They raise InputError if a package is missing.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
-"""All uses of private names of Ray and Tune 2.60. Whatever another version lacks is to be mended here.
+"""All uses of private names of Ray and Tune 2.60. What another version lacks is to be mended here.
 
-`real.ray_private_names` lists the names with what each is for.
+`real.ray_private_names` lists the names, with the purpose of each.
 """
 
 import copy
@@ -26,22 +26,25 @@ from hetsched.domain.metric import Mode
 from hetsched.errors import HetschedError
 
 MOST_LETTERS = 300
-"""How many letters of an error's first line go into the log."""
+"""The most letters of an error's first line that go into the log."""
 
 
 # Ray itself.
 
 
 def keep_stdout_clean() -> None:
-    """What Ray has to say about dead processes would go to stdout. Call it after `ray.init`."""
+    """Keep Ray's messages about dead processes out of stdout. Call it after `ray.init`."""
     worker._worker_logs_enabled = False
 
 
 @contextmanager
 def sigterm_kept() -> Iterator[None]:
-    """While Ray starts: whoever handles SIGTERM goes on to do so. Ray's own handlers, in Python and in C++, end this
-    process on the spot; they stay where nobody else handles it. In another thread than the main one, where Python sets
-    no handlers, Ray would fail to."""
+    """Within the context, in which Ray starts, the present handler of SIGTERM stays.
+
+    Ray's own handlers, in Python and in C++, end this process at once. They stay if nobody else
+    handles SIGTERM. In a thread other than the main one Python can set no handlers, so Ray sets
+    none.
+    """
     before, replaced = signal.getsignal(signal.SIGTERM), utils.set_sigterm_handler
     in_main = threading.current_thread() is threading.main_thread()
     if in_main and not callable(before):
@@ -57,8 +60,8 @@ def sigterm_kept() -> Iterator[None]:
 
 
 def running_cluster() -> str:
-    """The address, as host:port, of the cluster that `ray.init(address="auto")` would join. Raises ConnectionError if
-    there is none."""
+    """The address, as host:port, of the cluster that `ray.init(address="auto")` would join. Raises
+    ConnectionError if there is none."""
     address = services.canonicalize_bootstrap_address("auto")
     if address is None:
         raise ConnectionError("RAY_ADDRESS names no running cluster")
@@ -66,7 +69,8 @@ def running_cluster() -> str:
 
 
 def accelerator_type(gpu_name: str) -> str | None:
-    """What Ray calls the type of a GPU, of which its driver says this name."""
+    """Ray's name for the type of a GPU, from the driver's name for the GPU. None: Ray does not know
+    the type."""
     from ray._private.accelerators.nvidia_gpu import NvidiaGPUAcceleratorManager
 
     found: str | None = NvidiaGPUAcceleratorManager._gpu_name_to_accelerator_type(gpu_name)
@@ -74,7 +78,7 @@ def accelerator_type(gpu_name: str) -> str | None:
 
 
 def bind_to_loopback(only: bool) -> None:
-    """Whether a Ray that is started from now on binds to 127.0.0.1 alone, as it does on macOS."""
+    """Set whether a Ray that starts from now on binds to 127.0.0.1 only, as Ray does on macOS."""
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = str(int(not only))  # for its other processes
     ray_constants.ENABLE_RAY_CLUSTER = not only
 
@@ -83,7 +87,7 @@ def bind_to_loopback(only: bool) -> None:
 
 
 class TuneInternals:
-    """What is done with the controller of Tune and its trials beyond their public interface."""
+    """The operations on Tune's controller and its trials that go beyond their public interface."""
 
     def __init__(self, controller: Any) -> None:
         self._controller = getattr(controller, "_tune_controller", controller)
@@ -97,7 +101,8 @@ class TuneInternals:
         manager._actor_start_failed = _as_death(manager._actor_start_failed)
 
     def _state_for_snapshots(self) -> dict[str, Any]:
-        """What Tune saves of its controller, without what is put in here: that leads back to the controller."""
+        """What Tune saves of its controller, without the functions that this class has put into it.
+        They refer back to the controller."""
         state = dict(self._state())
         for name in ("_process_trial_failure", "__getstate__"):
             state.pop(name, None)
@@ -108,7 +113,7 @@ class TuneInternals:
         self._controller._actor_cache.increase_max(placement)
 
     def dismiss(self, placement: PlacementGroupFactory) -> None:
-        """Keep no actor of this placement any more, and kill what there is."""
+        """Keep no actor of this placement any more, and kill the present ones."""
         cache, manager = self._controller._actor_cache, self._controller._actor_manager
         cache.decrease_max(placement)
         while cache.has_cached_object(placement):
@@ -123,7 +128,8 @@ class TuneInternals:
         self._controller._resetting_trials.discard(trial)  # else, if its actor died in a reset, it never starts again
 
     def start(self, trial: TuneTrial, placement: PlacementGroupFactory) -> None:
-        """Queue a paused trial for the actor of that placement."""
+        """Queue a paused trial for the actor of that placement. Raises HetschedError if the trial
+        is not paused."""
         if trial.status != TuneTrial.PAUSED:
             name = trial.config.get("trial", trial.trial_id)
             raise HetschedError(f"Tune has trial {name} as {trial.status} when it should start")
@@ -131,11 +137,12 @@ class TuneInternals:
         self._controller._set_trial_status(trial, TuneTrial.PENDING)
 
     def pause(self, trial: TuneTrial) -> None:
-        """Take a trial that has just reported off its actor, which is free when this returns."""
+        """Take a trial that has just reported off its actor. The actor is free when this
+        returns."""
         self._controller.pause_trial(trial, should_checkpoint=False)
 
     def take_back(self, trial: TuneTrial) -> None:
-        """Park a trial that is queued or trains. Its actor, if it has one, is to be dismissed."""
+        """Park a trial that is queued or trains. The caller dismisses its actor, if it has one."""
         if trial in self._controller._trial_to_actor:
             self._controller.pause_trial(trial, should_checkpoint=False)
         elif trial.status == TuneTrial.PENDING:
@@ -149,7 +156,7 @@ class TuneInternals:
         self._controller.stop_trial(trial)
 
     def listen(self, callback: Callback) -> None:
-        """Have the callback hear what happens, as if the user had passed it to Tune."""
+        """Let the callback receive what happens, as if the user had passed it to Tune."""
         callbacks = self._controller._callbacks
         callbacks._callbacks = [*callbacks._callbacks, callback]
 
@@ -159,22 +166,23 @@ class TuneInternals:
         return bool(self._controller._reuse_actors)
 
     def hold_open(self) -> None:
-        """The search is finished when every trial is: until then Tune keeps the actors of paused trials."""
+        """Let the search finish only when every trial has finished. Until then Tune keeps the
+        actors of paused trials."""
         if type(self._controller.search_alg) is BasicVariantGenerator:
             generator: Any = self._controller.search_alg
             generator.__class__ = _HeldOpen
             generator.trials = self._controller.get_trials()
 
     def go_on(self, trial: TuneTrial) -> None:
-        """Have a trial that was saved train in its place, not pause."""
+        """Let a trial that was saved go on with training on its actor, without a pause."""
         self._controller._queued_trial_decisions[trial.trial_id] = TrialScheduler.CONTINUE
 
     def stop_saved(self, trial: TuneTrial) -> None:
-        """End a trial that was saved, in place of a pause."""
+        """End a trial that was saved, instead of pausing it."""
         self._controller._queued_trial_decisions[trial.trial_id] = TrialScheduler.STOP
 
     def end(self) -> None:
-        """End the experiment in this step, whatever becomes of its actors; segments that run are broken off."""
+        """End the experiment in this step. Actors of running segments are killed."""
         self._controller.search_alg.release()
         self._controller.request_stop_experiment()
         for trial in self._controller.get_trials():
@@ -182,12 +190,13 @@ class TuneInternals:
                 ray.kill(actor)
 
     def _keep_error(self, trial: TuneTrial, exception: Exception) -> None:
-        """Tune has the scheduler look for a trial's error in a file that is a pickle."""
+        """Keep the error of a trial. Tune would have the scheduler read it from a file, which is a
+        pickle."""
         self._errors[trial] = exception
         self._process_failure(trial, exception=exception)
 
     def last_error(self, trial: TuneTrial) -> tuple[Exception, str]:
-        """What the trial failed of last, and a line that says so."""
+        """The last error of the trial, and one line that describes the error."""
         error = self._errors[trial]
         if isinstance(error, RayTaskError):
             error = error.cause
@@ -199,8 +208,11 @@ class TuneInternals:
 
 
 def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
-    """Tune's actor manager ends the experiment on errors that it does not know, such as that of an actor which Ray
-    killed for want of memory. The wrapper hands every such error over as the death of an actor."""
+    """A wrapper that passes every error on as the death of an actor.
+
+    Tune's actor manager ends the experiment on errors that it does not know. One such error is that
+    of an actor which Ray killed because memory ran out.
+    """
 
     def told(*, exception: Exception, **whose: Any) -> None:
         known = isinstance(exception, RayActorError | RayTaskError)
@@ -211,7 +223,8 @@ def _as_death(failed: Callable[..., None]) -> Callable[..., None]:
 
 
 class _HeldOpen(BasicVariantGenerator):
-    """Tune's own generator of trials, finished only when all that it made have ended."""
+    """Tune's own generator of trials. It is finished only when all trials that it made have
+    ended."""
 
     trials: Sequence[TuneTrial] = ()
 
@@ -229,37 +242,40 @@ class _HeldOpen(BasicVariantGenerator):
 
 
 class OwnIterationsPBT(PopulationBasedTraining):
-    """Ray's PBT without its checkpoints. A trial that takes over weights goes on counting its own iterations.
+    """Ray's PBT without its checkpoints. A trial that copies weights goes on counting its own
+    iterations.
 
-    The configuration of its trials is their hyperparameters. `exploit` is what the last result led to: the trial that
-    reported, the source, and the new hyperparameters.
+    The configuration of a trial is its hyperparameters. `exploit` is what followed from the last
+    result: the trial that reported, the source, and the new hyperparameters.
     """
 
     exploit: tuple[TuneTrial, TuneTrial, dict[str, Any]] | None = None
 
     def forget_score(self, trial: TuneTrial) -> None:
-        """The trial is as if it had never reported."""
+        """Treat the trial as if it had never reported."""
         known = self._trial_state[trial]
         known.last_score, known.last_perturbation_time, known.last_train_time = None, 0, 0
 
     def _checkpoint_or_exploit(
         self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]
     ) -> None:
-        """As in Ray, but every finished segment has left a checkpoint, so no source is passed over."""
+        """Exploit as in Ray. Every finished segment has left a checkpoint, so no source is passed
+        over."""
         if trial in lower_quantile:
             self._exploit(tune_controller, trial, random.choice(upper_quantile))
 
     def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
-        """As in Ray, without the source's times."""
+        """Exploit as in Ray, without the source's times."""
         config, _ = self._get_new_config(trial, trial_to_clone)
         self.exploit = trial, trial_to_clone, config
 
 
 class LineagePBT(OwnIterationsPBT):
-    """Ray's PBT without its checkpoints. A trial that takes over weights goes on with the source's times, as in Ray."""
+    """Ray's PBT without its checkpoints. A trial that copies weights goes on with the source's
+    times, as in Ray."""
 
     def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
-        """As in Ray."""
+        """Exploit as in Ray."""
         super()._exploit(tune_controller, trial, trial_to_clone)
         own, source = self._trial_state[trial], self._trial_state[trial_to_clone]
         own.last_perturbation_time = source.last_perturbation_time
@@ -267,52 +283,55 @@ class LineagePBT(OwnIterationsPBT):
 
 
 class BoundaryPBT(PopulationBasedTraining):
-    """Ray's PBT, where every trial is saved whenever it is looked at: no source is passed over for want of a
-    checkpoint, and what is exploited is the source's state at its last boundary.
+    """Ray's PBT with a saved state of every trial at each boundary. No source is passed over for
+    lack of a checkpoint. A trial exploits the source's state at the source's last boundary.
 
-    `exploit` is what the last result led to: the source and the new configuration.
+    `exploit` is what followed from the last result: the source and the new configuration.
     """
 
     exploit: tuple[TuneTrial, dict[str, Any]] | None = None
 
     @property
     def mode(self) -> Mode:
-        """Which way is better."""
+        """Which direction of the metric is better."""
         return "min" if self._mode == "min" else "max"
 
     @property
     def mutations(self) -> dict[str, Any]:
-        """What is mutated, as the user gave it."""
+        """The mutations, as the user gave them."""
         return dict(self._hyperparam_mutations)
 
     def saved(self, trial: TuneTrial) -> None:
-        """The trial has reached a boundary, and its state there is its latest checkpoint."""
+        """Record that the trial has reached a boundary. Its state there is its latest
+        checkpoint."""
         known, latest = self._trial_state[trial], trial.latest_checkpoint_result
         if latest is not None:
             known.last_checkpoint, known.last_result = latest.checkpoint, dict(latest.metrics)
 
     def recall(self, trial: TuneTrial, time: int, score: float) -> None:
-        """Before the driver was restored, the trial was last looked at after so many iterations, and scored this."""
+        """Restore what PBT knew before the driver was restored: the iterations at which the trial
+        was last looked at, and its score."""
         known = self._trial_state[trial]
         known.last_score = score if self._mode == "max" else -score
         known.last_perturbation_time = known.last_train_time = time
         self.saved(trial)
 
     def perturb(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
-        """The trial has reported this at a boundary, and is saved. It may exploit another: then it is paused."""
+        """Let PBT look at a result of a trial at a boundary. The trial is saved. If it exploits
+        another trial, it is paused."""
         self.exploit = None
         super().on_trial_result(tune_controller, trial, result)
         self.saved(trial)  # Ray keeps the result as it was reported, and no checkpoint
 
     def go_on_from(self, trial: TuneTrial, state: Any) -> None:
-        """The paused trial goes on from this state."""
+        """Let the paused trial go on from this state."""
         kept: Any = trial.run_metadata.checkpoint_manager
         kept._latest_checkpoint_result = state
 
     def _checkpoint_or_exploit(
         self, trial: TuneTrial, tune_controller: Any, upper_quantile: list[Any], lower_quantile: list[Any]
     ) -> None:
-        """As in Ray, but that every trial is saved already."""
+        """Exploit as in Ray. Every trial is saved already."""
         if trial in lower_quantile:
             source = random.choice(upper_quantile)
             if not _exists(self._trial_state[source].last_checkpoint):
@@ -321,7 +340,8 @@ class BoundaryPBT(PopulationBasedTraining):
                 self._exploit(tune_controller, trial, source)
 
     def _exploit(self, tune_controller: Any, trial: TuneTrial, trial_to_clone: TuneTrial) -> None:
-        """As in Ray. The trial's metrics are its own copy: Ray writes into them."""
+        """Exploit as in Ray. The trial gets its own copy of the metrics, because Ray writes into
+        them."""
         super()._exploit(tune_controller, trial, trial_to_clone)
         state: Any = trial.latest_checkpoint_result
         metrics = copy.deepcopy(state.metrics)
@@ -344,7 +364,8 @@ def _exists(checkpoint: Any) -> bool:
 
 @contextmanager
 def tune_session(session: Any) -> Iterator[None]:
-    """While in this, `tune.report`, `tune.get_checkpoint` and `tune.get_context` find this session."""
+    """Within the context, `tune.report`, `tune.get_checkpoint` and `tune.get_context` find this
+    session."""
     before = tune_sessions._session
     tune_sessions._session = session
     try:
@@ -354,7 +375,8 @@ def tune_session(session: Any) -> Iterator[None]:
 
 
 def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
-    """The trainable, whose instances have that folder as their `logdir`. Ray would make one in ~/ray_results."""
+    """A subclass of the trainable whose instances have that folder as their `logdir`. Ray would
+    make a folder in ~/ray_results."""
 
     def setup_logdir(self: Any) -> None:
         self._logdir = folder
@@ -365,11 +387,13 @@ def with_logdir(trainable: type[Trainable], folder: str) -> type[Trainable]:
 
 
 def session_folder() -> str | None:
-    """Where Ray keeps the files of the cluster that this process belongs to; None if it belongs to none."""
+    """The folder for the files of the Ray cluster that this process belongs to. None: the process
+    belongs to none."""
     node: Any = worker._global_node
     return str(node.get_session_dir_path()) if ray.is_initialized() else None
 
 
 def restore(trainable: Trainable, folder: str, result: dict[str, Any]) -> None:
-    """Have it load what `save` left in the folder, after this result, which says how many iterations there were."""
+    """Let the trainable load what `save` left in the folder. `result` is the result at that time,
+    with the number of iterations."""
     trainable.restore(tune_sessions._TrainingResult(Checkpoint.from_directory(folder), result))

@@ -1,15 +1,15 @@
-"""The private names of Ray and Tune 2.60 that `real.ray_internals` uses, and what each is for.
+"""The private names of Ray and Tune 2.60 that `real.ray_internals` uses, and the purpose of each.
 
-tests/real/test_ray_internals.py looks whether the Ray that is installed has them.
+tests/real/test_ray_internals.py checks that the installed Ray has them.
 """
 
 from typing import NamedTuple
 
 
 class PrivateName(NamedTuple):
-    """A name, the module or the class that has it (`module:class`), and what it is used for.
+    """A name, the module or class that has it (`module:class`), and what the name is used for.
 
-    `set_by_init`: instances have it, and `__init__` sets it.
+    `set_by_init`: instances have the name, and `__init__` sets it.
     """
 
     owner: str

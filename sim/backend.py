@@ -12,7 +12,7 @@ from hetsched.studies.fit_result import FitOrder, Fitted
 
 
 class SimBackend(Backend):
-    """Simulates runs, and replays logs on the simulator's clock."""
+    """Simulates runs, replays logs on the simulator's clock, and fits learning models."""
 
     name = "sim"
 

@@ -12,8 +12,8 @@ from hetsched.domain.workload import TrialId
 
 
 class CheckpointCopy(NamedTuple):
-    """A trial's state that was saved in the memory of a node (None: it is in storage only). From `stored_at` on it is
-    also in storage."""
+    """A copy of a trial's state in the memory of a node. `node` is None if the state is in storage
+    only. From `stored_at` seconds on it is also in storage."""
 
     node: NodeId | None
     stored_at: float
@@ -60,8 +60,8 @@ class CheckpointCopies:
         self._copies[trial.id] = [newest, *older]
 
     def exploit(self, target: Trial, source: TrialId, *, takes_count: bool) -> None:
-        """The target goes on from the source's states. It keeps its own count of iterations, or takes over the source's
-        counts."""
+        """Let the target go on from the source's states. It keeps its own count of iterations, or
+        with `takes_count` copies the source's counts."""
         copies = self._copies[source]
         if not takes_count:
             copies = [copy._replace(iterations=target.iterations) for copy in copies]

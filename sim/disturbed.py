@@ -33,11 +33,14 @@ def disturbs(setup: Setup, workers: Collection[Worker]) -> bool:
 
 
 class Running:
-    """A running segment.
+    """A running segment. All times are in seconds.
 
-    Its worker needs `whole_s` seconds for it and, from `since` on, `left_s`, times `slowness`. `end` is the event of
-    its end. A new event replaces it when the slowness changes; None: the worker has finished. With `crashes` the
-    segment ends in a crash. `sharing` is the profile's (see `Neighbours`).
+    - `whole_s`: the seconds that its worker needs for it
+    - `left_s`: the seconds that it needs from `since` on, before `slowness` multiplies them
+    - `end`: the event of its end. A new event replaces it when the slowness changes. None: the
+      worker has finished.
+    - `crashes`: whether the segment ends in a crash
+    - `sharing`: the factor of the profile (see `Neighbours`)
     """
 
     slowness = 1.0
@@ -56,7 +59,7 @@ class Running:
         self.sharing = sharing
 
     def stretched(self, seconds: float) -> Parts:
-        """The parts of the segment, which took so many seconds on its worker."""
+        """The parts of the segment, which took `seconds` on its worker."""
         if not self.slowed:
             return self.parts
         factor = seconds / self.parts.total_s
@@ -64,8 +67,8 @@ class Running:
 
 
 class DisturbedSimulation(Simulation):
-    """A simulation in which workers leave, join and slow down (`Faults` says when). It changes segments and checkpoints
-    accordingly."""
+    """A simulation in which workers leave, join and slow down. `Faults` says when. This class
+    changes segments and checkpoints accordingly."""
 
     def __init__(
         self,
@@ -96,7 +99,8 @@ class DisturbedSimulation(Simulation):
     # What faults do.
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None:
-        """The workers leave at once, and their segments are lost. If the `node` failed, so is its memory."""
+        """Remove the workers at once. Their segments are lost. If the `node` failed, its memory is
+        lost, too."""
         if self._checkpoints is not None and node is not None:
             for orphan in self._checkpoints.lose(node, self.env.now):
                 self._orphans.add(orphan)
@@ -121,7 +125,8 @@ class DisturbedSimulation(Simulation):
             self._look_for_end()
 
     def join(self, workers: Collection[Worker]) -> None:
-        """The workers join, cold. They are slow if they are in a slow spell that began while they were away."""
+        """Add the workers, cold. A worker is slow if it is in a slow spell that began while it was
+        away."""
         for worker in workers:
             self.dispatcher.record(WorkerJoined(self.env.now, worker))
             if (factor := self._slow.get(worker.id, 1.0)) != 1.0:
@@ -132,14 +137,15 @@ class DisturbedSimulation(Simulation):
             self._look_for_end()
 
     def drain(self, workers: Collection[WorkerId], until: float, reason: str) -> None:
-        """The workers will leave. They finish what they run, if they can, and begin nothing new."""
+        """Mark the workers as leaving at `until` seconds. They finish what they run, if they can,
+        and begin nothing new."""
         for worker in workers:
             if worker in self.state.workers:
                 self.dispatcher.record(WorkerDraining(self.env.now, worker, until, reason))
         self._look_for_end()
 
     def slow_down(self, worker: WorkerId, factor: float) -> None:
-        """The worker takes `factor` times as long as it should, from now on."""
+        """Let the worker take `factor` times as long from now on."""
         if worker in self.state.workers:
             self.dispatcher.record(WorkerSlowed(self.env.now, worker, factor))
         self._slow[worker] = factor
@@ -187,7 +193,7 @@ class DisturbedSimulation(Simulation):
             self._hand_over(running, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done))
 
     def _hand_over(self, running: Running, parts: Parts) -> None:
-        """The driver takes the result, and the workers are free, or go on with their package."""
+        """Pass the result to the driver. The workers are then free, or go on with their package."""
         del self._running[running.segment.trial]
         self._leave_workers(running)
         self._report(running.segment, parts, self.env.now)
@@ -201,7 +207,8 @@ class DisturbedSimulation(Simulation):
             self._lost_work.recounted(trial, iterations)
 
     def _leave_workers(self, running: Running) -> None:
-        """A segment before its end is broken off. After its end its workers had finished it."""
+        """Release the workers. A segment that has not reached its end is interrupted. Otherwise its
+        workers have already finished it."""
         broken_off, left_s = running.end is not None, 0.0
         if broken_off:
             left_s = running.left_s - (self.env.now - running.since) / running.slowness
@@ -213,7 +220,7 @@ class DisturbedSimulation(Simulation):
             self._leave_neighbours(running)
 
     def _leave_neighbours(self, running: Running) -> None:
-        """The segment's workers no longer work."""
+        """Note that the segment's workers no longer work."""
         self._neighbours.end(running.segment.workers)
         self._pace(self._neighbours.of(running.segment.workers))
 
@@ -230,7 +237,7 @@ class DisturbedSimulation(Simulation):
         self._lost_work.lost(trial, reason)
 
     def _pace(self, workers: Iterable[WorkerId]) -> None:
-        """The slowness of these workers may have changed. Then the ends of their segments change."""
+        """Update the ends of the segments of these workers, if their slowness has changed."""
         for running in dict.fromkeys(self._on[worker] for worker in workers if worker in self._on):
             slowness = max(
                 self._slow.get(worker, 1.0) * self._neighbours.slowness(worker, running.sharing)
@@ -243,7 +250,8 @@ class DisturbedSimulation(Simulation):
                 self._end_in(running.left_s * slowness, running)
 
     def _check_end(self) -> None:
-        """Workers that return may still do something."""
+        """End the run if it is finished. Otherwise workers that return may still do something.
+        Raises HetschedError if no worker is left and none will return."""
         if self.state.finished:
             self._finish()
         elif not self._faults.returning:
@@ -265,10 +273,12 @@ class DisturbedSimulation(Simulation):
         return super()._perturb(trial)
 
     def _fall_back(self, trial: TrialId, reason: str) -> bool:
-        """The trial's newest checkpoint is lost. A trial that waits for its turn in a package is given back.
+        """Let a trial whose newest checkpoint is lost fall back to an earlier one. A trial that
+        waits for its turn in a package is released from the package. Returns whether the loss was
+        recorded.
 
-        Nothing is recorded for a running trial, or one whose result waits for the rest of a package: its worker has its
-        state and may still save it.
+        Nothing is recorded for a running trial, or for one whose result waits for the rest of a
+        package. Its worker has its state and may still save it.
         """
         if trial in self._running or trial not in self._orphans or self._packages.is_done(trial):
             return False

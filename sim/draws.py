@@ -1,4 +1,4 @@
-"""The normal draws that make durations and scores vary, the same whatever the policy does."""
+"""The normal draws that make durations and scores vary. They are the same for every policy."""
 
 from collections.abc import Iterator
 from itertools import chain, count
@@ -15,11 +15,12 @@ DRAWS_AT_ONCE = 32
 
 
 class Draws:
-    """Every trial has a stream of standard normal draws for each source of noise, such as `train` or `score`.
+    """A stream of standard normal draws for each trial and each source of noise, such as `train` or
+    `score`.
 
-    The k-th draw of a source depends on the seed, the source, the trial and k, and on nothing else: two strategies
-    under one seed meet the same noise. NumPy draws a few numbers almost as slowly as many, so the trials of an
-    experiment are rows of one matrix.
+    The k-th draw depends only on the seed, the source, the trial and k. Two strategies under one
+    seed therefore have the same noise. NumPy draws a few numbers almost as slowly as many. So the
+    trials of an experiment are rows of one matrix, of shape (population, DRAWS_AT_ONCE).
     """
 
     def __init__(self, seed: int) -> None:
@@ -28,7 +29,7 @@ class Draws:
         self._blocks: dict[tuple[str, ExperimentId, int], Matrix] = {}
 
     def arrive(self, experiment: Experiment) -> None:
-        """From now on the trials of the experiment have streams."""
+        """Give streams to the trials of the experiment."""
         for number, trial in enumerate(experiment.trial_ids()):
             self._places[trial] = experiment, number
 

@@ -19,8 +19,9 @@ from sim.variation import Variation, lognormal
 
 
 class Prices(NamedTuple):
-    """The costs of so many iterations of a kind of trial on a worker, in mean seconds: training, evaluation and
-    checkpoint, and everything else. The spread of training is the standard deviation of its logarithm."""
+    """The mean seconds of a number of iterations of a kind of trial on a worker, with evaluation,
+    checkpoint and all other costs. `spread` is the standard deviation of the logarithm of the
+    training time."""
 
     train_s: float
     spread: float
@@ -32,7 +33,7 @@ class Prices(NamedTuple):
 
 
 class TrialDraws(dict[TrialId, Iterator[float]]):
-    """Each trial's stream of standard normal draws, of one source."""
+    """Each trial's stream of standard normal draws from one source."""
 
     def __init__(self, draws: Draws, source: str) -> None:
         super().__init__()
@@ -63,8 +64,9 @@ class Durations:
         variation: Variation | None = None,
         start_ups: StartUps | None = None,
     ) -> None:
-        """Without `checkpoints`, all checkpoints are in storage. `latency_s` is the scenario's. Without `variation`,
-        workers of a type are equal. Without `start_ups`, workers that start do not slow each other down."""
+        """Without `checkpoints`, all checkpoints are in storage. Without `variation`, workers of a
+        type are equal. Without `start_ups`, workers that start do not slow each other down.
+        `latency_s` is the scenario's, in seconds."""
         self._times = times
         self._state = state
         self._checkpoints = checkpoints
@@ -79,10 +81,11 @@ class Durations:
         }
 
     def parts(self, trial: Trial, worker: Worker, iterations: int, after: TrialId | None = None) -> Parts:
-        """The parts of the trial's next segment, if it started now. `after` is the trial that the worker trained just
-        before in the same package. That trial is not reported yet.
+        """The parts of the trial's next segment, in seconds, if it started now. `after` is the
+        trial that the worker has just trained in the same package. That trial is not reported yet.
 
-        Raises PolicyError for a pair without a step time, which is not `usable` by the policy's view.
+        Raises PolicyError for a pair without a step time, which is not `usable` by the policy's
+        view.
         """
         key = (worker.id, trial.experiment, trial.kind.batch_size, iterations)
         try:

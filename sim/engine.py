@@ -24,7 +24,8 @@ def simulate(
     folder: Path,
     listeners: Sequence[Listener] = (),
 ) -> Outcome:
-    """Simulate a strategy on a scenario; see `hetsched.studies.backends.Backend.run`."""
+    """Simulate a strategy on a scenario, with the log in the folder. See
+    `hetsched.studies.backends.Backend.run`."""
     workers = profiled_workers(setup, strategy)
     kind = DisturbedSimulation if disturbs(setup, workers) else Simulation
     # A simulation can be had again: its log need not outlive a crash to the last event.

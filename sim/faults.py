@@ -1,7 +1,8 @@
-"""Faults: what breaks, slows down, leaves and comes late, by the scenario's `[faults]`.
+"""Faults: failures, slow spells, departures and late arrivals, as the scenario's `[faults]` says.
 
-Every node, worker and trial has its own random numbers for every kind of fault. So the faults of a node do not depend
-on what a policy does with it. They do not depend on the faults of another node either.
+Every node, worker and trial has its own random numbers for every kind of fault. So the faults of a
+node do not depend on what a policy does with it. They do not depend on the faults of another node
+either.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +23,7 @@ Process = Generator[simpy.Event, Any, None]
 
 
 class Afflicted(Protocol):
-    """What faults act on: the simulation."""
+    """The simulation, on which faults act."""
 
     def leave(self, workers: Collection[WorkerId], reason: str, node: NodeId | None) -> None: ...
     def join(self, workers: Collection[Worker]) -> None: ...
@@ -31,18 +32,20 @@ class Afflicted(Protocol):
 
 
 class Faults:
-    """Times between faults, times to a repair and lengths of slow spells. All are exponential, with the scenario's
-    means.
+    """Times between faults, times to a repair and lengths of slow spells. All are exponential, with
+    the scenario's means.
 
     - nodes, workers: they fail, and lose what they run. After a repair they join again, cold.
-    - trials: a trial crashes after so much of its own time on workers. The segment is lost, and the worker is cold.
+    - trials: a trial crashes after a time of its own on workers. The segment is lost, and the
+      worker is cold.
     - stragglers: a worker takes `factor` times as long for a while, also within a segment.
-    - spot: a node leaves after a notice, and comes back later. After the notice nothing new starts on it.
+    - spot: a node leaves after a notice, and comes back later. After the notice nothing new starts
+      on it.
     - late: a node joins only at a later time.
     - planned: a worker dies, or a node leaves, at a given time.
 
-    A worker is there if nothing keeps it away. It is away if it has failed, if its node has failed, or if its spot node
-    is under notice. Several of these may hold at once.
+    A worker is present if nothing keeps it away. It is away if it has failed, if its node has
+    failed, or if its spot node is under notice. Several of these may hold at once.
     """
 
     def __init__(self, table: FaultsTable, workers: Collection[Worker], seed: int, afflicted: Afflicted) -> None:
@@ -116,7 +119,7 @@ class Faults:
         self._give_back(workers)
 
     def _happen(self, env: simpy.Environment, fault: PlannedFault) -> Process:
-        """A worker whose process is killed is there again at once, cold."""
+        """Carry out a planned fault. A worker whose process is killed joins again at once, cold."""
         yield env.timeout(fault.at_s)
         node = None if fault.node is None else NodeId(fault.node)
         workers = [WorkerId(fault.worker or "")] if node is None else self._of_node[node]

@@ -8,11 +8,12 @@ from hetsched.domain.profiles import StepTimes
 
 
 class Neighbours:
-    """Which cores of which node are busy.
+    """The number of busy cores of each node.
 
-    A profile's `sharing` is the factor by which an iteration takes longer while all other cores of the node train: they
-    share its memory and caches. With fewer busy cores the slowdown is in proportion to their number. The slowdown of
-    shared GPUs is in the profile's step times of the share.
+    A profile's `sharing` is the factor by which an iteration takes longer while all other cores of
+    the node train. They share its memory and caches. With fewer busy cores the slowdown is in
+    proportion to their number. The slowdown of shared GPUs is in the profile's step times of the
+    share.
     """
 
     def __init__(self, cluster: ClusterSpec, workers: Iterable[Worker]) -> None:
@@ -37,7 +38,7 @@ class Neighbours:
             self._busy[self._workers[worker].node] -= self._workers[worker].cores
 
     def of(self, workers: Iterable[WorkerId]) -> list[WorkerId]:
-        """All workers of the same nodes, the given ones among them."""
+        """All workers of the same nodes, with the given ones."""
         nodes = dict.fromkeys(self._workers[worker].node for worker in workers)
         return [worker for node in nodes for worker in self._on_node[node]]
 

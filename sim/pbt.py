@@ -51,7 +51,8 @@ class PopulationBasedTraining:
         self._last: dict[TrialId, tuple[int, float]] = {}
 
     def perturb(self, trial: Trial, lot: float | None = None) -> tuple[TrialId, Hyperparameters] | None:
-        """At the end of a trial's segment: the trial to exploit and the new hyperparameters, or None.
+        """The trial to exploit and the new hyperparameters, at the end of a trial's segment. None:
+        there is no exploit.
 
         The trial is ranked by its score unless a `lot` was drawn for it.
         """
@@ -81,7 +82,7 @@ class PopulationBasedTraining:
         return source, self.explore(self._state.trials[source].hyperparameters)
 
     def forget(self, trial: TrialId) -> None:
-        """The trial is finished, or nothing is known of it any more. It is no longer ranked."""
+        """Rank the trial no longer: it is finished, or its state is lost."""
         last = self._last.pop(trial, None)
         if last is not None:
             self._unrank(trial, last[1])
@@ -91,7 +92,7 @@ class PopulationBasedTraining:
         del self._ranks[place], self._names[place]
 
     def _ahead(self, trial: Trial, rank: float, ranks: Sequence[float], names: list[TrialId]) -> int:
-        """How many of these rank as the trial does and were added before it."""
+        """How many of these have the trial's rank and were added before it."""
         alike = takewhile(lambda ranked: ranked[0] == rank, zip(ranks, names, strict=True))
         return sum(self._state.trials[name].index < trial.index for _, name in alike)
 
@@ -116,7 +117,7 @@ class PopulationBasedTraining:
 
 
 def quantile_size(trials: int, fraction: float) -> int:
-    """How many of so many ranked trials are in each quantile.
+    """The size of each quantile of `trials` ranked trials.
 
     >>> [quantile_size(trials, 0.25) for trials in (0, 1, 2, 5, 20)]
     [0, 0, 1, 2, 5]

@@ -1,8 +1,10 @@
-"""Replay: a run's measured durations and scores, fed to its policy on the simulator's clock.
+"""Replay: a run's policy decides again with the run's measured durations and scores, on the
+simulator's clock.
 
-The policy is made anew and must take the decisions of the log, one by one. A segment that it starts lasts as long as it
-did in the log. Events that do not follow from decisions happen at their time in the log: workers that come and go, lost
-segments, wake-ups, arrivals. PBT's exploits in a real run are Ray's own, and come from the log.
+A new policy must take the decisions of the log, one by one. A segment that it starts lasts as long
+as in the log. Events that do not follow from decisions happen at their time in the log: workers
+that come and go, lost segments, wake-ups, arrivals. PBT's exploits in a real run are Ray's own, and
+come from the log.
 """
 
 from collections.abc import Sequence
@@ -43,7 +45,8 @@ def replay(setup: Setup, events: Sequence[AnyEvent]) -> Replayed:
 
 
 class Replay:
-    """One replay. Times are exact fractions, so that sums of durations cannot change the order of what happens."""
+    """One replay. Times are exact fractions, so that sums of durations cannot change the order of
+    events."""
 
     def __init__(self, setup: Setup, events: Sequence[AnyEvent]) -> None:
         if not events or not isinstance(events[0], RunStarted):
@@ -99,7 +102,7 @@ class Replay:
         )
 
     def _at(self, time: Fraction, number: int) -> None:
-        """The call is made at that time; of several at one time, the first of the log is first."""
+        """Make the call at that time. Calls at one time are in the order of the log."""
         event: Any = self._env.event()
         event._ok, event._value = True, number
         event.callbacks.append(self._happen)
@@ -124,7 +127,8 @@ class Replay:
 
 
 def _starts(events: Sequence[Event]) -> dict[int, SegmentEnded]:
-    """How every segment ended that did, by the identity of its start: of two drivers, each may start it at one time."""
+    """The end of every segment that ended, by the identity of its start. Two drivers may each start
+    a segment of a trial at the same time."""
     running: dict[TrialId, SegmentStarted] = {}
     found = {}
     for event in events:
@@ -138,7 +142,7 @@ def _starts(events: Sequence[Event]) -> dict[int, SegmentEnded]:
 
 
 def _without_decisions(ended: str | None) -> str:
-    """Why there is nothing to replay in a log that ends so."""
+    """Why a log that ends so has nothing to replay."""
     if ended is None:
         return "this log stops before the policy's first decision: there is nothing to replay"
     if ended.startswith(FAILED):
@@ -147,5 +151,6 @@ def _without_decisions(ended: str | None) -> str:
 
 
 def _end(call: PolicyCall) -> SegmentEnded | None:
-    """The end of the segment after which the policy was asked, if it was after one."""
+    """The end of the segment after which the policy was asked. None: it was asked after something
+    else."""
     return next((event for event in call.happened if isinstance(event, SegmentEnded)), None)

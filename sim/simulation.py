@@ -35,9 +35,10 @@ from sim.variation import Variation
 
 
 class Member(Struct, gc=False):
-    """What training has made of a trial.
+    """The learning state of a trial.
 
-    `normals` are the draws of its scores; None: it is never evaluated. `lot` ranks the trial; None: its score does.
+    - `normals`: the draws of its scores. None: it is never evaluated.
+    - `lot`: ranks the trial. None: its score does.
     """
 
     weights: Weights
@@ -54,16 +55,18 @@ class Done(NamedTuple):
 
 
 NUMBER = (float, Real)
-"""What a number is. A float is known at once, as it comes first; asking whether something is Real takes time."""
+"""The types of numbers. A float comes first, because it is recognised at once. Asking whether
+something is Real takes time."""
 
 
 class Simulation:
-    """One run. SimPy owns the time, the dispatcher the decisions, this class the work.
+    """One run. SimPy keeps the time, the dispatcher decides, and this class does the work.
 
-    A segment lasts start-up + restore + iterations x step time + evaluation + checkpoint + latency. `Durations`
-    draws them. Start-up is 0 on a warm worker. Restore is 0 if the worker holds the trial's state. `[overheads]` can
-    leave out each of these. After the segment its result waits for the driver, which takes `overheads.dispatch_s` per
-    result. `sim.disturbed` has everything that may change a segment while it runs.
+    A segment lasts start-up + restore + iterations x step time + evaluation + checkpoint + latency.
+    `Durations` draws these seconds. Start-up is 0 on a warm worker. Restore is 0 if the worker
+    holds the trial's state. `[overheads]` can leave out each of these. After the segment its result
+    waits for the driver, which takes `overheads.dispatch_s` seconds per result. `sim.disturbed` has
+    everything that may change a segment while it runs.
     """
 
     def __init__(
@@ -76,7 +79,8 @@ class Simulation:
         listeners: Sequence[Listener] = (),
         checkpoints: CheckpointCopies | None = None,
     ) -> None:
-        """If nodes may fail, `checkpoints` follow every copy that a node's memory holds. Else the newest is enough."""
+        """`checkpoints` follow every copy in the memory of a node. They are needed if nodes may
+        fail. Otherwise only the newest copy is followed."""
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times
@@ -125,7 +129,7 @@ class Simulation:
     # What a disturbed simulation overrides.
 
     def _present(self) -> Collection[Worker]:
-        """The workers that are there at the start."""
+        """The workers that are present at the start."""
         return self._workers
 
     def _start_processes(self) -> None:
@@ -136,7 +140,7 @@ class Simulation:
         simpy.Timeout(self.env, parts.total_s, (segment, parts)).callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
-        """A worker has finished a segment: its result goes to the driver."""
+        """Pass the result of a finished segment to the driver."""
         segment, parts = event._value
         if self._driver is None:
             self._report(segment, parts, self.env.now)
@@ -146,7 +150,7 @@ class Simulation:
     def _wait_for_driver(
         self, driver: simpy.Resource, segment: Segment, parts: Parts
     ) -> Generator[simpy.Event, Any, None]:
-        """The one driver serves all workers, one result at a time."""
+        """Wait for the driver, which serves all workers, one result at a time."""
         done = self.env.now
         with driver.request() as turn:
             yield turn
@@ -154,7 +158,8 @@ class Simulation:
         self._report(segment, replace(parts, dispatch_s=parts.dispatch_s + self.env.now - done), self.env.now)
 
     def _check_end(self) -> None:
-        """If nothing runs and nothing is to arrive, the run is over or the policy is stalled."""
+        """End the run, or raise PolicyError if the policy is stalled. Called if nothing runs and
+        nothing is to arrive."""
         if self.state.finished:
             self._finish()
         else:
@@ -175,7 +180,7 @@ class Simulation:
     # What happens.
 
     def _arrive(self, event: simpy.Event) -> None:
-        """An experiment arrives. Of several at one time, the policy is asked when all of them are there."""
+        """Add the experiments that arrive at this time, and then ask the policy once."""
         together: Any = event.value
         drawn = self._setup.population_seed
         for experiment in together:
@@ -237,7 +242,8 @@ class Simulation:
             self._over.succeed()
 
     def _report(self, segment: Segment, parts: Parts, now: float) -> None:
-        """The driver has a result: report it, or keep it until its package is complete. Then decide anew."""
+        """Report a result that the driver has, or keep it until its package is complete. Then ask
+        the policy."""
         if segment.package:
             done = Done(segment, parts, (self._packages.since(segment), now))
             self._go_on(self._packages.end(segment, done, now), now)
@@ -246,7 +252,7 @@ class Simulation:
         self._carry_out(self.dispatcher.dispatch(now), now)
 
     def _go_on(self, turn: Turn[Done], now: float) -> None:
-        """What a worker of a package does next, and what is reported."""
+        """Start the next trial of a worker's package, and report what is to be reported."""
         if turn.next is not None:
             self._put_on_its_way(turn.next, now)
         for done in turn.report:
@@ -277,7 +283,7 @@ class Simulation:
             self._forget(trial)
 
     def _forget(self, trial: Trial) -> None:
-        """The trial is no longer ranked."""
+        """Rank the trial no longer."""
         if trial.experiment in self._pbt:
             self._pbt[trial.experiment].forget(trial.id)
 

@@ -1,4 +1,4 @@
-"""Start-ups on one host: those that begin at one time share its cores."""
+"""Start-ups on one host. Those that begin at one time share its cores."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,10 @@ from hetsched.domain.workload import TrialId
 
 
 class StartUps:
-    """How much longer a start-up takes than the profile says of a worker that starts alone.
+    """The factor by which a start-up is longer than the profile's start-up of a worker that starts
+    alone.
 
-    Start-ups slow each other down that begin at one time, as all do at the beginning of a run. See
+    Start-ups that begin at one time slow each other down, as all do at the beginning of a run. See
     `hetsched.domain.start_ups`.
     """
 

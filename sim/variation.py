@@ -1,4 +1,4 @@
-"""Variation between workers that the profile takes for equal: devices that differ, and steps that take longer by
+"""Variation between workers that are equal in the profile: devices differ, and steps take longer by
 chance."""
 
 from bisect import bisect_right
@@ -13,17 +13,19 @@ from hetsched.scenario.tables import OverheadsTable, WorkerVariation
 from sim.draws import Draws
 
 PAI_CV = {0.05: 0.024, 0.10: 0.032, 0.25: 0.051, 0.50: 0.094, 0.75: 0.55, 0.90: 1.06, 0.95: 1.43, 0.99: 3.0}
-"""Percentiles of the coefficient of variation of an iteration's time over the workers of one job: Alibaba PAI 2020,
-`mini-batch-time`, 100 jobs of 10 workers, all iterations of all jobs. Many of these jobs shared their GPUs."""
+"""Percentiles of the coefficient of variation of an iteration's time over the workers of one job.
+Source: Alibaba PAI 2020, `mini-batch-time`, 100 jobs of 10 workers, all iterations of all jobs.
+Many of these jobs shared their GPUs."""
 
 
 class Variation:
     """Factors of mean 1 by which the training of a segment takes longer or shorter.
 
-    A device keeps its factor for the whole run: log-normal, of the coefficient of variation `device_cv`. It depends on
-    the seed and the device alone. Workers that share a GPU have the same. By `worker_variation` every worker of a
-    segment draws a factor anew, and a gang waits for the slowest of its workers. Under "pai" the segment first draws
-    its coefficient of variation from PAI's percentiles.
+    A device keeps its factor for the whole run. The factor is log-normal with the coefficient of
+    variation `device_cv`. It depends only on the seed and the device. Workers that share a GPU have
+    the same factor. With `worker_variation` every worker of a segment draws a new factor, and a
+    gang waits for its slowest worker. Under "pai" the segment first draws its coefficient of
+    variation from PAI's percentiles.
     """
 
     def __init__(self, seed: int, draws: Draws, device_cv: float, workers: WorkerVariation | None) -> None:
@@ -36,7 +38,7 @@ class Variation:
 
     @classmethod
     def of(cls, overheads: OverheadsTable, seed: int, draws: Draws) -> "Variation | None":
-        """What the scenario asks for; None for nothing."""
+        """The variation that the scenario asks for. None: it asks for none."""
         if not (overheads.device_cv or overheads.worker_variation):
             return None
         return cls(seed, draws, overheads.device_cv or 0.0, overheads.worker_variation)
@@ -56,7 +58,7 @@ class Variation:
         return self._devices[device]
 
     def slowest(self, trial: TrialId, gang: int) -> float:
-        """The factor of the slowest of so many workers that train a segment of the trial."""
+        """The factor of the slowest of `gang` workers that train a segment of the trial."""
         if trial not in self._normals:
             self._normals[trial] = self._draws.normals("workers", trial)
         normals = self._normals[trial]
@@ -65,8 +67,8 @@ class Variation:
 
 
 def pai_cv(normal: float) -> float:
-    """The coefficient of variation that PAI's percentiles give to a standard normal draw: its logarithm is linear
-    between them, and constant beyond the first and the last.
+    """The coefficient of variation for a standard normal draw, from PAI's percentiles. Its
+    logarithm is linear between them, and constant beyond the first and the last.
 
     >>> round(pai_cv(0.0), 3), pai_cv(-9.0), pai_cv(9.0)
     (0.094, 0.024, 3.0)

@@ -251,7 +251,7 @@ def test_a_log_is_not_held_against_another_scenario(scenario: hetsched.Scenario,
     run = hetsched.simulate(scenario, "fusion+hrfs", folder=tmp_path / "run").folder
     saved = run / "scenario.toml"
     saved.write_text(saved.read_text().replace("population = 4", "population = 5"))
-    with pytest.raises(hetsched.InputError, match="its experiment 'e' is not that of the scenario.toml"):
+    with pytest.raises(hetsched.InputError, match="its experiment 'e' differs from the one in the scenario.toml"):
         hetsched.replay(run)
     saved.write_text(saved.read_text().replace('name = "small"', 'name = "other"'))
     for read in (hetsched.replay, hetsched.load_results):

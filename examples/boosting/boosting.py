@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 from hetsched.domain.training import Resources
 
 HELD_OUT = 597
-"""Of the 1,797 images. Of the others, a trial is trained on those that its seed draws."""
+"""The number of held-out images, of 1,797. A trial is trained on images that its seed draws from
+the others."""
 
 
 class Boosting:
@@ -47,7 +48,7 @@ class Boosting:
             self.booster.update(self.sample, self.booster.num_boosted_rounds())
 
     def evaluate(self) -> dict[str, float]:
-        """Log loss and share of errors on the images that are held out."""
+        """Log loss and share of errors on the held-out images."""
         probabilities = self.booster.predict(self.held_out)
         of_digit = probabilities[np.arange(HELD_OUT), self.held_out_digits]
         return {
@@ -65,6 +66,6 @@ class Boosting:
         self.booster = xgb.Booster(self.shared, [self.sample], model_file=folder / "booster.ubj")
 
     def _sample(self, seed: int) -> xgb.DMatrix:
-        """As many images as there are, with repetitions, as in bagging."""
+        """A sample of the training images, of the same number, with repetitions, as in bagging."""
         chosen = np.random.default_rng(seed).integers(len(self.images), size=len(self.images))
         return xgb.DMatrix(self.images[chosen], self.digits[chosen])

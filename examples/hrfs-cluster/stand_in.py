@@ -1,4 +1,4 @@
-"""A network so small that one machine can train twenty of it at once, while the profile sets the pace."""
+"""A network so small that one machine can train twenty of it at once. The profile sets the pace."""
 
 from torch import nn
 

@@ -14,7 +14,7 @@ from hetsched.domain.training import Resources
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 WINDOWS = 64
-"""An evaluation takes so many windows of the text that is held out."""
+"""The number of windows of the held-out text in an evaluation."""
 
 
 class Network(nn.Module):
@@ -80,7 +80,7 @@ class LanguageModel:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """The loss, in nats per letter of the text that is held out, and its exponential."""
+        """The loss in nats per letter of the held-out text, and its exponential."""
         self.network.eval()
         loss = self._loss(*self.held_out).item()
         return {"loss": loss, "perplexity": exp(min(loss, 100.0))}
@@ -111,7 +111,8 @@ class LanguageModel:
         return torch.randint(len(self.train_text) - self.context, (self.batch,))
 
     def _windows(self, text: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The letters from each place on, and those that follow each of them, (places, context) both."""
+        """The letters from each place on, and the letter that follows each of them. Both have shape
+        (places, context)."""
         indices = (places[:, None] + torch.arange(self.context)).to(self.device)
         return text[indices], text[indices + 1]
 

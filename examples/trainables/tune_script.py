@@ -1,4 +1,5 @@
-"""A script for Ray Tune as many have one, its training as a class and as a function. It knows nothing of hetsched."""
+"""A typical script for Ray Tune, with its training as a class and as a function. The script does
+not use hetsched."""
 
 import pickle
 import tempfile

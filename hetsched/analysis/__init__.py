@@ -1,1 +1,1 @@
-"""What a log comes to: metrics, lower bounds, paired statistics."""
+"""The analysis of logs: metrics, lower bounds, paired statistics."""

@@ -21,8 +21,8 @@ from hetsched.errors import InputError
 def against_bounds(
     state: State, problem: Problem, workers: Collection[Worker], makespan_s: float, mean_jct_s: float | None
 ) -> dict[str, Any]:
-    """The bounds of the run and its ratios to them, by the names in `Metrics`. None where the profile knows no step
-    time for some trial: a real run needs no profile."""
+    """The bounds of the run and its ratios to them, by the names in `Metrics`. None: the profile
+    lacks a step time of some trial. A real run needs no profile."""
     any_s, own_s, jct_s = _bounds(state, problem, workers)
     return {
         "bound_s": any_s,
@@ -35,8 +35,8 @@ def against_bounds(
 
 
 def fairness(state: State, problem: Problem, workers: Collection[Worker]) -> dict[str, Any]:
-    """The worst and the mean finish-time fairness of the completed experiments, by the names in `Metrics`. None where
-    there is one experiment only."""
+    """The worst and the mean finish-time fairness of the completed experiments, by the names in
+    `Metrics`. None: there is only one experiment."""
     ratios = _fairness(state, problem, workers)
     return {
         "finish_time_fairness": max(ratios, default=None),
@@ -47,7 +47,8 @@ def fairness(state: State, problem: Problem, workers: Collection[Worker]) -> dic
 def _bounds(
     state: State, problem: Problem, workers: Collection[Worker]
 ) -> tuple[float, float, float] | tuple[None, None, None]:
-    """On the makespan under any allocation, on the makespan on these workers, and on the mean JCT on these workers."""
+    """The bounds, in seconds, on the makespan under any allocation, on the makespan on these
+    workers, and on the mean JCT on these workers."""
     times, costs = problem.times, problem.costs_of(state.experiments.values())
     trials = state.trials.values()
     jobs, own = jobs_done(state, trials).parts, worker_devices(workers)
@@ -62,7 +63,8 @@ def _bounds(
 
 
 def _fairness(state: State, problem: Problem, workers: Collection[Worker]) -> list[float]:
-    """Of every completed experiment; of none where there is one only."""
+    """The finish-time fairness of every completed experiment. Empty: there is only one experiment,
+    or a step time is unknown."""
     if len(state.experiments) < 2:
         return []
     populations: defaultdict[ExperimentId, list[Trial]] = defaultdict(list)

@@ -60,10 +60,11 @@ class Devices(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A mode for a job: how fast the job is there, and the `parts` of resources that it takes meanwhile.
+    """A mode for a job: its speed there, and the `parts` of resources that it takes meanwhile.
 
-    An iteration takes `step_s` seconds. A segment takes `segment_s` seconds beside its iterations. `iterations_per_s`
-    includes the least share of them: that of the longest segments. No job trains there before `warm_s`.
+    An iteration takes `step_s` seconds. A segment takes `segment_s` seconds beside its iterations.
+    `iterations_per_s` includes the least possible share of these: the share in the longest
+    segments. No job trains there before `warm_s`.
     """
 
     iterations_per_s: float
@@ -92,16 +93,16 @@ class Group(NamedTuple):
 
     @property
     def begin_s(self) -> float:
-        """When its jobs can train at the earliest."""
+        """The earliest time, in seconds, at which its jobs can train."""
         return max(self.arrival_s, min(way.warm_s for way in self.ways))
 
     @property
     def segments(self) -> int:
-        """The least number of segments of all its jobs; 0 if segments cost nothing."""
+        """The least number of segments of all its jobs. 0: segments cost nothing."""
         return sum(self.least_segments(iterations) * count for iterations, count in self.jobs)
 
     def least_segments(self, iterations: int) -> int:
-        """The least number of segments of so many iterations; 0 if segments cost nothing."""
+        """The least number of segments of that many iterations. 0: segments cost nothing."""
         return -(-iterations // self.most) if self.most else 0
 
     def alone_s(self, iterations: int) -> float:
@@ -184,10 +185,11 @@ def _ways(
     costs: SegmentCosts | None,
     since_s: float,
 ) -> tuple[Way, ...]:
-    """Where a job may run whose segments have at most `most` iterations.
+    """The ways to train jobs whose segments have at most `most` iterations.
 
-    A gang takes its multiple of a worker's units. It also takes places: n workers of a type hold at most n // g gangs
-    of g at once. A greater gang of h counts as the h // g gangs into which it could be cut.
+    A gang takes its multiple of a worker's units. It also takes places: n workers of a type hold at
+    most n // g gangs of g at once. A greater gang of h counts as the h // g gangs into which it
+    could be cut.
     """
     ways = []
     for mode in devices.modes:

@@ -12,7 +12,8 @@ from hetsched.analysis.bounds_prices import cheapest_cost, dual_prices, work_sha
 from hetsched.analysis.bounds_segments import segments_makespan
 
 INTERVALS, COLUMNS = 20, 10_000
-"""Arrivals are merged until the linear program has about so many. It then takes some tenths of a second."""
+"""Arrivals are merged until the linear program has about this size. It then takes some tenths of a
+second."""
 
 WARM = 8
 """The most moments of warm workers that the program distinguishes. Others count as earlier: the bound stays valid."""
@@ -30,7 +31,8 @@ def makespan_of(groups: Groups, dispatch_s: float = 0.0, share: float = 1.0) -> 
 
 
 def _preemptive_makespan(groups: Groups, dispatch_s: float) -> float:
-    """The same if a segment may end at any moment, and costs as much per second as the longest segment."""
+    """The bound if a segment may end at any moment, and costs as much per second as the longest
+    segment."""
     groups = tuple(sorted(groups, key=lambda group: group.begin_s))
     least = max(_driver_s(groups, dispatch_s), *(group.begin_s + group.alone_s(group.jobs[0][0]) for group in groups))
     if len(groups) == 1 and _has_devices_of_its_own(groups[0].ways):
@@ -75,8 +77,8 @@ def _critical(groups: Groups, least: float) -> tuple[float, float]:
 
 
 def _has_devices_of_its_own(ways: Sequence[Way]) -> bool:
-    """Whether each way has devices that no other way takes. Workers are such; cores that may be cut in several ways are
-    not."""
+    """Whether each way has devices that no other way takes. This holds for workers. It does not
+    hold for cores that may be cut in several ways."""
     names = [name for name, _ in resource_parts(ways)]
     return len(names) == len(ways) == len(set(names))
 

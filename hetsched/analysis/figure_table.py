@@ -1,6 +1,8 @@
-"""The figures of a run in one table: what `Metrics` has, what a comparison makes of it, and what the docs say.
+"""The figures of a run in one table: the fields of `Metrics`, their averages in a comparison, and
+their descriptions in the docs.
 
-Tests hold the fields of `Metrics` and of `Comparison`, and the table in docs/statistics.md, against it.
+Tests compare the fields of `Metrics` and of `Comparison`, and the table in docs/statistics.md, with
+it.
 """
 
 from enum import Enum
@@ -8,7 +10,8 @@ from typing import NamedTuple
 
 
 class Average(Enum):
-    """What a comparison says of the runs of one strategy. The value is how the docs call it."""
+    """How a comparison averages a figure over the runs of one strategy. The value is its name in
+    the docs."""
 
     SPREAD = "mean, interval"
     MEAN = "mean"
@@ -205,9 +208,9 @@ FIGURES = (
     ),
     Figure("trials", "trials", Average.NONE, "all trials"),
 )
-"""In the order of `Metrics`."""
+"""The figures, in the order of `Metrics`."""
 
 
 def keys(average: Average) -> list[str]:
-    """The figures of which a comparison gives this."""
+    """The figures with this average in a comparison."""
     return [figure.key for figure in FIGURES if figure.average is average]

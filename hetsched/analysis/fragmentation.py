@@ -34,7 +34,7 @@ class Demand(NamedTuple):
         return cls(experiment.gang, devices, frozenset(experiment.kinds) if experiment.gang > 1 else frozenset())
 
     def fits(self, worker: WorkerType, idle: int, times: StepTimes) -> bool:
-        """Whether so many idle workers of the type are enough."""
+        """Whether this number of idle workers of the type is enough."""
         if idle < self.gang or (self.devices is not None and worker.device not in self.devices):
             return False
         known = (times.seconds_per_iteration(kind, worker.gang(self.gang)) for kind in self.kinds)

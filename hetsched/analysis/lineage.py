@@ -20,11 +20,13 @@ from hetsched.domain.workload import Experiment, ExperimentId, TrialId
 
 
 class Forebear(NamedTuple):
-    """A trial's part in the best weights: it trained them for so many `iterations` from one moment to another.
+    """A trial's part in the best weights: it trained them for `iterations` iterations from `from_s`
+    to `to_s` seconds.
 
-    It took them over from `source` (None: it began with fresh weights). `changed` says which hyperparameters differed
-    from then on: (before, after). At `to_s` the weights scored `score`. Later training of the trial is no part of them.
-    A trial that fell back to a state from before it copied another trial is its own source.
+    It copied them from `source` (None: it began with fresh weights). `changed` says which
+    hyperparameters differed from then on: (before, after). At `to_s` the weights scored `score`.
+    Later training of the trial is no part of them. A trial that fell back to a state from before it
+    copied another trial is its own source.
     """
 
     trial: TrialId
@@ -150,8 +152,8 @@ class Family:
         self._keep(_Weights(*weights))
 
     def _fall_back(self, event: CheckpointLost) -> None:
-        """The log has the count and the score of the state that is left. It is a state of the trial itself, or one that
-        it copied. The hyperparameters stay."""
+        """Let the trial fall back to the state with the count and the score in the log. It is a
+        state of the trial itself, or one that it copied. The hyperparameters stay."""
         now = self._had[event.trial][-1]
         left = self._left(now, event)
         behind = 0 if left is None else left.behind
@@ -159,7 +161,8 @@ class Family:
         self._keep(replace(now, **kept, behind=behind, before=left))
 
     def _left(self, now: _Weights, event: CheckpointLost) -> _Weights | None:
-        """The weights of the state that is left. If none matches, the newest ones. None: the trial starts anew."""
+        """The weights of the remaining state. If none matches, the newest ones. None: the trial
+        starts from the beginning."""
         if not event.iterations and event.score is None:
             return None
         candidates = chain(_back_from(now), reversed(self._had[event.trial]))

@@ -62,11 +62,12 @@ class WorkerMetrics(Struct, frozen=True):
 
 
 class Metrics(Struct, frozen=True):
-    """The figures of one run. `hetsched.analysis.figure_table` says what each is, and in which unit.
+    """The figures of one run. `hetsched.analysis.figure_table` says what each is, and in which
+    unit.
 
-    `metric` is that of all experiments, None where they have different ones: then their scores cannot be compared. A
-    figure is None if the run does not have it. Bounds and fairness are None where the profile knows no step time for
-    some trial.
+    `metric` is the metric of all experiments. None: they have different ones, so their scores
+    cannot be compared. A figure is None if the run does not have it. Bounds and fairness are None
+    if the profile lacks a step time of some trial.
     """
 
     strategy: str
@@ -275,7 +276,7 @@ class Measurement:
         self._occupancy.end(event)
 
     def _checkpoint_lost(self, state: State, event: CheckpointLost) -> None:
-        """The segments after the checkpoint that is left are wasted."""
+        """Count the segments after the remaining checkpoint as wasted."""
         trial = state.trials[event.trial]
         trained = self._trained[trial.id]
         before = trained[-1][0] if trained else 0
@@ -288,7 +289,8 @@ class Measurement:
             lag.advance(event.time, trial.iterations - before, state.lead[trial.experiment])
 
     def _trial_exploited(self, state: State, event: TrialExploited) -> None:
-        """A trial that took over a count can no longer lose what it trained before: PBT has replaced that."""
+        """Keep the work of a trial that copied a count: it can no longer be lost, because PBT has
+        replaced it."""
         trial = state.trials[event.trial]
         if not state.experiments[trial.experiment].counts_lineage:
             return

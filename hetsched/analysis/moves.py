@@ -50,7 +50,7 @@ class Moves:
             self._holder[worker] = trial
 
     def end(self, trial: TrialId) -> None:
-        """The segment is finished; until it is completed or goes on, the trial waits."""
+        """Note the end of a segment. The trial waits until it goes on or is completed."""
         self._waiting.add(trial)
 
     def complete(self, trial: TrialId) -> None:

@@ -214,9 +214,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def least_seeds(strategies: int) -> int:
-    """The number of seeds from which ranks can show a difference, if so many strategies are compared with a baseline.
+    """The number of seeds from which ranks can show a difference, if `strategies` are compared with
+    a baseline.
 
-    If n pairs all point one way, the signed-rank test gives p = 2 / 2**n. Holm's correction multiplies it.
+    If n pairs all point one way, the signed-rank test gives p = 2 / 2**n. Holm's correction
+    multiplies it.
 
     >>> least_seeds(1), least_seeds(7)
     (6, 9)

@@ -16,9 +16,11 @@ SILENT_AFTER = 3.0
 
 
 class ResourceUse(NamedTuple):
-    """The share that is used of a resource, 0 to 1: of a node (`name`), or of a GPU of one (`node/gpu0`).
+    """The used share of a resource, 0 to 1. The resource is a node (`name`), or one of its GPUs
+    (`node/gpu0`).
 
-    `value[i]` holds from `time_s[i]` to the next time, the last one to the end of the run; None: not known.
+    `value[i]` holds from `time_s[i]` to the next time. The last one holds to the end of the run.
+    None: the share is unknown.
     """
 
     resource: Resource
@@ -28,7 +30,7 @@ class ResourceUse(NamedTuple):
 
 
 class Resources:
-    """Follows a run, event by event, and keeps what was sampled."""
+    """Follows a run, event by event, and keeps the samples."""
 
     def __init__(self) -> None:
         self._samples: dict[Resource, defaultdict[str, list[tuple[float, float]]]] = {

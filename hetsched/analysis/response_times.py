@@ -14,7 +14,7 @@ from hetsched.errors import InputError
 
 
 class Responses(NamedTuple):
-    """Metrics by their names, of the completed trials."""
+    """Metrics of the completed trials, by name."""
 
     mean_jct_s: float | None
     p99_jct_s: float | None
@@ -27,7 +27,8 @@ class Responses(NamedTuple):
 def response_times(
     state: State, times: StepTimes, workers: Iterable[Worker], in_segments_s: Mapping[TrialId, float]
 ) -> Responses:
-    """`in_segments_s` are the seconds that each trial was in segments."""
+    """The metrics, by name. `in_segments_s` has the seconds for which each trial was in
+    segments."""
     completed = [(trial, trial.completed) for trial in state.trials.values() if trial.completed is not None]
     jcts = [end_s - trial.arrived for trial, end_s in completed]
     in_segments = (in_segments_s.get(trial.id, 0.0) for trial, _ in completed)

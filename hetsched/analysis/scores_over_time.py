@@ -29,7 +29,7 @@ class Reported(NamedTuple):
 
 
 def reported_scores(events: Iterable[Event]) -> list[Reported]:
-    """All reported scores, by time; nothing where experiments have different metrics."""
+    """All reported scores, by time. Empty: experiments have different metrics."""
     metrics: list[Metric] = []
     found: list[Reported] = []
     for event in events:
@@ -44,7 +44,7 @@ def reported_scores(events: Iterable[Event]) -> list[Reported]:
 
 
 def scores_over_time(events: Iterable[Event]) -> list[Scores]:
-    """An entry per reported score, by time; nothing where experiments have different metrics."""
+    """An entry per reported score, by time. Empty: experiments have different metrics."""
     latest: dict[TrialId, float] = {}
     found: list[Scores] = []
     for time_s, trial, score, metric in reported_scores(events):
@@ -55,7 +55,7 @@ def scores_over_time(events: Iterable[Event]) -> list[Scores]:
 
 
 def scores_at(course: Sequence[Scores], moment_s: float) -> Scores | None:
-    """The scores that hold at the moment; None before the first one.
+    """The scores that hold at the moment. None: the moment is before the first score.
 
     >>> scores_at([Scores(1.0, 0.2, 0.2), Scores(3.0, 0.4, 0.3)], 2.0)
     Scores(time_s=1.0, best=0.2, mean=0.2)

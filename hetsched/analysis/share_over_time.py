@@ -22,7 +22,7 @@ class Stretch(NamedTuple):
 
 
 def most_parts(series: int) -> int:
-    """How many values each of so many series of one plot may have.
+    """How many values each of `series` series of one plot may have.
 
     >>> most_parts(1), most_parts(100), most_parts(10_000)
     (400, 80, 20)
@@ -65,7 +65,8 @@ def share_of(part: Sequence[Stretch], whole: Sequence[Stretch], end_s: float) ->
 
 
 def _edges(stretches: Sequence[Stretch], end_s: float, most: int) -> NDArray[np.float64]:
-    """The moments between which the share is one: those at which anything changes, unless they are too many."""
+    """The moments between which the share is constant: those at which anything changes, unless
+    there are too many of them."""
     moments = {moment for from_s, to_s, _ in stretches for moment in (from_s, to_s) if 0.0 < moment < end_s}
     if len(moments) < most:
         return np.array([0.0, *sorted(moments), end_s])
@@ -73,7 +74,7 @@ def _edges(stretches: Sequence[Stretch], end_s: float, most: int) -> NDArray[np.
 
 
 def _seconds(stretches: Sequence[Stretch], until: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What has been there up to each of the moments: amounts times seconds, together."""
+    """For each time in `until`, the sum of amounts times seconds up to that time."""
     amounts = np.array([stretch.amount for stretch in stretches])
     begun = _since(np.array([stretch.from_s for stretch in stretches]), amounts, until)
     return begun - _since(np.array([stretch.to_s for stretch in stretches]), amounts, until)
@@ -82,7 +83,8 @@ def _seconds(stretches: Sequence[Stretch], until: NDArray[np.float64]) -> NDArra
 def _since(
     moments: NDArray[np.float64], amounts: NDArray[np.float64], until: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The seconds that have passed since each of the moments, 0 for those to come, times the amounts, together."""
+    """For each time in `until`, the sum over the earlier moments of the amount times the seconds
+    since the moment."""
     order = np.argsort(moments)
     passed = np.searchsorted(moments[order], until, side="right")
     amount = np.concatenate([[0.0], np.cumsum(amounts[order])])[passed]

@@ -1,4 +1,4 @@
-"""How far behind the most advanced trial of its population a trial is."""
+"""How far a trial is behind the most advanced trial of its population."""
 
 
 class Lag:
@@ -25,22 +25,24 @@ class Lag:
 
     @property
     def behind_s(self) -> float:
-        """Intervals behind, integrated over the seconds of all trials, of which there were `trial_s`."""
+        """The sum over all trials of intervals behind times seconds. The seconds of all trials are
+        `trial_s`."""
         return self._behind / self._interval
 
     def add(self, time: float) -> None:
-        """A trial without iterations joins."""
+        """Add a trial without iterations."""
         self.pass_time(time)
         self._trials += 1
 
     def advance(self, time: float, iterations: int, lead: int) -> None:
-        """A trial did so many iterations more (lost so many, if negative); the most advanced one has `lead` now."""
+        """Note that a trial did `iterations` more iterations. If negative, it lost them. The most
+        advanced trial has `lead` now."""
         self.pass_time(time)
         self._done += iterations
         self._lead = lead
 
     def complete(self, time: float, iterations: int) -> None:
-        """A trial with so many iterations needs no more."""
+        """Note that a trial with that many iterations is complete."""
         self.pass_time(time)
         self._trials -= 1
         self._done -= iterations

@@ -1,4 +1,5 @@
-"""Whether real workers trained as fast as foretold: by their pace or, where they have none, by the profile."""
+"""Whether real workers trained as fast as predicted: as their pace asks, or without a pace as the
+profile says."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,20 +18,23 @@ LATE = 0.05
 """A worker whose segment takes longer than its pace asks, by more than this fraction, cannot hold its pace."""
 
 OFF = 0.10
-"""Step times that differ from the profile's by more than this fraction are another machine's; so is the time beside the
-steps that differs by more than this fraction of all."""
+"""Step times that differ from the profile's by more than this fraction are of another machine. The
+same holds if the time beside the steps differs by more than this fraction of the whole time."""
 
 
 class WorkerSteps(Struct, frozen=True):
-    """The iterations that workers of one type trained, in mean seconds each.
+    """The iterations of workers of one type. Times are in seconds, and step times are means per
+    iteration.
 
-    `least_s` and `most_s` are what was foretold. On a paced worker both are what its pace asks. Else they are what the
-    profile says of a worker alone on its node, and among neighbours on all other cores. `late_s` are the seconds beyond
-    the pace in all; `late_segments` of `segments` were late by more than 5%. `factor` is measured over foretold
-    seconds, by the nearer end of what was foretold.
-
-    A pace says nothing of what segments take beside their steps: `beside_s` are the seconds of start-up and evaluation,
-    of `busy_s` in all, and `foretold_beside_s` what these are by the profile.
+    - `least_s`, `most_s`: the predicted step time. On a paced worker both are what its pace asks.
+      Otherwise they are what the profile says of a worker alone on its node, and among neighbours
+      on all other cores.
+    - `late_s`: the seconds beyond the pace in total
+    - `late_segments`: how many of `segments` were late by more than 5%
+    - `factor`: measured / predicted seconds, by the nearer end of the predicted range
+    - `beside_s`: the seconds of start-up and evaluation, of `busy_s` in total. A pace says nothing
+      about them.
+    - `foretold_beside_s`: the prediction of `beside_s` by the profile
     """
 
     worker: str
@@ -48,7 +52,8 @@ class WorkerSteps(Struct, frozen=True):
 
     @property
     def late(self) -> str | None:
-        """That the workers could not hold their pace; None if they did, or have none."""
+        """A sentence that the workers could not keep their pace. None: they did, or have no
+        pace."""
         if not self.late_segments:
             return None
         return (
@@ -59,7 +64,8 @@ class WorkerSteps(Struct, frozen=True):
 
     @property
     def unlike_profile(self) -> str | None:
-        """That steps did not take as long as the profile says; None if they did, or a pace said how long."""
+        """A sentence that steps did not take as long as the profile says. None: they did, or a pace
+        said how long."""
         if self.paced or abs(self.factor - 1) <= OFF:
             return None
         found = f"measured {self.factor:.2g} x the profile's step, {self.measured_s:.3g} s per iteration"
@@ -67,7 +73,8 @@ class WorkerSteps(Struct, frozen=True):
 
     @property
     def unlike_profile_beside(self) -> str | None:
-        """That start-up and evaluation did not take as long as the profile says; None if they did."""
+        """A sentence that start-up and evaluation did not take as long as the profile says. None:
+        they did."""
         if abs(self.beside_s - self.foretold_beside_s) <= OFF * self.busy_s:
             return None
         segments = counted(self.segments, "segment")
@@ -78,7 +85,7 @@ class WorkerSteps(Struct, frozen=True):
 
     @property
     def unlike(self) -> list[str]:
-        """In what the steps were unlike the profile; empty if in nothing."""
+        """Sentences on how the steps differed from the profile. Empty: they did not."""
         return [line for line in (self.unlike_profile, self.unlike_profile_beside) if line is not None]
 
 
@@ -88,10 +95,11 @@ def is_late(ended: SegmentEnded) -> bool:
 
 
 def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: int | None = None) -> list[WorkerSteps]:
-    """The steps in the logs of real runs by type of worker, in the order in which the types first ended a segment.
+    """The steps in the logs of real runs by type of worker, in the order in which the types first
+    ended a segment.
 
-    A type without a pace of whose step time the profile says nothing is left out. `host_cores` are those of the one
-    host that all nodes were on, None if they were not.
+    A type without a pace is left out if the profile lacks its step time. `host_cores` is the number
+    of cores of the one host that all nodes were on. None: there were several hosts.
     """
     seen: defaultdict[WorkerType, list[_Segment]] = defaultdict(list)
     for events in logs:
@@ -107,8 +115,8 @@ def worker_steps(logs: Iterable[Iterable[Event]], times: StepTimes, host_cores: 
 
 
 class _Segment(Struct, frozen=True):
-    """A segment that ended, and the seconds that were foretold: the least and the most of training, and start-up and
-    evaluation."""
+    """A segment that ended, and its predicted seconds: the least and the most of training, and
+    start-up and evaluation."""
 
     ended: SegmentEnded
     least_s: float
@@ -117,7 +125,8 @@ class _Segment(Struct, frozen=True):
 
 
 def _segment(ended: SegmentEnded, state: State, times: StepTimes, slowdown: float) -> _Segment | None:
-    """None if nothing was foretold. `slowdown` is the factor by which the start-up takes longer."""
+    """The segment with its predicted seconds. None: nothing was predicted. `slowdown` is the factor
+    by which the start-up takes longer."""
     trial, worker = state.trials[ended.trial], state.workers[ended.worker]
     costs = times.costs(trial.kind, worker.type)
     beside_s = state.experiments[trial.experiment].evaluation_images * costs.evaluation_s_per_image
@@ -156,9 +165,9 @@ def _steps(worker: WorkerType, segments: Sequence[_Segment]) -> WorkerSteps:
 
 
 def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
-    """Which workers could not hold their pace, and what to do; empty if all did.
+    """Which workers could not keep their pace, and what to do. Empty: all did.
 
-    `time_scale` is that of the run: see `hetsched.scenario.tables.RealTable`.
+    `time_scale` is the run's: see `hetsched.scenario.tables.RealTable`.
     """
     late = {step.late: step.factor for step in steps if step.late is not None}
     if max(late.values(), default=1.0) <= 1 + LATE:
@@ -172,7 +181,7 @@ def pace_remarks(steps: Iterable[WorkerSteps], time_scale: float) -> list[str]:
 
 
 def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
-    """Which workers are not those of the profile, and what to do; empty if all are."""
+    """Which workers differ from the profile, and what to do. Empty: none."""
     told = [line for step in steps for line in step.unlike]
     if not told:
         return []
@@ -184,13 +193,13 @@ def profile_remarks(steps: Iterable[WorkerSteps]) -> list[str]:
 
 
 def other_machine(steps: Iterable[WorkerSteps]) -> list[str]:
-    """In what the machine of a run differed from the machine of the prediction, as under another load; empty if in
-    nothing."""
+    """How the machine of a run differed from the machine of the prediction. Another load counts,
+    too. Empty: it did not differ."""
     return [f"another machine than the prediction's: {line}" for step in steps for line in step.unlike]
 
 
 def _rounded_up(value: float) -> float:
-    """To two significant digits.
+    """The value rounded up to two significant digits.
 
     >>> _rounded_up(3.01), _rounded_up(20.0), _rounded_up(0.412)
     (3.1, 20.0, 0.42)

@@ -1,4 +1,5 @@
-"""Who was where when: log -> stretches of time on workers, and what happened between them."""
+"""The timeline of a run, from its log: stretches of time on workers, and the events between
+them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -23,13 +24,13 @@ from hetsched.domain.cluster import NodeId, Worker, WorkerId
 from hetsched.domain.workload import TrialId
 
 ENDED, LOST, RUNNING = 0, 1, 2
-"""How a segment stands."""
+"""The states of a segment."""
 
 
 class TimedSegment(NamedTuple):
-    """A segment. Training goes from `train_from_s` to `train_to_s`; what is before and after it is overhead, and of a
-    segment that did not end nobody knows where. `total` is what the trial's count came to, `iterations` are those of
-    the segment."""
+    """A segment. It trains from `train_from_s` to `train_to_s` seconds. The time before and after
+    is overhead. For a segment that did not end, the place of the overhead is unknown. `total` is
+    the trial's count at the end, and `iterations` the segment's own."""
 
     number: int
     trial: TrialId
@@ -48,7 +49,7 @@ Kind = Literal["joined", "left", "draining", "slowed", "recovered", "lost", "che
 
 
 class Happening(NamedTuple):
-    """What befell a worker, a trial or the run, in words that do not name them."""
+    """An event of a worker, a trial or the run, in words that do not name it."""
 
     time_s: float
     kind: Kind
@@ -58,9 +59,10 @@ class Happening(NamedTuple):
 
 
 class Timeline:
-    """Follows a run: call it with the state and every event, after the state has taken that into account.
+    """Follows a run. Call it with the state and every event, after the event was applied to the
+    state.
 
-    `workers` are all that ever joined, `exploits` those of PBT, in the order of time.
+    `workers` are all that ever joined. `exploits` are PBT's, in the order of time.
     """
 
     def __init__(self) -> None:
@@ -76,20 +78,20 @@ class Timeline:
             handle(self, state, event)
 
     def segments(self, state: State) -> list[TimedSegment]:
-        """Those so far in the order of their starts; one that runs still ends now."""
+        """The segments so far, in the order of their starts. A running one ends now."""
         running = (self._cut(state, start, RUNNING) for start in self._running.values())
         return sorted([*self._over, *running], key=lambda segment: segment.number)
 
     @property
     def lanes(self) -> list[Worker]:
-        """All workers; those of one node follow each other."""
+        """All workers. Workers of one node are adjacent."""
         nodes: dict[NodeId, list[Worker]] = {}
         for worker in self.workers.values():
             nodes.setdefault(worker.node, []).append(worker)
         return [worker for of_node in nodes.values() for worker in of_node]
 
     def _cut(self, state: State, start: SegmentStarted, how: int) -> TimedSegment:
-        """A segment that did not end, up to now."""
+        """A segment that did not end, up to the present time."""
         number, trial, begun, now = start.segment, start.trial, start.time, state.now
         total = state.trials[trial].iterations
         return TimedSegment(number, trial, start.workers, begun, now, begun, now, start.iterations, total, None, how)
@@ -174,6 +176,6 @@ _HANDLERS: Mapping[type[Event], Callable[[Timeline, State, Any], None]] = {
 
 
 def _training(start_s: float, end_s: float, parts: Parts) -> tuple[float, float]:
-    """From when to when the segment trained, within it."""
+    """The start and the end of training within the segment."""
     begun_s = min(start_s + parts.start_up_s + parts.restore_s, end_s)
     return begun_s, min(begun_s + parts.train_s, end_s)

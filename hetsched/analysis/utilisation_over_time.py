@@ -1,4 +1,5 @@
-"""How much of the workers trained when: of all of them, of each node's and of each type of device."""
+"""The share of the workers that trained, over time: of all workers, of each node's, and of each
+type of device."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
@@ -12,9 +13,13 @@ Group = Literal["all", "node", "device"]
 
 
 class Utilisation(NamedTuple):
-    """A part of the workers over time. `value[i]` holds from `time_s[i]` to the next time, the last one to the end of
-    the run; None: none of these workers was there. `mean` is their time in segments by their time in the cluster up to
-    the end of the last segment, as the figure `utilisation` is: a time with few workers counts less."""
+    """The utilisation of a group of workers over time.
+
+    `value[i]` holds from `time_s[i]` to the next time. The last one holds to the end of the run.
+    None: no worker of the group was in the cluster. `mean` is their time in segments divided by
+    their time in the cluster, up to the end of the last segment. A time with few workers therefore
+    counts less, as in the figure `utilisation`.
+    """
 
     group: Group
     name: str
@@ -24,7 +29,7 @@ class Utilisation(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """The worker was in the cluster, or in a segment, from one moment to another."""
+    """A worker was in the cluster, or in a segment, from one moment to another."""
 
     worker: Worker
     from_s: float
@@ -42,7 +47,7 @@ def _one(worker: Worker) -> float:
 
 
 def _of_its_device(worker: Worker) -> float:
-    """The cores of a CPU worker, the part of a GPU that a GPU worker has."""
+    """The cores of a CPU worker, or the GPU share of a GPU worker."""
     return worker.cores if worker.device == CPU else worker.gpu_share
 
 
@@ -51,12 +56,14 @@ GROUPINGS = (
     _Grouping("node", lambda worker: worker.node, _one),
     _Grouping("device", lambda worker: worker.device, _of_its_device),
 )
-"""Unlike devices cannot be added up, so workers of a node count alike, as in the figure `utilisation`. Those of one
-type count by their cores, or by their shares of GPUs."""
+"""The groups of workers. Different devices cannot be added, so workers of a node count equally, as
+in the figure `utilisation`. Workers of one type count by their cores, or by their shares of
+GPUs."""
 
 
 class WorkerTimes:
-    """Follows a run, event by event: when which worker was in the cluster, and when in a segment, finished or lost."""
+    """Follows a run, event by event. It keeps when each worker was in the cluster, and when in a
+    segment, finished or lost."""
 
     def __init__(self) -> None:
         self._known: dict[WorkerId, Worker] = {}
@@ -88,13 +95,15 @@ class WorkerTimes:
         return [Stay(self._known[worker], start.time, end_s) for worker in start.workers]
 
     def present(self, end_s: float) -> list[Stay]:
-        """All stays in the cluster, in the order in which they began. Who is there stays to the end."""
+        """All stays in the cluster, in the order in which they began. A worker that is still
+        present stays to the end."""
         stay = [Stay(self._known[name], joined, end_s) for name, joined in self._there.items()]
         order = {name: place for place, name in enumerate(self._known)}
         return sorted([*self._present, *stay], key=lambda one: (one.from_s, order[one.worker.id]))
 
     def busy(self, end_s: float) -> list[Stay]:
-        """All segments, for each of their workers; a package's are one. What runs goes on to the end."""
+        """All segments, for each of their workers. The segments of a package are one. A running
+        segment goes on to the end."""
         one_each = {start.package or start.trial: start for start in self._running.values()}
         running = [stay for start in one_each.values() for stay in self._segment(start, end_s)]
         return [*self._busy, *running]
@@ -103,7 +112,8 @@ class WorkerTimes:
 def utilisation_over_time(times: WorkerTimes, end_s: float) -> list[Utilisation]:
     """All workers, then nodes and types of device in the order in which they joined.
 
-    A series is exact where it has few changes. Otherwise a value is the mean over one of equal parts of the run.
+    A series is exact if it has few changes. Otherwise a value is the mean over one of equal parts
+    of the run.
     """
     present, busy = times.present(end_s), times.busy(end_s)
     last_s = max((stay.to_s for stay in busy), default=end_s)

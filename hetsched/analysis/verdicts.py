@@ -1,4 +1,4 @@
-"""What a paired difference of makespans comes to, in words. All ratios are in one unit: "1.25x"."""
+"""Paired differences of makespans in words. All ratios have one unit: "1.25x"."""
 
 from math import log
 
@@ -6,7 +6,7 @@ from hetsched.analysis.intervals import ROUNDING
 from hetsched.analysis.paired import LEVEL, Difference
 
 MOST_DECIMALS = 9
-"""A ratio that differs from 1 by no more than rounding counts as 1, so that more decimals tell nothing."""
+"""A ratio that differs from 1 only by rounding counts as 1, so more decimals show nothing."""
 
 
 def verdict(difference: Difference, baseline: str) -> str:
@@ -53,7 +53,7 @@ def _how_much(difference: Difference, baseline: str) -> str:
 
 
 def _why_not(difference: Difference, ends: tuple[float, float]) -> str:
-    """The interval, and what speaks against a difference where the interval does not."""
+    """The interval, and what speaks against a difference if the interval does not."""
     found, p_holm = _range(*ends), difference.p_holm
     assert p_holm is not None, "where there is an interval, there is a test"
     if difference.seeds < difference.seeds_needed:
@@ -76,7 +76,8 @@ def _range(low: float, high: float) -> str:
 
 
 def _decimals(*ratios: float) -> int:
-    """How many decimals tell the ratios from each other and from 1: two where they are far apart, else more."""
+    """How many decimals distinguish the ratios from each other and from 1: two if they are far
+    apart, otherwise more."""
     narrow = max(ratios) - min(ratios) <= 0.01
     for decimals in range(3 if narrow else 2, MOST_DECIMALS):
         printed = {f"{ratio:.{decimals}f}" for ratio in (*ratios, 1.0)}

@@ -1,4 +1,5 @@
-"""Who was where: the workers that have been in the cluster, and for how long they were there and in segments."""
+"""The workers that have been in the cluster, and for how many seconds they were there and in
+segments."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,7 +10,8 @@ from hetsched.domain.workload import TrialId
 
 
 def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
-    """Seconds for which a worker was in the cluster up to the end, from when it joined and left each time.
+    """Seconds for which a worker was in the cluster up to the end, from the times at which it
+    joined and left.
 
     >>> presence([(0.0, 40.0), (60.0, 200.0)], end_s=100.0)
     80.0
@@ -18,9 +20,15 @@ def presence(stays_s: Iterable[tuple[float, float]], end_s: float) -> float:
 
 
 class Occupancy:
-    """Follows the events that concern workers. `workers` are all that ever joined; `busy_s` their seconds in segments
-    that are over, finished or lost, `segments` how many of them were finished; a gang's counts for each worker.
-    `lost_s` are the seconds in segments that were lost, of all workers together, `trial_s` those of each trial."""
+    """Follows the events that concern workers. Names of seconds end in `_s`.
+
+    - `workers`: all that ever joined
+    - `busy_s`: by worker, its seconds in segments that are over, finished or lost
+    - `segments`: by worker, how many of them were finished. A gang's segment counts for each of its
+      workers.
+    - `lost_s`: the seconds in lost segments, of all workers together
+    - `trial_s`: the seconds in segments, by trial
+    """
 
     def __init__(self) -> None:
         self.workers: dict[WorkerId, Worker] = {}
@@ -45,7 +53,8 @@ class Occupancy:
         self._running[event.trial] = event
 
     def end(self, event: SegmentEnded | SegmentLost) -> float:
-        """The seconds that the segment took of its workers, together: 0 if it was lost, see `lost_s`."""
+        """The seconds that the segment took from all its workers together. 0: it was lost, see
+        `lost_s`."""
         start = self._running.pop(event.trial)
         workers = (start.worker, *start.others)
         finished = type(event) is SegmentEnded
@@ -62,8 +71,8 @@ class Occupancy:
         return taken_s * len(workers)
 
     def _of_package(self, start: SegmentStarted, event: SegmentEnded | SegmentLost) -> tuple[float, float]:
-        """The seconds of a segment, and those of lost ones of its package that are known from now on: the time that no
-        finished one says to be its own."""
+        """The seconds of a segment, and the seconds of lost ones of its package that are known from
+        now on. These are the time that no finished segment claims."""
         from_s = max(start.time, self._counted.get(start.worker, 0.0))
         begun_s, done_s = from_s, from_s
         lost = self._lost[start.package]
@@ -83,9 +92,10 @@ class Occupancy:
     def _lose(
         self, segments: Iterable[SegmentStarted], lost: dict[SegmentStarted, float], from_s: float, to_s: float
     ) -> None:
-        """The time from `from_s` to `to_s` was that of these lost segments, one after another in the order of their
-        package. A segment was under way at most until it was lost. Those that were lost at one time share theirs
-        equally: the log does not say which of them had begun."""
+        """Divide the time from `from_s` to `to_s` seconds among these lost segments, one after
+        another in the order of their package. A segment ran at most until it was lost. Segments
+        that were lost at one time get equal parts, because the log does not say which of them had
+        begun."""
         times = {segment: min(max(lost.pop(segment), from_s), to_s) for segment in segments}
         together = Counter(times.values())
         for segment in sorted(times, key=lambda one: one.segment):

@@ -1,4 +1,5 @@
-"""What a log of a real run says of the machine: step times and costs, as rows of a profile."""
+"""Calibration: step times and costs of a machine, from the log of a real run, as rows of a
+profile."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -24,10 +25,12 @@ from hetsched.studies.state_growth import state_growth
 
 
 class Calibration(Struct, frozen=True):
-    """What a run showed of the machine: a profile, and the seconds of a segment that its worker did not account for.
+    """What a run showed of the machine: a profile, and the mean seconds of a segment that its
+    worker did not account for.
 
-    The start-ups are those of workers that start alone, if all workers were on one host of `host_cores` cores; None:
-    they were not, and start-ups are as they were measured.
+    `host_cores` is the number of cores of the host that all workers shared. Then `start_up_s` is
+    the time of a worker that starts alone. None: workers had several hosts, and start-ups are as
+    they were measured.
     """
 
     rows: list[ProfileRow]
@@ -36,10 +39,13 @@ class Calibration(Struct, frozen=True):
 
 
 class Seen(NamedTuple):
-    """A segment that ended on a worker of that pace.
+    """A segment that ended.
 
-    It also says whether the trial was restored, how many images were evaluated, and the trial's iterations before it.
-    `slowdown` is the factor by which its start-up took longer because others started as well.
+    - `pace`: the pace of its worker
+    - `restored`: whether a restore came first
+    - `images`: how many images were evaluated
+    - `slowdown`: the factor by which its start-up took longer because other workers started as well
+    - `before`: the trial's iterations before it
     """
 
     ended: SegmentEnded
@@ -61,8 +67,8 @@ Pair = tuple[TrialKind, WorkerType]
 def calibrate(events: Iterable[Event], provenance: str, host_cores: int | None = None) -> Calibration:
     """The step times and costs that a log shows, by kind of trial and type of worker.
 
-    Step times of paced workers are given without their pace, as in any profile. In a simulation no start-up slows
-    another down, whatever `host_cores` are given.
+    Step times of paced workers are given without their pace, as in any profile. In a simulation no
+    start-up slows another one down, whatever `host_cores` is.
     """
     seen, on_one_host = seen_segments(events, host_cores)
     rows = [row_of(*pair, of_pair, provenance, growth_of(of_pair)) for pair, of_pair in seen.items()]
@@ -94,9 +100,14 @@ def growth_of(seen: Iterable[Seen]) -> float:
 
 
 def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance: str, growth: float) -> ProfileRow:
-    """Cold segments say how long a start-up takes: what their iterations take longer than those of warm segments do is
-    part of it (first calls, empty caches). Making a trial ready that is not restored is part of it, too. Where there
-    are no warm segments, cold ones say how long iterations take."""
+    """The row of a profile for a kind of trial on a type of worker, from the segments that were
+    seen.
+
+    Cold segments give the start-up. The start-up includes the seconds by which their iterations
+    take longer than those of warm segments (first calls, empty caches). It also includes making a
+    trial ready that is not restored. Warm segments give the step time. Without warm segments cold
+    ones give it.
+    """
     cold = [segment for segment in seen if segment.ended.parts.start_up_s > 0]
     trained = [segment for segment in seen if segment.ended.parts.start_up_s <= 0] or cold
     unpaced_s = [_unpaced_s(segment, keeps_pace(trained)) for segment in trained]
@@ -128,20 +139,24 @@ def row_of(kind: TrialKind, worker: WorkerType, seen: Sequence[Seen], provenance
 
 
 def keeps_pace(trained: Collection[Seen]) -> bool:
-    """Whether at most half of the segments were late. What some were late is the load of the moment, and a later run
-    meets another; a machine on which most are late cannot keep the pace."""
+    """Whether at most half of the segments were late.
+
+    If few segments were late, the cause is the load of the moment, which a later run does not meet.
+    If most were late, the machine cannot keep the pace.
+    """
     return sum(is_late(segment.ended) for segment in trained) <= len(trained) / 2
 
 
 def _unpaced_s(segment: Seen, keeps_pace: bool) -> float:
-    """What its iterations would have taken without the worker's pace; by what the pace asks, where workers keep it."""
+    """The seconds that the segment's iterations would have taken without the worker's pace. If
+    workers keep their pace, the seconds that the segment was late do not count."""
     if segment.pace is None:
         return segment.ended.parts.train_s
     return (segment.ended.parts.train_s - (segment.ended.late_s if keeps_pace else 0.0)) / segment.pace
 
 
 def start_up_s(cold: Seen, seconds_per_iteration: float) -> float:
-    """Of a worker that starts alone."""
+    """The seconds of a cold segment's start-up, if its worker started alone."""
     parts = cold.ended.parts
     expected_s = seconds_per_iteration * cold.ended.iterations * (cold.pace or 1.0)
     ready_s = 0.0 if cold.restored else parts.restore_s
@@ -149,10 +164,11 @@ def start_up_s(cold: Seen, seconds_per_iteration: float) -> float:
 
 
 def _noise_cv(segments: Sequence[tuple[float, int]], mean: float) -> float | None:
-    """The coefficient of variation of one iteration's seconds, if they are independent; None with one segment. Segments
-    are seconds and iterations.
+    """The coefficient of variation of one iteration's seconds, if iterations are independent. None:
+    there is one segment. `segments` are pairs of seconds and iterations.
 
-    The mean over n iterations has a variance n times as small, so each segment's squared deviation counts n times.
+    The mean over n iterations has a variance n times as small, so each segment's squared deviation
+    counts n times.
     """
     if len(segments) < 2:
         return None
@@ -161,10 +177,11 @@ def _noise_cv(segments: Sequence[tuple[float, int]], mean: float) -> float | Non
 
 
 def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker]) -> Calibration:
-    """With a row for every kind of trial on every type of worker.
+    """The calibration with a row for every kind of trial on every type of worker.
 
-    What the probe did not meet is taken from the scenario's profile, times what the worker was found to be slower than
-    that profile. Raises InputError for a pair that the profile does not know either.
+    A row that the probe lacks is taken from the scenario's profile. Its step time is multiplied by
+    how much slower the worker was than that profile. Raises InputError for a pair that the profile
+    lacks, too.
     """
     rows = {(row.kind, row.worker_type): row for row in calibration.rows}
     kinds = [kind for experiment in setup.workload.experiments for kind in experiment.kinds]
@@ -193,7 +210,8 @@ def completed(calibration: Calibration, setup: Setup, workers: Iterable[Worker])
 
 
 def calibrated(setup: Setup, calibration: Calibration) -> Setup:
-    """The scenario with step times, costs and latency as measured, which includes waiting for the driver."""
+    """The scenario with step times, costs and latency as measured. The latency includes waiting for
+    the driver."""
     scenario = setup.scenario
     overheads = scenario.overheads.model_copy(
         update={"dispatch_s": 0.0, "latency_s": calibration.latency_s, "host_cores": calibration.host_cores}

@@ -1,4 +1,5 @@
-"""The prediction of a real run: several simulations of it, as one shows what chance made of it only."""
+"""The prediction of a real run: several simulations of it, because one simulation shows only one
+outcome of chance."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +14,19 @@ from hetsched.studies.folder import DRAWS
 from hetsched.studies.one_run import RunResult, carry_out, look_up
 
 PREDICTIONS = 10
-"""So many simulations predict a real run. They take a second or two, and what chance makes of their mean is a third of
-what it makes of one."""
+"""How many simulations predict a real run. They take one or two seconds. Chance moves their mean a
+third as much as it moves one simulation."""
 
 Draws = Sequence[RunResult]
 """The simulations that predict one real run. The first is under the seed of the real run."""
 
 
 def predict(setup: Setup, strategy: Strategy, seed: int, folder: Path, predictions: int) -> Draws:
-    """Simulate the real run under the seed so many times, once with a log in the folder, then with logs beside it.
+    """Simulate the real run `predictions` times: once under its own seed with a log in the folder,
+    then under other seeds with logs beside the folder.
 
-    All begin with the hyperparameters of the real run. What is random beside them (noise, scores, what PBT does) is
-    drawn anew in each.
+    Every simulation begins with the hyperparameters of the real run. Everything else that is random
+    (noise, scores, what PBT does) is drawn anew in each simulation.
     """
     first, _ = carry_out("sim", setup, strategy, seed, folder)
     alike = replace(setup, population_seed=seed)
@@ -36,12 +38,13 @@ def predict(setup: Setup, strategy: Strategy, seed: int, folder: Path, predictio
 
 
 def look_up_draws(setup: Setup, first: RunResult) -> Draws:
-    """The simulations that `predict` made, by their logs. Raises InputError for a log that was altered."""
+    """The simulations that `predict` made, read from their logs. Raises InputError for a log that
+    was altered."""
     further = _further(first.log.parent, first.metrics.seed)
     found = [look_up(setup, log)[0] for log in further.glob(f"seed-*/{LOG_NAME}")]
     return [first, *sorted(found, key=lambda run: run.metrics.seed)]
 
 
 def _further(folder: Path, seed: int) -> Path:
-    """Where all simulations of the run but the first have their folders."""
+    """The folder in which all simulations of the run except the first have their folders."""
     return folder.with_name(f"{DRAWS}{seed}")

@@ -18,15 +18,19 @@ MOST = 0.9
 
 
 def driver_load(setup: Setup, strategy: Strategy) -> float:
-    """The part of the time for which the driver is busy, if every worker trains whole intervals of the trials that
-    take it the fewest seconds. Above 1, results wait for the driver. Workers on which nothing runs count nothing."""
+    """The share of the time for which the driver is busy. Above 1, results wait for the driver.
+
+    Every worker is taken to train whole intervals of the trials whose segments are shortest on it.
+    A worker that can train nothing adds 0.
+    """
     types = [worker.type for worker in setup.workers(strategy)]
     shortest_s = {name: _shortest_segment_s(setup, name) for name in dict.fromkeys(types)}
     return sum(DRIVER_S / seconds for name in types if (seconds := shortest_s[name]) is not None)
 
 
 def overload(setup: Setup, strategy: Strategy) -> str | None:
-    """What to say of a scenario that one driver does not serve; None if it does."""
+    """A warning in words if one driver is busy for more than `MOST` of the time. None: the driver
+    is not overloaded."""
     load = driver_load(setup, strategy)
     if load <= MOST:
         return None

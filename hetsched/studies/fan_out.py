@@ -45,7 +45,7 @@ Simulate = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult]]]
 """Simulates the tasks, with their logs below the folder. Yields each when it is done, in any order."""
 
 Attempt = Callable[[Sequence[Task], Path], Iterable[tuple[Task, RunResult | HetschedError]]]
-"""The same. For a task that fails it yields its error."""
+"""Simulates tasks as `Simulate` does. For a task that fails it yields the error."""
 
 
 def run_folder(folder: Path, strategy: Strategy, seed: int) -> Path:
@@ -87,7 +87,7 @@ def _with_logs(simulate: Simulate) -> Simulate:
 
 @contextmanager
 def attempts(setup: Setup, jobs: int | None = None, ray_address: str | None = None) -> Iterator[Attempt]:
-    """The same, but that the errors of tasks are handed over, too."""
+    """A way to simulate as `fan_out` gives it, which also yields the errors of tasks."""
     if ray_address is not None:
         with backend("ray").executor(ray_address, jobs) as parallel:
             yield _Away(parallel, setup, setup.policy_files, _attempt)
@@ -268,7 +268,8 @@ def _attempt(setup: Setup, task: Task, folder: Path) -> RunResult | HetschedErro
 
 @lru_cache(maxsize=1)
 def _unpacked(setup: bytes) -> Setup:
-    """The setup, unpacked once per process. So what one run has looked up in the profile serves the next run, too."""
+    """The setup, unpacked once per process. What one run has looked up in the profile then serves
+    the next run."""
     unpacked: Setup = pickle.loads(setup)
     return unpacked
 

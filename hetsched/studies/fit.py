@@ -1,4 +1,5 @@
-"""Choosing a learning model by its error on recordings that it was not fitted to: a study."""
+"""A study that chooses a learning model by its error on recordings that the model was not fitted
+to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,19 +10,21 @@ from hetsched.studies.backends import backend
 from hetsched.studies.fit_result import FitOrder, Fitted
 
 MODELS = 5
-"""So many models are fitted at most."""
+"""The most models that are fitted."""
 
 
 def fits(order: FitOrder) -> int:
-    """How many fits the order takes, at most: of every model one per fold, and one to all recordings."""
+    """The most fits that the order takes: for every model one per fold, and one to all
+    recordings."""
     return MODELS * (order.folds + 1)
 
 
 def fit(order: FitOrder, on_fit: Callable[[str], object] = lambda name: None) -> Fitted:
-    """Fit learning models to recordings, and judge them by cross-validation. `on_fit` is called after each fit with the
-    model's name.
+    """Fit learning models to recordings, and judge the models by cross-validation. `on_fit` is
+    called with the model's name after each fit.
 
-    Raises InputError, naming file and line, for what is no file of recordings, and for too few of them.
+    Raises InputError, with file and line, if a file is no file of recordings, or if there are too
+    few recordings.
     """
     return backend("sim").fit(order, on_fit)
 

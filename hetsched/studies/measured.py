@@ -24,7 +24,7 @@ PROFILE_NAME = "measured.csv"
 """The profile of a plan's folder, which has only measured rows."""
 
 FACTS_NAME = "measured.json"
-"""What the profile beside it was measured on."""
+"""The file that says what the profile beside it was measured on."""
 
 NOT_OF_A_STEP = {
     "experiments": {"name", "population", "stop_iterations", "stop_accuracy", "stop_score", "checkpoint_interval"}
@@ -80,7 +80,7 @@ def _words(value: Any) -> Iterable[str]:
 
 
 class Kept(Struct, frozen=True):
-    """What is in the file of facts."""
+    """The content of the file of facts."""
 
     facts: Facts
     latency_s: float

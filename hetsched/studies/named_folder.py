@@ -24,10 +24,11 @@ NAMED = 3
 """The most runs without a log that are named. If there are more, the message says how many."""
 
 LAST_LINE_BYTES = 2**12
-"""The end of a run is a line shorter than this."""
+"""The last line of a finished run is shorter than this."""
 
 FIRST_LINE_BYTES = 2**20
-"""A file without a line break in so many bytes is no log. Reading it raises an error that says so."""
+"""A file whose first so many bytes have no line break is no log. Reading it raises an error that
+says so."""
 
 
 def results_folder(given: object, expected: str = RESULTS) -> Path:
@@ -52,8 +53,8 @@ def results_folder(given: object, expected: str = RESULTS) -> Path:
 
 
 def logs_below(folder: Path) -> list[Path]:
-    """All logs in the folder and below it, by path, also those of probes and empty ones. Raises InputError for a folder
-    that cannot be read: it may have logs, and no log is left out silently."""
+    """All logs in the folder and below it, by path, with empty ones and those of probes. Raises
+    InputError for a folder that cannot be read, because it may have logs."""
     found, closed = list[Path](), list[OSError]()
     for home, folders, files in os.walk(folder, onerror=closed.append):
         if LOG_NAME in files or LOG_NAME in folders:
@@ -65,10 +66,11 @@ def logs_below(folder: Path) -> list[Path]:
 
 
 def results_logs(folder: Path) -> list[Path]:
-    """The logs of `logs_below` that have events, without those of probes and of draws. A run that has not begun is left
-    out, with a warning that names it.
+    """The logs of `logs_below` that have events, without the logs of probes and draws. A run that
+    has not begun is left out, with a warning that names it.
 
-    Raises InputError if there is no log, and for what cannot be read; NoResultError if no run has begun.
+    Raises InputError if there is no log, and for what cannot be read. Raises NoResultError if no
+    run has begun.
     """
     logs = logs_below(folder)
     results = [log for log in logs if not is_of_probe(log, folder) and not is_of_draw(log, folder)]
@@ -117,12 +119,14 @@ def is_finished(log: Path) -> bool:
 
 
 def is_of_probe(log: Path, folder: Path) -> bool:
-    """Whether the log is that of a short run by which a plan or a validation in the folder has measured."""
+    """Whether the log belongs to a probe: a short run by which a plan or a validation in the folder
+    has measured."""
     return not {PROBE, PROBES}.isdisjoint(log.relative_to(folder).parts)
 
 
 def is_of_draw(log: Path, folder: Path) -> bool:
-    """Whether the log is that of a simulation by which a run is predicted, but for the one under the run's own seed."""
+    """Whether the log belongs to a draw: a simulation that predicts a real run under another seed
+    than the run's own."""
     return any(part.startswith(DRAWS) for part in log.relative_to(folder).parts)
 
 
@@ -143,7 +147,7 @@ def _why_none(folder: Path, results: list[Path], logs: list[Path]) -> InputError
     if begun_as == "suite" and not probes:
         return InputError(f"{folder}: a suite keeps the figures of its runs, in results.csv, and no logs")
     if begun_as and not (folder / SUMMARY_NAME).is_file():
-        but = " but for probes" if probes else ""
+        but = " except for probes" if probes else ""
         return NoResultError(
             f"{folder}: this '{begun_as}' has not begun{but}: there is no {LOG_NAME} of a run yet; look again when "
             f"there is{probes}"

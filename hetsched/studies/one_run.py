@@ -64,8 +64,8 @@ def check_run(log: Path, run: RunStarted, setup: Setup, wanted: tuple[Strategy, 
     """Raise InputError, naming the log, if the run is not of the scenario, or not of the wanted strategy and seed."""
     if run.scenario != setup.scenario.name:
         raise InputError(
-            f"{log}: is the log of a run of the scenario {run.scenario!r}, and the scenario.toml that was found for it "
-            f"is {setup.scenario.name!r}: put the run's own beside the log"
+            f"{log}: is the log of a run of the scenario {run.scenario!r}, but the scenario.toml beside or above it "
+            f"is {setup.scenario.name!r}: put the run's own scenario.toml beside the log"
         )
     if wanted is not None and (run.strategy, run.seed) != (str(wanted[0]), wanted[1]):
         raise InputError(

@@ -42,10 +42,13 @@ if TYPE_CHECKING:
 class PlanResult:
     """What a plan found: a forecast for each strategy, the best first.
 
-    `setup` is the scenario with what was measured, which is also in the folder. `left_out` says of strategies why they
-    have no forecast. `same_workers` has, for an allocation policy, others that make the same workers: what is
-    forecast with it holds for them. `reused` are the folders whose measurements were taken, `seeds_left_out` is how
-    many seeds the budget did not allow.
+    - `setup`: the scenario with the measurements, which is also in the folder
+    - `left_out`: by strategy, why it has no forecast
+    - `same_workers`: by allocation policy, the others that make the same workers; its forecasts
+      hold for them
+    - `reused`: the folders whose measurements were used
+    - `seeds_left_out`: how many seeds the budget did not allow
+    - `planned_s`: the seconds that the plan took
     """
 
     home: ResultsFolder = field(repr=False)
@@ -62,22 +65,23 @@ class PlanResult:
 
     @property
     def folder(self) -> Path:
-        """Where the scenario with what was measured is."""
+        """The folder of the scenario with the measurements."""
         return self.home.path
 
     @property
     def best(self) -> str:
-        """The strategy whose predicted makespan is least, of those that stop no trial if there is one."""
+        """The strategy with the least predicted makespan. Strategies that stop no trial come before
+        all others."""
         return next(iter(self.forecasts))
 
     @property
     def prediction(self) -> Prediction:
-        """Of the best strategy."""
+        """The prediction for the best strategy."""
         found = self.forecasts[self.best]
         return Prediction(self.best, found.makespan_s.mean, found.run_interval_s)
 
     def command(self, strategy: str | None = None) -> str:
-        """What runs a strategy (the best one) as it was predicted."""
+        """The command that runs a strategy (default: the best one) as it was predicted."""
         return join(["hetsched", "run", str(self.folder / SCENARIO_NAME), "--strategy", strategy or self.best])
 
     def to_frame(self) -> "DataFrame":
@@ -129,14 +133,22 @@ def plan(
     watch: Watch = unwatched,
     progress: Progress = silent,
 ) -> PlanResult:
-    """Measure the training for a moment on every type of worker, simulate every strategy, and rank the strategies.
+    """Measure the training for a moment on every type of worker, simulate every strategy, and rank
+    the strategies.
 
-    `strategies` are all that are registered by default, `seeds` the scenario's. What is measured, in short real runs,
-    is a profile in `folder`, which must be new (default: a new one in `results`). What plans in folders beside it (or
-    in `beside`) have measured of the same training, workers and machine is not measured again, unless `measure_again`.
-    `budget_s` bounds the seconds of all this: the result says what was left out. `jobs` processes simulate (None: one
-    per core). `watch` is asked for the real runs, `progress` for the simulations. Raises InputError for what is wrong
-    in the input, and HetschedError if nothing could be measured, or no strategy fits.
+    - `strategies`: by default every registered allocation policy with every registered scheduling
+      policy
+    - `seeds`: by default the scenario's
+    - `folder`: for the profile that short real runs measure. It must be new (default: a new one in
+      `results`).
+    - `budget_s`: the most seconds for all this. The result says what was left out.
+    - `measure_again`: otherwise the plan reuses what plans in folders beside `folder` (or in
+      `beside`) have measured of the same training, workers and machine.
+    - `jobs`: how many processes simulate (None: one per core)
+    - `watch`, `progress`: for the real runs, and for the simulations
+
+    Raises InputError for wrong input, and HetschedError if nothing could be measured or no strategy
+    fits.
     """
     budget = Budget(budget_s)
     setup = _asked_for(scenario, policy_files)
@@ -158,7 +170,8 @@ def plan(
 
 
 def _asked_for(scenario: Scenario | Setup, policy_files: Sequence[Path | str]) -> Setup:
-    """The scenario with these files of policies. Raises InputError or HetschedError for what no plan can be made of."""
+    """The scenario with these files of policies. Raises InputError or HetschedError if no plan is
+    possible for it."""
     setup = for_real(resolved(scenario).with_policy_files(chosen_files(policy_files, there=True)))
     check_learning(setup)
     return setup
@@ -178,7 +191,8 @@ def _all_strategies(setup: Setup) -> list[Strategy]:
 
 
 class _Fitting(NamedTuple):
-    """The strategies that can be simulated, and why the others cannot; `same` as in `PlanResult.same_workers`."""
+    """The strategies that can be simulated, and why the others cannot. `same` is as
+    `PlanResult.same_workers`."""
 
     setup: Setup
     strategies: list[Strategy]
@@ -187,7 +201,8 @@ class _Fitting(NamedTuple):
 
 
 def _fitting(setup: Setup, chosen: Sequence[Strategy], not_measured: Mapping[str, str], *, merge: bool) -> _Fitting:
-    """`merge`: of allocation policies that make the same workers only the first is simulated."""
+    """The chosen strategies that fit the scenario. With `merge`, only the first of several
+    allocation policies that make the same workers is simulated."""
     reasons, workers, same = dict(not_measured), dict[str, tuple[Worker, ...]](), dict[str, list[str]]()
     for name in _allocations(strategy for strategy in chosen if strategy.allocation not in not_measured):
         try:
@@ -215,7 +230,9 @@ def _fitting(setup: Setup, chosen: Sequence[Strategy], not_measured: Mapping[str
 
 
 def _less_work(found: Mapping[Strategy, Forecast]) -> dict[str, str]:
-    """A warning for each strategy that ends sooner as it trains less: trials took over iterations, or ended early."""
+    """A warning for each strategy that trains clearly fewer iterations than the one that trains the
+    most. Such a strategy may be faster only because it does less work: trials copied others, or
+    ended early."""
     most = max(found, key=lambda strategy: found[strategy].iterations)
     shares = {strategy: of.iterations / found[most].iterations for strategy, of in found.items()}
     return {
@@ -226,8 +243,9 @@ def _less_work(found: Mapping[Strategy, Forecast]) -> dict[str, str]:
 
 
 def _ranked(found: Mapping[str, Forecast]) -> dict[str, Forecast]:
-    """By makespan; those that stop trials after those that train them all. Of strategies that differ by rounding, those
-    without a warning come first, in the order in which they were given."""
+    """The forecasts by makespan. Strategies that stop trials come after all others. If strategies
+    differ only by rounding, those without a warning come first, in the order in which they were
+    given."""
     means_s = dict(zip(found, level([of.makespan_s.mean for of in found.values()]), strict=True))
 
     def place(name: str) -> tuple[bool, float, bool]:
@@ -244,7 +262,7 @@ def _nothing_left(left_out: Mapping[Strategy, str]) -> HetschedError:
 def _written(
     home: ResultsFolder, fitting: _Fitting, measured: Measured, simulated: Simulations, budget: Budget
 ) -> PlanResult:
-    """The result, which is also in its folder."""
+    """The result. It is also written to its folder."""
     setup, found = fitting.setup, simulated.forecasts
     rounds = too_long(setup, {strategy: of.workers_bound_s for strategy, of in found.items()})
     warnings = joined(idle_workers(setup, found), rounds, _less_work(found))

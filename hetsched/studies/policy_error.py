@@ -1,4 +1,5 @@
-"""What is written down when a policy fails, so that its author can see what it saw."""
+"""The file that is written when a policy fails. It shows the author of the policy what the policy
+saw."""
 
 from pathlib import Path
 from traceback import format_exception
@@ -11,8 +12,8 @@ POLICY_ERROR_NAME = "policy-error.json"
 
 
 def write_policy_error(folder: Path, dispatcher: Dispatcher, error: PolicyError) -> None:
-    """`policy-error.json`: the error, what the policy could choose from, and the whole state as it saw it. The error
-    gets a note that says where the file is."""
+    """Write `policy-error.json`: the error, what the policy could choose from, and the whole state
+    as the policy saw it. The error gets a note with the path of the file."""
     state = dispatcher.state
     document = {
         "policy": dispatcher.policy_name,

@@ -16,7 +16,8 @@ from hetsched.studies.watching import Watch
 
 
 def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Calibration:
-    """Run this strategy for real on a short scenario, with the log in the folder; what the log shows."""
+    """Run this strategy for real on a short scenario, with the log in the folder. Returns what the
+    log shows."""
     seed = probing.scenario.first_seed
     probing.save(folder)  # for `hetsched replay`
     with watch("profiling with", probing, strategy, seed) as listen:
@@ -26,16 +27,17 @@ def probe(probing: Setup, strategy: Strategy, folder: Path, watch: Watch) -> Cal
 
 
 def host_cores(setup: Setup) -> int | None:
-    """The cores of this machine where all nodes of a real run are on it; None in a cluster that somebody else started,
-    whose nodes have hosts of their own."""
+    """The number of cores of this machine, if all nodes of a real run are on it. None: somebody
+    else started the cluster, and its nodes have hosts of their own."""
     return len(available_cores()) if setup.scenario.real.address is None else None
 
 
 def measuring_scenario(setup: Setup, workers: int, until_s: float | None = None) -> Setup:
-    """The policy `measure`'s run: a trial more than workers, so that trials move, in segments of an interval at most.
+    """The short scenario on which the policy `measure` runs. It has more trials than workers, so
+    that trials move. A segment has at most one interval.
 
-    The policy ends the run when it has seen enough, or has trained for `until_s` seconds. Raises InputError if another
-    policy has its name.
+    The policy ends the run when it has seen enough, or after `until_s` seconds. Raises InputError
+    if another policy has its name.
     """
     try:
         register(MEASURE)(Measure)

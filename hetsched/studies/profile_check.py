@@ -1,4 +1,5 @@
-"""What a profile says of a scenario: which step times were measured, and which are made of others or unknown."""
+"""What a profile says about a scenario: which step times are measured, derived from others, or
+unknown."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Source = Literal["measured", "interpolated", "extrapolated", "unknown"]
-"""Where a step time is from: a row of the profile, between rows, beyond all rows, or nowhere."""
+"""Where a step time comes from: a row of the profile, between rows, beyond all rows, or nowhere."""
 
 
 class KnownTime(NamedTuple):
-    """The seconds per iteration of a kind of trial on a type of worker, or of a gang of workers; without pace. `why`
-    says what an unknown one lacks."""
+    """The seconds per iteration of a kind of trial on a type of worker, or on a gang of workers,
+    without pace. `why` says why they are unknown."""
 
     kind: TrialKind
     worker: WorkerType
@@ -37,8 +38,12 @@ class KnownTime(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileCheck:
-    """What a profile has, and what a scenario takes from it. `defaults` are those of the columns that the file lacks.
-    `refused` says, for each strategy that cannot run, why; without a scenario `known` and `refused` are empty."""
+    """What a profile has, and what a scenario takes from it.
+
+    - `defaults`: the values of columns that the file lacks
+    - `known`: the step times that the scenario asks for. Empty without a scenario.
+    - `refused`: by strategy that cannot run, why. Empty without a scenario.
+    """
 
     rows: Sequence[ProfileRow] = field(repr=False)
     defaults: dict[str, str]
@@ -66,10 +71,11 @@ class ProfileCheck:
 
 
 def check_profile(path: Path | str, scenario: Scenario | None = None) -> ProfileCheck:
-    """Read a profile and, for each step time that the scenario's strategies may ask for, say where it is from.
+    """Read a profile. For each step time that the scenario's strategies may ask for, say where it
+    comes from.
 
-    The file takes the place of the scenario's own profile. Raises InputError, naming file, line and column, for what is
-    no profile, and for a scenario that cannot be read with it.
+    The file replaces the scenario's own profile. Raises InputError, with file, line and column, if
+    the file is no profile, or if the scenario cannot be read with it.
     """
     file = Path(path)
     rows, defaults = read_profile(file), taken_defaults(file)
@@ -104,8 +110,11 @@ def _known(setup: Setup, types: dict[WorkerType, None]) -> Iterator[KnownTime]:
 
 
 class _Lacks:
-    """Why step times are unknown. Of a network on a device only their own rows are looked at, or all of a large profile
-    would be read for each step time."""
+    """Why step times are unknown.
+
+    For a network on a device only its own rows are read. Otherwise every step time would read all
+    rows of a large profile.
+    """
 
     def __init__(self, times: StepTimes) -> None:
         self._times = times

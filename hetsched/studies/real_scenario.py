@@ -1,4 +1,5 @@
-"""What a scenario needs for a real run: the nodes of a running Ray cluster, and files that are there."""
+"""What a scenario needs for a real run: the nodes of a running Ray cluster, and files that
+exist."""
 
 from pathlib import Path
 from typing import Any
@@ -11,30 +12,34 @@ from hetsched.studies.backends import backend
 
 
 def load_scenario(path: Path | str, address: str | None = None) -> Scenario:
-    """Read and check a scenario: a TOML file, or the name of a scenario that comes with hetsched, such as "demo".
+    """Read and check a scenario: a TOML file, or the name of a scenario that comes with hetsched,
+    such as "demo".
 
-    `cluster = "discover"` asks the Ray cluster at `address` for its nodes; the default is the scenario's
-    `real.address`. Raises InputError, a line a problem, for whatever is wrong in it.
+    `cluster = "discover"` asks the Ray cluster at `address` for its nodes (default: the scenario's
+    `real.address`). Raises InputError for a wrong scenario, with one line per problem.
     """
     return load_real_setup(scenario_file(path_of(path, "path")), address).scenario
 
 
 def load_real_setup(path: Path, address: str | None = None) -> Setup:
-    """Read and check the scenario of that file and all that it names; `address` is as in `load_scenario`."""
+    """Read and check the scenario in the file, and all that the scenario names. `address` is as in
+    `load_scenario`."""
     return load_setup(path, lambda said: discovered(address or said))
 
 
 def discovered(address: str | None) -> list[dict[str, Any]]:
-    """The nodes of the Ray cluster at this address, as a scenario lists them. Raises InputError without an address."""
+    """The nodes of the Ray cluster at this address, in the form in which a scenario lists them.
+    Raises InputError without an address."""
     if address is None:
         raise InputError('cluster: "discover" needs a running Ray cluster: name it with --address or real.address')
     return backend("ray").discover(address)
 
 
 def for_real(setup: Setup, data_dir: Path | str | None = None, address: str | None = None) -> Setup:
-    """The scenario with these values in place of its own, if given, and with whole paths in `[real]`.
+    """The scenario with absolute paths in `[real]`. `data_dir` and `address` replace its own
+    values, if given.
 
-    Raises InputError for a folder of data or a file of models that is not there.
+    Raises InputError if the folder of data or the file of models does not exist.
     """
     scenario = setup.scenario
     real = scenario.real

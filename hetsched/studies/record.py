@@ -1,5 +1,5 @@
-"""Recording learning curves of a scenario's training: a study that makes the files that learning models are fitted
-to."""
+"""A study that records learning curves of a scenario's training. Learning models are fitted to the
+files that it makes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from hetsched.studies.recording_plan import Recorded, RecordingPlan
 
 @dataclass(frozen=True, kw_only=True)
 class RecordResult:
-    """The file, how many recordings are in it, and how many of them were made now."""
+    """The file, how many recordings it has, and how many of them were made now."""
 
     file: Path
     recordings: int
@@ -30,7 +30,8 @@ class RecordResult:
 
 
 def experiment_of(scenario: Scenario, name: str | None) -> Experiment:
-    """The experiment of that name; without a name, the only one. Raises InputError if there is none."""
+    """The experiment of that name. Without a name it is the only experiment. Raises InputError if
+    there is no such experiment, or if a name is needed."""
     listed = {str(experiment.id): experiment for experiment in scenario.workload.listed_experiments()}
     if name is None and len(listed) == 1:
         return next(iter(listed.values()))
@@ -43,7 +44,7 @@ def experiment_of(scenario: Scenario, name: str | None) -> Experiment:
 
 
 def check_plan(plan: RecordingPlan) -> None:
-    """Raises InputError for a plan that cannot be carried out."""
+    """Raise InputError for a plan that cannot be carried out."""
     if plan.iterations % plan.every:
         raise InputError(f"--iterations {plan.iterations}: must be a multiple of --every {plan.every}")
     if plan.repeats > plan.recordings:
@@ -53,10 +54,10 @@ def check_plan(plan: RecordingPlan) -> None:
 
 
 def record(plan: RecordingPlan, out: Path, on_recorded: Callable[[Recorded, int], object]) -> RecordResult:
-    """Record what the file lacks. `on_recorded` is called with each recording when it is in the file, and with how many
-    are in it.
+    """Record what the file lacks. `on_recorded` is called when a recording is in the file, with the
+    recording and the number of recordings in the file.
 
-    Raises InputError for a plan that cannot be carried out, and for a file that was begun by another one.
+    Raises InputError for a plan that cannot be carried out, and for a file that another plan began.
     """
     check_plan(plan)
     file = RecordingFile(out, plan)

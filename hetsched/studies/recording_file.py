@@ -1,4 +1,5 @@
-"""A file of recordings that grows: whole at every moment, and gone on with later."""
+"""A file of recordings that grows. It is complete at every moment, and a later call can go on with
+it."""
 
 import csv
 import io
@@ -16,12 +17,16 @@ Line = Mapping[str, str]
 class RecordingFile:
     """The recordings of a plan in a CSV file, in the order of their numbers.
 
-    The file is replaced whole for every recording: whenever the process is killed, every recording in it is complete.
+    The whole file is replaced for every recording. If the process is killed, every recording in the
+    file is complete.
     """
 
     def __init__(self, path: Path, plan: RecordingPlan) -> None:
-        """Takes what is in the file. Raises InputError, naming the line, for what is not of this plan; OSError, or
-        InputError for a folder that is not there, if the file cannot be had."""
+        """Read the recordings that the file already has.
+
+        Raises InputError, with the line, if a recording is not of this plan. Raises InputError if
+        the folder does not exist, and OSError if the file cannot be read.
+        """
         if not path.parent.is_dir():
             raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
         self._path, self._plan = path, plan
@@ -31,11 +36,11 @@ class RecordingFile:
 
     @property
     def finished(self) -> set[int]:
-        """The numbers of the recordings that are in the file."""
+        """The numbers of the recordings in the file."""
         return set(self._lines)
 
     def add(self, recorded: Recorded) -> None:
-        """Write one recording more."""
+        """Write one more recording."""
         self._lines[recorded.number] = self._plan.lines(recorded)
         text = io.StringIO()
         writer = csv.DictWriter(text, self._plan.columns, lineterminator="\n")
@@ -58,7 +63,7 @@ class RecordingFile:
             self._take_one(name, list(of_one))
 
     def _take_one(self, name: str, lines: list[tuple[int, list[str]]]) -> None:
-        """A recording that lacks its last lines is recorded again."""
+        """Read one recording. A recording that lacks its last lines is recorded again."""
         if not name.isdecimal():
             raise InputError(f"{self._path}:{lines[0][0]}: expected the number of a recording, found {name!r}")
         drawn = self._plan.drawn(int(name))

@@ -1,4 +1,5 @@
-"""What is to be recorded: trials of one experiment, drawn from its search space, that train without PBT."""
+"""The plan of a recording: trials of one experiment that are drawn from its search space and train
+without PBT."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,21 +16,23 @@ from hetsched.domain.workload import BATCH_SIZE, Experiment, SpeedUp, TrialKind
 
 
 class Drawn(NamedTuple):
-    """A trial that is to be recorded: its kind, its seed, and its hyperparameters from some iterations on."""
+    """A trial to be recorded: its kind, its seed and its hyperparameters."""
 
     number: int
     kind: TrialKind
     seed: int
     stages: tuple[tuple[int, Hyperparameters], ...]
-    """(iterations done before, hyperparameters), in order; the first begins at 0."""
+    """Pairs of iterations and hyperparameters, in order. The hyperparameters hold from that
+    iteration on. The first pair begins at 0."""
 
     def hyperparameters(self, done: int) -> Hyperparameters:
-        """Those of the iteration that comes after so many."""
+        """The hyperparameters of the iteration that follows `done` iterations."""
         return [values for begin, values in self.stages if begin <= done][-1]
 
 
 class Evaluated(NamedTuple):
-    """What an evaluation found after so many iterations; `loss` is the mean training loss since the one before."""
+    """What an evaluation found after `iteration` iterations. `loss` is the mean training loss since
+    the previous evaluation."""
 
     iteration: int
     score: float
@@ -37,7 +40,7 @@ class Evaluated(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A recording that is finished, and the seconds that it took."""
+    """A finished recording, and the seconds that it took."""
 
     number: int
     evaluations: Sequence[Evaluated]
@@ -45,11 +48,16 @@ class Recorded(NamedTuple):
 
 
 class RecordingPlan(Struct, frozen=True):
-    """How an experiment's training is recorded: so many trials, of so many iterations, evaluated `every` so many.
+    """How an experiment's training is recorded: `recordings` trials of `iterations` iterations,
+    with an evaluation every `every` iterations.
 
-    The first `repeats` trials are one configuration under several seeds, the middle of the search space. They differ
-    by chance alone. Of the others a share of about `changing` changes the hyperparameters that PBT may change, once,
-    to others of the search space. Trials depend on `seed` and their number alone, so there may be more of them later.
+    - `repeats`: the first so many trials have one configuration, the middle of the search space,
+      under several seeds. They differ only by chance.
+    - `changing`: about this share of the other trials changes its hyperparameters once. The new
+      values are drawn from the search space for those that PBT may change.
+    - `seed`: a trial depends only on `seed` and its number. A later plan may therefore have more
+      recordings.
+    - `threads`, `jobs`: CPU threads of a recording, and how many recordings are made at once
     """
 
     experiment: Experiment
@@ -71,7 +79,7 @@ class RecordingPlan(Struct, frozen=True):
     options: Mapping[str, Any] = {}
 
     def drawn(self, number: int) -> Drawn:
-        """The trial of that number."""
+        """The trial with this number."""
         rng = stream(self.seed, "recording", number)
         repeated = number < self.repeats
         quantiles = [0.5 if repeated else float(rng.random()) for _ in self.experiment.search_space]
@@ -86,12 +94,14 @@ class RecordingPlan(Struct, frozen=True):
         return Drawn(number, kind, int(rng.integers(2**31)), tuple(stages))
 
     def _change_at(self, rng: np.random.Generator) -> int:
-        """An evaluation after the first sixth, and before the last one."""
+        """The iteration at which hyperparameters change: an evaluation after the first sixth and
+        before the last sixth."""
         evaluations = self.iterations // self.every
         return self.every * int(rng.integers(max(1, evaluations // 6), max(2, evaluations * 5 // 6)))
 
     def _changed(self, rng: np.random.Generator) -> Hyperparameters:
-        """Other values of what PBT may change. A recording is of one kind of trial, so the batch size stays."""
+        """New values of the hyperparameters that PBT may change. The batch size stays, because a
+        recording is of one kind of trial."""
         return {
             key: rounded(domain.at(float(rng.random())))
             for key, domain in self.experiment.mutated.items()
@@ -106,7 +116,8 @@ class RecordingPlan(Struct, frozen=True):
         return [*of_trial, *searched, self.metric, *([LOSS] if self._says_loss else [])]
 
     def cells(self, drawn: Drawn, iteration: int) -> dict[str, str]:
-        """What a line says of the trial, without its score. Its hyperparameters are those since the line before."""
+        """The cells of a line, without the score. The hyperparameters are those in use since the
+        previous line."""
         values = drawn.hyperparameters(max(0, iteration - self.every))
         said = {
             "recording": drawn.number,
@@ -136,7 +147,8 @@ class RecordingPlan(Struct, frozen=True):
 
     @property
     def _says_images(self) -> bool:
-        """Of a training of a user's own, one image is what a scenario says that says nothing."""
+        """Whether the file has a column for evaluation images. A user's own training evaluates one
+        image if its scenario does not say how many. Then the column is left out."""
         return self.training is None or self.experiment.evaluation_images > 1
 
     @property

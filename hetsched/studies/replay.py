@@ -1,4 +1,5 @@
-"""A run's measured durations, fed to its policy again: the same policy must decide the same."""
+"""Replay: a run's policy decides again with the run's measured durations. It must decide the
+same."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from hetsched.studies.results import scenario_facts, scenario_of
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayResult:
-    """The replay of one log. `error_percent` is 100 x (replayed - measured) / measured makespan, None without one."""
+    """The replay of one log. `error_percent` is 100 x (replayed - measured) / measured makespan.
+    None: the run or the replay has no makespan."""
 
     setup: Setup = field(repr=False)
     log: Path
@@ -30,7 +32,7 @@ class ReplayResult:
 
     @property
     def same(self) -> bool:
-        """Whether the policy took every decision again."""
+        """Whether the policy repeated every decision."""
         return self.found.difference is None
 
     def document(self) -> dict[str, Any]:
@@ -46,12 +48,12 @@ class ReplayResult:
 
 
 def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> ReplayResult:
-    """Replay the run in that folder, on the simulator's clock. See docs/replay.md.
+    """Replay the run in the folder on the simulator's clock. See docs/replay.md.
 
-    `policy_files` take the place of files of their names that the run's scenario names.
+    Each of `policy_files` replaces the file of the same name in the run's scenario.
 
-    Raises InputError for a folder that has no log or no scenario, for a log that is damaged, and for a run without a
-    decision.
+    Raises InputError for a folder without a log or a scenario, for a damaged log, and for a run
+    without a decision.
     """
     run = path_of(run, "run")
     log = run / LOG_NAME
@@ -75,12 +77,12 @@ def replay(run: Path | str, *, policy_files: Sequence[Path | str] = ()) -> Repla
 
 
 def _check_experiments(log: Path, events: Iterable[AnyEvent], setup: Setup) -> None:
-    """Raise InputError if the run trained anything that the scenario has not: a policy that conforms would be accused
-    of what another scenario leads to."""
+    """Raise InputError if the run trained an experiment that the scenario lacks. With a wrong
+    scenario a policy would be accused although it decides the same."""
     known = {experiment.id: experiment for experiment in setup.workload.experiments}
     for event in events:
         if isinstance(event, ExperimentArrived) and event.experiment != known.get(event.experiment.id):
             raise InputError(
-                f"{log}: its experiment {event.experiment.id!r} is not that of the scenario.toml that was found for "
-                "it: put the run's own beside the log"
+                f"{log}: its experiment {event.experiment.id!r} differs from the one in the scenario.toml beside or "
+                "above it: put the run's own scenario.toml beside the log"
             )

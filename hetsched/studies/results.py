@@ -1,4 +1,4 @@
-"""What a study found, as a value: its runs, their figures and where their logs are."""
+"""The result of a study as a value: its runs, their figures and where their logs are."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def by_strategy(runs: Iterable[RunResult]) -> dict[str, list[RunResult]]:
-    """The runs of each strategy, in their order."""
+    """The runs of each strategy, in the given order."""
     found: dict[str, list[RunResult]] = {}
     for run in runs:
         found.setdefault(run.metrics.strategy, []).append(run)
@@ -38,28 +38,29 @@ def by_strategy(runs: Iterable[RunResult]) -> dict[str, list[RunResult]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Runs and their logs. `home` is the folder of the logs; a temporary one goes with this object."""
+    """Runs and their logs. `home` is the folder of the logs. A temporary folder is deleted together
+    with this object."""
 
     home: ResultsFolder = field(repr=False)
     runs: Sequence[RunResult] = field(repr=False)
     assumptions: Sequence[str] = field(default=(), repr=False)
-    """What the simulations assumed where nobody measured, a line per assumption."""
+    """What the simulations assumed where nothing was measured, with one line per assumption."""
     warnings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """By strategy, why its figures are not to be trusted, in words."""
+    """By strategy, in words, why its figures should not be trusted."""
 
     @property
     def folder(self) -> Path:
-        """Where the logs are."""
+        """The folder of the logs."""
         return self.home.path
 
     @property
     def by_strategy(self) -> dict[str, list[RunResult]]:
-        """The runs of each strategy, in their order."""
+        """The runs of each strategy, in the given order."""
         return by_strategy(self.runs)
 
     @property
     def caveats(self) -> dict[str, Any]:
-        """What every document says beside its figures."""
+        """What every document has beside its figures."""
         return {"assumptions": list(self.assumptions), "warnings": dict(self.warnings)}
 
     def warned(self, strategy: str) -> list[str]:
@@ -75,17 +76,18 @@ class Results:
         return table_frame("events", self.runs)
 
     def segments_frame(self) -> "DataFrame":
-        """A row per segment of every run: trial, worker, start, end, iterations, score and where its seconds went.
-        Raises InputError without pandas."""
+        """A row per segment of every run: trial, worker, start, end, iterations, score and the
+        seconds of its parts. Raises InputError without pandas."""
         return table_frame("segments", self.runs)
 
     def trials_frame(self) -> "DataFrame":
-        """A row per trial of every run: iterations, scores, exploits and hyperparameters as the run left it. Raises
-        InputError without pandas."""
+        """A row per trial of every run: iterations, scores, exploits and hyperparameters at the end
+        of the run. Raises InputError without pandas."""
         return table_frame("trials", self.runs)
 
     def workers_frame(self) -> "DataFrame":
-        """A row per worker of every run: how long it was there, and what with. Raises InputError without pandas."""
+        """A row per worker of every run: its resources and how long it was in the cluster. Raises
+        InputError without pandas."""
         return table_frame("workers", self.runs)
 
     def decisions_frame(self) -> "DataFrame":
@@ -93,15 +95,19 @@ class Results:
         return table_frame("decisions", self.runs)
 
     def resources_frame(self) -> "DataFrame":
-        """A row per sample of a node's cores and memory, and of each of its GPUs. Real runs have them. Raises
-        InputError without pandas."""
+        """A row per sample of a node's cores and memory, and of each of its GPUs. Only real runs
+        have samples. Raises InputError without pandas."""
         return table_frame("resources", self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyResult(Results):
-    """One strategy, simulated or run for real under each seed, and the state in which each run ended. `steps` are
-    those of real workers, by type. `prediction` is what a plan has predicted of the runs, None without a plan."""
+    """One strategy, simulated or run for real under each seed, and the state in which each run
+    ended.
+
+    - `steps`: the step times of real workers, by type
+    - `prediction`: what a plan has predicted of the runs. None: there was no plan.
+    """
 
     setup: Setup = field(repr=False)
     strategy: str
@@ -111,14 +117,15 @@ class StrategyResult(Results):
 
     @property
     def foretold(self) -> Foretold | None:
-        """The prediction beside what was measured; None without one."""
+        """The prediction beside what was measured. None: there is no prediction."""
         if self.prediction is None:
             return None
         return Foretold.of(self.prediction, [run.metrics.makespan_s for run in self.runs])
 
     @property
     def remarks(self) -> list[str]:
-        """Which workers were slower or faster than foretold, and what to do; empty if none was."""
+        """Which workers were slower or faster than predicted, and what to do. Empty: there is
+        none."""
         return pace_remarks(self.steps, self.setup.scenario.real.time_scale) + profile_remarks(self.steps)
 
     def document(self) -> dict[str, Any]:
@@ -145,25 +152,26 @@ class StrategyResult(Results):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedResults(Results):
-    """The runs of a results folder. `decision_s` and `decisions` of a run are None: its log does not tell
-    them."""
+    """The runs of a results folder. `decision_s` and `decisions` of a run are None, because a log
+    lacks them."""
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The folder's `summary.json`; empty if the folder has none. Raises InputError for one that is damaged."""
+        """The folder's `summary.json`. Empty: the folder has none. Raises InputError if the file is
+        damaged."""
         return summary_of(self.folder)
 
 
 class _Said(msgspec.Struct):
-    """What a summary says of figures, beside them."""
+    """What a summary has beside its figures."""
 
     warnings: dict[str, str] = {}
     assumptions: list[str] = []
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
-    """The `summary.json` of the folder; empty if the folder has none. Raises InputError, naming the file, for one that
-    is damaged."""
+    """The `summary.json` of the folder. Empty: the folder has none. Raises InputError, with the
+    path, if the file is damaged."""
     path = folder / SUMMARY_NAME
     if not path.is_file():
         return {}
@@ -178,19 +186,22 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 
 def scenario_facts(setup: Setup) -> dict[str, Any]:
-    """What every document says of its scenario."""
+    """What every document has about its scenario."""
     facts: dict[str, Any] = {"scenario": setup.scenario.name, "paced": setup.paced, "synthetic": setup.synthetic}
     return facts if setup.reading is None else facts | {"trace": setup.reading.document()}
 
 
 def load_results(folder: Path | str) -> LoadedResults:
-    """The runs whose logs are in the folder or below it, each measured by the scenario beside or above its log, but for
-    the probes of plans and validations. Policy files are not run. Assumptions and warnings are those of the folder's
-    summary; runs that did not come to their end are a warning, too, and so are those of several scenarios. Runs that
-    have not begun are left out, with a warning (`logging`) that names them.
+    """The runs whose logs are in the folder or below it, without the probes of plans and
+    validations.
 
-    Raises InputError for a folder without logs, for whatever in it cannot be read, and naming file and line for a log
-    that is damaged; NoResultError if no run has begun.
+    Each run is measured by the scenario beside its log or above it. Policy files are not executed.
+    Assumptions and warnings are from the folder's summary. There are further warnings if runs did
+    not come to their end, or are of several scenarios. A run that has not begun is left out, with a
+    warning (`logging`).
+
+    Raises InputError for a folder without logs, for a file or folder that cannot be read, and, with
+    file and line, for a damaged log. Raises NoResultError if no run has begun.
     """
     folder = results_folder(folder)
     logs = results_logs(folder)
@@ -215,8 +226,8 @@ def load_results(folder: Path | str) -> LoadedResults:
 
 
 def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
-    """A warning for each strategy some of whose runs did not come to their end, in words, by the strategy of each run
-    and the reason with which the run ended."""
+    """A warning for each strategy with runs that did not come to their end. `ended` has, for each
+    run, its strategy and the reason with which it ended."""
     runs, cut = Counter[str](), Counter[str]()
     for strategy, reason in ended:
         runs[strategy] += 1
@@ -229,7 +240,8 @@ def unfinished(ended: Iterable[tuple[str, str | None]]) -> dict[str, str]:
 
 
 def scenario_of(run: Path) -> Path:
-    """The scenario of the run in that folder: beside its log, or in one of the two folders above. Raises InputError."""
+    """The scenario of the run in that folder: beside its log, or in one of the two folders above.
+    Raises InputError if there is none."""
     for home in (run, *run.absolute().parents[:2]):
         if (home / SCENARIO_NAME).is_file():
             return home / SCENARIO_NAME

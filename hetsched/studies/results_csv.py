@@ -1,4 +1,5 @@
-"""Every figure of every run of a study as a table for spreadsheets and notebooks (`results.csv`): a row per run."""
+"""`results.csv`: every figure of every run of a study, a row per run, for spreadsheets and
+notebooks."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -16,15 +17,15 @@ RESULTS_NAME = "results.csv"
 
 
 class Decided(NamedTuple):
-    """Seconds that a policy took on the host of the study, and in how many calls."""
+    """The seconds that a policy took on the host of the study, and the number of calls."""
 
     decision_s: float
     decisions: int
 
 
 def write_results_csv(folder: Path, **runs: Iterable[RunResult]) -> None:
-    """Write the runs by the backend that carried them out, `sim` or `ray`. A figure that a run does not have is
-    empty. The `log` is relative to the folder."""
+    """Write the runs. The keywords are the backends that carried them out, `sim` or `ray`. A figure
+    that a run lacks is an empty cell. `log` is relative to the folder."""
     rows = [
         {"backend": backend, **figures_row(run), "log": relpath(run.log, folder)}
         for backend, of_one in runs.items()
@@ -38,14 +39,17 @@ def write_results_csv(folder: Path, **runs: Iterable[RunResult]) -> None:
 
 
 def _columns(keys: Iterable[str]) -> Sequence[str]:
-    """What a run is comes first."""
+    """The columns. Strategy and seed come first."""
     return list(dict.fromkeys(["strategy", "seed", *keys]))
 
 
 def decided(folder: Path) -> dict[str, Decided]:
-    """What the decisions of each run took, by the run's log, relative to the folder: no log tells it. Runs of which it
-    is not known, and all of a folder without the file, are missing. Raises InputError, naming the file, for one that is
-    damaged."""
+    """The seconds and calls of each run's decisions, by the path of the run's log relative to the
+    folder. Logs do not have them.
+
+    A run is missing if they are unknown. The result is empty if the folder has no such file. Raises
+    InputError, with the path, if the file is damaged.
+    """
     path = folder / RESULTS_NAME
     if not path.is_file():
         return {}
@@ -58,5 +62,5 @@ def decided(folder: Path) -> dict[str, Decided]:
             }
     except (KeyError, ValueError, csv.Error) as error:
         raise InputError(
-            f"{path}: not what a study wrote: {error}: remove it, and the logs tell all but what decisions took"
+            f"{path}: not what a study wrote: {error}: remove it, and only the seconds of decisions are then unknown"
         ) from error

@@ -1,6 +1,7 @@
-"""Going on with a run whose driver died or stopped: from its log alone, where everything stood.
+"""Going on with a run whose driver died or stopped. The log alone says where everything was.
 
-A log has a part for each driver that carried the run out; every part but the first begins with `RunResumed`.
+A log has one part per driver that carried the run out. Every part except the first begins with
+`RunResumed`.
 """
 
 import logging
@@ -45,28 +46,32 @@ logger = logging.getLogger(__name__)
 
 DIED = "the driver died"
 DECIDED_BEFORE = "decided before, and not written down: "
-"""How the reason begins for which a trial is completed that the policy of an earlier driver stopped."""
+"""The beginning of the reason with which a trial is completed that an earlier driver's policy
+stopped."""
 
 COMPLETED = "completed"
 """The reason with which a run ends that has nothing left to do."""
 
 FAILED = "failed: "
-"""How the reason begins with which a run ends that failed."""
+"""The beginning of the reason with which a run ends that failed."""
 
 
 def failed(error: BaseException) -> str:
-    """The reason with which a run ends that failed of this error, or that Ctrl-C or SIGTERM stopped."""
+    """The reason with which a run ends that failed with this error, or that Ctrl-C or SIGTERM
+    stopped."""
     if isinstance(error, KeyboardInterrupt):
         return "terminated" if isinstance(error, Terminated) else "interrupted"
     return f"{FAILED}{type(error).__name__}: {error}"
 
 
 def take_log(path: Path, strategy: Strategy, seed: int, experiment: Experiment) -> list[AnyEvent]:
-    """The events of the log of a run that is to go on; none if there is no log, or nothing had begun.
+    """The events in the log of a run that is to go on. Empty: there is no log, or the run had not
+    begun.
 
-    What a driver that died left half written at its end is cut off, and the log of a run that had not begun is emptied,
-    each with a warning. Only the process that goes on with the run may call this. Raises InputError, naming the log,
-    for one that `check_resumable` refuses or that was altered: that log stays as it is.
+    A half-written line at the end is cut off. The log of a run that had not begun is emptied. Both
+    give a warning. Only the process that goes on with the run may call this function. Raises
+    InputError, with the path, for a log that `check_resumable` refuses or that was altered. Such a
+    log stays as it is.
     """
     if not path.exists():
         return []
@@ -97,7 +102,8 @@ def _drop_half_line(path: Path) -> None:
 
 
 def _has_begun(events: Iterable[Event]) -> bool:
-    """Whether the whole population is in the log: it is written at once, but may have been cut off."""
+    """Whether the log has the whole population. The population is written at once, but the log may
+    have been cut off."""
     expected = added = 0
     for event in events:
         expected += event.experiment.population if isinstance(event, ExperimentArrived) else 0
@@ -108,8 +114,8 @@ def _has_begun(events: Iterable[Event]) -> bool:
 def check_resumable(
     path: Path, events: Iterable[AnyEvent], strategy: Strategy, seed: int, experiment: Experiment
 ) -> None:
-    """Raise InputError, naming the log, if it is of another strategy, seed or experiment, or of a run that is
-    complete."""
+    """Raise InputError, with the path, if the log is of another strategy, seed or experiment, or if
+    its run is complete."""
     for event in events:
         if isinstance(event, RunStarted) and (event.strategy, event.seed) != (str(strategy), seed):
             raise InputError(
@@ -128,11 +134,12 @@ def check_resumable(
 def take_up(
     dispatcher: Dispatcher, workers: Iterable[Worker], forgot: str | None, stops: Iterable[TrialCompleted] = ()
 ) -> None:
-    """Record that this process goes on with the run: what ran is lost, and all workers join anew.
+    """Record that this process goes on with the run: running segments are lost, and all workers
+    join anew.
 
-    The dispatcher knows already what happened before. The log may end just before the `trial-completed` event of a
-    trial's last segment. In that case this function adds the event. It also adds one for each of `stops`: trials that
-    the policy has stopped, and will not stop again.
+    The dispatcher already knows what happened before. The log may end just before the
+    `trial-completed` event of a trial's last segment. In that case this function adds the event. It
+    also adds one for each of `stops`: trials that the policy has stopped, and will not stop again.
     """
     state = dispatcher.state
     now, reason = state.now, DIED if state.ended is None else f"the run stopped: {state.ended}"
@@ -157,12 +164,12 @@ def workers_of(events: Iterable[Event]) -> list[Worker]:
     return list({event.worker.id: event.worker for event in events if isinstance(event, WorkerJoined)}.values())
 
 
-# What PBT heard.
+# What PBT received.
 
 
 class Report(NamedTuple):
-    """What PBT received at the end of a segment, the trial as it was then, and what it did. `last`: the log tells
-    nothing of what came after, so that an exploit may be missing."""
+    """What PBT received at the end of a segment: the trial at that time, and the exploit that
+    followed. `last`: the log ends here, so an exploit may be missing."""
 
     trial: Trial
     exploit: TrialExploited | None
@@ -170,7 +177,7 @@ class Report(NamedTuple):
 
 
 def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted | CheckpointLost]:
-    """All that PBT heard of in a run, in order."""
+    """Everything that PBT received in a run, in order."""
     state = State()
     exploits = _exploits(events)
     left_by_death = RunEnded | RunResumed | SegmentLost | WorkerLeft | WorkerJoined
@@ -185,7 +192,7 @@ def pbt_course(events: Sequence[AnyEvent]) -> Iterator[Report | TrialCompleted |
 
 
 def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
-    """Every exploit by the number of the event that was the end of the segment before it."""
+    """Every exploit, by the number of the event that ended the trial's segment before it."""
     ends: dict[str, int] = {}
     found = {}
     for number, event in enumerate(events):
@@ -200,9 +207,13 @@ def _exploits(events: Iterable[Event]) -> dict[int, TrialExploited]:
 
 
 class Remembered(NamedTuple):
-    """A policy that has seen the run so far, or, `forgot` says why, one that starts without memory; and what it cost
-    to ask it: calls, and seconds inside it, its `setup` included. `stops` are trials that it remembers to have stopped,
-    and of which the log does not say so."""
+    """A policy that has seen the run so far, or a new one without memory.
+
+    - `forgot`: why the policy has no memory. None: it has.
+    - `decisions`, `decision_s`: the number of calls, and the seconds that the calls and `setup`
+      took
+    - `stops`: trials that the policy has stopped although the log lacks the stop
+    """
 
     policy: SchedulingPolicy
     forgot: str | None
@@ -212,11 +223,11 @@ class Remembered(NamedTuple):
 
 
 def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEvent]) -> Remembered:
-    """A policy as it was at the end of the log: it is asked again wherever the run asked it.
+    """The policy as it was at the end of the log. It is asked again wherever the run asked it.
 
-    If it decides anything that the log does not say, it is another one than that of the run (it was mended), or does
-    not follow from what it sees. Then it gets a fresh start at the end of the log, with a warning; and so it does if
-    the log is too old to say when the policy was asked.
+    A policy may decide something that the log lacks. Then it was changed, or its decisions do not
+    follow from what it sees. In that case the result is a new policy without memory, with a
+    warning. The same holds if the log is too old to say when the policy was asked.
     """
     begin = max((n for n, e in enumerate(events) if isinstance(e, RunResumed) and e.forgot is not None), default=0)
     (policy, decision_s), decisions = _set_up(setup, strategy, seed), 0
@@ -236,7 +247,7 @@ def remember(setup: Setup, strategy: Strategy, seed: int, events: Sequence[AnyEv
 
 
 def _set_up(setup: Setup, strategy: Strategy, seed: int) -> tuple[SchedulingPolicy, float]:
-    """A policy that was set up for the run, and the seconds that this took."""
+    """A policy after its `setup` for the run, and the seconds that `setup` took."""
     policy = setup.scenario.scheduling_policy(strategy)
     dispatcher = Dispatcher(State(), policy, strategy.scheduling, setup.times)
     set_up(dispatcher, setup, strategy, seed)

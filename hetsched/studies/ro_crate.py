@@ -1,8 +1,9 @@
-"""What a results folder holds, as an RO-Crate (`ro-crate-metadata.json`): archives and workflow systems read it.
+"""An RO-Crate that describes a results folder (`ro-crate-metadata.json`). Archives and workflow
+systems read it.
 
-It follows RO-Crate 1.1 and its profile Process Run Crate 0.5: an action per process that worked on the study, with the
-files that it took and those that it made. Where nobody wrote down which processes did (`study.json`), it describes the
-files alone.
+The file follows RO-Crate 1.1 and its profile Process Run Crate 0.5. It has one action per process
+that worked on the study, with the files that the process took and made. If the folder does not say
+which processes these were (`study.json`), it describes only the files.
 """
 
 import os
@@ -31,7 +32,8 @@ SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 SOFTWARE = "#hetsched"
 
 TAKEN = {SCENARIO_NAME, "profile.csv", POLICIES, TRAINING, OPTIONS}
-"""What a study takes: files and folders at the top of its folder. It makes all others."""
+"""The input of a study: files and folders at the top of its folder. The study makes all other
+files."""
 
 WHOLE = {"checkpoints", "tune"}
 """Folders whose files are not listed one by one."""
@@ -51,7 +53,8 @@ Entity = dict[str, Any]
 
 
 class Sitting(Struct, frozen=True):
-    """A process that worked on the study, as `study.json` tells it. `took_s` is None of one that did not end."""
+    """A process that worked on the study, as `study.json` has it. `took_s`: its seconds. None: the
+    process did not come to its end."""
 
     command: list[str]
     began: str
@@ -64,7 +67,8 @@ class _Study(Struct, frozen=True):
 
 
 def write_ro_crate(folder: Path) -> Path:
-    """Write the description of what is in the folder now, over an earlier one, and return its path."""
+    """Write the description of the folder's present content. An earlier description is replaced.
+    Returns the path. Raises InputError if `study.json` cannot be read."""
     path = folder / CRATE_NAME
     parts = list(_parts(folder))
     sittings = _sittings(folder)
@@ -101,7 +105,8 @@ def _software(version: str) -> Entity:
 
 
 def _action(number: int, sitting: Sitting, parts: list[Entity]) -> Entity:
-    """What a process did. Of what was made, nobody wrote down which process made it: all name everything."""
+    """What a process did. No file says which process made a result, so every process names all
+    results."""
     command = join(sitting.command) if sitting.command else "hetsched, called from Python"
     taken = [_id(part["@id"]) for part in parts if _is_taken(part)]
     made = [_id(part["@id"]) for part in parts if not _is_taken(part)]
@@ -127,8 +132,9 @@ def _is_taken(part: Entity) -> bool:
 
 
 def _parts(folder: Path) -> Iterator[Entity]:
-    """The files of the folder, hidden ones aside, and the folders that are described as a whole. A link that leads out
-    of the folder is left out: an archive of the folder does not have what it leads to."""
+    """The files of the folder, without hidden ones, and the folders that are described as a whole.
+    A link to a place outside the folder is left out, because an archive of the folder lacks that
+    place."""
     inside = folder.resolve()
     for home, folders, files in os.walk(folder):
         here = Path(home)
@@ -149,7 +155,7 @@ def _file(folder: Path, path: Path) -> Entity:
 
 
 def _address(folder: Path, path: Path) -> str:
-    """The path in the folder as a URI has it."""
+    """The path within the folder, as a URI."""
     return quote(path.relative_to(folder).as_posix())
 
 
@@ -162,7 +168,8 @@ def _is_shown(name: str) -> bool:
 
 
 def _sittings(folder: Path) -> list[Sitting]:
-    """The processes that worked on the study; none where that was not written down."""
+    """The processes that worked on the study. Empty: the folder does not say. Raises InputError if
+    the file cannot be read."""
     path = folder / STUDY_NAME
     if not path.is_file():
         return []
@@ -177,7 +184,7 @@ def _sittings(folder: Path) -> list[Sitting]:
 
 
 def _of(address: str, kind: str, **facts: Any) -> Entity:
-    """An entity: its address and its type, and what is known of it."""
+    """An entity: its address, its type, and its facts."""
     return {"@id": address, "@type": kind, **facts}
 
 

@@ -1,4 +1,4 @@
-"""One strategy for real, on Ray Tune, and going on with a run that stopped."""
+"""One strategy for real on Ray Tune, and going on with a run that stopped."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +30,8 @@ from hetsched.studies.watching import Watch, unwatched
 from hetsched.version import __version__
 
 Planner = Callable[[Setup, Path, Path], PlanResult]
-"""Makes a plan for a scenario in the first folder, and looks in the second one for what was measured before."""
+"""Makes a plan for a scenario in the first folder. It looks in the second folder for earlier
+measurements."""
 
 
 def plan_beside(setup: Setup, folder: Path, beside: Path) -> PlanResult:
@@ -49,14 +50,18 @@ def run(
     planning: Sequence[str] = (),
     watch: Watch = unwatched,
 ) -> StrategyResult:
-    """Run one strategy for real on Ray Tune's PBT, under every seed in turn. "auto" is the best one of a plan, which
-    `planner` makes first, in the folder `plan` of the results. `planning` are the words of a command line that make the
-    same plan: the command that goes on with a plan that stopped has them.
+    """Run one strategy for real on Ray Tune's PBT, under every seed in turn. See docs/real-runs.md.
 
-    Logs, checkpoints and figures go to `folder`, which must be new (default: a new one in `results`): `resume` needs
-    them if the run stops. `policy_files` are copied there, and named in the command that goes on. The error of a run
-    that stopped has a note (`__notes__`), which says how to go on. Raises InputError for what is wrong in the input,
-    PolicyError if the policy fails, HetschedError if the run does. See docs/real-runs.md.
+    - `strategy`: "auto" is the best one of a plan, which `planner` makes first, in the folder
+      `plan` of the results.
+    - `folder`: for logs, checkpoints and figures. It must be new (default: a new one in `results`).
+      `resume` needs it if the run stops.
+    - `policy_files`: copied into the folder, and named in the command that goes on
+    - `planning`: the words of a command line that make the same plan. If a plan stops, the command
+      that goes on has them.
+
+    The error of a run that stopped has a note (`__notes__`) that says how to go on. Raises
+    InputError for wrong input, PolicyError if the policy fails, and HetschedError if the run fails.
     """
     given = chosen_files(policy_files, there=True)
     setup = for_real(resolved(scenario).with_policy_files(given))
@@ -87,10 +92,14 @@ def resume(
     watch: Watch = unwatched,
     complete: Callable[[Path], None] = lambda home: None,
 ) -> StrategyResult:
-    """Go on with what `run` began in the folder, whatever stopped it, from what the folder holds.
+    """Go on with what `run` began in the folder, from what the folder holds.
 
-    `read` reads the folder's scenario. `policy_files` take the place of those that the run was begun with. `complete`
-    receives the folder of every run that has nothing left to do. `planner` is as for `run`. Raises as `run` does.
+    - `read`: reads the folder's scenario
+    - `policy_files`: replace those that the run began with
+    - `complete`: is called with the folder of every run that has nothing left to do
+    - `planner`: as for `run`
+
+    Raises as `run` does.
     """
     folder = path_of(folder, "folder")
     load_plan(folder)
@@ -129,8 +138,8 @@ def _gone_on(
 def _with_strategy(
     setup: Setup, plan: RunPlan, home: ResultsFolder, planner: Planner, *, new: bool = True
 ) -> tuple[Setup, RunPlan]:
-    """The scenario and the plan of the run, with the strategy that is best if that is to be found. It is in the folder
-    then, with what was measured and predicted."""
+    """The scenario and the plan of the run, with the best strategy in place of "auto". Then they
+    are also in the folder, with what was measured and predicted."""
     if plan.strategy == AUTO:
         try:
             found = planner(setup, unused(home.path / "plan"), home.path.parent)
@@ -150,7 +159,7 @@ def _with_strategy(
 def _written(
     home: ResultsFolder, setup: Setup, plan: RunPlan, runs: Sequence[tuple[RunResult, State]], *, again: bool = True
 ) -> StrategyResult:
-    """The result, which is also in its folder; written `again`, or only if it is not there."""
+    """The result. It is written to its folder if that has none, or if `again` is true."""
     cores = setup.scenario.overheads.host_cores
     steps = worker_steps((read_log(run.log) for run, _ in runs), setup.times, cores)
     chosen = parse_strategy(plan.strategy)
@@ -167,8 +176,8 @@ def _carry_out(setup: Setup, strategy: Strategy, seed: int, home: Path, watch: W
 
 @contextmanager
 def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Iterator[None]:
-    """If the run stops before its end, note how to go on with it, or that nothing was finished; of a new one that could
-    not begin, leave nothing."""
+    """If the run stops before its end, add a note to the error: how to go on, or that no segment
+    was finished. If a new run could not begin, remove its folder."""
     try:
         yield
     except BaseException as error:

@@ -1,4 +1,5 @@
-"""What `hetsched run` set out to do in its folder (`run.json`), so that `hetsched run --resume` can finish it."""
+"""The plan of a `hetsched run` in its folder (`run.json`), so that `hetsched run --resume` can go
+on."""
 
 from pathlib import Path
 from shlex import join
@@ -19,15 +20,19 @@ from hetsched.studies.sums import check_sums, run_sums
 PLAN_NAME = "run.json"
 
 AUTO = "auto"
-"""The best strategy, whichever that is."""
+"""The name of the strategy before a plan has chosen the best one."""
 
 
 class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One strategy, carried out under every seed; the scenario lies beside the plan. `policy_files` were given on the
-    command line: the folder has copies, and the command that goes on takes the files as they are then. `hetsched` is
-    the version that began the run. `auto` is the name of the strategy until a plan has chosen one, with the `planning`
-    words of the command line, and `prediction` is what that plan has predicted. `files` are the SHA-256 sums of
-    `run_sums`; plans of older versions have none.
+    """One strategy, carried out under every seed. The scenario is beside the plan.
+
+    - `strategy`: "auto" until a plan has chosen one
+    - `policy_files`: files of the command line. The folder has copies. The command that goes on
+      reads the files as they are then.
+    - `hetsched`: the version that began the run
+    - `prediction`: what the plan that chose the strategy predicted
+    - `planning`: the words of the command line for that plan
+    - `files`: the SHA-256 sums of `run_sums`. Plans of older versions have none.
     """
 
     strategy: str
@@ -42,16 +47,17 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
         write_json(folder / PLAN_NAME, self)
 
     def with_files(self, folder: Path) -> "RunPlan":
-        """The plan of a run of the scenario as it is in the folder now."""
+        """The plan with the sums of the files that are in the folder now."""
         return replace(self, files=run_sums(folder))
 
     def check(self, folder: Path) -> None:
-        """Raises InputError, naming the file, if the rest of the run would be of another scenario."""
+        """Raise InputError, with the path of the file, if the rest of the run would be of another
+        scenario."""
         if self.files:
             check_sums(folder, self.files, run_sums(folder), "run")
 
     def home(self, folder: Path, seed: int) -> Path:
-        """Where the run of a seed has its log."""
+        """The folder of the log of the run under this seed."""
         return folder if len(self.seeds) == 1 else folder / f"seed-{seed}"
 
     def resume_command(self, folder: Path) -> str:
@@ -60,18 +66,19 @@ class RunPlan(Struct, frozen=True, forbid_unknown_fields=True):
         return join(["hetsched", "run", "--resume", str(folder), *policies, *planning])
 
     def begun(self, folder: Path) -> bool:
-        """Whether there is anything to go on from."""
+        """Whether a log has any content, so that the run can go on."""
         logs = (self.home(folder, seed) / LOG_NAME for seed in self.seeds)
         return any(log.exists() and log.stat().st_size for log in logs)
 
     def segments_finished(self, folder: Path) -> bool:
-        """Whether a segment was finished, so that it is of use to go on."""
+        """Whether a segment was finished, so that going on saves work."""
         logs = (self.home(folder, seed) / LOG_NAME for seed in self.seeds)
         return any(SEGMENT_ENDED in log.read_bytes() for log in logs if log.exists())
 
 
 def load_plan(folder: Path) -> RunPlan:
-    """Raises InputError, naming the folder, if `hetsched run` did not make it."""
+    """The plan in the folder. Raises InputError, with the path, if `hetsched run` did not make the
+    folder."""
     path = folder / PLAN_NAME
     try:
         plan = msgspec.json.decode(path.read_bytes(), type=RunPlan)
@@ -88,7 +95,7 @@ def load_plan(folder: Path) -> RunPlan:
 
 
 def is_complete(log: Path) -> bool:
-    """Whether a run has nothing left to do."""
+    """Whether the run of the log has nothing left to do."""
     last = None
     for last in read_log(log) if log.exists() else ():  # noqa: B007
         pass

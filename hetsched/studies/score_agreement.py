@@ -16,14 +16,16 @@ from hetsched.studies.one_run import RunResult
 from hetsched.studies.validation import Error, OrderAgreement, error, order_of
 
 PARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""The moments at which scores are compared, as parts of the deadline."""
+"""The times at which scores are compared, as shares of the deadline."""
 
 
 class ScoreError(Struct, frozen=True):
-    """A score predicted and measured, and the signed error of the prediction, in the metric's own unit.
+    """A predicted and a measured score, and the signed error of the prediction, in the unit of the
+    metric.
 
-    Means over the seeds under which both are known. `ci95` is the 95% interval of the error (Student's t), paired by
-    seed; None with one seed, and where the error is the same under all.
+    They are means over the seeds under which both are known. `ci95` is the 95% interval of the
+    error (Student's t), paired by seed. None: there is one seed, or the error is the same under all
+    seeds.
     """
 
     predicted: float
@@ -34,9 +36,10 @@ class ScoreError(Struct, frozen=True):
 
 
 class ScoresAt(Struct, frozen=True):
-    """The best score, and the mean over the trials' latest ones, at `at_s` seconds; None: at the end of each run.
+    """The best score, and the mean of the trials' latest scores, at `at_s` seconds. `at_s` is None
+    at the end of each run.
 
-    A score is None where no seed has it on both sides.
+    A score is None if no seed has it both predicted and measured.
     """
 
     at_s: float | None
@@ -45,8 +48,11 @@ class ScoresAt(Struct, frozen=True):
 
 
 class TargetAgreement(Struct, frozen=True):
-    """The time to the target in seconds, of the seeds under which it was reached on both sides, and how many of the
-    `seeds` reached it as predicted and as measured. `time_s` is None where there is no such seed."""
+    """The time to the target in seconds, and under how many of the `seeds` it was reached, as
+    predicted and as measured.
+
+    `time_s` is over the seeds under which both reached it. None: there is no such seed.
+    """
 
     time_s: Error | None
     predicted: int
@@ -55,14 +61,15 @@ class TargetAgreement(Struct, frozen=True):
 
 
 class ScoreAgreement(Struct, frozen=True):
-    """How far predicted and measured scores of one strategy agree. `target` is None without a target."""
+    """How far predicted and measured scores of one strategy agree. `target` is None without a
+    target."""
 
     moments: list[ScoresAt]
     target: TargetAgreement | None
 
 
 class Course(NamedTuple):
-    """The scores of a run, and when it reached the target: None if it never did."""
+    """The scores of a run, and the seconds until it reached the target. None: it never did."""
 
     scores: Sequence[Scores]
     time_to_target_s: float | None
@@ -73,13 +80,13 @@ class Course(NamedTuple):
 
     @classmethod
     def mean_of(cls, runs: Sequence[RunResult]) -> "Course":
-        """The mean of several runs, from the moment on from which all have a score. They reach the target in the mean
-        time of those that do, if at least half of them do."""
+        """The mean of several runs, from the first time at which all have a score. See `mean`."""
         return cls.mean(list(map(cls.of, runs)))
 
     @classmethod
     def mean(cls, courses: Sequence["Course"]) -> "Course":
-        """As `mean_of`."""
+        """The mean of several courses. It reaches the target if at least half of them do, in the
+        mean time of those."""
         bests = mean_over_time([[(each.time_s, each.best) for each in course.scores] for course in courses])
         means = mean_over_time([[(each.time_s, each.mean) for each in course.scores] for course in courses])
         scores = [Scores(time_s, best, mean) for (time_s, best), (_, mean) in zip(bests, means, strict=True)]
@@ -90,7 +97,8 @@ class Course(NamedTuple):
 def score_agreement(
     predicted: Sequence[Course], measured: Sequence[Course], until_s: float, has_target: bool
 ) -> ScoreAgreement:
-    """Compare runs under the same seeds in turn, at parts of `until_s` and at the end of each run."""
+    """Compare predicted and measured runs under the same seeds, at parts of `until_s` seconds and
+    at the end of each run."""
     moments = [_at(part * until_s, predicted, measured) for part in PARTS]
     return ScoreAgreement(
         moments=[*moments, _at(None, predicted, measured)],
@@ -133,8 +141,8 @@ def _target(predicted: Sequence[Course], measured: Sequence[Course]) -> TargetAg
 
 
 def score_order(agreements: Iterable[ScoreAgreement]) -> OrderAgreement:
-    """Whether prediction and measurement put the strategies into one order by the best score at the last of `PARTS`,
-    which is the deadline. Strategies without a score by then are left out."""
+    """Whether prediction and measurement put the strategies into the same order by the best score
+    at the deadline (the last of `PARTS`). Strategies without a score by then are left out."""
     bests = [agreement.moments[len(PARTS) - 1].best for agreement in agreements]
     return order_of([(best.predicted, best.measured_per_seed) for best in bests if best is not None])
 
@@ -142,8 +150,9 @@ def score_order(agreements: Iterable[ScoreAgreement]) -> OrderAgreement:
 def score_agreements(
     setup: Setup, by_strategy: Mapping[str, tuple[Sequence[Draws], Sequence[RunResult]]]
 ) -> dict[str, ScoreAgreement]:
-    """Of the measured runs of each strategy, and the simulations that predict each of them. Without a deadline,
-    moments are parts of the shortest mean measured makespan."""
+    """The agreement of each strategy: its measured runs, and the simulations that predict each of
+    them. Without a deadline, scores are compared at parts of the shortest mean measured
+    makespan."""
     metrics = setup.scenario.metrics
     until_s = metrics.deadline_s
     if until_s is None:

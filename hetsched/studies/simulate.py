@@ -1,4 +1,4 @@
-"""One strategy in simulation."""
+"""A study that simulates one strategy."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,8 +31,9 @@ def simulate(
 ) -> StrategyResult:
     """Simulate one strategy under every seed, one after the other.
 
-    Logs and figures go to `folder`, which must be new; without one the logs are in a temporary folder, which goes with
-    the result. Raises InputError for what is wrong in the input, PolicyError if the policy fails.
+    Logs and figures go to `folder`, which must be new. Without it the logs are in a temporary
+    folder, which is deleted together with the result. Raises InputError for wrong input, and
+    PolicyError if the policy fails.
     """
     setup = resolved(scenario)
     chosen, listed = chosen_strategy(strategy), chosen_seeds(setup, seeds)
@@ -61,8 +62,8 @@ def strategy_result(
     prediction: Prediction | None = None,
     warnings: Mapping[str, str] | None = None,
 ) -> StrategyResult:
-    """The result of runs, which are measured where nothing is `assumed`. The `prediction` was made before them. The
-    `warnings` are those that the runs give cause for, unless they are known."""
+    """The result of runs. `assumed`: what was not measured. `prediction`: what was predicted before
+    the runs. `warnings`: by default those that follow from the runs."""
     of_one = {strategy: [run for run, _ in runs]}
     return StrategyResult(
         home=home,

@@ -1,4 +1,5 @@
-"""Who worked on a study, with what, and how long (`study.json`): written when a study begins, and when it ends.
+"""Who worked on a study, with what, and how long (`study.json`). The file is written when a study
+begins, and when it ends.
 
 A study that stopped and went on has several sittings.
 """
@@ -22,11 +23,13 @@ from hetsched.version import __version__
 STUDY_NAME = "study.json"
 
 LIBRARIES = ("msgspec", "numpy", "pydantic", "scipy", "simpy", "ray", "torch", "torchvision")
-"""Those on which the figures of a study may depend; the versions of those that are installed are written down."""
+"""Libraries on which the figures of a study may depend. The versions of the installed ones are
+written to the file."""
 
 
 class Machine(Struct, frozen=True):
-    """The machine of the process that carried the study out. `cores` are those that the process may use."""
+    """The machine of the process that carried the study out. `cores`: how many cores the process
+    may use."""
 
     host: str
     system: str
@@ -43,8 +46,12 @@ class Machine(Struct, frozen=True):
 
 
 class Sitting(Struct, frozen=True):
-    """One process that worked on a study. `command` is the command line, empty where a script or a notebook asked.
-    `began` is a date and time with its zone (ISO 8601); `took_s` is None of a sitting that did not come to its end."""
+    """One process that worked on a study.
+
+    - `command`: the command line. Empty: a script or a notebook called hetsched.
+    - `began`: date and time with the time zone (ISO 8601)
+    - `took_s`: seconds. None: the sitting did not come to its end.
+    """
 
     command: list[str]
     began: str
@@ -62,7 +69,7 @@ class Sitting(Struct, frozen=True):
 
 
 class Study(Struct, frozen=True):
-    """What command a folder is of, such as "compare", and its sittings in their order."""
+    """The command of a folder, such as "compare", and its sittings in order."""
 
     study: str
     sittings: list[Sitting]
@@ -70,19 +77,20 @@ class Study(Struct, frozen=True):
 
 
 def begin_study(folder: Path, study: str) -> None:
-    """Write down that a study begins in the folder, which is new."""
+    """Record in the folder, which is new, that a study begins."""
     write_json(folder / STUDY_NAME, Study(study, [Sitting.now()]))
 
 
 def go_on_with_study(folder: Path) -> None:
-    """Write down that this process goes on with the study in the folder. What is not known of the sittings before this
-    one stays so: a folder without the file is left without it."""
+    """Record in the folder that this process goes on with the study. If the folder has no
+    `study.json`, none is written: the earlier sittings are unknown."""
     if (known := study_of(folder)) is not None:
         write_json(folder / STUDY_NAME, replace(known, sittings=[*known.sittings, Sitting.now()]))
 
 
 def end_study(folder: Path) -> None:
-    """Write down that the study has come to its end, and so how long the sitting took."""
+    """Record in the folder that the study has come to its end, and how many seconds the sitting
+    took."""
     if (known := study_of(folder)) is None:
         return
     last = known.sittings[-1]
@@ -92,8 +100,8 @@ def end_study(folder: Path) -> None:
 
 
 def study_of(folder: Path) -> Study | None:
-    """What is written down of the study in the folder; None where nothing is. Raises InputError, naming the file, for
-    one that cannot be read."""
+    """The study that the folder records. None: the folder records none. Raises InputError, with the
+    path, if the file cannot be read."""
     path = folder / STUDY_NAME
     if not path.is_file():
         return None

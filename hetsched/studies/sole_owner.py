@@ -1,4 +1,4 @@
-"""One process at a time carries out what a results folder is for."""
+"""A lock: only one process at a time works on a results folder."""
 
 import os
 from collections.abc import Iterator
@@ -16,8 +16,12 @@ except ImportError:  # Windows has no such locks
 
 @contextmanager
 def sole_owner(folder: Path, what: str) -> Iterator[None]:
-    """Within the block no other process has the folder. Raises InputError if one has. However a process ends, its lock
-    goes with it. On a disk that knows no locks there is none."""
+    """Within the context no other process works on the folder. Raises InputError if another process
+    already does.
+
+    The lock is released however the process ends. There is no lock on Windows, and on a disk that
+    has no locks.
+    """
     if fcntl is None:
         yield
         return

@@ -86,10 +86,12 @@ class OrderAgreement(Struct, frozen=True):
 
 
 def probe_scenario(setup: Setup, workers: int) -> Setup:
-    """A short run on the same cluster, with the same kinds of trial: one trial more than workers, four segments each.
+    """A short run on the same cluster, with the same kinds of trial: one trial more than workers,
+    four segments each.
 
-    Every worker is measured cold and warm, and trials move, so that all parts of a segment are measured. If there are
-    more workers than the experiment has trials, only so many workers are used. The probe has no faults.
+    Every worker is measured cold and warm, and trials move, so that all parts of a segment are
+    measured. An experiment with fewer trials than workers has one trial more in the probe. Workers
+    beyond the trials of the probe are not measured. The probe has no faults.
     """
     experiments = [
         experiment.model_copy(

@@ -57,7 +57,7 @@ class Driver:
         self._coming: list[tuple[float, int, Callable[[], Decided | None]]] = []
 
     def begin(self, cluster: ClusterSpec, workload: Workload) -> None:
-        """The workers join and the policy is set up. Raises PolicyError if it raises."""
+        """Add the workers and set the policy up. Raises PolicyError if the policy raises."""
         late = {absence.worker for absence in self.situation.absences if absence.start == 0}
         for place, worker in enumerate(self.situation.workers):
             if place not in late:
@@ -75,10 +75,10 @@ class Driver:
             self._at(time, self._lose)
 
     def step(self) -> bool:
-        """The next event happens, and the policy decides. Returns False if no event is left.
+        """Carry out the next event, and let the policy decide. Returns False if no event is left.
 
-        Raises StalledError for a policy that leaves all workers idle, or is woken for nothing again and again. Raises
-        PolicyError for a decision that is refused, and for a policy that raises.
+        Raises StalledError for a policy that leaves all workers idle, or is woken for nothing again
+        and again. Raises PolicyError for a decision that is refused, and for a policy that raises.
         """
         if not self._coming:
             return False
@@ -110,7 +110,7 @@ class Driver:
         self._at(self.now + parts.total_s, partial(self._end, segment, parts))
 
     def _go_on(self, turn: Turn[Done]) -> None:
-        """A worker is done with a segment, or has lost it."""
+        """Note that a worker has finished a segment, or has lost it."""
         if turn.next is not None:
             self._begin_segment(turn.next)
         for done in turn.report:
@@ -176,7 +176,8 @@ class Driver:
         self.dispatcher.end_segment(ended, self._perturb)
 
     def _perturb(self, trial: Trial) -> tuple[TrialId, Hyperparameters] | None:
-        """Now and then a trial takes over the best one of its population, with hyperparameters drawn anew."""
+        """Let a trial copy the best one of its population now and then, with newly drawn
+        hyperparameters."""
         experiment = self.state.experiments[trial.experiment]
         if experiment.pbt is None or self._random.random() < 0.5:
             return None

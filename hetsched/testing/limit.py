@@ -13,10 +13,11 @@ class TooLongError(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooLongError in the code within this context after so many seconds of this process's own computing.
+    """Raise TooLongError in the code within this context after `seconds` seconds of this process's
+    own computing.
 
-    Other load on the machine does not count. A compiled solver is interrupted only when it returns. There is no limit
-    on systems without such timers (Windows), and outside the main thread.
+    Other load on the machine does not count. A compiled solver is interrupted only when it returns.
+    There is no limit on systems without such timers (Windows), and outside the main thread.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield

@@ -154,7 +154,8 @@ LIMIT_MS = 1000.0
 
 ENOUGH_CALLS = 20
 ENOUGH_MS = 2000.0
-"""So many calls are timed or, after three at least, as many as take so long."""
+"""`ENOUGH_CALLS` calls are timed. Fewer are enough, but at least three, if they take this many
+milliseconds together."""
 
 
 def decision_time(make: MakePolicy, policy: str) -> Verdict:

@@ -190,12 +190,12 @@ def check_training(
 ) -> None:
     """Check a training: a class, or its name, FILE.py:CLASS or MODULE:CLASS.
 
-    It trains with `hyperparameters`. `changed` has other values of those that may change while a trial trains. The
-    longest course has so many `iterations`. Two numbers are the same if they differ by at most `tolerance` of the
-    larger one.
+    It trains with `hyperparameters`. `changed` has other values of those that may change while a
+    trial trains. The longest course has `iterations` iterations. Two numbers are equal if they
+    differ by at most `tolerance` of the larger one.
 
-    Raises TrainingError with the smallest course of calls that fails. Raises InputError if it is no training, and for a
-    tolerance with which every training would pass, or none.
+    Raises TrainingError with the smallest course of calls that fails. Raises InputError if it is no
+    training, and for a tolerance with which every training would pass, or none.
     """
     if not 0 <= tolerance < 1:
         raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
@@ -244,7 +244,7 @@ def _sizes(iterations: int) -> list[Sizes]:
 
 
 def _started(course: Course, iterations: int, seed: int = 1) -> Played:
-    """One more training, which has started a trial and done so many iterations."""
+    """A new training that has started a trial and done that many iterations."""
     training = course.make()
     training.start(seed)
     training.train(iterations)

@@ -55,7 +55,7 @@ class Course:
         self._trainings = self._folders = 0
 
     def make(self) -> "Played":
-        """One more training."""
+        """Make one more training."""
         name = "abcdefgh"[self._trainings]
         self._trainings += 1
         subject = self.subject

@@ -101,9 +101,10 @@ def named(policy: str | Callable[[], P], registry: Registry[P]) -> tuple[str, Ca
 
 
 def verdicts(policy: str, checks: Sequence[Check[E]], run: Callable[[Situation], E], examples: int) -> list[Verdict]:
-    """The verdict of each check, in so many generated situations and all corner cases.
+    """The verdict of each check, in `examples` generated situations and all corner cases.
 
-    A check that failed is not made again. If analysing a failure takes too long, the other checks are not made.
+    A check that failed is not made again. If analysing a failure takes too long, the other checks
+    are not made.
     """
     failures: dict[str, ConformanceError] = {}
     pending, gave_up = list(checks), False

@@ -1,1 +1,1 @@
-"""Where trials' states are kept: snapshots in Ray's object store, files in the run's folder."""
+"""The states of trials: snapshots in Ray's object store, and files in the run's folder."""

@@ -1,4 +1,5 @@
-"""A checkpoint's file: complete under its name or not there, and read without executing anything."""
+"""The file of a checkpoint. It has its name only when it is complete. Reading it executes
+nothing."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def complete(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to, which appears under its name only when that is over: a crash never leaves half a checkpoint.
+    """A file to write to. It gets its name only at the end of the context, so a crash never leaves
+    half a checkpoint.
 
-    Raises:
-        OSError: the file, which it names, cannot be written.
+    Raises OSError, with the path, if the file cannot be written.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
@@ -33,10 +34,10 @@ def complete(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write(content: Mapping[str, Any], path: Path) -> int:
-    """Write a state (tensors, numbers and text in dicts and lists) and return the file's size in bytes.
+    """Write a state: tensors, numbers and text in dicts and lists. Returns the size of the file in
+    bytes.
 
-    Raises:
-        OSError: the file, which it names, cannot be written.
+    Raises OSError, with the path, if the file cannot be written.
     """
     with complete(path) as file:
         _save(content, file)
@@ -44,10 +45,9 @@ def write(content: Mapping[str, Any], path: Path) -> int:
 
 
 def read(path: Path, device: "torch.device") -> dict[str, Any]:
-    """The state, its tensors on the device.
+    """The state, with its tensors on the device.
 
-    Raises:
-        Exception: of many kinds; a damaged file can fail anywhere in the unpickler.
+    Raises an exception of any kind for a damaged file, because the unpickler can fail anywhere.
     """
     import torch
 
@@ -58,7 +58,8 @@ def read(path: Path, device: "torch.device") -> dict[str, Any]:
 
 
 class _Watched:
-    """A file that remembers why it could not be written: PyTorch makes a RuntimeError without a reason of it."""
+    """A file that keeps the error with which a write failed. PyTorch turns the error into a
+    RuntimeError without a reason."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -76,7 +77,7 @@ class _Watched:
 
 
 def _save(content: object, file: IO[bytes]) -> None:
-    """`torch.save`, but a file that cannot be written is an OSError."""
+    """Save as `torch.save` does. Raises OSError if the file cannot be written."""
     import torch
 
     watched = _Watched(file)

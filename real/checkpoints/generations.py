@@ -1,4 +1,5 @@
-"""The checkpoints of a run: which files hold each trial's latest states, and which files nobody needs any more."""
+"""The checkpoints of a run: which files hold each trial's latest states, and which files no trial
+needs any more."""
 
 import re
 from collections import Counter
@@ -13,15 +14,17 @@ from hetsched.domain.workload import TrialId
 from real.checkpoints.snapshot import Copy
 
 GENERATIONS = 2
-"""So many states of a trial stay on disk: if the newest cannot be read, the one before it can."""
+"""How many states of a trial stay on disk. If the newest cannot be read, the one before it can."""
 
 
 OWN = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*-\d+(\.\d+)?\.pt(\.\d+\.unfinished)?")
-"""What files of a run are called, finished or not. What is called otherwise is somebody else's, and stays."""
+"""The names of a run's files, finished or not. A file with another name is not the run's and
+stays."""
 
 
 class Generation(NamedTuple):
-    """A state of a trial: its file, how many iterations the trial counted with it, and the score of its weights."""
+    """A state of a trial: its file, the trial's iterations with it, and the score of its
+    weights."""
 
     path: Path
     iterations: int
@@ -29,9 +32,10 @@ class Generation(NamedTuple):
 
 
 class Checkpoints:
-    """One file a segment in `folder`. A trial refers to its newest files, after an exploit to another trial's, too.
+    """The checkpoints of all trials, one file per segment in `folder`. A trial refers to its newest
+    files. After an exploit it also refers to a file of another trial.
 
-    What there is follows from the log alone: `follow` receives every event, in a run or from a log that is read.
+    The content follows from the log alone. `follow` receives every event, from a run or from a log.
     """
 
     def __init__(self, folder: Path, generations: int = GENERATIONS) -> None:
@@ -47,43 +51,46 @@ class Checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, trial: TrialId, iterations: int) -> Path:
-        """Where the trial's state goes when the trial counts so many iterations.
+        """The file for the trial's state after `iterations` iterations.
 
-        A trial that fell back, or took over the count of another, may come to that count again. It writes to other
-        files then, as a trial that exploited it may go on from what it wrote before.
+        A trial that fell back, or copied the count of another trial, may reach the same count
+        again. It then writes to another file, because a trial that exploited it may go on from the
+        earlier file.
         """
         again = f".{self._recounts[trial]}" if self._recounts[trial] else ""
         return self._folder / f"{trial}-{iterations}{again}.pt"
 
     def latest(self, trial: TrialId) -> Path | None:
-        """What the trial goes on from, None if it starts afresh."""
+        """The file from which the trial goes on. None: it starts from the beginning."""
         kept = self._kept.get(trial)
         return kept[-1].path if kept else None
 
     def hold(self, path: Path, copy: Copy) -> None:
-        """An object store has the state that goes, or would go, to this file. The copy is kept while some trial goes
-        on from there."""
+        """Keep `copy`: a copy in an object store of the state that belongs into this file. It is
+        kept while some trial goes on from this file."""
         self._copies[path] = copy
 
     def release(self) -> None:
-        """Hold nothing in the object store any more; before Ray ends, or it tries to recover what ends with it."""
+        """Release all copies in the object store. Call it before Ray ends: otherwise Ray tries to
+        recover what ends with it."""
         self._copies.clear()
 
     def copy(self, path: Path) -> Copy | None:
-        """What an object store has of this file."""
+        """The copy of this file in an object store. None: there is none."""
         return self._copies.get(path)
 
     def missing(self) -> dict[TrialId, Path]:
-        """The trials whose latest state is not in storage, and its file."""
+        """The trials whose latest state is not in storage, with the file of that state."""
         return {trial: path for trial, path in self._newest().items() if not path.exists()}
 
     def before(self, trial: TrialId) -> Generation | None:
-        """What the trial falls back to if its latest state is lost, None if it would start anew."""
+        """The state to which the trial falls back if its latest state is lost. None: it would start
+        from the beginning."""
         kept = self._kept.get(trial, ())
         return kept[-2] if len(kept) > 1 else None
 
     def follow(self, event: Event) -> None:
-        """Something happened: trials refer to other files than before."""
+        """Update the files to which trials refer, after an event."""
         if isinstance(event, SegmentEnded):
             iterations = self._iterations(event.trial) + event.iterations
             self._add(event.trial, Generation(self.path(event.trial, iterations), iterations, event.score))
@@ -106,19 +113,21 @@ class Checkpoints:
                     path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Delete the files that no trial refers to any more; not before the log on the disk says that none does."""
+        """Delete the files to which no trial refers any more. Call it only when the log on the disk
+        says so, too."""
         for path in self._unwanted:
             path.unlink(missing_ok=True)
         self._unwanted.clear()
 
     def remove_leftovers(self) -> None:
-        """Delete what another driver left behind: every file of a run that no trial refers to. Nothing may be
-        training."""
+        """Delete the files of a run to which no trial refers, which another driver has left. Call
+        it only while nothing trains."""
         self._remove_all_but(self._references.keys())
         self._unwanted.clear()
 
     def keep_only(self, trial: TrialId) -> None:
-        """The run is over: of all files, only that of this trial's latest state is still wanted."""
+        """Delete all files of the run except the file of this trial's latest state. Call it after
+        the run."""
         self._remove_all_but({self.latest(trial)})
 
     def _remove_all_but(self, wanted: Set[Path | None]) -> None:
@@ -137,7 +146,7 @@ class Checkpoints:
         self._set(trial, (*self._kept.get(trial, ()), generation)[-self._generations :])
 
     def _set(self, trial: TrialId, generations: tuple[Generation, ...]) -> None:
-        """The trial refers to these states now, and no more to those that it referred to before."""
+        """Let the trial refer to these states, and no longer to those before."""
         before = self._kept.get(trial, ())
         self._kept[trial] = generations
         now, then = ([generation.path for generation in each] for each in (generations, before))
@@ -150,7 +159,7 @@ class Checkpoints:
 
 
 def _released(references: Counter[Path], paths: Iterable[Path]) -> list[Path]:
-    """Count one reference less to each of these files. Return those to which none is left."""
+    """Count one reference less for each of these files. Returns the files without a reference."""
     released = []
     for path in paths:
         references[path] -= 1
@@ -161,9 +170,10 @@ def _released(references: Counter[Path], paths: Iterable[Path]) -> list[Path]:
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint's file, None if nothing is: it is there, complete, and as it was written.
+    """What is wrong with a checkpoint's file. None: the file exists, is complete and has the right
+    checksums.
 
-    PyTorch writes a checksum for every tensor but does not look at them when it reads.
+    PyTorch writes a checksum for every tensor but does not compare it when it reads.
     """
     try:
         with ZipFile(path) as archive:

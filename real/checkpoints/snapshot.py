@@ -1,6 +1,8 @@
-"""Snapshots: a trial's state with arrays for tensors, as Ray's object store holds it.
+"""Snapshots: the form in which Ray's object store holds a trial's state, with arrays instead of
+tensors.
 
-Ray copies the bytes of NumPy arrays to shared memory once, and reads them there without a copy (PEP 574).
+Ray copies the bytes of NumPy arrays to shared memory once, and reads them there without a copy (PEP
+574).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +23,7 @@ class Copy(msgspec.Struct, frozen=True):
 
 
 def take(state: Mapping[str, Any]) -> Snapshot:
-    """A copy of a state, in the CPU's memory."""
+    """A snapshot of a state, copied to the CPU's memory."""
     import torch
 
     snapshot: Snapshot = _mapped(state, torch.Tensor, lambda tensor: np.array(tensor.detach().cpu().numpy()))
@@ -29,7 +31,8 @@ def take(state: Mapping[str, Any]) -> Snapshot:
 
 
 def copied(snapshot: Snapshot) -> dict[str, Any]:
-    """The state again. Its tensors are copies: the snapshot may be in shared memory, which nobody may write to."""
+    """The state of a snapshot. Its tensors are copies, because the snapshot may be in shared
+    memory, which is read-only."""
     import torch
 
     state: dict[str, Any] = _mapped(snapshot, np.ndarray, torch.tensor)
@@ -37,7 +40,8 @@ def copied(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def viewed(snapshot: Snapshot) -> dict[str, Any]:
-    """The state again, without copies: its tensors are those of the snapshot, and only to be read."""
+    """The state of a snapshot, without copies. Its tensors share the memory of the snapshot and
+    must not be written to."""
     import torch
 
     state: dict[str, Any] = _mapped(snapshot, np.ndarray, torch.from_numpy)

@@ -1,4 +1,4 @@
-"""Write-behind: a checkpoint goes to storage while its worker goes on."""
+"""Write-behind: a checkpoint is written to storage while its worker goes on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,11 @@ from real.training.trainer import Snapshot
 
 
 class WriteBehind:
-    """Has snapshots written one at a time, in a thread of its own; `to_file` writes one.
+    """Writes snapshots with `to_file`, one at a time, in a separate thread.
 
-    A file that could not be written is reported by the next call of any method, so no failure goes unnoticed. After a
-    failed write the next checkpoint is written in the foreground. A broken disk therefore fails every segment, not
-    every second one.
+    If a file cannot be written, the next call of any method raises the error, so no failure goes
+    unnoticed. After a failed write the next checkpoint is written in the foreground. A broken disk
+    therefore fails every segment, not every second one.
     """
 
     def __init__(self, to_file: Callable[[Snapshot, Path], object]) -> None:
@@ -22,10 +22,11 @@ class WriteBehind:
         self._failed = False
 
     def write(self, snapshot: Snapshot, path: Path) -> None:
-        """Begin to write; the snapshot must not change any more. Waits for the one before.
+        """Wait for the previous file, and begin to write this one. The snapshot must not change any
+        more.
 
-        Raises:
-            Exception: the file before could not be written (an OSError names it); or, if one could not be, this one.
+        Raises the error of the previous file, if it could not be written. After such an error this
+        file is written before the call returns, and its error is raised. An OSError has the path.
         """
         self.flush()
         if self._failed:
@@ -37,20 +38,14 @@ class WriteBehind:
         self._thread.start()
 
     def check(self) -> None:
-        """Without waiting.
-
-        Raises:
-            Exception: the file before could not be written; an OSError names it.
-        """
+        """Raise the error of the file, if it could not be written. Does not wait. An OSError has
+        the path."""
         if self._error is not None:
             self.flush()
 
     def flush(self) -> None:
-        """Wait until what was to be written is in storage.
-
-        Raises:
-            Exception: the file could not be written; an OSError names it.
-        """
+        """Wait until the file is in storage. Raises its error if it could not be written. An
+        OSError has the path."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -62,5 +57,5 @@ class WriteBehind:
     def _write(self, snapshot: Snapshot, path: Path) -> None:
         try:
             self._to_file(snapshot, path)
-        except Exception as error:  # of whatever kind: nobody else hears of it
+        except Exception as error:  # of any kind: no other code would see it
             self._error = error

@@ -1,4 +1,4 @@
-"""The nodes of a scenario with `cluster = "discover"`: those of a Ray cluster that runs."""
+"""The nodes of a scenario with `cluster = "discover"`: the nodes of a running Ray cluster."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,16 @@ from real.cluster.matching import ACCELERATOR_LABEL, RayNode, RayNodeId, alive
 from real.resources.gpus import Gpus
 
 ANSWER_S = 60.0
-"""So long a node may take to say what its GPUs are called."""
+"""How many seconds a node may take to answer with the names of its GPUs."""
 
 GpuNames = Mapping[RayNodeId, Sequence[str]]
 
 
 def discover(address: str) -> list[dict[str, Any]]:
-    """The nodes of the Ray cluster at this address, as a scenario lists them under `cluster.nodes`.
+    """The nodes of the Ray cluster at this address, in the form of the scenario's `cluster.nodes`.
 
-    Raises InputError if it cannot be joined, has no cores, or does not say of what type GPUs are.
+    Raises InputError if the cluster cannot be joined, has no cores, or does not know the type of
+    its GPUs.
     """
     ray_cluster.join(address)
     ray_nodes = alive(ray.nodes())
@@ -36,7 +37,7 @@ def _names_here() -> list[str]:
 
 
 def _gpu_names(ray_nodes: list[RayNodeId]) -> dict[RayNodeId, list[str]]:
-    """What the drivers of these nodes call their GPUs; nothing of a node that does not answer."""
+    """The drivers' names for the GPUs of these nodes. A node that does not answer is missing."""
     task: Any = ray.remote(_names_here)
     asked = {
         task.options(
@@ -55,10 +56,10 @@ def _gpu_names(ray_nodes: list[RayNodeId]) -> dict[RayNodeId, list[str]]:
 
 
 def _gpu_counts(ray_node: RayNode, names: Sequence[str]) -> dict[str, int]:
-    """How many GPUs of which type a node has, if they are of several; else nothing.
+    """How many GPUs of each type a node has, if they are of several types. Otherwise empty.
 
-    Ray says of a node the type of its first GPU only. A driver tells all GPUs of its host: they are the node's if it
-    has as many.
+    Ray knows only the type of a node's first GPU. A driver lists all GPUs of its host. They belong
+    to the node if their number is the same.
     """
     types = [ray_internals.accelerator_type(name) for name in names]
     if len(types) != ray_node.gpus or len(set(types)) < 2:
@@ -67,10 +68,10 @@ def _gpu_counts(ray_node: RayNode, names: Sequence[str]) -> dict[str, int]:
 
 
 def tables(ray_nodes: list[RayNode], gpu_names: GpuNames = MappingProxyType({})) -> list[dict[str, Any]]:
-    """A table for each Ray node that has cores (heads often have none), in the order of their names.
+    """A table for each Ray node that has cores, in the order of their names. Heads often have none.
 
-    A node is called by its label, else by its host, else by its address, whichever is its own. Raises InputError for
-    GPUs of unknown type, and if there is no node.
+    The name of a node is its label. Without a label it is its host or its address, if no other node
+    has the same. Raises InputError for GPUs of unknown type, and if there is no node.
     """
     serving = [ray_node for ray_node in ray_nodes if ray_node.cores]
     if not serving:

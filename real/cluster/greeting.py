@@ -6,7 +6,7 @@ import socket
 from real import ray_internals
 
 ANSWER_S = 5.0
-"""A cluster that does not answer within so many seconds is not there."""
+"""Seconds within which a cluster must answer. A cluster that does not counts as absent."""
 
 SETTINGS = b"\x04"
 """The type of the first frame that a server of HTTP/2 sends (RFC 9113, sections 3.4 and 4.1)."""

@@ -1,23 +1,26 @@
-"""Which cores of each host its workers have, so that no two workers of one host train on the same ones."""
+"""The cores of each host that its workers have. No two workers of one host train on the same
+cores."""
 
 from hetsched.domain.cluster import WorkerId
 
 Span = tuple[str, range]
-"""A host, and the numbers of the cores that a worker has there."""
+"""A host, and the numbers of a worker's cores there."""
 
 
 class HostCores:
-    """Hands out the cores of hosts. Several Ray nodes may be on one host: their workers share its cores.
+    """Assigns the cores of hosts to workers. Several Ray nodes may be on one host. Their workers
+    share its cores.
 
-    How many cores a host has is not known here: numbers beyond the last core are taken round again
-    (`real.tune.actor.pin`).
+    This class does not know how many cores a host has. `real.tune.actor.pin` maps numbers beyond
+    the last core back to the first ones.
     """
 
     def __init__(self) -> None:
         self._spans: dict[WorkerId, Span] = {}
 
     def take(self, worker: WorkerId, host: str, cores: int) -> int:
-        """The first of so many adjacent cores that no other worker on the host has. They are this worker's now."""
+        """Assign to the worker the first `cores` adjacent cores that no other worker on the host
+        has. Returns the number of the first one."""
         first = 0
         others = (span for other, (where, span) in self._spans.items() if where == host and other != worker)
         for span in sorted(others, key=lambda span: span.start):
@@ -28,5 +31,5 @@ class HostCores:
         return first
 
     def release(self, worker: WorkerId) -> None:
-        """The worker is gone: its cores are free."""
+        """Free the cores of a worker that left."""
         self._spans.pop(worker, None)

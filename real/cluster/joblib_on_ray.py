@@ -1,4 +1,4 @@
-"""The cores of a Ray cluster for the simulations of a comparison, by joblib's Ray backend."""
+"""Simulates the runs of a comparison on the cores of a Ray cluster, with joblib's Ray backend."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,11 @@ from real.cluster.ray_cluster import reach
 
 @contextmanager
 def on_cluster(address: str, jobs: int | None = None) -> Iterator[Parallel]:
-    """Processes on the running Ray cluster at the address (`auto`, or `host:port` of its head), one for each of its
-    cores or `jobs` of them.
+    """Processes on the running Ray cluster at the address (`auto`, or `host:port` of its head):
+    `jobs` of them, by default one per core.
 
-    Raises InputError, naming the address, if there is no cluster, and HetschedError if it fails.
+    Raises InputError, with the address, if there is no cluster, and HetschedError if the cluster
+    fails or this process uses Ray already.
     """
     _connect(address)
     try:

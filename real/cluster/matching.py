@@ -10,10 +10,10 @@ from hetsched.domain.cluster import ClusterSpec, Node, NodeId
 from hetsched.errors import InputError, counted
 
 NODE_LABEL = "hetsched-node"
-"""The label by which a Ray node says which node of the scenario it is."""
+"""The label with which a Ray node says which node of the scenario it is."""
 
 ACCELERATOR_LABEL, ACCELERATOR_RESOURCE = "ray.io/accelerator-type", "accelerator_type:"
-"""How Ray says which type a node's GPUs have."""
+"""The label and the resource with which Ray gives the type of a node's GPUs."""
 
 NO_FIT = 1e12
 
@@ -37,7 +37,8 @@ class RayNode(NamedTuple):
         return f"{self.address} ({counted(self.cores, 'CPU')}{gpus}{label})"
 
     def holds(self, cores: int, gpus: int) -> bool:
-        """Whether it is large enough. A worker that does not fit would wait for ever."""
+        """Whether it has that many cores and GPUs. A worker that does not fit would wait
+        forever."""
         return self.cores >= cores and self.gpus >= gpus
 
 

@@ -1,4 +1,5 @@
-"""Which nodes of the scenario are there now: those that Ray has, that answer, and that were not set aside."""
+"""The nodes of the scenario that are present: Ray has them, they answer, and they were not set
+aside."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,14 +10,15 @@ from real.cluster.matching import RayNodeId
 
 LOOK_EVERY_S = 0.5
 RETURN_S = 60.0
-"""So long a run that can do nothing else waits for a node that went away."""
+"""How many seconds a run with nothing else to do waits for a node that left."""
 
 
 class Probe(Protocol):
-    """How `Nodes` sees the cluster."""
+    """The view that `Nodes` has of the cluster."""
 
     def present(self, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
-        """Return the Ray node of each node that the cluster has now. Nodes of `kept` stay on their Ray nodes."""
+        """The Ray node of each node that the cluster has now. Nodes in `kept` stay on their Ray
+        nodes."""
 
     def ask(self, ray_node: RayNodeId) -> None:
         """Ask the Ray node to carry out a task."""
@@ -26,9 +28,10 @@ class Probe(Protocol):
 
 
 class Nodes:
-    """The Ray node of each node that is `there`; `look` keeps it up to date.
+    """The Ray node of each node that is present, in `there`. `look` updates it. `absences` says why
+    a node left.
 
-    A node that died and comes back is another Ray node, and is judged anew.
+    A node that died and returns is another Ray node. It starts without doubts.
     """
 
     def __init__(
@@ -49,8 +52,8 @@ class Nodes:
         self._looked_at = self._left_at = read_time()
 
     def look(self, at_once: bool = False) -> bool:
-        """Whether nodes have gone or come since the last look; to look costs Ray a millisecond, so it is done now and
-        then only, unless `at_once`."""
+        """Whether nodes have left or joined since the last look. A look costs Ray a millisecond, so
+        there is one per `LOOK_EVERY_S` seconds, or one `at_once`."""
         now = self._read_time()
         if now - self._looked_at < LOOK_EVERY_S and not at_once:
             return False
@@ -64,19 +67,19 @@ class Nodes:
         return there != before
 
     def doubt(self, node: NodeId) -> None:
-        """Something on the node is out of reach, though Ray has not missed the node yet: it is not there until it has
-        carried out a task."""
+        """Withdraw a node of which something is out of reach, although Ray has not noticed. It is
+        absent until it has carried out a task."""
         ray_node = self._withdraw(node, "does not answer")
         self._in_doubt.add(ray_node)
         self._probe.ask(ray_node)
 
     def set_aside(self, node: NodeId, reason: str) -> None:
-        """The node is not there any more, unless it is started anew."""
+        """Withdraw a node for good. It can return only as a new Ray node."""
         self._aside.add(self._withdraw(node, f"was set aside: {reason}"))
 
     @property
     def may_return(self) -> bool:
-        """Whether there is any sense in waiting for a node that is away."""
+        """Whether waiting for an absent node makes sense."""
         if self._read_time() - self._left_at > RETURN_S:
             return False
         present = self._probe.present(self._standing)
@@ -84,7 +87,7 @@ class Nodes:
         return any(node.id not in self.there and node.id not in aside for node in self._cluster)
 
     def _withdraw(self, node: NodeId, reason: str) -> RayNodeId:
-        """The Ray node of this node serves no more, and so do all other nodes that stand on it. Return the Ray node."""
+        """Withdraw this node, and all other nodes on the same Ray node. Returns the Ray node."""
         ray_node = self.there[node]
         self._leave(node, f"node {node} {reason}")
         for other in [other for other, where in self.there.items() if where == ray_node and other != node]:

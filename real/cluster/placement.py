@@ -1,4 +1,4 @@
-"""Where Ray puts a worker: its resources, on its node."""
+"""The placement of a worker in Ray: its resources, on its node."""
 
 from ray import tune
 
@@ -9,8 +9,8 @@ from real.cluster.matching import RayNodeId
 class WorkerPlacement(tune.PlacementGroupFactory):
     """The resources of one worker, on its node.
 
-    Tune keeps actors by their placement, so that of two workers differs even if they are alike and on one node, and so
-    does that of a worker whose node has died and come back.
+    Tune keeps actors by their placement. So any two workers have different placements, even if they
+    are alike and on one node. A worker whose node has died and returned has a new placement.
     """
 
     def __init__(self, worker: Worker, ray_node: RayNodeId) -> None:

@@ -36,8 +36,8 @@ HEALTH_CHECKS = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 3000
 settings: 15 s, 65 s). A busy machine must not count as a dead one."""
 
 HOST_HEALTH_CHECKS = HEALTH_CHECKS | {"timeout_ms": 1500}
-"""The same for separate hosts, as in docs/clusters.md. A link that is cut looks like a node that hangs, and should be
-noticed within 10 s."""
+"""The health checks for separate hosts, as in docs/clusters.md. A link that is cut looks like a
+node that hangs, and should be noticed within 10 s."""
 
 
 class _Session(NamedTuple):

@@ -1,4 +1,4 @@
-"""What Ray says of the nodes of a scenario: which are alive, and which answer."""
+"""Ray's view of the nodes of a scenario: which are alive, and which answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from real.cluster.matching import RayNodeId, alive, match
 
 
 def _answer() -> None:
-    """What a node that is in doubt has to carry out."""
+    """The task that a doubtful node has to carry out."""
 
 
 class RayProbe:
-    """See `real.cluster.nodes.Probe`."""
+    """The probe on a Ray cluster. See `real.cluster.nodes.Probe`."""
 
     def __init__(self, cluster: ClusterSpec) -> None:
         self._cluster = cluster
@@ -24,11 +24,11 @@ class RayProbe:
         self._hosts: dict[RayNodeId, str] = {}
 
     def present(self, kept: Mapping[NodeId, RayNodeId]) -> dict[NodeId, RayNodeId]:
-        """Return the nodes that Ray has now and that are as large as they should be."""
+        """The nodes that Ray has now and that are large enough."""
         return match(self._cluster, alive(ray.nodes()), kept)
 
     def host(self, ray_node: RayNodeId) -> str:
-        """The address of the host that the Ray node is on. Ray knows that of dead nodes, too."""
+        """The address of the Ray node's host. Ray knows the hosts of dead nodes, too."""
         if ray_node not in self._hosts:
             self._hosts = {RayNodeId(node["NodeID"]): node["NodeManagerAddress"] for node in ray.nodes()}
         return self._hosts[ray_node]
@@ -40,7 +40,8 @@ class RayProbe:
         self._asked[ray_node] = task.options(num_cpus=0, max_retries=0, scheduling_strategy=there_only).remote()
 
     def answered(self, ray_node: RayNodeId) -> bool:
-        """Whether the task was carried out. If it failed it is sent again: the node may answer yet."""
+        """Whether the task was carried out. A task that failed is sent again, because the node may
+        still answer."""
         answer = self._asked[ray_node]
         if not ray.wait([answer], timeout=0)[0]:
             return False

@@ -1,4 +1,4 @@
-"""A callback for an ordinary Tune script: it measures, and changes nothing."""
+"""A callback for an ordinary Tune script. It measures, and changes nothing."""
 
 import logging
 from collections.abc import Callable
@@ -22,11 +22,13 @@ logger = logging.getLogger(__name__)
 
 
 class Profiler(tune.Callback):
-    """Writes a profile of an ordinary run, and a scenario of it for `hetsched compare`.
+    """Writes a profile of an ordinary run, and a scenario of the run for `hetsched compare`.
 
-    They are in the folder `measured` in the experiment's folder, or in `folder`. With a `perturbation_interval` the
-    scenario is of PBT, else its trials are independent. `metric` and `mode` name what trials are ranked by. Whatever
-    goes wrong here is a warning: the run goes on.
+    - `metric`, `mode`: what ranks the trials
+    - `perturbation_interval`: with it the scenario has PBT. Without it the trials are independent.
+    - `folder`: for both files (default: the folder `measured` in the experiment's folder)
+
+    Any error in this callback is only a warning. The run goes on.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class Profiler(tune.Callback):
         self._iterations = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """What the user gave: Tune pickles its callbacks."""
+        """The user's arguments. Tune pickles its callbacks."""
         return {"args": (self._metric, self._mode, self._interval, self._folder)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -57,31 +59,31 @@ class Profiler(tune.Callback):
     # Tune's hooks.
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        """Tune is about to start trials."""
+        """Note the time at which Tune first starts trials."""
         if self._began is None:
             self._began = monotonic()
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """The actor of the trial is ready."""
+        """Note the time at which the actor of the trial is ready."""
         self._ready[trial.trial_id] = monotonic(), trial.latest_checkpoint_result is not None
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        """The trial has reported."""
+        """Measure a reported result."""
         self._harmless(lambda: self._report(trial, result))
 
     def on_trial_save(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """The trial was saved."""
+        """Measure a save."""
         if (reported := self._reported.pop(trial.trial_id, None)) is not None:
             self._harmless(lambda: self._samples(trial, None).saves.append(monotonic() - reported))
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """From now on a trial may have waited for another's place."""
+        """Note that a trial has ended. Trials that start later may have waited for its place."""
         self._others_ended = True
 
     def on_experiment_end(self, trials: list[TuneTrial], **info: Any) -> None:
-        """Nothing more happens."""
+        """Write the profile and the scenario."""
         self._harmless(lambda: self._write(trials))
 
     # What is measured.
@@ -129,7 +131,8 @@ class Profiler(tune.Callback):
 
 
 def _gpu_type(address: str) -> str:
-    """The type of the GPUs of the node at that address."""
+    """The type of the GPUs of the node at that address. Raises LookupError if there is not exactly
+    one type."""
     types = {node.gpu_type for node in alive(ray.nodes()) if node.address == address and node.gpu_type}
     if len(types) != 1:
         raise LookupError(f"of what type the GPUs of {address} are is not known: {sorted(types) or 'Ray does not say'}")

@@ -1,4 +1,4 @@
-"""Where a Tune experiment's log is written."""
+"""The folder of a Tune experiment's log."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from ray.tune.experiment import Trial as TuneTrial
 
 
 def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
-    """The folder for the log: the chosen one, else that of the trial's experiment.
+    """The folder for the log: the chosen one, or the folder of the trial's experiment.
 
-    If experiments are stored on another machine it is the folder that Tune copies there.
+    If experiments are stored on another machine, it is the local folder that Tune copies there.
     """
     home = chosen or _experiment(trial.storage)
     home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A Tune experiment that is restored (`Tuner.restore`): its run goes on from its log."""
+"""Goes on with the run of a Tune experiment that is restored (`Tuner.restore`), from its log."""
 
 import logging
 from collections.abc import Sequence
@@ -28,7 +28,8 @@ STALE = "Ray Tune's snapshot is of an earlier state"
 
 
 def past_of(home: Path, setup: Setup, strategy: Strategy, seed: int, trials: Sequence[TuneTrial]) -> list[AnyEvent]:
-    """What the log in the folder tells, if a run had begun. Raises InputError for a log of another run."""
+    """The events of the log in the folder. Empty: no run had begun. Raises InputError for a log of
+    another run."""
     [experiment] = setup.workload.experiments
     past = take_log(home / LOG_NAME, strategy, seed, experiment)
     known = {event.trial for event in past if isinstance(event, TrialAdded)}
@@ -49,9 +50,10 @@ def go_on(
     workers: Sequence[Worker],
     trials: Sequence[TuneTrial],
 ) -> Run:
-    """The run of the log, as Tune's trials stand now: they may have fallen back, or ended, without the log's knowledge.
+    """The run of the log, updated to the present state of Tune's trials. Without the log's
+    knowledge they may have fallen back, or ended.
 
-    Hyperparameters are those of the log, which has every perturbation.
+    Hyperparameters are taken from the log, which has every perturbation.
     """
     remembered = remember(setup, strategy, seed, past)
     log = LogWriter(home / LOG_NAME, appends=True)
@@ -92,7 +94,8 @@ def _metric(run: Run) -> str:
 
 
 def recall(pbt: BoundaryPBT, past: Sequence[AnyEvent], experiment: Experiment, trials: Sequence[TuneTrial]) -> None:
-    """Have Ray's class know what it knew: the last score of each trial, and when it was last looked at."""
+    """Restore what Ray's class knew: the last score of each trial, and the iterations at which it
+    was last looked at."""
     looked: dict[str, tuple[int, float | None]] = {}
     for heard in pbt_course(past):
         if isinstance(heard, CheckpointLost):

@@ -1,4 +1,4 @@
-"""What a Tune experiment has measured, as a profile and a scenario with which other strategies are compared."""
+"""The measurements of a Tune experiment, as a profile and a scenario for comparing strategies."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from hetsched.domain.workload import TrialKind
 from hetsched.scenario.scenario import Scenario, Setup
 
 MEASURED = "measured"
-"""The folder of the profile and the scenario, in that of the experiment."""
+"""The folder of the profile and the scenario, in the experiment's folder."""
 
 STRATEGIES = ["uniform+fifo", "fusion+fifo", "fusion+lookahead"]
-"""What is compared at first: the first of them is what Ray Tune does."""
+"""The strategies of the written scenario. The first one is what Ray Tune does."""
 
 LEAST_S = 1e-9
 
 
 class Samples(Struct):
-    """Seconds, as they were seen on workers of one type."""
+    """Seconds that were seen on workers of one type."""
 
     steps: list[float] = field(default_factory=list)
     start_ups: list[float] = field(default_factory=list)
@@ -33,27 +33,27 @@ class Samples(Struct):
 
 
 class Measured:
-    """Gathers what segments take, by kind of trial and type of worker."""
+    """Collects the seconds of segments' parts, by kind of trial and type of worker."""
 
     def __init__(self) -> None:
         self._samples: defaultdict[tuple[TrialKind, WorkerType], Samples] = defaultdict(Samples)
 
     def of(self, kind: TrialKind, worker: WorkerType) -> Samples:
-        """What was seen of such trials on such workers."""
+        """The samples of this kind of trial on this type of worker."""
         return self._samples[kind, worker]
 
     def segment(self, kind: TrialKind, worker: WorkerType, steps: Sequence[float], parts: Parts) -> None:
-        """A segment has ended, whose steps took so many seconds each."""
+        """Add a segment that has ended. `steps` are the seconds of its steps."""
         samples = self.of(kind, worker)
         samples.steps += steps
         samples.saves += [parts.checkpoint_s] if parts.checkpoint_s else []
-        if parts.restore_s:  # an actor that is started anew for a state is part of what the state costs
+        if parts.restore_s:  # a new actor for a state is a part of the cost of the state
             samples.restores.append(parts.start_up_s + parts.restore_s)
         elif parts.start_up_s:
             samples.start_ups.append(parts.start_up_s)
 
     def rows(self, provenance: str) -> list[ProfileRow]:
-        """A row per kind and type whose steps were seen."""
+        """A profile row per kind and type with samples of steps."""
         return [
             ProfileRow(
                 model=kind.model,
@@ -76,7 +76,8 @@ class Measured:
 
 
 def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int) -> Path:
-    """Write the scenario with these rows as its profile, and with trials as long as they became. Returns the folder."""
+    """Write the scenario with these rows as its profile. Its trials have `stop_iterations`
+    iterations. Returns the folder."""
     home = folder / MEASURED
     [experiment] = scenario.workload.experiments
     whole = experiment.model_copy(update={"stop_iterations": stop_iterations})

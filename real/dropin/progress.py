@@ -1,4 +1,4 @@
-"""How far the segment of a trial has got, and where its seconds went, by what Tune reports."""
+"""The progress of a trial's segment, and the seconds of its parts, from what Tune reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,14 @@ from hetsched.core.trial import Segment
 
 @dataclass
 class Progress:
-    """A segment that runs. Iterations are Tune's `training_iteration`; times are seconds of the run.
+    """A running segment. Iterations are Tune's `training_iteration`. Times are seconds of the run.
 
-    `before` are the iterations of the state that the segment began with. The actor was `ready_at`, None if the trial
-    goes on in its place; `fresh`: it was started for this segment. `steps` are the seconds of each report.
+    - `before`: the iterations of the state with which the segment began
+    - `restores`: whether the segment began with a restore
+    - `ready_at`: when the actor was ready. None: the trial goes on in its actor.
+    - `fresh`: whether the actor was started for this segment
+    - `steps`: the seconds of each report
+    - `first_at`, `last_at`: when the first and the last report came
     """
 
     segment: Segment
@@ -27,30 +31,31 @@ class Progress:
 
     @property
     def target(self) -> int:
-        """The `training_iteration` with which the segment is done."""
+        """The `training_iteration` at which the segment is done."""
         return self.before + self.segment.iterations
 
     @property
     def done(self) -> int:
-        """The iterations that were trained."""
+        """The number of iterations that were trained."""
         return max(0, self.iteration - self.before)
 
     def report(self, now: float, iteration: int, seconds: float) -> None:
-        """The trial has reported."""
+        """Add a report of the trial."""
         if not self.steps:
             self.first_at = now
         self.steps.append(seconds)
         self.last_at, self.iteration = now, iteration
 
     def train_steps(self, *, in_steps: bool) -> list[float]:
-        """The seconds of steps in which nothing was set up."""
+        """The seconds of the steps in which nothing was set up."""
         return self.steps[1:] if in_steps and self.ready_at is not None and len(self.steps) > 1 else self.steps
 
     def parts(self, now: float, *, in_steps: bool) -> Parts:
-        """Where the seconds went of a segment that was saved just `now`.
+        """The seconds of each part of a segment that was saved at `now`.
 
-        `in_steps`: the training sets itself up, and restores itself, within its first step, as functions do. Then what
-        the first step takes longer than the others is start-up or restore.
+        `in_steps`: the training sets itself up, and restores itself, within its first step, as
+        functions do. Then the seconds by which the first step is longer than the others count as
+        start-up or restore.
         """
         start_up_s = restore_s = 0.0
         extra_s = _extra(self.steps) if in_steps and self.ready_at is not None else 0.0
@@ -75,7 +80,7 @@ class Progress:
 
 
 def _extra(steps: Sequence[float]) -> float:
-    """What the first step took longer than the mean of the others, in seconds.
+    """The seconds by which the first step was longer than the mean of the others.
 
     >>> _extra([3.0, 1.0, 1.0]), _extra([1.0, 2.0]), _extra([3.0])
     (2.0, 0.0, 0.0)

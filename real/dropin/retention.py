@@ -1,4 +1,5 @@
-"""Checkpoints that trials have taken over from others: Tune may delete them before they are loaded."""
+"""Copies of checkpoints that trials have exploited. Tune may delete the originals before they are
+loaded."""
 
 import os
 import shutil
@@ -11,14 +12,14 @@ from ray.train import Checkpoint
 from ray.tune.experiment import Trial as TuneTrial
 
 COPY = "exploited_"
-"""How the folders of copies begin, in the folder of the trial that exploits."""
+"""The beginning of the names of the copies' folders, in the folder of the trial that exploits."""
 
 
 class Borrowed:
-    """Keeps a copy of what a trial exploits until the trial is saved the next time.
+    """Keeps a copy of the state that a trial exploits, until the trial is saved again.
 
-    Tune deletes checkpoints of the source by `CheckpointConfig(num_to_keep=...)`, whoever waits to go on from them.
-    Without that setting nothing is copied.
+    With `CheckpointConfig(num_to_keep=...)`, Tune deletes checkpoints of the source even if another
+    trial is to go on from them. Without this setting nothing is copied.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Borrowed:
         self._numbers = count()
 
     def keep(self, trial: TuneTrial, state: Any) -> Any:
-        """The state that the trial goes on from, which Tune does not delete."""
+        """The state from which the trial goes on, in a copy that Tune does not delete."""
         kept: Any = trial.run_metadata.checkpoint_manager
         limit, storage = kept.checkpoint_config.num_to_keep, trial.storage
         if limit is None or storage is None:
@@ -39,14 +40,15 @@ class Borrowed:
         return type(state)(Checkpoint(copy, checkpoint.filesystem), state.metrics)
 
     def give_back(self, trial: TuneTrial) -> None:
-        """The trial has a checkpoint of its own."""
+        """Delete the trial's copy. The trial has a checkpoint of its own."""
         filesystem, copy = self._copies.pop(trial, (None, ""))
         if filesystem is not None and filesystem.get_file_info(copy).type != FileType.NotFound:
             filesystem.delete_dir(copy)
 
 
 def copy_folder(filesystem: FileSystem, source: str, target: str) -> None:
-    """Copy a folder; on a local disk by links, as checkpoints do not change."""
+    """Copy a folder. On a local disk the copy consists of links, because checkpoints do not
+    change."""
     if not isinstance(filesystem, LocalFileSystem):
         filesystem.create_dir(target)
         copy_files(source, target, source_filesystem=filesystem, destination_filesystem=filesystem)

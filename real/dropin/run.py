@@ -1,4 +1,5 @@
-"""A Tune experiment as a run of hetsched: its dispatcher, its log and what each segment has done. It knows no Ray."""
+"""A Tune experiment as a run of hetsched: its dispatcher, its log and the progress of each segment.
+This module does not use Ray."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +28,13 @@ logger = logging.getLogger(__name__)
 
 
 class Run:
-    """Asks the dispatcher's policy, and tells it what Tune reports.
+    """Asks the dispatcher's policy, and records what Tune reports.
 
-    `boundary` is each trial's `training_iteration` at its last boundary, whence it goes on. `to_start` are the segments
-    that were decided on and whose trials Tune does not know yet, `measured` is what segments took. `log` and
-    `dispatcher` are those of a run that goes on.
+    - `boundary`: each trial's `training_iteration` at its last boundary, from which it goes on
+    - `to_start`: segments that were decided and are not yet started in Tune
+    - `stopped`: trials that the policy has stopped and Tune has not
+    - `measured`: the seconds of segments' parts
+    - `log`, `dispatcher`: those of a run that goes on
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Run:
         return self.dispatcher.state
 
     def begin(self, workers: Sequence[Worker], trials: Mapping[TrialId, Hyperparameters]) -> None:
-        """The run begins, with these workers and trials."""
+        """Begin the run with these workers and trials."""
         self.clock.start()
         begin(self.dispatcher, RAY_TUNE, self.setup, self._strategy, self._seed, workers)
         [experiment] = self.setup.workload.experiments
@@ -79,7 +82,7 @@ class Run:
     # What runs.
 
     def decide(self) -> None:
-        """Ask the policy, if it is to be asked now."""
+        """Ask the policy, if something has happened or its time to wake has come."""
         now, wake_at = self.clock.now(), self.dispatcher.wake_at
         if self.ask_policy:
             self.ask_policy = False
@@ -100,13 +103,13 @@ class Run:
         self.stopped += decided.stops
 
     def ready(self, trial: TrialId, *, fresh: bool) -> None:
-        """The worker's actor has the trial. `fresh`: it was started for it."""
+        """Note that the worker's actor has the trial. `fresh`: the actor was started for it."""
         if (progress := self._progress.get(trial)) is not None:
             progress.ready_at, progress.fresh = self.clock.now(), fresh
 
     def report(self, trial: TrialId, iteration: int, seconds: float) -> bool:
-        """The trial has reported that `training_iteration`, `seconds` after it began with it. Whether its segment is
-        done."""
+        """Note a report: the trial has reached that `training_iteration` after a step of `seconds`
+        seconds. Returns whether its segment is done."""
         progress = self._progress.get(trial)
         if progress is None:
             logger.warning("a result of trial %s came after its segment was lost; it does not count", trial)
@@ -115,7 +118,7 @@ class Run:
         return iteration >= progress.target
 
     def progress_of(self, trial: TrialId) -> Progress | None:
-        """How far the trial's segment has got; None if none runs."""
+        """The progress of the trial's segment. None: no segment runs."""
         return self._progress.get(trial)
 
     # How segments end.
@@ -130,9 +133,10 @@ class Run:
         in_steps: bool,
         over: str | None = None,
     ) -> Segment | None:
-        """The trial's segment is done, and the trial saved. `over` says why Tune ends the trial, None if it does not.
+        """End the segment of a trial that was saved. `over` is the reason if Tune ends the trial.
 
-        Return the segment with which the trial goes on in its place; None if it does not.
+        Returns the segment with which the trial goes on in its actor. None: it does not go on
+        there. Raises PolicyError if the policy dispatches a package.
         """
         self.decide()
         now, progress = self.clock.now(), self._progress.pop(trial)
@@ -159,7 +163,8 @@ class Run:
         return None
 
     def lose(self, trial: TrialId, reason: str, *, for_good: bool) -> Segment | None:
-        """The trial failed. `for_good`: Tune gives it up. Return the segment that is lost, None if none ran."""
+        """Record that the trial failed. `for_good`: Tune does not try again. Returns the lost
+        segment. None: none ran."""
         self.decide()
         segment = self.state.running.get(trial)
         if segment is not None:
@@ -171,7 +176,7 @@ class Run:
         return segment
 
     def remove(self, trial: TrialId, reason: str) -> None:
-        """Tune ends a trial that waits."""
+        """Record that Tune ends a waiting trial."""
         self.decide()
         known = self.state.trials[trial]
         if known.completed is None:
@@ -182,7 +187,8 @@ class Run:
             self.ask_policy = True
 
     def forget(self, gone: Callable[[Segment], bool]) -> None:
-        """Segments that were to start, or ran, where nothing runs any more."""
+        """Drop the segments for which `gone` is true, running or not yet started. Nothing runs
+        there any more."""
         for trial in [trial for trial, one in self._progress.items() if gone(one.segment)]:
             self._drop(trial)
 
@@ -191,7 +197,7 @@ class Run:
         self.to_start = [start for start in self.to_start if start.trial != trial]
 
     def close(self, error: BaseException | None) -> None:
-        """The experiment has ended."""
+        """Record the end of the experiment, and close the log."""
         now = self.clock.tick()
         for trial in list(self.state.running):
             self.dispatcher.lose_segment(now, trial, "Ray Tune ended the experiment")

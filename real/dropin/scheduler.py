@@ -1,4 +1,5 @@
-"""Ray Tune's PBT on unequal machines: a scheduler for a Tune script, in the place of `PopulationBasedTraining`."""
+"""Ray Tune's PBT on unequal machines: a scheduler for a Tune script, instead of
+`PopulationBasedTraining`."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -37,20 +38,22 @@ logger = logging.getLogger(__name__)
 
 
 class HeterogeneousPBT(BoundaryPBT):
-    """Ray Tune's PBT, whose trials train where a policy of hetsched puts them.
+    """Ray Tune's PBT with trials that train where a policy of hetsched puts them.
 
-    The arguments are those of `ray.tune.schedulers.PopulationBasedTraining`, and more:
+    The arguments are those of `ray.tune.schedulers.PopulationBasedTraining`, and these:
 
-    - `strategy`: how nodes become workers, and which trial trains on which
-    - `profile`: a CSV file with step times; without one they are learnt while it runs
-    - `stop_iterations`: the `training_iteration` at which trials stop, where `RunConfig(stop=...)` does not say it
-    - `devices`: the types of device that trials may train on, such as ["cpu", "v100"], or "all"; without it those that
-      `tune.with_resources` asks for
+    - `strategy`: how nodes become workers, and which trial trains on which worker
+    - `profile`: a CSV file with step times. Without it step times are learnt during the run.
+    - `stop_iterations`: the `training_iteration` at which trials stop, if `RunConfig(stop=...)`
+      does not say it
+    - `devices`: the types of device on which trials may train, such as ["cpu", "v100"], or "all".
+      Without it they are those that `tune.with_resources` asks for.
     - `options`: options of the strategy's policies, such as {"lookahead": {"patience": 0.3}}
-    - `folder`: where the log is written (default: the experiment's folder)
-    - `seed`: of the policy
+    - `folder`: for the log (default: the experiment's folder)
+    - `seed`: the seed of the policy
 
-    A trial is saved at the end of each segment: see docs/ray-tune-dropin.md. Raises InputError for what cannot be done.
+    A trial is saved at the end of each segment: see docs/ray-tune-dropin.md. Raises InputError for
+    wrong or unsupported arguments.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._forget()
 
     def _forget(self) -> None:
-        """As it is before an experiment."""
+        """Reset to the state before an experiment."""
         self._known: list[TuneTrial] = []
         self._tune: TuneInternals | None = None
         self._run: Run | None = None
@@ -92,7 +95,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._error: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What the user gave: Tune pickles its scheduler."""
+        """The user's arguments. Tune pickles its scheduler."""
         live = ("_known", "_tune", "_run", "_side", "_pending", "_borrowed", "_error", "_trial_state")
         return {key: value for key, value in self.__dict__.items() if key not in live}
 
@@ -104,7 +107,8 @@ class HeterogeneousPBT(BoundaryPBT):
     # Tune's hooks.
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Tune has a new trial, or has queued one again that failed."""
+        """Note a new trial, or park a trial that failed and that Tune has queued again. Raises
+        InputError for a trial that comes after the run has begun."""
         if self._tune is None:
             self._tune = TuneInternals(tune_controller)
             self._tune.listen(Listener(self))
@@ -125,14 +129,16 @@ class HeterogeneousPBT(BoundaryPBT):
             trial.set_status(TuneTrial.PAUSED)  # before Tune files it: else it starts by itself
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
-        """Tune asks in every step. All that was decided is queued at once, and nothing is chosen beyond that."""
+        """Queue everything that was decided, in each step of Tune. Nothing further is chosen.
+        Raises an error that an earlier hook has kept."""
         if self._known:
             self._guarded(self._step)
         if self._error is not None:
             raise self._error
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
-        """The trial has reported: if its segment is done it is saved, and then looked at."""
+        """Note a result. If the trial's segment is done, the trial is paused, which saves it. PBT
+        looks at it after that."""
         run = self._begun()
         run.clock.tick()
         if (progress := run.progress_of(_id(trial))) is not None and progress.restores and not progress.steps:
@@ -146,34 +152,37 @@ class HeterogeneousPBT(BoundaryPBT):
         return str(TrialScheduler.PAUSE)
 
     def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
-        """Tune ends a trial that trains: its last result met the user's stop rule, or it has ended by itself."""
+        """Record that Tune ends a training trial: its last result met the user's stop rule, or the
+        training has ended."""
         self._guarded(lambda: self._complete(trial, result))
 
     def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Tune ends a trial that waits."""
+        """Record that Tune ends a waiting trial."""
         run = self._begun()
         run.clock.tick()
         run.remove(_id(trial), "removed by Ray Tune")
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """The trial failed. If Tune tries again, it has marked it as failed by now, and queues it right after this."""
+        """Record that the trial failed. If Tune tries again, it has already marked the trial as
+        failed, and queues it right after this call."""
         self._guarded(lambda: self._failed(trial, for_good=trial.status != TuneTrial.ERROR))
 
     def on_actor_ready(self, trial: TuneTrial) -> None:
-        """The actor of a queued trial is ready; its order to train follows right after this."""
+        """Note that the actor of a queued trial is ready. Tune orders it to train right after this
+        call."""
         run, side = self._begun(), self._side
         run.clock.tick()
         if side is not None and (progress := run.progress_of(_id(trial))) is not None:
             run.ready(_id(trial), fresh=side.is_fresh(trial, progress.segment.worker))
 
     def on_saved(self, trial: TuneTrial) -> None:
-        """The trial was saved: if its segment is done, that is its end."""
+        """Note that the trial was saved. If its segment is done, the segment ends now."""
         result = self._pending.pop(trial, None)
         if result is not None:
             self._guarded(lambda: self._ended(trial, result))
 
     def on_experiment_end(self) -> None:
-        """Nothing more happens."""
+        """Close the run, and write its measurements."""
         run, self._run = self._run, None
         if run is not None:
             run.close(self._error)
@@ -184,7 +193,8 @@ class HeterogeneousPBT(BoundaryPBT):
     # What is done.
 
     def _guarded(self, act: Callable[[], None]) -> None:
-        """What goes wrong ends the experiment in the next step: from there Tune passes the error on as it is."""
+        """Call `act`, and keep its error. The next step raises the error, because Tune passes on
+        errors from there unchanged."""
         if self._error is not None:
             return
         if self._run is not None:
@@ -206,7 +216,7 @@ class HeterogeneousPBT(BoundaryPBT):
             self._side.step()
 
     def _begin(self) -> None:
-        """All trials are known: make workers of the nodes that are there."""
+        """Begin the run. All trials are known. Workers are made of the nodes that Ray has."""
         wanted = Wanted(
             self._strategy,
             self.metric or "",
@@ -237,7 +247,7 @@ class HeterogeneousPBT(BoundaryPBT):
         self._side.attend(self._run, nodes)
 
     def _ended(self, trial: TuneTrial, result: dict[str, Any]) -> None:
-        """The trial's segment is done and saved."""
+        """End the segment of a trial that was saved."""
         run, name = self._begun(), _id(trial)
         assert self._tune is not None
         self._borrowed.give_back(trial)
@@ -252,7 +262,8 @@ class HeterogeneousPBT(BoundaryPBT):
             self._tune.stop_saved(trial)
 
     def _perturb(self, trial: TuneTrial, result: dict[str, Any]) -> Exploit | None:
-        """Ray's own class ranks and explores. The trial is paused if it exploits another."""
+        """Let Ray's own class rank and explore. The trial is paused if it exploits another one.
+        Returns the source and the new hyperparameters. None: there is no exploit."""
         run, name = self._begun(), self.metric or ""
         if name in result and self._score(result) is None:  # it ranks last, where Ray would not rank it
             result = {**result, name: Metric(name, self.mode).worst}
@@ -293,13 +304,14 @@ def _id(trial: TuneTrial) -> TrialId:
 
 
 def _is_function(trial: TuneTrial) -> bool:
-    """Whether the training is a function, which reports its checkpoints by itself."""
+    """Whether the training is a function. A function reports its own checkpoints."""
     kind = trial.get_trainable_cls()
     return isinstance(kind, type) and issubclass(kind, FunctionTrainable)
 
 
 def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of PBT as a scenario has them. Raises InputError, naming the argument, for what cannot be done."""
+    """The settings of PBT in the form of a scenario. Raises InputError, with the name of the
+    argument, for an unsupported one."""
     if told["time_attr"] != population.UNIT:
         raise InputError(
             f"time_attr: HeterogeneousPBT counts {population.UNIT!r}, got {told['time_attr']!r}; seconds and the like "

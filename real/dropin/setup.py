@@ -1,4 +1,4 @@
-"""The scenario of a Tune experiment: its nodes, its population, what is known of step times."""
+"""The scenario of a Tune experiment: its nodes, its population, and the known step times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,14 +19,15 @@ from real.cluster.matching import alive
 from real.dropin import population
 
 FAR = 1_000_000
-"""Where nobody says when trials stop, plans reckon with so many intervals."""
+"""If the end of the trials is unknown, plans assume this many intervals."""
 
 Options = Mapping[str, Mapping[str, bool | int | float | str]]
 """Options of policies, by the name of the policy."""
 
 
 class Wanted(NamedTuple):
-    """What the user asked of the scheduler, in the terms of a scenario. `pbt` are the settings of PBT."""
+    """The user's arguments to the scheduler, in the terms of a scenario. `pbt` has the settings of
+    PBT."""
 
     strategy: Strategy
     metric: str
@@ -40,7 +41,7 @@ class Wanted(NamedTuple):
 
 
 def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
-    """The scenario of these trials on the nodes that Ray has. Raises InputError for what cannot be one."""
+    """The scenario of these trials on Ray's nodes. Raises InputError if no scenario is possible."""
     nodes = tables(alive(ray.nodes()))
     cores, gpus = population.resources(trials[0])
     types = {"cpu", *(node["gpu_type"] for node in nodes if "gpu_type" in node)}
@@ -62,8 +63,9 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
 def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[str] | None) -> dict[str, Any]:
     """The table of the trials' experiment.
 
-    Of a batch size nobody knows here which values a script may come to, as Ray leaves ranges: step times are those of
-    all sizes together. It is in the log, as is whatever else the table leaves out.
+    The possible values of a script's batch size are unknown, because Ray explores beyond ranges.
+    Step times are therefore those of all sizes together. The log has the batch size, and everything
+    else that the table leaves out.
     """
     stop = population.stop_iterations(trials) or wanted.stop_iterations
     kind = kind_of(trials[0])
@@ -88,13 +90,13 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
 
 
 def kind_of(trial: TuneTrial) -> TrialKind:
-    """What the trial is called in profiles."""
+    """The kind of the trial in profiles."""
     return TrialKind(population.name_of(trial.trainable_name), "own", 1)
 
 
 def check_reports_singly(strategy: Strategy) -> None:
-    """Raise InputError for a policy that hands out packages: Tune hears of each trial by itself, and shows its result
-    at once."""
+    """Raise InputError for a policy that dispatches packages. Tune receives the result of each
+    trial separately, and shows it at once."""
     if getattr(scheduling.policies.factory(strategy.scheduling), "hands_out_packages", False):
         raise InputError(
             f"strategy: {strategy.scheduling!r} hands out packages of trials that are reported together, and Ray Tune "
@@ -103,7 +105,8 @@ def check_reports_singly(strategy: Strategy) -> None:
 
 
 def workers_of(setup: Setup, strategy: Strategy) -> list[Worker]:
-    """The strategy's workers, less those that no trial may run on. Raises InputError if none is left."""
+    """The strategy's workers, without those on which no trial may run. Raises InputError if none is
+    left."""
     [experiment] = setup.workload.experiments
     workers = setup.workers(strategy)
     usable = [worker for worker in workers if experiment.may_use(worker.device)]
@@ -117,7 +120,8 @@ def workers_of(setup: Setup, strategy: Strategy) -> list[Worker]:
 
 
 def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[str] | None:
-    """The types of device that trials may run on, None for all. Unless it is said, those that they ask for."""
+    """The types of device on which trials may run. None: all. Without `said` they are those that
+    the trials ask for. Raises InputError for a type that the cluster lacks."""
     if said is None:
         gpus = sorted(types - {"cpu"})
         if on_gpu and not gpus:
@@ -134,7 +138,8 @@ def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[
 
 
 def _allocation_options(wanted: Wanted, cores: int) -> dict[str, dict[str, Any]]:
-    """Of the strategy's allocation policy; CPU workers are as large as trials ask, if the policy can do that."""
+    """The options of the strategy's allocation policy. If the policy has an option for it, CPU
+    workers have as many cores as trials ask for."""
     name = wanted.strategy.allocation
     given = dict(wanted.options.get(name, {}))
     if allocation.policies.takes(name, "cores_per_worker"):

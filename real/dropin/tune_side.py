@@ -1,4 +1,4 @@
-"""Tune's trials and actors, as a run of hetsched moves them."""
+"""Moves Tune's trials and actors for a run of hetsched."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,9 +19,9 @@ from real.tune.attendance import Attendance
 
 
 class TuneSide:
-    """Starts trials on workers, and keeps the workers' actors if the user reuses actors.
+    """Starts trials on workers. It keeps the workers' actors if the user reuses actors.
 
-    It is what attendance opens and closes workers by; see `real.tune.ports.Places`.
+    Attendance opens and closes workers through it. See `real.tune.ports.Places`.
     """
 
     def __init__(self, internals: TuneInternals, trials: Sequence[TuneTrial], workers: Sequence[Worker]) -> None:
@@ -32,7 +32,7 @@ class TuneSide:
         self._handles: dict[WorkerId, Any] = {}
 
     def attend(self, run: Run, nodes: dict[Any, RayNodeId]) -> None:
-        """The nodes are there: open their workers, and watch them from now on."""
+        """Open the workers of the present nodes, and watch the nodes from now on."""
         self._run = run
         cluster = run.setup.cluster
         self._nodes = Nodes(cluster, nodes, RayProbe(cluster))
@@ -40,7 +40,7 @@ class TuneSide:
         self._attendance.begin()
 
     def step(self) -> None:
-        """Time has passed: see which nodes are there, ask the policy, start what it decided."""
+        """Look which nodes are present, ask the policy, and start what it has decided."""
         run = self._run
         run.decide()
         run.ask_policy |= self._attendance.watch()
@@ -55,13 +55,14 @@ class TuneSide:
             run.dispatcher.check_stalled()
 
     def is_fresh(self, trial: TuneTrial, worker: WorkerId) -> bool:
-        """Whether the actor that has the trial was started for it. To be asked once, when the actor is ready."""
+        """Whether the trial's actor was started for it. Ask only once, when the actor is ready."""
         handle = trial.temporary_state.ray_actor
         before, self._handles[worker] = self._handles.get(worker), handle
         return bool(before != handle)
 
     def failed(self, worker: WorkerId, cause: Exception) -> None:
-        """A segment failed of this on the worker: see whether its node is gone."""
+        """Check whether the node of the worker is gone, after a segment has failed there for this
+        cause."""
         if not isinstance(cause, RayActorError):
             return
         self._run.ask_policy |= self._attendance.watch(at_once=True)
@@ -76,34 +77,34 @@ class TuneSide:
     # What attendance asks for.
 
     def open(self, worker: WorkerId, ray_node: RayNodeId) -> None:
-        """The worker is there, on this Ray node."""
+        """Open a worker that is on this Ray node."""
         placement = self._placements[worker] = WorkerPlacement(self._workers[worker], ray_node)
         if self._tune.reuses_actors:
             self._tune.keep_warm(placement)
 
     def close(self, worker: WorkerId) -> None:
-        """The worker is gone: kill its actor."""
+        """Close a worker that is gone, and kill its actor."""
         self._tune.dismiss(self._placements.pop(worker))
 
     def take_back(self, trial: TrialId) -> None:
-        """Have a trial wait, whether it is on its way to an actor, trains there, or waits still."""
+        """Let a trial wait, whether it waits already, is on its way to an actor, or trains."""
         self._tune.take_back(self._trials[trial])
 
 
 class Listener(tune.Callback):
-    """Tells the scheduler what Tune tells callbacks only."""
+    """Passes to the scheduler what Tune reports only to callbacks."""
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: TuneTrial, **info: Any) -> None:
-        """The actor of the trial is ready."""
+        """Report that the actor of the trial is ready."""
         self._scheduler.on_actor_ready(trial)
 
     def on_trial_save(self, iteration: int, trials: list[Any], trial: TuneTrial, **info: Any) -> None:
-        """The trial was saved."""
+        """Report that the trial was saved."""
         self._scheduler.on_saved(trial)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        """Nothing more happens."""
+        """Report that the experiment has ended."""
         self._scheduler.on_experiment_end()

@@ -1,1 +1,1 @@
-"""What is measured to simulate it later: step times for profiles, accuracies for learning models."""
+"""Measurements for later simulations: step times for profiles, accuracies for learning models."""

@@ -35,18 +35,20 @@ _HYPERPARAMETERS = {"lr": 0.01, "momentum": 0.9}
 
 
 class Point(Struct, frozen=True):
-    """What a measuring process is asked for. `started` is the wall-clock time at which it was asked (seconds)."""
+    """The task of a measuring process. `started` is the wall-clock time, in seconds, at which the
+    process was started."""
 
     model: str
     dataset: str
     batch_size: int
     device: str
     cores: list[int]
-    """The numbers of the cores that it is pinned to."""
+    """The numbers of the cores to which the process is pinned."""
     others: list[int]
-    """The cores that others are to train on while sharing is measured; none: it is not measured."""
+    """The numbers of the cores on which neighbours train while sharing is measured. Empty: sharing
+    is not measured."""
     seconds: float
-    """How long to time iterations for, at least."""
+    """The least seconds for which iterations are timed."""
     least_iterations: int
     started: float
     speed_ups: list[SpeedUp] = []
@@ -54,18 +56,19 @@ class Point(Struct, frozen=True):
 
 
 class Timed(Struct, frozen=True):
-    """Seconds that something takes: the median of what was timed, and its standard deviation / mean."""
+    """The median seconds of what was timed, and their standard deviation divided by their mean."""
 
     seconds: float
     cv: float
 
 
 class Measured(Struct, frozen=True):
-    """What a measuring process found."""
+    """The result of a measuring process. Names of seconds end in `_s`. `sharing` is the factor of
+    `_sharing`. None: it was not measured."""
 
     iteration: Timed
     evaluation: Timed
-    """One pass over `evaluation_images` images."""
+    """The time of one pass over `evaluation_images` images."""
     evaluation_images: int
     start_up_s: float
     save: Timed
@@ -79,12 +82,12 @@ class Measured(Struct, frozen=True):
 
 
 def command(role: str, point: Point) -> list[str]:
-    """What to run as a process of its own."""
+    """The command line of a measuring process."""
     return [sys.executable, "-m", "real.measuring.one_point", role, msgspec.json.encode(point).decode()]
 
 
 def environment(point: Point) -> dict[str, str]:
-    """The environment of such a process."""
+    """The environment of a measuring process."""
     threads = str(len(point.cores))
     path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")]
     return dict(
@@ -130,7 +133,8 @@ def measure_here(point: Point) -> Measured:
 def _timed(
     point: Point, action: Callable[[], object], least: int, seconds: float, clock: Clock = time.perf_counter
 ) -> list[float]:
-    """The seconds of every time that the action was done: at least so many times, and for so many seconds."""
+    """The seconds of each call of the action. There are at least `least` calls, and they take at
+    least `seconds` seconds together."""
     durations: list[float] = []
     while len(durations) < least or sum(durations) < seconds:
         _synchronise(point)
@@ -146,7 +150,7 @@ def _iterations(point: Point, training: "Trainer", seconds: float, clock: Clock 
 
 
 def _file_times(point: Point, training: "Trainer") -> tuple[int, list[float], list[float]]:
-    """The bytes of a checkpoint's file, and the seconds of saving and of loading it."""
+    """The bytes of a checkpoint's file, and the seconds of each save and load."""
 
     def load() -> None:
         training.load(file, _HYPERPARAMETERS, seed=0)
@@ -160,9 +164,10 @@ def _file_times(point: Point, training: "Trainer") -> tuple[int, list[float], li
 
 
 def _memory_times(point: Point, training: "Trainer") -> tuple[list[float], list[float]]:
-    """The seconds of putting a checkpoint into memory, and of taking it from there.
+    """The seconds of putting a checkpoint into memory, and of reading it from there.
 
-    It is copied twice: by the worker, and by Ray into shared memory, which is not used here.
+    A checkpoint is copied twice: by the worker, and by Ray into shared memory. Ray is not used
+    here, so a second copy replaces its part.
     """
     from real.checkpoints.snapshot import copied
 
@@ -173,10 +178,11 @@ def _memory_times(point: Point, training: "Trainer") -> tuple[list[float], list[
 
 
 def _sharing(point: Point, training: "Trainer") -> float:
-    """By which factor an iteration takes longer beside neighbours than before they came and after they went.
+    """The factor by which an iteration takes longer beside neighbours than without them, before and
+    after.
 
-    It is taken of the process's CPU time: what else runs on its cores by chance is no part of it. A factor below 1 can
-    only be noise, and counts as 1.
+    It is computed from the CPU time of the process, so other load on its cores does not count. A
+    factor below 1 can only be noise, and counts as 1.
     """
     alone = _iterations(point, training, point.seconds / 4, time.process_time)
     with _neighbours(point):
@@ -187,7 +193,8 @@ def _sharing(point: Point, training: "Trainer") -> float:
 
 @contextmanager
 def _neighbours(point: Point) -> Iterator[None]:
-    """While it lasts, other trials of the same kind train on all other cores, each on as many cores as this one."""
+    """Within the context, other trials of the same kind train on all other cores. Each has as many
+    cores as this one. Raises RuntimeError if one of them ends early."""
     count = len(point.cores)
     groups = [point.others[first : first + count] for first in range(0, len(point.others), count)]
     processes = []
@@ -208,7 +215,7 @@ def _neighbours(point: Point) -> Iterator[None]:
 
 
 def _train_beside(point: Point) -> None:
-    """Train until the parent ends this process, or has ended itself."""
+    """Train until the parent ends this process, or has ended."""
     parent = os.getppid()
     training = _started(point)
     training.reset(_HYPERPARAMETERS, seed=0)
@@ -219,7 +226,8 @@ def _train_beside(point: Point) -> None:
 
 
 def _started(point: Point) -> "Trainer":
-    """A training on the point's cores, with random images of the right shape; or a trainer of one's own."""
+    """A training on the point's cores with random images of the right shape, or the user's own
+    trainer."""
     if hasattr(os, "sched_setaffinity"):  # neither macOS nor Windows has it
         os.sched_setaffinity(0, point.cores)  # before torch counts its threads
     import torch
@@ -246,7 +254,7 @@ def _started(point: Point) -> "Trainer":
 
 
 def _settings(point: Point, images: int) -> "Settings":
-    """What is trained. A trainer of one's own evaluates so many images."""
+    """What is trained. A user's own trainer evaluates that many images."""
     from real.training.trainer import Settings
 
     file = None if point.model_file is None else Path(point.model_file)

@@ -1,7 +1,8 @@
-"""Measures what this machine needs for an iteration, an evaluation, a checkpoint and a start.
+"""Measures the seconds that an iteration, an evaluation, a checkpoint and a start take on this
+machine.
 
-Each point (model, batch size, cores) is measured in a process of its own (`real.measuring.one_point`); the time to
-start that process is measured by the way.
+Each point (model, batch size, cores) is measured in a separate process
+(`real.measuring.one_point`). The start of this process gives the start-up time.
 """
 
 import datetime
@@ -27,14 +28,15 @@ from real.measuring.one_point import Measured, Point, command, environment
 from real.training.trainer import load_model_file, trainers
 
 DATASET_OF = {"resnet18": "cifar10", "resnet18-cifar": "cifar10", "resnet50": "cifar100"}
-"""The data set that a model's row is filed under unless the caller says otherwise, as in published profiles."""
+"""The data set in the row of a model, unless the caller names another one. Published profiles use
+the same."""
 
 _LEAST_STARTS = 3
-"""From fewer starts than that no spread is taken."""
+"""The least number of starts from which a spread is computed."""
 
 
 class ProfileError(HetschedError):
-    """A point could not be measured; the message says which and why."""
+    """A point could not be measured. The message says which point and why."""
 
 
 def measure(
@@ -50,17 +52,24 @@ def measure(
     model_file: Path | None = None,
     on_row: Callable[[ProfileRow], None] | None = None,
 ) -> list[ProfileRow]:
-    """Measure every combination of model, batch size (images per iteration) and cores on this machine, in that order.
+    """Measure every combination of model, cores and batch size (images per iteration) on this
+    machine, in this order of loops.
 
-    `cores` are CPU cores and torch threads; on "cuda" there is one row per model and batch size, measured with the
-    most cores. Rows are filed under `dataset` (None: the model's own in `DATASET_OF`). Iterations are timed for
-    `seconds_per_point`, and at least `least_iterations` of them. Images are random, because what they show does not
-    change the time; a trainer of one's own has its own data. `model_file` registers models, or trainers, of one's own.
-    `on_row` is given each row as it is measured. In the rows that are returned, costs that do not depend on the batch
-    size are taken over all points of one model and core count (`_pooled`).
+    - `cores`: CPU cores, and threads of torch. On "cuda" there is one row per model and batch size,
+      measured with the most cores.
+    - `dataset`: the data set in the rows. None: the model's own in `DATASET_OF`.
+    - `seconds_per_point`, `least_iterations`: the least seconds and the least number of iterations
+      that are timed
+    - `model_file`: registers a user's own models or trainers
+    - `on_row`: is called with each row when it is measured
 
-    Raises ValueError for an unknown model or data set, for more cores than this process may use, and for a number that
-    is not positive. Raises ProfileError if a measuring process failed, for instance because the memory ran out.
+    Images are random, because their content does not change the time. A user's own trainer has its
+    own data. Costs that do not depend on the batch size are pooled in the returned rows, over all
+    points of one model and core count (`_pooled`).
+
+    Raises ValueError for an unknown model or data set, for more cores than this process may use,
+    and for a number that is not positive. Raises ProfileError if a measuring process failed, for
+    example because memory ran out.
     """
     filed = {model: dataset or DATASET_OF.get(model, "cifar10") for model in models}
     load_model_file(model_file)
@@ -80,7 +89,7 @@ def measure(
 
 
 def _check_names(datasets: Mapping[str, str], device: str) -> None:
-    """Raise ValueError for an unknown model or data set, and for a GPU that is not there."""
+    """Raise ValueError for an unknown model or data set, and if torch finds no GPU for "cuda"."""
     from real.training.data import classes  # here, as it takes seconds: these import torch
     from real.training.models import constructor
 
@@ -114,7 +123,8 @@ def _point(
     speed_ups: Sequence[SpeedUp],
     model_file: Path | None,
 ) -> Point:
-    """The point with `count` cores of this machine. With `beside`, it is measured beside neighbours on the others, too.
+    """The point with `count` cores of this machine. With `beside`, sharing with neighbours on the
+    other cores is measured, too.
 
     Its time limits are not yet set.
     """
@@ -144,7 +154,7 @@ def _measured_row(point: Point, on_row: Callable[[ProfileRow], None] | None) -> 
 
 
 def device_type(name: str) -> str:
-    """Return the short lower-case name of a GPU: "Tesla V100-SXM2-16GB" becomes "v100"."""
+    """The short lower-case name of a GPU: "Tesla V100-SXM2-16GB" becomes "v100"."""
     noise = r"nvidia|tesla|geforce|quadro|graphics|amd|instinct|pcie|nvl|sxm\d*|hbm\w*|\d+gb"
     words = [word for word in re.split(r"[\s\-_/]+", name.lower()) if word and not re.fullmatch(noise, word)]
     return "-".join(words) or "gpu"
@@ -181,7 +191,7 @@ def _row(point: Point, measured: Measured, available: int) -> ProfileRow:
 
 
 def _rounded(value: float) -> float:
-    """Keep four digits: more would be noise."""
+    """The value rounded to four digits. More digits would be noise."""
     return float(f"{value:.4g}")
 
 
@@ -193,11 +203,12 @@ _SPREADS = ("evaluation_cv", "restore_cv", "checkpoint_cv")
 
 
 def _pooled(rows: list[ProfileRow]) -> list[ProfileRow]:
-    """Replace what does not depend on the batch size by one figure over these rows of one model and core count.
+    """The rows, of one model and core count, with common figures for what does not depend on the
+    batch size.
 
-    Costs become their median. Coefficients of variation become their root mean square, that of all passes together,
-    each around the middle of its own process. That of the start is over these rows' processes, if there are
-    `_LEAST_STARTS`. Sharing is the one that was measured.
+    Costs become their median. Coefficients of variation become their root mean square, because each
+    is around the mean of its own process. `start_up_cv` is over the processes of these rows, if
+    there are at least `_LEAST_STARTS`. `sharing` is the one that was measured.
     """
     pooled: dict[str, float | None] = {
         name: _rounded(statistics.median(getattr(row, name) for row in rows)) for name in _MEDIANS
@@ -212,7 +223,8 @@ def _pooled(rows: list[ProfileRow]) -> list[ProfileRow]:
 
 
 def _ended(point: Point) -> subprocess.CompletedProcess[str]:
-    """The measuring process, which ended. It is killed if this one is stopped, also while it starts."""
+    """The measuring process after its end. If this process is stopped, even while it starts the
+    other one, the other one is killed."""
     process = None
     try:
         with signals_held():
@@ -232,7 +244,7 @@ def _ended(point: Point) -> subprocess.CompletedProcess[str]:
 
 
 def _measured_apart(point: Point) -> Measured:
-    """Measure one point in a fresh process."""
+    """Measure one point in a new process. Raises ProfileError if the process fails."""
     process = _ended(point)
     why = process.stderr.strip().rpartition("\n")[2]  # the last line of a traceback
     if process.returncode < 0:

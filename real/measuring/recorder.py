@@ -1,4 +1,5 @@
-"""Records learning curves: the scores of a training on its way, under many hyperparameters (`hetsched record`)."""
+"""Records learning curves for `hetsched record`: the scores of a training over its iterations,
+under many hyperparameters."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,10 @@ from real.training.trainer import Settings, Trainer, check, make
 
 
 def recordings(plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
-    """The recordings of these numbers, as they are finished. Ctrl-C and SIGTERM break off those that are under way.
+    """The recordings with these numbers, each when it is finished. Ctrl-C and SIGTERM end the
+    unfinished ones.
 
-    Raises InputError for what cannot be trained, before anything is.
+    Raises InputError before anything is trained, if something cannot be trained.
     """
     check(plan.experiment, plan.model_file, plan.data_dir, plan.training)
     if plan.jobs == 1:
@@ -26,7 +28,7 @@ def recordings(plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded
 
 
 def _side_by_side(plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recorded]:
-    """Several at once. After an error no other one begins."""
+    """Make several recordings at once. After an error no further recording begins."""
     left = iter(numbers)
     record_one = partial(recording, plan)
     # Fresh processes, as a GPU cannot be used after a fork. None is given work before it is idle: what the pool has
@@ -46,7 +48,8 @@ def _side_by_side(plan: RecordingPlan, numbers: Sequence[int]) -> Iterator[Recor
 
 
 def recording(plan: RecordingPlan, number: int) -> Recorded:
-    """Record one trial: the untrained one is evaluated, and the trained one after every so many iterations."""
+    """Record one trial. The untrained trial is evaluated, and then the trial after every
+    `plan.every` iterations."""
     trainer = _trainer(_settings(plan), plan.device, plan.threads)
     started = time.perf_counter()
     drawn = plan.drawn(number)
@@ -62,7 +65,8 @@ def recording(plan: RecordingPlan, number: int) -> Recorded:
 
 
 def _score(plan: RecordingPlan, trainer: Trainer) -> float:
-    """The metric of the trial that is here. Raises InputError if it was not reported."""
+    """The metric of the trainer's present trial. Raises InputError if the trainer did not report
+    the metric."""
     metrics = trainer.evaluate()
     if plan.metric not in metrics:
         found = ", ".join(map(repr, metrics))
@@ -92,6 +96,6 @@ def _settings(plan: RecordingPlan) -> Settings:
 
 @lru_cache(maxsize=1)
 def _trainer(settings: Settings, device: str, threads: int) -> Trainer:
-    """This process's, for one recording after the other."""
+    """The trainer of this process, which makes one recording after another."""
     worker = Worker(WorkerId("here/0"), NodeId("here"), device, threads, float(device != CPU))
     return make(settings, worker, threads)

@@ -1,1 +1,1 @@
-"""What nodes use: their cores, memory and GPUs, sampled while a run goes on."""
+"""What nodes use: their cores, memory and GPUs, sampled during a run."""

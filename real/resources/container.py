@@ -1,5 +1,5 @@
-"""The container that this process is in, where it limits cores or memory: control groups of version 2, as Docker,
-Kubernetes and Slurm make them."""
+"""The limits of this process's container on cores and memory. They come from control groups of
+version 2, which Docker, Kubernetes and Slurm make."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +13,12 @@ OWN_GROUP = Path("/proc/self/cgroup")
 
 
 class Limited(NamedTuple):
-    """The control groups that limit this process, the nearest first. `cores` is None where none limits the cores,
-    `memory_total_bytes` where none limits the memory."""
+    """The control groups that limit this process, and their limits. The nearest group with a limit
+    counts.
+
+    `cores` is None if no group limits the cores. `memory_total_bytes` is None if no group limits
+    the memory.
+    """
 
     cpu_group: Path | None
     cores: float | None
@@ -22,19 +26,20 @@ class Limited(NamedTuple):
     memory_total_bytes: int | None
 
     def cpu_s(self) -> float:
-        """Seconds that the cores of the container have worked, all processes in it together."""
+        """Seconds for which all processes of the container together have used cores."""
         assert self.cpu_group is not None
         return _numbers(self.cpu_group / "cpu.stat")["usage_usec"] / 1e6
 
     def memory_bytes(self) -> int:
-        """What the container has in memory, without files that the kernel can drop at once."""
+        """Bytes that the container has in memory, without files that the kernel can drop at
+        once."""
         assert self.memory_group is not None
         used = int((self.memory_group / "memory.current").read_text())
         return max(0, used - _numbers(self.memory_group / "memory.stat").get("inactive_file", 0))
 
 
 def limited(own: Path = OWN_GROUP, groups: Path = GROUPS) -> Limited:
-    """The limits of this process. Where the kernel does not say, there are none."""
+    """The limits of this process. There are none if the kernel does not report any."""
     cores: tuple[Path, float] | None = None
     memory: tuple[Path, int] | None = None
     for group in _own_groups(own, groups):
@@ -44,7 +49,7 @@ def limited(own: Path = OWN_GROUP, groups: Path = GROUPS) -> Limited:
 
 
 def _own_groups(own: Path, groups: Path) -> Iterator[Path]:
-    """The control group of this process, and those that it is in."""
+    """The control group of this process, and the groups around it, from the inside out."""
     try:
         named = [line.removeprefix("0::") for line in own.read_text().splitlines() if line.startswith("0::")]
     except OSError:
@@ -56,7 +61,7 @@ def _own_groups(own: Path, groups: Path) -> Iterator[Path]:
 
 
 def _limit(group: Path, file: str, read: Callable[[str], Number]) -> tuple[Path, Number] | None:
-    """The group and its limit; None if it has none."""
+    """The group and its limit. None: the group has no limit."""
     try:
         text = (group / file).read_text().strip()
     except OSError:
@@ -65,18 +70,19 @@ def _limit(group: Path, file: str, read: Callable[[str], Number]) -> tuple[Path,
 
 
 def _cores(text: str) -> float:
-    """Of microseconds of work that are allowed in a period, and the period."""
+    """The number of cores from the text of `cpu.max`: microseconds of work that are allowed per
+    period, and the period in microseconds."""
     quota, period = text.split()
     return int(quota) / int(period)
 
 
 def _numbers(file: Path) -> dict[str, int]:
-    """A file of names and numbers, a pair per line."""
+    """The names and numbers in a file with one pair per line."""
     return {name: int(number) for name, number in (line.split() for line in file.read_text().splitlines())}
 
 
 class CpuShare:
-    """The share of the container's cores that works, in the mean between two calls."""
+    """The share of the container's cores that was in use, as the mean since the previous call."""
 
     def __init__(self, limits: Limited, read_time: Callable[[], float] = time.monotonic) -> None:
         assert limits.cores is not None

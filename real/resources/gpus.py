@@ -1,4 +1,4 @@
-"""What is used of the GPUs of this machine, as NVIDIA's driver says."""
+"""What is used of the GPUs of this machine, according to NVIDIA's driver."""
 
 import logging
 from typing import Any
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class Gpus:
-    """The GPUs that NVML shows this process; none where there is no NVML."""
+    """The GPUs that NVML shows to this process. There are none without NVML."""
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
@@ -25,11 +25,12 @@ class Gpus:
             logger.debug("no GPU is sampled: %s", error)
 
     def names(self) -> list[str]:
-        """What the driver calls each GPU, such as "NVIDIA A100-SXM4-80GB"."""
+        """The driver's name for each GPU, such as "NVIDIA A100-SXM4-80GB"."""
         return [str(self._nvml.nvmlDeviceGetName(handle)) for handle in self._handles]
 
     def use(self) -> tuple[GpuUse, ...]:
-        """What is used of each GPU. One that does not say (it is cut into instances, or lost) is left out."""
+        """What is used of each GPU. A GPU that does not report its use (divided into instances, or
+        lost) is left out."""
         found = (self._use(number, handle) for number, handle in enumerate(self._handles))
         return tuple(use for use in found if use is not None)
 

@@ -1,4 +1,4 @@
-"""What is used of the node that this process is on."""
+"""Measures what is used of the node that this process is on."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from real.resources.gpus import Gpus
 
 
 class NodeUse(NamedTuple):
-    """See `hetsched.core.events.ResourcesSampled`."""
+    """A sample of a node. See `hetsched.core.events.ResourcesSampled`."""
 
     cpu: float
     memory_bytes: int
@@ -19,16 +19,17 @@ class NodeUse(NamedTuple):
 
 
 class NodeMeter:
-    """Samples the node. Of a container that limits cores or memory it tells what is used in the container; else what is
-    used of the machine's memory, and of the cores that this process may use."""
+    """Samples the node. In a container that limits cores or memory, the sample is of the container.
+    Otherwise it is of the machine's memory, and of the cores that this process may use."""
 
     def __init__(self) -> None:
         self._counting: _Counting | None = None
 
     def use(self) -> NodeUse | None:
-        """What is used now; shares of cores are means since the call before. None at the first call.
+        """What is used now. The shares of cores are means since the previous call. None: this is
+        the first call.
 
-        Raises ModuleNotFoundError where psutil is not installed.
+        Raises ModuleNotFoundError if psutil is not installed.
         """
         if self._counting is None:
             self._counting = _Counting(limited())
@@ -61,7 +62,7 @@ class _Counting:
         return NodeUse(min(1.0, round(self._cpu(), 4)), *self._memory_use(), self._gpus.use())
 
     def _memory_use(self) -> tuple[int, int]:
-        """Bytes in use, and in all."""
+        """Bytes in use, and bytes in total."""
         machine, limit = self._memory(), self._limits.memory_total_bytes
         if limit is not None and limit < machine.total:
             return self._limits.memory_bytes(), limit

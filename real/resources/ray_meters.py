@@ -1,4 +1,4 @@
-"""An actor per machine of a Ray cluster, which samples it."""
+"""Samples each machine of a Ray cluster with an actor."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,13 +14,14 @@ from real.resources.sampling import Answer
 
 
 class RayMeters:
-    """See `real.resources.sampling.Meters`. An actor takes no cores from workers, and ends when it is dropped."""
+    """Meters on a Ray cluster. See `real.resources.sampling.Meters`. An actor takes no cores from
+    workers. It ends when it is dropped."""
 
     def __init__(self) -> None:
         self._actors: dict[RayNodeId, Any] = {}
 
     def ask(self, ray_node: RayNodeId, tell: Callable[[Answer], None]) -> None:
-        """See the protocol. An actor that has died is replaced by the next call."""
+        """See the protocol. The next call replaces an actor that has died."""
 
         def answered(future: "Future[Answer]") -> None:
             try:

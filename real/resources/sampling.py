@@ -1,4 +1,4 @@
-"""Samples of all nodes while a run goes on, taken beside the driver, which never waits for them."""
+"""Samples all nodes during a run. The driver never waits for a sample."""
 
 import logging
 from collections import Counter
@@ -16,32 +16,34 @@ from real.resources.node_meter import NodeMeter, NodeUse
 logger = logging.getLogger(__name__)
 
 MOST_FAILURES = 3
-"""A machine that has failed to answer so often in a row is not asked any more."""
+"""How many times in a row a machine may fail to answer. Then it is not asked any more."""
 
 Answer = NodeUse | Exception | None
-"""None: the machine has only begun to count."""
+"""A sample, or the error. None: the machine has only begun to count."""
 
 There = Mapping[NodeId, RayNodeId]
-"""The Ray nodes of nodes."""
+"""The Ray node of each node that is present."""
 
 
 class Meters(Protocol):
-    """What samples machines."""
+    """Samples machines."""
 
     def ask(self, ray_node: RayNodeId, tell: Callable[[Answer], None]) -> None:
-        """Have the machine of this Ray node sampled. The result arrives sooner or later, or never, in any thread.
-        It is not asked again before that."""
+        """Ask the machine of this Ray node for a sample. `tell` receives the answer later, or
+        never, in any thread. The machine is not asked again before that."""
 
     def drop(self, ray_node: RayNodeId) -> None:
-        """The Ray node is gone, or asked no more."""
+        """Forget the Ray node. It is gone, or is not asked any more."""
 
 
 class Sampling:
-    """Asks every machine every `every_s` seconds, from `with` to its end; `take` has what was answered.
+    """Asks every machine for a sample every `every_s` seconds, within its context. `take` has the
+    answers.
 
-    Nodes at one address are one machine: it is asked once, and all of them get its answer. `there` are the nodes that
-    are there now, `host_of` tells the address of a Ray node. A machine that is silent is waited for. One that fails is
-    asked again, `MOST_FAILURES` times; then a warning names its nodes.
+    Nodes at one address are one machine. It is asked once, and each of them gets its answer.
+    `there` gives the nodes that are present, and `host_of` the address of a Ray node. A silent
+    machine is not asked again. A machine that fails is asked up to `MOST_FAILURES` times. Then a
+    warning names its nodes.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Sampling:
         self._thread.join(timeout=1.0)  # it may hang in a GPU's driver: the thread ends with the process
 
     def take(self) -> list[tuple[NodeId, NodeUse]]:
-        """What was answered since the last call, for nodes that are there. Never waits."""
+        """The samples since the previous call, for nodes that are present. Never waits."""
         taken: list[tuple[NodeId, NodeUse]] = []
         while True:
             try:
@@ -80,7 +82,7 @@ class Sampling:
             taken += [(node, use) for node, ray_node in nodes.items() if there.get(node) == ray_node]
 
     def ask_all(self) -> None:
-        """Ask every machine that has answered what it was asked before."""
+        """Ask every machine that has answered the previous request."""
         machines: dict[str, dict[NodeId, RayNodeId]] = {}
         for node, ray_node in self._there().items():
             machines.setdefault(self._host_of(ray_node), {})[node] = ray_node
@@ -126,7 +128,7 @@ class Sampling:
 
 
 class OwnMeters:
-    """Samples the machine of this process, which all Ray nodes are on."""
+    """Samples this process's machine, which has all Ray nodes."""
 
     def __init__(self) -> None:
         self._meter = NodeMeter()
@@ -140,4 +142,4 @@ class OwnMeters:
         tell(answer)
 
     def drop(self, ray_node: RayNodeId) -> None:
-        """See the protocol: another Ray node is on the same machine."""
+        """See the protocol. Other Ray nodes are on the same machine, so nothing is to be done."""

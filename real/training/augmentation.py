@@ -5,13 +5,15 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 PADDING = 4
-"""Pixels of black on every side from which crops are cut, as is usual for CIFAR (He et al., CVPR 2016, section 4.2)."""
+"""The pixels of black on every side of an image from which crops are cut, as is usual for CIFAR (He
+et al., CVPR 2016, section 4.2)."""
 
 
 def augmented(images: Tensor, seed: int) -> Tensor:
-    """Every image of a batch (n, channels, height, width) shifted by up to 4 pixels, and mirrored half of the time.
+    """The images of a batch (n, channels, height, width), each shifted by up to 4 pixels and
+    mirrored with probability 1/2.
 
-    What becomes of each follows from the seed alone, on every device.
+    The changes follow from the seed alone, on every device.
     """
     generator = torch.Generator().manual_seed(seed)
     count, _, height, width = images.shape

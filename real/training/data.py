@@ -1,5 +1,5 @@
-"""The images that are trained on: CIFAR-10 and CIFAR-100 from parquet or torchvision, other parquet folders, and a
-synthetic stand-in."""
+"""The images for training: CIFAR-10 and CIFAR-100 from parquet or torchvision, other parquet
+folders, and synthetic images."""
 
 import functools
 import io
@@ -23,13 +23,14 @@ from torch.nn.functional import interpolate
 from hetsched.errors import InputError, nearest
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "synthetic": 10}
-"""The data sets whose number of classes is known beforehand."""
+"""The data sets whose number of classes is known in advance."""
 
 PARQUET = "parquet"
-"""Whatever pictures of 32x32 are in a folder of parquet files; it has as many classes as its labels say."""
+"""The data set of any 32x32 images in a folder of parquet files. It has as many classes as its
+labels say."""
 
 DATASETS = (*CLASSES, PARQUET)
-"""The data sets by name."""
+"""The names of the data sets."""
 
 _SUBSET_SEED = 20240229
 _PARQUET_COLUMNS = {
@@ -45,7 +46,8 @@ _WAYS_OUT = (
 
 
 class DataError(InputError):
-    """Images cannot be had; the message names the data set, the folder, what was expected and what to do."""
+    """Images are not available. The message has the data set, the folder, what was expected and
+    what to do."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Images:
 
 
 def classes(dataset: str) -> int:
-    """Return the number of classes of a data set.
+    """The number of classes of a data set.
 
-    Raises:
-        ValueError: no such data set; the message has the nearest name.
+    Raises ValueError for an unknown data set, with the nearest name, and for one whose number of
+    classes is not known in advance.
     """
     _check_name(dataset)
     if dataset not in CLASSES:
@@ -81,20 +83,20 @@ def _check_name(dataset: str) -> None:
 def load(
     dataset: str, data_dir: Path | None = None, train_images: int | None = None, test_images: int | None = None
 ) -> Images:
-    """Return a data set, decoded once per process.
+    """Return a data set. It is decoded once per process.
 
-    CIFAR comes from parquet files anywhere under `data_dir` (under `data_dir/<dataset>` where that folder exists), else
-    from torchvision's files there or in ~/.cache/hetsched, which are downloaded if they are missing.
+    CIFAR is read from parquet files anywhere under `data_dir`, or under `data_dir/<dataset>` if
+    that folder exists. Without parquet files it is read from torchvision's files there or in
+    ~/.cache/hetsched. Missing files are downloaded.
 
-    Args:
-        dataset: "cifar10", "cifar100", "synthetic" or "parquet".
-        data_dir: where the files are; "parquet" needs one, the synthetic images need none.
-        train_images: keep only so many, the first of a fixed random order; None: all (10,000 synthetic ones).
-        test_images: likewise (2,000 synthetic ones).
+    - `dataset`: "cifar10", "cifar100", "synthetic" or "parquet"
+    - `data_dir`: the folder of the files. "parquet" needs one. Synthetic images need none.
+    - `train_images`: how many images are kept, the first of a fixed random order. None: all, or
+      10,000 synthetic ones.
+    - `test_images`: likewise. None: all, or 2,000 synthetic ones.
 
-    Raises:
-        ValueError: no such data set, or fewer than one image asked for.
-        DataError: the images cannot be had, or there are fewer than asked for.
+    Raises ValueError for an unknown data set, and for fewer than one image. Raises DataError if the
+    images are not available, or are fewer than asked for.
     """
     _check_name(dataset)
     for name, wanted in (("train_images", train_images), ("test_images", test_images)):
@@ -104,9 +106,11 @@ def load(
 
 
 def check_files(dataset: str, data_dir: Path | None) -> None:
-    """Raise DataError unless `load` would find files of the data set, by their names and columns, whatever they hold.
+    """Raise DataError unless `load` would find files of the data set, by their names and columns.
+    Their content is not checked.
 
-    Without a folder nothing is checked: each host has its own cache, and may download into it.
+    Without a folder nothing is checked, because each host has its own cache and may download into
+    it.
     """
     if dataset == "synthetic" or (data_dir is None and dataset != PARQUET):
         return
@@ -135,7 +139,8 @@ def _load(dataset: str, data_dir: Path | None, train_images: int | None, test_im
 
 
 def _source(dataset: str, data_dir: Path | None) -> tuple[Path, bool]:
-    """The folder of a data set, and whether it is to be read from parquet there, else from torchvision's files."""
+    """The folder of a data set, and whether it has parquet files. Otherwise it has torchvision's
+    files."""
     if dataset == PARQUET and data_dir is None:
         raise DataError("parquet: no folder was named; point --data-dir at one with train-*.parquet and test-*.parquet")
     if data_dir is not None and not data_dir.is_dir():
@@ -148,7 +153,8 @@ def _source(dataset: str, data_dir: Path | None) -> tuple[Path, bool]:
 
 
 def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int | None) -> Tensor:
-    """Return the indices of the images to keep: all in order, or the first of a fixed random order."""
+    """The indices of the images to keep: all in order, or the first of a fixed random order. Raises
+    DataError if there are fewer than wanted."""
     if wanted is None:
         return torch.arange(available)
     if wanted > available:
@@ -159,7 +165,8 @@ def _subset(dataset: str, folder: Path, split: str, available: int, wanted: int 
 
 
 def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
-    """Read one split of Hugging Face's layout: a column of {bytes, path} images and one of labels."""
+    """Read one split in Hugging Face's layout, with a column of {bytes, path} images and a column
+    of labels. Returns images (n, 3, 32, 32) uint8 and labels (n,) int64."""
     tables = []
     for file, columns in _columns(dataset, folder, split).items():
         with _readable(dataset, file):
@@ -182,7 +189,7 @@ def _parquet(dataset: str, folder: Path, split: str, wanted: int | None) -> tupl
 
 
 def _columns(dataset: str, folder: Path, split: str) -> dict[Path, list[str]]:
-    """The parquet files of one split, and what the columns of images and of labels are called in each."""
+    """The parquet files of one split, and the names of the columns of images and labels in each."""
     files = sorted(folder.rglob(f"{split}-*.parquet"))
     if not files:
         raise DataError(f"{dataset}: no {split}-*.parquet under {folder}, though other parquet is; {_WAYS_OUT}")
@@ -202,7 +209,7 @@ def _columns(dataset: str, folder: Path, split: str) -> dict[Path, list[str]]:
 
 @contextmanager
 def _readable(dataset: str, file: Path) -> Iterator[None]:
-    """What cannot be read in here is no parquet file."""
+    """Within the context, an error of reading raises DataError: the file is no parquet file."""
     try:
         yield
     except (pyarrow.ArrowException, OSError) as error:
@@ -212,9 +219,9 @@ def _readable(dataset: str, file: Path) -> Iterator[None]:
 
 
 def _decoded(encoded: bytes | None) -> Tensor:
-    """Decode one picture to (3, 32, 32) uint8.
+    """Decode one image to (3, 32, 32) uint8.
 
-    With PIL: torchvision's decoder is three times as fast, but it is to be removed from torchvision.
+    It uses PIL. The decoder of torchvision is three times as fast, but torchvision will remove it.
     """
     if not encoded:
         raise ValueError("an image without bytes")
@@ -234,7 +241,7 @@ def _check_labels(dataset: str, folder: Path, labels: Tensor, known: int) -> Non
 
 
 def _from_torchvision(dataset: str, folder: Path, split: str, wanted: int | None) -> tuple[Tensor, Tensor]:
-    """Read one split of the files that torchvision downloads, and download them if they are missing."""
+    """Read one split of the files that torchvision downloads. Missing files are downloaded."""
     _download_missing(dataset, folder)
     with _whole(dataset, folder):
         stored = _TORCHVISION[dataset](root=str(folder), train=split == "train", download=False)
@@ -252,7 +259,8 @@ def _download_missing(dataset: str, folder: Path) -> None:
 
 @contextmanager
 def _whole(dataset: str, folder: Path) -> Iterator[None]:
-    """What fails in here fails for torchvision's files. Many kinds are raised, none of which says what to do."""
+    """Within the context, any error raises DataError. Torchvision raises many kinds of errors, and
+    none says what to do."""
     try:
         yield
     except Exception as error:
@@ -263,7 +271,8 @@ def _whole(dataset: str, folder: Path) -> Iterator[None]:
 
 
 def _download(make: Callable[..., object], folder: Path) -> None:
-    """Download aside and move into place, because all the workers of a node may start doing so at once."""
+    """Download into a temporary folder and move the files into place. All workers of a node may
+    start this at once."""
     base: str = getattr(make, "base_folder")  # noqa: B009
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as aside:
@@ -276,10 +285,11 @@ def _download(make: Callable[..., object], folder: Path) -> None:
 
 
 def _synthetic(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return `count` images of ten classes that can be learnt, but not at once.
+    """`count` images (count, 3, 32, 32) uint8 of ten classes, and their labels. They can be learnt,
+    but only gradually.
 
-    A class is a few smooth random pictures; an image is one of them at a random contrast, under another smooth
-    picture and noise. The classes are the same whatever the seed.
+    A class has a few smooth random pictures. An image is one of them with random contrast, under
+    another smooth picture and noise. The classes are the same for every seed.
     """
     shapes = torch.Generator().manual_seed(0)
     kinds = 4
@@ -295,7 +305,7 @@ def _synthetic(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _smooth(count: int, generator: torch.Generator) -> Tensor:
-    """Return smooth random pictures (count, 3, 32, 32) of mean 0 and standard deviation about 1."""
+    """Smooth random pictures (count, 3, 32, 32) of mean 0 and standard deviation about 1."""
     coarse = torch.randn(count, 3, 5, 5, generator=generator)
     pictures: Tensor = interpolate(coarse, size=(32, 32), mode="bicubic", align_corners=True)
     return pictures

@@ -1,6 +1,8 @@
-"""Makes a trainer of a training of a user's own: its folders are packed, moved as files and snapshots, and unpacked.
+"""Makes a trainer from a user's own training. The folders of the training are packed, moved as
+files and snapshots, and unpacked.
 
-A packed folder is a zip archive whose parts are stored as they are, each with its checksum. It is never unpickled.
+A packed folder is a zip archive. Its parts are stored uncompressed, each with a checksum. It is
+never unpickled.
 """
 
 import io
@@ -24,17 +26,19 @@ from real.checkpoints import checkpoint_file
 from real.training.trainer import CheckpointError, Snapshot
 
 CONTENT = "folder"
-"""The key of a snapshot under which the packed folder is, as bytes in a NumPy array."""
+"""The key of a snapshot that has the packed folder, as bytes in a NumPy array."""
 
 REFUSALS = (ValueError, TypeError, LookupError)
-"""What a training raises for options or hyperparameters that it refuses: another attempt would come to the same."""
+"""The errors with which a training refuses options or hyperparameters. Another attempt would fail
+in the same way."""
 
 
 class FolderTrainer:
-    """A `real.training.trainer.Trainer` of a training of a user's own; `source` names its class in messages."""
+    """A `real.training.trainer.Trainer` for a user's own training. Messages name the class by
+    `source`."""
 
     def __init__(self, source: TrainingSource, options: Mapping[str, Any], resources: Resources) -> None:
-        """Raises InputError if the class cannot be had or refuses the options."""
+        """Raises InputError if the class is not available or refuses the options."""
         self._name = str(source)
         made_by = training_class(source)
         with self._refused("training.options", options):
@@ -44,7 +48,8 @@ class FolderTrainer:
     def on_worker(
         cls, source: TrainingSource, options: Mapping[str, Any], worker: Worker, threads: int
     ) -> "FolderTrainer":
-        """The trainer of a worker. Raises HetschedError if the class, which the driver has, cannot be had there."""
+        """The trainer of a worker. Raises HetschedError if the worker does not have the class. The
+        driver has it."""
         try:
             training_class(source)
         except InputError as error:
@@ -52,7 +57,8 @@ class FolderTrainer:
         return cls(source, options, Resources(device(worker), threads, worker.gpu_share))
 
     def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Start a trial. This and what follows raises InputError for what another attempt would repeat."""
+        """Start a trial. This method and those below raise InputError for an error that another
+        attempt would repeat."""
         with self._refused("start", hyperparameters):
             self._training.start(nested(hyperparameters), seed)
 
@@ -61,7 +67,9 @@ class FolderTrainer:
             self._training.change(nested(hyperparameters))
 
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> None:
-        """The batch size is a hyperparameter, if the training has one at all."""
+        """Train for that many iterations. If the training has a batch size, it is a hyperparameter,
+        so `batch_size` is ignored. With `pace_s`, an iteration takes at least that many seconds on
+        average."""
         start = time.perf_counter()
         self._training.train(iterations)
         if pace_s is not None:
@@ -81,7 +89,8 @@ class FolderTrainer:
             return {CONTENT: np.frombuffer(packed(Path(folder), self._name), np.uint8)}
 
     def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """The seed is part of what the training saves, so that of the trial that goes on is of no matter."""
+        """Go on from a snapshot. `seed` is ignored, because what the training saves includes its
+        seed."""
         with TemporaryDirectory(prefix="hetsched-") as folder:
             unpack(io.BytesIO(snapshot[CONTENT]), Path(folder))
             self._training.load(Path(folder))
@@ -108,7 +117,7 @@ class FolderTrainer:
 
     @contextmanager
     def _refused(self, what: str, given: Mapping[str, Any]) -> Iterator[None]:
-        """Raise InputError for what the training refuses in here."""
+        """Within the context, a refusal by the training raises InputError."""
         try:
             yield
         except REFUSALS as error:
@@ -119,8 +128,8 @@ class FolderTrainer:
 
 
 def packed(folder: Path, name: str) -> bytes:
-    """All files and folders in a folder as a zip archive. Raises InputError, with the name of the training, if there is
-    nothing in it."""
+    """All files and folders in a folder as a zip archive. Raises InputError, with the name of the
+    training, if there is no file."""
     content = io.BytesIO()
     with ZipFile(content, "w", ZIP_STORED, strict_timestamps=False) as archive:
         for parent, folders, files in os.walk(folder, followlinks=True):
@@ -133,14 +142,18 @@ def packed(folder: Path, name: str) -> bytes:
 
 
 def unpack(archive: IO[bytes], folder: Path) -> None:
-    """The files of a packed folder again, their checksums compared. Raises what a damaged archive leads to."""
+    """Write the files of a packed folder, and compare their checksums. Raises an error of several
+    kinds for a damaged archive."""
     with ZipFile(archive) as content:
         content.extractall(folder)
 
 
 def device(worker: Worker) -> str:
-    """What a training takes its worker for: "cuda" on a GPU worker, but "cpu" on one that is only played, with a pace,
-    by a machine without a GPU. Looked up without torch, which takes seconds to import."""
+    """The device of a training on this worker: "cuda" on a GPU worker, otherwise "cpu". A worker
+    with a pace on a machine without a GPU only imitates one and has "cpu".
+
+    The GPU is looked up without torch, which takes seconds to import.
+    """
     if worker.device == CPU or (worker.pace is not None and not _has_gpu()):
         return "cpu"
     return "cuda"

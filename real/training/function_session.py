@@ -1,6 +1,8 @@
-"""What `tune.report`, `tune.get_checkpoint` and `tune.get_context` find in a function trainable that hetsched runs.
+"""A session for a function trainable that hetsched runs: `tune.report`, `tune.get_checkpoint` and
+`tune.get_context` find it.
 
-The function runs in a thread of its own, from one report to the next and only while `next` waits for it.
+The function runs in a separate thread. It runs from one report to the next, only while `next` waits
+for it.
 """
 
 import inspect
@@ -15,11 +17,11 @@ from typing import Any, NamedTuple
 from real.ray_internals import tune_session
 
 STOP_S = 10.0
-"""How long a function may take to clean up after the order to end."""
+"""The most seconds in which a function may clean up after it has to end."""
 
 
 class Report(NamedTuple):
-    """A report's metrics, and whether a checkpoint came with it."""
+    """The metrics of a report, and whether a checkpoint came with it."""
 
     metrics: Mapping[str, Any]
     has_checkpoint: bool
@@ -32,8 +34,9 @@ class Returned(NamedTuple):
 class FunctionSession:
     """One call of a function trainable.
 
-    Stands in for Ray's session, whose names its public names are. Reported checkpoints are copied to `checkpoint`, one
-    over the other. If there is a folder there already, the function goes on from it.
+    It replaces Ray's session, so its public names are those of Ray's session. Each reported
+    checkpoint replaces the one in the folder `checkpoint`. If the folder exists already, the
+    function goes on from it.
     """
 
     world_rank = None  # by this, Ray tells a function of Tune from a worker of Ray Train
@@ -54,7 +57,7 @@ class FunctionSession:
         self._thread = Thread(target=self._call, args=(function, config), name=self.trial_name, daemon=True)
 
     def next(self) -> Report | Returned:
-        """Let the function run until it reports or returns. Raises what it raises."""
+        """Let the function run until it reports or returns. Raises the function's error."""
         with tune_session(self):
             if self._thread.ident is None:
                 self._thread.start()
@@ -66,9 +69,10 @@ class FunctionSession:
         return outcome
 
     def stop(self) -> None:
-        """End the function inside the report that it waits in, by SystemExit, as Ray does; wait for its thread.
+        """End the function inside the report in which it waits, with SystemExit, as Ray does. Waits
+        for its thread.
 
-        Raises RuntimeError if it does not end.
+        Raises RuntimeError if the function does not end within `STOP_S` seconds.
         """
         if not self._thread.is_alive():
             return
@@ -80,7 +84,7 @@ class FunctionSession:
             raise RuntimeError(f"{self.trial_name}: still runs {STOP_S:g} s after tune.report told it to end")
 
     def report(self, metrics: Mapping[str, Any], checkpoint: Any = None) -> None:
-        """What `tune.report` calls, in the function's thread."""
+        """The function that `tune.report` calls, in the thread of the trainable."""
         if self._stopping:
             raise SystemExit(0)
         if checkpoint is not None:
@@ -99,7 +103,8 @@ class FunctionSession:
         self.loaded_checkpoint = self._of_folder(str(self._checkpoint))
 
     def _call(self, function: Callable[..., Any], config: dict[str, Any]) -> None:
-        """The thread. A generator's values, and a value that is returned, are reports, as in Ray."""
+        """The thread of the function. The values of a generator, and a returned value, are reports,
+        as in Ray."""
         try:
             if inspect.isgeneratorfunction(function):
                 for value in function(config):

@@ -1,7 +1,8 @@
-"""The global random generators of Python, NumPy and torch, as one training sees them.
+"""The global random generators of Python, NumPy and torch, with a separate state for each training.
 
-A script that draws from them can then share its process with other trainings: each has its own state of them, and a
-state goes into a checkpoint. NumPy and torch are looked after where something has imported them already.
+A script that draws from them can share its process with other trainings. Its state goes into a
+checkpoint. The generators of NumPy and torch are included once something has imported these
+libraries.
 """
 
 import random
@@ -11,11 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 SEEDS = 2**32
-"""NumPy takes seeds below this."""
+"""NumPy accepts seeds below this number."""
 
 
 class GlobalGenerators:
-    """A state of the generators: what they are `in_place`, and what the code in there has left."""
+    """A state of the generators. `in_place` puts it into the generators, and keeps the state that
+    the code there has left."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -31,7 +33,8 @@ class GlobalGenerators:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """While in this, the generators go on from this state. Afterwards they are as they were."""
+        """Within the context the generators go on from this state. Afterwards they are as they were
+        before."""
         before = _states()
         _put(self.state)
         try:
@@ -50,7 +53,8 @@ def _seed(seed: int) -> None:
 
 
 def _states() -> dict[str, Any]:
-    """JSON values. Of torch also the generator of each GPU, once something has used one."""
+    """The present states as JSON values. Those of the GPUs are included once something has used a
+    GPU."""
     version, numbers, gauss = random.getstate()
     states: dict[str, Any] = {"python": [version, list(numbers), gauss]}
     if numpy := sys.modules.get("numpy"):
@@ -64,7 +68,8 @@ def _states() -> dict[str, Any]:
 
 
 def _put(states: dict[str, Any]) -> None:
-    """What a state lacks, because the library was imported after it, stays as it is."""
+    """Put a state into the generators. If a library was imported later than the state, its
+    generators stay as they are."""
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     if "numpy" in states and (numpy := sys.modules.get("numpy")):

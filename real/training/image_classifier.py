@@ -1,7 +1,8 @@
-"""The built-in networks as a training like any other: `class = "real.training.image_classifier:ImageClassifier"`.
+"""The built-in networks as a training class: `class =
+"real.training.image_classifier:ImageClassifier"`.
 
-A scenario without `[training]` trains the same networks by a shorter way: their tensors go into the object store
-as they are.
+A scenario without `[training]` trains the same networks in a shorter way. Their tensors then go
+into the object store as they are.
 """
 
 from collections.abc import Mapping
@@ -15,13 +16,15 @@ from real.training.trainer import Settings
 from real.training.training import Training
 
 OPTIONS = {"model": "resnet18", "dataset": "cifar10", "batch_size": 512}
-"""The options that a `Settings` needs, and what each is when left out. The others are those of `Settings`, too."""
+"""The options that `Settings` requires, with their defaults here. All other options are optional
+fields of `Settings`."""
 
 FILE = "state.pt"
 
 
 class ImageClassifier:
-    """Trains one of `real.training.models` with SGD on images; its options are the fields of `Settings`."""
+    """Trains one of `real.training.models` with SGD on images. Its options are the fields of
+    `Settings`."""
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
         known = {field.name for field in fields(Settings)} - {"training", "options"}
@@ -42,7 +45,7 @@ class ImageClassifier:
         self._training.configure(hyperparameters)
 
     def train(self, iterations: int) -> None:
-        """An iteration is an optimiser step on one batch."""
+        """Do that many optimiser steps, each on one batch."""
         self._training.train(iterations)
 
     def evaluate(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""The models that can be trained, by name: those below, and a user's own from a file.
+"""The models that can be trained, by name: those in this file, and a user's own from a file.
 
-`resnet18` and `resnet18-cifar` share a name and little else: the CIFAR stem keeps the full 32x32 resolution
-and costs about 15 times the arithmetic, so their step times must never be mixed.
+`resnet18` and `resnet18-cifar` are different networks. The CIFAR stem keeps the full 32x32
+resolution and costs about 15 times the arithmetic. Their step times must never be mixed.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,17 @@ from hetsched.errors import nearest
 C = TypeVar("C", bound=Callable[[int], nn.Module])
 
 MODELS: dict[str, Callable[[int], nn.Module]] = {}
-"""Name to constructor; a constructor takes the number of classes and returns a model of images (N, 3, 32, 32)."""
+"""Constructors by name. A constructor takes the number of classes. It returns a model of images (N,
+3, 32, 32)."""
 
 
 def register(name: str) -> Callable[[C], C]:
-    """Make what follows the model of that name: `@register("my-net")` before a function or a class. Raises TypeError or
-    ValueError for what is no name, for that of a model which comes with hetsched, and for what cannot be called."""
+    """A decorator that registers a function or class as the model of that name:
+    `@register("my-net")`.
+
+    Raises TypeError for an object that cannot be called. Raises TypeError or ValueError for a name
+    that is none, or that a model of hetsched has.
+    """
     check_name(name, "model")
 
     def add(constructor: C) -> C:
@@ -74,8 +79,8 @@ def _vit_tiny(classes: int) -> nn.Module:
 
 @register("small-cnn")
 def _small_cnn(classes: int) -> nn.Module:
-    """Three convolutions of 32, 64 and 128 channels that halve the picture, each with batch normalisation: 94,000
-    weights, for studies of many trials on a few cores."""
+    """Three convolutions of 32, 64 and 128 channels. Each halves the picture and has batch
+    normalisation. The network has 94,000 weights, for studies of many trials on a few cores."""
     layers: list[nn.Module] = []
     for channels_in, channels_out in ((3, 32), (32, 64), (64, 128)):
         convolution = nn.Conv2d(channels_in, channels_out, kernel_size=3, stride=2, padding=1, bias=False)
@@ -84,20 +89,14 @@ def _small_cnn(classes: int) -> nn.Module:
 
 
 def build(name: str, classes: int) -> nn.Module:
-    """Return a freshly initialised model: images (N, 3, 32, 32) float to logits (N, classes).
-
-    Raises:
-        ValueError: no such model; the message has the nearest name.
-    """
+    """A new model with random weights: images (N, 3, 32, 32) float to logits (N, classes). Raises
+    ValueError for an unknown name, with the nearest one."""
     return constructor(name)(classes)
 
 
 def constructor(name: str) -> Callable[[int], nn.Module]:
-    """Return what builds the model of that name.
-
-    Raises:
-        ValueError: no such model; the message has the nearest name.
-    """
+    """The constructor of the model of that name. Raises ValueError for an unknown name, with the
+    nearest one."""
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}: {nearest(name, MODELS)}")
     return MODELS[name]

@@ -1,7 +1,9 @@
-"""A trainable of Ray Tune's, a class or a function, as a training of six methods (`hetsched.domain.training`).
+"""A trainable of Ray Tune, a class or a function, as a training of six methods
+(`hetsched.domain.training`).
 
-One iteration is one `step` of a class, or one `tune.report` of a function. The config is as in Tune: the options of
-the scenario's `[training]` table are constants in it, beside the hyperparameters. No Ray cluster is needed.
+One iteration is one `step` of a class, or one `tune.report` of a function. The config is as in
+Tune: constants and hyperparameters. The constants are the options of the scenario's `[training]`
+table. No Ray cluster is needed.
 """
 
 import inspect
@@ -32,7 +34,7 @@ from real.training.function_session import FunctionSession, Returned
 from real.training.global_generators import GlobalGenerators
 
 COUNTERS = (TRAINING_ITERATION, TIMESTEPS_TOTAL, EPISODES_TOTAL)
-"""What a class counts on from after it was restored."""
+"""The counts of a result from which a class goes on after it was restored."""
 
 STATE_FILE, CHECKPOINT_FOLDER = "state.json", "checkpoint"
 
@@ -40,26 +42,27 @@ logging.getLogger("ray.tune.trainable.trainable").setLevel(logging.WARNING)  # i
 
 
 class Holder(Protocol):
-    """Holds a class's instance, or a function's thread."""
+    """Holds the instance of a class, or the thread of a function."""
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make a new one."""
 
     def go_on(self, config: dict[str, Any], checkpoint: Path, result: dict[str, Any]) -> None:
-        """Go on under this config from what `save` left in the folder after that result."""
+        """Go on under this config from the checkpoint that `save` wrote after that result."""
 
     def step(self) -> dict[str, Any]:
-        """Do one iteration and return its result."""
+        """Do one iteration. Returns its result."""
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint to an empty folder."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """End what it holds."""
 
 
 class ClassHolder:
-    """One instance of a class trainable, which begins anew where its `reset_config` cannot do without."""
+    """Holds one instance of a class trainable. It makes a new instance if the class has no
+    `reset_config`, or if `reset_config` refuses."""
 
     def __init__(self, trainable: type[tune.Trainable], name: str, folder: Path) -> None:
         if issubclass(trainable, FunctionTrainable):
@@ -96,7 +99,7 @@ class ClassHolder:
 
 
 class FunctionHolder:
-    """One call of a function trainable, which is made anew whenever the config changes."""
+    """Holds one call of a function trainable. It makes a new call whenever the config changes."""
 
     def __init__(self, function: Callable[..., Any], name: str, folder: Path) -> None:
         try:
@@ -137,7 +140,8 @@ class FunctionHolder:
         return {**report.metrics, TRAINING_ITERATION: self._reports}
 
     def save(self, folder: Path) -> None:
-        """Copy the checkpoint that came with the last report. Before the first report there is none, nor any need."""
+        """Copy the checkpoint of the last report. Before the first report there is none, and none
+        is needed. Raises InputError if the last report came without one."""
         if not self._saved:
             raise InputError(
                 f"{self._name}: report {self._reports} came without a checkpoint, and the trial is to be saved there: "
@@ -153,17 +157,19 @@ class FunctionHolder:
 
 
 class RayTraining:
-    """See `hetsched.domain.training.Training`. A subclass names its `trainable`; `adapted` makes one.
+    """A trainable as a `hetsched.domain.training.Training`. A subclass names its `trainable`.
+    `adapted` makes a subclass.
 
-    A script that draws from the global generators of Python, NumPy or torch depends on nothing but the trial's seed,
-    and its checkpoints have their states. A function is called anew after every change, so what it draws before it
-    comes to its loop is drawn once more.
+    A script may draw from the global generators of Python, NumPy or torch. Their states follow from
+    the trial's seed, and checkpoints have them. A function is called again after every change. So
+    it draws again what it draws before its loop.
     """
 
     trainable: ClassVar[Any]
 
     def __init__(self, options: Mapping[str, Any], resources: Resources) -> None:
-        """Raises InputError for a class that lacks a method."""
+        """Raises InputError for a class that lacks a method, and for a function that cannot be
+        called with one argument."""
         self._options = dict(options)
         self._folder = Path(tempfile.mkdtemp(prefix="hetsched-trainable-", dir=session_folder()))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -203,7 +209,8 @@ class RayTraining:
             self._metrics = metrics_of(result)
 
     def evaluate(self) -> dict[str, float]:
-        """The numbers of the last result. Those of nested tables have names such as `eval/loss`, as in Tune."""
+        """The numbers of the last result. Numbers of nested tables have names such as `eval/loss`,
+        as in Tune."""
         return dict(self._metrics)
 
     def save(self, folder: Path) -> None:
@@ -212,7 +219,7 @@ class RayTraining:
         self._save(folder)
 
     def load(self, folder: Path) -> None:
-        """Keeps a copy, from which `change` goes on."""
+        """Copy the checkpoint. `change` goes on from the copy."""
         shutil.rmtree(self._held, ignore_errors=True)
         shutil.copytree(folder, self._held)
         state = json.loads((self._held / STATE_FILE).read_text())
@@ -222,14 +229,14 @@ class RayTraining:
         self._is_loaded = True
 
     def close(self) -> None:
-        """End what trains."""
+        """End the trainable."""
         self._holder.close()
 
     def _in_place(self) -> AbstractContextManager[None]:
         return self._generators.in_place()
 
     def _go_on(self) -> None:
-        """From what is held, with the generators as they were when it was saved."""
+        """Go on from the copy, with the states of the generators at the time of the checkpoint."""
         drawn = self._generators.state
         with self._in_place():
             self._holder.go_on(self._config, self._held / CHECKPOINT_FOLDER, dict(self._counters))
@@ -251,9 +258,9 @@ class RayTraining:
 
 
 def adapted(found: Any) -> type[RayTraining] | None:
-    """A training of the trainable that was found, None if it is none.
+    """A training class for the trainable. None: the object is no trainable.
 
-    An entry point of `hetsched.training_adapters` (`hetsched.domain.training_class`).
+    It is an entry point of `hetsched.training_adapters` (`hetsched.domain.training_class`).
     """
     is_class = inspect.isclass(found) and issubclass(found, tune.Trainable)
     if not is_class and not inspect.isfunction(found):
@@ -262,7 +269,7 @@ def adapted(found: Any) -> type[RayTraining] | None:
 
 
 def name_of(trainable: Any) -> str:
-    """What messages call it: its file and name."""
+    """The name of a trainable in messages: its file and its name."""
     name = getattr(trainable, "__qualname__", repr(trainable))
     try:
         return f"{inspect.getfile(trainable)}: {name}"
@@ -271,7 +278,8 @@ def name_of(trainable: Any) -> str:
 
 
 def merged(options: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Both tables as one, and nested tables likewise. Where both name something, the hyperparameter holds."""
+    """Both tables as one, with nested tables merged likewise. A hyperparameter replaces an option
+    of the same name."""
     both = dict(options) | dict(hyperparameters)
     for name, value in both.items():
         if isinstance(value, Mapping) and isinstance(options.get(name), Mapping):
@@ -280,7 +288,7 @@ def merged(options: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> di
 
 
 def metrics_of(result: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """The numbers of a result of Tune's, without what Ray adds."""
+    """The numbers of a result of Tune, without those that Ray adds."""
     metrics: dict[str, float] = {}
     for name, value in result.items():
         if (name in TUNES_OWN and not prefix) or isinstance(value, bool):

@@ -26,22 +26,24 @@ from hetsched.domain.workload import Experiment, SpeedUp
 from hetsched.errors import HetschedError, InputError, nearest
 
 Snapshot = dict[str, Any]
-"""A trial's state: NumPy arrays, numbers and text in dicts and lists, as Ray's object store holds them."""
+"""A trial's state in the form that Ray's object store holds: NumPy arrays, numbers and text in
+dicts and lists."""
 
 
 class CheckpointError(HetschedError):
-    """A checkpoint cannot be used; the message names the file."""
+    """A checkpoint cannot be used. The message has the path of its file."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained, apart from its hyperparameters. `batch_size` is the largest that any trial uses.
+    """What is trained, without the hyperparameters.
 
-    `train_images` and `evaluation_images` limit how many images are used (None: all of them). `model_file` registers
-    models and trainers, and is to be found under that name wherever this is trained. With `augment`, training
-    images are cropped and mirrored at random (`real.training.augmentation`). `speed_ups`: see
-    `hetsched.domain.workload.SpeedUp`. With a `training` of a user's own, which is made with `options`, all but these
-    two is of no matter.
+    - `batch_size`: the largest of any trial
+    - `train_images`, `evaluation_images`: the most images that are used. None: all.
+    - `model_file`: registers models and trainers. Every host must have it under this path.
+    - `augment`: crop and mirror training images at random (`real.training.augmentation`)
+    - `speed_ups`: see `hetsched.domain.workload.SpeedUp`
+    - `training`, `options`: a user's own training. With it all other fields are ignored.
     """
 
     model: str
@@ -58,48 +60,51 @@ class Settings:
 
 
 class Trainer(Protocol):
-    """Trains one trial at a time, for whichever trial was brought last by `reset`, `load` or `take_up`.
+    """Trains one trial at a time: the trial of the last `reset`, `load` or `take_up`.
 
-    A worker makes one trainer, called with `Settings`, a `Worker` and how many CPU threads it may use, and keeps it.
-    To make one raises ValueError or InputError for settings that cannot be trained with: the run then ends at once.
+    A worker makes one trainer and keeps it. It calls the class with `Settings`, a `Worker` and the
+    number of CPU threads. The class raises ValueError or InputError for settings that it cannot
+    train. The run then ends at once.
     """
 
     def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Start a trial: its weights are a function of `seed`, and no iterations are done."""
+        """Start a trial. Its weights follow from `seed`. It has done no iterations."""
 
     def configure(self, hyperparameters: Mapping[str, Any]) -> None:
-        """Go on with the trial that is here, under these hyperparameters."""
+        """Go on with the present trial, under these hyperparameters."""
 
     def train(self, iterations: int, pace_s: float | None, batch_size: int) -> object:
-        """Do that many iterations; with `pace_s`, slowed to at least so many seconds each."""
+        """Do that many iterations. With `pace_s`, each is slowed to at least that many seconds."""
 
     def evaluate(self) -> Mapping[str, float]:
-        """Return metrics of the weights by their names, among them that of the experiment. What is not finite counts
-        as not known, and ranks last."""
+        """Return metrics of the weights by name, including the experiment's metric. A value that is
+        not finite counts as unknown and ranks last."""
 
     def snapshot(self) -> Snapshot:
-        """Return a copy of the trial's state, which later training does not change."""
+        """Return a copy of the trial's state. Later training does not change the copy."""
 
     def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Go on from a snapshot of the trial or, after an exploit, of another trial.
+        """Go on from a snapshot of the trial. After an exploit it is a snapshot of another trial.
 
-        `hyperparameters` and `seed` are those of the trial that goes on. The arrays of the snapshot may lie in shared
-        memory, and are not to be written to.
+        `hyperparameters` and `seed` are those of the trial that goes on. The arrays of the snapshot
+        may be in shared memory and must not be written to.
         """
 
     def save(self, path: Path) -> object:
-        """Write the trial's state to a file, which appears under its name only when it is complete.
+        """Write the trial's state to a file. The file gets its name only when it is complete.
 
-        Raises OSError, which names the file, if it cannot be written. The context
-        manager `real.checkpoints.checkpoint_file.complete` sees to both. The file should be a zip archive, as
-        NumPy and PyTorch write: a run checks its checksums when it cannot be loaded.
+        Raises OSError, with the path, if the file cannot be written. The context manager
+        `real.checkpoints.checkpoint_file.complete` does both. The file should be a zip archive, as
+        NumPy and PyTorch write. If it cannot be loaded, the run compares its checksums.
         """
 
     def load(self, path: Path, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Go on from a file, as in `take_up`. Raises CheckpointError if it is missing or damaged."""
+        """Go on from a file, as `take_up` does from a snapshot. Raises CheckpointError if the file
+        is missing or damaged."""
 
     def write(self, snapshot: Snapshot, path: Path) -> object:
-        """Write a snapshot to a file as `save` would have. Other threads may train meanwhile."""
+        """Write a snapshot to the file that `save` would have written. Other threads may train
+        meanwhile."""
 
 
 METHODS = ("reset", "configure", "train", "evaluate", "snapshot", "take_up", "save", "load", "write")
@@ -108,14 +113,15 @@ OWN_MODELS = ("resnet18", "resnet18-cifar", "resnet50", "vit-tiny", "small-cnn")
 """The names of the models in `real.training.models`, without importing torch."""
 
 trainers: Registry[Trainer] = Registry("trainer", "hetsched.trainers", METHODS, reserved=OWN_MODELS)
-"""Trainers of one's own by the name of the model that each trains: none of `OWN_MODELS`, or the profiles of that one
-would be taken for it. What is registered is called as `make` is."""
+"""Users' own trainers, by the name of the model that each trains. The names of `OWN_MODELS` are
+refused, because their profiles would be used for another model. A trainer is called as `make`
+is."""
 
 
 def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
-    """The trainer of the settings' model, on a worker, with so many CPU threads.
+    """The trainer of the settings' model, on a worker, with that many CPU threads.
 
-    Raises what making it raises, and InputError for a model file that cannot be had.
+    Raises the errors of the trainer's class, and InputError for a model file that cannot be loaded.
     """
     if settings.training is not None:
         from real.training.folder_trainer import FolderTrainer  # which imports this module
@@ -130,7 +136,8 @@ def make(settings: Settings, worker: Worker, threads: int) -> Trainer:
 
 
 def writer(settings: Settings, worker: Worker) -> Callable[[Snapshot, Path], object]:
-    """What writes snapshots to files as a trainer of these settings does, in a process that trains nothing."""
+    """A function that writes snapshots to files as a trainer of these settings does, for a process
+    that trains nothing."""
     if settings.training is not None:
         from real.training.folder_trainer import FolderTrainer
 
@@ -141,10 +148,11 @@ def writer(settings: Settings, worker: Worker) -> Callable[[Snapshot, Path], obj
 def check(
     experiment: Experiment, model_file: Path | None, data_dir: Path | None, training: TrainingSource | None = None
 ) -> None:
-    """Raise InputError if nobody here trains the experiment's model, or has its data set in that folder, or if the
-    class of a user's own `training` is none.
+    """Raise InputError if the experiment cannot be trained here: the model or the data set is
+    unknown, the folder lacks the data set, or the class of a user's own `training` is not
+    available.
 
-    A training or a trainer of one's own is taken to know the data set.
+    For a user's own training or trainer, the data set is not checked.
     """
     if training is not None:
         try:
@@ -169,16 +177,18 @@ def check(
 
 
 MODELS_MODULE = "real.training.models"
-"""Where models register. It needs torch, so it is imported by whoever trains one."""
+"""The module in which models register. It needs torch, so only a process that trains one imports
+it."""
 
 _registering: set[Path] = set()
-"""The model files that have registered something. Read again, they may not: what they import is read once."""
+"""The model files that have registered something. When such a file is read again it may register
+nothing, because modules that it imports are read only once."""
 
 
 def load_model_file(path: Path | None) -> None:
-    """Run a user's own file, if there is one, whose `@register` lines add models and trainers.
+    """Execute a user's own file, if there is one. Its `@register` lines add models and trainers.
 
-    Raises InputError, naming the file, if it cannot be had or registers nothing.
+    Raises InputError, with the path, if the file cannot be loaded or registers nothing.
     """
     if path is None:
         return
@@ -191,7 +201,8 @@ def load_model_file(path: Path | None) -> None:
 
 
 def _registered() -> dict[str, object]:
-    """The models and trainers of users' own. A file that registers models has imported `real.training.models`."""
+    """The users' own models and trainers. A file that registers models has imported
+    `real.training.models`."""
     models = getattr(sys.modules.get(MODELS_MODULE), "MODELS", {})
     own = {f"model {n}": model for n, model in models.items() if getattr(model, "__module__", "") != MODELS_MODULE}
     return own | {f"trainer {name}": trainer for name, trainer in trainers.registered().items()}

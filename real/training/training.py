@@ -42,14 +42,14 @@ class Training:
     def __init__(
         self, settings: Settings, *, device: str = "cpu", threads: int = 1, images: data.Images | None = None
     ) -> None:
-        """Build the model and put the images on the device ("cpu", "cuda", ...), with `threads` CPU threads.
+        """Build the model and put the images on the device ("cpu", "cuda", ...), with `threads` CPU
+        threads.
 
         `images` replaces the images that `settings` names, for callers that have loaded some.
 
-        Raises:
-            ValueError: unknown model, or a batch larger than the training set.
-            HetschedError: a model that cannot be compiled here.
-            data.DataError: the images cannot be had.
+        Raises ValueError for an unknown model, or a batch larger than the training set. Raises
+        HetschedError if the model cannot be compiled here, and `data.DataError` if the images are
+        not available.
         """
         torch.set_num_threads(threads)
         load_model_file(settings.model_file)
@@ -78,10 +78,10 @@ class Training:
             self._compile()
 
     def reset(self, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Start a trial. Weights and optimizer are fresh and depend only on `seed`. No iteration is done.
+        """Start a trial. Weights and optimizer are fresh and depend only on `seed`. No iteration is
+        done.
 
-        Raises:
-            ValueError: a hyperparameter is unknown, missing or negative.
+        Raises InputError if a hyperparameter is unknown, missing or negative.
         """
         group = _sgd_group(hyperparameters)  # first of all, so that a refusal changes nothing
         torch.manual_seed(seed)
@@ -94,19 +94,18 @@ class Training:
     def configure(self, hyperparameters: Mapping[str, Any]) -> None:
         """Give the optimizer these hyperparameters and keep its momentum buffers.
 
-        Raises:
-            ValueError: a hyperparameter is unknown, missing or negative.
+        Raises InputError if a hyperparameter is unknown, missing or negative.
         """
         self._ready().param_groups[0].update(_sgd_group(hyperparameters))
 
     def train(self, iterations: int, pace_s: float | None = None, batch_size: int | None = None) -> float:
-        """Do that many optimiser steps and return their mean loss, which is nan or inf if training diverged.
+        """Do that many optimiser steps. Returns their mean loss, which is nan or inf if training
+        diverged.
 
-        Batches are of the settings' size unless `batch_size` is given. With `pace_s` the steps are slowed to at least
-        that many seconds each, to stand in for a slower device.
+        `batch_size` replaces the batch size of the settings. With `pace_s` the steps take at least
+        that many seconds each on average, as on a slower device.
 
-        Raises:
-            ValueError: fewer than one iteration.
+        Raises ValueError for fewer than one iteration.
         """
         if iterations < 1:
             raise ValueError(f"iterations is {iterations}: expected at least 1")
@@ -161,19 +160,15 @@ class Training:
         }
 
     def save(self, path: Path) -> int:
-        """Write the state to a file (see `real.checkpoints.checkpoint_file`) and return its size in bytes.
-
-        Raises:
-            OSError: the file, which it names, cannot be written.
-        """
+        """Write the state to a file (see `real.checkpoints.checkpoint_file`). Returns the size of
+        the file in bytes. Raises OSError, with the path, if the file cannot be written."""
         return checkpoint_file.write(self.state(), path)
 
     def load(self, path: Path, hyperparameters: Mapping[str, Any], seed: int) -> None:
         """Continue from a checkpoint's file, as in `take_up`.
 
-        Raises:
-            ValueError: a hyperparameter is unknown, missing or negative.
-            CheckpointError: the file is missing, damaged, or of another model.
+        Raises InputError if a hyperparameter is unknown, missing or negative. Raises
+        CheckpointError if the file is missing, damaged, or of another model.
         """
         group = _sgd_group(hyperparameters)
         try:
@@ -201,12 +196,14 @@ class Training:
         return checkpoint_file.write(viewed(snapshot), path)
 
     def take_up(self, snapshot: Snapshot, hyperparameters: Mapping[str, Any], seed: int) -> None:
-        """Continue from the snapshot of a training. It is the trial's own or, after an exploit, another trial's.
+        """Continue from the snapshot of a training. It is the trial's own or, after an exploit,
+        another trial's.
 
-        `hyperparameters` and `seed` are those of the trial that continues. The snapshot's are ignored.
+        `hyperparameters` and `seed` are those of the trial that continues. The snapshot's are
+        ignored.
 
-        Raises:
-            ValueError: a hyperparameter is unknown, missing or negative, or the snapshot is of another model.
+        Raises InputError if a hyperparameter is unknown, missing or negative, and ValueError if the
+        snapshot is of another model.
         """
         self._take_up(copied(snapshot), _sgd_group(hyperparameters), seed)
 
@@ -237,8 +234,9 @@ class Training:
         return answers.float()
 
     def _compile(self) -> None:
-        """Compile the network now, as a part of the worker's start, and not in its first segment. The weights that this
-        leaves behind are nobody's: every trial brings its own."""
+        """Compile the network now, as a part of the worker's start, and not in its first segment.
+        The weights that this leaves are not used, because every trial brings its own. Raises
+        HetschedError if the network cannot be compiled."""
         size = self.settings.batch_size
         try:
             self._model.train()
@@ -263,9 +261,11 @@ class Training:
         return self._optimizer
 
     def _batch(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
-        """Return images (size, 3, 32, 32) and labels (size,): a pure function of the seed and `iteration`.
+        """Return images (size, 3, 32, 32) and labels (size,), which follow only from the seed and
+        `iteration`.
 
-        Each epoch goes through all images once in an order of its own, less those that fill no whole batch.
+        Each epoch goes through all images once, in its own order. Images that do not fill a whole
+        batch are left out.
         """
         epoch, position = divmod(iteration, len(self._train_images) // size)
         if self._order is None or self._order[0] != (self._seed, epoch):
@@ -280,7 +280,7 @@ class Training:
 
 
 def on_worker(settings: Settings, worker: Worker, threads: int) -> Training:
-    """The training that a worker does. Raises what `Training` and `device` raise."""
+    """The training of a worker. Raises the errors of `Training` and `device`."""
     return Training(settings, device=device(worker), threads=threads)
 
 

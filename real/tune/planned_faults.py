@@ -33,7 +33,9 @@ class PlannedFaults:
     def __init__(self, setup: Setup, actors: Actors, clock: Clock) -> None:
         self._faults = setup.scenario.faults.planned
         if self._faults and setup.scenario.real.address is not None:
-            raise InputError("faults.planned: real runs kill what they have started, so --address goes without")
+            raise InputError(
+                "faults.planned: a real run can kill only what it has started; leave out --address, or these faults"
+            )
         self._nodes = {node.id: node for node in setup.cluster}
         self._actors = actors
         self._clock = clock

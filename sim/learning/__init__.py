@@ -1,1 +1,1 @@
-"""Learning-curve models. One file a model; `hetsched.domain.learning` has their interface."""
+"""Learning-curve models, one file per model. `hetsched.domain.learning` has their interface."""

@@ -29,10 +29,10 @@ SGD: Bounds = {
     "held_over": (0.2, 0.7, 3.0),
     "settling": (2.0, 25.0, 300.0),
 }
-"""The others are assumed (docs/learning.md)."""
+"""The fitted constants of `sgd`. All other constants are assumed (docs/learning.md)."""
 
 CEILING: Bounds = {"most_lost": (0.0, 0.2, 1.0), "lost_at": (-7.0, -3.0, 1.0), "lost_over": (0.1, 0.7, 3.0)}
-"""What `sgd` needs besides for a ceiling that depends on the rate."""
+"""The further constants of `sgd` for a ceiling that depends on the rate."""
 
 LAW: Bounds = {
     "scale": (0.01, 5.0, 500.0),
@@ -44,12 +44,12 @@ LAW: Bounds = {
     "drop_power": (0.05, 0.5, 2.0),
     "drop_rate": (0.0, 0.5, 1.5),
 }
-"""Of the Multi-Power Law, which has a `limit` besides."""
+"""The constants of the Multi-Power Law, without its `limit`."""
 
 
 class Fit(NamedTuple):
-    """A model that was fitted: what it predicts, how many constants were fitted, and what `[learning]` says to have
-    it."""
+    """A fitted model: what it predicts, how many constants were fitted, and the table `[learning]`
+    that selects it."""
 
     predict: Predict
     constants: int = 0
@@ -61,7 +61,7 @@ Candidate = Callable[[Sequence[Recording]], Fit]
 
 
 def candidates_for(order: FitOrder, recordings: Sequence[Recording]) -> tuple[dict[str, Candidate], dict[str, str]]:
-    """The models that can be fitted to such recordings, by name, and why others cannot be."""
+    """The models that can be fitted to these recordings, by name, and why others cannot be."""
     metric = Metric(order.metric, order.mode)
     found: dict[str, Candidate] = {}
     left_out: dict[str, str] = {}

@@ -18,7 +18,7 @@ class Labelled(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """A recording, and its scores as a model predicted them that was fitted to none of its fold."""
+    """A recording, and its scores as predicted by a model that was not fitted to its fold."""
 
     labelled: Labelled
     predicted: Sequence[float]

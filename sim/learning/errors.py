@@ -14,7 +14,8 @@ from hetsched.studies.fit_result import Errors
 from sim.learning.recordings import Recording
 
 Predict = Callable[[Recording], list[float]]
-"""The scores of a recording at every evaluation but the first, by its kind and hyperparameters."""
+"""Predicts the scores of a recording at every evaluation except the first, by its kind and
+hyperparameters."""
 
 
 class Course(NamedTuple):

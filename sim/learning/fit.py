@@ -13,9 +13,11 @@ from sim.learning.recordings import SHIPPED, read_recordings
 
 
 def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
-    """Every model that can be fitted: its errors while recordings were held out, and then its fit to all of them.
+    """Fit every possible model to all recordings. Also compute its errors on recordings that were
+    held out.
 
-    Raises InputError for what is no file of recordings, for recordings of several networks, and for too few.
+    Raises InputError for a file that has no recordings, for recordings of several networks, for
+    unknown constants, and for too few recordings.
     """
     if wrong := [name for name in order.constants if name not in SGD]:
         raise InputError(f"--constants: 'sgd' has no {wrong[0]!r}: {nearest(wrong[0], SGD)}")
@@ -67,7 +69,8 @@ def _judged(
 
 
 def recordings_of(order: FitOrder) -> list[Labelled]:
-    """The recordings that are asked for. Raises InputError if there are none, or of several networks."""
+    """The recordings that the order names. Raises InputError if there are none, if they are of
+    several networks, or if one has only one line."""
     paths = order.files or sorted(SHIPPED.glob("*.csv"))
     found = [Labelled(str(path), each) for path in paths for each in read_recordings(path, order.chance, order.metric)]
     networks = sorted({each.recording.kind.model for each in found})

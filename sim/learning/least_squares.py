@@ -29,8 +29,9 @@ def fitted_constants(
     names: Collection[str] = (),
     starts: int = STARTS,
 ) -> dict[str, float]:
-    """The constants that predict these recordings best (least squares, a robust loss that bends at a twentieth of the
-    range of what was recorded). Of `names`, if there are any, the others stay at the model's defaults."""
+    """The constants that predict these recordings best, by least squares. The robust loss bends at
+    1/20 of `bend_of` the recordings. With `names`, only these constants are fitted. The others keep
+    the model's defaults."""
     chosen = [name for name in bounds if not names or name in names]
     low, start, high = np.array([bounds[name] for name in chosen]).T
     courses = [course_of(recording) for recording in recordings]
@@ -55,6 +56,6 @@ def fitted_constants(
 
 
 def bend_of(recordings: Sequence[Recording]) -> float:
-    """1 for accuracies and other shares; the range of the scores where it is more."""
+    """1 for accuracies and other shares. For scores with a larger range it is the range."""
     scores = [line.score for recording in recordings for line in recording.evaluations]
     return max(1.0, max(scores) - min(scores))

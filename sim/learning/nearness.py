@@ -1,4 +1,4 @@
-"""Which recording is nearest to hyperparameters."""
+"""Finds the recording with the nearest hyperparameters."""
 
 from collections.abc import Collection, Mapping, Sequence
 from math import log
@@ -8,15 +8,20 @@ from hetsched.domain.workload import BATCH_SIZE, TrialKind
 from sim.learning.recordings import Recording
 
 SPREAD = 10.0
-"""Positive numbers whose largest recorded value is so many times their least one are compared by their logarithms."""
+"""Positive numbers are compared by their logarithms if the largest recorded value is at least this
+many times the least one."""
 
 
 class Nearness:
     """Distances between hyperparameters, by what was recorded.
 
-    Those of SGD lie in ln of the effective rate lr / (1 - momentum), as does the batch size in ln, both weighed alike.
-    Every other one lies from 0 to 1 in its recorded range, linear or in ln (`SPREAD`), times the recorded range of the
-    ln of the rate (1 without rates). What is no number is that whole range away from what it does not equal.
+    - SGD: the difference of ln of the effective rate, lr / (1 - momentum)
+    - batch size: the difference of ln, with the same weight
+    - other numbers: their difference as a share of the recorded range, linear or in ln (`SPREAD`),
+      times the recorded range of ln of the rate (1 without rates)
+    - values that are no numbers: that whole range, if they differ
+
+    The distance is the sum of the squares.
     """
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
@@ -37,7 +42,8 @@ class Nearness:
         return (*of_sgd, *(repr(hyperparameters.get(key)) for key in self._others))
 
     def nearest(self, numbers: Collection[int], kind: TrialKind, hyperparameters: Mapping[str, Any]) -> int:
-        """The nearest of the recordings of these numbers. Raises KeyError for hyperparameters that lack one."""
+        """The nearest of the recordings with these numbers. Raises KeyError if a recorded
+        hyperparameter is missing."""
         return min(numbers, key=lambda number: self._distance(number, kind, hyperparameters))
 
     def _distance(self, number: int, kind: TrialKind, asked: Mapping[str, Any]) -> float:

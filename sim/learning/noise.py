@@ -1,4 +1,5 @@
-"""The random variation of scores about their mean: by the images that evaluate a trial, and by its seed."""
+"""The random variation of scores about their mean: by the images of an evaluation, and by the
+seed."""
 
 from collections.abc import Sequence
 
@@ -12,8 +13,8 @@ from sim.learning.recordings import Recording
 def noise_of(recordings: Sequence[Recording], metric: str) -> Noise:
     """The noise of these recordings, after their first line: the root of the mean variance.
 
-    An accuracy p on n images has the binomial variance p (1 - p) / n. Recordings that differ by their seeds alone have
-    a variance about the mean of each of their evaluations.
+    An accuracy p on n images has the binomial variance p (1 - p) / n. Recordings that differ only
+    by their seeds have a variance about the mean of each evaluation.
     """
     lines = [line for recording in recordings for line in recording.evaluations[1:]]
     by_images = [line.score * (1 - line.score) / line.evaluation_images for line in lines if line.evaluation_images]

@@ -1,4 +1,4 @@
-"""Replaying recordings: a simulated trial follows the recorded trial that is most like it."""
+"""Replays recordings: a simulated trial follows the most similar recorded trial."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -15,8 +15,8 @@ from sim.learning.recordings import SHIPPED, Recording, read_recordings
 
 
 class RecordedWeights(Struct, frozen=True):
-    """The recording that a trial follows, and its `iteration` there, which may lie between two evaluations. Without a
-    recording the trial is fresh."""
+    """The recording that a trial follows, and its `iteration` there, which may be between two
+    evaluations. Without a recording the trial is fresh."""
 
     score: float
     recording: int | None = None
@@ -63,7 +63,8 @@ class Replay:
             yield f"recordings of other batch sizes for {'; '.join(missing)}"
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
-        """What happens to a trial that outlasts some recording of its model and data set, whichever one it follows."""
+        """What happens to a trial that outlasts some recording of its model and data set. None: no
+        recording ends before `iterations`."""
         network = kind.model, kind.dataset
         ends = [r.evaluations[-1].iteration for r in self._recordings if (r.kind.model, r.kind.dataset) == network]
         if iterations <= min(ends, default=iterations):
@@ -136,7 +137,7 @@ class Replay:
         return float(steps[-1])
 
     def _at(self, chosen: int, iteration: float) -> float:
-        """The recorded score after so many iterations."""
+        """The recorded score after `iteration` iterations."""
         steps, scores = self._steps[chosen], self._scores[chosen]
         place = bisect_left(steps, iteration)
         if place == len(steps):

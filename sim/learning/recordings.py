@@ -1,13 +1,16 @@
-"""Recordings: scores that real trials reported on their way, with the hyperparameters they had.
+"""Recordings: the scores that real trials reported over their iterations, with the hyperparameters
+that they had.
 
-A recording file is a CSV file with a line an evaluation, those of a recording in the order of `iteration`:
+A recording file is a CSV file with one line per evaluation. The lines of a recording are in the
+order of `iteration`:
 
     recording,model,dataset,batch_size,seed,evaluation_images,iteration,lr,momentum,weight_decay,accuracy,loss
 
-`lr`, `momentum` and `weight_decay` are what the iterations up to this line were trained with (since the line before);
-every other hyperparameter has a column `hyperparameters.NAME`. The line of iteration 0 is the untrained network. `loss`
-is the mean over these iterations. A file with scores of another metric has a column of its name in place of `accuracy`;
-what else it has is left out. A line without a score, which was not finite, is left out.
+`lr`, `momentum` and `weight_decay` are those of the iterations since the line before. Every other
+hyperparameter has a column `hyperparameters.NAME`. The line of iteration 0 is the untrained
+network. `loss` is the mean over the iterations since the line before. A file with scores of another
+metric has a column with its name instead of `accuracy`. Its further columns are ignored. A line
+without a score, which was not finite, is left out.
 """
 
 import csv
@@ -55,7 +58,7 @@ class Evaluation(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _gathers(cls, cells: dict[str, Any]) -> dict[str, Any]:
-        """The columns of hyperparameters that are not of SGD, by the names of these."""
+        """The cells, with the hyperparameters that are not of SGD in one dictionary by name."""
         others = {key.removeprefix(PREFIX): value_of(cell) for key, cell in cells.items() if key.startswith(PREFIX)}
         kept = {key: cell for key, cell in cells.items() if not key.startswith(PREFIX)}
         return kept | {"others": others} if others else kept
@@ -84,7 +87,8 @@ class _EvaluationByAnother(Evaluation):
 
 
 class Recording(NamedTuple):
-    """One trial's evaluations in the order of their iterations; the first is of the untrained network."""
+    """One trial's evaluations in the order of their iterations. The first is of the untrained
+    network."""
 
     name: str
     kind: TrialKind
@@ -92,7 +96,7 @@ class Recording(NamedTuple):
 
     @property
     def has_schedule(self) -> bool:
-        """Whether its hyperparameters changed on the way."""
+        """Whether its hyperparameters changed during the recording."""
         return any(line.hyperparameters != self.evaluations[0].hyperparameters for line in self.evaluations)
 
     @property
@@ -139,7 +143,8 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
 
 
 def _needed(path: Path, metric: str) -> list[str]:
-    """The columns that a file must have. A file with hyperparameters of its own need not have those of SGD."""
+    """The columns that a file must have. A file with columns `hyperparameters.NAME` need not have
+    those of SGD."""
     needed = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -150,7 +155,8 @@ def _needed(path: Path, metric: str) -> list[str]:
 
 
 def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluation, ...]:
-    """The line of the untrained network, where a recording that begins with `first` lacks it."""
+    """The line of the untrained network, if a recording that begins with `first` lacks it. Raises
+    InputError if its score is unknown."""
     if first.iteration == 0:
         return ()
     if chance is None:

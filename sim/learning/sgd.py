@@ -69,10 +69,10 @@ DIVERGED = SGDWeights(diverged=True)
 class SGDCurve(Struct, frozen=True):
     """SGD with momentum, fitted to recordings of ResNet-18 on CIFAR-10.
 
-    Constants as fitted to three quarters of the recordings (docs/learning.md). Best accuracy, chance and divergence are
-    assumed.
+    The constants are fitted to three quarters of the recordings (docs/learning.md). Best accuracy,
+    chance and divergence are assumed.
 
-    Raises ValueError for one that no learning curve can have.
+    Raises ValueError for a constant that no learning curve can have.
     """
 
     metric: ClassVar[str] = "accuracy"
@@ -112,7 +112,8 @@ class SGDCurve(Struct, frozen=True):
                 raise ValueError(f"{name} is {value}: expected 0 to 1")
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """With the constants of ResNet-18, every other network; with others, that all networks have the same."""
+        """With the constants of ResNet-18: that other networks learn alike. With other constants:
+        that all networks have the same curve."""
         networks = list(dict.fromkeys((kind.model, kind.dataset) for kind in kinds))
         if self._is_as_shipped:
             networks = [network for network in networks if network != FITTED_TO]
@@ -129,7 +130,8 @@ class SGDCurve(Struct, frozen=True):
         return (self.scale, self.power) == (fitted.scale, fitted.power)
 
     def beyond(self, kind: TrialKind, iterations: int) -> str | None:
-        """Of constants of one's own, and of another network, nothing is known."""
+        """What happens beyond the recorded iterations. None: `iterations` are within them, or the
+        constants or the network are not those of the recordings."""
         known = self._is_as_shipped and (kind.model, kind.dataset) == FITTED_TO
         if not known or iterations <= RECORDED_ITERATIONS:
             return None

@@ -7,10 +7,10 @@ from hetsched.domain.workload import TrialKind
 
 
 class Unknown:
-    """Trials have no scores: PBT ranks them by lot, and no stop score is reached."""
+    """Trials have no scores. PBT ranks them by lot, and no stop score is reached."""
 
     def assumed(self, kinds: Collection[TrialKind]) -> Iterator[str]:
-        """That ranks are made up, and best scores unknown."""
+        """That ranks are random, and best scores unknown."""
         models = list(dict.fromkeys(kind.model for kind in kinds))
         if models:
             yield (

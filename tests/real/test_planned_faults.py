@@ -59,7 +59,7 @@ def test_what_is_planned_for_later_than_the_end_does_not_happen() -> None:
 
 def test_a_cluster_of_somebody_elses_is_left_alone() -> None:
     setup = make_setup().replace(faults={"planned": [{"worker": "a/cpu0", "at_s": 1.0}]}, real={"address": "auto"})
-    with pytest.raises(InputError, match=r"faults\.planned: .* --address goes without"):
+    with pytest.raises(InputError, match=r"faults\.planned: .* leave out --address"):
         PlannedFaults(setup, Killed(), Clock())
 
 

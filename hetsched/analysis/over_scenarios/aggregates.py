@@ -37,7 +37,7 @@ class Aggregate(Struct, frozen=True):
 
 
 def geometric_mean(of_scenarios: Array) -> Array:
-    """Over the last axis.
+    """The geometric mean over the last axis.
 
     >>> float(geometric_mean(np.array([1.0, 4.0])))
     2.0
@@ -94,7 +94,7 @@ def _resampled(logs: Sequence[Array], resamples: int, rng: np.random.Generator) 
 
 
 def _means_of_draws(logs: Array, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """For each draw and each place that the scenario may take in it, the mean of seeds drawn anew."""
+    """For each draw and each place of the scenario in the draw, the mean of newly drawn seeds."""
     return np.asarray(logs[rng.integers(len(logs), size=(*shape, len(logs)))].mean(axis=-1))
 
 
@@ -109,8 +109,8 @@ def _expanded(n: int) -> tuple[float, float]:
 
 
 def worst(figures: BySeed) -> tuple[str, float]:
-    """The scenario on which the figure's geometric mean over the seeds is largest, and that mean. Of scenarios that
-    differ by no more than rounding it is the first."""
+    """The scenario with the largest geometric mean of the figure over the seeds, and that mean. If
+    scenarios differ only by rounding, the first one counts."""
     means = level([float(geometric_mean(np.asarray(of_one, dtype=float))) for of_one in figures.values()])
     return max(zip(figures, means, strict=True), key=lambda item: item[1])
 

@@ -63,7 +63,7 @@ def _outcome(difference: Difference) -> str:
 
 
 def within(low: float, high: float) -> bool:
-    """Whether both ratios are as good as 1.
+    """Whether both ratios are within the region of equivalence around 1.
 
     >>> within(0.995, 1.005), within(0.995, 1.02)
     (True, False)
@@ -72,7 +72,8 @@ def within(low: float, high: float) -> bool:
 
 
 def beating(policy: Sequence[float], other: Sequence[float]) -> float:
-    """The part of all pairs, one seed of each, in which the policy has the smaller figure. Ties count half.
+    """The share of all pairs, one seed of each, in which the policy has the smaller figure. Ties
+    count half.
 
     >>> beating([1.0, 2.0], [1.0, 3.0])
     0.625

@@ -1,4 +1,4 @@
-"""What the columns of tidy tables are: names, kinds of values, units."""
+"""The columns of tidy tables: names, kinds of values, units."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -11,11 +11,11 @@ Row = dict[str, Any]
 Kind = Literal["int", "float", "text", "bool"]
 
 HYPERPARAMETERS = "hyperparameters."
-"""How the names of the columns of hyperparameters begin."""
+"""The beginning of the names of columns of hyperparameters."""
 
 
 class Column(NamedTuple):
-    """`unit` is that of numbers, "" for what has none."""
+    """A column of a table. `unit` is the unit of its numbers. "": it has none."""
 
     name: str
     kind: Kind
@@ -39,7 +39,8 @@ def hyperparameter_columns(hyperparameters: Mapping[str, Any]) -> Row:
 
 
 def metric_columns(reported: Mapping[str, float | None], taken: Iterable[str]) -> Row:
-    """What an evaluation reported. A metric that has the name of another column is followed by ` (metric)`."""
+    """The columns of what an evaluation reported. If a metric has the name of another column, `
+    (metric)` is added to its column's name."""
     names = set(taken)
     return {f"{metric} (metric)" if metric in names else metric: value for metric, value in reported.items()}
 
@@ -61,7 +62,7 @@ class FurtherColumns:
         self._kinds: dict[str, set[Kind]] = {}
 
     def see(self, row: Row) -> None:
-        """Take the columns of a row into account."""
+        """Add the columns of a row."""
         for name in row.keys() - self._fixed:
             kinds = self._kinds.setdefault(name, set())
             if row[name] is not None:
@@ -74,7 +75,8 @@ class FurtherColumns:
 
 
 def value_as(kind: Kind, value: Any) -> Any:
-    """The value as a column of this kind holds it: in one of texts, other values are JSON."""
+    """The value in the form of a column of this kind. In a column of texts, other values are
+    JSON."""
     if value is None or kind in ("int", "bool"):
         return value
     if kind == "float":

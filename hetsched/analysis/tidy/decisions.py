@@ -24,7 +24,8 @@ COLUMNS = (
 
 
 class Decisions:
-    """Hyperparameters are those with which an exploit has the trial go on."""
+    """The rows of decisions. Hyperparameters are those with which a trial goes on after an
+    exploit."""
 
     def __init__(self) -> None:
         self._decision = 0
@@ -43,7 +44,7 @@ class Decisions:
             yield row | hyperparameter_columns(event.hyperparameters)
 
     def rest(self, state: State) -> Iterator[Row]:
-        """Every decision has had its row."""
+        """No rows: every decision has had its row."""
         yield from ()
 
     def _row(self, event: SegmentStarted | TrialCompleted | TrialExploited, kind: str, ready: int, idle: int) -> Row:

@@ -44,5 +44,5 @@ class Events:
         yield row
 
     def rest(self, state: State) -> Iterator[Row]:
-        """Every event has had its row."""
+        """No rows: every event has had its row."""
         yield from ()

@@ -32,5 +32,5 @@ class Resources:
             yield {**of_node, "device": used.pop("name"), "gpu": number, **used}
 
     def rest(self, state: State) -> Iterator[Row]:
-        """Every sample has had its row."""
+        """No rows: every sample has had its row."""
         yield from ()

@@ -54,14 +54,14 @@ _PARTS = [field.name for field in fields(Parts)]
 
 
 class _Begun(NamedTuple):
-    """A segment that is running, and its worker, which may be gone when it is lost."""
+    """A running segment, and its worker. The worker may have left when the segment is lost."""
 
     event: SegmentStarted
     worker: Worker
 
 
 class Segments:
-    """In the order of their ends; those that run still come last."""
+    """The rows of segments, in the order of their ends. Running ones come last."""
 
     def __init__(self) -> None:
         self._begun: dict[TrialId, _Begun] = {}
@@ -85,7 +85,7 @@ class Segments:
             yield self._row(state, event.trial, _outcome("lost", event.time) | {"reason": event.reason})
 
     def rest(self, state: State) -> Iterator[Row]:
-        """Those that run still."""
+        """The rows of segments that still run."""
         for trial in [*self._begun]:
             yield self._row(state, trial, _outcome("running", None))
 

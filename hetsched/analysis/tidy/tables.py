@@ -13,8 +13,8 @@ from hetsched.core.state import State
 
 
 class Follower(Protocol):
-    """Makes the rows of one run for a table: call it with the state and every event, after the state has taken that
-    into account, and then once for the `rest`."""
+    """Makes the rows of one run for a table. Call it with the state and every event, after the
+    event was applied to the state. At the end call `rest` once."""
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]: ...
 
@@ -22,8 +22,8 @@ class Follower(Protocol):
 
 
 class Table(NamedTuple):
-    """A table of things: `thing` is what has a row. Beside its columns a table may have those of hyperparameters and
-    metrics."""
+    """A table. `thing` says what has a row. Beside its fixed columns a table may have columns of
+    hyperparameters and metrics."""
 
     thing: str
     own: tuple[Column, ...]
@@ -47,10 +47,10 @@ TABLES = {
 
 
 def rows(log: Path, names: Collection[str] = tuple(TABLES), called: str | None = None) -> Iterator[tuple[str, Row]]:
-    """The rows of a log, each with the name of its table. `called` is what the column `log` says, by default the path.
+    """The rows of a log, each with the name of its table. `called` is the value of the column `log`
+    (default: the path).
 
-    The log is read once, whatever the number of tables. Raises InputError, naming file and line, for a log that is
-    damaged.
+    The log is read only once. Raises InputError, with file and line, for a damaged log.
     """
     following = [(name, TABLES[name].follow()) for name in names]
     last = {LOG.name: str(log) if called is None else called}

@@ -1,4 +1,4 @@
-"""The table of trials: one row per trial, as its run left it."""
+"""The table of trials: one row per trial, as it was at the end of its run."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ class Trials:
         self._family = Family()
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
-        """A trial has its row at the end."""
+        """No rows: a trial has its row at the end."""
         self._family(event)
         return iter(())
 

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 class Workers:
-    """A gang's seconds and segments count for each of its workers."""
+    """The rows of workers. A gang's seconds and segments count for each of its workers."""
 
     def __init__(self) -> None:
         self._occupancy = Occupancy()
@@ -47,7 +47,7 @@ class Workers:
         self._end_s = 0.0
 
     def __call__(self, state: State, event: Event) -> Iterator[Row]:
-        """A worker has its row at the end."""
+        """No rows: a worker has its row at the end."""
         if isinstance(event, WorkerJoined):
             self._occupancy.join(event)
             self._joined.setdefault(event.worker.id, event.time)

@@ -1,4 +1,4 @@
-"""The real runs of a validation as recordings: it has probed the machine before them."""
+"""Makes recordings from the real runs of a validation, which has probed the machine before them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,10 +21,11 @@ class _Summary(msgspec.Struct):
 
 
 def add(folder: Path, validation: Path) -> Iterator[str]:
-    """Copy the real runs of a validation's results into the folder, with what its probes showed; yield their names.
+    """Copy the real runs of a validation's results into the folder, with what its probes showed.
+    Yields the names of the new recordings.
 
-    A recording that is there stays as it is. Raises InputError for a folder that has no finished validation, and for
-    one that measured nothing before it predicted.
+    A recording that exists stays as it is. Raises InputError for a folder without a finished
+    validation, and for a validation with `--profile`, which probed nothing.
     """
     try:
         summary = msgspec.json.decode((validation / SUMMARY_NAME).read_bytes(), type=_Summary)

@@ -1,6 +1,6 @@
-"""A profile fitted to recorded runs, and tested on runs that were left out.
+"""A profile that is fitted to recorded runs, and tested on runs that were left out.
 
-A cost is the median over the runs of its mean in a run.
+Each cost is the median over the runs. The value of a run is a mean.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ FITTED = (
 
 
 class Rests(Struct, frozen=True):
-    """On how many segments each cost of a row rests."""
+    """How many segments each cost of a row is computed from."""
 
     step: int
     start_up: int
@@ -68,8 +68,9 @@ class Rests(Struct, frozen=True):
 class HeldOut(Struct, frozen=True):
     """The errors of a run's makespan and completion in percent.
 
-    `before` is by the profile that the run came with, `after` by the profile that was fitted to the other runs. None:
-    no other run has trained the same on workers of the same type.
+    - `before`: with the profile that the run came with
+    - `after`: with the profile that was fitted to the other runs. None: no other run has trained
+      the same on workers of the same type.
     """
 
     run: str
@@ -79,7 +80,8 @@ class HeldOut(Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class FittedProfile:
-    """What the runs show together, what it rests on, and the error on runs that were left out, one at a time."""
+    """What the runs show together, the numbers of segments behind it, and the error on each run
+    when that run is left out."""
 
     runs: list[str]
     calibration: Calibration
@@ -88,7 +90,8 @@ class FittedProfile:
 
     @property
     def mean_absolute(self) -> tuple[float, float] | None:
-        """Of the makespan, before and after, over the runs that have both; None where none has."""
+        """The mean absolute error of the makespan in percent, before and after, over the runs that
+        have both. None: no run has both."""
         both = [(one.before[0], one.after[0]) for one in self.held_out if one.after is not None]
         if not both:
             return None
@@ -113,10 +116,12 @@ class _Run(NamedTuple):
 
 
 def fit_profile(places: Iterable[Path]) -> FittedProfile:
-    """Fit step times and costs to the real runs in these folders: recordings, and folders of runs at any depth.
+    """Fit step times and costs to the real runs in these folders. A folder is a recording, or has
+    runs in it at any depth.
 
-    Raises InputError for a folder without a real run, and for runs that cannot be of one profile: paced and unpaced
-    ones of one type of worker, and hosts with other numbers of cores.
+    Raises InputError for a folder without a real run, and for runs that one profile cannot
+    describe: paced and unpaced ones of one type of worker, or hosts with different numbers of
+    cores.
     """
     runs = [_run(recording) for place in places for recording in _recordings(place)]
     cores = {run.host_cores for run in runs}
@@ -138,7 +143,7 @@ def _recordings(place: Path) -> list[Recording]:
 
 
 def _real_run(place: Path, log: Path) -> Recording | None:
-    """None for a simulation."""
+    """The run of the log. None: the log is of a simulation."""
     events = list(read_log(log))
     if not events or not isinstance(started := events[0], RunStarted) or started.backend == SIMULATED:
         return None
@@ -156,7 +161,7 @@ def _run(recording: Recording) -> _Run:
 
 
 def _fit(runs: Sequence[_Run]) -> tuple[Calibration, list[Rests]]:
-    """What the runs show together, and how many segments it rests on."""
+    """What the runs show together, and how many segments each row is computed from."""
     pooled: defaultdict[Pair, list[Seen]] = defaultdict(list)
     for run in runs:
         for pair, segments in run.seen.items():
@@ -176,8 +181,8 @@ def _fit(runs: Sequence[_Run]) -> tuple[Calibration, list[Rests]]:
 
 
 def _middle(rows: Sequence[ProfileRow]) -> ProfileRow:
-    """Of rows of one pair, a run each: the median over the runs of every figure that some of them have. A run that
-    something else on its machine has slowed down does not shift it."""
+    """One row from rows of the same pair, one per run: the median of every figure over the runs
+    that have it. One run that other load on its machine slowed down does not shift the median."""
     found = {}
     for name in FITTED:
         values = [value for row in rows if (value := getattr(row, name)) is not None]
@@ -186,7 +191,8 @@ def _middle(rows: Sequence[ProfileRow]) -> ProfileRow:
 
 
 def _held_out(run: _Run, others: Sequence[_Run]) -> HeldOut:
-    """How well the others foretell the run."""
+    """The errors of a run's prediction, with its own profile and with the profile that is fitted to
+    the other runs."""
     recording = run.recording
     before = _errors(predict(recording).errors)
     if not run.seen.keys() <= {pair for other in others for pair in other.seen}:

@@ -1,7 +1,7 @@
-"""Recordings without the log of their probe: what its profile would be by the calibration of today.
+"""Recordings without the log of their probe: the profile that today's calibration would give.
 
-The profile has start-ups as the probe saw them, where all workers started at one time, and steps of paced workers with
-what they were late by the load of the moment.
+The profile of an old recording has the start-ups of workers that all started at once. Its step
+times of paced workers include what they were late by the load of the moment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,8 @@ from hetsched.scenario.scenario import Setup
 
 
 def of_today(setup: Setup, workers: Sequence[Worker], events: Iterable[Event], host_cores: int) -> Setup:
-    """With start-ups of workers that start alone, and with steps of paced workers as their pace asks."""
+    """The setup with start-ups of workers that start alone, and with the step times of paced
+    workers that their pace asks for. `workers` and `events` are those of the run."""
     experiments = setup.workload.experiments
     started = workers[: sum(min(len(workers), experiment.population) + 1 for experiment in experiments)]
     slower = slowdowns([worker.id for worker in started], core_places(workers, host_cores), host_cores)
@@ -34,8 +35,9 @@ def of_today(setup: Setup, workers: Sequence[Worker], events: Iterable[Event], h
 
 
 def _alone(row: ProfileRow, factors: Sequence[float]) -> ProfileRow:
-    """The row with the start-up of a worker that starts alone, if the workers that were seen took so many times as long
-    as it. What varied by these factors does not vary at random."""
+    """The row with the start-up of a worker that starts alone. `factors`: how many times as long
+    each worker's start-up took in the probe. Variation that the factors explain is no random
+    variation."""
     if not factors or row.start_up_s is None:
         return row
     seen, by_factors = row.start_up_cv or 0.0, variation(factors) or 0.0
@@ -45,7 +47,8 @@ def _alone(row: ProfileRow, factors: Sequence[float]) -> ProfileRow:
 
 
 def _asked_s(events: Iterable[Event]) -> dict[tuple[TrialKind, WorkerType], float]:
-    """The seconds per iteration that a pace of 1 asks, which the scenario said before the run."""
+    """The seconds per iteration that a pace of 1 asks for, by kind of trial and type of worker. The
+    scenario gave them before the run."""
     state = State()
     found: dict[tuple[TrialKind, WorkerType], float] = {}
     for event in events:

@@ -1,4 +1,4 @@
-"""What a suite is asked for: scenarios, policies and seeds, checked."""
+"""The input of a suite: scenarios, policies and seeds, checked."""
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -24,7 +24,7 @@ Named = str | PathLike[str]
 
 
 class Asked(NamedTuple):
-    """What a new suite is to simulate. `policies` begin with the baseline."""
+    """What a new suite is to simulate. The first of `policies` is the baseline."""
 
     scenarios: "Scenarios"
     policies: list[str]
@@ -34,8 +34,8 @@ class Asked(NamedTuple):
 
 
 class Scenarios(NamedTuple):
-    """Scenarios by name. `suite` is the version of the set, None where policies are ranked by scenarios of one's
-    own."""
+    """Scenarios by name. `suite` is the version of the set. None: users' own scenarios rank the
+    policies."""
 
     setups: Mapping[str, Setup]
     held_out: list[str]
@@ -45,8 +45,11 @@ class Scenarios(NamedTuple):
 def chosen_scenarios(
     given: Iterable[Named] | Named | None, held_out: Iterable[Named] | Named | None, costs: bool
 ) -> Scenarios:
-    """Those that are given, by default all of the suite and those that it holds out, or all without overheads and
-    noise. Raises InputError for none, for one that there is not, and for two of one name."""
+    """The given scenarios (default: all of the suite, and its held-out ones). Without `costs`, they
+    have no overheads and no noise.
+
+    Raises InputError if there is none, if one does not exist, and if two have the same name.
+    """
     if held_out is None:
         held_out = held_out_names() if given is None else []
     ranked = _read(_list(suite_names() if given is None else given, "scenarios"), {})
@@ -75,7 +78,8 @@ def _read(given: Iterable[object], known: Mapping[str, Setup]) -> dict[str, Setu
 
 
 def _file(given: object) -> Path:
-    """A bare name that is no file is that of a scenario which comes with hetsched."""
+    """The file of a scenario. A bare name that is no file is the name of a scenario that comes with
+    hetsched."""
     path = path_of(given, "scenarios")
     if path.is_dir() and str(path) not in (*packaged_names(), *suite_names(), *held_out_names()):
         raise InputError(f"{path}: is a folder; name the files of the scenarios, such as {path}/*.toml")
@@ -87,8 +91,8 @@ def _file(given: object) -> Path:
 def chosen_policies(
     given: Iterable[str | Strategy] | str | None, baseline: object, policy_files: Iterable[Path]
 ) -> list[str]:
-    """The baseline and the other policies, each once. The policies of a file that is loaded take part, too, unless some
-    of them are named. Raises InputError for one that there is not."""
+    """The baseline and the other policies, each once. All policies of a loaded file take part,
+    unless some of them are named. Raises InputError for a policy that does not exist."""
     known = [name for name in scheduling.policies.names() if name != MEASURE]
     names = known if given is None else _list(given, "policies")
     chosen = dict.fromkeys([_policy(baseline, "baseline"), *(_policy(name, "policies") for name in names)])
@@ -111,7 +115,7 @@ def _policy(given: object, argument: str) -> str:
 
 
 def first_seeds(number: int) -> list[int]:
-    """So many seeds from 0 on. Raises InputError for what is no number of seeds."""
+    """The seeds from 0 to `number` - 1. Raises InputError if `number` is no number of seeds."""
     if number is None:
         raise InputError("seeds: expected a whole number from 1, got None")
     check_counts(seeds=number)
@@ -119,14 +123,16 @@ def first_seeds(number: int) -> list[int]:
 
 
 def check_flags(**flags: object) -> None:
-    """Raises InputError, naming the argument, for one that is neither True nor False."""
+    """Raise InputError, with the name of the argument, for a flag that is neither True nor
+    False."""
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise InputError(f"{name}: expected True or False, found {flag!r}")
 
 
 def loaded(policy_files: Iterable[Path | str] | Path | str) -> list[Path]:
-    """The files, which are run: they register policies. Raises InputError for one that cannot be run."""
+    """The files, after they were executed and have registered their policies. Raises InputError for
+    one that cannot be executed."""
     files = chosen_files(policy_files, there=True)
     for file in files:
         load_file(file, replaces=True)
@@ -134,7 +140,7 @@ def loaded(policy_files: Iterable[Path | str] | Path | str) -> list[Path]:
 
 
 def _list(given: object, argument: str) -> list[object]:
-    """One is a list of one."""
+    """The given names as a list. A single name is a list of one."""
     if isinstance(given, (str, PathLike, Strategy)):
         return [given]
     if not isinstance(given, Iterable):

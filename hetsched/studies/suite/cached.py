@@ -1,4 +1,5 @@
-"""The runs of the shipped policies, which come with the package, so that a policy of one's own is ranked at once."""
+"""The runs of the shipped policies, which come with the package. A user's own policy is ranked at
+once with them."""
 
 import csv
 import sys
@@ -16,21 +17,22 @@ from hetsched.studies.suite.record import Cell, Record
 from hetsched.studies.suite.suite_plan import Runs, load_plan
 
 SUMS = RESULTS.with_suffix(".json")
-"""Of what the runs are."""
+"""The file that says what was simulated."""
 
 FIELDS = [name for name in Record.__struct_fields__ if name not in ("decision_s", "decisions", "from_package")]
-"""What another host can use."""
+"""The fields that another host can use."""
 
 
 class CachedFrom(Struct, frozen=True):
-    """The version of the suite, and the digest of each scenario that was simulated."""
+    """The version of the suite, and the digest of each simulated scenario."""
 
     suite: str
     scenarios: dict[str, str]
 
 
 def cached(scenario: str, digest: str) -> dict[Cell, Record]:
-    """The runs of a scenario of the suite, if they are of what it simulates now; none otherwise."""
+    """The runs of a scenario of the suite. Empty: they are not of what the scenario simulates
+    now."""
     known = _sums()
     if known is None or known.suite != VERSION or known.scenarios.get(scenario) != digest:
         return {}
@@ -49,8 +51,8 @@ def write(records: Iterable[Record], scenarios: dict[str, str], path: Path = RES
 
 
 def keep(folder: Path) -> None:
-    """Put the runs of the suite in that folder, which must be whole, into the package. Raises InputError if it is
-    not."""
+    """Put the complete runs of the suite in that folder into the package. Raises InputError if runs
+    are missing, or are not of the whole suite with costs."""
     plan, records = load_plan(folder), list(Runs(folder).read())
     of_all = set(plan.scenarios) == {*suite_names(), *held_out_names()} and plan.suite == VERSION and plan.costs
     lacking = set(plan.cells()) - {record.cell for record in records}

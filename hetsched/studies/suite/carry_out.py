@@ -1,4 +1,5 @@
-"""The runs of a suite, scenario by scenario: simulated, kept, and their logs thrown away."""
+"""Simulates the runs of a suite, scenario by scenario. The figures are kept, and the logs are
+deleted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from hetsched.studies.suite.record import Cell, Record, record
 from hetsched.studies.watching import Progress
 
 Fits = Mapping[str, Fit]
-"""By strategy, the periods that were set so that they fit a scenario."""
+"""By strategy, the periods that were set to fit a scenario."""
 
 
 class FanOut(NamedTuple):
-    """On how many cores to simulate (None: all), and on those of which Ray cluster (None: of this machine)."""
+    """How many cores simulate (None: all), and the address of their Ray cluster (None: this
+    machine)."""
 
     jobs: int | None = 1
     ray_address: str | None = None
@@ -33,7 +35,7 @@ def strategy_of(setup: Setup, policy: str) -> Strategy:
 
 
 def refusal(setup: Setup, policy: str) -> str | None:
-    """Why the policy cannot run the scenario, None if it can."""
+    """Why the policy cannot run the scenario. None: it can."""
     try:
         profiled_workers(setup, strategy_of(setup, policy))
     except InputError as error:
@@ -42,8 +44,8 @@ def refusal(setup: Setup, policy: str) -> str | None:
 
 
 def fits(setup: Setup, policies: Iterable[str]) -> dict[str, Fit]:
-    """The periods of each strategy that are to be set, by the strategy's own bound: whichever policies take part, a
-    policy is given the same ones."""
+    """The periods that are set for each strategy, by the strategy's own bound. They do not depend
+    on the other policies that take part."""
     strategies = {strategy_of(setup, policy) for policy in policies if refusal(setup, policy) is None}
     found = {str(strategy): fit(setup, strategy) for strategy in sorted(strategies)}
     return {strategy: of_one for strategy, of_one in found.items() if of_one is not None}
@@ -57,9 +59,12 @@ def carry_out_all(
     fan_out: FanOut,
     progress: Progress,
 ) -> Iterator[Record]:
-    """Simulate the cells, with these periods by scenario, and hand each over when it is done. A policy that refuses a
-    scenario is no error. Logs are in the folder while runs go on. Raises PolicyError for a policy that fails: the log
-    of its run stays there."""
+    """Simulate the cells, with these periods by scenario, and yield each record when its run is
+    done.
+
+    A policy that refuses a scenario is no error. Logs are in the folder while runs go on. Raises
+    PolicyError if a policy fails. The log of its run then stays in the folder.
+    """
     rmtree(folder, ignore_errors=True)  # what a stopped suite has left
     with progress(len(cells)) as advance:
         for name, setup in scenarios.items():
@@ -92,8 +97,8 @@ def _carried_out(setup: Setup, periods: Fits, cells: Sequence[Cell], folder: Pat
 
 
 def _together(strategies: Iterable[Strategy]) -> list[list[Strategy]]:
-    """The strategies in groups, in each of which a scheduling policy comes once: it may have other periods on other
-    workers."""
+    """The strategies in groups. Each group has a scheduling policy only once, because the policy
+    may have other periods on other workers."""
     groups: list[list[Strategy]] = []
     for strategy in strategies:
         known = (group for group in groups if all(one.scheduling != strategy.scheduling for one in group))

@@ -1,4 +1,4 @@
-"""One run of a suite, as it is kept."""
+"""One run of a suite, in the form in which it is kept."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from hetsched.studies.one_run import RunResult
 
 
 class Cell(NamedTuple):
-    """Which run of a suite: `policy` is a scheduling policy, on the workers that the scenario's first strategy has, or
-    a whole strategy, such as `fusion+fifo`."""
+    """One run of a suite. `policy` is a scheduling policy on the workers of the scenario's first
+    strategy, or a whole strategy, such as `fusion+fifo`."""
 
     scenario: str
     policy: str
@@ -20,9 +20,14 @@ class Cell(NamedTuple):
 
 
 class Record(Struct, frozen=True):
-    """A run of a suite. Seconds end in `_s`. `refused` says why the policy cannot run the scenario: then there are no
-    figures. `trained` is the part of all iterations that were trained, below 1 where a policy stops trials early.
-    `decision_s` and `decisions` are of this host. `from_package` says that nobody simulated it here."""
+    """The figures of a run of a suite. Names of seconds end in `_s`.
+
+    - `refused`: why the policy cannot run the scenario. Then there are no figures.
+    - `trained`: the share of all iterations that were trained. It is below 1 if a policy stops
+      trials early.
+    - `decision_s`, `decisions`: measured on this host
+    - `from_package`: the run came with the package and was not simulated here
+    """
 
     scenario: str
     policy: str
@@ -53,7 +58,8 @@ class Record(Struct, frozen=True):
 
     @property
     def why_not(self) -> str | None:
-        """Why the policy cannot be ranked after this run, to follow its name; None if it can."""
+        """Why the policy cannot be ranked after this run, in words that follow its name. None: it
+        can."""
         if self.refused is not None:
             return f"refuses {self.scenario}: {self.refused}"
         return None if self.whole else f"trains {self.trained or 0.0:.0%} of the iterations of {self.scenario}"
@@ -63,7 +69,7 @@ WHOLE = 1e-9
 
 
 def record(setup: Setup, cell: Cell, run: RunResult | HetschedError, periods: str) -> Record:
-    """What is kept of a run, or of the error that it ended with."""
+    """The record of a run, or of the error with which it ended."""
     if isinstance(run, HetschedError):
         return Record(*cell, refused=str(run))
     metrics = run.metrics

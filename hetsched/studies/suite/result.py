@@ -1,4 +1,5 @@
-"""What a suite found: the runs of every policy on every scenario, and what can be said of the policies."""
+"""The result of a suite: the runs of every policy on every scenario, and the statements about the
+policies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 
 class OnScenario(Struct, frozen=True):
-    """A policy on a scenario: geometric means over the seeds. `to_baseline` is corrected for the number of scenarios,
-    and None for the baseline itself."""
+    """A policy on a scenario: geometric means over the seeds. `to_baseline` is corrected for the
+    number of scenarios. None: the policy is the baseline."""
 
     bound_ratio: float
     to_baseline: Difference | None
@@ -45,10 +46,15 @@ class OnScenario(Struct, frozen=True):
 
 
 class OverScenarios(Struct, frozen=True):
-    """A policy over all scenarios. The first three are of makespan / bound, `speedup` is the geometric mean of the
-    baseline's makespan / the policy's. The profiles are of makespan / bound and of the time to the target / bound;
-    `has_targets`: some scenario has a target that some policy reached.
-    `decision_s` is the mean seconds of a decision on this host, None where nobody measured it."""
+    """A policy over all scenarios.
+
+    - `interquartile_mean`, `geometric_mean`, `worst`: of makespan / bound
+    - `speedup`: the geometric mean of the baseline's makespan / the policy's makespan
+    - `bound_profile`: of makespan / bound
+    - `target_profile`: of time to the target / bound
+    - `has_targets`: whether any policy reached the target of any scenario
+    - `decision_s`: the mean seconds of a decision on this host. None: not measured.
+    """
 
     interquartile_mean: Aggregate
     geometric_mean: Aggregate
@@ -65,7 +71,8 @@ class OverScenarios(Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteResult:
-    """The runs of a suite. `folder` has `results.csv` and `summary.json`; `cached` policies come from the package."""
+    """The runs of a suite. `folder` has `results.csv` and `summary.json`. The runs of `cached`
+    policies come from the package."""
 
     folder: Path
     plan: SuitePlan
@@ -85,12 +92,13 @@ class SuiteResult:
 
     @property
     def scenarios(self) -> list[str]:
-        """Those that policies are ranked by: all but the held-out ones."""
+        """The scenarios that rank the policies: all except the held-out ones."""
         return [name for name in self.plan.scenarios if name not in self.plan.held_out]
 
     @cached_property
     def held_out_order(self) -> list[str]:
-        """The same policies in the order of the scenarios that are held out; empty where there are none."""
+        """The ranked policies in the order of the held-out scenarios. Empty: no scenario is held
+        out."""
         ratios = {name: self._ratios(name, self.plan.held_out) for name in self._whole}
         return _by_interquartile_mean(ratios) if self.plan.held_out else []
 
@@ -104,28 +112,29 @@ class SuiteResult:
 
     @cached_property
     def ranking(self) -> Ranking:
-        """Average ranks and which policies the scenarios do not tell apart."""
+        """The average ranks, and which policies the scenarios cannot distinguish."""
         return ranking({name: self._ratios(name) for name in self._whole})
 
     @cached_property
     def over_scenarios(self) -> dict[str, OverScenarios]:
-        """Each policy that can be ranked."""
+        """The figures of each policy that can be ranked."""
         return {name: self._summary(name) for name in self._whole}
 
     @cached_property
     def order_without(self) -> dict[str, list[str]]:
-        """By scenario, the order of the policies without it, where it differs; see `ranked`."""
+        """By left-out scenario, the order of the policies, if it differs from `ranked`."""
         return leave_one_out({name: self._ratios(name) for name in self._whole}, _by_interquartile_mean)
 
     @property
     def order_without_in_words(self) -> str:
-        """Whether the order hangs on single scenarios; empty where there is one scenario, or one policy."""
+        """Whether the order depends on single scenarios. Empty: there is one scenario, or one
+        policy."""
         one = len(self.scenarios) < 2 or len(self.ranked) < 2
         return "" if one else stability.without_one(self.ranked, self.order_without)
 
     @property
     def held_out_in_words(self) -> str:
-        """Whether the order holds on the scenarios that are held out; empty where there are none."""
+        """Whether the order holds on the held-out scenarios. Empty: no scenario is held out."""
         other = self.held_out_order
         return stability.on_held_out(self.ranked, other, len(self.plan.held_out)) if other else ""
 
@@ -175,7 +184,8 @@ class SuiteResult:
         return self._figures(policy, self._bound_ratio, scenarios)
 
     def _bound_ratio(self, run: Record) -> float | None:
-        """To the bound of the workers, which all policies have; among whole strategies, to that of any allocation."""
+        """The makespan divided by the bound. The bound is for the workers that all policies have.
+        Among whole strategies it is for any allocation."""
         whole = any("+" in name for name in self.plan.policies)
         return run.bound_ratio if whole else run.workers_bound_ratio
 
@@ -218,8 +228,8 @@ class SuiteResult:
         }
 
     def _times_to_target(self, policy: str) -> dict[str, list[float]]:
-        """Seconds to the target / the bound on the makespan, on the scenarios that have a target; infinite where it was
-        not reached."""
+        """The time to the target divided by the bound on the makespan, on the scenarios with a
+        target. Infinity: the target was not reached."""
         found = {}
         for name in self.scenarios:
             runs = self.by_policy[policy][name]

@@ -1,4 +1,5 @@
-"""Whether the order of the policies hangs on single scenarios, and whether it holds on others, in words."""
+"""Whether the order of the policies depends on single scenarios, and whether it holds on other
+scenarios, in words."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +9,7 @@ Order = Sequence[str]
 
 
 def without_one(order: Order, order_without: Mapping[str, Order]) -> str:
-    """On the orders with a scenario left out that differ, by scenario."""
+    """A sentence on `order_without`: by left-out scenario, the orders that differ."""
     if not order_without:
         return "the order stays whichever scenario is left out"
     first = min(_first_moved(order, other) for other in order_without.values())
@@ -17,7 +18,7 @@ def without_one(order: Order, order_without: Mapping[str, Order]) -> str:
 
 
 def on_held_out(order: Order, other: Order, scenarios: int) -> str:
-    """On the order of the same policies on so many scenarios that are held out."""
+    """A sentence on `other`: the order of the same policies on the held-out scenarios."""
     number = counted(scenarios, "scenario")
     if other == order:
         return f"the order holds on the {number} that are held out"

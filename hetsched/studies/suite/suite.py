@@ -1,4 +1,5 @@
-"""Every policy on every scenario of a suite, kept run by run, and what can be said of the policies."""
+"""A study that simulates every policy on every scenario of a suite, keeps every run, and ranks the
+policies."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,17 +76,21 @@ def suite(
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> SuiteResult:
-    """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and rank them.
+    """Simulate scheduling policies on the scenarios of the suite, or on files of one's own, and
+    rank the policies.
 
-    `scenarios` are all of the suite by default, `policies` all that are registered; the baseline is always among them,
-    and so are the policies of a file in `policy_files` none of which is named.
-    By `held_out` ones policies are not ranked, but their order is compared: by default those that the suite holds out,
-    if all of it is asked for. A policy runs on the workers of a scenario's first strategy; a whole strategy, such as
-    "fusion+fifo", may replace one. Without `costs`, overheads and noise are left out. Runs of shipped policies come
-    from the package if `use_cached`. `folder` must be new (default: one in `results`), the rest is as in `compare`.
+    - `scenarios`: by default all of the suite
+    - `policies`: by default all registered ones. The baseline is always among them. So are the
+      policies of a file in `policy_files` of which none is named. A policy runs on the workers of a
+      scenario's first strategy. A whole strategy, such as "fusion+fifo", may replace a policy.
+    - `held_out`: scenarios that do not rank the policies, but whose order is compared. By default
+      those of the suite, if `scenarios` is left out.
+    - `costs`: without them, overheads and noise are left out.
+    - `use_cached`: take runs of shipped policies from the package
+    - `folder`: must be new (default: one in `results`). All other arguments are as in `compare`.
 
-    Raises InputError for what is wrong in the input, PolicyError if a policy fails, HetschedError if the baseline
-    cannot be ranked. Ctrl-C has a note how to go on.
+    Raises InputError for wrong input, PolicyError if a policy fails, and HetschedError if the
+    baseline cannot be ranked. Ctrl-C has a note that says how to go on.
     """
     check_counts(jobs=jobs)
     check_flags(costs=costs, use_cached=use_cached)
@@ -109,9 +114,13 @@ def resume_suite(
     ray_address: str | None = None,
     progress: Progress = silent,
 ) -> SuiteResult:
-    """Go on with a suite that was stopped, from the runs that its folder holds; of a complete one, the result again.
-    `baseline` is another one of its policies, from now on. Raises InputError if the folder is not that of a suite, or
-    a file in it has changed since; else as `suite` does."""
+    """Go on with a suite that was stopped, from the runs that its folder holds. For a complete
+    suite this is its result again.
+
+    `baseline` replaces the baseline with another of the suite's policies. Raises InputError if the
+    folder is not of a suite, or if a file in it has changed since. Other errors are those of
+    `suite`.
+    """
     home = path_of(folder, "folder")
     check_counts(jobs=jobs)
     plan = load_plan(home)
@@ -129,8 +138,9 @@ def resume_suite(
 
 
 def suite_in(folder: Path | str) -> SuiteResult:
-    """The result of the suite in the folder, as far as the suite came; nothing is simulated or written. Raises
-    InputError if the folder is not that of a suite, HetschedError if the baseline cannot be ranked yet."""
+    """The result of the suite in the folder, as far as the suite came. Nothing is simulated or
+    written. Raises InputError if the folder is not of a suite, and HetschedError if the baseline
+    cannot be ranked yet."""
     home = path_of(folder, "folder")
     plan = load_plan(home)
     result = _result(home, plan, _known(home, plan))
@@ -139,8 +149,8 @@ def suite_in(folder: Path | str) -> SuiteResult:
 
 
 def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
-    """The plan of a new suite. It comes last into the folder, after the scenarios and the package's runs, and makes the
-    folder that of a suite."""
+    """The plan of a new suite. The plan is the last file to be written, after the scenarios and the
+    package's runs. The folder is that of a suite once it has the plan."""
     setups, suite, held_out = asked.scenarios.setups, asked.scenarios.suite, asked.scenarios.held_out
     for name, setup in setups.items():
         setup.save(home / SCENARIOS / name)
@@ -166,7 +176,7 @@ def _begun(home: Path, asked: Asked, use_cached: bool) -> SuitePlan:
 def _carried_out(
     home: Path, plan: SuitePlan, setups: Mapping[str, Setup], fan_out: FanOut, progress: Progress
 ) -> SuiteResult:
-    """The runs that are not finished, and the result of all."""
+    """Simulate the runs that are not finished. Returns the result of all runs."""
     kept = Runs(home)
     kept.mend()
     known = _known(home, plan)
@@ -182,12 +192,13 @@ def _carried_out(
 
 
 def _baseline_first(plan: SuitePlan) -> list[Cell]:
-    """All runs of the suite, such that one which tells that the baseline cannot be ranked comes early."""
+    """All runs of the suite, those of the baseline first. They show early if the baseline cannot be
+    ranked."""
     return sorted(plan.cells(), key=lambda cell: cell.policy != plan.baseline)
 
 
 def _known(home: Path, plan: SuitePlan) -> dict[Cell, Record]:
-    """The runs that are finished, and those that came with the package."""
+    """The finished runs, with those that came with the package."""
     done = {record.cell: record for record in Runs(home).read()}
     return {cell: done[cell] for cell in plan.cells() if cell in done}
 
@@ -206,7 +217,7 @@ def _result(home: Path, plan: SuitePlan, known: Mapping[Cell, Record]) -> SuiteR
 
 
 def _check_not_refused(setups: Mapping[str, Setup], baseline: str) -> None:
-    """Before anything runs: raises InputError if the baseline cannot run a scenario."""
+    """Raise InputError, before anything runs, if the baseline cannot run a scenario."""
     for name, setup in setups.items():
         if (why := refusal(setup, baseline)) is not None:
             raise InputError(
@@ -216,7 +227,7 @@ def _check_not_refused(setups: Mapping[str, Setup], baseline: str) -> None:
 
 
 def _check_ranked(home: Path, plan: SuitePlan, record: Record) -> None:
-    """As soon as a run tells: raises HetschedError if the baseline cannot be ranked."""
+    """Raise HetschedError if this run shows that the baseline cannot be ranked."""
     if record.policy == plan.baseline and (why := record.why_not) is not None:
         raise _no_baseline(home, plan.baseline, why)
 
@@ -233,7 +244,7 @@ def _no_baseline(home: Path, baseline: str, why: str) -> HetschedError:
 
 
 def _written(home: Path, result: SuiteResult) -> SuiteResult:
-    """The result, which is also in its folder."""
+    """The result. It is also written to its folder."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Record.__struct_fields__)
@@ -246,7 +257,8 @@ def _written(home: Path, result: SuiteResult) -> SuiteResult:
 
 @contextmanager
 def _going_on(home: Path) -> Iterator[None]:
-    """Ctrl-C and SIGTERM say how to go on, as soon as there is something to go on with."""
+    """Within the context, Ctrl-C and SIGTERM get a note that says how to go on, once the folder has
+    a plan."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -258,7 +270,8 @@ def _going_on(home: Path) -> Iterator[None]:
 
 
 def _shipped(plan: SuitePlan) -> Iterator[Record]:
-    """The package's runs of policies that are shipped: a file of one's own may have one of a shipped name."""
+    """The package's runs of shipped policies. A user's file may have a policy of a shipped name:
+    that policy has none."""
     policies = {name for name in plan.policies if scheduling.policies.is_shipped(name)}
     for name, of_scenario in plan.scenarios.items():
         for cell, record in cached(name, of_scenario).items():
@@ -273,7 +286,8 @@ def _with_baseline(home: Path, plan: SuitePlan, baseline: str) -> SuitePlan:
 
 
 def _new_folder(folder: Path | str | None) -> Path:
-    """Raises InputError if it is there already and not empty, or cannot be made."""
+    """The new folder of a suite. Raises InputError if the folder exists and is not empty, or if it
+    cannot be made."""
     home = (
         unused(Path("results") / f"suite-{datetime.now():%Y%m%d-%H%M%S}")
         if folder is None

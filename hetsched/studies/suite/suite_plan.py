@@ -1,4 +1,5 @@
-"""What `hetsched suite` set out to do in its folder (`suite.json`), and the runs that are finished (`runs.jsonl`)."""
+"""The plan of a `hetsched suite` in its folder (`suite.json`), and the finished runs
+(`runs.jsonl`)."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -27,15 +28,20 @@ PLAN_NAME = "suite.json"
 RUNS_NAME = "runs.jsonl"
 
 SCENARIOS = "scenarios"
-"""The folder of the scenarios, each saved in a folder of its name."""
+"""The folder of the scenarios. Each is saved in a folder of its name."""
 
 
 class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """Scenarios with the digests of what they simulate, policies and seeds. `suite` is the version of the set, None
-    where policies are ranked by scenarios of one's own. `held_out` are those of the scenarios that say whether an order
-    holds elsewhere. `policy_files` are copies in the folder. `periods` are those that were set to fit a run, by
-    scenario and strategy. `files` are the SHA-256 sums of the copies of scenarios and of policy files in the folder,
-    from which the runs follow."""
+    """Scenarios, policies and seeds of a suite.
+
+    - `suite`: the version of the set. None: users' own scenarios rank the policies.
+    - `scenarios`: by name, the digest of what the scenario simulates
+    - `held_out`: scenarios on which the order of the policies is checked
+    - `policy_files`: copies in the folder
+    - `periods`: by scenario and strategy, the periods that were set to fit a run
+    - `files`: the SHA-256 sums of the copies of scenarios and policy files in the folder. The runs
+      follow from them.
+    """
 
     suite: str | None
     scenarios: dict[str, str]
@@ -57,7 +63,8 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
         write_json(folder / PLAN_NAME, self)
 
     def check(self, folder: Path) -> None:
-        """Raises InputError, in words, if further runs would not be comparable with those that are there."""
+        """Raise InputError, in words, if further runs would not be comparable with the present
+        ones."""
         if self.hetsched != __version__:
             raise InputError(
                 f"--resume {folder}: begun with hetsched {self.hetsched}, this is {__version__}; begin a new suite"
@@ -66,13 +73,13 @@ class SuitePlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def files_in(folder: Path) -> dict[str, str]:
-    """The sums of the copies of scenarios and policy files in a suite's folder."""
+    """The SHA-256 sums of the copies of scenarios and policy files in a suite's folder."""
     scenarios = [file for path in (folder / SCENARIOS).glob("*") for file in scenario_files(path)]
     return sums(folder, [*scenarios, *copied_files(folder / POLICIES)])
 
 
 def scenario_in(folder: Path, name: str) -> Path:
-    """The copy of a scenario in a suite's folder."""
+    """The path of the copy of a scenario in a suite's folder."""
     return folder / SCENARIOS / name / SCENARIO_NAME
 
 
@@ -81,8 +88,9 @@ def resume_command(folder: Path) -> str:
 
 
 def digest(setup: Setup) -> str:
-    """The SHA-256 sum of all that a scenario simulates: its tables, the step times, the jobs of its trace, and the
-    files of policies and of options that it names. The code of hetsched is none of it."""
+    """The SHA-256 sum of all that a scenario simulates: its tables, the step times, the jobs of its
+    trace, and the files of policies and options that it names. The code of hetsched is not
+    included."""
     parts = (
         setup.scenario.to_toml().encode(),
         *(row.model_dump_json(exclude_none=True).encode() for row in setup.times.rows),
@@ -105,7 +113,8 @@ def _option_files(setup: Setup) -> Iterator[Path]:
 
 
 def load_plan(folder: Path) -> SuitePlan:
-    """Raises InputError, naming the folder, if `hetsched suite` did not make it."""
+    """The plan in the folder. Raises InputError, with the path, if `hetsched suite` did not make
+    the folder."""
     path = folder / PLAN_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=SuitePlan)
@@ -119,7 +128,7 @@ def load_plan(folder: Path) -> SuitePlan:
 
 
 class Runs:
-    """The runs that are finished, in a file to which each is added when it is."""
+    """The finished runs, in a file to which each run is added at its end."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RUNS_NAME
@@ -129,8 +138,9 @@ class Runs:
             file.write(msgspec.json.encode(record) + b"\n")
 
     def mend(self) -> None:
-        """Remove a last line that was cut off, so that others can follow. Only who carries the suite out may do so: for
-        others the line may be one that is being written."""
+        """Remove a last line that was cut off, so that further lines can follow. Only the process
+        that carries the suite out may call this: another process may see a line that is being
+        written."""
         if self._path.exists():
             text = self._path.read_bytes()
             if len(whole := _whole_lines(text)) < len(text):
@@ -138,8 +148,8 @@ class Runs:
                     file.truncate(len(whole))
 
     def read(self) -> Iterator[Record]:
-        """A last line that was cut off is left out. Raises InputError, naming file and line, for any other that is no
-        run."""
+        """The runs in the file, without a last line that was cut off. Raises InputError, with file
+        and line, for any other line that is no run."""
         if not self._path.exists():
             return
         for number, line in enumerate(_whole_lines(self._path.read_bytes()).splitlines(), start=1):
