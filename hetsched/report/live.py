@@ -57,12 +57,8 @@ LEAST_ROWS = 5
 
 
 class WorkerStanding(NamedTuple):
-    """A worker at the last event.
-
-    `busy_s` are its seconds in finished segments, `present_s` its seconds in the cluster.
-    `segments` counts its segments. `away` is the reason for which the worker left. None: the worker
-    is in the cluster.
-    """
+    """A worker at the last event: its seconds in finished segments, its seconds in the cluster, its segments. `away`
+    is the reason for which it left. None: it is in the cluster."""
 
     busy_s: float
     present_s: float
@@ -73,10 +69,9 @@ class WorkerStanding(NamedTuple):
 class Standing(NamedTuple):
     """A run at its last event, in values that do not change, because another thread draws them.
 
-    The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations.
-    `start_up_s` is the mean start-up of workers. `late` are workers that could not keep their pace.
-    `metric` is the metric of all experiments. None: they have different ones. `nodes` has the
-    newest sample of each node.
+    The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations. `start_up_s` is the
+    mean start-up of workers. `late` are workers that could not keep their pace. `metric` is the metric of all
+    experiments. None: they have different ones. `nodes` has the newest sample of each node.
     """
 
     now: float
@@ -104,10 +99,7 @@ class Forecast(NamedTuple):
 
     @classmethod
     def of(cls, elapsed_s: float, start_up_s: float, done: int, total: int, bound_s: float | None) -> "Forecast | None":
-        """The forecast after `done` of `total` iterations. None: no iteration is done yet.
-
-        The run has taken `elapsed_s` seconds. Start-up took `start_up_s` of them. The other
-        iterations are taken to need as long per iteration as those that are done.
+        """The forecast after `done` of `total` iterations, at the pace since start-up. None: no iteration is done yet.
 
         >>> Forecast.of(elapsed_s=60.0, start_up_s=10.0, done=100, total=400, bound_s=100.0)
         Forecast(left_s=150.0, total_s=210.0, ratio=2.1)
@@ -324,8 +316,7 @@ class LiveView:
 
 
 def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
-    """The bound in seconds on the makespan of all iterations on the strategy's workers. None: no
-    bound is known."""
+    """The bound in seconds on the makespan of all iterations on the strategy's workers. None: no bound is known."""
     devices = worker_devices(setup.workers(strategy))
     try:
         return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
@@ -360,8 +351,7 @@ def _news(event: Event) -> str | None:
 
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
-    """One row per trial. If there are more trials than `rows`, running trials come first, then the
-    best scores."""
+    """One row per trial. If there are more trials than `rows`, running trials come first, then the best scores."""
     keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     further, metric = further_metrics(standing.trials), standing.metric
@@ -389,8 +379,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
 
 
 def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableType]:
-    """One row per worker. If there are more workers than `rows`, workers that have left come
-    first."""
+    """One row per worker. If there are more workers than `rows`, workers that have left come first."""
     table = Table("worker", "trial", header_style="bold")
     for heading in ("segments", "utilisation"):
         table.add_column(heading, justify="right")
