@@ -90,7 +90,7 @@ def _compared(folder: Path, names: Sequence[str]) -> Compared:
     for each in recordings:
         with TemporaryDirectory(prefix="hetsched-accuracy-") as home:
             draws = predict(each.setup, each.strategy, each.seed, Path(home) / "run", PREDICTIONS)
-            predicted.append(Course.mean_of(draws))
+            predicted.append(Course.mean([*map(Course.of, draws)]))
         foretold_s.append(fmean(draw.metrics.makespan_s for draw in draws))
         metrics = measure(each.events, each.setup)
         measured.append(Course(scores_over_time(each.events), metrics.time_to_target_s))

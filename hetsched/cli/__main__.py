@@ -1,4 +1,4 @@
-"""`python -m hetsched.cli`."""
+"""The entry point of `python -m hetsched.cli`."""
 
 import sys
 

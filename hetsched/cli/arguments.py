@@ -1,4 +1,5 @@
-"""Arguments that several commands share: one definition, and so one text, for each."""
+"""Arguments that several commands share. Each has one definition, so its help text is the same
+everywhere."""
 
 import argparse
 from pathlib import Path
@@ -15,8 +16,11 @@ Arguments = argparse._ActionsContainer
 
 
 def add_further(parser: argparse.ArgumentParser, *, policies: bool = False, of_part: bool = False) -> None:
-    """What every command takes, and --policy-file if it asks `policies`. Part of a command, such as `policies check`,
-    leaves the value of --json to the command if it is not given."""
+    """Add the arguments of every command, and --policy-file if the command uses `policies`.
+
+    `of_part`: the parser is of a part of a command, such as `policies check`. If --json is not
+    given there, the command's own value holds.
+    """
     further = parser.add_argument_group("further options")
     if policies:
         _add_policy_files(further)
@@ -120,7 +124,7 @@ def add_report_interval(arguments: Arguments, default: float | None = None) -> N
 
 
 def add_cluster(arguments: Arguments) -> None:
-    """Where and how something is run for real."""
+    """Add the arguments that say where and how a real run is made."""
     add_data_dir(arguments)
     text = f"a running Ray cluster: {ADDRESS} (default: the scenario's real.address, else one is started here)"
     arguments.add_argument("--address", metavar="ADDR", help=text)

@@ -21,11 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Print lower bounds on the makespan and on the mean job completion time (JCT). JCT is completion minus arrival,
-    of trials and of experiments. Every trial trains to its stop iteration; trials that stop on a score may end
-    sooner. One bound is for any allocation, one for the workers of each strategy's allocation policy. Arrivals count,
-    and what segments cost beside training; the bound of training alone leaves these costs out.
-    """
+    """Print lower bounds on the makespan and on the mean job completion time (JCT), in seconds. JCT
+    is completion minus arrival, of trials and of experiments. The bounds are for trials that train
+    to their stop iteration. Trials that stop on a score may end sooner. One bound is for any
+    allocation. One bound per strategy is for the workers of its allocation policy. The bounds
+    include arrivals and what segments cost beside training. The bound of training alone leaves
+    these costs out."""
     setup = simulated_scenario(options)
     try:
         result = bound(setup)

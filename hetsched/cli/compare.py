@@ -74,12 +74,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate every strategy under the same seeds, seed by seed, print one table, and say of each strategy whether a
-    difference to the baseline is shown. The baseline is always among them. After Ctrl-C the table is that of the seeds
-    under which all strategies are finished; --resume goes on. See docs/statistics.md.
+    """Simulate every strategy under the same seeds, seed by seed, and print one table. Each
+    strategy has a verdict: whether a difference to the baseline is shown. The baseline is always
+    simulated, too. After Ctrl-C the table has the seeds under which all strategies are finished.
+    --resume goes on. See docs/statistics.md.
 
-    Over several scenarios strategies are ranked as in a suite, under the seeds from 0 on, and 'hetsched suite --resume'
-    goes on: see docs/suite.md."""
+    Over several scenarios, strategies are ranked as in a suite, under the seeds from 0 on.
+    'hetsched suite --resume' goes on. See docs/suite.md.
+    """
     if options.more:
         over_scenarios(options, emit)
         return
@@ -88,13 +90,13 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
     except Interrupted as stop:
         if stop.result is not None and not options.json:
             print_comparison(stop.result)
-        cause = stop.__cause__ or stop  # SIGTERM and Ctrl-C end with statuses of their own
+        cause = stop.__cause__ or stop  # SIGTERM and Ctrl-C have their own exit statuses
         cause.__notes__ = getattr(stop, "__notes__", [])
         raise cause from None
 
     def table() -> None:
         print_comparison(result)
-        # the folder's scenario names the copies of policy files, and has the periods that were set
+        # the scenario in the folder names the copies of policy files, and has the chosen periods
         whole = options.resume or options.policy_file or result.periods
         print_overhead(result, result.folder / SCENARIO_NAME if whole else options.named)
 
@@ -102,7 +104,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def over_scenarios(options: argparse.Namespace, emit: Emit) -> None:
-    """Rank the strategies over all scenarios; they, and the baseline, are those of the first one by default."""
+    """Rank the strategies over all scenarios. The default strategies and baseline are those of the
+    first scenario."""
     given = {"--resume": options.resume, "--max-seeds": options.max_seeds}
     if superfluous := [name for name, value in given.items() if value is not None]:
         raise InputError(f"{', '.join(superfluous)}: for one scenario only; leave it out")
@@ -125,7 +128,8 @@ def over_scenarios(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def new_comparison(options: argparse.Namespace) -> ComparisonResult:
-    """What the command line asks for, in a new folder."""
+    """Carry out the comparison of the command line in a new folder. Raises InputError if the input
+    is wrong."""
     if options.scenario is None:
         raise InputError("hetsched compare needs SCENARIO, or --resume DIR")
     setup = simulated_scenario(options)
@@ -147,7 +151,8 @@ def new_comparison(options: argparse.Namespace) -> ComparisonResult:
 
 
 def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
-    """What an earlier command has begun in the folder of --resume."""
+    """Go on with the comparison in the folder of --resume. Raises InputError if the command line
+    has other options."""
     given = {
         "SCENARIO": options.scenario,
         "--out": options.out,
@@ -163,7 +168,8 @@ def begun_comparison(options: argparse.Namespace) -> ComparisonResult:
 
 
 def print_overhead(result: ComparisonResult, scenario: Path) -> None:
-    """Say which strategy trains least of its time, and how to see why."""
+    """Print which strategy has the most overhead, if it is large, and the command that shows
+    why."""
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
     if (line := where_time_goes(logs, result.seeds[0], scenario)) is not None:
         say_whole(line)

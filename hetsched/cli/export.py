@@ -22,8 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Write what was run in DIR for other programs: a trace for Perfetto, tables for notebooks and spreadsheets, or a
-    description for archives. Runs that are not finished are exported as far as they came. See docs/results.md."""
+    """Write the runs in DIR for other programs: a trace for Perfetto, tables for notebooks and
+    spreadsheets, or a description for archives. Runs that are not finished are exported as far as
+    they came. See docs/results.md."""
     files = export(options.folder, options.to, options.out)
 
     def table() -> None:

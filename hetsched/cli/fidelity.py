@@ -57,9 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Predict every recorded real run again from the profile that a probe measured before it, and print by how much the
-    predictions are off. With 'record', make the recordings that are missing. With --calibrate, fit a profile to real
-    runs. See docs/validation.md."""
+    """Predict every recorded real run again from the profile that a probe measured before the run,
+    and print the errors of the predictions. With 'record', make the recordings that are missing.
+    With --calibrate, fit a profile to real runs. See docs/validation.md."""
     if bool(options.calibrate) != bool(options.out):
         raise InputError("--calibrate RUNS goes with --out FILE, a profile for scenarios, such as measured.csv")
     if options.calibrate:
@@ -78,7 +78,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def calibrate(options: argparse.Namespace, emit: Emit) -> None:
-    """Fit a profile to real runs, write it, and show how well it foretells a run that was left out."""
+    """Fit a profile to real runs, write it, and print the errors of its predictions of runs that
+    the fit left out."""
     if options.action is not None or options.write or options.only:
         raise InputError("--calibrate: leave record, add, --only and --write out")
     if options.out.exists():
@@ -97,7 +98,7 @@ def calibrate(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def made(options: argparse.Namespace) -> Iterator[str]:
-    """The names of recordings, as they are made."""
+    """Make recordings, and yield the name of each when it is made."""
     if options.action == "record":
         yield from record(options.folder, options.only, watch=live_view)
     for validation in options.validations:
@@ -105,7 +106,8 @@ def made(options: argparse.Namespace) -> Iterator[str]:
 
 
 def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) -> None:
-    """A line for each recording when it is made, or a document of all at the end."""
+    """Print one line per recording when it is made. With --json, print one document of all at the
+    end."""
     new = []
     for name in names:
         new.append(name)
@@ -118,7 +120,8 @@ def print_made(options: argparse.Namespace, emit: Emit, names: Iterator[str]) ->
 
 
 def show_result(result: FidelityResult, markdown: bool) -> None:
-    """Tables, in what the machine was another one, and what has changed; as Markdown, the tables only."""
+    """Print the tables, warnings about changed machines, and what has changed. With `markdown`,
+    print only the tables."""
     if markdown:
         print("\n".join(listing.markdown() for listing in fidelity_tables.listings(result)), end="")
         return

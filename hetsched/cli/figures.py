@@ -39,9 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Draw the figures of a results folder at paper size: Gantts, utilisation, scores, and what a comparison, a
-    validation or an ablation found. Each study of a folder with several has a folder of its name. Files of their names
-    are replaced. Needs matplotlib, the extra 'figures'. See docs/figures.md."""
+    """Draw the figures of a results folder at paper size: Gantt charts, utilisation, scores, and
+    the results of a comparison, a validation or an ablation. In a folder with several studies, each
+    study has a folder of its name. Files of the same names are replaced. Needs matplotlib, the
+    extra 'figures'. See docs/figures.md."""
     drawn = figures_by_study(
         options.folder,
         options.out,

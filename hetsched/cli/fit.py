@@ -51,9 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Fit learning models to recordings, and choose among them by their errors on recordings that were held out. Prints
-    the mean absolute error of each model, Spearman's rank correlation of final scores, and the table [learning] of a
-    scenario that has the best one. See docs/learning.md."""
+    """Fit learning models to recordings, and choose the best one by its errors on recordings
+    that were held out. Prints the mean absolute error of each model, Spearman's rank correlation
+    of final scores, and the table [learning] of a scenario with the best model. See
+    docs/learning.md."""
     order = order_of(options)
     with ProgressLine("fitting", fits(order)) as progress:
         fitted = fit(order, lambda name: progress.advance(1, name))
@@ -81,7 +82,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def order_of(options: argparse.Namespace) -> FitOrder:
-    """What the command line asks for. Raises InputError for what cannot be fitted."""
+    """The fit that the command line describes. Raises InputError if it is impossible."""
     if options.mode is None and options.metric != DEFAULT.name:
         raise InputError(f"--metric {options.metric}: say which scores are better: --mode max, or --mode min")
     order = FitOrder(

@@ -1,11 +1,12 @@
-"""How the help of a command is laid out."""
+"""The layout of a command's help."""
 
 import argparse
 import re
 from collections.abc import Sequence
 
 EXAMPLE_CHARACTERS = 76
-"""A longer example is continued on the next line, so that it fits into 80 columns."""
+"""The most characters of an example in one line. A longer one goes on in the next line, to fit into
+80 columns."""
 
 
 class HelpFormatter(argparse.HelpFormatter):
@@ -18,7 +19,7 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 def examples_text(examples: Sequence[str]) -> str:
-    """The epilog of a command's help."""
+    """The epilog of a command's help: its examples."""
     heading = "example" if len(examples) == 1 else "examples"
     return "\n".join([f"{heading}:", *(f"  {_continued(example)}" for example in examples)])
 

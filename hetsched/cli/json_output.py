@@ -1,4 +1,4 @@
-"""Where the output of a command goes: with --json, stdout carries one document and nothing else."""
+"""The output of a command. With --json, stdout has only one document."""
 
 import os
 import sys
@@ -10,8 +10,11 @@ Emit = Callable[[bytes], None]
 
 @contextmanager
 def stdout_for_the_document(active: bool) -> Iterator[Emit]:
-    """While `active`, send to stderr whatever is written to stdout, also by child processes; then write the document
-    that was emitted to stdout."""
+    """Send to stderr what is written to stdout while `active`, also by child processes.
+
+    The context gives a function that receives the document. At its end, the document is written to
+    stdout.
+    """
     documents: list[bytes] = []
     if not active:
         yield documents.append
@@ -32,7 +35,7 @@ def stdout_for_the_document(active: bool) -> Iterator[Emit]:
 
 
 _OBEYED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-"""Control characters that JSON may have in its texts, and that a terminal obeys."""
+"""The control characters that JSON may have in its texts and that a terminal obeys."""
 
 
 def _escaped(document: bytes) -> bytes:

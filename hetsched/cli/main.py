@@ -1,6 +1,7 @@
-"""The command line: arguments in, exit status out. Each command has a file of its own, which is imported when needed.
+"""The command line. Each command has its own file, which is imported when the command needs it.
 
-Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+The exit status is 0 if the command is done, 1 if the run failed, 2 if the input is wrong, 130 after
+Ctrl-C, and 143 after SIGTERM.
 """
 
 import argparse
@@ -66,11 +67,11 @@ COMMANDS = {
     "training": "check that a training of your own keeps to what trials need",
     "policies": "list the policies, or check that some conform",
 }
-"""What each command does. Its module `hetsched.cli.NAME` has `EXAMPLES`, `configure(parser)` and
-`execute(options, emit)`."""
+"""What each command does, by its name. The module `hetsched.cli.NAME` has `EXAMPLES`,
+`configure(parser)` and `execute(options, emit)`."""
 
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-"""The errors of what somebody else owns, or is read-only."""
+"""The numbers of the errors of files that another user owns, or that are read-only."""
 
 WITHOUT_POLICIES = {
     "export",
@@ -85,11 +86,12 @@ WITHOUT_POLICIES = {
     "training",
     "watch",
 }
-"""Commands that ask no policy."""
+"""The commands that use no policy."""
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = lambda: None) -> int:
-    """Run a command and return its exit status. `ready` is called when all that the command needs is imported."""
+    """Run a command and return its exit status. `ready` is called when all imports of the command
+    are done."""
     try:
         options = parsed(words := sys.argv[1:] if arguments is None else arguments)
         ready()
@@ -109,7 +111,7 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
     except KeyboardInterrupt as stop:
         with interrupts_ignored():
             return fail(stop, INTERRUPTED, "interrupted")
-    except BrokenPipeError:  # the reader of our output is gone, such as head
+    except BrokenPipeError:  # the program that reads the output has ended, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -118,12 +120,16 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], object] = l
 
 
 def status_of(error: OSError) -> int:
-    """2 where the user named what this user may not read or write, 1 where the machine failed, such as a full disk."""
+    """The exit status for an error of the system.
+
+    It is 2 if the user named a file that this user may not read or write, and 1 if the machine
+    failed, as with a full disk.
+    """
     return 2 if error.errno in NOT_ALLOWED else 1
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
-    """The options that the words mean. Raises InputError for a command or an option that there is not."""
+    """The options that the words mean. Raises InputError if a command or an option is unknown."""
     words = in_options(words)
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise InputError(f"no command {words[0]!r}: {nearest(words[0], COMMANDS)}")
@@ -136,7 +142,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 
 
 def in_options(words: Sequence[str]) -> Sequence[str]:
-    """What asks for help in words, as the option: nothing at all, `help`, `help COMMAND`.
+    """The words with `--help` in the place of `help`, `help COMMAND`, and no words.
 
     >>> in_options([]), in_options(["help"]), in_options(["help", "run"]), in_options(["run", "demo"])
     (['--help'], ['--help'], ['run', '--help'], ['run', 'demo'])
@@ -147,14 +153,17 @@ def in_options(words: Sequence[str]) -> Sequence[str]:
 
 
 def fail(error: BaseException, status: int, message: str | None = None) -> int:
-    """Print the message, by default the error's own, and what the error notes: where results are, and how to go on."""
+    """Print the message, by default the error's own, and the error's notes. Returns `status`.
+
+    Notes say where results are, and how to go on.
+    """
     for line in (error if message is None else message, *getattr(error, "__notes__", ())):
         print(f"hetsched: {printable(str(line))}", file=sys.stderr)
     return status
 
 
 def load_policies(files: Sequence[Path]) -> None:
-    """Run the files, which registers their policies. Raises InputError for a file that cannot be run."""
+    """Run the files, which registers their policies. Raises InputError if a file cannot be run."""
     if files:
         from hetsched.domain.registry import load_file
 
@@ -163,8 +172,11 @@ def load_policies(files: Sequence[Path]) -> None:
 
 
 def parser(configured: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
-    """The parser of the command line. Only the `configured` commands have their arguments: to know them, their modules
-    are imported, and most of them need NumPy, SciPy and pydantic."""
+    """The parser of the command line. Only the `configured` commands have their arguments.
+
+    The module of a configured command is imported. Most of these modules need NumPy, SciPy and
+    pydantic.
+    """
     top = argparse.ArgumentParser(
         prog="hetsched",
         description=DESCRIPTION,

@@ -28,8 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Measure the scenario's training for a moment on one worker of each kind, simulate every strategy that fits, and
-    print what each would take, the best first, and the command that runs the best one. See docs/planning.md."""
+    """Measure the scenario's training for a moment on one worker of each kind, and simulate every
+    strategy that fits. Print the makespan of each in seconds, the best first, and the command that
+    runs the best one. See docs/planning.md."""
     result = plan(
         real_scenario(options, options.scenario),
         seeds=options.seeds,

@@ -1,4 +1,4 @@
-"""What commands that make plans share."""
+"""The options and the output of commands that make plans."""
 
 import argparse
 from typing import TypedDict
@@ -14,7 +14,7 @@ from hetsched.scenario.checks import parse_strategy
 from hetsched.studies.plan import PlanResult
 
 ROWS = 10
-"""So many strategies are shown, unless all are."""
+"""The number of strategies in the table, unless all are shown."""
 
 
 def add_planning(arguments: Arguments) -> None:
@@ -27,7 +27,7 @@ def add_planning(arguments: Arguments) -> None:
 
 
 class Planning(TypedDict):
-    """How a plan is made."""
+    """The arguments with which a plan is made."""
 
     strategies: list[Strategy] | None
     budget_s: float | None
@@ -36,7 +36,7 @@ class Planning(TypedDict):
 
 
 def planning(options: argparse.Namespace) -> Planning:
-    """What the options of `add_planning` say."""
+    """The arguments of a plan from the options of `add_planning`."""
     names: list[str] | None = options.strategies
     return Planning(
         strategies=None if names is None else [parse_strategy(name, "--strategies") for name in names],
@@ -47,7 +47,8 @@ def planning(options: argparse.Namespace) -> Planning:
 
 
 def _warnings(plan: PlanResult, rows: int) -> dict[str, str]:
-    """Why figures are not to be trusted: of each strategy that is shown, and of how many others."""
+    """The warning about each strategy that is shown, and the number of other strategies that have
+    one."""
     warned = [(name, found.warning) for name, found in plan.forecasts.items()]
     shown = {name: warning for name, warning in warned[:rows] if warning is not None}
     if hidden := sum(warning is not None for _, warning in warned[rows:]):
@@ -56,14 +57,18 @@ def _warnings(plan: PlanResult, rows: int) -> dict[str, str]:
 
 
 def planning_words(options: argparse.Namespace) -> list[str]:
-    """The options of `add_planning` that a plan needs which goes on: what was measured is not measured again."""
+    """The options of `add_planning` with which the same command goes on with a plan.
+
+    --measure-again is left out, because what was measured is not measured again.
+    """
     words = [] if options.strategies is None else ["--strategies", *options.strategies]
     words += [] if options.budget_s is None else ["--budget-s", f"{options.budget_s:g}"]
     return words + ([] if options.jobs is None else ["--jobs", str(options.jobs)])
 
 
 def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
-    """The table, what it rests on, and what to do next."""
+    """Print the table of a plan, the assumptions behind it, and the command that runs the best
+    strategy."""
     seeds = counted(len(plan.seeds), "seed")
     print_heading(f"{plan.setup.scenario.name}: what each strategy would take, by {seeds}", plan.setup)
     show(plan_table(plan.forecasts, None if whole else ROWS))

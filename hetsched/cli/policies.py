@@ -18,7 +18,7 @@ from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
 from hetsched.report.progress import ProgressLine
 
-if TYPE_CHECKING:  # it needs Hypothesis, which only `policies check` does
+if TYPE_CHECKING:  # the import needs Hypothesis, which only `policies check` needs
     from hetsched.testing import Verdict
 
 
@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def _summary(registry: Registry[Any], name: str) -> str:
-    """What the policy is, or why it cannot be used."""
+    """The summary of the policy, or the reason why it cannot be used."""
     try:
         return registry.summary(name)
     except InputError as error:
@@ -69,8 +69,9 @@ def _summary(registry: Registry[Any], name: str) -> str:
 
 
 def check_policies(options: argparse.Namespace, emit: Emit) -> None:
-    """Put policies through the conformance suite: all that a FILE.py registers, or those of a NAME. For every check
-    that a policy fails it prints the smallest example found. See docs/testing-policies.md."""
+    """Check policies with the conformance suite: all policies that a FILE.py registers, or those of
+    a NAME. For every check that a policy fails, the smallest example found is printed. See
+    docs/testing-policies.md."""
     with needed_for("checking policies", "testing"):
         from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -78,7 +79,7 @@ def check_policies(options: argparse.Namespace, emit: Emit) -> None:
     suites = {"scheduling": testing.scheduling_verdicts, "allocation": testing.allocation_verdicts}
     chosen = chosen_policies(options.policies)
     with TemporaryDirectory() as folder:
-        set_hypothesis_home_dir(folder)  # it would leave a folder here otherwise
+        set_hypothesis_home_dir(folder)  # otherwise Hypothesis leaves a folder in the current one
         try:
             found = _verdicts(chosen, suites, options.examples)
         finally:
@@ -120,14 +121,18 @@ def _verdicts(
 
 
 def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
-    """The policies, by kind and name, that files register and names name. Raises InputError if there are none."""
+    """The kinds and names of the policies that the targets mean. A target is a file or a name.
+
+    Raises InputError if a target has no policy.
+    """
     registries: dict[str, Registry[Any]] = {
         "scheduling": scheduling.policies,
         "allocation": allocation.policies,
     }
 
     def known() -> dict[tuple[str, str], object]:
-        """What makes each policy; None where its package has not been looked at yet."""
+        """The factory of each policy by kind and name. None: its package has not been imported
+        yet."""
         return {
             (kind, name): of_kind.registered().get(name)
             for kind, of_kind in registries.items()

@@ -76,12 +76,13 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Measure seconds per iteration, evaluation, start-up, restore and checkpoint on this machine."""
+    """Measure a profile on this machine: the seconds per iteration, and the costs of evaluation,
+    start-up, restore and checkpoint."""
     if options.out is None:
         raise InputError("--out FILE.csv: name the profile to write; 'hetsched profile check FILE.csv' reads one")
     if not options.out.parent.is_dir():
         raise InputError(f"--out {options.out}: there is no folder {options.out.parent}")
-    for name in ("models", "batch_sizes", "cores"):  # a profile has one row for each
+    for name in ("models", "batch_sizes", "cores"):  # a profile has one row per value
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
     rows = measured_rows(options)
     write_profile(options.out, rows)
@@ -90,9 +91,9 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def check_file(options: argparse.Namespace, emit: Emit) -> None:
-    """Say what a profile has and which defaults it takes and, for a scenario, which step times are measured,
-    interpolated, extrapolated or unknown. Exit status 1: some strategy of the scenario cannot run by this profile. See
-    docs/profiles.md."""
+    """Print what a profile has, and which defaults it takes. For a scenario, also print which step
+    times are measured, interpolated, extrapolated or unknown. Exit status 1: some strategy of the
+    scenario cannot run with this profile. See docs/profiles.md."""
     scenario = None if options.asking is None else load_scenario(scenario_file(options.asking))
     result = check_profile(options.profile, scenario)
 
@@ -112,10 +113,13 @@ def check_file(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def measured_rows(options: argparse.Namespace) -> list[ProfileRow]:
-    """Measure every point. What has been measured is in the file after each; without a point there is no file."""
+    """Measure every point, and return the rows. The file has each row as soon as it is measured.
+
+    If no point was measured, there is no file.
+    """
     points = len(options.models) * len(options.batch_sizes) * (len(options.cores) if options.device == "cpu" else 1)
     try:
-        options.out.open("x").close()  # before the work, not after it, is the time to find out that it cannot be had
+        options.out.open("x").close()  # raises before the work if the file cannot be made
     except FileExistsError as error:
         raise InputError(f"--out {options.out}: exists, and results are never overwritten; name a new file") from error
     measured: list[ProfileRow] = []

@@ -63,9 +63,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Record learning curves of a scenario's training: trials whose hyperparameters are drawn from its search space
-    train without PBT, and are evaluated on their way. A recording is in the file as soon as it is finished. The same
-    command goes on where it was stopped. `hetsched fit` fits learning models to such files. See docs/learning.md."""
+    """Record learning curves of a scenario's training. Trials with hyperparameters from its search
+    space train without PBT, and are evaluated on their way. A recording is in the file as soon as
+    it is finished. The same command goes on where it was stopped. `hetsched fit` fits learning
+    models to such files. See docs/learning.md."""
     scenario = load_training_tables(options.scenario)
     try:
         plan = plan_of(options, scenario)
@@ -93,7 +94,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def fit_command(recordings: Path, plan: RecordingPlan) -> str:
-    """The command that fits learning models to the file."""
+    """The command that fits learning models to the recordings in the file."""
     metric = plan.experiment.metric
     if plan.metric == DEFAULT.name:
         return join(["hetsched", "fit", str(recordings)])
@@ -102,7 +103,8 @@ def fit_command(recordings: Path, plan: RecordingPlan) -> str:
 
 
 def plan_of(options: argparse.Namespace, scenario: Scenario) -> RecordingPlan:
-    """What the command line and the scenario say is to be recorded. Raises InputError for what cannot be."""
+    """The plan of the recordings, from the command line and the scenario. Raises InputError if it
+    is impossible."""
     experiment = experiment_of(scenario, options.experiment)
     iterations = options.iterations or experiment.stop_iterations
     data_dir, real = options.data_dir, scenario.real

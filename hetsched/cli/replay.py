@@ -17,8 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Feed the measured durations and scores of a run to its policy again, on the simulator's clock: the same policy
-    must take the same decisions, all of them. RUN is the folder with the run's events.jsonl. See docs/replay.md."""
+    """Feed the measured durations and scores of a run to its policy again, on the simulator's
+    clock. The same policy must take all of the same decisions. RUN is the folder with the run's
+    events.jsonl. See docs/replay.md."""
     result = replay(options.run, policy_files=options.policy_file)
     found, name = result.found, result.setup.scenario.name
 

@@ -19,10 +19,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Write what a results folder tells as one HTML file, which opens without a network: who ran where and when, and
-    figures of the whole. Of a folder with several studies each study has its own report, too, in its own folder. An
-    earlier report is replaced. The report of a folder of recordings, such as fidelity, has the tables of hetsched
-    fidelity. See docs/report.md."""
+    """Write the report of a results folder as one HTML file, which opens without a network. It
+    shows which trial ran where and when, and the figures of the study. In a folder with several
+    studies, each study also gets a report in its own folder. An earlier report is replaced. The
+    report of a folder of recordings, such as fidelity, has the tables of hetsched fidelity. See
+    docs/report.md."""
     whole, *of_studies = map(str, write_reports(options.folder, options.out))
     document = {"report": whole, **({"reports_of_studies": of_studies} if of_studies else {})}
 

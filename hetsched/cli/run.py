@@ -49,10 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Run one strategy for real on Ray Tune's PBT. With --strategy auto, find the best one first, as 'hetsched plan'
-    does; at the end, what was predicted stands beside what was measured. Repetitions use the seeds from --seed on.
-    After Ctrl-C the segments that run are finished first; a second Ctrl-C stops at once. With --resume, go on with a
-    run that stopped, for whatever reason, from what its folder holds. See docs/real-runs.md."""
+    """Run one strategy for real on Ray Tune's PBT. With --strategy auto, find the best strategy
+    first, as 'hetsched plan' does. At the end, the predicted makespan is printed beside the
+    measured one. Repetitions use the seeds from --seed on. After Ctrl-C the running segments are
+    finished first. A second Ctrl-C stops at once. With --resume, go on with a stopped run from the
+    content of its folder. See docs/real-runs.md."""
     with Tracking(options.track, live_view) as tracking:
         result = (begun_run if options.resume else new_run)(options, tracking.watch)
         show_strategy(options, emit, result, "run on Ray Tune")
@@ -60,7 +61,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def new_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
-    """What the command line asks for, in a new folder."""
+    """Carry out the run of the command line in a new folder. Raises InputError if the input is
+    wrong."""
     if options.scenario is None or options.strategy is None:
         raise InputError("hetsched run needs SCENARIO and --strategy A+S (or auto), or --resume DIR")
     if options.strategy != AUTO and (given := _planning_options(options)):
@@ -79,7 +81,7 @@ def new_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
 
 
 def shown_plan(options: argparse.Namespace, setup: Setup, folder: Path, beside: Path) -> PlanResult:
-    """Make the plan that --strategy auto asks for, and print it."""
+    """Make the plan for --strategy auto, print it, and return it."""
     found = plan(setup, folder=folder, beside=beside, **planning(options), watch=live_view, progress=runs_progress)
     if not options.json:
         print_plan(found)
@@ -87,7 +89,7 @@ def shown_plan(options: argparse.Namespace, setup: Setup, folder: Path, beside: 
 
 
 def _planning_options(options: argparse.Namespace) -> list[str]:
-    """Those of `add_planning` that were given."""
+    """The given options among those of `add_planning`."""
     given = {
         "--strategies": options.strategies,
         "--budget-s": options.budget_s,
@@ -98,7 +100,8 @@ def _planning_options(options: argparse.Namespace) -> list[str]:
 
 
 def begun_run(options: argparse.Namespace, watch: Watch) -> StrategyResult:
-    """What an earlier command has begun in the folder of --resume."""
+    """Go on with the run in the folder of --resume. Raises InputError if the command line has other
+    options."""
     given = {
         "SCENARIO": options.scenario,
         "--strategy": options.strategy,

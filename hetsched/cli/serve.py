@@ -27,9 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Show the runs and studies in DIR as pages, until Ctrl-C. A run that goes on is followed live. Open the address
-    that is printed: it has a token, without which nobody gets in. Nothing is written, and nothing outside DIR is shown.
-    See docs/serve.md."""
+    """Show the runs and studies in DIR as pages, until Ctrl-C. A run that goes on is followed live.
+    Open the address that is printed: it has the token that every request needs. Nothing is written,
+    and nothing outside DIR is shown. See docs/serve.md."""
     with needed_for("hetsched serve", "serve"):
         from hetsched.report.server.access import is_local
         from hetsched.report.server.serving import serve

@@ -1,4 +1,5 @@
-"""What commands share: from options to a scenario, from a result to a table or a document."""
+"""Functions that commands share: they make a scenario from options, and a table or a document from
+a result."""
 
 import argparse
 import sys
@@ -39,12 +40,14 @@ from hetsched.studies.results import StrategyResult
 
 
 def simulated_scenario(options: argparse.Namespace) -> Setup:
-    """The scenario of the command line, with the policy files that it names beside the scenario's own."""
+    """The scenario of the command line. Policy files of the command line are added to the
+    scenario's own."""
     return _with_policies(options, load_setup(options.scenario))
 
 
 def _with_policies(options: argparse.Namespace, setup: Setup) -> Setup:
-    """With the policy files of the command line, which go before files of their names that the scenario has."""
+    """The setup with the policy files of the command line. They replace files of the same names in
+    the scenario."""
     if setup.policy_files:
         for file in options.policy_file:
             load_file(file, replaces=True)
@@ -52,7 +55,8 @@ def _with_policies(options: argparse.Namespace, setup: Setup) -> Setup:
 
 
 def real_scenario(options: argparse.Namespace, path: Path) -> Setup:
-    """The scenario of a file, with what the command line says of real runs."""
+    """The scenario of a file, with the options of the command line about real runs. Raises
+    InputError if it is wrong."""
     if options.data_dir is not None and not options.data_dir.is_dir():
         raise InputError(f"--data-dir: {options.data_dir}: no such folder")
     setup = load_real_setup(path, options.address)
@@ -76,7 +80,7 @@ def seeds_of(options: argparse.Namespace, setup: Setup) -> range:
 
 @contextmanager
 def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
-    """What a real run shows while it goes on."""
+    """A `Watch` with the live view of a real run."""
     interval_s = setup.scenario.real.report_interval_s
     with LiveView(f"{doing} {strategy}, seed {seed}", setup, strategy, interval_s) as view:
         yield view
@@ -84,26 +88,28 @@ def live_view(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterat
 
 @contextmanager
 def trial_progress(doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener]:
-    """What a simulated run shows while it goes on."""
+    """A `Watch` with the progress of one simulated run."""
     with TrialProgress(f"{doing} seed {seed}", setup) as progress:
         yield progress.listen
 
 
 def hand_over(tracking: Tracking, result: StrategyResult) -> None:
-    """Give trackers what a study has found, and print where it is."""
+    """Send the results of a study to the trackers, and print where they can be seen."""
     for line in tracking.finish(result):
         print(printable(f"hetsched: {line}"), file=sys.stderr)
 
 
 @contextmanager
 def runs_progress(runs: int) -> Iterator[Callable[[], None]]:
-    """What many simulated runs show while they go on."""
+    """The progress of many simulated runs. The function in the context is called at the end of each
+    run."""
     with ProgressLine("simulating", runs) as progress:
         yield progress.advance
 
 
 class TrialProgress(ProgressLine):
-    """Progress of one simulated run, by the iterations that its trials have done: less after a lost checkpoint."""
+    """The progress of one simulated run, by the iterations of its trials. After a lost checkpoint
+    it is lower."""
 
     def __init__(self, what: str, setup: Setup) -> None:
         super().__init__(what, sum(e.population * e.stop_iterations for e in setup.workload.experiments))
@@ -115,7 +121,7 @@ class TrialProgress(ProgressLine):
         if not isinstance(event, SegmentEnded | CheckpointLost | TrialCompleted):
             return
         trial = state.trials[event.trial]
-        completed = isinstance(event, TrialCompleted)  # one that stopped early does not need the rest
+        completed = isinstance(event, TrialCompleted)  # a trial that stopped early does not need its other iterations
         done = state.experiments[trial.experiment].stop_iterations if completed else trial.iterations
         if isinstance(event, SegmentEnded) and self._metric and self._metric.better(event.score, self._best):
             self._best = event.score
@@ -126,7 +132,8 @@ class TrialProgress(ProgressLine):
 
 
 def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResult, how: str) -> None:
-    """Print the figures of the repetitions of one strategy, and the final state of their trials."""
+    """Print the figures of the repetitions of one strategy, and the last state of the last one's
+    trials."""
 
     def table() -> None:
         metrics = [run.metrics for run in result.runs]
@@ -150,7 +157,8 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
 def finish(
     options: argparse.Namespace, emit: Emit, document: Any, table: Callable[[], None], where: Path | None
 ) -> None:
-    """Print the document, or the table, where the results are, and the command that makes a report of them."""
+    """Print the document with --json. Otherwise print the table, the results folder, and the
+    command for its report."""
     if options.json:
         emit(msgspec.json.format(msgspec.json.encode(document), indent=2))
         return
@@ -161,20 +169,22 @@ def finish(
 
 
 def print_heading(text: str, setup: Setup) -> None:
-    """Print the heading of a table; it says when nodes are paced or data is synthetic."""
+    """Print the heading of a table. It says whether nodes are paced and whether data is
+    synthetic."""
     notes = [note for note, so in (("paced", setup.paced), ("synthetic data", setup.synthetic)) if so]
     text += f" ({', '.join(notes)})" if notes else ""
     say(text, style="bold")
 
 
 def say_remarks(remarks: Iterable[str]) -> None:
-    """Print what a reader has to know of the steps of real workers."""
+    """Print remarks on the steps of real workers."""
     for remark in remarks:
         say(remark, style="bold yellow")
 
 
 def say_caveats(assumptions: Sequence[str], warnings: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Print which figures are not to be trusted, and what they rest on where nobody measured."""
+    """Print the warnings about the figures of strategies, and the assumptions about costs that
+    nobody measured."""
     for strategy, warning in warnings.items():
         say(f"warning: {strategy}: {warning}")
     if assumptions:

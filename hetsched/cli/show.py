@@ -33,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a validation, a plan, an
-    ablation or a suite. Of a study that goes on or broke off, what can be said so far. Nothing in the folder is
-    executed."""
+    """Print the tables of a study again, from its folder: a comparison, a simulation, a run, a
+    validation, a plan, an ablation or a suite. The tables of a study that goes on or broke off have
+    its results so far. Nothing in the folder is executed."""
     folder = results_folder(options.folder)
     if (folder / PLAN_NAME).is_file():
         show_suite(options, emit)
@@ -63,7 +63,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def show_suite(options: argparse.Namespace, emit: Emit) -> None:
-    """Print the tables of a suite, and of one that is not complete how to go on with it."""
+    """Print the tables of a suite. If the suite is not complete, print the command that goes on
+    with it."""
     ranked = suite_in(options.folder)
     finish(options, emit, ranked.document(), lambda: print_suite(ranked), ranked.folder)
     if not options.json and not ranked.complete:
@@ -72,7 +73,8 @@ def show_suite(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def how_to_go_on(result: Result) -> str | None:
-    """How far a study came that is not complete, and the command that goes on with it; None if there is none."""
+    """A line with how far an incomplete study came, and with the command that goes on with it.
+    None: no such command."""
     if isinstance(result, ComparisonResult):
         so_far, command = result.so_far, comparison_plan.resume_command(result.folder)
     elif isinstance(result, StrategyResult) and (result.folder / run_plan.PLAN_NAME).is_file():
@@ -85,5 +87,5 @@ def how_to_go_on(result: Result) -> str | None:
 
 
 def to_go_on(so_far: str, command: str) -> str:
-    """What to say of a study that is not complete: it may be running elsewhere."""
+    """The line about a study that is not complete. The study may be running in another process."""
     return f"{so_far}; unless it goes on already, go on with: {command}"

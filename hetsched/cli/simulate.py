@@ -44,9 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate one strategy; logs and figures go to the results folder. Repetitions use the seeds from --seed on. With
-    --ablate, print instead what start-up, restore, evaluation, checkpoint, noise, sharing, dispatch and faults
-    contribute to the makespan, each by leaving it out under the same seeds."""
+    """Simulate one strategy. Logs and figures go to the results folder. Repetitions use the seeds
+    from --seed on. With --ablate, print instead what start-up, restore, evaluation, checkpoint,
+    noise, sharing, dispatch and faults contribute to the makespan. Each is left out in turn under
+    the same seeds."""
     setup = simulated_scenario(options)
     strategy = parse_strategy(options.strategy)
     check_profile_covers(options.scenario, setup, strategy)

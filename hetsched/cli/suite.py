@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_results(parser: argparse.ArgumentParser) -> None:
-    """Where results are written, where they are simulated, and what 'generate' draws."""
+    """Add the arguments for the results, for where they are simulated, and for 'generate'."""
     results = parser.add_argument_group("results")
     add_out(results)
     results.add_argument("--resume", type=Path, metavar="DIR", help="go on with the suite in this folder")
@@ -83,9 +83,9 @@ def _configure_results(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies come with the package,
-    so that a policy of your own (--policy-file) is ranked among them in a minute. After Ctrl-C --resume goes on. See
-    docs/suite.md."""
+    """Simulate scheduling policies on many scenarios and rank them. The runs of shipped policies
+    come with the package. Therefore a policy of your own (--policy-file) is ranked among them in a
+    minute. After Ctrl-C --resume goes on. See docs/suite.md."""
     if options.names == [GENERATE]:
         _refuse_others(options, GENERATE, "out", "seed", "count")
         generate(options, emit)
@@ -100,7 +100,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def list_scenarios(options: argparse.Namespace, emit: Emit) -> None:
-    """Say what each scenario of the suite is for, and how long a run of it takes."""
+    """Print the purpose of each scenario of the suite, and the seconds of one run of it."""
     purposes = {name: purpose(name) for name in (*suite_names(), *held_out_names())}
     seconds = seconds_per_run()
 
@@ -130,7 +130,8 @@ def generate(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def new_suite(options: argparse.Namespace) -> SuiteResult:
-    """What the command line asks for, in a new folder."""
+    """Carry out the suite of the command line in a new folder. Raises InputError if the input is
+    wrong."""
     if options.all and options.names:
         raise InputError(f"--all: leave it out, or leave out {' '.join(options.names)}")
     _refuse(options, "only 'generate' draws scenarios", DRAWING)
@@ -151,7 +152,8 @@ def new_suite(options: argparse.Namespace) -> SuiteResult:
 
 
 def begun_suite(options: argparse.Namespace) -> SuiteResult:
-    """What an earlier command has begun in the folder of --resume."""
+    """Go on with the suite in the folder of --resume. Raises InputError if the command line has
+    other options."""
     goes_with = ("resume", "baseline", "jobs", "ray")
     _refuse(options, "--resume: the folder says what to simulate", [name for name in WORDS if name not in goes_with])
     return resume_suite(
@@ -169,7 +171,7 @@ WORDS = (
     "names", "all", "out", "policies", "baseline", "seeds", "held_out", "jobs", "ray", "without_costs", "afresh",
     "policy_file", "resume", *DRAWING,
 )  # fmt: skip
-"""All that may be said on the command line, but --json."""
+"""The names of all options and arguments of the command, except --json."""
 
 
 def _refuse_others(options: argparse.Namespace, command: str, *taken: str) -> None:
@@ -177,7 +179,8 @@ def _refuse_others(options: argparse.Namespace, command: str, *taken: str) -> No
 
 
 def _refuse(options: argparse.Namespace, why: str, words: Iterable[str]) -> None:
-    """Raises InputError for words that would be ignored."""
+    """Raise InputError if one of the options named in `words` is given, because it would be
+    ignored."""
     values = {word: getattr(options, word) for word in words}
     given = [word for word, value in values.items() if value is not None and value is not False and value != []]
     if superfluous := ["NAME" if word == "names" else f"--{word.replace('_', '-')}" for word in given]:

@@ -61,14 +61,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Check that a training of your own keeps to what trials need."""
+    """Check that a training of your own does what trials need."""
     check_training(options, emit)
 
 
 def check_training(options: argparse.Namespace, emit: Emit) -> None:
-    """Check a training: it saves and loads to the same state, 30 + 70 iterations equal 100, changes of hyperparameters
-    take effect, the seed alone decides, and save is complete when it returns. For every check that fails it prints the
-    smallest course of calls found. See docs/training.md."""
+    """Check a training: it saves and loads to the same state, 30 + 70 iterations equal 100,
+    changes of hyperparameters take effect, the seed alone decides, and save is complete when it
+    returns. For every check that fails, the smallest course of calls found is printed. See
+    docs/training.md."""
     subject = subject_of(options)
     verdicts: list[TrainingVerdict] = []
     with ProgressLine("checking", len(checks(subject.changed))) as progress:
@@ -104,7 +105,8 @@ def _table(name: str, verdicts: Sequence[TrainingVerdict]) -> Table:
 
 
 def subject_of(options: argparse.Namespace) -> Subject:
-    """What is to be checked. Raises InputError for what is no training."""
+    """The training to check, with its hyperparameters. Raises InputError if the argument names no
+    training."""
     made_with: Mapping[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
     changed: dict[str, Any] = {}
@@ -146,12 +148,13 @@ def _of_scenario(path: Path) -> tuple[TrainingSource, Mapping[str, Any], Sequenc
 
 
 def _other(domain: Domain) -> Any:
-    """A value that differs from that in the middle, None if there is none."""
+    """A value of the domain that differs from the value in its middle. None: there is none."""
     return next((value for u in (0.9, 0.1) if (value := domain.at(u)) != domain.at(0.5)), None)
 
 
 def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
-    """KEY=VALUE words. Raises InputError for one that is none."""
+    """The keys and values of words KEY=VALUE. Raises InputError, naming the option, if a word has
+    no `=`."""
     for word in words:
         if not word.partition("=")[0] or "=" not in word:
             raise InputError(f"{option}: {word!r}: expected KEY=VALUE, such as lr=0.1")
@@ -159,7 +162,7 @@ def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def value_and_other(text: str) -> tuple[Any, Any]:
-    """What a hyperparameter is, and what it is changed to; None if it stays.
+    """The value of a hyperparameter, and the value that it is changed to. None: it is not changed.
 
     >>> value_and_other("0.1"), value_and_other("0.1,0.3"), value_and_other("sgd,adam"), value_and_other("[1, 2]")
     ((0.1, 0.05), (0.1, 0.3), ('sgd', 'adam'), ([1, 2], None))

@@ -37,8 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Follow a run that another process carries out, with the live view of 'hetsched run', until the run has ended.
-    The run may also begin later, or be over. Nothing is written, and the run does not notice. See docs/serve.md."""
+    """Follow a run of another process, with the live view of 'hetsched run', until the run has
+    ended. The run may also begin later, or be over. Nothing is written, and the run is not
+    disturbed. See docs/serve.md."""
     log = _begun_log(options.folder)
     while True:
         with FollowedRun(log, options.report_interval) as run:
@@ -53,7 +54,7 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
 
 
 def _begun_log(folder: Path) -> Path:
-    """The newest log, once there is one."""
+    """The newest log in the folder. Waits until there is one."""
     said = False
     while (log := newest_log(folder)) is None:
         if not said:
@@ -64,7 +65,7 @@ def _begun_log(folder: Path) -> Path:
 
 
 def _show_end(options: argparse.Namespace, emit: Emit, log: Path) -> None:
-    """Print what the run came to."""
+    """Print the figures of the run."""
     setup = load_setup_of_logs(scenario_of(log.parent))
     result, state = look_up(setup, log)
     metrics = result.metrics

@@ -1,4 +1,4 @@
-"""How far prediction and measurement agree over all strategies of a validation, in words."""
+"""Lines of text about how far prediction and measurement agree in a validation."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,11 @@ from hetsched.studies.validate import ValidationResult
 
 
 def agreement_lines(result: ValidationResult) -> Iterator[str]:
-    """The parts of each error of a makespan, the mean error, and whether prediction and measurement put the strategies
-    into one order."""
+    """The parts of each makespan's error, the mean absolute error, and Kendall's tau of the two
+    orders of strategies.
+
+    The parts and the mean error are percentages of the measured makespan.
+    """
     for strategy, found in result.agreements.items():
         if found.parts is not None and (told := parts_in_words(found.parts)):
             yield f"{strategy}: the error of the makespan is {told}"
@@ -29,7 +32,7 @@ def agreement_lines(result: ValidationResult) -> Iterator[str]:
 
 
 def parts_in_words(parts: ErrorParts) -> str:
-    """The parts that are not 0.0%, the largest first.
+    """The parts of an error, in percent, the largest first. Parts that round to 0.0% are left out.
 
     >>> parts_in_words(ErrorParts(0.01, -2.5, 0.0, 0.0, 0.0, 0.0, 0.3, -0.1))
     'start-up -2.5%, decisions +0.3%, waiting -0.1%'

@@ -1,4 +1,4 @@
-"""What `hetsched fidelity` found, as tables and lines for the terminal, and as Markdown."""
+"""Tables and lines that show what `hetsched fidelity` found, for the terminal and as Markdown."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,13 +20,14 @@ DISTRIBUTION = ("runs", "mean", "mean absolute", "p50", "p90", "worst")
 
 
 class Listing(NamedTuple):
-    """A table as texts."""
+    """A table whose cells are texts."""
 
     headings: tuple[str, ...]
     rows: list[tuple[str, ...]]
 
     def table(self) -> Table:
-        """For the terminal: what is in the first column stands left."""
+        """The table for the terminal. The first column is left-justified, all others are
+        right-justified."""
         table = Table(header_style="bold")
         for number, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if number else "left")
@@ -35,13 +36,14 @@ class Listing(NamedTuple):
         return table
 
     def markdown(self) -> str:
-        """For a page."""
+        """The table in Markdown, for a page."""
         lines = [self.headings, ("---",) * len(self.headings), *self.rows]
         return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def listings(result: FidelityResult) -> Iterator[Listing]:
-    """The figures, the factors, the parts of the makespan's error, and the recordings."""
+    """Four tables: errors by figure, errors by factor, parts of the makespan's error, and errors by
+    recording."""
     yield _figures(result)
     yield _factors(result)
     yield _parts(result)
@@ -57,7 +59,8 @@ def _figures(result: FidelityResult) -> Listing:
 
 
 def _factors(result: FidelityResult) -> Listing:
-    """The distribution of the error of the makespan, and the bias of completion."""
+    """Per level of each factor: the distribution of the makespan's error, and the mean error of
+    completion."""
     return Listing(
         ("factor", "level", *DISTRIBUTION, "completion, mean"),
         [
@@ -109,23 +112,25 @@ def _recordings(result: FidelityResult) -> Listing:
 
 
 def lines(result: FidelityResult) -> list[str]:
-    """The simulator's own time, and what has changed since the table before."""
+    """Lines about the simulator's own time in seconds, and about what has changed since the last
+    table."""
     told = [
         f"the simulator took {result.simulator_s:.1f} s of CPU for {counted(len(result.errors), 'run')} of "
         f"{result.measured_s:,.0f} s"
     ]
     if result.change is None:
-        return [*told, "no table before to compare with: --write makes one"]
+        return [*told, "no earlier table to compare with: --write makes one"]
     found = result.change
     told.append(
-        f"mean absolute error of the makespan: {found.now:.2f}%, by the table before {found.before:.2f}% "
+        f"mean absolute error of the makespan: {found.now:.2f}%, in the last table {found.before:.2f}% "
         f"({counted(found.recordings, 'recording')} in both)"
     )
     return [*told, *(f"  {name}: {then:+.2f}% before, {now:+.2f}% now" for name, (then, now) in found.moved.items())]
 
 
 def _cells(found: Distribution, decimals: int = 1, absolute: bool = False) -> list[str]:
-    """Of errors that are `absolute` there is no signed mean."""
+    """The cells of one distribution, in the order of `DISTRIBUTION`. `absolute` errors have no
+    signed mean."""
     figures = (found.mean_absolute, found.p50, found.p90, found.worst)
     mean = "" if absolute else rounded(found.mean, decimals)
     return [str(found.runs), mean, *(f"{figure:.{decimals}f}" for figure in figures)]

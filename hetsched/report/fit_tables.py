@@ -1,4 +1,4 @@
-"""What a fit of learning models found, as tables and as a part of a scenario."""
+"""The result of a fit of learning models, as tables, as lines and as a part of a scenario."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,11 @@ from hetsched.studies.fit_result import Errors, Fitted, Noise
 
 
 def fit_table(fitted: Fitted) -> Table:
-    """The error of every model on the recordings while they were held out, the best one first; that of each file in a
-    column of its own, if there are several."""
+    """One row per model, the best first: its constants, and its error on held-out recordings.
+
+    If the recordings come from several files, each file has a column with the model's error on that
+    file.
+    """
     files = list(fitted.files) if len(fitted.files) > 1 else []
     table = Table("model", "constants", "held-out error", "Spearman", header_style="bold")
     for file in files:
@@ -28,7 +31,7 @@ def fit_table(fitted: Fitted) -> Table:
 
 
 def noise_lines(noise: Noise) -> list[str]:
-    """The noise of a score, a line per source."""
+    """The standard deviation of a score's noise, in one line per source of noise."""
     lines = []
     if noise.by_images is not None:
         lines.append(f"noise by the images of an evaluation (binomial): {noise.by_images:.4f}")
@@ -41,7 +44,7 @@ def noise_lines(noise: Noise) -> list[str]:
 
 
 def learning_toml(learning: Mapping[str, Any]) -> str:
-    """The part of a scenario that has the model."""
+    """The table `[learning]` of a scenario, as TOML."""
     return tomli_w.dumps({"learning": dict(learning)}).strip()
 
 

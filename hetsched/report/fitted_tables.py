@@ -1,4 +1,5 @@
-"""A profile that was fitted to real runs: its costs, on how many segments they rest, and its errors on other runs."""
+"""Tables about a profile that was fitted to real runs: its costs, and its errors on runs that the
+fit left out."""
 
 from collections.abc import Iterator
 
@@ -9,7 +10,8 @@ from hetsched.studies.fidelity.fitting import FittedProfile, Rests
 
 
 def listings(fitted: FittedProfile) -> Iterator[Listing]:
-    """The costs, and the runs that were left out."""
+    """Two tables: the costs in seconds with the number of segments behind each, and the errors on
+    left-out runs."""
     rows = zip(fitted.calibration.rows, fitted.rests, strict=True)
     segments = sum(rests.dispatch for rests in fitted.rests)
     dispatch = ("dispatch", "", "", f"{fitted.calibration.latency_s:.4g}", "", str(segments))
@@ -33,7 +35,7 @@ def listings(fitted: FittedProfile) -> Iterator[Listing]:
 
 
 def _costs(row: ProfileRow, rests: Rests) -> Iterator[tuple[str, ...]]:
-    """A line per cost; costs that no segment shows are left out."""
+    """The cells of one row per cost. Costs that no segment shows are left out."""
     found: list[tuple[str, float | None, float | None, int]] = [
         ("step", row.seconds_per_iteration, row.noise_cv, rests.step),
         ("start-up", row.start_up_s, row.start_up_cv, rests.start_up),
@@ -48,14 +50,15 @@ def _costs(row: ProfileRow, rests: Rests) -> Iterator[tuple[str, ...]]:
 
 
 def lines(fitted: FittedProfile) -> list[str]:
-    """The mean errors, and what a scenario has to say beside the profile."""
+    """Lines with the keys that a scenario needs beside the profile, and with the mean absolute
+    errors."""
     told = [f"overheads.latency_s = {fitted.calibration.latency_s:.4g}"]
     if fitted.calibration.host_cores is not None:
         told.append(f"overheads.host_cores = {fitted.calibration.host_cores}")
     told = [f"beside the profile, a scenario needs {', '.join(told)}"]
     unknown = sum(one.after is None for one in fitted.held_out)
     if unknown:
-        told.append(f"{unknown} of {len(fitted.runs)} runs: no other has trained the same on workers of the same type")
+        told.append(f"{unknown} of {len(fitted.runs)} runs: no other run trained the same kind on the same worker type")
     if (means := fitted.mean_absolute) is not None:
         told.append(
             f"mean absolute error of the makespan of a run that was left out: {means[1]:.2f}%, "

@@ -1,4 +1,4 @@
-"""The live view of a run that another process carries out, or carried out: from its log, as that grows."""
+"""The live view of a run of another process. The view reads the run's log while the log grows."""
 
 import time
 from collections.abc import Callable
@@ -23,10 +23,11 @@ from hetsched.studies.resume import workers_of
 
 
 def newest_log(folder: Path) -> Path | None:
-    """The log in the folder or below it that was written last; None if nothing has begun there.
+    """The log in the folder, or below the folder, that was written last. None: no run has begun
+    there.
 
-    The folder may also be the log itself. Raises InputError if neither the folder nor the one above it is there, and
-    for what cannot be read.
+    The folder may also be the log itself. Raises InputError if the folder and its parent do not
+    exist, and if the folder cannot be read.
     """
     if folder.is_file():
         return folder
@@ -38,9 +39,11 @@ def newest_log(folder: Path) -> Path | None:
 
 
 class FollowedRun:
-    """A run and the view of it, from `with` to its end. Each `look` tells the view what was appended to the log.
+    """A run and its live view, from `with` to its end. Each `look` passes the events that the log
+    has gained to the view.
 
-    What is there at the first look happened before anybody watched: where stderr is no terminal, it is not printed.
+    If stderr is no terminal, the events of the first look are not printed, because they happened
+    before the watching.
     """
 
     def __init__(self, log: Path, every_s: float, console: Console | None = None) -> None:
@@ -61,12 +64,16 @@ class FollowedRun:
 
     @property
     def over(self) -> bool:
-        """Whether the run has ended, and nobody goes on with it."""
+        """Whether the run has ended and no process writes the log."""
         return self.state.ended is not None and not is_being_written(self._log.path)
 
     def look(self) -> None:
-        """Take in what was appended. Raises InputError, naming the log, for one that is damaged, and if the scenario of
-        the run is not to be found or is another one."""
+        """Read the events that the log has gained, and pass them to the view. A log that began anew
+        has a new view.
+
+        Raises InputError, naming the log, if the log is damaged, or if the run's scenario is
+        missing or another one.
+        """
         events, anew = self._log.look()
         if anew:
             self._shown.close()
@@ -88,7 +95,8 @@ class FollowedRun:
             listen(self.state, event)
 
     def _view_of(self, events: list[AnyEvent]) -> LiveView:
-        """The view of a run with these first events. The workers are those of the log, so that no policy is run."""
+        """The view of a run with these first events. The workers come from the log, so no
+        allocation policy runs."""
         path, run = self._log.path, events[0]
         if not isinstance(run, RunStarted):
             raise InputError(

@@ -1,4 +1,5 @@
-"""Figures that tell something of some studies only: what a run cost, and what operators of clusters ask."""
+"""A table of the figures that only some studies have: costs, deadlines, and the waits that cluster
+operators ask for."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -14,8 +15,10 @@ Figures = Metrics | Comparison
 
 
 class Column(NamedTuple):
-    """A figure by its key, the heading, and how a value is written. `arriving`: it tells something where trials arrive
-    over time, and wait for each other."""
+    """A figure's key, its heading, and the function that writes its value.
+
+    An `arriving` column is shown only where trials arrive over time.
+    """
 
     key: str
     heading: str
@@ -36,7 +39,8 @@ COLUMNS = (
 
 
 def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
-    """A row per strategy or run, a column per figure that some row has; None if there is no such figure."""
+    """One row per strategy or run, and one column per figure that some row has. None: no row has
+    any of the figures."""
     columns = [column for column in COLUMNS if arriving or not column.arriving]
     found = [column for column in columns if any(_tells(column, row) for row in rows.values())]
     if not found:
@@ -52,12 +56,13 @@ def further_table(rows: Mapping[str, Figures], arriving: bool) -> Table | None:
 
 
 def further_table_of_runs(runs: list[Metrics], arriving: bool) -> Table | None:
-    """The same of single runs, which their seeds identify."""
+    """The table of `further_table` with one row per run, named by strategy and seed."""
     return further_table({f"{run.strategy}, seed {run.seed}": run for run in runs}, arriving)
 
 
 def _tells(column: Column, row: Figures) -> bool:
-    """Whether the row has the figure; an allocation rate that is the utilisation says nothing more."""
+    """Whether the row has the figure. An allocation rate that is shown as the same percentage as
+    the utilisation does not count."""
     value = getattr(row, column.key)
     return value is not None and not (column.key == "allocation_rate" and share(value) == share(row.utilisation))
 

@@ -1,4 +1,5 @@
-"""What stands under a table: what its columns say, and where the time of a strategy goes."""
+"""The text under a table: a line per column, and a line about the strategy with the most
+overhead."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -18,7 +19,7 @@ BEST = "best score"
 BEHIND = "behind it [it.]"
 
 BY_AREA = "by area [s]"
-"""A column where trials arrive over time only."""
+"""The heading of a column that is shown only where trials arrive over time."""
 
 RUN = {
     "makespan [s]": "when the last trial ended",
@@ -30,7 +31,7 @@ RUN = {
     BEHIND: "iterations behind these weights, as PBT copies weights",
     "utilisation": "time of the workers in segments / time that the workers are there",
 }
-"""What the columns say that the tables of runs and of comparisons share."""
+"""What each column says that both tables have: the table of runs and the table of comparisons."""
 
 STRATEGY = "an allocation policy (nodes -> workers) + a scheduling policy (which trial trains where, how long)"
 
@@ -61,10 +62,10 @@ RUNS = {
 """What each column of a table of runs says."""
 
 AGREEMENT = {
-    "figure": "what is compared; that of a worker has the worker's name",
-    "predicted": "by the simulator, the mean over the seeds; of the steps on paced workers what the pace asks",
+    "figure": "what is compared; a worker's figure has the worker's name",
+    "predicted": "by the simulator, the mean over the seeds; for steps on paced workers: what the pace asks",
     "measured": "by the real runs, the mean over the repetitions",
-    "error": "(predicted - measured) / measured; of the steps on paced workers how late they were",
+    "error": "(predicted - measured) / measured; for steps on paced workers: how late the steps were",
     "95% interval": "of the error, by Student's t over the repetitions",
 }
 """What the columns of a validation say."""
@@ -79,14 +80,15 @@ BOUNDS = {
 """What the columns of `hetsched bound` say."""
 
 LARGE = 0.25
-"""So large a part of the time of segments is worth a word, if it does not go into training."""
+"""The least fraction of the segments' time outside training that a line under the table reports."""
 
 ENOUGH = 5000
-"""So many events of a log tell it well enough."""
+"""The overhead of a run is computed from at most this many events of its log."""
 
 
 def legend(columns: Mapping[str, str], metric: Metric | None = None, arriving: bool = False) -> str:
-    """A line per column. Scores of the table are of this metric, and trials may arrive over time."""
+    """One line per column. `metric` names the column of scores. `arriving`: trials arrive over
+    time, so the column `BY_AREA` has a line."""
     there = {column: says for column, says in columns.items() if arriving or column != BY_AREA}
     named = {f"best {metric_name(metric)}" if column == BEST else column: says for column, says in there.items()}
     width = max(map(len, named))
@@ -94,8 +96,10 @@ def legend(columns: Mapping[str, str], metric: Metric | None = None, arriving: b
 
 
 class Overhead(NamedTuple):
-    """The part of the time of so many segments that went into other things than training. `whole`: the run has no
-    others."""
+    """The fraction of the time of `segments` segments that did not go into training.
+
+    `whole`: the log has no events after those that were read.
+    """
 
     share: float
     segments: int
@@ -103,8 +107,12 @@ class Overhead(NamedTuple):
 
 
 def overhead(log: Path) -> Overhead:
-    """What a run does not train in its segments: start-up, restore, evaluation, checkpoints and waiting for the driver.
-    It is that of the first segments in the log, 0 if there are none."""
+    """The overhead of a run: start-up, restore, evaluation, checkpoints, and waiting for the
+    driver.
+
+    The overhead is computed from the first `ENOUGH` events of the log. Its share is 0 if no segment
+    ended in them. Raises InputError, naming the log, if the log is damaged.
+    """
     events = read_log(log)
     parts = [event.parts for event in islice(events, ENOUGH) if isinstance(event, SegmentEnded)]
     total_s = sum(part.total_s for part in parts)
@@ -113,7 +121,10 @@ def overhead(log: Path) -> Overhead:
 
 
 def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> str | None:
-    """A line about the strategy with the most overhead, if that is large, given the log of each under the seed."""
+    """A line about the strategy with the most overhead, from one log per strategy under the seed.
+
+    None: the strategy's overhead is less than `LARGE` of its segments' time.
+    """
     found = {strategy: overhead(log) for strategy, log in logs.items()}
     worst = max(found, key=lambda strategy: found[strategy].share)
     share, segments, whole = found[worst]

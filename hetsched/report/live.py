@@ -51,13 +51,14 @@ from hetsched.studies.measuring_policy import MEASURE
 DRAWINGS_PER_S = 2
 MOST_NEWS = 6
 MOST_SILENT = 3
-"""A node counts as silent if it has not answered for so many intervals."""
+"""A node counts as silent if it has not answered for this many intervals."""
 LEAST_ROWS = 5
 """The least rows of trials, and of workers, however low the terminal is."""
 
 
 class WorkerStanding(NamedTuple):
-    """A worker at the last event: seconds in finished segments, seconds in the cluster, segments; why it is away."""
+    """A worker at the last event: its seconds in finished segments, its seconds in the cluster, its segments. `away`
+    is the reason for which it left. None: it is in the cluster."""
 
     busy_s: float
     present_s: float
@@ -69,8 +70,8 @@ class Standing(NamedTuple):
     """A run at its last event, in values that do not change, because another thread draws them.
 
     The event was at `now`. The view's clock read `seen` then. `done` and `total` are iterations. `start_up_s` is the
-    mean start-up of workers. `late` are workers that could not keep their pace. `metric` is that of all experiments.
-    `nodes` has the newest sample of each node.
+    mean start-up of workers. `late` are workers that could not keep their pace. `metric` is the metric of all
+    experiments. None: they have different ones. `nodes` has the newest sample of each node.
     """
 
     now: float
@@ -98,7 +99,7 @@ class Forecast(NamedTuple):
 
     @classmethod
     def of(cls, elapsed_s: float, start_up_s: float, done: int, total: int, bound_s: float | None) -> "Forecast | None":
-        """By the iterations done in `elapsed_s`, of which start-up took `start_up_s`. None: no iteration is done yet.
+        """The forecast after `done` of `total` iterations, at the pace since start-up. None: no iteration is done yet.
 
         >>> Forecast.of(elapsed_s=60.0, start_up_s=10.0, done=100, total=400, bound_s=100.0)
         Forecast(left_s=150.0, total_s=210.0, ratio=2.1)
@@ -131,13 +132,13 @@ class LiveView:
         self._what = what + " (paced)" * setup.paced
         self._bound_s = _bound_s(setup, strategy)
         self._metric = shared(experiment.metric for experiment in setup.workload.experiments)
-        self._is_probe = strategy.scheduling == MEASURE  # which ends when enough was seen
+        self._is_probe = strategy.scheduling == MEASURE  # a probe ends when enough was measured
         self._every_s = every_s
         self._console = console or Terminal(stderr=True)
         self._clock = clock
         self._began = clock()
         self._activity = activity
-        self._lock = Lock()  # of what follows up to the news
+        self._lock = Lock()  # guards the fields below, up to `_news`
         self._seen: float | None = None
         self._now = 0.0
         self._ended = False
@@ -186,7 +187,7 @@ class LiveView:
             self._print(f"{self._what}: {event.time:,.0f} s: {news}")
 
     def recall(self, state: State, event: Event) -> None:
-        """Receive an event of an earlier driver. It is no news."""
+        """Receive an event of an earlier driver. The view prints no news of the event."""
         with self._lock:
             self._follow(state, event)
 
@@ -267,7 +268,7 @@ class LiveView:
             self._print(self.line())
 
     def line(self) -> str:
-        """The run in a line."""
+        """The run in one line of text."""
         standing = self._standing()
         if standing is None:
             return f"{self._what}: {self._activity} for {self._clock() - self._began:.0f} s"
@@ -315,11 +316,11 @@ class LiveView:
 
 
 def _bound_s(setup: Setup, strategy: Strategy) -> float | None:
-    """The bound on the makespan of all iterations on the strategy's workers. None: the profile does not say."""
+    """The bound in seconds on the makespan of all iterations on the strategy's workers. None: no bound is known."""
     devices = worker_devices(setup.workers(strategy))
     try:
         return makespan_bound(full_jobs(setup.workload), devices, setup.times, setup.costs)
-    except HetschedError:  # the profile does not say, or the linear program was not solved: the bound is optional
+    except HetschedError:  # the profile lacks a time, or the linear program was not solved; the bound is optional
         return None
 
 
@@ -350,7 +351,7 @@ def _news(event: Event) -> str | None:
 
 
 def _trials(standing: Standing, rows: int) -> list[RenderableType]:
-    """One row per trial. If there are too many, running trials and those with the best scores."""
+    """One row per trial. If there are more trials than `rows`, running trials come first, then the best scores."""
     keys = names_of(standing.trials)
     table = Table("trial", "status", "worker", header_style="bold")
     further, metric = further_metrics(standing.trials), standing.metric
@@ -378,7 +379,7 @@ def _trials(standing: Standing, rows: int) -> list[RenderableType]:
 
 
 def _workers(standing: Standing, rows: int, late_s: float) -> list[RenderableType]:
-    """One row per worker. If there are too many, workers that are away come first."""
+    """One row per worker. If there are more workers than `rows`, workers that have left come first."""
     table = Table("worker", "trial", header_style="bold")
     for heading in ("segments", "utilisation"):
         table.add_column(heading, justify="right")

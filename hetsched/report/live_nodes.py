@@ -1,4 +1,5 @@
-"""What nodes use, as the live view shows it: a table, or a line where the terminal has no room for a table."""
+"""The CPU, memory and GPU use of nodes in the live view: a table, or one line where a table has no
+room."""
 
 from collections.abc import Mapping
 from statistics import fmean
@@ -15,22 +16,26 @@ from hetsched.report.figures_in_words import share
 from hetsched.report.terminal import line
 
 AROUND_ROWS = 5
-"""The lines of a table that are no rows, and the one that says how many are left out."""
+"""The lines around a table's rows: its frame, its heading, and the line that says how many nodes
+are left out."""
 
 LEAST_ROWS = 3
+"""With room for fewer nodes than this, and for fewer than all nodes, one line replaces the
+table."""
 
 
 class Drawn(NamedTuple):
-    """What is drawn, and how many lines of the terminal it takes at most."""
+    """The parts to draw, and the number of terminal lines that they take at most."""
 
     parts: list[RenderableType]
     lines: int
 
 
 def nodes_drawn(newest: Mapping[NodeId, ResourcesSampled], now: float, silent_s: float, room: int) -> Drawn:
-    """The newest sample of each node, in so many lines of room; nothing before the first sample.
+    """The newest sample of each node, in `room` lines. Nothing is drawn before the first sample.
 
-    A sample that is older than `silent_s` has its age. The busiest nodes come first if not all have room.
+    A sample that is older than `silent_s` seconds at `now` is shown with its age. If not all nodes
+    have room, those with the busiest CPUs are shown.
     """
     samples = list(newest.values())
     if not samples:
@@ -61,7 +66,8 @@ def _memory(sample: ResourcesSampled) -> str:
 
 
 def _gpu_use(sample: ResourcesSampled) -> tuple[str, str]:
-    """How busy the GPUs are in the mean, and their memory together; nothing of a node that has none."""
+    """The mean use of a node's GPUs, and the sum of their memory. Both texts are empty if the node
+    has no GPU."""
     gpus = sample.gpus
     if not gpus:
         return "", ""

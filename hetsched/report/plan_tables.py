@@ -1,4 +1,4 @@
-"""What a plan has to say, as a table and in lines."""
+"""The table and the lines that show a plan."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,11 +11,12 @@ from hetsched.studies.forecast import Forecast
 from hetsched.studies.foretold import Foretold
 
 NAMED = 3
-"""Of so many strategies that are left out for one reason the names are said."""
+"""The number of strategies that a line names when they are left out for one reason."""
 
 
 def plan_table(forecasts: Mapping[str, Forecast], rows: int | None = None) -> Table:
-    """A row per strategy, the best first; so many at most (None: all)."""
+    """One row per strategy, in the order of the forecasts, which is the best first. `rows` is the
+    most rows (None: all)."""
     table = Table(header_style="bold")
     table.add_column("strategy")
     for heading in ("makespan\n[s]", "95% interval", "x own\nbound", "x\nbound", "trials\nstopped"):
@@ -37,7 +38,8 @@ def _ratio(ratio: float | None) -> str:
 
 
 def reasons(left_out: Mapping[str, str]) -> Iterator[str]:
-    """A line for each reason for which strategies were left out."""
+    """One line per reason for which strategies were left out, with the names of the first
+    strategies."""
     strategies: dict[str, list[str]] = {}
     for name, reason in left_out.items():
         strategies.setdefault(reason, []).append(name)
@@ -47,7 +49,7 @@ def reasons(left_out: Mapping[str, str]) -> Iterator[str]:
 
 
 def predicted(prediction: Prediction) -> str:
-    """What a plan predicts of a run, in words.
+    """A line with the makespan that a plan predicts, in seconds, and with its 95% interval.
 
     >>> predicted(Prediction("fusion+lookahead", 118.2, (112.0, 124.4)))
     'predicted for fusion+lookahead: 118 s; 95% of simulated runs end within 112 .. 124 s'
@@ -59,7 +61,8 @@ def predicted(prediction: Prediction) -> str:
 
 
 def foretold(found: Foretold) -> Iterator[str]:
-    """What was predicted of runs, and what came of it."""
+    """Lines with the predicted makespan of runs, the measured makespans in seconds, and the error
+    in percent."""
     yield predicted(found.prediction)
     measured = ", ".join(map(seconds, found.measured_s))
     if found.error_percent is None:

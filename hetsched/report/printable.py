@@ -1,5 +1,8 @@
-"""Text as a terminal, a figure and a page may have it. Names and errors come from logs, which may say anything; a log
-keeps what it says, and text is made printable where it leaves."""
+"""Text without the characters that a terminal, a figure or a page must not have.
+
+Names and errors come from logs, which may have any character. Logs are not changed. Text is made
+printable where it is shown.
+"""
 
 import re
 from typing import Any
@@ -9,8 +12,8 @@ from msgspec.structs import fields, replace
 
 _UNPRINTABLE = re.compile(
     "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for the tab and the end of a line
-    "\u2028-\u202e\u2066-\u2069"  # further ends of lines, and what turns the direction of text
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except the tab and the end of a line
+    "\u2028-\u202e\u2066-\u2069"  # other ends of lines, and marks that turn the direction of text
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # no characters: XML and UTF-8 refuse them
     "]"
 )
@@ -26,9 +29,10 @@ def printable(text: str) -> str:
 
 
 def all_printable(value: Any) -> Any:
-    """The value with all text in it made printable, also that in structs, lists, tuples and dictionaries.
+    """The value with all its text made printable. Structs, lists, tuples and dictionaries are
+    searched for text.
 
-    Links are addresses, which stay as they are. A value without other text is returned itself.
+    A field named `link` is an address and stays as it is. A list of numbers is returned itself.
     """
     match value:
         case str():

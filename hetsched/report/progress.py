@@ -1,4 +1,5 @@
-"""Progress of long work, on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+"""The progress of long work, on stderr: a bar on a terminal, elsewhere a plain line at
+intervals."""
 
 import sys
 import time
@@ -12,11 +13,14 @@ from hetsched.report.printable import printable
 from hetsched.report.terminal import Terminal
 
 PLAIN_LINE_EVERY_S = 10.0
+"""The least seconds between two plain lines."""
+
 SILENT_S = 2.0
+"""Work that takes fewer seconds shows no progress."""
 
 
 class ProgressLine:
-    """Shows how much of `total` is done; nothing for work that takes less than two seconds."""
+    """Shows how much of `total` is done. `advance` shows nothing in the first two seconds."""
 
     def __init__(self, what: str, total: float) -> None:
         self._what = printable(what)
@@ -31,18 +35,18 @@ class ProgressLine:
 
     @property
     def share(self) -> float:
-        """How much is done, from 0 to 1."""
+        """The fraction that is done, from 0 to 1."""
         return self._done / self._total if self._total else 1.0
 
     def note(self, text: str) -> None:
-        """Say at once what is going on, before something that takes long."""
+        """Show at once what the work does now, before a step that takes long."""
         if self._terminal:
             self._draw(text)
         else:
             print(f"{self._what}: {printable(text)}", file=sys.stderr)
 
     def advance(self, by: float = 1, note: str = "") -> None:
-        """`by` more is done; `note` says what is going on."""
+        """Add `by` to what is done, and show the progress. `note` says what the work does now."""
         self._done += by
         now = time.monotonic()
         if now - self._began < SILENT_S:

@@ -1,4 +1,4 @@
-"""How far predicted and measured scores agree, as a table and in words."""
+"""A table and lines that compare predicted scores with measured scores."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,8 @@ from hetsched.studies.validation import OrderAgreement
 
 
 def score_agreement_table(scores: Mapping[str, ScoreAgreement], metric: Metric | None) -> Table:
-    """A row per strategy and moment at which a score is known on both sides."""
+    """One row per strategy and moment in seconds at which both a predicted and a measured score are
+    known."""
     table = Table(title=f"{metric_name(metric)} over time: the best, and the mean over trials", header_style="bold")
     table.add_column("strategy")
     table.add_column("at [s]", justify="right")
@@ -31,7 +32,7 @@ def score_agreement_table(scores: Mapping[str, ScoreAgreement], metric: Metric |
 
 
 def _cells(score: ScoreError | None) -> tuple[str, str, str, str]:
-    """Predicted, measured, error and its interval."""
+    """The predicted score, the measured score, the error, and the error's 95% interval."""
     if score is None:
         return "", "", "", ""
     size = max(abs(score.predicted), abs(score.measured))
@@ -41,7 +42,8 @@ def _cells(score: ScoreError | None) -> tuple[str, str, str, str]:
 
 
 def signed(difference: float, size: float) -> str:
-    """A difference of scores of that size, as finely as `shown` shows these.
+    """A difference of two scores of the given size, with the decimals that `shown` gives to such
+    scores.
 
     >>> signed(0.0214, 0.5), signed(-0.0006, 0.5), signed(0.0001, 0.5), signed(-1e-05, 2e-05)
     ('+0.021', '-0.001', '0.000', '-1e-05')
@@ -50,7 +52,8 @@ def signed(difference: float, size: float) -> str:
 
 
 def score_lines(result: ValidationResult) -> Iterator[str]:
-    """The order of the strategies by the best score at the deadline, and the times to the target, in words."""
+    """Lines about Kendall's tau of the strategies' order at the deadline, and about the seconds to
+    the target score."""
     deadline_s, target = result.setup.scenario.metrics.deadline_s, result.setup.scenario.metrics.target_score
     if deadline_s is not None and result.score_order.kendall_tau is not None:
         yield _order_line(result.score_order, deadline_s)

@@ -1,4 +1,4 @@
-"""How scores are shown: the metric's name in headings, values of any size in a few digits."""
+"""Scores as tables show them: values with few digits, and the metric's name as the heading."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from hetsched.domain.metric import Metric
 
 
 def shown(score: float | None, otherwise: str = "") -> str:
-    """The score, or the sign for an unknown score.
+    """The score in few digits, or `otherwise` if the score is unknown.
 
     >>> shown(0.9), shown(2.30259), shown(1234567.0), shown(0.000123456), shown(None, "unknown")
     ('0.900', '2.303', '1.23e+06', '0.000123', 'unknown')
@@ -18,10 +18,11 @@ def shown(score: float | None, otherwise: str = "") -> str:
 
 
 def metric_name(metric: Metric | None) -> str:
-    """What scores are called: by the metric's name, if all experiments have the same."""
+    """The metric's name. Without a metric, because experiments have different ones, the name is
+    "score"."""
     return "score" if metric is None else metric.name
 
 
 def further_metrics(trials: Iterable[Trial]) -> list[str]:
-    """The names of what else the trials report, in the order of the alphabet."""
+    """The names of the metrics that the trials report beside the score, sorted."""
     return sorted({name for trial in trials for name in trial.metrics})

@@ -1,4 +1,4 @@
-"""What a suite found, as tables and lines for the terminal."""
+"""Tables and lines for the terminal that show the result of a suite."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -16,11 +16,13 @@ from hetsched.studies.suite.result import OverScenarios, SuiteResult
 NOT_TIMED: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 SHOWN = 4
-"""So many of the best policies have a column in the table of scenarios, beside those of one's own and the baseline."""
+"""The number of best policies with a column in the table of scenarios. The user's own and the
+baseline have one, too."""
 
 
 def policies_table(result: SuiteResult) -> Table:
-    """A row per policy, the best first. With one seed nothing is won or lost, and these columns are left out."""
+    """One row per policy, the best first. With one seed the column of wins and losses is left
+    out."""
     tested = len(result.plan.seeds) > 1
     table = Table(header_style="bold")
     table.add_column("policy", no_wrap=True)
@@ -52,7 +54,11 @@ def policies_table(result: SuiteResult) -> Table:
 
 
 def _against_baseline(found: OverScenarios, is_baseline: bool, tested: bool) -> list[str]:
-    """Speed-up, wins and the rest, and how often the policy beats the baseline; of the baseline itself nothing."""
+    """The cells of the speed-up, of the counts of wins, and of how often the policy beats the
+    baseline.
+
+    The baseline's own cells are empty.
+    """
     duel = found.duel
     counts = " ".join(str(len(of)) for of in (duel.win, duel.alike, duel.loss, duel.open))
     cells = [_aggregate(found.speedup), *([counts] if tested else []), f"{duel.beats:.0%}"]
@@ -60,12 +66,13 @@ def _against_baseline(found: OverScenarios, is_baseline: bool, tested: bool) -> 
 
 
 def own_policies(result: SuiteResult, registry: Registry[Any]) -> list[str]:
-    """The policies of the suite that do not come with hetsched, and whole strategies."""
+    """The policies and strategies of the suite that are not registered as hetsched's own."""
     return [name for name in result.plan.policies if not registry.is_shipped(name)]
 
 
 def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
-    """A row per scenario, makespan / bound of the best policies, of one's own and of the baseline."""
+    """One row per scenario: makespan / bound of the best policies, of the policies in `own`, and of
+    the baseline."""
     chosen = [*result.ranked[:SHOWN], *(name for name in own if name in result.over_scenarios), result.plan.baseline]
     table = Table(header_style="bold", title="makespan / bound, geometric mean over the seeds")
     table.add_column("scenario")
@@ -79,7 +86,8 @@ def scenarios_table(result: SuiteResult, own: list[str]) -> Table:
 
 
 def remarks(result: SuiteResult) -> Iterator[str]:
-    """What the tables do not say."""
+    """Lines with what the tables do not show: tests between policies, policies left out, and fitted
+    periods."""
     yield from _too_few(result)
     yield from _not_told_apart(result.ranking)
     yield from filter(None, (result.order_without_in_words, result.held_out_in_words))
@@ -91,16 +99,16 @@ def remarks(result: SuiteResult) -> Iterator[str]:
 
 
 def _too_few(result: SuiteResult) -> Iterator[str]:
-    """What so few seeds and scenarios cannot tell."""
+    """Lines that name what needs more seeds or more scenarios."""
     seeds, scenarios = len(result.plan.seeds), len(result.scenarios)
     if seeds < SEEDS_NEEDED:
-        yield f"{counted(seeds, 'seed')}: a win or a loss against luck needs {SEEDS_NEEDED} seeds"
+        yield f"{counted(seeds, 'seed')}: a test of wins and losses needs {SEEDS_NEEDED} seeds"
     if scenarios < LEAST_SCENARIOS:
         yield f"{counted(scenarios, 'scenario')}: no intervals over scenarios; they need {LEAST_SCENARIOS}"
 
 
 def _not_told_apart(ranking: Ranking) -> Iterator[str]:
-    """The cliques, and what a missing one means."""
+    """Lines about the policies that the scenarios cannot tell apart, one line per clique."""
     number = counted(ranking.scenarios, "scenario")
     if len(ranking.ranks) > 1 and not ranking.can_tell:
         policies, needed = len(ranking.ranks), ranking.scenarios_needed
@@ -110,11 +118,12 @@ def _not_told_apart(ranking: Ranking) -> Iterator[str]:
         yield f"not told apart by {number}: {', '.join(clique)}"
     if beside := ranking.beside_cliques:
         more = counted(len(beside), "more pair")
-        yield f"{more} of policies that stand on no such line together: not told apart either (pairs of --json)"
+        yield f"{more} of policies that share no such line: not told apart either (pairs of --json)"
 
 
 def _periods(result: SuiteResult) -> Iterator[str]:
-    """Which policies were given periods, by what they were given."""
+    """Lines that name the policies with periods chosen for a scenario. Policies with equal periods
+    share a line."""
     given: dict[tuple[str, ...], list[str]] = {}
     for name in result.ranked:
         of_one = result.over_scenarios[name].scenarios
@@ -133,7 +142,8 @@ def _aggregate(found: Aggregate) -> str:
 
 
 def list_table(purposes: Mapping[str, str], seconds: Mapping[str, Mapping[str, float]] = NOT_TIMED) -> Table:
-    """A row per scenario: what it is for, and, where runs were timed, the seconds of a run by policy."""
+    """One row per scenario: its purpose, and the seconds of one run per policy where runs were
+    timed."""
     table = Table(header_style="bold")
     table.add_column("scenario", no_wrap=True)
     table.add_column("what it is for")

@@ -25,8 +25,12 @@ from hetsched.studies.validation import Agreement, Error
 
 
 def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriving: bool = False) -> Table:
-    """A row a strategy. "x own bound" and "x JCT bound" compare with what its own workers could do at best, "x bound"
-    with what any allocation could. Where trials are `arriving` over time, their JCT is weighed by area, too."""
+    """One row per strategy.
+
+    "x own bound" and "x JCT bound" divide by the bound for the strategy's own workers. "x bound"
+    divides by the bound over all allocations. `arriving`: trials arrive over time, so the table
+    also has their area-weighted JCT.
+    """
     table = Table(title=None, header_style="bold")
     table.add_column("strategy")
     headings = (
@@ -63,6 +67,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], baseline: str, arriv
 
 
 def runs_table(runs: Sequence[Metrics]) -> Table:
+    """One row per run: its strategy, its seed, and its figures. Unknown figures are empty."""
     table = Table(header_style="bold")
     for heading in ("strategy", "seed"):
         table.add_column(heading)
@@ -101,7 +106,8 @@ def runs_table(runs: Sequence[Metrics]) -> Table:
 
 
 def _metric_name(figures: Iterable[Metrics | Comparison | Ablation]) -> str:
-    """What the column of scores is called: those of a table are all of one workload."""
+    """The name of the column of scores. All rows of a table have one workload, so the first row's
+    metric names it."""
     return metric_name(next((of_row.metric for of_row in figures), None))
 
 
@@ -110,6 +116,8 @@ def _known(figure: float | None, form: str) -> str:
 
 
 def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
+    """One row per ablation: the makespan, and what the part contributes in seconds and in
+    percent."""
     table = Table(header_style="bold")
     table.add_column("simulated")
     best = f"best\n{_metric_name(ablations.values())}"
@@ -129,6 +137,7 @@ def ablation_table(ablations: Mapping[str, Ablation]) -> Table:
 
 
 def workers_table(run: Metrics) -> Table:
+    """One row per worker of a run: its seconds in segments, its utilisation, and its segments."""
     table = Table(header_style="bold")
     table.add_column("worker")
     for heading in ("busy [s]", "utilisation", "segments"):
@@ -139,6 +148,8 @@ def workers_table(run: Metrics) -> Table:
 
 
 def trials_table(state: State) -> Table:
+    """One row per trial of a state: its status, iterations, scores, hyperparameters and
+    exploits."""
     table = Table(header_style="bold")
     table.add_column("trial")
     keys = names_of(state.trials.values())
@@ -161,6 +172,8 @@ def trials_table(state: State) -> Table:
 
 
 def agreement_table(agreements: Mapping[str, Agreement]) -> Table:
+    """One row per strategy and figure: the predicted value, the measured value, and the error in
+    percent."""
     table = Table(header_style="bold")
     table.add_column("strategy")
     table.add_column("figure")
@@ -190,7 +203,11 @@ def _agreement_row(table: Table, name: str, figure: str, error: Error, form: Cal
 
 
 def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:
-    """Predicted, measured and error; of paced workers what their pace asks, and how late they were."""
+    """The predicted step time, the measured step time, and the error.
+
+    For paced workers the first cell has what the pace asks, and the last one how late the steps
+    were.
+    """
     foretold = f"{steps.least_s:.3g}" + (f" .. {steps.most_s:.3g}" if steps.most_s > steps.least_s else "")
     measured = f"{steps.measured_s:.3g}"
     if steps.paced:
@@ -199,7 +216,8 @@ def _steps_cells(steps: WorkerSteps) -> tuple[str, str, str]:
 
 
 def known_times_table(known: Sequence[KnownTime]) -> Table:
-    """A row a kind of trial and type of worker."""
+    """One row per kind of trial and worker type: the source of the step time, and the seconds per
+    iteration."""
     table = Table(header_style="bold")
     for heading in ("model", "dataset", "batch", "worker", "step time", "iteration [s]"):
         table.add_column(heading, justify="right" if heading in ("batch", "iteration [s]") else "left")
@@ -211,7 +229,7 @@ def known_times_table(known: Sequence[KnownTime]) -> Table:
 
 
 def profile_table(rows: Sequence[ProfileRow]) -> Table:
-    """A row a measurement; what follows a "±" is a coefficient of variation."""
+    """One row per row of a profile. The percentage after a "±" is a coefficient of variation."""
     table = Table(header_style="bold")
     for heading in ("model", "dataset", "worker"):
         table.add_column(heading)
@@ -254,7 +272,7 @@ def _varying(figure: float | None, cv: float | None, unit: float = 1.0) -> str:
 
 
 def bound_table(bounds: Mapping[str, Bounds], training_alone: Mapping[str, Bounds]) -> Table:
-    """A row an allocation, or `any`."""
+    """One row per allocation, and one for `any`. The bounds are in seconds."""
     table = Table(header_style="bold")
     table.add_column("allocation")
     alone = "makespan,\ntraining alone [s]"
@@ -267,6 +285,7 @@ def bound_table(bounds: Mapping[str, Bounds], training_alone: Mapping[str, Bound
 
 
 def policies_table(policies: Mapping[str, Mapping[str, str]]) -> Table:
+    """One row per policy: its kind, its name, and its summary."""
     table = Table(header_style="bold")
     for heading in ("kind", "policy", "what it does"):
         table.add_column(heading)

@@ -1,4 +1,4 @@
-"""Where tables and lines leave for the terminal: all text is made printable there."""
+"""The console that makes all text printable, and lines that fit the terminal."""
 
 from re import match
 from textwrap import wrap
@@ -11,7 +11,8 @@ from hetsched.report.printable import printable
 
 
 class Terminal(Console):
-    """A console whose text is printable. Brackets and colons in names, as in "[s]" and ":x:", are text, too."""
+    """A console that makes text printable. Brackets and colons in names, as in "[s]" and ":x:", are
+    shown as text."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, **settings)
@@ -21,15 +22,16 @@ class Terminal(Console):
 
 
 def line(text: str) -> Text:
-    """A line that is cut where the terminal ends."""
+    """A line of text that is cut at the width of the terminal."""
     return Text(printable(text), overflow="ellipsis", no_wrap=True)
 
 
 def wrapped(text: str, width: int) -> str:
     """Text that wraps between words at the width, in characters.
 
-    Further lines have the indentation of their first one. In a line of two columns they begin where the second column
-    does. A word that is longer than the width, such as a path, stays whole.
+    If a line has two columns, its continuation begins at the second column. A second column in the
+    right half of the width does not count. A word that is longer than the width, such as a path,
+    stays whole.
 
     >>> print(wrapped("  the makespan is below its bound", 20))
       the makespan is

@@ -1,4 +1,4 @@
-"""Printing a table so that no figure and no name in it is cut."""
+"""Prints tables without cutting a figure or a name."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from hetsched.report.terminal import Terminal
 
 WIDEST = 10_000
-"""Characters that no table needs."""
+"""A width in characters that no table needs."""
 
 WITHOUT_A_TERMINAL = 140
 """The width of a table that no terminal shows, in characters. Text wraps there."""
@@ -48,7 +48,10 @@ def _parts(table: Table, width: int) -> Iterator[Table]:
 
 
 def _names(table: Table, width: int) -> Sequence[Column]:
-    """The columns that name a row: those before the first figure. If they take over half the width, the first alone."""
+    """The columns that name a row: those before the first figure.
+
+    If these columns take more than half the width, only the first column is repeated.
+    """
     before = list(takewhile(lambda column: column.justify == "left", table.columns))
     return before if before and _width(table, before) <= width / 2 else table.columns[:1]
 
@@ -67,12 +70,13 @@ def _part(table: Table, columns: Sequence[Column], width: int) -> Table:
 
 
 def _width(table: Table, columns: Sequence[Column]) -> int:
-    """The characters that the columns need if only text wraps, and that between words alone."""
+    """The characters that the columns need if text wraps between words and nothing else wraps."""
     return sum(_least_and_most(table, column)[0] + FRAME for column in columns) + 1
 
 
 def _widths(table: Table, columns: Sequence[Column], width: int) -> list[int]:
-    """The characters of each column's text in a table of that width: no word is cut. Text shares what figures leave."""
+    """The characters per column in a table of that width. No word is cut. Text columns share what
+    figures leave."""
     needs = [_least_and_most(table, column) for column in columns]
     widths = [least for least, _ in needs]
     left = width - _width(table, columns)
@@ -86,12 +90,16 @@ def _widths(table: Table, columns: Sequence[Column], width: int) -> list[int]:
 
 
 def _least_and_most(table: Table, column: Column) -> tuple[int, int]:
-    """The characters of the column's text if it wraps between words, as far as it may wrap, and if it does not."""
+    """The characters of the column with all its wraps between words, and without any wrap.
+
+    Both are equal for a column that may not wrap.
+    """
     measures = [Terminal(width=WIDEST).measure(text) for text in (column.header, *column.cells)]
     most = max(measure.maximum for measure in measures)
     return (max(measure.minimum for measure in measures) if _wraps(table, column) else most), most
 
 
 def _wraps(table: Table, column: Column) -> bool:
-    """Whether it is text. The first column and right-justified ones are names and figures."""
+    """Whether the column is text, which wraps. The first column has names, right-justified columns
+    have figures."""
     return column is not table.columns[0] and column.justify == "left" and not column.no_wrap

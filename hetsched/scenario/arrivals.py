@@ -1,4 +1,5 @@
-"""When listed experiments arrive: as a Poisson process, or in bursts. The first one arrives at 0."""
+"""The arrivals of listed experiments, as a Poisson process or in bursts. The first experiment
+arrives at 0."""
 
 from collections.abc import Sequence
 
@@ -9,7 +10,10 @@ from hetsched.domain.workload import Experiment
 
 
 def arrive_at_random(experiments: Sequence[Experiment], mean_gap_s: float, seed: int) -> list[Experiment]:
-    """The experiments in their order as a Poisson process: exponential gaps of this mean."""
+    """The experiments, in their order, with the arrivals of a Poisson process.
+
+    The gaps between arrivals are exponential with a mean of `mean_gap_s` seconds.
+    """
     gaps = stream(seed, "arrivals").exponential(mean_gap_s, max(0, len(experiments) - 1))
     return _arrive(experiments, [0.0, *gaps.cumsum().tolist()])
 
@@ -17,11 +21,12 @@ def arrive_at_random(experiments: Sequence[Experiment], mean_gap_s: float, seed:
 def arrive_in_bursts(
     experiments: Sequence[Experiment], size: int, gap_s: float, seed: int, *, fixed: bool = False, spread_s: float = 0.0
 ) -> list[Experiment]:
-    """The experiments in their order, `size` at a time.
+    """The experiments, in their order, with arrivals in bursts of `size`.
 
-    From the start of a burst to that of the next it is `gap_s` if the gaps are `fixed`, else exponential of this mean.
-    The first experiment of a burst arrives at its start, the others independently of each other, uniform over
-    `spread_s` after that. (Bursts overlap where a gap is shorter.)
+    The gap between the starts of two bursts is `gap_s` seconds if gaps are `fixed`. Otherwise it is
+    exponential with this mean. The first experiment of a burst arrives at the start of the burst.
+    Each of the others arrives at a uniform time within `spread_s` seconds after the start. Bursts
+    overlap where a gap is shorter than `spread_s`.
     """
     bursts = -(-len(experiments) // size)
     rng = stream(seed, "bursts")

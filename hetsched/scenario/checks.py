@@ -1,4 +1,4 @@
-"""Whether a strategy can run a scenario: its names, its workers and their step times."""
+"""Checks whether a strategy can run a scenario: its names, its workers, and their step times."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,10 @@ from hetsched.scenario.scenario import Setup
 
 
 def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
-    """`fusion+hrfs` -> Strategy. Raises InputError with the nearest right spelling."""
+    """The strategy that a text such as `fusion+hrfs` names.
+
+    Raises InputError, with `where` and the nearest right spelling, if the text names no strategy.
+    """
     if "," in text:
         each = "each is ALLOCATION+SCHEDULING: uniform+fifo fusion+hrfs"
         raise InputError(f"{where}: {text!r}: separate strategies by spaces, not by commas; {each}")
@@ -29,8 +32,11 @@ def parse_strategy(text: str, where: str = "--strategy") -> Strategy:
 
 
 def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
-    """The strategy's workers. Raises InputError for trials that no worker may run, and for a kind of trial of which the
-    profile has no step time on any of them."""
+    """The strategy's workers.
+
+    Raises InputError if no worker may run some trial, and if the profile has no step time of a kind
+    of trial on any of the workers.
+    """
     workers = setup.workers(strategy)
     types = Counter(worker.type for worker in workers)
     single = getattr(scheduling.policies.factory(strategy.scheduling), "single_workers_only", False)
@@ -55,15 +61,16 @@ def profiled_workers(setup: Setup, strategy: Strategy) -> list[Worker]:
             )
         gangs = [worker_type.gang(experiment.gang) for worker_type in enough]
         for kind in experiment.kinds:
-            # A trial does not run on types without an entry, which is how profiles say that it does not fit into their
-            # memory (Gavel's ResNet-50 at batch 128 on K80s): see Fits. It must run somewhere.
+            # A worker type without an entry in the profile cannot run the trial, because the trial does not fit into
+            # its memory (Gavel's ResNet-50 at batch 128 on K80s): see Fits. Some type must have an entry.
             if all(setup.times.seconds_per_iteration(kind, gang) is None for gang in gangs):
                 raise InputError(_missing_entry(setup, kind, experiment.id, gangs))
     return workers
 
 
 def check_profile_covers(path: Path, setup: Setup, strategy: Strategy) -> None:
-    """Raise InputError, naming the file, for what the profile lacks."""
+    """Raise InputError, naming the file, if the profile lacks a step time that the strategy
+    needs."""
     try:
         profiled_workers(setup, strategy)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""The tables of the cluster, and the nodes that a run makes of them."""
+"""The tables of the cluster, and the nodes that they describe."""
 
 from collections import Counter
 from typing import Annotated, Self
@@ -11,7 +11,8 @@ from hetsched.errors import nearest
 from hetsched.scenario.tables import Factor, Many, Name, Price, SpotTable, Table
 
 DISCOVER = "discover"
-"""What a scenario says of its cluster instead of listing the nodes."""
+"""The value of `cluster` in a scenario that takes the nodes of a Ray cluster instead of listing
+nodes."""
 
 Gib = Annotated[float, Field(gt=0, le=1e6)]
 Cores = Annotated[int, Field(ge=1, le=10**4)]
@@ -80,14 +81,14 @@ class NodeTable(Table):
 
     @property
     def gpu_types(self) -> list[str]:
-        """The types of its GPUs."""
+        """The types of the node's GPUs."""
         if isinstance(self.gpus, dict):
             return list(self.gpus)
         return [self.gpu_type] if self.gpu_type else []
 
     @property
     def each_gpu(self) -> tuple[Gpu, ...]:
-        """The GPUs of one such node, in the order of their types."""
+        """The GPUs of one node, in the order of their types."""
         counts = self.gpus if isinstance(self.gpus, dict) else dict.fromkeys(self.gpu_types, self.gpus)
         memory = self.gpu_memory_gib
         return tuple(
@@ -100,8 +101,11 @@ class NodeTable(Table):
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
 
     def nodes(self, time_scale: float, spot: SpotTable | None) -> list[Node]:
-        """The machines; `time_scale` multiplies their pace, if they have one. Those that `spot` has cost their spot
-        price, if they have one."""
+        """The machines of this table.
+
+        `time_scale` multiplies the pace of machines that have one. Machines that are spot nodes
+        according to `spot` cost their spot price if they have one.
+        """
         pace = time_scale * self.pace if self.pace else None
         gpus, several = self.each_gpu, len(self.gpu_types) > 1
         gpu_type, memory_gib = (None, None) if several or not gpus else gpus[0]

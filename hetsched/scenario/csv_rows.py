@@ -1,4 +1,4 @@
-"""CSV files whose lines are checked records: what profiles and traces have in common."""
+"""Reads CSV files whose lines are checked records, such as profiles and traces."""
 
 import csv
 from collections import Counter
@@ -14,7 +14,7 @@ from hetsched.scenario.explaining import of_a_cell
 Row = TypeVar("Row", bound=BaseModel)
 
 FEWER = "remove some, or name their columns there"
-"""What to do about a line with too many cells."""
+"""The advice about a line with too many cells."""
 
 NO_TEXT = "not a text in UTF-8: unpack the file, or save it in UTF-8"
 
@@ -27,14 +27,16 @@ def read_rows(
     absent: Collection[str] = ("",),
     prefix: str | None = None,
 ) -> Iterator[tuple[int, Row]]:
-    """The lines of a file that is called `what`, with their numbers; it must have these columns. Empty cells count as
-    left out, or those with one of the texts that are `absent`. Columns that begin with the `prefix` are the row's own
-    matter.
+    """The lines of a CSV file as records, with their line numbers. The file must have these
+    columns.
 
-    Raises InputError, naming file, line and column, for what is not such a file.
+    A cell whose text is in `absent` counts as left out. Columns whose names begin with `prefix` are
+    not checked here. `what` is the word for the file in messages.
+
+    Raises InputError, naming file, line and column, if the file is not of this kind.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a byte-order mark
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte-order mark first
             reader = _rows_below_first_line(file)
             _refuse_missing(path, reader.fieldnames or (), row, what, columns)
             _refuse_twice(path, reader.fieldnames or (), row)
@@ -60,7 +62,8 @@ def read_rows(
 
 
 def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":
-    """The lines below the first one that is not blank; it names the columns. Blanks around names do not count."""
+    """The lines below the first line that is not blank, which names the columns. Blanks around
+    names are ignored."""
     reader = csv.DictReader(file, skipinitialspace=True)
     while reader.fieldnames is not None and not any(name.strip() for name in reader.fieldnames):
         reader.fieldnames = None
@@ -72,7 +75,8 @@ def _rows_below_first_line(file: Iterable[str]) -> "csv.DictReader[str]":
 def _refuse_missing(
     path: Path, columns: Collection[str], row: type[BaseModel], what: str, needed: Iterable[str]
 ) -> None:
-    """Name all the columns that are missing, each with the unknown column that may be meant for it."""
+    """Raise InputError if needed columns are missing. It names each one, and the unknown column
+    that may be meant."""
     missing = [name for name in needed if _spellings(row, name).isdisjoint(columns)]
     if not missing:
         return
@@ -91,7 +95,8 @@ def _refuse_missing(
 
 
 def of_first_line(columns: Collection[str]) -> str | None:
-    """What to do about a first line whose names are not between commas; None for another.
+    """The advice about a first line that separates names by another sign than commas. None: it uses
+    commas.
 
     >>> of_first_line(["job_id;gpu_num"])
     "the first line has ';' between its columns: save the file with commas"
@@ -103,7 +108,7 @@ def of_first_line(columns: Collection[str]) -> str | None:
 
 
 def _refuse_twice(path: Path, columns: Collection[str], row: type[BaseModel]) -> None:
-    """Raise InputError for a column that is there twice, under one name or under two."""
+    """Raise InputError if the file has one column twice, under one name or under two names."""
     for column, times in Counter(columns).items():
         if times > 1:
             raise InputError(f"{path}: column {column!r} is {times} times in the first line: keep one")
@@ -113,7 +118,7 @@ def _refuse_twice(path: Path, columns: Collection[str], row: type[BaseModel]) ->
 
 
 def _spellings(row: type[BaseModel], name: str) -> set[str]:
-    """What the column of that name may be called."""
+    """The names that the column may have in a file."""
     field = row.model_fields.get(name)
     choices = field.validation_alias if field is not None else None
     return {name, *map(str, choices.choices)} if isinstance(choices, AliasChoices) else {name}

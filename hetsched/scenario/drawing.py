@@ -1,6 +1,7 @@
-"""Scenarios drawn at random, so that policies meet clusters and workloads that nobody chose for them.
+"""Draws scenarios at random, so that policies are tried on clusters and workloads that nobody chose
+for them.
 
-Every figure is of a documented distribution; docs/suite.md has them in a table.
+Every figure has a documented distribution. docs/suite.md has a table of the distributions.
 """
 
 from collections.abc import Iterator
@@ -24,11 +25,12 @@ MOST_WORKERS = 40
 
 
 class Draw:
-    """One scenario. `seed` and `number` say which; the same numbers always draw the same one.
+    """One scenario. The same `seed` and `number` always draw the same scenario.
 
-    Nodes are of one to four kinds: a kind has GPUs of a type of its own with probability 0.6, else it is a box of 1 to
-    16 cores. The speed of a kind of device is log-uniform over a factor of 30, that of a model on it by a further
-    lognormal factor (sigma 0.25), so that models disagree about which device is fast.
+    There are one to four kinds of nodes. A kind has GPUs of its own type with probability 0.6.
+    Otherwise it is a box of 1 to 16 cores. The speed of a kind of device is log-uniform over a
+    factor of 30. The speed of a model on a device has a further lognormal factor (sigma 0.25), so
+    that models disagree about which device is fast.
     """
 
     def __init__(self, seed: int, number: int) -> None:
@@ -43,7 +45,8 @@ class Draw:
         self._experiments = list(self._draw_experiments())
 
     def write(self, folder: Path) -> Path:
-        """Write NAME.toml and NAME.csv, its profile, into the folder; return the former."""
+        """Write the scenario NAME.toml and its profile NAME.csv into the folder. Returns the path
+        of NAME.toml."""
         write_profile(folder / f"{self.name}.csv", self._rows())
         path = folder / f"{self.name}.toml"
         path.write_text(f"# Drawn at random: {self._in_words()}.\n" + tomli_w.dumps(self._tables()))
@@ -73,7 +76,7 @@ class Draw:
             node: dict[str, Any] = {"name": f"kind{kind}", "cores": int(2 ** self._whole(0, 4))}
             if self._chance(0.6):
                 node |= {"gpus": int(2 ** self._whole(0, 2)), "gpu_type": f"gpu{kind}"}
-                node["cores"] = node["gpus"]  # one to feed each
+                node["cores"] = node["gpus"]  # one core per GPU to load its data
             workers = node.get("gpus", 1)
             node["count"] = max(1, min(self._whole(1, 8), left // workers))
             left = max(1, left - node["count"] * workers)
@@ -128,7 +131,7 @@ class Draw:
         return bool(self._rng.random() < probability)
 
     def _whole(self, low: int, high: int) -> int:
-        """From low to high, both included, each as likely."""
+        """A whole number from low to high, both included. All are equally likely."""
         return int(self._rng.integers(low, high + 1))
 
     def _log_uniform(self, low: float, high: float) -> float:
@@ -140,8 +143,10 @@ def _kind_in_words(node: dict[str, Any]) -> str:
 
 
 def draw(folder: Path, seed: int, count: int) -> list[Path]:
-    """Write scenarios 0, 1, ... of a seed into the folder, which must be new or empty. Raises InputError if it is
-    not."""
+    """Write the first `count` scenarios of a seed into the folder, and return their paths.
+
+    Raises InputError if the folder is not empty or cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         taken = any(folder.iterdir())

@@ -1,4 +1,4 @@
-"""What is wrong with the tables of a scenario, and with the lines of a CSV file, in words."""
+"""Error messages about the tables of a scenario and about the lines of a CSV file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,17 +15,19 @@ PATTERNS = {
     NAME: "expected a name of letters (A to Z, a to z), digits and . _ -, with a letter or a digit first",
     METRIC_NAME: "expected letters (A to Z, a to z), digits, spaces and @ % + / . _ -, with a letter or a digit first",
 }
-"""What patterns ask for, in words."""
+"""The words for what a pattern expects."""
 
 
 SHOULD = ": input should be "
 
 NO_KEYS = ("constrained-", "list[", "dict[", "kind:", "[key]")
-"""How parts of a place begin that are no keys: arms of a union, and the name of a key itself."""
+"""The beginnings of those parts of a place that are not keys: arms of a union, and the mark of a
+key's own name."""
 
 
 def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: object) -> str:
-    """A line per problem. What the arms of a union want is one problem: "a valid number or a valid dictionary"."""
+    """One line per problem. All arms of a union are one problem: "a valid number or a valid
+    dictionary"."""
     lines: list[str] = []
     for line in (explain(root, detail, tables) for detail in details):
         key, should, wanted = line.partition(SHOULD)
@@ -38,12 +40,16 @@ def explain_all(root: type[BaseModel], details: Sequence[ErrorDetails], tables: 
 
 
 def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
-    """One line: key, what is wrong, what was expected, and the nearest right spelling of an unknown key. `tables` are
-    those that were checked: a place in a list has its name there and is counted from 1."""
+    """One line: the key, what is wrong, what was expected, and the nearest right spelling of an
+    unknown key.
+
+    `tables` are the tables that were checked. An element of a list is named by its `name` and its
+    position from 1.
+    """
     loc = [part for part in detail["loc"] if not str(part).startswith(NO_KEYS)]
     *parents, last = loc or [""]
     key = ".".join(part or '""' for part in loc if isinstance(part, str))
-    if not key:  # found by a check of the whole scenario, which names the key itself
+    if not key:  # a check of the whole scenario found it, and its message names the key
         return in_words(detail)
     places = _places(loc, tables)
     where = f"{key} ({'; '.join(places)})" if places else key
@@ -59,7 +65,7 @@ def explain(root: type[BaseModel], detail: ErrorDetails, tables: object) -> str:
 
 
 def in_words(detail: ErrorDetails) -> str:
-    """What is wrong, without the key."""
+    """The message of a problem, without the key."""
     if detail["type"] == "string_pattern_mismatch":
         return PATTERNS.get(detail["ctx"]["pattern"], detail["msg"])
     return detail["msg"].removeprefix("Value error, ")
@@ -75,11 +81,14 @@ CELLS = {
     "greater_than_equal": "expected {ge:g} or more",
     "less_than_equal": "expected {le:g} or less",
 }
-"""What a cell of a CSV file should be, by pydantic's type of error."""
+"""What is expected of a cell of a CSV file, by pydantic's type of error."""
 
 
 def of_a_cell(detail: ErrorDetails) -> str:
-    """What is wrong with a line of a CSV file: its column, unless it is the whole line, and what was expected."""
+    """The message about a line of a CSV file: the column, what was expected, and what was found.
+
+    A problem of the whole line has no column.
+    """
     words = CELLS.get(detail["type"])
     column = ".".join(str(part) for part in detail["loc"])
     message = in_words(detail) if words is None else words.format(**detail.get("ctx", {}))
@@ -88,7 +97,7 @@ def of_a_cell(detail: ErrorDetails) -> str:
 
 
 def _places(loc: Sequence[int | str], tables: object) -> list[str]:
-    """For every list on the way: which of its elements, such as "'box', the 2nd of [[cluster.nodes]]"."""
+    """The element of every list on the path, such as "'box', the 2nd of [[cluster.nodes]]"."""
     places: list[str] = []
     keys: list[str] = []
     here: Any = tables

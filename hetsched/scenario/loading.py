@@ -1,4 +1,4 @@
-"""From a TOML file to a scenario, with errors in words."""
+"""Loads a scenario from a TOML file. Messages say what is wrong with the file."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,19 +16,21 @@ from hetsched.scenario.toml_file import read_toml
 from hetsched.scenario.written_by import other_version
 
 Discover = Callable[[str | None], list[dict[str, Any]]]
-"""From the address that the scenario has to the tables of the nodes that are there."""
+"""A function from the scenario's address of a Ray cluster to the tables of the nodes of that
+cluster."""
 
 
 def load(path: Path, discover: Discover | None = None) -> Scenario:
-    """The scenario of a file, checked as `load_setup` does."""
+    """The scenario of a file, checked as `load_setup` checks it. Raises InputError as `load_setup`
+    does."""
     return load_setup(path, discover).scenario
 
 
 def load_setup(path: Path, discover: Discover | None = None) -> Setup:
-    """Read and check a scenario and all that it names; its nodes come from `discover` if it says
-    `cluster = "discover"`.
+    """Read and check a scenario and all files that it names. Policy files are executed.
 
-    Raises InputError, a line a problem, for whatever is wrong in it.
+    The nodes come from `discover` if the scenario has `cluster = "discover"`. Raises InputError,
+    with one line per problem, if anything in the scenario is wrong.
     """
     scenario = _parsed(path, discover)
     try:
@@ -40,8 +42,11 @@ def load_setup(path: Path, discover: Discover | None = None) -> Setup:
 
 
 def load_setup_of_logs(path: Path) -> Setup:
-    """Read the scenario of runs that are over, to measure their logs. Nothing that it names is executed, and so the
-    names of policies and of learning models are not checked. Raises InputError, a line a problem."""
+    """Read the scenario of runs, to measure their logs.
+
+    No file that the scenario names is executed. Therefore the names of policies and of learning
+    models are not checked. Raises InputError, with one line per problem.
+    """
     scenario = _parsed(path, None)
     try:
         return scenario.read()
@@ -50,19 +55,23 @@ def load_setup_of_logs(path: Path) -> Setup:
 
 
 def load_tables(path: Path) -> Scenario:
-    """The scenario of a file as it is written, without its nodes if it discovers them: nothing that it names is read.
-    Raises InputError, a line a problem."""
+    """The scenario of a file as it is written. Files that the scenario names are not read, and
+    nodes not discovered.
+
+    Raises InputError, with one line per problem.
+    """
     return _parsed(path, _here)
 
 
 def load_training_tables(path: Path) -> Scenario:
-    """The scenario of a file as `load_tables` reads it. The file needs neither strategies nor a cluster, because they
-    do not change how one trial trains. Raises InputError, a line a problem."""
+    """The scenario of a file as `load_tables` reads it. The file needs neither strategies nor a
+    cluster, because they do not change how one trial trains. Raises InputError, with one line per
+    problem."""
     return _parsed(path, _here, {"strategies": ["uniform+fifo"], "cluster": {"nodes": _here(None)}})
 
 
 def _here(_: str | None) -> list[dict[str, Any]]:
-    """A node in place of those that nobody asks for."""
+    """One node that replaces the nodes of a Ray cluster where these are not needed."""
     return [{"name": "here", "cores": 1}]
 
 
@@ -78,7 +87,8 @@ def _parsed(path: Path, discover: Discover | None, defaults: Mapping[str, Any] =
 
 
 def _check_names(scenario: Scenario) -> None:
-    """Raise InputError, naming the key, for a policy or a learning model that there is not, or a wrong option."""
+    """Raise InputError, naming the key, if a policy or learning model is unknown, or if an option
+    is wrong."""
     for name in scenario.strategies:
         parse_strategy(name, where="strategies")
     if scenario.baseline is not None:

@@ -1,4 +1,4 @@
-"""What tables of a scenario say of its nodes must fit the nodes that there are."""
+"""Checks that the tables of a scenario fit its nodes."""
 
 from hetsched.errors import nearest
 from hetsched.scenario.cluster_tables import ClusterTable
@@ -6,7 +6,7 @@ from hetsched.scenario.tables import FaultsTable, MetricsTable
 
 
 def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
-    """Raise ValueError if faults name a node that is not there."""
+    """Raise ValueError if faults name a node that the cluster lacks."""
     names = [name for node in cluster.nodes for name in node.names()]
     spot = faults.spot
     planned = [fault.node or (fault.worker or "").partition("/")[0] for fault in faults.planned]
@@ -18,7 +18,7 @@ def check_faulty_nodes(cluster: ClusterTable, faults: FaultsTable) -> None:
 
 
 def check_budget(cluster: ClusterTable, metrics: MetricsTable) -> None:
-    """Raise ValueError if there is a budget and no node has a price."""
+    """Raise ValueError if the scenario has a budget and no node has a price."""
     if metrics.budget is not None and all(node.price_per_h is None for node in cluster.nodes):
         raise ValueError(
             "metrics.budget: no node has a price, so that nothing is ever spent: give nodes a price_per_h, or set "

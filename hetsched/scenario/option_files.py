@@ -1,4 +1,5 @@
-"""Options that name files, of policies and of learning models: relative to the scenario, and copied with it."""
+"""Options of policies and of learning models that name files. The files are relative to the
+scenario."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,15 +12,15 @@ from hetsched.scenario.policy_files import OPTIONS, copy_files
 P = TypeVar("P")
 
 Find = Callable[[str], Path]
-"""Where a file is that the scenario names."""
+"""A function from a file's name in the scenario to its path."""
 
 Options = Mapping[str, Any]
 
 
 def create(registry: Registry[P], name: str, options: Options, find: Find) -> P:
-    """A new part of that name with these options, its files as `find` finds them.
+    """A new part of that name with these options. `find` resolves the options that name files.
 
-    Raises InputError for a file that is not there, and raises as `Registry.create` does.
+    Raises InputError if a file does not exist, and raises errors as `Registry.create` does.
     """
     return registry.create(name, {**options, **_files(registry, name, options, find)})
 
@@ -27,8 +28,11 @@ def create(registry: Registry[P], name: str, options: Options, find: Find) -> P:
 def copy_option_files(
     tables: Iterable[tuple[Registry[Any], Mapping[str, Options]]], find: Find, folder: Path
 ) -> list[dict[str, Options]]:
-    """Copy the files that options name into the results folder. Returns the tables, options by name, with the copies
-    in the place of the files. Raises InputError for a file that is not there."""
+    """Copy the files that options name into the results folder.
+
+    Returns the tables of options by name, with the copies in the place of the files. Raises
+    InputError if a file does not exist.
+    """
     tables = list(tables)
     named = [(registry, name, options) for registry, table in tables for name, options in table.items()]
     files = [file for one in named for file in _files(*one, find).values()]

@@ -1,4 +1,4 @@
-"""Copies of users' own files in a results folder: what was run can be run again, and is known."""
+"""Copies users' own files into a results folder, so that the same code can be run again."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -16,12 +16,15 @@ OPTIONS = "options"
 """The folder of the copies of files that options name."""
 
 SUMS = "SHA256SUMS"
-"""The file of their sums in such a folder, as `sha256sum --check` reads it."""
+"""The file with the SHA-256 sums of the copies, in the format of `sha256sum --check`."""
 
 
 def copy_files(files: Iterable[Path], folder: Path, into: str) -> list[str]:
-    """Copy the files into that folder of the results folder and write their SHA-256 sums beside them. Returns where
-    they are, relative to the results folder."""
+    """Copy the files into the folder `into` of the results folder, and write their SHA-256 sums
+    beside them.
+
+    Returns the paths of the copies relative to the results folder.
+    """
     names: list[str] = []
     sums = []
     for file in files:
@@ -38,7 +41,10 @@ def copy_files(files: Iterable[Path], folder: Path, into: str) -> list[str]:
 
 
 def _unused(name: str, used: list[str]) -> str:
-    """The name, or of a second file of that name 2/NAME: a module is called after its file, so the name stays."""
+    """An unused path for a file: its name, or 2/NAME for the second file of this name.
+
+    The file keeps its name, because a module is called after its file.
+    """
     candidate, number = name, 2
     while candidate in used:
         candidate, number = f"{number}/{name}", number + 1

@@ -1,4 +1,4 @@
-"""Profiles as CSV files: shipped ones by name, and a user's own."""
+"""Profiles as CSV files: shipped profiles, which have names, and users' own files."""
 
 import csv
 from collections.abc import Iterable
@@ -16,9 +16,11 @@ from hetsched.scenario.whole_file import write_whole
 
 
 def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
-    """The rows of shipped profiles, by name, and of CSV files relative to the folder.
+    """The rows of shipped profiles, which are named, and of CSV files, which are relative to the
+    folder.
 
-    Raises InputError for a source that is not there, and for a pair that two of them have.
+    Raises InputError if a source does not exist, and if two sources have one kind on one worker
+    type.
     """
     rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
     for source in sources:
@@ -34,7 +36,7 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
     for point in entry_points(group="hetsched.profiles"):
         try:
             found = [Path(str(entry)) for entry in files(point.value).iterdir()]
-        except (Exception, SystemExit) as error:  # of a package that is not ours
+        except (Exception, SystemExit) as error:  # an error of another package
             broken.append(f"; those of {point.value} cannot be had: {type(error).__name__}: {error}")
             continue
         shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
@@ -64,7 +66,8 @@ DEFAULTS = {
     "restore_s": "0 s",
     "checkpoint_s": "0 s",
 }
-"""The default of a column that a file lacks; of costs, where no other source has them for the model."""
+"""The words for the default of a column that a file lacks. A cost's default holds if no other
+source has the cost."""
 
 
 RARE = ("memory_gib", "state_growth")
@@ -72,7 +75,10 @@ RARE = ("memory_gib", "state_growth")
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
-    """The rows as a file; one that is there is replaced. A column of `RARE` is there if some row has it."""
+    """Write the rows as a CSV file. An existing file is replaced.
+
+    The file has a column of `RARE` if some row has a value in it.
+    """
     values = [row.model_dump() for row in rows]
     columns = [name for name in COLUMNS if name not in RARE or any(row[name] is not None for row in values)]
     text = StringIO()
@@ -83,10 +89,8 @@ def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
 
 
 def read_profile(path: Path) -> list[ProfileRow]:
-    """The rows of a profile.
-
-    Raises InputError, naming file, line and column, for what is not a profile.
-    """
+    """The rows of a profile. Raises InputError, naming file, line and column, if the file is not a
+    profile."""
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
     for line, row in read_rows(path, ProfileRow, "profile", NEEDED):
@@ -104,7 +108,8 @@ def read_profile(path: Path) -> list[ProfileRow]:
 
 
 def taken_defaults(path: Path) -> dict[str, str]:
-    """The columns that a profile, which `read_profile` reads, lacks, and their defaults, in words."""
+    """The columns that a profile lacks, and their defaults in words. `read_profile` must be able to
+    read the file."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
     return {column: words for column, words in DEFAULTS.items() if column not in columns}

@@ -1,7 +1,5 @@
-"""A scenario as it is written, and as it is resolved: a frozen value with everything that its files say.
-
-Every problem is one line that names the file, the key, what was expected and, for a name, the nearest right spelling.
-"""
+"""A scenario as it is written, and as it is resolved. The resolved value has the content of all its files. Each message
+about a problem is one line. It names the file, the key, what was expected, and the nearest right spelling of a name."""
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -48,12 +46,12 @@ SCENARIO_NAME = "scenario.toml"
 class Scenario(ScenarioTables):
     """A cluster, a workload, a profile and what to compare.
 
-    `load` reads one from a file. Python may make one, too: its tables are those of the file, as dictionaries, and paths
-    in it are relative to the current folder (`Scenario.of` takes another folder). Raises InputError, a line a problem,
-    for what is wrong in it. `resolve` reads the files that it names.
+    `load` reads a scenario from a file. Python may also make one. The arguments are then the tables of the file as
+    dictionaries, and paths are relative to the current folder (`Scenario.of` takes another folder). `resolve` reads the
+    files that the scenario names. Raises InputError, with one line per problem, if the scenario is wrong.
     """
 
-    if TYPE_CHECKING:  # dictionaries become tables
+    if TYPE_CHECKING:  # pydantic turns dictionaries into tables
 
         def __init__(self, **tables: Any) -> None: ...
 
@@ -103,10 +101,10 @@ class Scenario(ScenarioTables):
                     raise ValueError(f"workload.experiments.{experiment.name}.{error}") from error
         return self
 
-    @model_validator(mode="wrap")  # the last one, as it is around those before it
+    @model_validator(mode="wrap")  # comes last, because it wraps the validators before it
     @classmethod
     def _said_in_words(cls, tables: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Raise InputError, a line a problem, where pydantic would raise ValidationError."""
+        """Raise InputError, with one line per problem, where pydantic would raise ValidationError."""
         try:
             return handler(tables)
         except ValidationError as error:
@@ -116,10 +114,8 @@ class Scenario(ScenarioTables):
 
     @classmethod
     def of(cls, tables: Mapping[str, Any], folder: Path = Path()) -> Self:
-        """The scenario of these tables; the files that it names are relative to the folder.
-
-        Raises InputError, a line a problem, for what no scenario says.
-        """
+        """The scenario of these tables. The files that it names are relative to the folder. Raises InputError, with one
+        line per problem, if the tables are wrong."""
         return cls.model_validate(tables, context=folder)
 
     def model_post_init(self, context: Path | None, /) -> None:
@@ -127,12 +123,12 @@ class Scenario(ScenarioTables):
             self._folder = context
 
     def path(self, name: str) -> Path:
-        """Where a file is that the scenario names."""
+        """The path of a file that the scenario names."""
         return self._folder / name
 
     def load_policies(self) -> None:
-        """Run the files of `policy_files`, which registers their policies, in the place of those of their names that
-        other files have: results folders have copies. Raises InputError if one cannot be run."""
+        """Run the files of `policy_files`, which registers their policies. A policy replaces another file's policy of
+        the same name, because results folders have copies of files. Raises InputError if a file cannot be run."""
         for name in self.policy_files:
             try:
                 load_file(self.path(name), replaces=True)
@@ -141,23 +137,25 @@ class Scenario(ScenarioTables):
 
     @property
     def training_source(self) -> TrainingSource | None:
-        """The source of the training's class, None without one. Raises InputError, naming the key, if its file cannot
-        be read."""
+        """The source of the training's class. None: the scenario has no training of its own. Raises InputError, naming
+        the key, if the file of the class cannot be read."""
         return None if self.training is None else self.training.source(self._folder)
 
     def load_files(self) -> None:
-        """Run the policy files; that of the training is read, and not run. Raises InputError if one is not there."""
+        """Run the policy files, and read the file of the training without running it. Raises InputError if a file
+        cannot be read, or if a policy file cannot be run."""
         self.load_policies()
         _ = self.training_source
 
     def resolve(self) -> "Setup":
-        """Run the policy files, and read the profile and the trace, once. Raises InputError, naming the key, if one
-        cannot be read."""
+        """Run the policy files, and read the profile and the trace. Raises InputError, naming the key, if a file cannot
+        be read."""
         self.load_files()
         return self.read()
 
     def read(self) -> "Setup":
-        """The same, where the policies are known already."""
+        """Read the profile and the trace. The policy files are not run. Raises InputError, naming the key, if a file
+        cannot be read."""
         try:
             times = StepTimes(read_sources(self.profile.sources, self._folder), extrapolate=self.profile.extrapolate)
         except InputError as error:
@@ -169,7 +167,8 @@ class Scenario(ScenarioTables):
             raise InputError(f"workload.trace: {error}") from error
 
     def scheduling_policy(self, strategy: Strategy) -> SchedulingPolicy:
-        """A new scheduling policy of the strategy, with its options, and the limits that it has options for."""
+        """A new scheduling policy of the strategy, with the scenario's options for it. The scenario's deadline and
+        budget are further options, if the policy has options of these names."""
         name, known = strategy.scheduling, scheduling.policies
         limits = {option: limit for option, limit in self.metrics.limits.items() if known.takes(name, option)}
         return create(known, name, limits | self.scheduling.get(name, {}), self.path)
@@ -179,30 +178,29 @@ class Scenario(ScenarioTables):
         return create(allocation.policies, name := strategy.allocation, self.allocation.get(name, {}), self.path)
 
     def learning_model(self) -> LearningModel:
-        """The learning-curve model. Raises InputError if there is none of that name, or an option is wrong."""
+        """The learning-curve model. Raises InputError if no model has that name, and if an option is wrong."""
         return create(learning.models, self.learning.model, self.learning.options, self.path)
 
     def to_toml(self) -> str:
-        """The scenario with every default written out."""
+        """The scenario as TOML, with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def replace(self, **changes: Any) -> "Scenario":
-        """A copy with some top-level values changed: tables, or dictionaries that say all of a table.
-
-        Raises InputError, a line a problem, for what no scenario says.
-        """
+        """A copy with some top-level values changed. A value is a table, or a dictionary with all keys of a table.
+        Raises InputError, with one line per problem, if a change is wrong."""
         kept = {key: getattr(self, key) for key in self.model_fields_set - changes.keys()}
         return self.of(kept | changes, self._folder)
 
 
 class Setup(Problem, frozen=True, kw_only=True):
-    """A scenario with all that it names read: what every backend, study and report takes.
+    """A scenario with the content of all files that it names. Every backend, study and report takes a setup.
 
-    `charged_times` are the profile without the costs that `[overheads]` leaves out: what the simulator charges, and
-    policies expect. `jobs` are those of the trace, `reading` says what was left out of it. `synthetic`: some experiment
-    trains on the stand-in for a real data set. The `frozen_workers` of an allocation policy are those that it has made
-    before. `prediction` is what a plan has predicted of the run to come: its log says so. `population_seed` draws the
-    first hyperparameters of all trials in simulation; None: the run's own seed does.
+    `charged_times` is the profile without the costs that `[overheads]` leaves out. The simulator charges these times,
+    and policies expect them. `jobs` are the jobs of the trace. `reading` says what was left out of the trace.
+    `synthetic`: some experiment trains on synthetic data in the place of a real data set. `frozen_workers` has, by
+    allocation policy, the workers that the policy has made before. `prediction` is a plan's prediction of the next run,
+    which the run writes into its log. `population_seed` draws the first hyperparameters of all trials in simulation
+    (None: the run's own seed does).
     """
 
     scenario: Scenario
@@ -224,10 +222,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         frozen_workers: Mapping[str, tuple[Worker, ...]] = MappingProxyType({}),
         reading: Reading | None = None,
     ) -> Self:
-        """Of a scenario, a profile and the jobs of a trace that were read, or made.
-
-        Raises InputError if a job and an experiment have one name.
-        """
+        """The setup of a scenario, a profile, and the jobs of a trace. Raises InputError if a job and an experiment
+        have one name."""
         jobs, charged = tuple(jobs), scenario.overheads.charged(times)
         workload = scenario.workload.workload(jobs)
         return cls(
@@ -248,8 +244,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         )
 
     def learning_model(self) -> LearningModel:
-        """The learning-curve model. Raises InputError if there is none of that name, if an option is wrong, or if its
-        scores are of another metric than an experiment's."""
+        """The learning-curve model. Raises InputError if no model has that name, if an option is wrong, and if the
+        model's scores are of another metric than an experiment's."""
         model = self.scenario.learning_model()
         for experiment in self.workload.experiments:
             wanted = experiment.metric.name
@@ -268,11 +264,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         return model
 
     def workers(self, strategy: Strategy) -> list[Worker]:
-        """The workers that the strategy's allocation policy makes.
-
-        Raises PolicyError, naming the policy, if they cannot be or the policy raises, and InputError if the policy says
-        that cluster, workload or profile do not suit it.
-        """
+        """The workers that the strategy's allocation policy makes. Raises PolicyError, naming the policy, if its
+        workers are impossible or if it raises an error. Raises InputError if the policy says that cluster, workload or
+        profile do not suit it."""
         if strategy.allocation in self.frozen_workers:
             return list(self.frozen_workers[strategy.allocation])
         policy = self.scenario.allocation_policy(strategy)
@@ -289,10 +283,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         return check_allocation(strategy.allocation, self.cluster, workers)
 
     def replace(self, **changes: Any) -> "Setup":
-        """With some top-level values of the scenario changed: see `Scenario.replace`.
-
-        Profile and trace stay as they were read. Raises InputError for a change that asks for others.
-        """
+        """A setup with some top-level values of the scenario changed. See `Scenario.replace`. Profile and trace stay as
+        they were read. Raises InputError if a change asks for another profile or trace."""
         scenario = self.scenario.replace(**changes)
         for key, before, after in (
             ("profile", self.scenario.profile, scenario.profile),
@@ -308,16 +300,17 @@ class Setup(Problem, frozen=True, kw_only=True):
         return replace(made, frozen_workers=self.frozen_workers) if alike else made
 
     def replace_times(self, times: StepTimes) -> "Setup":
-        """With `times` in place of the profile. The jobs of the trace stay as they were dealt."""
+        """A setup with `times` in the place of the profile. The jobs of the trace stay as they were dealt."""
         return Setup.of(self.scenario, times, self.jobs, self.frozen_workers, self.reading)
 
     def freeze_workers(self, strategies: Iterable[Strategy]) -> "Setup":
-        """With the workers that these strategies' allocation policies make now. Neither other step times nor another
-        workload change them; another cluster, and other options of allocation policies, do."""
+        """A setup that keeps the workers that these strategies' allocation policies make now. Other step times and
+        another workload do not change these workers. Another cluster and other options of allocation policies change
+        them."""
         return replace(self, frozen_workers={one.allocation: tuple(self.workers(one)) for one in strategies})
 
     def with_prediction(self, prediction: Prediction | None) -> "Setup":
-        """With what a plan has predicted of the run that is to come."""
+        """A setup with a plan's prediction of the next run."""
         return replace(self, prediction=prediction)
 
     @property
@@ -326,10 +319,8 @@ class Setup(Problem, frozen=True, kw_only=True):
         return [self.scenario.path(name) for name in self.scenario.policy_files]
 
     def with_policy_files(self, files: Iterable[Path | str]) -> "Setup":
-        """With these files of policies, which are loaded already, beside those that the scenario names.
-
-        Raises InputError for a file that is not there.
-        """
+        """A setup with these files of policies beside those that the scenario names. The files are loaded already.
+        Raises InputError if a file does not exist."""
         given = [Path(file).resolve() for file in files]
         for file in given:
             if not file.is_file():
@@ -339,9 +330,9 @@ class Setup(Problem, frozen=True, kw_only=True):
         return self.replace(policy_files=[*self.scenario.policy_files, *map(str, more)]) if more else self
 
     def save(self, folder: Path) -> None:
-        """Write `scenario.toml`, every default written out, `profile.csv` and copies of the trace, of the policy files,
-        of the training's file and of those that options name: all that another run needs. Data and models of a real
-        run stay where they are."""
+        """Write all that another run needs into the folder. These are `scenario.toml` with every default written out,
+        `profile.csv`, and copies of the trace, of the policy files, of the training's file, and of the files that
+        options name. Data and models of a real run are not copied."""
         folder.mkdir(parents=True, exist_ok=True)
         scenario, sources = self.scenario, ["profile.csv"] if self.times.rows else []
         if sources:
@@ -368,7 +359,7 @@ class Setup(Problem, frozen=True, kw_only=True):
 
 
 def resolved(scenario: Scenario | Setup) -> Setup:
-    """At the door of a study: the scenario, read if it was not yet. Raises InputError for what is none."""
+    """The setup of a scenario. A setup is returned as it is. Raises InputError if the argument is neither."""
     if isinstance(scenario, Setup):
         return scenario
     if isinstance(scenario, Scenario):

@@ -1,4 +1,4 @@
-"""The keys of a scenario file above all tables, and the tables that it has."""
+"""The top-level keys and the tables of a scenario file."""
 
 from pydantic import Field
 
@@ -21,7 +21,8 @@ from hetsched.scenario.workload_tables import WorkloadTable
 
 
 class ScenarioTables(Table):
-    """What a scenario file says, each key by itself; `Scenario` checks what the keys say together."""
+    """The content of a scenario file. Each key is checked by itself. `Scenario` checks the keys
+    together."""
 
     name: Name
     """Name of the scenario, which results and tables show."""

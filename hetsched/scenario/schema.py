@@ -1,4 +1,5 @@
-"""The JSON schema of scenario files, for editors: `python -m hetsched.scenario.schema` prints where it is."""
+"""The JSON schema of scenario files, for editors. `python -m hetsched.scenario.schema` prints its
+path."""
 
 from pathlib import Path
 

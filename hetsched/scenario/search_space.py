@@ -1,4 +1,5 @@
-"""The table of an experiment's hyperparameters: what may be searched, and what PBT may change."""
+"""The table of an experiment's hyperparameters. It says which ones are searched, and which ones PBT
+may change."""
 
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
@@ -13,10 +14,10 @@ from hetsched.errors import nearest
 from hetsched.scenario.tables import Table
 
 OF_SGD_CURVES = ("sgd", "multi-power")
-"""The learning models that come with hetsched and answer to the hyperparameters of SGD alone."""
+"""The learning models of hetsched whose scores depend only on the hyperparameters of SGD."""
 
 MOST = 1e12
-"""No number that is searched is larger, so that no product of them overflows."""
+"""The greatest number that may be searched. Products of such numbers do not overflow."""
 
 
 def _no_string(value: Any) -> Any:
@@ -29,7 +30,8 @@ Number = Annotated[float, Field(ge=-MOST, le=MOST), BeforeValidator(_no_string)]
 
 
 class RangeTable(Table):
-    """Numbers from `low` to `high`, whole ones if `integer`; with a `step`, its multiples."""
+    """Numbers from `low` to `high`. With `integer` they are whole. With a `step` they are multiples
+    of it."""
 
     low: Number = Field(examples=[0.001])
     """Least value."""
@@ -71,12 +73,12 @@ class RangeTable(Table):
 
 
 def _is_value(value: object) -> bool:
-    """Whether a log has the value: JSON has neither infinite numbers nor nan."""
+    """Whether a log can have the value. JSON has neither infinite numbers nor nan."""
     return isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)
 
 
 class ChoicesTable(Table):
-    """One of some values; PBT moves to a neighbour in the list if they are `ordered`."""
+    """One of the listed values. If they are `ordered`, PBT moves to a neighbour in the list."""
 
     choices: list[Any] = Field(examples=[["adam", "sgd"]])
     """The values."""
@@ -123,7 +125,8 @@ def _name(name: str) -> str:
 
 
 def _kind(entry: Any) -> Literal["kind:range", "kind:choices", "kind:nested", "kind:constant"]:
-    """What an entry of a search space is. An explanation of an error leaves out what begins with "kind:"."""
+    """The kind of an entry of a search space. Error messages leave out parts that begin with
+    "kind:"."""
     if isinstance(entry, RangeTable):
         return "kind:range"
     if isinstance(entry, ChoicesTable):
@@ -148,12 +151,14 @@ HRFS_SEARCH_SPACE: dict[str, Any] = {
     "lr": RangeTable(low=0.0001, high=1.0),
     "momentum": RangeTable(low=0.0001, high=1.0),
 }
-"""What is searched where nothing is said: the ranges of HRFS."""
+"""The default search space: the ranges of HRFS."""
 
 
 def domains(space: Mapping[str, Any]) -> dict[str, Domain]:
-    """The hyperparameters of a search space by their paths, in the order in which they are drawn: those of SGD first,
-    in their own order, wherever they stand in a file."""
+    """The hyperparameters of a search space by their paths, in the order in which they are drawn.
+
+    The hyperparameters of SGD come first, in a fixed order that does not depend on the file.
+    """
     found = dict(_flat(space))
     first = [key for key in OF_SGD if key in found]
     return {key: found[key] for key in [*first, *(key for key in found if key not in first)]}
@@ -179,7 +184,8 @@ def check_mutated(names: Collection[str], space: Mapping[str, Domain]) -> None:
 
 
 def check_batch_sizes(space: Mapping[str, Domain], pbt: PBT | None) -> None:
-    """Raise ValueError for a batch size that is none, or that PBT may take out of its range."""
+    """Raise ValueError if a searched batch size is not valid, or if PBT may move it out of its
+    range."""
     if BATCH_SIZE not in space:
         return
     batch_sizes_of(space[BATCH_SIZE])
@@ -192,7 +198,11 @@ def check_batch_sizes(space: Mapping[str, Domain], pbt: PBT | None) -> None:
 
 
 def check_sgd(space: Mapping[str, Domain], whose: str) -> None:
-    """Raise ValueError for what SGD, which `whose` training needs, cannot be given."""
+    """Raise ValueError if the search space has no learning rate, or has a value that SGD cannot
+    use.
+
+    `whose` names the network or the learning model that needs SGD, for the message.
+    """
     if "lr" not in space:
         found = ", ".join(space) or "nothing"
         raise ValueError(f"search_space.lr: missing: {whose} needs a learning rate, found {found}")
@@ -203,7 +213,7 @@ def check_sgd(space: Mapping[str, Domain], whose: str) -> None:
 
 
 def _values(domain: Domain) -> tuple[Any, ...]:
-    """Values of the domain, the least among them if they are numbers."""
+    """Values of the domain. If they are numbers, the least number is among them."""
     match domain:
         case Choice(values=values):
             return values

@@ -1,4 +1,5 @@
-"""The tables of a scenario file but for cluster and workload: profile, costs, checkpoints, faults, real runs."""
+"""The tables of a scenario file except cluster and workload: profile, costs, checkpoints, faults,
+real runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from hetsched.domain.registry import NAME
 from hetsched.domain.segment_costs import SegmentCosts
 from hetsched.domain.workload import Place, SpeedUp, Workload
 
-# Limits beyond anything that is trained, so that no sum of them overflows.
+# Limits that no training reaches. Sums of values within the limits do not overflow.
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
 
@@ -25,7 +26,7 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 Many = Annotated[int, Field(ge=1, le=10**6)]
-"""How many there are of what is made one by one: nodes, experiments, trials."""
+"""The number of things that are made one by one: nodes, experiments, trials."""
 
 
 Score = Annotated[float, Field(ge=-1e300, le=1e300)]
@@ -41,7 +42,7 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raises TypeError, but for what is private: a scenario does not change."""
+        """Raise TypeError, because a scenario does not change. Private attributes may be set."""
         if not name.startswith("_"):
             raise TypeError(
                 f"{type(self).__name__}.{name} = {value!r}: a scenario does not change; make another, such as "
@@ -51,8 +52,10 @@ class Table(BaseModel):
 
 
 class ProfileTable(Table):
-    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario. Without a source
-    nothing is known of them: a real run needs none, and a plan measures them."""
+    """Where step times come from: shipped profiles by name, or CSV files relative to the scenario.
+
+    Without a source no step time is known. A real run needs none, and a plan measures them.
+    """
 
     sources: list[str] = Field(default=[])
     """Shipped profiles by name, or CSV files. Without one, a plan measures and a run learns."""
@@ -69,7 +72,8 @@ WorkerVariation = Literal["pai"] | Cv
 class OverheadsTable(Table):
     """What the simulator charges beside training.
 
-    `device_cv` and `worker_variation` make workers unequal that the profile takes for equal; see `sim.variation`.
+    With `device_cv` or `worker_variation`, workers of one type have different speeds. See
+    `sim.variation`.
     """
 
     start_up: bool = True
@@ -98,7 +102,7 @@ class OverheadsTable(Table):
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The costs, by their names in a profile, that are not charged."""
+        """The names in a profile of the costs that are not charged."""
         charged = {
             ("start_up_s",): self.start_up,
             ("restore_s", "object_store_restore_s", "checkpoint_bytes"): self.restore,
@@ -114,7 +118,7 @@ class OverheadsTable(Table):
         return times.without(self.left_out) if self.left_out else times
 
     def segment_costs(self, charged: StepTimes, workload: Workload, checkpoints: "CheckpointsTable") -> SegmentCosts:
-        """What segments cost beside training, by the profile that is `charged`."""
+        """The costs of segments beside training, according to the profile `charged`."""
         return SegmentCosts(
             charged,
             workload.experiments,
@@ -134,9 +138,10 @@ class LearningTable(Table):
 
 
 class CheckpointsTable(Table):
-    """Where checkpoints are kept: in storage, in the object stores of the nodes (their memory), or in both.
+    """Where checkpoints are kept: in storage, in the object stores of the nodes (their memory), or
+    in both.
 
-    With both, a segment ends when memory has its checkpoint; storage has it afterwards.
+    With both, a segment ends when memory has its checkpoint. Storage has the checkpoint later.
     """
 
     place: Place = "both"
@@ -150,7 +155,8 @@ Mean = Annotated[float, Field(gt=0, le=1e9, examples=[3600.0])]
 
 
 class FailuresTable(Table):
-    """Nodes or workers fail after `mean_between_s` on average and are back after `mean_repair_s`."""
+    """Nodes or workers fail after a mean time of `mean_between_s`, and are back after a mean time
+    of `mean_repair_s`."""
 
     mean_between_s: Mean
     """Mean time between two failures."""
@@ -163,7 +169,7 @@ class FailuresTable(Table):
 
 
 class CrashesTable(Table):
-    """A trial crashes after so much time on workers, on average."""
+    """A trial crashes after a mean time of `mean_between_s` on workers."""
 
     mean_between_s: Mean
     """Mean time on workers between two crashes of a trial."""
@@ -194,7 +200,7 @@ class SpotTable(Table):
 
 
 class PlannedFault(Table):
-    """A fault at a time of its own: a worker's process is killed, or a node leaves and comes back."""
+    """A fault at a given time: a worker's process is killed, or a node leaves and comes back."""
 
     at_s: Seconds = Field(examples=[30.0])
     """When it happens, from the start of the run."""
@@ -217,7 +223,8 @@ class PlannedFault(Table):
 
 
 class FaultsTable(Table):
-    """What goes wrong in a simulation; see `sim.faults`. Real runs on one machine carry out what is `planned`."""
+    """What goes wrong in a simulation. See `sim.faults`. Real runs on one machine carry out
+    `planned` faults."""
 
     nodes: FailuresTable | None = None
     """Nodes fail."""
@@ -236,8 +243,11 @@ class FaultsTable(Table):
 
 
 class MetricsTable(Table):
-    """What to measure runs against: a target score, of all experiments (default: each experiment's `stop_score`), a
-    deadline in seconds since the start of the run, and a budget in the nodes' unit of currency."""
+    """What runs are measured against: a target score, a deadline, and a budget.
+
+    The target score is for all experiments (default: each experiment's `stop_score`). The deadline
+    is in seconds since the start of the run. The budget is in the currency of the nodes' prices.
+    """
 
     target_score: Score | None = Field(default=None, validation_alias=AliasChoices("target_score", "target_accuracy"))
     """Score for the time to a target. Without it, each experiment's `stop_score` counts."""
@@ -248,7 +258,8 @@ class MetricsTable(Table):
 
     @property
     def limits(self) -> dict[str, float]:
-        """What of deadline and budget is set: a policy with an option of that name heeds it."""
+        """The deadline and the budget that are set, by name. Policies with an option of that name
+        receive the value."""
         limits = {"deadline_s": self.deadline_s, "budget": self.budget}
         return {name: limit for name, limit in limits.items() if limit}
 
@@ -274,11 +285,11 @@ class RealTable(Table):
     """Ways to train faster on GPUs."""
 
     def with_whole_paths(self, find: Callable[[str], Path]) -> Self:
-        """With the paths where `find` finds them: as good from another folder."""
+        """A copy with whole paths from `find`, which hold from any folder."""
         paths = {"data_dir": self.data_dir, "model_file": self.model_file}
         whole = {key: str(find(path).resolve()) for key, path in paths.items() if path is not None}
         return self.model_copy(update=whole)
 
 
 PolicyOptions = dict[str, dict[str, bool | int | float | str]]
-"""Options by the name of the policy."""
+"""The options of policies by the policies' names."""

@@ -1,4 +1,4 @@
-"""Reading a TOML file, with errors in words."""
+"""Reads TOML files."""
 
 import re
 import tomllib
@@ -9,9 +9,9 @@ from hetsched.errors import InputError, why_unreadable
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """The tables of a file. `what` says in errors what the file should be, such as "the scenario".
+    """The tables of a TOML file. `what` names the file in messages, such as "the scenario".
 
-    Raises InputError, naming the file, for a file that cannot be read, is no text, or is no TOML.
+    Raises InputError, naming the file, if it cannot be read, is no text, or is no TOML.
     """
     text = ""
     try:
@@ -26,7 +26,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def _hint(error: str, text: str) -> str:
-    """The line of a value that begins with a letter, as text without quotes does; nothing for another error."""
+    """A hint about a line whose value is text without quotes. Other errors have an empty hint."""
     if not (at := re.match(r"Invalid value \(at line (\d+), column (\d+)\)", error)):
         return ""
     line = text.split("\n")[int(at[1]) - 1]

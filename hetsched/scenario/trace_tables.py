@@ -1,4 +1,4 @@
-"""The tables of what a trace does not say."""
+"""The tables with what the log of a cluster lacks, such as the models that its jobs train."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,8 @@ from hetsched.scenario.traces.dealing import CHECKPOINT_S, Dealing, DealtModel
 
 
 class TraceModelTable(Table):
-    """A model that jobs of a cluster's trace train: those of a `category`, or any."""
+    """A model that is dealt to jobs of a cluster's trace. With `category`, only jobs of that size
+    train it."""
 
     model: str
     """Model of the profile."""
@@ -24,7 +25,7 @@ class TraceModelTable(Table):
 
 
 class TraceModelsTable(Table):
-    """What the trace of a cluster does not say; see `hetsched.scenario.traces.dealing`."""
+    """What the trace of a cluster does not say. See `hetsched.scenario.traces.dealing`."""
 
     models: list[TraceModelTable] = Field(default=[])
     """Models that are dealt to jobs."""

@@ -16,8 +16,11 @@ UNKNOWN = "unknown"
 
 
 class TrainingTable(Table):
-    """A training of one's own (`hetsched.domain.training`): its `class` and the options that it is made with. The class
-    is FILE.py:CLASS, with a file relative to the scenario, or MODULE:CLASS."""
+    """A user's own training (`hetsched.domain.training`): its `class`, and the options of the
+    class.
+
+    The class is FILE.py:CLASS, with a file relative to the scenario, or MODULE:CLASS.
+    """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -38,8 +41,10 @@ class TrainingTable(Table):
         return name
 
     def source(self, folder: Path) -> TrainingSource:
-        """The class's source; a file is relative to the folder. Raises InputError, naming the key, if it cannot be
-        read."""
+        """The source of the class. A file is relative to the folder.
+
+        Raises InputError, naming the key, if the source cannot be read.
+        """
         try:
             return source_of(self.class_name, folder)
         except InputError as error:
@@ -49,10 +54,11 @@ class TrainingTable(Table):
 def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tables of a scenario with a `[training]`, with defaults for its experiments.
 
-    By default `model` is the class's name, there is one data set and one batch size, and an evaluation costs as much as
-    that of one image. The learning model predicts no scores.
+    By default `model` is the class's name, and there is one data set and one batch size. An
+    evaluation costs as much as the evaluation of one image. The learning model predicts no scores.
 
-    Raises ValueError for an experiment that does not say what is tuned: the default ranges of HRFS are for SGD.
+    Raises ValueError for an experiment that does not say what is tuned: the default ranges of HRFS
+    are for SGD.
     """
     training, workload = tables.get("training"), tables.get("workload")
     name = _class_of(training)

@@ -1,11 +1,13 @@
-"""Files that are rewritten: whatever happens meanwhile, under the name is the old content or the new one, whole."""
+"""Rewrites files as a whole. At any moment the file has all of its old content or all of its new
+content."""
 
 import os
 from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write the file. Raises OSError, which names it, if that fails, as on a full disk; the file is as it was then."""
+    """Write the file. Raises OSError, naming the file, if writing fails, as on a full disk. The
+    file is then unchanged."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         unfinished.write_bytes(content)

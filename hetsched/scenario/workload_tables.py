@@ -1,4 +1,4 @@
-"""The tables of the workload, and the experiments that a run makes of them."""
+"""The tables of the workload, and the experiments that they describe."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -32,8 +32,10 @@ from hetsched.scenario.traces.unfit import Unfit
 
 
 class MetricTable(Table):
-    """What trials are ranked by: a number that evaluations report under `name`, and whether the larger (`max`) or the
-    smaller (`min`) is better."""
+    """What trials are ranked by: the number that evaluations report under `name`.
+
+    With `mode` max the larger number is better, with min the smaller one.
+    """
 
     name: Annotated[str, Field(pattern=METRIC_NAME, max_length=60)] = DEFAULT.name
     """Name under which evaluations report the metric."""
@@ -87,7 +89,7 @@ class ExperimentTable(Table):
     population: Many = 20
     """How many trials there are."""
     stop_iterations: Count = 1000
-    """A trial stops after so many iterations."""
+    """Number of iterations after which a trial stops."""
     metric: MetricTable = MetricTable()
     """What trials are ranked by."""
     stop_score: Score | None = Field(default=None, validation_alias=AliasChoices("stop_score", "stop_accuracy"))
@@ -103,7 +105,7 @@ class ExperimentTable(Table):
     gang: Many = Field(default=1, examples=[2])
     """Workers of one type that a trial takes at once."""
     checkpoint_interval: Count | None = Field(default=None, examples=[100])
-    """Iterations of a customary segment without PBT. Without it, the whole trial."""
+    """Default iterations of a segment without PBT. Without it, the whole trial."""
     pbt: PBTTable = PBTTable()
     """How trials copy each other."""
     search_space: SearchSpace = HRFS_SEARCH_SPACE
@@ -114,7 +116,8 @@ class ExperimentTable(Table):
     @field_validator("stop_score")
     @classmethod
     def _is_an_accuracy(cls, score: float | None, info: ValidationInfo) -> float | None:
-        """Without a metric it is of the built-in networks."""
+        """Raise ValueError if the score is not from 0 to 1 and the metric is the default, an
+        accuracy."""
         metric = info.data.get("metric")
         if score is not None and metric is not None and not metric.model_fields_set and not 0 <= score <= 1:
             raise ValueError("expected an accuracy, 0 to 1 (of what else it is a score, 'metric' says)")
@@ -137,7 +140,7 @@ class ExperimentTable(Table):
         return [self.name] if self.count == 1 else [f"{self.name}{number}" for number in range(self.count)]
 
     def batch_sizes(self) -> tuple[int, ...]:
-        """The batch sizes that its trials may have."""
+        """The batch sizes that the experiment's trials may have."""
         space = domains(self.search_space)
         if BATCH_SIZE in space:
             return batch_sizes_of(space[BATCH_SIZE])
@@ -168,7 +171,7 @@ class ExperimentTable(Table):
 
 
 class PoissonTable(Table):
-    """Experiments arrive one after the other, with exponential gaps of this mean; the first one at 0."""
+    """Experiments arrive one after the other, with exponential gaps. The first one arrives at 0."""
 
     mean_gap_s: Annotated[float, Field(gt=0, le=1e9, examples=[600.0])]
     """Mean time between two arrivals."""
@@ -177,7 +180,8 @@ class PoissonTable(Table):
 
 
 class BurstsTable(Table):
-    """Experiments arrive `size` at a time, the first burst at 0; see `hetsched.scenario.arrivals`."""
+    """Experiments arrive `size` at a time, the first burst at 0. See
+    `hetsched.scenario.arrivals`."""
 
     size: Count = Field(examples=[4])
     """Experiments per burst."""
@@ -194,8 +198,9 @@ class BurstsTable(Table):
 class WorkloadTable(Table):
     """Experiments, or a `trace` (a file relative to the scenario), or both.
 
-    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at random. The columns of a
-    trace decide its format, unless `trace_format` says it. `unfit` is the rule for jobs of it that do not fit.
+    With `poisson` or `bursts`, the experiments that are listed here arrive in their order, at
+    random. The columns of a trace decide its format, unless `trace_format` names it. `unfit` is the
+    rule for jobs of the trace that do not fit.
     """
 
     experiments: list[ExperimentTable] = Field(default=[])
@@ -216,7 +221,11 @@ class WorkloadTable(Table):
     @model_validator(mode="before")
     @classmethod
     def _a_clusters_log_has_a_rule(cls, table: Any) -> Any:
-        """So that a saved scenario has it; one without a log has nothing of it, and stays what it is for the suite."""
+        """Write the default rule into a scenario with the log of a cluster, so that a saved
+        scenario has the rule.
+
+        Other scenarios do not change, so the suite's scenarios stay what they are.
+        """
         is_of_a_log = isinstance(table, dict) and table.get("trace_models") is not None
         return {**table, "unfit": table.get("unfit") or {}} if is_of_a_log else table
 
@@ -257,7 +266,8 @@ class WorkloadTable(Table):
 
     @property
     def of_trace(self) -> tuple[str | None, TraceFormat | None, TraceModelsTable | None, Unfit | None]:
-        """What decides which jobs are read."""
+        """The values that decide which jobs are read: the trace, its format, its models, and the
+        rule."""
         return self.trace, self.trace_format, self.trace_models, self.unfit
 
     def workload(self, jobs: Iterable[Experiment]) -> Workload:
@@ -285,7 +295,8 @@ class WorkloadTable(Table):
         return experiments
 
     def read_trace(self, folder: Path, times: StepTimes, cluster: ClusterSpec) -> Trace:
-        """What the trace has, if there is one. Raises InputError if it cannot be read."""
+        """The trace of the workload, empty without one. Raises InputError if the trace cannot be
+        read."""
         if self.trace is None:
             return Trace()
         path, models = folder / self.trace, self.trace_models

@@ -1,4 +1,5 @@
-"""Which hetsched wrote a scenario file: said in its first line, and in errors about what another one wrote."""
+"""The version of hetsched that wrote a scenario file. The first line of the file has it, and so
+have messages."""
 
 from pathlib import Path
 
@@ -13,8 +14,8 @@ def signed(document: str) -> str:
 
 
 def other_version(path: Path) -> list[str]:
-    """For an error about a file that cannot be read as a scenario: a line that names the version of hetsched that
-    wrote it, if that is another one."""
+    """A line for an error about a scenario file: the version of hetsched that wrote the file, if it
+    is another one."""
     with path.open(encoding="utf-8-sig") as file:
         first = file.readline()
     version = first.removeprefix(SAYS).strip()

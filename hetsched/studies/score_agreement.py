@@ -76,17 +76,17 @@ class Course(NamedTuple):
 
     @classmethod
     def of(cls, run: RunResult) -> "Course":
+        """The course of one run, from its log. Raises InputError, naming the log, if it is
+        damaged."""
         return cls(scores_over_time(read_log(run.log)), run.metrics.time_to_target_s)
 
     @classmethod
-    def mean_of(cls, runs: Sequence[RunResult]) -> "Course":
-        """The mean of several runs, from the first time at which all have a score. See `mean`."""
-        return cls.mean(list(map(cls.of, runs)))
-
-    @classmethod
     def mean(cls, courses: Sequence["Course"]) -> "Course":
-        """The mean of several courses. It reaches the target if at least half of them do, in the
-        mean time of those."""
+        """The mean of several courses, from the moment on from which all have a score.
+
+        Its time to the target is the mean over the courses that reach the target, if at least half
+        of them do.
+        """
         bests = mean_over_time([[(each.time_s, each.best) for each in course.scores] for course in courses])
         means = mean_over_time([[(each.time_s, each.mean) for each in course.scores] for course in courses])
         scores = [Scores(time_s, best, mean) for (time_s, best), (_, mean) in zip(bests, means, strict=True)]
@@ -160,6 +160,11 @@ def score_agreements(
     stops = (experiment.stop_score for experiment in setup.workload.experiments)
     has_target = metrics.target_score is not None or any(stop is not None for stop in stops)
     return {
-        strategy: score_agreement([*map(Course.mean_of, predicted)], [*map(Course.of, measured)], until_s, has_target)
+        strategy: score_agreement(
+            [Course.mean([*map(Course.of, draws)]) for draws in predicted],
+            [*map(Course.of, measured)],
+            until_s,
+            has_target,
+        )
         for strategy, (predicted, measured) in by_strategy.items()
     }

@@ -28,7 +28,7 @@ def test_with_one_seed_nothing_is_won_or_lost(tmp_path: Path) -> None:
     one = result(tmp_path, 6, 1)
     assert column(policies_table(one), "wins alike losses open") is None
     assert column(policies_table(one), "beats it") == ["100%", "50%", ""]
-    assert "1 seed: a win or a loss against luck needs 3 seeds" in list(remarks(one))
+    assert "1 seed: a test of wins and losses needs 3 seeds" in list(remarks(one))
 
 
 def test_with_three_seeds_wins_are_counted(tmp_path: Path) -> None:

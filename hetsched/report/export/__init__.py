@@ -1,1 +1,2 @@
-"""Runs for other programs: tables for notebooks, traces for viewers of timelines, a crate for archives."""
+"""Exports of runs: tables for notebooks, traces for viewers of timelines, an RO-Crate for
+archives."""

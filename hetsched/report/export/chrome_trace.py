@@ -1,8 +1,10 @@
 """A run as a trace of Chrome's Trace Event Format, which Perfetto and chrome://tracing open.
 
-Nodes are processes and workers their threads. A segment is a slice with the trial's name, on every worker of a gang,
-and its parts are slices within it. An exploit is a flow: an arrow from the source's last segment to the next one of the
-trial. The first process is the run: it has the counters. What is used of a node are counters of the node.
+A node is a process, and its workers are threads of the process. A segment is a slice with the
+trial's name on each worker of its gang. The parts of a segment are slices within it. An exploit is
+a flow: an arrow from the source's last segment to the trial's next segment. The first process is
+the run, which has the counters of the run. The use of a node's resources is in counters of the
+node.
 """
 
 from collections import Counter
@@ -40,21 +42,25 @@ from hetsched.version import __version__
 TraceEvent = dict[str, Any]
 
 RUN = 1
-"""The process of the run itself, and its only thread."""
+"""The number of the run's own process, and of the only thread of this process."""
 
 NAMES = {"start_up_s": "start-up", "restore_s": "restore", "train_s": "train", "evaluate_s": "evaluate"}
 NAMES |= {"checkpoint_s": "checkpoint", "dispatch_s": "dispatch"}
-"""The parts of a segment, in the order in which they are drawn. Dispatch is drawn last: a log does not say how much
-of it came first."""
+"""The parts of a segment, in the order in which they are drawn.
+
+Dispatch is drawn last, because a log does not say how much of the dispatch came first.
+"""
 
 
 class Lane(NamedTuple):
+    """A thread of the trace, by the numbers of its process and of the thread."""
+
     pid: int
     tid: int
 
 
 class Span(NamedTuple):
-    """Where and when a slice is, in microseconds."""
+    """The lane of a slice, and its start and end in microseconds."""
 
     lane: Lane
     start: int
@@ -62,7 +68,7 @@ class Span(NamedTuple):
 
 
 def write_trace(log: Path, path: Path) -> Path:
-    """Write the trace of a log as it is read, and return its path."""
+    """Write the trace of a log while reading the log, and return the path of the trace."""
     with written_whole(path) as part, part.open("wb") as file:
         file.write(b'{"displayTimeUnit":"ms","traceEvents":[')
         run = _write_events(log, file)
@@ -72,7 +78,8 @@ def write_trace(log: Path, path: Path) -> Path:
 
 
 def _write_events(log: Path, file: IO[bytes]) -> RunStarted | None:
-    """Write the events of the trace, a line per event, and return what the log says of the run."""
+    """Write the events of the trace, one line per event. Returns the log's `run-started` (None: the
+    log has none)."""
     trace, state, between = Trace(), State(), b"\n"
     for event in followed(read_log(log), state, log):
         for found in trace(state, event):
@@ -85,8 +92,11 @@ def _write_events(log: Path, file: IO[bytes]) -> RunStarted | None:
 
 
 class Trace:
-    """Follows a run: call it with the state and every event, after the state has taken that into account, and then once
-    for the `rest`."""
+    """Follows a run and makes the events of its trace.
+
+    Call it with the state and every event, after the event was applied to the state. Then call
+    `rest` once.
+    """
 
     def __init__(self) -> None:
         self._lanes: dict[WorkerId, Lane] = {}
@@ -120,13 +130,14 @@ class Trace:
             yield from _of_run(event)
 
     def rest(self, state: State) -> Iterator[TraceEvent]:
-        """The segments that run still, up to the end of the log."""
+        """The last events of the trace: segments that still run, up to the end of the log, and the
+        last counters."""
         for trial in [*self._begun]:
             yield from self._segment(state, trial, state.now, None, {"running": True})
         yield from self._counters.rest()
 
     def _join(self, worker: Worker) -> Iterator[TraceEvent]:
-        """Name the lane of a worker, and that of its node, when they are seen first."""
+        """Name the lane of a worker, and the process of its node, if they are new."""
         if worker.id in self._lanes:
             return
         yield from self._home(worker.node)
@@ -135,7 +146,7 @@ class Trace:
         yield from _named(lane, "thread", f"{worker.id} ({worker.type})", tid)
 
     def _home(self, node: NodeId) -> Iterator[TraceEvent]:
-        """Name the process of a node when it is seen first."""
+        """Name the process of a node if it is new."""
         if node not in self._nodes:
             self._nodes[node] = pid = self._unused()
             yield from _named(Lane(pid, pid), "process", f"node {node}", pid)
@@ -149,7 +160,8 @@ class Trace:
         yield from _use(lane, event)
 
     def _unused(self) -> int:
-        """A number for a process or a thread. Perfetto knows both by number alone, so that all are different."""
+        """An unused number for a process or a thread. Perfetto tells them apart by number, so all
+        numbers differ."""
         return RUN + 1 + len(self._nodes) + len(self._lanes)
 
     def _of_worker(self, event: WorkerLeft | WorkerDraining | WorkerSlowed) -> TraceEvent:
@@ -187,7 +199,8 @@ class Trace:
             )
 
     def _flow(self, source: Span, to: Span) -> Iterator[TraceEvent]:
-        """An arrow from the end of a slice to the begin of another; both must take time to hold it."""
+        """An arrow from the end of one slice to the start of another. If a slice takes no time,
+        there is no arrow."""
         if source.start == source.end or to.start == to.end:
             return
         self._flows += 1
@@ -197,11 +210,12 @@ class Trace:
 
 
 class Counters:
-    """How many trials wait, how many segments run, and which part of the workers is busy, when it changes."""
+    """Counters of ready trials, of running segments, and of the utilisation in percent. Changes are
+    written."""
 
     def __init__(self) -> None:
         self._workers_of: dict[TrialId, tuple[WorkerId, ...]] = {}
-        self._on: Counter[WorkerId] = Counter()  # several where a worker has a package
+        self._on: Counter[WorkerId] = Counter()  # a worker with a package has several segments
         self._time = 0.0
         self._values: dict[str, dict[str, float]] = {}
         self._written: dict[str, dict[str, float]] = {}
@@ -224,7 +238,7 @@ class Counters:
         }
 
     def rest(self) -> Iterator[TraceEvent]:
-        """What has changed since it was written last."""
+        """The counters that have changed since they were written."""
         for name, value in self._values.items():
             if self._written.get(name) != value:
                 yield {"ph": "C", "name": name, "pid": RUN, "tid": RUN, "ts": _us(self._time), "args": value}
@@ -232,7 +246,7 @@ class Counters:
 
 
 def _use(lane: Lane, event: ResourcesSampled) -> Iterator[TraceEvent]:
-    """What is used of a node, as counters of its process."""
+    """The use of a node's resources, in percent and in bytes, as counters of the node's process."""
     values = {"cpu": {"percent": 100 * event.cpu}, "memory": {"bytes": event.memory_bytes}}
     for number, gpu in enumerate(event.gpus):
         values |= {
@@ -269,7 +283,7 @@ def _of_run(event: Event) -> Iterator[TraceEvent]:
 
 
 def _named(lane: Lane, kind: str, name: str, place: int) -> Iterator[TraceEvent]:
-    """The name of a process or thread, and its place among the others."""
+    """The events that set the name of a process or thread, and its place among the others."""
     yield {"ph": "M", "name": f"{kind}_name", **lane._asdict(), "args": {"name": name}}
     yield {"ph": "M", "name": f"{kind}_sort_index", **lane._asdict(), "args": {"sort_index": place}}
 
@@ -280,7 +294,8 @@ def _slice(span: Span, name: str, category: str, args: dict[str, Any]) -> TraceE
 
 
 def _instant(lane: Lane, time_s: float, name: str, args: dict[str, Any]) -> TraceEvent:
-    """Something that happened to a process: on a thread it would be a slice, to which viewers would draw arrows."""
+    """An instant of a process. An instant of a thread would count as a slice, and viewers would
+    draw arrows to it."""
     return {"ph": "i", "s": "p", "name": name, "cat": "event", **lane._asdict(), "ts": _us(time_s), "args": args}
 
 

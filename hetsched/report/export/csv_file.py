@@ -1,4 +1,5 @@
-"""A table as a CSV file (RFC 4180, UTF-8): None is empty, a text with commas, quotes or line ends is quoted."""
+"""A table as a CSV file (RFC 4180, UTF-8). None is empty. A text with commas, quotes or line ends
+is quoted."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from hetsched.analysis.tidy.columns import Column, Row, value_as
 
 
 class CSVFile:
-    """Writes rows under a line of the columns' names."""
+    """Writes rows to a file whose first line has the columns' names."""
 
     def __init__(self, path: Path, columns: Sequence[Column], table: str) -> None:
         self._columns = columns

@@ -1,4 +1,4 @@
-"""`hetsched export`: the runs of a results folder, for other programs."""
+"""Exports the runs of a results folder for other programs, as `hetsched export` does."""
 
 import logging
 from collections.abc import Callable
@@ -24,15 +24,17 @@ FORMATS = {
 
 
 def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[Path]:
-    """Write the runs of a results folder for other programs. Returns the files. docs/results.md describes them.
+    """Write the runs of a results folder for other programs. Returns the files, which
+    docs/results.md describes.
 
-    Files go to `out`, which must be new or empty. By default they go to the folder `export` in the results folder,
-    where they replace the files of an earlier export. An RO-Crate describes the results folder, and is always in it. An
-    unfinished run is exported as far as it came. A run that has not begun is left out. For both there is a warning
-    (`logging`) that names the run.
+    Files go to `out`, which must be new or empty. By default they go to the folder `export` in the
+    results folder, where they replace the files of an earlier export. An RO-Crate is always in the
+    results folder that it describes. An unfinished run is exported as far as it came. A run that
+    has not begun is left out. In both cases a warning (`logging`) names the run.
 
-    Raises InputError for an unknown format, for a folder without logs, and for a file that cannot be read. For a
-    damaged log the message names file and line. Raises NoResultError if no run has begun.
+    Raises InputError for an unknown format, for a folder without logs, and for a file that cannot
+    be read. For a damaged log the message names file and line. Raises NoResultError if no run has
+    begun.
     """
     if to not in FORMATS:
         raise InputError(f"to: no format {to!r}: {nearest(str(to), FORMATS)}")
@@ -50,7 +52,8 @@ def export(folder: Path | str, to: str, out: Path | str | None = None) -> list[P
 
 
 def _export_traces(folder: Path, logs: list[Path], out: Path, to: str) -> list[Path]:
-    """Write a trace per log, in folders like those of the logs."""
+    """Write one trace per log. A trace has its log's path within the results folder, below
+    `out`."""
     return [write_trace(log, out / log.relative_to(folder).with_name("trace.json")) for log in logs]
 
 

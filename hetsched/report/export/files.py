@@ -1,4 +1,4 @@
-"""Files that are there as a whole, or not at all."""
+"""Files that are written as a whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,8 +8,11 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Where to write what shall be at `path`: it is moved there at the end, over what is there, if nothing is raised.
-    The folder is made."""
+    """A context with a temporary path to write to. At its end the temporary file replaces the file
+    at `path`.
+
+    If an error is raised, the file at `path` stays as it was. The folder of `path` is made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

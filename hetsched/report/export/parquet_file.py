@@ -1,4 +1,4 @@
-"""A table as a Parquet file, by pyarrow."""
+"""A table as a Parquet file, written by pyarrow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,12 @@ from hetsched.version import __version__
 
 
 class ParquetFile:
-    """Writes rows. The metadata of a column say its `unit`, where it has one, and its `description`; those of the file
-    name the `table` and the version of `hetsched`. Raises InputError without pyarrow."""
+    """Writes rows to a Parquet file.
+
+    The metadata of a column have its `description`, and its `unit` if it has one. The metadata of
+    the file have the name of the `table` and the version of `hetsched`. Raises InputError if
+    pyarrow is not installed.
+    """
 
     def __init__(self, path: Path, columns: Sequence[Column], table: str) -> None:
         with needed_for("Parquet", "frames"):

@@ -1,4 +1,4 @@
-"""The tidy tables of many runs, each as one file."""
+"""The tidy tables of many runs. Each table is one file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -12,22 +12,26 @@ from hetsched.report.export.files import written_whole
 from hetsched.report.export.parquet_file import ParquetFile
 
 ROWS_AT_ONCE = 20_000
-"""So many rows of a table wait in memory."""
+"""The rows of a table that wait in memory before they are written."""
 
 
 class TableFile(AbstractContextManager["TableFile"], Protocol):
+    """A file that receives the rows of one table."""
+
     def write(self, rows: Sequence[Row]) -> None: ...
 
 
 FORMATS: dict[str, Callable[[Path, Sequence[Column], str], TableFile]] = {"parquet": ParquetFile, "csv": CSVFile}
-"""How a table is written, by the ending of its file: to a path, with its columns, under its name."""
+"""The writer of a table by the ending of its file. Its arguments are the path, the columns and the
+table's name."""
 
 
 def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) -> list[Path]:
     """Write every table of all logs of the results folder to `out`, and return the files.
 
-    Logs are read twice, first for the names of hyperparameters and metrics, and rows go to the files as they come:
-    memory does not grow with the logs beyond what reading one takes.
+    Logs are read twice. The first reading finds the names of hyperparameters and metrics. The
+    second reading writes the rows, at most `ROWS_AT_ONCE` per table at once, so memory does not
+    grow with the number of logs.
     """
     further = {name: FurtherColumns(column.name for column in table.columns) for name, table in TABLES.items()}
     for name, row in _rows(folder, logs):
@@ -44,7 +48,7 @@ def export_tables(folder: Path, logs: Sequence[Path], out: Path, ending: str) ->
 
 
 def _rows(folder: Path, logs: Sequence[Path]) -> Iterator[tuple[str, Row]]:
-    """The rows of all logs, which are called by their paths within the folder."""
+    """The rows of all logs. A log is named by its path within the folder."""
     for log in logs:
         yield from rows(log, called=log.relative_to(folder).as_posix())
 

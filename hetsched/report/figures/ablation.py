@@ -1,4 +1,5 @@
-"""What an ablation found: the makespan with everything, without each part, and with training alone."""
+"""The figure of an ablation: the makespan with everything, without each part, and with training
+alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,8 @@ ROW_IN = 0.2
 
 
 def contributions(variants: Mapping[str, Ablation], width_in: float) -> Figure:
-    """A row per variant of the scenario: its makespan, and what the part that it lacks contributes to the whole."""
+    """One row per variant of the scenario: its makespan in seconds, and the contribution of the
+    part that it lacks."""
     figure, plot = one_plot(width_in, 0.6 + ROW_IN * len(variants))
     longest_s = max(found.makespan_s for found in variants.values())
     for place, (name, found) in enumerate(variants.items()):

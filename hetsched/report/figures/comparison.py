@@ -1,4 +1,5 @@
-"""What a comparison found: makespans against the bound, and differences to the baseline, seed by seed."""
+"""The figures of a comparison: makespans against the bound, and speed-ups over the baseline, seed
+by seed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +21,8 @@ MARKS = (
 
 
 def ratio_to_bound(comparison: PageComparison, width_in: float) -> Figure | None:
-    """The makespan as a multiple of what no schedule can beat, by strategy: the mean, its 95% interval, and every seed.
-    None without a bound."""
+    """Makespan / bound by strategy: the mean, its 95% interval, and every seed. None: no bound is
+    known."""
     rows = [row for row in comparison.strategies if row.bound_ratios]
     if not rows:
         return None
@@ -36,8 +37,10 @@ def ratio_to_bound(comparison: PageComparison, width_in: float) -> Figure | None
 
 
 def paired_differences(comparison: PageComparison, width_in: float) -> Figure | None:
-    """How many times faster than the baseline, by strategy: the mean, its 95% interval, and every seed. None where
-    there is nothing beside the baseline."""
+    """The speed-up over the baseline by strategy: the mean, its 95% interval, and every seed.
+
+    None: there is no strategy beside the baseline.
+    """
     rows = [row for row in comparison.strategies if row.speedup is not None]
     if not rows:
         return None

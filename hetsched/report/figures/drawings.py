@@ -1,4 +1,4 @@
-"""Which figures the data of a results folder allow."""
+"""The figures that the data of a results folder allow."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +29,8 @@ from hetsched.studies.results import load_results
 
 
 class Drawing(NamedTuple):
-    """A figure of a kind. `name` is that of its files. `draw` returns None where the data do not tell enough."""
+    """A figure of a kind. Its files have the name `name`. `draw` returns None if the data lack what
+    it needs."""
 
     kind: str
     name: str
@@ -37,7 +38,7 @@ class Drawing(NamedTuple):
 
 
 def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
-    """The figures of a page and of all runs in its folder, that wide."""
+    """The figures of a page and of all runs in its folder. `width_in` is their width in inches."""
     if page.validation is not None:
         yield from _of_validation(page.validation, page.runs, width_in)
     elif len({run.strategy for run in page.runs}) > 1:
@@ -57,7 +58,7 @@ def drawings_of(page: Page, folder: Path, width_in: float) -> Iterator[Drawing]:
 
 
 def _title(run: PageRun) -> str:
-    """Whose run it is, and its makespan."""
+    """The title of a run's figure: its strategy, and its makespan in seconds."""
     ended = [end_s for end_s, state in zip(run.segments.end_s, run.segments.state, strict=True) if state == ENDED]
     return f"{run.strategy}, seed {run.seed}: {seconds(makespan(ended))} s"
 
@@ -94,7 +95,7 @@ def _of_validation(validation: PageValidation, runs: list[PageRun], width_in: fl
 
 
 def _contributions(folder: Path, width_in: float) -> Figure | None:
-    """None of an ablation without a result."""
+    """The figure of the ablation in the folder. None: the ablation has no result."""
     try:
         result = result_in(folder)
     except NoResultError:
@@ -103,7 +104,7 @@ def _contributions(folder: Path, width_in: float) -> Figure | None:
 
 
 def _best(page: Page, folder: Path, width_in: float) -> Figure | None:
-    """None where no strategy has a score under every seed."""
+    """The figure of the best score over time. None: no strategy has a score under every seed."""
     bands = {}
     by_strategy = {printable(name): runs for name, runs in load_results(folder).by_strategy.items()}
     seeds = None if page.comparison is None else page.comparison.seeds

@@ -1,4 +1,4 @@
-"""The figures of a results folder, as files."""
+"""Draws the figures of a results folder into files."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from hetsched.studies.again import Study, study_in
 FORMATS = ("pdf", "svg", "png")
 
 COLUMN_IN, PAGE_IN = 3.33, 7.0
-"""The width of a column of a paper, and of both."""
+"""The width in inches of one column of a paper, and of both columns."""
 
 NARROWEST_IN, WIDEST_IN = 2.0, 40.0
 COARSEST_DPI, FINEST_DPI = 30, 1200
@@ -32,7 +32,7 @@ KINDS = {
     "decision-time": "the time of a decision beside makespan / bound, by policy",
     "contributions": "what each part contributes to the makespan, of an ablation",
 }
-"""What a figure is called, which its files' names begin with, and what it shows."""
+"""The kinds of figures and what each shows. The names of a figure's files begin with its kind."""
 
 CALLED: dict[Study | None, str] = {
     "compare": "a comparison",
@@ -43,7 +43,7 @@ CALLED: dict[Study | None, str] = {
     "ablate": "an ablation",
     None: "a folder of runs",
 }
-"""What a study is called in a message."""
+"""The words for a study in a message."""
 
 
 def figures(
@@ -55,12 +55,16 @@ def figures(
     only: Sequence[str] = (),
     dpi: int = 300,
 ) -> list[Path]:
-    """Draw the figures of a results folder into the folder `out`, by default `figures` in it, and return the files.
+    """Draw the figures of a results folder, and return the files.
 
-    `width` is in inches; `formats` are of pdf, svg and png, and `dpi` are the dots per inch of a PNG; `only` names the
-    kinds of figures that are wanted. Files of these names are replaced. The same results give the same files. The
-    figures of each study of a folder with several go into a folder of the study's name in `out`. Raises InputError for
-    what is wrong in the input, if there is nothing to draw, and without matplotlib, the extra `figures`.
+    The files go to the folder `out`, by default the folder `figures` in the results folder. Files
+    of these names are replaced. The same results give the same files. In a folder with several
+    studies each study has a folder of its own name in `out`. `width` is in inches. `formats` may
+    have pdf, svg and png. `dpi` is the number of dots per inch of a PNG. `only` names the kinds of
+    figures to draw (empty: all).
+
+    Raises InputError if the input is wrong, if there is nothing to draw, and if matplotlib (the
+    extra `figures`) is not installed. Raises NoResultError if the study has no result yet.
     """
     drawn = figures_by_study(folder, out, width=width, formats=formats, only=only, dpi=dpi)
     return [file for files in drawn.values() for file in files]
@@ -69,8 +73,10 @@ def figures(
 def figures_by_study(
     folder: Path | str, out: Path | str | None, *, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
 ) -> dict[Path, list[Path]]:
-    """The same, and return the files by the folder of the study that they show: none of a study with nothing to
-    draw."""
+    """Draw the same files as `figures`, and return them by the folder of their study.
+
+    A study with nothing to draw has no files. Raises errors as `figures` does.
+    """
     _check(width, formats, only, dpi)
     with needed_for("figures", "figures"):
         from hetsched.report.figures.style import in_style
@@ -93,7 +99,7 @@ def figures_by_study(
 def _drawn(
     folder: Path, target: Path, width: float, formats: Sequence[str], only: Sequence[str], dpi: int
 ) -> list[Path]:
-    """The files of one study."""
+    """Draw the figures of one study, and return their files."""
     from hetsched.report.figures.drawings import drawings_of
     from hetsched.report.figures.style import save
 
@@ -132,7 +138,8 @@ def _make(target: Path) -> None:
 
 
 def file_name(name: str) -> str:
-    """The name without what is special to a file system or a shell: names come from logs.
+    """The name without the characters that are special to a file system or a shell. Names come from
+    logs.
 
     >>> file_name("gantt-fusion+hrfs-seed-0"), file_name("gantt-../a b")
     ('gantt-fusion+hrfs-seed-0', 'gantt-.._a_b')

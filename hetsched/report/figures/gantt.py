@@ -1,5 +1,5 @@
-"""Gantts: who trained where and when. A lane per worker, a colour and a hatch per trial, and the trial's name where
-there is room for it."""
+"""Gantt charts of runs. Each worker has a lane. Each trial has a colour, a hatch, and its name
+where there is room."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,31 +16,33 @@ from hetsched.report.figures.style import ALARM, INK, PALE, RIM, colour, hatch, 
 from hetsched.report.page.document import Mark, PageRun
 
 LANE_IN, MOST_LANES_IN = 0.14, 7.5
-"""How high a lane is, in inches, and how high all lanes of a figure may be: with more lanes they are lower."""
+"""The height of a lane, and the greatest height of all lanes of a figure, in inches. Many lanes are
+lower."""
 
 ROW_IN = 0.125
-"""How high a row of a legend is, in inches."""
+"""The height of a row of a legend in inches."""
 
 BAR = 0.8
-"""The part of a lane that a segment fills."""
+"""The fraction of a lane's height that a segment fills."""
 
 LEAST_NAMED_IN = 0.09
-"""Trials have their names in lanes that are as high as this."""
+"""The least height in inches of a lane in which trials have their names."""
 
 MOST_IN_LEGEND, MOST_LANE_NAMES = 24, 40
+"""The most trials in a legend, and the most lanes that have their workers' names."""
 
 NAME_PART, CHARACTER_IN, LINE = 0.28, 0.052, 0.85
-"""The part of a figure's width that the names of lanes have, how wide a character of theirs is in inches, and how high
-their print is at most, as a part of a lane."""
+"""The fraction of a figure's width for the names of lanes, the width of a character in inches, and
+the greatest height of the print as a fraction of a lane."""
 
 SHADE = (0, 0, 0, 0.55)
 """The colour of hatches."""
 
 BOUND, RESUMED = (0, (4, 2)), (0, (1, 1.5))
-"""How lines are dashed."""
+"""The dashes of the lines of the bound and of a resume."""
 
 ROUNDED_S = 1e-3
-"""By so much the times of a page may be off."""
+"""The greatest rounding error of the times of a page, in seconds."""
 
 SIGNS = {
     "left": ("<", INK, "worker left"),
@@ -52,7 +54,7 @@ SIGNS = {
     "checkpoint-lost": ("P", ALARM, "checkpoint lost"),
 }
 EXPLOIT = ("v", "#000000", "exploit: copies another")
-"""Marker, colour and meaning of what is marked."""
+"""The marker, the colour and the meaning of each sign."""
 
 
 class Box(NamedTuple):
@@ -64,13 +66,13 @@ class Box(NamedTuple):
 
     @property
     def corners(self) -> list[tuple[float, float]]:
-        """Those of a closed path."""
+        """The corners of the box as a closed path."""
         top, bottom = self.lane - BAR / 2, self.lane + BAR / 2
         return [(self.from_s, top), (self.to_s, top), (self.to_s, bottom), (self.from_s, bottom), (self.from_s, top)]
 
 
 class Legend(NamedTuple):
-    """A block of the legend; `title` may be empty."""
+    """A block of the legend. Its `title` may be empty."""
 
     title: str
     handles: Sequence[Patch | Line2D]
@@ -81,7 +83,7 @@ class Legend(NamedTuple):
 
 
 def gantt(runs: Sequence[PageRun], titles: Sequence[str], width_in: float) -> Figure:
-    """The runs one above the other, on one axis of time."""
+    """The Gantt charts of the runs, one above the other, on one axis of time in seconds."""
     lanes = [max(2, len(run.lanes)) for run in runs]
     lane_in = min(LANE_IN, MOST_LANES_IN / sum(lanes))
     plots_in = lane_in * sum(lanes) + 0.24 * len(runs) + 0.3
@@ -126,7 +128,8 @@ def _draw(plot: Axes, run: PageRun, lane_in: float, seconds_per_inch: float) -> 
 
 
 def _segments(plot: Axes, run: PageRun) -> None:
-    """What a segment takes in all is pale, its training has the colours of its trial."""
+    """Draw the segments: a whole segment is pale, and its training has the colour and hatch of its
+    trial."""
     table = run.segments
     whole: list[Box] = []
     training: dict[tuple[str, str], list[Box]] = defaultdict(list)
@@ -145,7 +148,7 @@ def _segments(plot: Axes, run: PageRun) -> None:
 
 
 def _fill(plot: Axes, boxes: Sequence[Box], **look: Any) -> None:
-    """All boxes as one path: a file is a tenth as large as with a path per box."""
+    """Draw all boxes as one path. The file is then a tenth as large as with one path per box."""
     if boxes:
         corners = [corner for box in boxes for corner in box.corners]
         codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(boxes)
@@ -153,8 +156,11 @@ def _fill(plot: Axes, boxes: Sequence[Box], **look: Any) -> None:
 
 
 def stretches(run: PageRun) -> Iterator[list[int]]:
-    """The rows of segments of one trial on one lane that follow each other closely, lane by lane. A name marks a
-    stretch."""
+    """The stretches of a run, lane by lane, as lists of rows of segments.
+
+    A stretch has segments of one trial on one lane that follow each other closely. Each stretch has
+    one name.
+    """
     table = run.segments
     by_lane: dict[int, list[int]] = defaultdict(list)
     for row, lane in enumerate(table.lane):
@@ -172,7 +178,7 @@ def stretches(run: PageRun) -> Iterator[list[int]]:
 
 
 def _names(plot: Axes, run: PageRun, seconds_per_inch: float) -> None:
-    """The trial's name on the training in the middle of a stretch, where there is room."""
+    """Write the trial's name on the training in the middle of each stretch, where there is room."""
     table, short = run.segments, short_names(run)
     for rows in stretches(run):
         row = rows[len(rows) // 2]
@@ -190,14 +196,15 @@ def _names(plot: Axes, run: PageRun, seconds_per_inch: float) -> None:
 
 
 def short_names(run: PageRun) -> list[str]:
-    """What tells the trials apart: what follows the last hyphen, where that is enough."""
+    """The short names of the trials: the text after the last hyphen, if it differs between all
+    trials."""
     names = [trial.id for trial in run.trials]
     short = [name.rpartition("-")[2] for name in names]
     return short if len(set(short)) == len(names) else names
 
 
 def _exploits(plot: Axes, run: PageRun) -> None:
-    """A mark where the trial was that copies another: on the lane of the last of its segments that ended by then."""
+    """Mark each exploit on the lane of the copying trial's last segment that had ended by then."""
     ends: dict[int, list[tuple[float, int]]] = defaultdict(list)
     for row, trial in enumerate(run.segments.trial):
         ends[trial].append((run.segments.end_s[row], run.segments.lane[row]))
@@ -221,14 +228,15 @@ def _marks(plot: Axes, run: PageRun) -> None:
 
 
 def _told(run: PageRun) -> Iterator[Mark]:
-    """The marks that the figure has: not that workers were there from the start."""
+    """The marks that the figure shows. Workers that joined at the start have no mark."""
     for mark in run.marks:
         if mark.kind == "resumed" or (mark.kind in SIGNS and (mark.kind != "joined" or mark.time_s > 0)):
             yield mark
 
 
 def _lane_names(plot: Axes, run: PageRun, lane_in: float, width_in: float) -> None:
-    """The names of workers; of nodes only, at the first worker of each, where workers are many."""
+    """Name the lanes by their workers. With many workers only the first lane of each node has a
+    name, the node's."""
     names = [lane.worker for lane in run.lanes]
     ticks = list(range(len(names)))
     if len(names) > MOST_LANE_NAMES:
@@ -242,7 +250,7 @@ def _lane_names(plot: Axes, run: PageRun, lane_in: float, width_in: float) -> No
 
 
 def _legends(runs: Sequence[PageRun]) -> list[Legend]:
-    """What is marked in any of the runs, and the trials, where they are not too many."""
+    """The legends of the signs in any of the runs, and of the trials if there are not too many."""
     legends = [Legend("", _signs(runs))]
     most = max(runs, key=lambda run: len(run.trials))
     if len(most.trials) <= MOST_IN_LEGEND:

@@ -1,4 +1,4 @@
-"""What changes in the course of a run, over its time: how busy the workers are, and how good the trials."""
+"""Figures over the time of a run: the utilisation of workers, and the scores of trials."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,21 @@ from hetsched.report.page.document import PageRun, Series
 from hetsched.report.scores import metric_name
 
 PARTS = 60
-"""A line of utilisation is the mean over so many equal parts of the run: at paper size more would be noise."""
+"""The number of equal parts of a run over which a line of utilisation has means. At paper size more
+would be noise."""
 
 MOST_LINES = 8
-"""A plot has no more lines with names."""
+"""The most lines with names in one plot."""
 
 TIME = "time since the start of the run [s]"
 
 
 def utilisation(run: PageRun, width_in: float) -> Figure | None:
-    """A plot per group of series that has no more than can be told apart; None where there is none."""
+    """The utilisation over time, with one plot per group of series. A group with too many series
+    has no plot.
+
+    None: no group has a plot.
+    """
     groups: dict[str, list[Series]] = defaultdict(list)
     for series in run.utilisation:
         groups[series.group].append(series)
@@ -43,7 +48,7 @@ def utilisation(run: PageRun, width_in: float) -> Figure | None:
 
 
 def utilisation_of_strategies(runs: Sequence[PageRun], width_in: float) -> Figure | None:
-    """A line per run: of all its workers."""
+    """The utilisation of all workers over time, with one line per run."""
     shown = [run for run in runs if run.utilisation]
     if not shown:
         return None
@@ -65,8 +70,11 @@ def _busy(plot: Axes, number: int, name: str, series: Series, end_s: float) -> N
 
 
 def means(series: Series, end_s: float) -> tuple[Array, Array]:
-    """The means of a step function over equal parts of the run: when the parts begin, and the last one ends, and the
-    mean of each, the last one twice. Nan where nothing is known."""
+    """The means of a step function over equal parts of the run.
+
+    The first array has the start of each part and the end of the last part, in seconds. The second
+    array has the mean of each part, and the last mean twice. A mean is nan where no value is known.
+    """
     time_s = np.array([*series.time_s, max(end_s, series.time_s[-1])])
     value = np.array([np.nan if value is None else value for value in series.value])
     known = ~np.isnan(value)
@@ -83,7 +91,8 @@ def means(series: Series, end_s: float) -> tuple[Array, Array]:
 
 
 def scores(run: PageRun, width_in: float) -> Figure | None:
-    """The score of every trial and the best one so far, over time; None where no segment has a score."""
+    """The score of every trial, and the best score so far, over time. None: no segment has a
+    score."""
     table, of_trial = run.segments, defaultdict[int, list[tuple[float, float]]](list)
     ended = sorted(
         {(table.end_s[row], table.trial[row], score) for row, score in enumerate(table.score) if score is not None}
@@ -108,7 +117,8 @@ def scores(run: PageRun, width_in: float) -> Figure | None:
 
 
 def best_of_strategies(bands: Mapping[str, Band], metric: str, width_in: float) -> Figure:
-    """The best score so far over time, by strategy: the mean over the seeds, and from the least to the most."""
+    """The best score so far over time, by strategy: the mean over the seeds, and the range over the
+    seeds."""
     figure, plot = one_plot(width_in, 2.2)
     for number, (strategy, band) in enumerate(bands.items()):
         look = {"color": colour(number), "linestyle": dash(number), "label": strategy}

@@ -1,4 +1,5 @@
-"""How every figure looks: colours, second marks, sizes of print, and how a figure becomes files."""
+"""The style of all figures: colours, second marks, and sizes of print. Figures are saved as files
+here."""
 
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -11,11 +12,11 @@ from matplotlib.figure import Figure, FigureBase
 from PIL import Image
 
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
-"""Those of Okabe and Ito, which the colour-blind tell apart, without black."""
+"""The colours of Okabe and Ito without black. Colour-blind people can tell these colours apart."""
 
 HATCHES = ("", "/////", "-----", "\\\\\\\\\\", "+++++", "xxxxx")
-"""The second mark of areas. There is no common divisor of their number and that of the colours, so that the first 42
-series differ in one or the other, and neighbours in both."""
+"""The second marks of areas. Their number and the number of colours have no common divisor.
+Therefore the first 42 series differ in the colour or the mark, and neighbours differ in both."""
 
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -34,7 +35,7 @@ STYLE = {
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same on every machine
     "font.size": 7,
     "hatch.linewidth": 0.35,
     "legend.borderpad": 0.1,
@@ -45,10 +46,10 @@ STYLE = {
     "legend.handletextpad": 0.4,
     "legend.labelspacing": 0.3,
     "lines.linewidth": 1.0,
-    "pdf.fonttype": 42,  # TrueType: text that can be searched and edited, as publishers ask for
-    "svg.fonttype": "none",  # text as text
-    "svg.hashsalt": "hetsched",  # the same file for the same figure
-    "text.parse_math": False,  # names from logs are text, dollars and all
+    "pdf.fonttype": 42,  # TrueType: publishers ask for text that can be searched and edited
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "hetsched",  # one figure always gives the same file
+    "text.parse_math": False,  # names from logs are text, also with dollar signs
     "xtick.labelsize": 6.5,
     "xtick.major.width": 0.5,
     "ytick.labelsize": 6.5,
@@ -59,15 +60,16 @@ METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"Creator": "hetsched", "CreationDate": None},
     "svg": {"Creator": "hetsched", "Date": None},
 }
-"""What a file says of itself: no date, so that the same figure is the same file."""
+"""The metadata of a file, without a date, so that one figure always gives the same file."""
 
 
 PALETTE = 256
-"""So many colours a PNG has at most."""
+"""The most colours of a PNG."""
 
 
 def in_style() -> Any:
-    """A context in which figures look as they should, whatever the settings of the user's matplotlib."""
+    """A context in which figures have this style, whatever the user's settings of matplotlib
+    are."""
     return style.context(STYLE, after_reset=True)
 
 
@@ -88,7 +90,7 @@ def marker(number: int) -> str:
 
 
 def shortened(name: str, most: int) -> str:
-    """The name in so many characters: of a longer one the beginning and the end.
+    """The name with at most `most` characters. A longer name loses its middle.
 
     >>> shortened("server/gpu0", 12), shortened("a-long-node-name/gpu0", 12)
     ('server/gpu0', 'a-lon…e/gpu0')
@@ -106,8 +108,10 @@ def one_plot(width_in: float, height_in: float) -> tuple[Figure, Axes]:
 
 
 def legend_rows(labels: Sequence[str], width_in: float) -> tuple[int, int]:
-    """How many rows and columns a legend with these texts has in a figure of that width. A legend fills its columns one
-    after the other.
+    """The numbers of rows and columns of a legend with these texts in a figure that is `width_in`
+    inches wide.
+
+    A legend fills its columns one after the other.
 
     >>> legend_rows(["trained", "lost", "left"], 3.33), legend_rows(["a long name"] * 10, 3.33)
     ((1, 3), (4, 3))
@@ -121,14 +125,15 @@ def legend_rows(labels: Sequence[str], width_in: float) -> tuple[int, int]:
 
 
 def legend_below(figure: FigureBase, handles: Sequence[Any], width_in: float) -> None:
-    """A legend below the plots."""
+    """Add a legend below the plots."""
     _, columns = legend_rows([str(handle.get_label()) for handle in handles], width_in)
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def save(figure: Figure, path: Path, formats: Iterable[str], dpi: int) -> list[Path]:
-    """Write the figure in each of the formats; `path` has no ending. Return the files."""
+    """Write the figure in each of the formats, and return the files. `path` is the path of a file
+    without its ending."""
     files = []
     for kind in formats:
         file = path.with_name(f"{path.name}.{kind}")
@@ -141,7 +146,7 @@ def save(figure: Figure, path: Path, formats: Iterable[str], dpi: int) -> list[P
 
 
 def _save_png(figure: Figure, file: Path, dpi: int) -> None:
-    """With a palette: a third of the size, and the same to the eye."""
+    """Write a PNG with a palette. It has a third of the size and looks the same."""
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi)
     Image.open(drawn).convert("RGB").quantize(PALETTE).save(file, optimize=True, dpi=(dpi, dpi))

@@ -1,4 +1,5 @@
-"""What a suite found: mean ranks, performance profiles, and decision time beside quality."""
+"""The figures of a suite: mean ranks, performance profiles, and decision time against makespan /
+bound."""
 
 from collections.abc import Callable
 
@@ -16,14 +17,17 @@ BAR = "#D55E00"
 """The colour of the bars that join policies."""
 
 BEYOND = 1.05
-"""The axis of a profile goes so much further than the ratios."""
+"""The factor by which the axis of a profile goes beyond the ratios."""
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def critical_difference(suite: PageSuite, width_in: float) -> Figure | None:
-    """The mean rank of every policy, the best on top, and a bar beside neighbours no two of whom the scenarios tell
-    apart. None for one policy."""
+    """The mean rank of every policy, the best on top. A bar joins neighbours that the scenarios do
+    not tell apart.
+
+    None: there is only one policy.
+    """
     if len(suite.by_rank) < 2:
         return None
     names, ranks = suite.by_rank, {row.policy: row.rank for row in suite.policies}
@@ -54,12 +58,14 @@ def _rank_marks(suite: PageSuite) -> list[Line2D]:
 
 
 def performance_profile(suite: PageSuite, width_in: float) -> Figure | None:
-    """On what part of the runs makespan / bound is at most so much (Dolan and More)."""
+    """The fraction of runs whose makespan / bound is at most the ratio on the axis (Dolan and
+    More)."""
     return _profiles(suite, lambda row: row.bounds, "makespan / bound, at most", width_in)
 
 
 def target_profile(suite: PageSuite, width_in: float) -> Figure | None:
-    """The same of the time to the target. None where no scenario has one that was reached."""
+    """The performance profile of time to the target / bound. None: no scenario has a target that
+    was reached."""
     return _profiles(suite, lambda row: row.targets, "time to target / bound, at most", width_in)
 
 
@@ -95,8 +101,11 @@ def _log_axis(plot: Axes, low: float, high: float) -> None:
 
 
 def decision_time(suite: PageSuite, width_in: float) -> Figure | None:
-    """The time of a decision and the interquartile mean of makespan / bound, a dot with a number per policy. None where
-    fewer than two were measured on this host."""
+    """The decision time against the interquartile mean of makespan / bound, with one numbered dot
+    per policy.
+
+    None: the decision time of fewer than two policies was measured on this host.
+    """
     known = [row for row in suite.policies if row.decision_s]
     if len(known) < 2:
         return None
@@ -112,7 +121,7 @@ def decision_time(suite: PageSuite, width_in: float) -> Figure | None:
 
 
 def _dot(plot: Axes, number: int, row: SuiteRow) -> Line2D:
-    """Returns its line of the legend."""
+    """Draw the dot of a policy, and return its line of the legend."""
     at = (1e3 * (row.decision_s or 0.0), row.bound_ratio.mean)
     plot.plot(*at, "o", color=colour(6), markersize=3)
     plot.annotate(str(number), at, xytext=(2.5, 1.5), textcoords="offset points", fontsize=6, color=INK)

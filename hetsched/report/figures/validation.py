@@ -1,4 +1,4 @@
-"""Predicted against measured: makespans by strategy."""
+"""The figure of a validation: predicted and measured makespans by strategy."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ ROW_IN = 0.3
 
 
 def predicted_against_measured(validation: PageValidation, width_in: float) -> Figure:
-    """A row per strategy: the predicted and the measured makespan, and by how much the prediction was off."""
+    """One row per strategy: the predicted and the measured makespan in seconds, and the error in
+    percent."""
     rows = validation.strategies
     figure, plot = one_plot(width_in, 0.8 + ROW_IN * len(rows))
     for place, row in enumerate(rows):
@@ -37,7 +38,7 @@ def predicted_against_measured(validation: PageValidation, width_in: float) -> F
 
 
 def error(found: Estimate | None) -> str:
-    """An error in percent with its interval, empty if it is unknown.
+    """An error in percent with its 95% interval. The text is empty if the error is unknown.
 
     >>> error(Estimate(-3.25, -4.0, -2.5)), error(Estimate(3.25)), error(None)
     ('-3.2% (-4.0 .. -2.5)', '+3.2%', '')

@@ -1,1 +1,1 @@
-"""One self-contained HTML page: what a study was, to look at without a network."""
+"""One self-contained HTML page that shows a study without a network."""

@@ -14,7 +14,7 @@ from hetsched.studies.one_run import RunResult
 
 
 def page_comparison(result: ComparisonResult) -> PageComparison:
-    """What can be said of the seeds under which all strategies are finished."""
+    """The comparison over the seeds under which all strategies are finished."""
     baseline = result.comparisons[result.baseline]
     runs = result.by_strategy
     return PageComparison(
@@ -53,7 +53,10 @@ def _estimate(mean: float, ends: tuple[float, float] | None) -> Estimate:
 
 
 def _best_over_time(name: str, metric: Metric | None, runs: Sequence[RunResult]) -> Series | None:
-    """Up to the makespan of the slowest run; None where no score is known under some seed."""
+    """The mean best score over time, up to the makespan of the slowest run in seconds.
+
+    None: the metric is not one, or under some seed no score is known.
+    """
     steps = mean_over_time([best_over_time(read_log(run.log)) for run in runs])
     if metric is None or not steps:
         return None

@@ -1,7 +1,7 @@
-"""What a page shows, as values. Python fills the document in, and the scripts of the page draw it.
+"""The values that a page shows. Python fills in this document, and the scripts of the page draw it.
 
-Times are seconds since the start of the run. A list of a column has an entry per row, and columns of one table are of
-one length. `lane` and `trial` are positions in the lists of lanes and trials.
+Times are seconds since the start of the run. A list of a column has one entry per row. Columns of
+one table have one length. `lane` and `trial` are positions in the lists of lanes and trials.
 """
 
 from typing import Literal
@@ -23,12 +23,13 @@ class Lane(Struct, frozen=True):
 
 
 class Segments(Struct, frozen=True):
-    """The segments in the order of their starts; a gang's segment has a row per worker.
+    """The segments in the order of their starts. A gang's segment has one row per worker.
 
-    Training goes from `train_from_s` to `train_to_s`; what is before and after that is overhead. `iterations` are those
-    of the segment, `total` those that the trial had after it. `number` ties the rows of a gang together and names the
-    segment in the log. `state` is 0 for one that ended, 1 for one that was lost, 2 for one that runs still; only one
-    that ended has a score.
+    Training goes from `train_from_s` to `train_to_s`. The rest of a segment is overhead.
+    `iterations` counts the segment's iterations, `total` the trial's iterations after the segment.
+    `number` is the segment's number in the log, and equal for all rows of a gang. `state` is 0 if
+    the segment ended, 1 if it was lost, and 2 if it still runs. Only segments that ended have a
+    score.
     """
 
     number: list[int]
@@ -45,7 +46,8 @@ class Segments(Struct, frozen=True):
 
 
 class PageTrial(Struct, frozen=True):
-    """A trial, with the hyperparameters that it began with, and as the run left it."""
+    """A trial with its first hyperparameters. All other fields are those of the last event of the
+    run."""
 
     id: str
     experiment: str
@@ -58,8 +60,10 @@ class PageTrial(Struct, frozen=True):
 
 
 class Exploit(Struct, frozen=True):
-    """The trial took over the weights of `source` and went on with `hyperparameters`. From then on it had a count of
-    `iterations` and a `score`."""
+    """An exploit: the trial took over the weights of `source`, and went on with `hyperparameters`.
+
+    `iterations` and `score` are the trial's count of iterations and its score after the exploit.
+    """
 
     time_s: float
     trial: int
@@ -82,8 +86,11 @@ class Mark(Struct, frozen=True, omit_defaults=True):
 
 
 class Series(Struct, frozen=True):
-    """A figure over time. `group` says what series stand in one plot; `value` is None where it is unknown. `mean` is
-    that of the whole run, None where it is the mean of the values over time."""
+    """A figure over time. Series of one `group` share a plot. A `value` is None where it is
+    unknown.
+
+    `mean` is the figure's mean over the whole run. None: it is the mean of the values over time.
+    """
 
     name: str
     group: str
@@ -94,9 +101,12 @@ class Series(Struct, frozen=True):
 
 
 class Ancestor(Struct, frozen=True):
-    """A part of the family tree of the trial that scored best: `trial` had its weights from `from_s` to `to_s`, and
-    trained them for `iterations`. It took over `source` when it began (None: a fresh trial), and `changed` says what
-    PBT changed then: (before, after). `score` is that at `to_s`."""
+    """A part of the lineage of the best score: `trial` had the weights from `from_s` to `to_s`.
+
+    `iterations` counts what the trial trained in this time. `source` is the trial that it copied at
+    `from_s` (None: it was a fresh trial). `changed` has the hyperparameters that PBT changed then,
+    as (before, after). `score` is the trial's score at `to_s`.
+    """
 
     trial: int
     source: int | None
@@ -108,15 +118,18 @@ class Ancestor(Struct, frozen=True):
 
 
 class Axis(Struct, frozen=True, omit_defaults=True):
-    """On what a hyperparameter is drawn: `values` are those of a choice."""
+    """The axis on which a hyperparameter is drawn. `values` has the values of a choice."""
 
     scale: Literal["linear", "log", "choice"]
     values: list[object] = []
 
 
 class PageExperiment(Struct, frozen=True):
-    """An experiment: what its scores are, the score at which its trials stop, and the hyperparameters that differ
-    between its trials. With `counts_lineage` a trial takes over the count of iterations of the trial that it copies."""
+    """An experiment: its metric, the score at which its trials stop, and the axes of the searched
+    hyperparameters.
+
+    With `counts_lineage` a trial takes over the count of iterations of the trial that it copies.
+    """
 
     id: str
     metric: Metric
@@ -126,8 +139,12 @@ class PageExperiment(Struct, frozen=True):
 
 
 class PageRun(Struct, frozen=True):
-    """One run. `ended` is the reason in words, None of a run that goes on or broke off. `metric` is None where the
-    experiments have different ones. `bound_s` is what no schedule can beat, None where the profile does not say."""
+    """One run.
+
+    `ended` is the reason of the end in words. None: the run goes on, or broke off. `metric` is None
+    where the experiments have different ones. `bound_s` is the makespan that no schedule can beat
+    (None: unknown).
+    """
 
     title: str
     strategy: str
@@ -150,7 +167,7 @@ class PageRun(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True):
-    """A mean and its 95% interval, None where there is none."""
+    """A mean, and the ends of its 95% interval (None: no interval is known)."""
 
     mean: float
     low: float | None = None
@@ -158,10 +175,14 @@ class Estimate(Struct, frozen=True):
 
 
 class StrategyRow(Struct, frozen=True):
-    """A strategy of a comparison. Lists are by seed. `bound_ratio` is the makespan by the least one under any
-    allocation, `own_bound_ratio` by the least one on the workers of the run. `speedups` are the baseline's makespan by
-    this one, `speedup` what they come to, None of the baseline. `decision_s` are the mean seconds a call of the
-    policy, None where nobody measured them. `best_over_time` is the mean over the seeds of the best score so far."""
+    """A strategy of a comparison. A list has one entry per seed.
+
+    `bound_ratio` is the makespan divided by the bound under any allocation, `own_bound_ratio` the
+    makespan divided by the bound for the workers of the run. `speedups` are the baseline's makespan
+    divided by this makespan. `speedup` is their paired estimate (None: this is the baseline).
+    `decision_s` is the mean decision time in seconds per call of the policy (None: it was not
+    measured). `best_over_time` is the mean over the seeds of the best score so far.
+    """
 
     strategy: str
     makespans_s: list[float]
@@ -178,7 +199,8 @@ class StrategyRow(Struct, frozen=True):
 
 
 class PageComparison(Struct, frozen=True):
-    """Of the `seeds` under which all strategies are finished; `complete`: these are all that were asked for."""
+    """A comparison over the `seeds` under which all strategies are finished. `complete`: no seed is
+    missing."""
 
     baseline: str
     seeds: list[int]
@@ -188,16 +210,19 @@ class PageComparison(Struct, frozen=True):
 
 
 class ScoreCourses(Struct, frozen=True):
-    """A score over time, predicted and measured: means over the seeds."""
+    """A predicted and a measured score over time. Both are means over the seeds."""
 
     predicted: Series
     measured: Series
 
 
 class ValidationRow(Struct, frozen=True):
-    """A strategy of a validation. `predicted` and `measured` are positions in the page's list of runs, those of one
-    seed. `best` is the best score of any trial so far, `mean` the mean of the latest score of each trial; None where no
-    score is known under some seed."""
+    """A strategy of a validation.
+
+    `predicted` and `measured` are the positions of its runs under its first seed in the page's list
+    of runs. `best` is the best score of any trial so far. `mean` is the mean of the trials' latest
+    scores. Both are None where no score is known under some seed.
+    """
 
     strategy: str
     predicted_s: float
@@ -213,7 +238,7 @@ class ValidationRow(Struct, frozen=True):
 
 
 class PageValidation(Struct, frozen=True):
-    """`kendall_tau` is None where there is one strategy only."""
+    """A validation. `mean_error_percent` and `kendall_tau` are None where they are unknown."""
 
     strategies: list[ValidationRow]
     mean_error_percent: float | None
@@ -221,16 +246,21 @@ class PageValidation(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True):
-    """A performance profile: at most `ratio[i]` on the part `part[i]` of the runs. Both rise."""
+    """A performance profile: the fraction `part[i]` of the runs has a ratio of at most `ratio[i]`.
+    Both lists rise."""
 
     ratio: list[float]
     part: list[float]
 
 
 class SuiteRow(Struct, frozen=True):
-    """A policy of a suite. `bound_ratio` is its interquartile mean over the scenarios, `rank` its mean rank. `targets`
-    is the profile of time to the target / the bound, None where no scenario has a target. `decision_s` are the mean
-    seconds a call of the policy, None where nobody measured them. `drawn`: its profiles have a line."""
+    """A policy of a suite.
+
+    `bound_ratio` is the interquartile mean of makespan / bound over the scenarios. `rank` is the
+    policy's mean rank. `targets` is the profile of time to the target / bound (None: no scenario
+    has a target). `decision_s` is the mean decision time in seconds per call (None: it was not
+    measured). `drawn`: the plots of profiles have the policy's line.
+    """
 
     policy: str
     bound_ratio: Estimate
@@ -242,7 +272,11 @@ class SuiteRow(Struct, frozen=True):
 
 
 class SuitePair(Struct, frozen=True):
-    """Two policies, and the p-value of their being alike over the scenarios, corrected for all pairs."""
+    """Two policies, and the p-value of the hypothesis that they are equal over the scenarios,
+    corrected for all pairs.
+
+    `apart`: the test tells the two policies apart.
+    """
 
     one: str
     other: str
@@ -251,8 +285,12 @@ class SuitePair(Struct, frozen=True):
 
 
 class PageSuite(Struct, frozen=True):
-    """Policies over scenarios, the best first; `by_rank` has them by mean rank, and `cliques` are neighbours in that
-    order whom the scenarios do not tell apart. With fewer than `scenarios_needed` nobody could be told apart."""
+    """The policies of a suite, the best first.
+
+    `by_rank` has the policies in the order of their mean ranks. A clique is a group of neighbours
+    in this order that the scenarios do not tell apart. With fewer than `scenarios_needed` scenarios
+    no two policies could be told apart.
+    """
 
     baseline: str
     scenarios: int
@@ -272,7 +310,8 @@ class Fact(Struct, frozen=True):
 
 
 class PageTable(Struct, frozen=True):
-    """A table as the terminal shows it: cells are in words. `numbers` says of each column whether it has numbers."""
+    """A table as the terminal shows it. Cells are texts. `numbers` has one entry per column:
+    whether it has numbers."""
 
     title: str
     columns: list[str]

@@ -1,5 +1,8 @@
-"""The page's document as JSON that is small: a list of structs becomes a table of columns, and a column is written in
-the shortest of a few ways. `decode` in kit.js is the other side."""
+"""The page's document as small JSON.
+
+A list of structs becomes a table of columns. A column is written in the shortest of a few forms.
+`decode` in kit.js reads these forms.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +16,7 @@ MILLISECONDS = 1000
 
 
 def document(page: Page) -> bytes:
-    """The document of the page: times to the millisecond, other numbers to six digits."""
+    """The JSON document of the page. Times have milliseconds, other numbers have six digits."""
     return msgspec.json.encode({**_plain(page), "runs": [_run(run) for run in page.runs]})
 
 
@@ -35,7 +38,8 @@ NO_SEGMENTS = Segments([], [], [], [], [], [], [], [], [], [], [])
 
 
 def _segments(segments: Segments) -> dict[str, Any]:
-    """Ends, and where training began and ended, are written as the time since the start."""
+    """The segments as columns. The end, and the times of training, are milliseconds since the
+    segment's start."""
     starts = segments.start_s
 
     def since(times: list[float]) -> Any:
@@ -71,9 +75,11 @@ def _series(series: Series) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Struct]) -> dict[str, Any]:
-    """The rows by column. A column of dictionaries is a table itself: of the keys that any row has.
+    """The rows as columns. A column of dictionaries becomes a table with one column per key of any
+    row.
 
-    Times (`_s`) are to the millisecond in runs of any length: the page compares them with those of segments.
+    A field whose name ends in `_s` is a time in seconds, and is rounded to milliseconds. The page
+    compares these times with times of segments, so the rounding is the same for long runs.
     """
     names = [field.name for field in msgspec.structs.fields(type(rows[0]))] if rows else []
     return {"rows": len(rows), "columns": {name: _any_column([getattr(r, name) for r in rows], name) for name in names}}
@@ -89,7 +95,7 @@ def _any_column(values: list[Any], name: str) -> Any:
 
 
 def _short(value: Any) -> Any:
-    """A number to six digits, as a whole one where it is one."""
+    """A number with six digits. A whole number becomes an integer."""
     if not isinstance(value, float):
         return value
     rounded = float(f"{value:.6g}")
@@ -97,7 +103,11 @@ def _short(value: Any) -> Any:
 
 
 def column(values: Sequence[Any], shorten: Callable[[Any], Any] = _short) -> Any:
-    """A list; or, where all values are one, that one; or, where words repeat, the words and which one each is."""
+    """The values in one of three forms.
+
+    `{"same": value}` is for equal values. `{"words": words, "at": positions}` is for texts that
+    repeat. All others are a list.
+    """
     short = [shorten(value) for value in values]
     if len(short) > 1 and all(value == short[0] and type(value) is type(short[0]) for value in short):
         return {"same": short[0]}
@@ -109,7 +119,8 @@ def column(values: Sequence[Any], shorten: Callable[[Any], Any] = _short) -> Any
 
 
 def steps(numbers: Sequence[int]) -> Any:
-    """Rising whole numbers, as the differences from one to the next."""
+    """Rising whole numbers as the differences between neighbours. The first difference is the first
+    number."""
     return {"steps": column([after - before for before, after in zip([0, *numbers], numbers, strict=False)])}
 
 

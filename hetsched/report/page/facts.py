@@ -1,4 +1,5 @@
-"""The facts of a study: what it was asked, of what, by whom, with what, and how long it took; and its files."""
+"""The facts of a study: its scenario, strategies and seeds, its command, versions, machine and
+time, and its files."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -50,20 +51,21 @@ FILES = {
 """Files of a results folder, and what is in them."""
 
 NAMED = 12
-"""So many strategies are named."""
+"""The number of strategies up to which all are named."""
 
 LOGS = 60
-"""So many logs have a link; of more, their number is said."""
+"""The most logs with a link. The other logs are counted."""
 
 
 class Asked(NamedTuple):
-    """What a study was asked: the strategies and the seeds of which there is a result."""
+    """The strategies and the seeds of a study that have a result."""
 
     strategies: list[str]
     seeds: list[int]
 
 
 def asked(result: Result) -> Asked:
+    """The strategies and the seeds of the result."""
     match result:
         case StrategyResult():
             return Asked([result.strategy], sorted(run.metrics.seed for run in result.runs))
@@ -77,7 +79,7 @@ def asked(result: Result) -> Asked:
 
 
 def facts(folder: Path, study: Study | None, setup: Setup | None, of: Asked) -> list[Fact]:
-    """Those of a study; those without a link come first."""
+    """The facts of a study. Facts without a link come first."""
     return [*_asked(study, setup, of), *_sittings(folder), *_files(folder)]
 
 
@@ -114,7 +116,8 @@ def _nodes(nodes: Sequence[NodeTable]) -> Iterator[str]:
 
 
 def _price(node: NodeTable) -> str:
-    """What the scenario says of it; whether a node is a spot node, its faults say."""
+    """The node's prices per hour, in words. The scenario's faults decide whether the node is a spot
+    node."""
     spot = "" if node.spot_price_per_h is None else f", as a spot node {node.spot_price_per_h:g}"
     return "" if node.price_per_h is None else f", {node.price_per_h:g} per hour{spot}"
 
@@ -130,7 +133,7 @@ def _more(setup: Setup) -> str:
 
 
 def in_short(names: Sequence[str]) -> str:
-    """The names, or how many they are."""
+    """All names, or their number with three examples."""
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)}, such as {', '.join(names[:3])}"
 
 

@@ -1,4 +1,4 @@
-"""The page of a folder of recordings: by how much the predictions of recorded real runs are off."""
+"""The page of a folder of recordings: the errors of the predictions of recorded real runs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hetsched.studies.fidelity.fidelity import FidelityResult, fidelity
 from hetsched.studies.fidelity.recordings import recorded
 
 TITLES = ("Errors", "Errors by factor", "Parts of the makespan's error", "Recordings")
-"""Of the tables of `hetsched fidelity`, in their order."""
+"""The titles of the tables of `hetsched fidelity`, in their order."""
 
 
 def has_recordings(folder: Path) -> bool:
@@ -19,8 +19,10 @@ def has_recordings(folder: Path) -> bool:
 
 
 def page_of_fidelity(folder: Path) -> Page:
-    """The page of the recordings in the folder, each of which is predicted again. Raises InputError for what is wrong
-    in a recording."""
+    """The page of the recordings in the folder. Each recording is predicted again.
+
+    Raises InputError if a recording is wrong.
+    """
     result = fidelity(folder)
     return Page(
         title=f"Fidelity: {counted(len(result.errors), 'recorded real run')}, predicted again",

@@ -42,20 +42,31 @@ SCRIPTS = (
     "suite_profiles.js",
     "main.js",
 )
-"""In the order in which the browser runs them, as far as they are there. `main.js` draws what the others register."""
+"""The scripts in the order in which the browser runs them. `main.js` draws what the other scripts
+register.
+
+A script whose file is missing is left out.
+"""
 
 
 GENERATOR = b'content="hetsched report">'
-"""The end of the line of `page.html` that says what made the page."""
+"""The end of the line of `page.html` that names the program that made the page."""
 
 
 def page(folder: Path | str) -> Page:
-    """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that cannot be read."""
+    """The page of a results folder, with all text made printable. The study may be unfinished.
+
+    Raises InputError, naming the file, if the folder cannot be read.
+    """
     return cast(Page, all_printable(page_of(folder)))
 
 
 def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> str:
-    """The file. `scripts` are further ones, run last; with `connect` they may ask the server that the file is from."""
+    """The page as the text of an HTML file.
+
+    `scripts` run after the page's own scripts. With `connect` they may send requests to the server
+    of the page.
+    """
     style = _source("style.css")
     there = [_source(name) for name in SCRIPTS if (files(__package__) / name).is_file()]
     blocks = [f"\n{source}" for source in (*there, *scripts)]
@@ -76,22 +87,29 @@ def html(page: Page, *, scripts: Sequence[str] = (), connect: bool = False) -> s
         "SCRIPTS": "\n".join(f"<script>{block}</script>" for block in blocks),
     }
     text = _source("page.html")
-    parts = text.split("@@")  # what is filled in is not looked at again
+    parts = text.split("@@")  # marks in the text that is filled in stay as they are
     return "".join(filled[part] if position % 2 else part for position, part in enumerate(parts))
 
 
 def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
-    """Write the report of a results folder, `report.html` in it unless `out` names another file, and return its path.
+    """Write the report of a results folder, and return its path.
 
-    Of a folder with several studies each study has its report written in its own folder, and the report of the whole
-    has links to them. An earlier report is replaced. Raises InputError for a folder that cannot be read, if a file
-    cannot be written, and if `out` is a file that is no report.
+    The report is `report.html` in the folder, unless `out` names another file. In a folder with
+    several studies each study also gets a report in its own folder, and the report of the whole
+    folder has links to these. An earlier report is replaced.
+
+    Raises InputError if the folder cannot be read, if a file cannot be written, and if `out` is a
+    file that is no report.
     """
     return write_reports(folder, out)[0]
 
 
 def write_reports(folder: Path | str, out: Path | str | None = None) -> list[Path]:
-    """The same, and return the report of the folder, followed by that of each study of a folder with several."""
+    """Write the same files as `write_report`, and return the folder's report, followed by each
+    study's report.
+
+    Raises InputError as `write_report` does.
+    """
     folder = path_of(folder, "folder")
     _check_replaced(out)
     of_studies = [_written(study, None) for study in studies_of(folder)]
@@ -115,7 +133,7 @@ def _written(folder: Path, out: Path | str | None) -> Path:
 
 
 def _is_report(path: Path) -> bool:
-    """Whether the file begins as the page does, up to the line that says what made it."""
+    """Whether the file begins like `page.html`, up to the line that names the program."""
     text = _source("page.html").encode()
     head = text[: text.index(GENERATOR) + len(GENERATOR)]
     try:
@@ -126,7 +144,8 @@ def _is_report(path: Path) -> bool:
 
 
 def linked_from(page: Page, folder: Path, home: Path) -> Page:
-    """The page of the folder with links that lead from another folder, `home`, to the same files."""
+    """The page of the folder with its links changed so that they lead from the folder `home` to the
+    same files."""
     way = relpath(folder, home)
     moved = [fact if fact.link is None else replace(fact, link=f"{way}/{fact.link}") for fact in page.facts]
     return page if way == "." else replace(page, facts=moved)

@@ -1,4 +1,4 @@
-"""What a study has to say in words, by heading: verdicts, warnings, assumptions, and what was foretold."""
+"""The remarks on a study, by heading: verdicts, warnings, assumptions, and predictions."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ Remarks = dict[str, list[str]]
 
 
 def remarks(result: Result) -> Remarks:
-    """All of it, without the headings under which there is nothing."""
+    """All remarks on the result. Headings without remarks are left out."""
     warnings = {} if isinstance(result, PlanResult) else result.warnings
     found: dict[str, Iterable[str]] = {
         **_findings(result),

@@ -1,4 +1,4 @@
-"""One run as the page shows it: log -> `PageRun`."""
+"""One run as the page shows it. The log of the run becomes a `PageRun`."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from hetsched.studies.one_run import check_run
 
 
 class RunOnPage:
-    """Follows a run, as it is read or as it goes on: call it with every event, after its `state` has taken that into
-    account. `page()` is what the run came to so far."""
+    """Follows a run. Call it with every event, after the event was applied to its `state`. `page()`
+    is the run so far."""
 
     def __init__(self, setup: Setup) -> None:
         self.state = State()
@@ -67,7 +67,11 @@ class RunOnPage:
         return self._charts.on(shown, state)
 
     def _bound_s(self, metrics: Metrics) -> float | None:
-        """The bound of what was trained; while the run is not over, of all that is to be trained if that is known."""
+        """The bound in seconds on the makespan. None: the bound is not known.
+
+        After the end of the run the bound is for what was trained. Before the end it is for all
+        iterations of the workload, if their number is certain.
+        """
         if self.state.ended is not None:
             return metrics.bound_s
         cluster, workload, times = self._setup.cluster, self._setup.workload, self._setup.times
@@ -133,8 +137,8 @@ def _columns(segments: list[TimedSegment], lane_of: dict[WorkerId, int], state: 
 
 
 def page_run(setup: Setup, log: Path) -> PageRun:
-    """The run of a log. Raises InputError, naming the log, for one of another scenario, or that has not begun, or
-    was altered."""
+    """The run of a log. Raises InputError, naming the log, if it is of another scenario, has no
+    run, or was altered."""
     follow = RunOnPage(setup)
     for event in followed(read_log(log), follow.state, log):
         if isinstance(event, RunStarted):

@@ -1,5 +1,5 @@
-"""What the charts of a run show beside its segments: utilisation, resources, the winner's line, and what was
-searched."""
+"""The data of a run's charts: utilisation, resources, the lineage of the best score, and the search
+spaces."""
 
 from msgspec.structs import replace
 
@@ -14,7 +14,8 @@ from hetsched.report.page.document import Ancestor, Axis, PageExperiment, PageRu
 
 
 class RunCharts:
-    """Follows a run: call it with the state and every event, after the state has taken that into account."""
+    """Follows a run. Call it with the state and every event, after the event was applied to the
+    state."""
 
     def __init__(self) -> None:
         self._times = WorkerTimes()
@@ -31,7 +32,7 @@ class RunCharts:
             self._after_exploits.append((trial.iterations, trial.score))
 
     def on(self, run: PageRun, state: State) -> PageRun:
-        """The run so far, with everything that its charts need."""
+        """The run, with the data of its charts filled in."""
         return replace(
             run,
             exploits=[

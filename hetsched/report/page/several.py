@@ -1,4 +1,4 @@
-"""A folder with several studies, such as those of a benchmark suite: what each came to, in a line."""
+"""The page of a folder with several studies. Each study has a row with its main finding."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +17,12 @@ from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
 
 DEPTH = 3
-"""Studies so many folders below are found."""
+"""The number of levels of folders in which studies are searched."""
 
 
 class Found(NamedTuple):
-    """A study in a folder below; `result` is None where there is none yet, and `why` says why."""
+    """A study in a folder below. `result` is None if the study has no result yet. `why` then has
+    the reason."""
 
     folder: Path
     result: Result | None
@@ -29,7 +30,8 @@ class Found(NamedTuple):
 
 
 def studies_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """The folders of studies in the folder, but for those within studies."""
+    """The folders of the studies in the folder, down to `depth` levels. Folders within a study are
+    not searched."""
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
         if study_in(child) is not None:
             yield child
@@ -38,8 +40,10 @@ def studies_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def studies_of(folder: Path) -> list[Path]:
-    """The folders of the studies of a folder with several; none of a study's own folder. Raises InputError for a folder
-    that is not there or cannot be read."""
+    """The folders of the studies of a folder with several studies. A study's own folder has none.
+
+    Raises InputError if the folder does not exist or cannot be read.
+    """
     return list(studies_below(folder)) if study_in(results_folder(folder)) is None else []
 
 
@@ -75,7 +79,7 @@ def _reports(folder: Path, below: list[Path]) -> Iterator[Fact]:
 
 
 def _summaries(folder: Path, found: list[Found]) -> PageTable:
-    """A row per study."""
+    """The table with one row per study."""
     columns = ["folder", "scenario", "study", "seeds", "strategies", "what it came to"]
     rows = [[str(one.folder.relative_to(folder)), *_summary(one)] for one in found]
     return PageTable("Studies", columns, [False] * len(columns), rows)
@@ -91,7 +95,7 @@ def _summary(one: Found) -> list[str]:
 
 
 def _came_to(result: Result) -> str:
-    """The main finding, in words."""
+    """The main finding of a study, in words."""
     match result:
         case ComparisonResult():
             best = min(result.comparisons, key=lambda name: result.comparisons[name].makespan_s.mean)
@@ -109,7 +113,8 @@ def _came_to(result: Result) -> str:
 
 
 def _ratios(folder: Path, comparisons: list[Found]) -> Iterator[PageTable]:
-    """How many times the bound each strategy takes, a row per comparison; nothing of fewer than two."""
+    """A table of makespan / bound by strategy, with one row per comparison. Fewer than two
+    comparisons have no table."""
     figures = {
         str(one.folder.relative_to(folder)): one.result.comparisons
         for one in comparisons

@@ -1,4 +1,5 @@
-"""The page of a folder: which study it is of, how far it came, and what it shows."""
+"""The page of a results folder, according to the kind of its study and to how far the study
+came."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -29,13 +30,14 @@ from hetsched.studies.suite.suite_plan import PLAN_NAME as SUITE_PLAN
 from hetsched.studies.validate import ValidationResult
 
 LOG_BYTES = 5_000_000
-"""A page of one strategy has the runs of all its seeds, as long as their logs are no larger: some 10,000 segments."""
+"""The most bytes of logs, some 10,000 segments, whose runs a page of one strategy has. It always
+has the first run."""
 
 NOTHING_YET = "Nothing to say yet"
-"""The heading of what keeps a study from having a result."""
+"""The heading of the reason for which a study has no result."""
 
 NAMED_RUNS = 8
-"""So many runs of a study without a result are shown."""
+"""The most runs that the page of a study without a result shows."""
 
 KINDS: dict[Study, Literal["run", "comparison", "validation", "plan", "several"]] = {
     "compare": "comparison",
@@ -48,12 +50,15 @@ KINDS: dict[Study, Literal["run", "comparison", "validation", "plan", "several"]
 
 
 def page_of(folder: Path | str) -> Page:
-    """What the folder tells, finished or not. Raises InputError, naming the file, for a folder that is not there or
-    holds what cannot be read."""
+    """The page of a results folder. The study may be unfinished.
+
+    Raises InputError, naming the file, if the folder does not exist, and if a file or folder in it
+    cannot be read.
+    """
     folder = results_folder(folder)
     if has_recordings(folder):
         return page_of_fidelity(folder)
-    logs_below(folder)  # what must not be read is no study that has come less far
+    logs_below(folder)  # raises for a folder that cannot be read; that is no unfinished study
     if (folder / SUITE_PLAN).is_file():
         return page_of_suite(folder)
     study = study_in(folder)
@@ -91,7 +96,8 @@ def _of_result(folder: Path, study: Study, result: Result) -> Page:
 
 
 def _of_nothing(folder: Path, study: Study | None, error: HetschedError) -> Page:
-    """Of a study that has not come far enough for a result: the first run of each strategy, as far as it came."""
+    """The page of a study without a result. It shows the first run of each strategy as far as the
+    run came."""
     scenario = folder / SCENARIO_NAME
     setup = load_setup_of_logs(scenario) if scenario.is_file() else None
     first: dict[Path, Path] = {}
@@ -111,7 +117,8 @@ def _of_nothing(folder: Path, study: Study | None, error: HetschedError) -> Page
 
 
 def _of_logs(folder: Path) -> Page:
-    """Of runs that no study of ours made, such as those of Ray Tune's own script: the first one of each strategy."""
+    """The page of runs without a study, such as runs of a script of Ray Tune. It shows each
+    strategy's first run."""
     found = load_results(folder)
     runs = _runs([of_one[0] for of_one in found.by_strategy.values()])
     seeds = sorted({run.metrics.seed for run in found.runs})
@@ -126,7 +133,7 @@ def _of_logs(folder: Path) -> Page:
 
 
 def _fitting(runs: Sequence[RunResult]) -> list[RunResult]:
-    """The first run, and those after it as long as the page does not grow too large."""
+    """The first run, and the next ones while the sum of their logs is below `LOG_BYTES`."""
     sizes = accumulate(run.log.stat().st_size for run in runs)
     return list(runs[: max(1, sum(size < LOG_BYTES for size in sizes))])
 

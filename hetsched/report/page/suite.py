@@ -1,4 +1,4 @@
-"""The page of a suite: its tables, its figures, and what they do not say."""
+"""The page of a suite: its tables, its figures, and remarks on them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,16 @@ from hetsched.studies.suite.result import OverScenarios, SuiteResult
 from hetsched.studies.suite.suite import suite_in
 
 MOST_LINES = 6
-"""So many policies have a line in a profile: the best, the baseline and those of one's own."""
+"""The most policies with a line in a profile: the baseline, the user's own policies, and the best
+ones."""
 
 DIGITS = 6
+"""The significant digits of the numbers of a profile."""
 
 
 def page_of_suite(folder: Path) -> Page:
-    """The page of the suite in the folder, finished or not. Raises InputError or HetschedError as `suite_in` does."""
+    """The page of the suite in the folder. The suite may be unfinished. Raises errors as `suite_in`
+    does."""
     result = suite_in(folder)
     plan = result.plan
     own = own_policies(result, scheduling.policies)
@@ -43,7 +46,7 @@ def page_of_suite(folder: Path) -> Page:
 
 
 def page_suite(result: SuiteResult, own: Sequence[str]) -> PageSuite:
-    """The figures of a suite; `own` are policies that always have a line."""
+    """The figures of a suite. The policies in `own` have a line before the best ones."""
     ranking, drawn = result.ranking, _drawn(result, own)
     return PageSuite(
         baseline=result.plan.baseline,

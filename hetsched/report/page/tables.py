@@ -1,4 +1,4 @@
-"""The tables of the terminal as a page has them: the same cells."""
+"""The tables of the terminal, with the same cells, for a page."""
 
 from rich.table import Table
 
@@ -16,7 +16,8 @@ from hetsched.studies.results import StrategyResult
 
 
 def page_tables(result: Result) -> list[PageTable]:
-    """Those that the study printed, but for the states of trials and workers: figures of a run show these."""
+    """The tables that the study printed, except those of trials and workers, which the charts of a
+    run show."""
     match result:
         case ComparisonResult():
             arriving = result.setup.workload.arriving
@@ -39,13 +40,14 @@ def _further(table: Table | None) -> list[PageTable]:
 
 
 def _heading(header: str) -> str:
-    """In one line; a hyphen at the end of one stays where it is of the word."""
+    """The heading in one line. A hyphen at the end of a line stays if the legend has the word with
+    the hyphen."""
     word = header.replace("\n", "")
     return word if word in COMPARISON else header.replace("-\n", "").replace("\n", " ")
 
 
 def page_table(title: str, table: Table) -> PageTable:
-    """The table of a terminal."""
+    """The table of the terminal under a title. Right-justified columns have numbers."""
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     return PageTable(
         title=title,

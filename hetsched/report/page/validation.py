@@ -19,7 +19,10 @@ from hetsched.studies.validation import Agreement
 
 
 def page_validation(result: ValidationResult) -> tuple[PageValidation, list[PageRun]]:
-    """What it came to, and of each strategy the predicted and the measured run under its first seed, in turn."""
+    """The validation, and the runs that its rows refer to.
+
+    The runs are, per strategy, the first predicted run and the first measured run.
+    """
     rows, runs = [], []
     for position, (strategy, found) in enumerate(result.agreements.items()):
         pair = [_first(strategy, result.predicted), _first(strategy, result.runs)]
@@ -55,7 +58,10 @@ def _row(strategy: str, found: Agreement, position: int) -> ValidationRow:
 def _courses(
     predicted: Sequence[RunResult], measured: Sequence[RunResult], metric: Metric | None
 ) -> tuple[ScoreCourses | None, ScoreCourses | None]:
-    """Of the best score and of the mean over trials; None where no score is known under some seed."""
+    """The courses of the best score and of the mean score over the trials.
+
+    Both are None if the metric is not one, or if under some seed no score is known.
+    """
     sides = [[scores_over_time(read_log(run.log)) for run in runs] for runs in (predicted, measured)]
     if metric is None or not all(map(all, sides)):
         return None, None
@@ -69,7 +75,8 @@ def _courses(
 
 
 def _series(runs: Sequence[Steps], end_s: float, metric: Metric) -> Series:
-    """The mean over the runs, up to the makespan of the slowest."""
+    """The mean over the runs as a series. It ends at `end_s`, the makespan of the slowest run in
+    seconds."""
     steps = mean_over_time(runs)
     times, values = zip(*steps, (end_s, steps[-1][1]), strict=True)
     return Series(metric.name, "score", metric.name, list(times), list(values))

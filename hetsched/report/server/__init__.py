@@ -1,1 +1,2 @@
-"""`hetsched serve`: the runs of a folder as pages, for the user of this machine alone."""
+"""The server of `hetsched serve`: the runs of a folder as pages, for the user of this machine
+only."""

@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer says to the browser."""
+"""The rules for requests: which requests get an answer, and the headers that every answer has."""
 
 import secrets
 from ipaddress import ip_address
@@ -22,25 +22,34 @@ HEADERS = {
 }
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""The Content-Security-Policy of what is no page of ours."""
+"""The Content-Security-Policy of every answer that is not a page of hetsched."""
 
 BARE = "default-src 'none'; frame-ancestors 'none'"
-"""That of the page that leads on: a page in a sandbox may not, and would not send the cookie along."""
+"""The Content-Security-Policy of the page `ONWARD`.
+
+It has no sandbox, because a page in a sandbox may not lead to another page and does not send the
+cookie.
+"""
 
 ONWARD = """\
 <!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hetsched</title></head>
 <body><p><a href="/">The runs</a></p></body></html>
 """
-"""A redirection would not do: after a link from elsewhere the browser would not send the cookie along."""
+"""The page that leads from the address with the token to the list of runs.
+
+It is not a redirection, because after a link from another site the browser would not send the
+cookie.
+"""
 
 
 class Access:
-    """Lets those in who have the token, for reading alone, and under the names of this machine alone.
+    """Answers only requests that have the token, only read, and use a name of this machine.
 
-    The token comes once, in the address (`?token=`); the browser then has it in a cookie, which scripts cannot read and
-    which goes to no other site. `host` is what the server listens at. A page of another site cannot ask under a name of
-    its own that it lets mean this machine (DNS rebinding).
+    The token comes once, in the address (`?token=`). The browser then keeps it in a cookie, which
+    scripts cannot read, and which goes to no other site. `host` is the address at which the server
+    listens. The check of names stops DNS rebinding, by which a page of another site gives this
+    machine a name of its own.
     """
 
     def __init__(self, app: ASGIApp, token: str, host: str, port: int) -> None:
@@ -65,7 +74,8 @@ class Access:
         await answer(scope, receive, send_guarded)
 
     def _refusal(self, request: Request) -> Response | None:
-        """The answer to who is not let in, or not yet; None for who is."""
+        """The answer to a request that the application must not see. None: the request is
+        allowed."""
         if request.method not in METHODS:
             return PlainTextResponse("read-only: GET and HEAD\n", 405, {"allow": ", ".join(METHODS)})
         hosts = request.headers.getlist("host")
@@ -84,8 +94,11 @@ class Access:
 
 
 def is_known(host: str, bound: str) -> bool:
-    """Whether a Host header names this machine, for a server that listens at `bound`. Ports do not matter: a tunnel may
-    have another one. An IP address is no name that could be made to mean another machine.
+    """Whether a Host header names this machine, for a server that listens at `bound`.
+
+    The port is ignored, because a tunnel may have another one. IP addresses are allowed if the
+    server can be reached from other machines, because no site can give an IP address to another
+    machine.
 
     >>> is_known("localhost:8000", "127.0.0.1"), is_known("evil.example:8000", "127.0.0.1")
     (True, False)
@@ -103,7 +116,7 @@ def is_known(host: str, bound: str) -> bool:
 
 
 def is_local(bound: str) -> bool:
-    """Whether a server that listens there can be reached from this machine alone."""
+    """Whether a server that listens at `bound` can be reached only from this machine."""
     try:
         return ip_address(bound).is_loopback
     except ValueError:

@@ -1,6 +1,6 @@
-"""The addresses of `hetsched serve`.
+"""The addresses of `hetsched serve` and their answers.
 
-| address | what it is |
+| address | answer |
 | --- | --- |
 | `/` | the list of runs and studies |
 | `/list` | a stream of events: the list, whenever it changes |
@@ -30,17 +30,17 @@ from hetsched.report.server.listing import Listing
 from hetsched.report.server.places import NotHereError, Served
 
 TEXT = {".csv", ".json", ".jsonl", ".log", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
-"""The endings of files that a browser shows as text. It saves all others."""
+"""The endings of files that a browser shows as text. A browser saves all other files."""
 
 LOOK_EVERY_S = 1.0
 BREATH_EVERY_S = 15.0
-"""A stream without news says something so often, so that nobody between takes it for dead."""
+"""The seconds after which a stream without news sends a comment, so that no proxy closes it."""
 
 PIECE_BYTES = 2**16
 
 
 class PlaceConvertor(PathConvertor):
-    """Any path, also one with a line break in a name."""
+    """Matches any path, also one with a line break in a name."""
 
     regex = r"[\s\S]*"
 
@@ -49,7 +49,8 @@ register_url_convertor("place", PlaceConvertor())
 
 
 class Pages:
-    """Answers what is asked of the served folder. `stopping` says whether the server is about to end."""
+    """Answers requests for the served folder. `stopping` says whether the server is about to
+    end."""
 
     def __init__(self, served: Served, stopping: Callable[[], bool]) -> None:
         self._served = served
@@ -58,7 +59,7 @@ class Pages:
         self._documents = Documents(served)
 
     def app(self, token: str, host: str, port: int) -> Access:
-        """The whole of it, for those who have the token."""
+        """The whole application. It answers only requests that have the token."""
         routes = [
             Route("/", self.list),
             Route("/list", self.list_changes),
@@ -85,7 +86,7 @@ class Pages:
             return page_response(await run_in_threadpool(self._documents.html, place))
         try:
             return await run_in_threadpool(file_response, place)
-        except OSError as error:  # it went meanwhile, or must not be read
+        except OSError as error:  # it was removed meanwhile, or must not be read
             raise NotHereError from error
 
     async def document(self, request: Request) -> Response:
@@ -97,7 +98,8 @@ class Pages:
         return self._stream(request, lambda: b"%x" % hash(self._documents.signature(folder)))
 
     async def _place(self, request: Request) -> Path:
-        """The place in the address, as it was sent: nothing has been decoded yet."""
+        """The place in the address. Raw bytes are read, because the server has already decoded the
+        path."""
         written: bytes = request.scope["raw_path"]
         kind, slash, place = written.removeprefix(b"/").partition(b"/")
         if not slash or kind not in (b"at", b"document", b"changes"):
@@ -111,7 +113,8 @@ class Pages:
         return place
 
     def _stream(self, request: Request, look: Callable[[], bytes]) -> Response:
-        """What a look finds, now and whenever it is something else: server-sent events."""
+        """A stream of server-sent events: the result of `look`, now and after each change of the
+        result."""
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         return StreamingResponse(self._news(look), media_type="text/event-stream")
@@ -130,12 +133,16 @@ class Pages:
 
 
 def page_response(text: str) -> Response:
-    """A page of ours, which may do what it states in its head and is shown in no other."""
+    """The answer with a page of hetsched.
+
+    The page may do what the Content-Security-Policy in its head allows. No other page may show it
+    in a frame.
+    """
     return HTMLResponse(text, headers={"content-security-policy": f"{policy_of(text)}; frame-ancestors 'none'"})
 
 
 def file_response(path: Path) -> Response:
-    """The file as it is now: a log may grow meanwhile."""
+    """The answer with the file in its present size. A log may grow during the answer."""
     file = path.open("rb")
     size = file.seek(0, 2)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""The pages of results folders, and when they are to be made again."""
+"""The pages of results folders. A page is made again when the files of its folder have changed."""
 
 import logging
 import re
@@ -21,16 +21,17 @@ READ = {".jsonl", ".json", ".toml", ".csv"}
 """The endings of the files from which a page is made."""
 
 KEPT = 16
-"""So many documents are kept, those that were asked for last."""
+"""The number of documents that are kept: those that were requested last."""
 
 Signature = tuple[tuple[str, int, int], ...]
-"""What a page was made from: paths, times of change and sizes of files."""
+"""The files from which a page was made: paths, times of change, and sizes in bytes."""
 
 _POLICY = re.compile('http-equiv="Content-Security-Policy" content="([^"]*)"')
 
 
 class Documents:
-    """The documents of folders, each made once for what its files say. Several threads may ask at once."""
+    """The documents of folders. A document is made once per signature of its folder. Several
+    threads may call at once."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
@@ -39,16 +40,16 @@ class Documents:
         self._kept: OrderedDict[Path, tuple[Signature, Page, bytes]] = OrderedDict()
 
     def signature(self, folder: Path) -> Signature:
-        """Of the folder as it is now."""
+        """The signature of the folder as it is now."""
         found = [(entry, stat) for entry, stat in files(folder) if Path(entry.name).suffix in READ]
         return tuple((entry.path, stat.st_mtime_ns, stat.st_size) for entry, stat in found)
 
     def document(self, folder: Path) -> bytes:
-        """The document of the folder's page, or of one that says why there is none."""
+        """The document of the folder's page, or of a page that says why the folder has none."""
         return self._made(folder)[2]
 
     def html(self, folder: Path) -> str:
-        """The folder's page, which follows what becomes of it."""
+        """The folder's page as HTML, with the script that follows changes of the folder."""
         return html(self._made(folder)[1], scripts=[script("follow.js")], connect=True)
 
     def _made(self, folder: Path) -> tuple[Signature, Page, bytes]:
@@ -68,7 +69,8 @@ class Documents:
             return kept
 
     def _page(self, folder: Path) -> tuple[Page, bytes]:
-        """The page and its document. Whatever keeps it from being made, a page says so: files may be damaged."""
+        """The page and its document. If the page cannot be made, as with damaged files, another
+        page has the error."""
         try:
             self._served.check(folder)
             made = page(folder)
@@ -90,7 +92,7 @@ def empty_page(title: str, heading: str, remark: str) -> Page:
 
 
 def listing_html(served: Served) -> str:
-    """The page that lists what there is."""
+    """The page that lists the runs and studies of the served folder."""
     page = empty_page(served.shown(served.root), "Runs and studies", "Those that were written to last come first.")
     return html(page, scripts=[script("list.js")], connect=True)
 

@@ -1,4 +1,5 @@
-"""What runs there are in a folder, and how they stand: from the first and the last line of each log."""
+"""The list of the runs in a folder and of their states. Only the first and the last line of each
+log are read."""
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,18 +21,21 @@ from hetsched.studies.resume import COMPLETED
 from hetsched.studies.sittings import STUDY_NAME, study_of
 
 SILENT_S = 60.0
-"""A real run writes every few seconds; of one that has not for so long nobody knows whether it still runs."""
+"""A run that has not written for this many seconds is silent. A real run writes every few
+seconds."""
 
 READ = {LOG_NAME, SCENARIO_NAME, STUDY_NAME}
 """The files by which runs and studies are found."""
 
 LINE_BYTES = 2**16
-"""What is read of the beginning, and of the end, of a log."""
+"""The bytes that are read at the start and at the end of a log."""
 
 
 class ListedRun(Struct, frozen=True):
-    """A run. `address` is the percent-encoded path of its folder; `state` is in words; `now_s` is the time of the last
-    event. What is not known is empty, or None."""
+    """A run of the list. `address` is the percent-encoded path of its folder. `state` is in words.
+
+    `now_s` is the time of the last event in seconds. Unknown fields are empty or None.
+    """
 
     address: str
     name: str
@@ -43,8 +47,11 @@ class ListedRun(Struct, frozen=True):
 
 
 class ListedStudy(Struct, frozen=True):
-    """A results folder, with the runs in it and below it. `what` and `state` are in words, `changed` is the time of the
-    last change to a log, in seconds since 1970, 0 where it is not known."""
+    """A results folder of the list, with the runs in it and below it. `what` and `state` are in
+    words.
+
+    `changed` is the time of the last change in seconds since 1970 (0: unknown).
+    """
 
     address: str
     name: str
@@ -55,7 +62,7 @@ class ListedStudy(Struct, frozen=True):
 
 
 class _Line(Struct):
-    """What is looked at of an event of any format."""
+    """The fields that are read of an event of any format."""
 
     event: str
     time: float
@@ -69,8 +76,11 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 class Listing:
-    """The studies of the served folder. Several threads may ask at once; one looks, no sooner than a second after the
-    last look, and than ten times as long as that took."""
+    """The studies of the served folder. Several threads may call at once.
+
+    One thread looks at the folder. The time from one look to the next is at least a second, and at
+    least ten times what the look took.
+    """
 
     def __init__(self, served: Served) -> None:
         self._served = served
@@ -80,7 +90,7 @@ class Listing:
         self._again_at = 0.0
 
     def studies(self) -> list[ListedStudy]:
-        """Those that were written to last come first."""
+        """The studies, the last changed one first."""
         with self._lock:
             if (began := time.monotonic()) >= self._again_at:
                 self._studies = self._looked()
@@ -112,11 +122,13 @@ class Listing:
         )
 
     def _closed(self, folder: Path) -> ListedStudy:
-        """A folder that cannot be read: it may hold runs, and nobody knows of it otherwise."""
+        """The entry of a folder that cannot be read. The list shows it, because it may have
+        runs."""
         return ListedStudy(self._served.written(folder), self._served.shown(folder), "", UNREADABLE, 0.0, [])
 
     def _without_log(self, home: Path, changed: float) -> ListedStudy:
-        """A study that has begun, by its `study.json`, and has no run yet, or kept none."""
+        """The entry of a study without a log: it has no run yet, or it kept none. Its `study.json`
+        shows that it began."""
         try:
             study = study_of(home)
         except InputError:
@@ -147,13 +159,17 @@ def _with_silence(run: ListedRun, found: stat_result) -> ListedRun:
 
 
 def _silent(state: str, changed: float) -> str:
-    """The state of what was written to last at that time, which may have broken off since."""
+    """The state of a run or study that was last written at `changed`. After `SILENT_S` it may have
+    broken off."""
     silent = state in (STARTING, RUNNING) and time.time() - changed > SILENT_S
     return f"silent: {state}, or broken off" if silent else state
 
 
 def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
-    """The first and the last whole line. Raises one of NOT_READ if they are not of a log, and OSError."""
+    """The first and the last whole line of a log of `size` bytes.
+
+    Raises an error in `NOT_READ` if a line is not of a log, and OSError if the file cannot be read.
+    """
     with log.open("rb") as file:
         head = file.read(LINE_BYTES)
         file.seek(max(0, size - LINE_BYTES))
@@ -163,8 +179,12 @@ def first_and_last(log: Path, size: int) -> tuple[_Line, _Line]:
 
 
 def _logs_by_study(served: Served, listed: Sequence[Found]) -> Iterator[tuple[Path, Path, stat_result]]:
-    """Each log and its stat, with the folder of its study: the topmost one with a scenario, or the log's own. A link
-    out of the served folder is no log, nor is what is no file."""
+    """Each log with its stat and the folder of its study. Links out of the served folder are left
+    out.
+
+    The folder of the study is the topmost folder above the log that has a scenario, or the log's
+    own folder.
+    """
     studies = {Path(entry.path).parent for entry, _ in listed if entry.name == SCENARIO_NAME}
     for entry, found in listed:
         log = Path(entry.path)
@@ -174,7 +194,11 @@ def _logs_by_study(served: Served, listed: Sequence[Found]) -> Iterator[tuple[Pa
 
 
 def _without_logs(listed: Sequence[Found], with_logs: Collection[Path]) -> Iterator[tuple[Path, float]]:
-    """The folder of each study without a log, but for those within studies, and when its `study.json` was changed."""
+    """The folder of each study without a log, and the time at which its `study.json` changed, in
+    seconds since 1970.
+
+    Studies within other studies are left out.
+    """
     written = {
         Path(entry.path).parent: found.st_mtime
         for entry, found in listed
@@ -197,7 +221,8 @@ def _what(runs: list[ListedRun]) -> str:
 
 
 def _state(runs: Iterable[ListedRun]) -> str:
-    """How a study stands: as its runs, if they all stand alike."""
+    """The state of a study in words: the state of its runs if all are equal, otherwise the number
+    of runs per state."""
     states = [run.state for run in runs]
     if len(set(states)) == 1:
         return states[0]

@@ -1,4 +1,5 @@
-"""Which files may be shown: those in the served folder, whatever names and links say."""
+"""The files that may be shown: those in the served folder, after all names and links are
+resolved."""
 
 import os
 import stat
@@ -29,8 +30,11 @@ class Served:
         self.root = results_folder(folder, "one with results in it").resolve()
 
     def place(self, written: bytes) -> Path:
-        """The file or folder that a percent-encoded path of an address names. Raises NotHereError if it is outside,
-        also by way of a link, or if it is neither a file nor a folder."""
+        """The file or folder that a percent-encoded path of an address names.
+
+        Raises NotHereError if it is outside the served folder, also through a link, and if it is
+        neither a file nor a folder.
+        """
         named = os.fsdecode(unquote_to_bytes(written)).removesuffix("/")
         parts = named.split("/") if named else []
         if "\0" in named or not {"", ".", ".."}.isdisjoint(parts):
@@ -45,14 +49,14 @@ class Served:
         return path
 
     def holds(self, path: Path) -> bool:
-        """Whether a path is inside, after all links were followed."""
+        """Whether a path is inside the served folder, after all links were followed."""
         try:
             return path.resolve().is_relative_to(self.root)
         except (OSError, RuntimeError):
             return False
 
     def written(self, path: Path) -> str:
-        """The percent-encoded path of a place: `place` finds it again."""
+        """The percent-encoded path of a place, which `place` resolves."""
         relative = path.relative_to(self.root)
         return quote(os.fsencode(relative)) if relative.parts else ""
 
@@ -83,7 +87,7 @@ class Served:
                 raise InputError(f"{self.shown(path)}: names {name!r}, outside the folder that is served: not read")
 
     def shown(self, path: Path) -> str:
-        """A path for people, relative to the served folder."""
+        """A path as a reader sees it, relative to the served folder."""
         relative = path.relative_to(self.root) if path != self.root else self.root.name
         return printable(os.fsencode(relative).decode(errors="backslashreplace"))
 

@@ -12,13 +12,16 @@ from hetsched.report.server.app import Pages
 from hetsched.report.server.places import Served
 
 GRACE_S = 3
-"""So long answers that are under way may still take after Ctrl-C."""
+"""The most seconds that a begun answer may take after Ctrl-C."""
 
 
 def serve(folder: Path, host: str, port: int, began: Callable[[str], None]) -> None:
-    """Serve the folder until Ctrl-C or SIGTERM, which raise what they raise outside. `began` receives the address, with
-    the token. Port 0 is a free one. Raises InputError if there is no such folder, and if the server cannot listen
-    there."""
+    """Serve the folder until Ctrl-C or SIGTERM. Both signals raise the same error as outside the
+    server.
+
+    `began` receives the address with the token. Port 0 chooses a free port. Raises InputError if
+    the folder does not exist, and if the server cannot listen at the host and port.
+    """
     served, token = Served(folder), secrets.token_urlsafe(32)
     with listening(host, port) as listener:
         port = listener.getsockname()[1]
@@ -41,7 +44,7 @@ def serve(folder: Path, host: str, port: int, began: Callable[[str], None]) -> N
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises InputError if that cannot be."""
+    """A socket that listens at the host and port. Raises InputError if this is impossible."""
     try:
         [(family, *_, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return socket.create_server(address[:2], family=family)

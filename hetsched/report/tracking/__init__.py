@@ -1,1 +1,2 @@
-"""Runs at services that track experiments, such as MLflow and Weights & Biases (the extra `tracking`)."""
+"""Sends runs to services that track experiments, such as MLflow and Weights & Biases (the extra
+`tracking`)."""

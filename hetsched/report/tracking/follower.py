@@ -1,4 +1,4 @@
-"""A tracker that follows a run. If it fails, that costs the run a warning, and nothing else."""
+"""A tracker that follows a run. If the tracker fails, a warning is logged, and the run goes on."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -19,21 +19,22 @@ from hetsched.scenario.scenario import Setup
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
-"""So many points a tracker is given at most."""
+"""The most points that a tracker receives in one call."""
 
 PATIENCE_S = 60.0
-"""So long the end of a study waits for a tracker that does not come to its end."""
+"""The most seconds that the end of a study waits for a tracker."""
 
 
 class End(NamedTuple):
-    """A run is over. `report` is its report, if there is one."""
+    """The end of a run. `report` is the file of its report (None: it has none)."""
 
     completed: bool
     report: Path | None
 
 
 class Follower:
-    """Tells one tracker of one run, in a thread of its own: a run never waits for a service."""
+    """Sends one run to one tracker, in a thread of its own, so that the run never waits for a
+    service."""
 
     def __init__(self, name: str, tracker: Tracker, setup: Setup, strategy: Strategy, seed: int) -> None:
         self.name, self.seed, self.tracker = name, seed, tracker
@@ -52,14 +53,16 @@ class Follower:
             self._queue.put(point)
 
     def end(self, completed: bool, report: Path | None = None, last: Iterable[Point] = ()) -> None:
-        """The run is over. Does not wait for the tracker: `wait` does."""
+        """Send the end of the run, without waiting for the tracker. `last` has further points of
+        the run."""
         self.ended = True
         for point in last:
             self._queue.put(point)
         self._queue.put(End(completed, report))
 
     def wait(self) -> bool:
-        """Wait until the tracker has heard of everything, and say whether it has."""
+        """Wait until the tracker has received everything, for `PATIENCE_S` at most. Returns whether
+        the tracker works."""
         self._thread.join(PATIENCE_S)
         if self._thread.is_alive():
             self._give_up(f"it has not come to its end in {PATIENCE_S:g} s")

@@ -1,4 +1,5 @@
-"""A run at MLflow: where MLFLOW_TRACKING_URI says, in the experiment that MLFLOW_EXPERIMENT_NAME says."""
+"""A run at the MLflow server of MLFLOW_TRACKING_URI, in the experiment of
+MLFLOW_EXPERIMENT_NAME."""
 
 import os
 import re
@@ -16,14 +17,15 @@ with needed_for("--track mlflow", "tracking"):
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "hetsched"
-"""The experiment unless the environment names one."""
+"""The name of the experiment unless the environment names one."""
 
 METRICS, TAGS, PARAMETERS = 1000, 100, 100
-"""So many of each a request may have."""
+"""The most metrics, parameters and tags that one request may have, of each."""
 
 
 class MLflowTracker:
-    """Scores, hyperparameters that are numbers, and counts are metrics; everything else that changes is a tag."""
+    """A run at MLflow. Scores, numeric hyperparameters and counts are metrics. Other values that
+    change are tags."""
 
     def __init__(self) -> None:
         self.where = ""
@@ -71,7 +73,7 @@ class MLflowTracker:
 
 
 def allowed(name: str) -> str:
-    """The name with what MLflow allows in names only.
+    """The name with only the characters that MLflow allows in names.
 
     >>> allowed("cifar-00/top-5 acc@1"), allowed("a//b/../c")
     ('cifar-00/top-5 acc_1', 'a/b/__/c')

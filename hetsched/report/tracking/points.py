@@ -1,4 +1,4 @@
-"""Events of a run, as the points that a tracker receives."""
+"""Turns the events of a run into the points that a tracker receives."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,7 +21,8 @@ COUNTED = {TrialExploited: "exploits", SegmentLost: "lost segments", TrialComple
 
 
 class Points:
-    """Follows a run: call it with every event, after the state has taken that into account."""
+    """Follows a run. Call it with the state and every event, after the event was applied to the
+    state."""
 
     def __init__(self) -> None:
         self._best: dict[str, float] = {}
@@ -55,12 +56,13 @@ class Points:
 
 
 def whole(time_s: float, values: Mapping[str, Value]) -> Point:
-    """Of the run as a whole."""
+    """A point of the run as a whole. Its step is the whole seconds of `time_s`."""
     return Point(WHOLE_RUN, round(time_s), time_s, values)
 
 
 def settings(hyperparameters: Hyperparameters) -> dict[str, Value]:
-    """Numbers as numbers, everything else in words."""
+    """The hyperparameters as values for a tracker. Numbers stay numbers, all other values become
+    text."""
     return {
         name: value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
         for name, value in hyperparameters.items()
@@ -68,7 +70,7 @@ def settings(hyperparameters: Hyperparameters) -> dict[str, Value]:
 
 
 def parameters(setup: Setup, strategy: str, seed: int, started: RunStarted) -> dict[str, Value]:
-    """What is known of a run when it begins."""
+    """The parameters of a run that are known at its start."""
     found: dict[str, Value] = {
         "scenario": started.scenario,
         "strategy": strategy,

@@ -1,4 +1,4 @@
-"""What a service that tracks experiments receives of a run, and what a tracker of one must be able to do."""
+"""The interface of a tracker, and the points of a run that a tracker receives."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +9,15 @@ from hetsched.domain.registry import Registry
 Value = int | float | str
 
 WHOLE_RUN = ""
-"""The series of points of a run as a whole."""
+"""The name of the series with the points of the run as a whole."""
 
 
 class Point(NamedTuple):
-    """Values of a series at a moment, `time_s` seconds since the start of the run. A series is a trial's id, and `step`
-    its iterations; or `WHOLE_RUN`, and `step` the whole seconds."""
+    """The values of a series at `time_s` seconds since the start of the run.
+
+    A series is named by a trial's id, and its `step` is the trial's iterations. The `step` of the
+    series `WHOLE_RUN` is the whole seconds.
+    """
 
     series: str
     step: int
@@ -23,29 +26,32 @@ class Point(NamedTuple):
 
 
 class Tracker(Protocol):
-    """One run at a service. It is made without arguments, in the main thread, and raises InputError if it cannot work.
-    Everything else is called from one other thread, and may raise: then a warning is printed, and nothing more of the
-    run is tracked."""
+    """One run at a service.
+
+    A tracker is made without arguments in the main thread. It raises InputError if it cannot work.
+    All methods are called in one other thread. If a method raises, a warning is printed, and the
+    run is not tracked any more.
+    """
 
     where: str
-    """Where the run can be seen, in words; known after `begin`."""
+    """The place where the run can be seen, in words. It is known after `begin`."""
 
     def begin(self, name: str, group: str, parameters: Mapping[str, Value]) -> None:
-        """The run begins. Runs of one scenario are of one group."""
+        """Begin the run. Runs of one scenario have the same group."""
 
     def log(self, points: Sequence[Point]) -> None:
-        """What has happened since the last call, in order."""
+        """Receive the points since the last call, in order."""
 
     def report(self, file: Path) -> None:
         """Keep the report of the run, an HTML file."""
 
     def finish(self, completed: bool) -> None:
-        """The run is over, completed or not."""
+        """End the run. `completed`: all its trials are complete."""
 
 
 trackers = Registry[Tracker]("tracker", "hetsched.trackers", methods=["begin", "log", "report", "finish"])
 
 
 def key(point: Point, name: str) -> str:
-    """What a service calls the values of that name, such as `cifar-00/loss`."""
+    """The name at the service of a point's value, such as `cifar-00/loss`."""
     return f"{point.series}/{name}" if point.series else name

@@ -1,4 +1,4 @@
-"""The runs of a study, followed by trackers."""
+"""Trackers that follow the runs of a study."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -26,12 +26,14 @@ logger = logging.getLogger(__name__)
 
 
 class Tracking:
-    """Follows every run that `watch` is given for. `finish` hands the figures and the reports of a study over.
+    """Follows every run that is run with its `watch`. `finish` sends the figures and reports of a
+    study.
 
         with Tracking(["mlflow"]) as tracking:
             tracking.finish(simulate(scenario, "fusion+hrfs", watch=tracking.watch))
 
-    Raises InputError, before anything runs, for a tracker that is not known or not installed, or that cannot work.
+    Raises InputError, before anything runs, if a tracker is unknown, is not installed, or cannot
+    work.
     """
 
     def __init__(self, names: Sequence[str], watch: Watch = unwatched) -> None:
@@ -54,15 +56,15 @@ class Tracking:
 
     @contextmanager
     def watch(self, doing: str, setup: Setup, strategy: Strategy, seed: int) -> Iterator[Listener | None]:
-        """A `Watch`, which watches as the given one does, too."""
+        """A `Watch` that adds the trackers to the given watch."""
         with self._watch(doing, setup, strategy, seed) as listen:
             followers = [Follower(name, made(name), setup, strategy, seed) for name in self._names]
             self._followers += followers
             yield Listeners([*([] if listen is None else [listen]), *followers]) if followers else listen
 
     def finish(self, result: Results) -> list[str]:
-        """Tell of the runs' figures, and hand their reports over. Return where the runs can be seen, a line per run and
-        tracker."""
+        """Send the runs' figures and reports. Returns where the runs can be seen: one line per run
+        and tracker."""
         runs = {run.metrics.seed: run for run in result.runs}
         reports = {follower.seed: report_of(runs[follower.seed]) for follower in self._followers}
         for follower in self._followers:
@@ -71,7 +73,7 @@ class Tracking:
 
 
 class Listeners:
-    """Tells several listeners, as if they were one."""
+    """Passes events to several listeners, as one listener."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = listeners
@@ -81,25 +83,27 @@ class Listeners:
             listen(state, event)
 
     def recall(self, state: State, event: Event) -> None:
-        """What happened under earlier drivers of the run."""
+        """Pass on an event of an earlier driver of the run."""
         for listen in self._listeners:
             (listen.recall if isinstance(listen, Recalls) else listen)(state, event)
 
 
 def made(name: str) -> Tracker:
-    """A tracker of that name. Raises InputError."""
+    """A new tracker of that name. Raises InputError if there is none, if it is not installed, or if
+    it cannot work."""
     return trackers.create(name)
 
 
 def figures(run: RunResult) -> Point:
-    """The run's figures, as far as they are numbers."""
+    """A point with the run's figures that are numbers."""
     found = msgspec.to_builtins(run.metrics)
     values = {name: value for name, value in found.items() if isinstance(value, int | float)}
     return whole(run.metrics.makespan_s, values)
 
 
 def report_of(run: RunResult) -> Path | None:
-    """The run's report, which is written; None, with a warning, if that fails."""
+    """Write the run's report, and return its file. None, with a logged warning: the report could
+    not be written."""
     try:
         return write_report(run.log.parent)
     except (HetschedError, OSError) as error:

@@ -1,4 +1,5 @@
-"""A run at Weights & Biases: in the project that WANDB_PROJECT says; WANDB_MODE=offline keeps it on the disk."""
+"""A run at Weights & Biases, in the project of WANDB_PROJECT. WANDB_MODE=offline keeps the run on
+the disk."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,15 @@ with needed_for("--track wandb", "tracking"):
     import wandb
 
 PROJECT = "hetsched"
-"""The project unless the environment names one."""
+"""The name of the project unless the environment names one."""
 
 WITHOUT_LOGIN = {"offline", "dryrun", "disabled"}
-"""Modes of WANDB_MODE that need no key."""
+"""The values of WANDB_MODE that need no key."""
 
 
 class WandbTracker:
-    """Everything is in the history of one run, trials over their iterations and the run as a whole over its time."""
+    """A run at Weights & Biases. One history has the trials over their iterations, and the whole
+    run over its time."""
 
     def __init__(self) -> None:
         self.where = ""
@@ -29,7 +31,7 @@ class WandbTracker:
         if os.environ.get("WANDB_MODE") in WITHOUT_LOGIN:
             return
         try:
-            wandb.login()  # asks for a key in a terminal
+            wandb.login()  # a terminal is asked for the key
         except wandb.errors.Error as error:
             raise InputError(f"wandb: {error}; 'wandb login' logs in, WANDB_MODE=offline needs no login") from error
 

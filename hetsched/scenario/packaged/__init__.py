@@ -1,4 +1,5 @@
-"""Scenarios that come with the package: each is a TOML file here or in `suite`, called by its name without `.toml`."""
+"""The scenarios that come with the package. Each is a TOML file, and its name is the file's name
+without `.toml`."""
 
 from pathlib import Path
 
@@ -13,10 +14,8 @@ def packaged_names() -> list[str]:
 
 
 def packaged_scenario(name: str) -> Path:
-    """The file of a scenario that comes with the package.
-
-    Raises InputError, with the names that there are, for any other name.
-    """
+    """The file of a scenario that comes with the package. Raises InputError, with the known names,
+    for another name."""
     of_suite = [*suite_names(), *held_out_names()]
     if name in of_suite:
         return suite_file(name)
@@ -31,9 +30,10 @@ def packaged_scenario(name: str) -> Path:
 
 
 def scenario_file(path: Path) -> Path:
-    """What a user calls a scenario, as a file: a path is itself, a bare name that is no file is a packaged one.
+    """The file of a scenario that a user names. A bare name that is no file names a packaged
+    scenario.
 
-    Raises InputError for a bare name that is neither.
+    Raises InputError for a bare name that is neither a file nor a packaged scenario.
     """
     bare = path.name == str(path) and not path.suffix
     return packaged_scenario(path.name) if bare and not path.is_file() else path

@@ -1,1 +1,2 @@
-"""Traces: files of jobs with their times of arrival, ours and those that clusters publish."""
+"""Traces: files of jobs with their times of submission, in hetsched's own format or as clusters
+publish them."""

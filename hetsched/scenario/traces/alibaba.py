@@ -1,5 +1,8 @@
-"""Alibaba's traces of GPU clusters (github.com/alibaba/clusterdata): the task lists of gpu-v2023, called openb (Weng et
-al., ATC'23), and the jobs of v2026-spot-gpu, called GFS (ASPLOS'26)."""
+"""Reads Alibaba's traces of GPU clusters (github.com/alibaba/clusterdata).
+
+These are the task lists of gpu-v2023, called openb (Weng et al., ATC'23), and the jobs of
+v2026-spot-gpu, called GFS (ASPLOS'26).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +19,8 @@ WHOLE_GPU = 1000
 
 
 class OpenbRow(LogRow):
-    """A task of openb. `gpu_milli` are thousandths of each of its GPUs, `gpu_spec` types that are joined by `|`."""
+    """A task of openb. `gpu_milli` is its share of each of its GPUs in thousandths. `gpu_spec` has
+    types between `|`."""
 
     name: str = ""
     num_gpu: int = 0
@@ -44,7 +48,10 @@ class GfsRow(LogRow):
 
 
 def read_openb(path: Path) -> Iterator[ClusterJob]:
-    """The tasks of openb, each from its scheduling to its deletion. Raises InputError for what is no such list."""
+    """The tasks of openb. A task runs from its scheduling to its deletion.
+
+    Raises InputError if the file is no such list.
+    """
     for number, row in read_rows(path, OpenbRow, "list of openb tasks", OPENB_NEEDED, ABSENT):
         line, times = f"{path}:{number}", Times()
         submitted_s = times.moment("creation_time", row.creation_time)
@@ -57,7 +64,7 @@ def read_openb(path: Path) -> Iterator[ClusterJob]:
 
 
 def read_gfs(path: Path) -> Iterator[ClusterJob]:
-    """The jobs of GFS. Raises InputError for what is no such list."""
+    """The jobs of GFS. Raises InputError if the file is no such list."""
     for number, row in read_rows(path, GfsRow, "list of GFS jobs", GFS_NEEDED, ABSENT):
         line, times = f"{path}:{number}", Times()
         submitted_s, seconds = times.moment("submit_time", row.submit_time), times.duration("duration", row.duration)

@@ -1,4 +1,4 @@
-"""A job as the log of a cluster has it: when it was submitted, how long it ran, and on how many GPUs."""
+"""A job in the log of a cluster: its time of submission, its duration, and its GPUs."""
 
 from typing import Literal
 
@@ -7,20 +7,25 @@ from msgspec import Struct
 Category = Literal["small", "medium", "large", "xlarge"]
 
 GPU_HOURS: dict[Category, float] = {"small": 1.0, "medium": 10.0, "large": 100.0, "xlarge": float("inf")}
-"""Below how many GPU-hours a job is of the category."""
+"""The GPU-hours below which a job is of the category."""
 
 Ending = Literal["completed", "other", "running", "part"]
-"""How a job ended: it completed, or it did not (killed, failed), or it had not ended when the log was taken. A `part`
-is of a job that has a line of its own."""
+"""How a job ended: `completed`, `other` (it was killed or failed), or `running` (it had not ended
+in the log).
+
+A `part` is a part of a job that has a line of its own.
+"""
 
 
 class ClusterJob(Struct, frozen=True):
     """A job of a cluster.
 
-    `line` is where it is in the trace. `submitted_s` are seconds (since when does not matter), `seconds` how long it
-    held its GPUs; None where the log does not say. `gpus` below 1 is a share of one GPU. `gpu_types` are the types that
-    it may run on (empty: any). `span_s` is its duration by the dates of its start and its end, if the log has them.
-    `unread` is the first time of it that cannot be read, and why ("": all can).
+    `line` is the job's place in the trace. `submitted_s` is its submission in seconds since any
+    fixed time. `seconds` is the time for which it held its GPUs. Both are None where the log lacks
+    them. `gpus` below 1 is a share of one GPU. `gpu_types` are the types on which it may run
+    (empty: any). `span_s` is the time in seconds from the date of its start to the date of its end,
+    if the log has both. `unread` is the first of its times that cannot be read, with the reason
+    (empty: all can be read).
     """
 
     line: str
@@ -34,7 +39,7 @@ class ClusterJob(Struct, frozen=True):
     unread: str = ""
 
     def category(self) -> Category:
-        """By its GPU-hours. It has a duration."""
+        """The category of the job by its GPU-hours. The job must have a duration."""
         hours = self.gpus * (self.seconds or 0.0) / 3600
         return next((category for category, below in GPU_HOURS.items() if hours < below), "xlarge")
 
@@ -43,11 +48,11 @@ RUNNING = frozenset({"running", "suspended", "pending", "requeued", "requeue_hol
 """States of a job that has not ended, as Slurm, Kubernetes and the published logs spell them."""
 
 COMPLETED = frozenset({"completed", "pass", "passed", "succeeded", "success"})
-"""States of a job that came to its end, likewise."""
+"""States of a job that completed, in the same spellings."""
 
 
 def ending_of(state: str) -> Ending:
-    """How a job ended, from the word that its log has for it.
+    """How a job ended, according to the word for its state in the log.
 
     >>> ending_of("COMPLETED"), ending_of("Killed"), ending_of("SUSPENDED")
     ('completed', 'other', 'running')

@@ -1,9 +1,10 @@
-"""Jobs of a cluster's log as jobs that train known models.
+"""Turns the jobs of a cluster's log into jobs that train known models.
 
-Such logs say when a job was submitted, how long it ran and on how many GPUs. They do not say what it trained. So
-models are dealt to the jobs, as in the papers that replay these logs. They are dealt at random or by GPU time. By GPU
-time, a job is small below 1 GPU-hour, medium below 10, large below 100, and else xlarge (Pollux: Qiao et al., OSDI'21;
-Sia: Jayaram Subramanya et al., SOSP'23). The model's step time on a reference device turns a duration into iterations.
+Such logs say when a job was submitted, how long it ran and on how many GPUs. They do not say what
+it trained. So models are dealt to the jobs, as in the papers that replay these logs. They are dealt
+at random or by GPU time. By GPU time, a job is small below 1 GPU-hour, medium below 10, large below
+100, and otherwise xlarge (Pollux: Qiao et al., OSDI'21; Sia: Jayaram Subramanya et al., SOSP'23).
+The model's step time on a reference device turns a duration into iterations.
 """
 
 from typing import Literal
@@ -21,8 +22,10 @@ from hetsched.scenario.traces.models import dataset_of, datasets_by_model
 from hetsched.scenario.traces.unfit import refuse_or_leave_out
 
 CHECKPOINT_S = 360.0
-"""The default seconds of training between a job's checkpoints. Gavel's rounds, at whose ends jobs may be suspended, are
-as long (Narayanan et al., OSDI'20). The value is a choice: no published log has it."""
+"""The default seconds of training between a job's checkpoints. No published log has this value.
+
+It is the length of Gavel's rounds, at whose ends jobs may be suspended (Narayanan et al., OSDI'20).
+"""
 
 
 class DealtModel(Struct, frozen=True):
@@ -63,7 +66,10 @@ class Dealer:
         self._kinds = _kinds(dealing, fitting)
 
     def model_of(self, job: ClusterJob) -> TrialKind:
-        """The model of the job. It depends on the seed, and on the job's name and category. Raises LeftOutError."""
+        """The model of the job. It depends on the seed, and on the job's name and category.
+
+        Raises LeftOutError, or InputError, by the rule, if no model is dealt to the job.
+        """
         category = job.category()
         fitting = self._kinds[category]
         if not fitting:
@@ -76,7 +82,8 @@ class Dealer:
         return fitting[stream(self.dealing.seed, "trace-models", job.id).integers(len(fitting))]
 
     def experiment(self, job: ClusterJob, arrival_s: float) -> Experiment:
-        """The job as an experiment. Raises LeftOutError."""
+        """The job as an experiment. `arrival_s` is its arrival in seconds. Raises LeftOutError if
+        it does not fit."""
         kind = self.model_of(job)
         devices = self._fitting.devices(job.gpu_types, job.line)
         gang, iterations = self.work(job, kind, devices)
@@ -98,8 +105,11 @@ class Dealer:
         )
 
     def work(self, job: ClusterJob, kind: TrialKind, devices: tuple[DeviceType, ...] | None) -> tuple[int, int]:
-        """The job's gang and its iterations. On the reference device it has the GPU-seconds of the log. Raises
-        LeftOutError."""
+        """The workers of the job's gang, and its iterations. On the reference device the job takes
+        the log's GPU-seconds.
+
+        Raises LeftOutError if the job does not fit.
+        """
         assert job.seconds is not None
         device, fitting = self.dealing.device, self._fitting
         wanted = fitting.workers(job.gpus if self.dealing.gangs else min(job.gpus, 1.0), job.line)

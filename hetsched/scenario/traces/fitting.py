@@ -1,4 +1,5 @@
-"""Whether a job of a trace fits the cluster and the profile, and how the rule changes one that does not."""
+"""Checks whether a job of a trace fits the cluster and the profile. The rule changes jobs that do
+not fit."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ Devices = tuple[DeviceType, ...] | None
 
 
 def gpus_of(cluster: ClusterSpec) -> dict[Gpu, int]:
-    """How many GPUs of each type and memory the cluster has."""
+    """The number of the cluster's GPUs by type and memory."""
     return dict(Counter(gpu for node in cluster for gpu in node.each_gpu))
 
 
@@ -74,10 +75,11 @@ class Fitting:
         return ceil(gpus)
 
     def gang(self, kind: TrialKind, wanted: int, devices: Devices, line: str, on: DeviceType | None = None) -> int:
-        """How many workers a job takes: `wanted`, or the next smaller number that fits. Raises LeftOutError.
+        """The number of workers that a job takes: `wanted`, or the next smaller number that fits.
+        Raises LeftOutError.
 
-        A number fits if the cluster has so many workers of a type, and the profile a step time for it. If there is a
-        reference device `on`, the profile must have a step time there, too.
+        A number fits if the cluster has so many workers of a type, and the profile a step time for
+        it. If there is a reference device `on`, the profile must have a step time there, too.
         """
         sizes = self._of(kind, devices, on)
         if wanted in sizes:
@@ -95,7 +97,7 @@ class Fitting:
         return size
 
     def capped(self, iterations: float, line: str) -> int:
-        """The iterations, rounded, at least 1 and at most as many as are allowed. Raises LeftOutError."""
+        """The rounded iterations, from 1 to `MOST_ITERATIONS`. Raises LeftOutError."""
         if iterations <= MOST_ITERATIONS:
             return max(1, round(iterations))
         if self.rule.iterations != "cap":
@@ -114,7 +116,7 @@ class Fitting:
         return self._sizes[key]
 
     def _why_missing(self, kind: TrialKind, devices: Devices, on: DeviceType | None) -> str:
-        """A message: which step time is missing, and what to do."""
+        """A message with the step time that is missing and with what to do."""
         key = (kind, devices, on)
         if key not in self._why:
             types = devices or [gpu.type for gpu in self._gpus]
@@ -134,6 +136,7 @@ class Fitting:
         return any(number >= size and self._step_s(kind, gpu, size) is not None for gpu, number in there.items())
 
     def _step_s(self, kind: TrialKind, gpu: Gpu, size: float) -> float | None:
-        """Seconds per iteration. None: the profile does not say, or the GPU's memory is too small."""
+        """Seconds per iteration. None: the profile lacks the step time, or the GPU's memory is too
+        small."""
         worker = WorkerType(gpu.type, 0, float(size), gpu_memory_gib=gpu.memory_gib)
         return self.times.seconds_per_iteration(kind, worker)

@@ -1,4 +1,4 @@
-"""The formats of traces, and which one a file has: all of its columns decide."""
+"""The formats of traces. The columns of a file decide its format."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,11 +24,12 @@ READERS: dict[TraceFormat, Read] = {
     "openb": alibaba.read_openb,
     "gfs": alibaba.read_gfs,
 }
-"""All formats but our own."""
+"""All formats except hetsched's own."""
 
 
 class Columns(Struct, frozen=True):
-    """The columns of a CSV format: those that it needs (of alternatives, one) and others that it may have."""
+    """The columns of a CSV format: those that a file must have (one of some alternatives), and
+    those that it may have."""
 
     needed: tuple[tuple[str, ...], ...]
     others: frozenset[str]
@@ -37,7 +38,7 @@ class Columns(Struct, frozen=True):
         return [" or ".join(names) for names in self.needed if columns.isdisjoint(names)]
 
     def known(self, columns: set[str]) -> int:
-        """How many of the columns the format has."""
+        """The number of the given columns that the format has."""
         return len(columns & (self.others | {name for names in self.needed for name in names}))
 
 
@@ -56,14 +57,15 @@ COLUMNS: dict[TraceFormat, Columns] = {
     "openb": _columns(alibaba.OPENB_NEEDED, "cpu_milli memory_mib gpu_spec qos pod_phase"),
     "gfs": _columns(alibaba.GFS_NEEDED, "organization gpu_model cpu_request job_type"),
 }
-"""The CSV formats. Philly's own log is JSON, SWF has no names of columns."""
+"""The CSV formats. Philly's own log is JSON, and SWF has no names of columns."""
 
 
 def format_of(path: Path) -> TraceFormat:
-    """The format of a trace: of those whose needed columns the file has, the one that knows most of its columns.
+    """The format of a trace. If the file has all columns that several formats need, the format with
+    most columns wins.
 
-    Raises InputError if the file cannot be read, and for one of no format: it names the nearest format, and which of
-    its columns are missing.
+    Raises InputError if the file cannot be read or has no known format. The message names the
+    nearest format, and the columns that the file lacks.
     """
     first = _first_line(path)
     if first.startswith("["):
@@ -90,7 +92,7 @@ def format_of(path: Path) -> TraceFormat:
 
 
 def _nearest(name: TraceFormat, columns: set[str]) -> str:
-    """What the file lacks to be of the format."""
+    """A message with the columns that the file lacks for the format."""
     missing = COLUMNS[name].missing(columns)
     has = len(COLUMNS[name].needed) - len(missing)
     if not has and not COLUMNS[name].known(columns):
@@ -111,7 +113,8 @@ def _nearest(name: TraceFormat, columns: set[str]) -> str:
 
 
 def _first_line(path: Path) -> str:
-    """The first line that is not blank."""
+    """The first line of the file that is not blank. Raises InputError if the file cannot be
+    read."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             return next((line.strip() for line in file if line.strip()), "")

@@ -1,5 +1,9 @@
-"""SenseTime's Helios (Hu et al., SC'21; github.com/S-Lab-System-Group/HeliosData) and Acme, the clusters Seren and
-Kalos of Shanghai AI Lab (Hu et al., NSDI'24; github.com/InternLM/AcmeTrace), with Helios' columns and more."""
+"""Reads the traces of SenseTime's Helios and of Acme.
+
+Helios: Hu et al., SC'21; github.com/S-Lab-System-Group/HeliosData. Acme has the clusters Seren and
+Kalos of Shanghai AI Lab (Hu et al., NSDI'24; github.com/InternLM/AcmeTrace). Its trace has Helios'
+columns and more.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +18,10 @@ ACME_NEEDED = (*NEEDED, "type", "state", "gpu_time")
 
 
 class HeliosRow(LogRow):
-    """A line of Helios' `cluster_log.csv`, or of Acme's `trace_seren.csv` and `trace_kalos.csv`. `gpu_num` are all GPUs
-    of the job, `duration` is in seconds."""
+    """A line of Helios' `cluster_log.csv`, or of Acme's `trace_seren.csv` and `trace_kalos.csv`.
+
+    `gpu_num` counts all GPUs of the job. `duration` is in seconds.
+    """
 
     job_id: str = ""
     gpu_num: float = 0
@@ -27,12 +33,14 @@ class HeliosRow(LogRow):
 
 
 def read_helios(path: Path) -> Iterator[ClusterJob]:
-    """The jobs of Helios. Raises InputError, naming file, line and column, for what is no such log."""
+    """The jobs of Helios. Raises InputError, naming file, line and column, if the file is no such
+    log."""
     return _read(path, "Helios trace", NEEDED)
 
 
 def read_acme(path: Path) -> Iterator[ClusterJob]:
-    """The jobs of Acme. Raises InputError likewise."""
+    """The jobs of Acme. Raises InputError, naming file, line and column, if the file is no such
+    log."""
     return _read(path, "Acme trace", ACME_NEEDED)
 
 

@@ -1,4 +1,4 @@
-"""Our own format, an open one: a line per job or experiment, most of whose columns may be left out."""
+"""Hetsched's own format of traces: one line per job or experiment. Most columns may be left out."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -22,17 +22,22 @@ from hetsched.scenario.traces.times import Times, check_units
 from hetsched.scenario.traces.unfit import LeftOutError, refuse_or_leave_out
 
 EVALUATION_IMAGES = 10_000
-"""How many images are evaluated, by default, where a job's score matters: those of CIFAR's test sets."""
+"""The default number of images per evaluation, where a job's score matters: the size of CIFAR's
+test sets."""
 
 SINCE_1970_S = 1e9
-"""Arrivals from there on are seconds since 1970, and not since the start."""
+"""Arrivals of at least this value are seconds since 1970. Lower ones are seconds since the
+start."""
 
 
 class JobRow(BaseModel):
-    """A job, or with a `population` above 1 an experiment under PBT. `iterations` are a trial's, `num_gpus` its gang;
-    an empty batch size means 1 (a model that the profile does not know by batch size). A job without a model is
-    dealt one, a duration becomes iterations, as in the log of a cluster. `cores`, `memory_gb` and `user` are checked,
-    and change nothing."""
+    """A job, or with a `population` above 1 an experiment under PBT.
+
+    `iterations` counts the iterations of one trial. `num_gpus` is the size of the gang. An empty
+    batch size is 1, for models that the profile does not know by batch size. As in the log of a
+    cluster, a job without a model is dealt one, and a duration becomes iterations. `cores`,
+    `memory_gb` and `user` are checked, and have no effect.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
@@ -71,7 +76,8 @@ class JobRow(BaseModel):
 
     @property
     def evaluated(self) -> int:
-        """How many images are evaluated at the end of a segment; 0 if nobody asks for the score."""
+        """The number of images that are evaluated at the end of a segment. 0: nothing needs the
+        score."""
         if self.evaluation_images is not None:
             return self.evaluation_images
         return EVALUATION_IMAGES if self.population > 1 or self.stop_score is not None else 0
@@ -83,7 +89,7 @@ class JobRow(BaseModel):
         return PBT() if self.perturbation_interval is None else PBT(self.perturbation_interval)
 
     def job(self, line: str) -> ClusterJob:
-        """As the log of a cluster has it."""
+        """The row as a job of the log of a cluster. `line` is its place in the trace."""
         times = Times()
         submitted_s = times.moment("arrival_s", self.arrival_s)
         types = tuple(word.strip() for word in self.gpu_types.split("|") if word.strip())
@@ -93,7 +99,7 @@ class JobRow(BaseModel):
 
 
 JOB_COLUMNS = (*JobRow.model_fields, "total_steps", "stop_accuracy")
-"""All columns, and what some were called."""
+"""All columns, with the old names of some."""
 
 
 def read_jobs(
@@ -101,11 +107,11 @@ def read_jobs(
 ) -> list[Experiment]:
     """The jobs and experiments of a trace, in its order.
 
-    The file has a line each and the columns of `JobRow`. A job without a data set has the only one that the profile
-    knows for its model. What is evaluated has hyperparameters from `search_space`. `dealing` is for jobs without a
-    model or with a duration.
+    The file has the columns of `JobRow`, and one line per job or experiment. A job without a data
+    set has the only one that the profile knows for its model. Jobs that are evaluated have
+    hyperparameters from `search_space`. `dealing` is for jobs without a model or with a duration.
 
-    Raises InputError, naming file, line and column, for what is not such a trace.
+    Raises InputError, naming file, line and column, if the file is not such a trace.
     """
     rows = {f"{path}:{number}": row for number, row in read_rows(path, JobRow, "trace", ("job_id",))}
     jobs = {line: row.job(line) for line, row in rows.items()}
@@ -124,12 +130,12 @@ def read_jobs(
 
 
 def _with_iterations(rows: Mapping[str, JobRow]) -> set[str]:
-    """The lines that need no duration."""
+    """The lines that have iterations, and so need no duration."""
     return {line for line, row in rows.items() if row.iterations is not None}
 
 
 def _check(path: Path, rows: Mapping[str, JobRow], jobs: Mapping[str, ClusterJob], dealing: Dealing | None) -> None:
-    """Raise InputError for a trace without jobs, and for a dealing that is superfluous or missing."""
+    """Raise InputError if the trace has no jobs, or if its `dealing` is superfluous or missing."""
     if not rows:
         raise InputError(f"{path}: the trace has no jobs: expected at least one line below the first one")
     if not any(row.duration_s is not None for row in rows.values()):
@@ -164,7 +170,7 @@ def _is_number(text: str) -> bool:
 
 
 class _Maker:
-    """Makes experiments of lines."""
+    """Makes experiments from the lines of a trace."""
 
     def __init__(self, fitting: Fitting, search_space: Mapping[str, Domain], dealer: Dealer | None) -> None:
         self._fitting = fitting
@@ -211,7 +217,8 @@ class _Maker:
         return TrialKind(row.model, dataset, row.batch_size)
 
     def _work(self, row: JobRow, job: ClusterJob, kind: TrialKind, devices: Devices) -> tuple[int, int, int | None]:
-        """Gang, iterations, and iterations between checkpoints."""
+        """The size of the gang, the iterations, and the iterations between two checkpoints (None:
+        no checkpoint)."""
         if row.iterations is None:
             assert self._dealer is not None
             gang, iterations = self._dealer.work(job, kind, devices)
@@ -223,7 +230,7 @@ class _Maker:
 
 
 def write_jobs(path: Path, jobs: Iterable[Experiment]) -> None:
-    """Write jobs and experiments of a trace as one that `read_jobs` reads. There is at least one."""
+    """Write jobs and experiments as a trace that `read_jobs` reads. There must be at least one."""
     rows = [_cells(job) for job in jobs]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")

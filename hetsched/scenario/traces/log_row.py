@@ -1,9 +1,10 @@
-"""What the lines of published logs have in common: unused columns are ignored, and empty cells have names."""
+"""The base of the lines of published logs. Unused columns are ignored, and some words count as
+empty cells."""
 
 from pydantic import BaseModel, ConfigDict
 
 ABSENT = frozenset({"", "None", "none", "NULL", "null", "NaN", "nan", "NaT", "N/A", "-"})
-"""Cells that say nothing, as tools write them."""
+"""The texts that tools write into empty cells."""
 
 
 class LogRow(BaseModel):

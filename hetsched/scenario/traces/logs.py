@@ -1,4 +1,4 @@
-"""The log of a cluster, from its file to experiments."""
+"""Reads the log of a cluster as experiments."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
@@ -18,10 +18,11 @@ from hetsched.scenario.traces.unfit import LeftOutError, Unfit, refuse_or_leave_
 def read_log(
     path: Path, read: Callable[[Path], Iterator[ClusterJob]], dealing: Dealing, fitting: Fitting
 ) -> list[Experiment]:
-    """The jobs of a cluster's log, in the order of their arrival in seconds since the first of them.
+    """The jobs of a cluster's log in the order of their arrivals. Arrivals are in seconds since the
+    first job.
 
-    Raises InputError, naming file and line, for what is no such log, for one in which no job is left, and for a job
-    that does not fit, if the rule is to refuse it.
+    Raises InputError, naming file and line, if the file is no such log, if no job of it is left,
+    and if the rule refuses a job that does not fit.
     """
     counts, dealer = fitting.counts, Dealer(dealing, fitting)
     everything = list(read(path))
@@ -45,7 +46,7 @@ def read_log(
 
 
 def none_left(path: Path, counts: Counts) -> InputError:
-    """What to say where every job of the trace is left out."""
+    """The error for a trace of which every job is left out, with the reasons."""
     if not counts.read:
         return InputError(f"{path}: the trace has no jobs")
     first = counts.first()
@@ -59,7 +60,11 @@ def timed(
     fitting: Fitting,
     without_duration: Container[str] = (),
 ) -> Iterator[ClusterJob]:
-    """The jobs that ran on GPUs, of which it is known when and for how long; the lines `without_duration` need none."""
+    """The jobs that ran on GPUs and whose submission and duration are known.
+
+    Jobs at the lines `without_duration` need no duration. Raises InputError if the rule refuses a
+    job.
+    """
     counts = fitting.counts
     for job in jobs:
         try:
@@ -76,7 +81,7 @@ def timed(
 
 
 def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
-    """Raise LeftOutError, or InputError, for a job that is not one, or of which something is missing."""
+    """Raise LeftOutError, or InputError, by the rule, if the job lacks something that is needed."""
     if job.ending == "part":
         raise LeftOutError("stood for a part of a job that has a line of its own")
     if job.gpus <= 0:
@@ -92,7 +97,10 @@ def _check_whole(job: ClusterJob, rule: Unfit, timed: bool) -> None:
 
 
 def _in_window(jobs: list[ClusterJob], window_s: tuple[float, float] | None, counts: Counts) -> Iterator[ClusterJob]:
-    """The jobs, sorted by submission, that were submitted in the window, in seconds since the first of them."""
+    """The jobs that were submitted in the window, which is in seconds since the first job.
+
+    `jobs` must be sorted by submission.
+    """
     for job in jobs:
         since_s = (job.submitted_s or 0.0) - (jobs[0].submitted_s or 0.0)
         if window_s is None or window_s[0] <= since_s < window_s[1]:

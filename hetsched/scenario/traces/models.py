@@ -1,4 +1,4 @@
-"""Which models, on which data sets, a profile knows."""
+"""The models and data sets of a profile."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -16,7 +16,11 @@ def datasets_by_model(times: StepTimes) -> dict[str, set[str]]:
 
 
 def dataset_of(model: str, dataset: str | None, datasets: Mapping[str, Collection[str]], here: str) -> str:
-    """The data set of a job that is found `here`: what it says, or the only one on which the model is profiled."""
+    """The data set of a job: its own `dataset`, or the only one on which its model is profiled.
+
+    Raises InputError, naming the place `here`, if the profile lacks the model, or has several data
+    sets for it.
+    """
     known = datasets.get(model, ())
     if not known:
         raise InputError(f"{here}: model: the profile has no entry for {model!r}: {nearest(model, datasets)}")

@@ -1,4 +1,4 @@
-"""Names of jobs that no job can have, or that another job has."""
+"""Gives new names to jobs whose names are not allowed, or belong to another job."""
 
 import re
 from collections import Counter
@@ -12,12 +12,16 @@ from hetsched.scenario.traces.fitting import Fitting
 from hetsched.scenario.traces.unfit import LeftOutError, refuse_or_leave_out
 
 LONGEST = 100
-"""Characters of a name that is changed."""
+"""The most characters of a name that was changed."""
 
 
 def named(jobs: Iterable[ClusterJob], fitting: Fitting) -> Iterator[ClusterJob]:
-    """The jobs, each under a name of its own. A name that is there once and can be used stays. Others are changed or
-    left out, by the rule; what is done is counted. Raises InputError, naming the line, if the rule is to refuse."""
+    """The jobs, each with a name of its own.
+
+    A name that is allowed and occurs once stays. By the rule, other names are changed, or their
+    jobs are left out. Both are counted. Raises InputError, naming the line, if the rule refuses the
+    job.
+    """
     jobs = list(jobs)
     names = _Names(job.id for job in jobs)
     for job in jobs:
@@ -44,7 +48,8 @@ class _Names:
         self._given: Counter[str] = Counter()
 
     def wrong(self, name: str) -> str | None:
-        """Why a job cannot go by the name; None if it can, and none after it."""
+        """The reason why a job cannot have the name. None: this job has it now, and no later job
+        can have it."""
         if name not in self._taken:
             return "had no name of letters, digits, and . _ - after one"
         if name in self._seen:
@@ -53,7 +58,7 @@ class _Names:
         return None
 
     def another(self, name: str) -> str:
-        """A name like this one that nobody has."""
+        """A similar name that no job has."""
         like = re.sub(r"[^A-Za-z0-9._-]+", "_", name[:LONGEST]).strip("._-") or "unnamed"
         free = like
         while free in self._taken:

@@ -1,5 +1,8 @@
-"""Microsoft's Philly clusters (Jeon et al., ATC'19; github.com/msr-fiddle/philly-traces): the job log in JSON, and a
-CSV table made of it."""
+"""Reads the traces of Microsoft's Philly clusters: the job log in JSON, and CSV tables made from
+it.
+
+Source: Jeon et al., ATC'19; github.com/msr-fiddle/philly-traces.
+"""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
@@ -18,7 +21,8 @@ NEEDED = ("jobid", "submitted_time", "run_time", "num_gpus")
 
 
 class PhillyRow(LogRow):
-    """A line of a table that is made of Philly's job log: `run_time` in seconds, empty for a job that never ran."""
+    """A line of a table made from Philly's job log. `run_time` is in seconds, and empty for a job
+    that never ran."""
 
     jobid: str = ""
     submitted_time: str | None = None
@@ -49,7 +53,8 @@ class PhillyJob(Struct):
 
 
 def read_philly(path: Path) -> Iterator[ClusterJob]:
-    """The jobs of a log or of a table. Raises InputError, naming the place, for what is neither."""
+    """The jobs of a log or of a table. Raises InputError, naming the place, if the file is
+    neither."""
     try:
         text = path.read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
@@ -68,8 +73,11 @@ def read_philly(path: Path) -> Iterator[ClusterJob]:
 
 
 def _philly_jobs(path: Path, jobs: Iterable[PhillyJob]) -> Iterator[ClusterJob]:
-    """As the notebook that comes with the trace has it: from the start of the first attempt to the end of the last, on
-    the GPUs of the first. A job that was started and has no end was running."""
+    """The jobs of the log. The rules are those of the notebook that comes with the trace.
+
+    A job lasts from the start of its first attempt to the end of its last attempt. It has the GPUs
+    of its first attempt. A job that has a start and no end was running.
+    """
     for number, job in enumerate(jobs):
         line, times = f"{path}: job {number} ({job.jobid})", Times()
         attempts = job.attempts or [PhillyAttempt()]

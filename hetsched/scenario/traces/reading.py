@@ -1,4 +1,4 @@
-"""What was made of a trace: how many jobs were read, changed and left out, and why."""
+"""Counts of the jobs of a trace that were read, changed and left out, with the reasons."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,8 +10,11 @@ from hetsched.errors import counted
 
 
 class Reading(Struct, frozen=True):
-    """Numbers of jobs. `changed` and `left_out` are by reason; a job may be changed for several reasons, and is left
-    out for the first one. `first` is where in the file the first job of each reason is, and what it had."""
+    """Numbers of jobs. `changed` and `left_out` have one number per reason.
+
+    A job may be changed for several reasons. It is left out for the first one. `first` has, per
+    reason, the place of the first job in the file and the value that the job had.
+    """
 
     file: str
     format: str
@@ -23,7 +26,7 @@ class Reading(Struct, frozen=True):
     first: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The counts as `--json` prints them."""
         return {
             "file": self.file,
             "format": self.format,
@@ -34,7 +37,8 @@ class Reading(Struct, frozen=True):
         }
 
     def lines(self) -> list[str]:
-        """In words: a line for all, and a line per reason. Nothing if every job is as it was read."""
+        """The counts in words: one line for all jobs, and one line per reason. Empty if no job was
+        changed or left out."""
         if not self.changed and not self.left_out:
             return []
         out = self.read - self.kept
@@ -48,7 +52,7 @@ class Reading(Struct, frozen=True):
 
 
 class Counts:
-    """What is counted while a trace is read. What was changed of a job that is left out later does not count."""
+    """Counts jobs while a trace is read. Changes of a job that is left out later do not count."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -67,7 +71,7 @@ class Counts:
         self._more[reason, line] = more
 
     def first(self) -> dict[str, str]:
-        """Where in the file the first job of each reason is, and what it had."""
+        """Per reason, the place of the first job in the file and the value that the job had."""
         first: dict[str, str] = {}
         for reason, line in [*self._kept_changes(), *((reason, line) for line, reason in self._out.items())]:
             more = self._more[reason, line]
@@ -92,7 +96,8 @@ class Counts:
 
 
 def _place(line: str) -> str:
-    """Where in its file a job is: a results folder has the file under another name.
+    """The place of a job within its file, without the file's name, because a results folder renames
+    the file.
 
     >>> _place("logs/log.csv:3"), _place("logs/log.json: job 0 (a1)")
     ('line 3', 'job 0 (a1)')

@@ -1,4 +1,4 @@
-"""A trace beside a saved scenario."""
+"""Saves a trace beside a saved scenario."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,11 @@ TRACE_NAME = "trace.csv"
 
 
 def save_trace(folder: Path, source: Path, dealt: Sequence[Experiment] | None) -> dict[str, Any]:
-    """Write the trace into the folder: a copy of its source, or its jobs as they were dealt, as another profile would
-    make other iterations of their durations. What the saved scenario says of the trace."""
+    """Write the trace into the folder: a copy of `source`, or the jobs as they were dealt.
+
+    Dealt jobs are saved because another profile would turn their durations into other iterations.
+    Returns the keys of the saved scenario about the trace.
+    """
     if dealt is None:
         write_whole(folder / TRACE_NAME, source.read_bytes())
     else:

@@ -1,5 +1,8 @@
-"""The Standard Workload Format of the Parallel Workloads Archive (cs.huji.ac.il/labs/parallel/workload): 18 columns of
-numbers between blanks, -1 for what is unknown, and comments that begin with a semicolon."""
+"""Reads the Standard Workload Format of the Parallel Workloads Archive
+(cs.huji.ac.il/labs/parallel/workload).
+
+A line has 18 numbers between blanks. -1 is an unknown value. Comments begin with a semicolon.
+"""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -11,18 +14,20 @@ from hetsched.scenario.traces.times import Times
 
 COLUMNS = 18
 JOB, SUBMITTED, RUN_TIME, ALLOCATED, REQUESTED, STATUS = 0, 1, 3, 4, 7, 10
-"""Where the columns are that are used, from 0."""
+"""The positions of the columns that are used, from 0."""
 
 UNKNOWN = -1.0
 COMPLETED = 1
 PARTIAL = (2, 3, 4)
-"""Status of a part of a job that was swapped out; the whole job has a line of its own."""
+"""The status of a part of a job that was swapped out. The whole job has a line of its own."""
 
 
 def read_swf(path: Path) -> Iterator[ClusterJob]:
-    """The jobs; their processors (those allocated, or else those requested) are taken for GPUs.
+    """The jobs of the file. Their allocated processors count as GPUs. If these are unknown, the
+    requested ones count.
 
-    Raises InputError, naming file and line, for a line that has not 18 numbers.
+    Raises InputError, naming file and line, if a line does not have 18 numbers, and if the file
+    cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:  # comments may be in any encoding
@@ -34,7 +39,7 @@ def read_swf(path: Path) -> Iterator[ClusterJob]:
 
 
 def is_swf(text: str) -> bool:
-    """Whether it is a line of an SWF trace.
+    """Whether the text is a line of an SWF trace.
 
     >>> is_swf("1 0 nan 6e2" + 14 * " -1"), is_swf("1 0 5")
     (True, False)

@@ -1,4 +1,4 @@
-"""Times of a trace: seconds or dates, and whether they can be seconds at all."""
+"""Reads the times of a trace, which are seconds or dates, and checks that they can be seconds."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,39 +11,44 @@ from hetsched.scenario.traces.cluster_job import ClusterJob
 
 DAY_S = 86_400.0
 LATEST_S = 1e11
-"""Seconds since 1970 that are the year 5138: what is beyond them is in milliseconds (or less)."""
+"""Seconds since 1970 up to the year 5138. Greater numbers are taken to be milliseconds or smaller
+units."""
 
 LONGEST_SPAN_S = 20 * 365 * DAY_S
 LONGEST_MEDIAN_S = 30 * DAY_S
 ENOUGH = 20
-"""So many jobs say something about the range of their dates."""
+"""The least number of jobs whose times are checked."""
 
 OTHER_UNITS = (
     ("milliseconds", 1000.0, "divide them by 1000"),
     ("minutes", 1 / 60, "multiply them by 60"),
     ("hours", 1 / 3600, "multiply them by 3600"),
 )
-"""Units that are taken for seconds: how many times as long durations are as the dates say, and what to do."""
+"""Units that a log may have in the place of seconds: the ratio of durations to spans of dates, and
+the advice."""
 
 LONGEST_TEXT = 60
-"""Characters of a time that a message repeats."""
+"""The most characters of a time that a message repeats."""
 
 UNITS = "times must be in seconds: divide milliseconds by 1000"
 
 
 class Times:
-    """Reads the times of one line of a log. `unread` is the first of them that cannot be read, and why; "" if all
-    can."""
+    """Reads the times of one line of a log.
+
+    `unread` is the first time that cannot be read, with the reason (empty: all can be read).
+    """
 
     def __init__(self) -> None:
         self.unread = ""
 
     def moment(self, column: str, text: str | None) -> float | None:
-        """Seconds or a date, in seconds. None for a time that is not there, or that cannot be read."""
+        """A time in seconds, from seconds or a date. None: the time is missing, or cannot be
+        read."""
         return self._read(column, text, seconds_of)
 
     def duration(self, column: str, text: str | None) -> float | None:
-        """Seconds. None likewise."""
+        """A duration in seconds. None: the duration is missing, or cannot be read."""
         return self._read(column, text, _number)
 
     def _read(self, column: str, text: str | None, read: Callable[[str], float]) -> float | None:
@@ -67,8 +72,10 @@ def _number(text: str) -> float:
 
 
 def seconds_of(time: str) -> float:
-    """A time in seconds: a number as it is, a date in UTC unless it says otherwise. Raises ValueError, saying what is
-    wrong with the time, for neither."""
+    """A time in seconds. A number is seconds. A date without a time zone is in UTC.
+
+    Raises ValueError, with the reason, if the time is neither a number nor a date.
+    """
     try:
         seconds = float(time)
     except ValueError:
@@ -86,14 +93,14 @@ def seconds_of(time: str) -> float:
 
 
 def span_s(start: str | None, end: str | None) -> float | None:
-    """How long it is from start to end, None unless both are there and can be read."""
+    """The seconds from start to end. None: one of them is missing, or cannot be read."""
     times = Times()
     start_s, end_s = times.moment("start", start), times.moment("end", end)
     return None if start_s is None or end_s is None else end_s - start_s
 
 
 def check_units(path: Path, jobs: Sequence[ClusterJob]) -> None:
-    """Raise InputError, naming the file and what gives it away, for times that cannot be seconds."""
+    """Raise InputError, naming the file and the evidence, if the times cannot be seconds."""
     submitted = [job.submitted_s for job in jobs if job.submitted_s is not None]
     durations = [job.seconds for job in jobs if job.seconds]
     if not submitted or not durations:

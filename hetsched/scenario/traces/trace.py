@@ -1,4 +1,4 @@
-"""A trace, from its file to experiments and an account of what was read."""
+"""Reads a trace as experiments, and counts what was read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ from hetsched.scenario.traces.unfit import Unfit
 
 
 class Trace(Struct, frozen=True):
-    """The jobs of a trace, and what was read, changed and left out."""
+    """The jobs of a trace, and the counts of jobs that were read, changed and left out."""
 
     jobs: tuple[Experiment, ...] = ()
     reading: Reading | None = None
@@ -35,8 +35,10 @@ def read_trace(
     gpus: Mapping[Gpu, int],
     search_space: Mapping[str, Domain],
 ) -> Trace:
-    """The trace of a file, for a cluster with so many GPUs of each type and memory. Raises InputError as its
-    readers do."""
+    """The trace of a file. `gpus` is the number of the cluster's GPUs by type and memory.
+
+    Raises InputError if the file cannot be read as this format, and if the rule refuses a job.
+    """
     counts = Counts()
     fitting = Fitting(gpus, times, rule, counts)
     if trace_format == "hetsched":

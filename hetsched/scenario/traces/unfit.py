@@ -11,7 +11,7 @@ Names = Literal["change", "leave-out", "refuse"]
 
 
 class Unfit(Table):
-    """What becomes of a job that does not fit: the table `workload.unfit`.
+    """The table `workload.unfit`: what is done with a job that does not fit.
 
     Each key is a reason why a job does not fit, and says what is done with the job then.
     A job on fewer GPUs trains for longer: its GPU-seconds stay.
@@ -38,7 +38,7 @@ class Unfit(Table):
 
 
 class LeftOutError(Exception):
-    """A job is left out, for this reason; `more` is of this job alone."""
+    """A job is left out for this reason. `more` has details of this job."""
 
     def __init__(self, reason: str, more: str = "") -> None:
         super().__init__(reason)
@@ -46,7 +46,8 @@ class LeftOutError(Exception):
 
 
 def refuse_or_leave_out(rule: str, key: str, line: str, reason: str, more: str = "") -> NoReturn:
-    """Raise LeftOutError, or InputError, naming the line and the key of the rule, if the rule is to refuse."""
+    """Raise LeftOutError. If the rule is to refuse, raise InputError, naming the line and the key
+    of the rule."""
     if rule != "refuse":
         raise LeftOutError(reason, more)
     detail = f": {more}" if more else ""

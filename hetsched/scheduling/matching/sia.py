@@ -16,6 +16,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
+from hetsched.scheduling.progress import progress
 
 STAYING = 1e-4
 """The cost of the worker that the trial has is less by this, so that no other trial takes its place at equal cost. It
@@ -176,13 +177,13 @@ class Sia:
         """The types that the ready trials which have not started get of the idle workers that are left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
-        ready = state.grouped(StateView.alike, _progress).values()
+        ready = state.grouped(StateView.alike, progress).values()
         queues = [[trial for trial in alike if trial.id not in started] for alike in ready]
-        for queue in sorted(filter(None, queues), key=lambda queue: _progress(state, queue[0])):
+        for queue in sorted(filter(None, queues), key=lambda queue: progress(state, queue[0])):
             row = self._row(state, queue[0], _goodputs(state, queue[0]), None)
             groups.setdefault(row, []).append(iter(queue))
             sizes[row] += len(queue)
-        members = [merge(*alike, key=lambda trial: _progress(state, trial)) for alike in groups.values()]
+        members = [merge(*alike, key=lambda trial: progress(state, trial)) for alike in groups.values()]
         return _dealt(state, list(groups), [sizes[row] for row in groups], members, left)
 
     def _row(self, state: StateView, trial: Trial, goodputs: list[float], on: WorkerType | None) -> Row:
@@ -211,11 +212,6 @@ class Sia:
                 yield (power if self.p < 0 else -power) - (STAYING if worker_type == on else 0.0) - self.lambda_n
             else:
                 yield inf
-
-
-def _progress(_: StateView, trial: Trial) -> tuple[int, int]:
-    """Of equal trials, the one with the fewest iterations comes first."""
-    return trial.iterations, trial.index
 
 
 def _dealt(

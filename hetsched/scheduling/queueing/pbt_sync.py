@@ -6,11 +6,12 @@ from itertools import takewhile
 from math import inf
 
 from hetsched.core.decisions import Dispatch
-from hetsched.core.kept_orders import KeptOrder, Place
+from hetsched.core.kept_orders import KeptOrder
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
 from hetsched.domain.workload import ExperimentId, TrialId
 from hetsched.scheduling import register
+from hetsched.scheduling.progress import progress
 from hetsched.scheduling.queueing.in_order import serve
 
 
@@ -48,8 +49,8 @@ class SynchronousPBT:
     def _admitted(self, state: StateView) -> Iterator[Trial]:
         """The ready trials that are not ahead of the least advanced unfinished trial of their population. The least
         advanced one comes first."""
-        populations = state.grouped(_population, _progress).items()
-        return merge(*(self._in_step(state, *one) for one in populations), key=lambda trial: _progress(state, trial))
+        populations = state.grouped(_population, progress).items()
+        return merge(*(self._in_step(state, *one) for one in populations), key=lambda trial: progress(state, trial))
 
     def _in_step(self, state: StateView, population: Hashable, waiting: KeptOrder) -> Iterator[Trial]:
         barrier = min(self._slowest(state, population), _intervals(state, waiting[0])) if population else inf
@@ -70,10 +71,6 @@ class SynchronousPBT:
 def _population(state: StateView, trial: Trial) -> ExperimentId:
     """The experiment whose barrier holds the trial; "" if there is none."""
     return trial.experiment if state.experiment(trial).pbt is not None else ExperimentId("")
-
-
-def _progress(state: StateView, trial: Trial) -> Place:
-    return trial.iterations, trial.index
 
 
 def _intervals(state: StateView, trial: Trial) -> int:

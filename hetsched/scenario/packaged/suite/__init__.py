@@ -1,4 +1,5 @@
-"""The scenarios of `hetsched suite`: each is a TOML file in this folder, whose first line says what it is for.
+"""The scenarios of `hetsched suite`. Each is a TOML file whose first line says what the scenario is
+for.
 
 Results name `VERSION`. Whoever adds a scenario, or changes what one simulates, raises it.
 """
@@ -17,27 +18,29 @@ RESULTS = FOLDER / "results.csv"
 """The runs of the policies that come with the package."""
 
 SECONDS = FOLDER / "seconds.csv"
-"""How long a run takes, written by `python -m benchmarks.seconds_of_suite`."""
+"""The CPU seconds of runs, written by `python -m benchmarks.seconds_of_suite`."""
 
 TIMED = ("fifo", "lookahead")
 """The policies whose runs were timed: one that decides at once, and one that looks ahead."""
 
 HELD_OUT = FOLDER / "held_out"
-"""Scenarios drawn at random, which no policy was made for."""
+"""The folder of the held-out scenarios. They were drawn at random, and no policy was tuned on
+them."""
 
 
 def suite_names() -> list[str]:
-    """The scenarios that were chosen, each for a reason."""
+    """The names of the scenarios that were chosen, each for a reason."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def held_out_names() -> list[str]:
-    """The scenarios that were drawn."""
+    """The names of the held-out scenarios, which were drawn at random."""
     return sorted(path.stem for path in HELD_OUT.glob("*.toml"))
 
 
 def suite_file(name: str) -> Path:
-    """Raises InputError, with the nearest name, for a scenario that the suite does not have."""
+    """The file of a scenario of the suite. Raises InputError, with the nearest name, if the suite
+    does not have it."""
     names = {**dict.fromkeys(suite_names(), FOLDER), **dict.fromkeys(held_out_names(), HELD_OUT)}
     if name not in names:
         raise InputError(f"{name}: no scenario of the suite: {nearest(name, names)}")
@@ -45,7 +48,7 @@ def suite_file(name: str) -> Path:
 
 
 def purpose(name: str) -> str:
-    """What the scenario is for, in a sentence."""
+    """A sentence that says what the scenario is for."""
     return in_words(suite_file(name))
 
 
@@ -57,6 +60,7 @@ def in_words(path: Path) -> str:
 
 @cache
 def seconds_per_run() -> dict[str, dict[str, float]]:
-    """CPU seconds of a run by scenario and policy, as they were measured once, on a core of 2026."""
+    """The CPU seconds of one run, by scenario and policy. They were measured once, on a core of
+    2026."""
     with SECONDS.open(newline="") as file:
         return {row["scenario"]: {policy: float(row[policy]) for policy in TIMED} for row in csv.DictReader(file)}
