@@ -79,8 +79,7 @@ class Simulation:
         listeners: Sequence[Listener] = (),
         checkpoints: CheckpointCopies | None = None,
     ) -> None:
-        """`checkpoints` follow every copy in the memory of a node. They are needed if nodes may
-        fail. Otherwise only the newest copy is followed."""
+        """`checkpoints` follow every copy in the memory of a node, for nodes that fail. Else only the newest."""
         self.env = simpy.Environment()
         self.state = State()
         scenario, times = setup.scenario, setup.charged_times
