@@ -15,20 +15,21 @@ from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.whole_file import write_whole
 
 
-def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
-    """The rows of shipped profiles, by name, and of CSV files relative to the folder.
+def read_sources(sources: Iterable[str], folder: Path, dataset: str = DATASET) -> list[ProfileRow]:
+    """The rows of shipped profiles, by name, and of CSV files relative to the folder. A row that names no data set is
+    of `dataset`.
 
     Raises InputError for a source that is not there, and for a pair that two of them have.
     """
     rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
     for source in sources:
-        for row in _read_source(source, folder):
+        for row in _read_source(source, folder, dataset):
             if rows.setdefault((row.kind, row.worker_type), row) is not row:
                 raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
     return list(rows.values())
 
 
-def _read_source(source: str, folder: Path) -> list[ProfileRow]:
+def _read_source(source: str, folder: Path, dataset: str) -> list[ProfileRow]:
     shipped: dict[str, Path] = {}
     broken: list[str] = []
     for point in entry_points(group="hetsched.profiles"):
@@ -39,12 +40,12 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
             continue
         shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
     if source in shipped:
-        return read_profile(shipped[source])
+        return read_profile(shipped[source], dataset)
     path = folder / source
     if path.suffix != ".csv" or not path.is_file():
         hint = "".join([nearest(source, shipped), *broken])
         raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {hint}")
-    return read_profile(path)
+    return read_profile(path, dataset)
 
 
 COLUMNS = tuple(ProfileRow.model_fields)
@@ -54,7 +55,6 @@ NEEDED = tuple(name for name, field in ProfileRow.model_fields.items() if field.
 """The columns that every profile has."""
 
 DEFAULTS = {
-    "dataset": f"{DATASET}, as in an experiment that names none",
     "cores": "1 on a cpu",
     "gpu_share": "1, a whole GPU",
     "provenance": UNSAID,
@@ -64,7 +64,8 @@ DEFAULTS = {
     "restore_s": "0 s",
     "checkpoint_s": "0 s",
 }
-"""The default of a column that a file lacks; of costs, where no other source has them for the model."""
+"""The default of a column that a file lacks, beside the data set; of costs, where no other source has them for the
+model."""
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
@@ -79,14 +80,15 @@ def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def read_profile(path: Path) -> list[ProfileRow]:
-    """The rows of a profile.
+def read_profile(path: Path, dataset: str = DATASET) -> list[ProfileRow]:
+    """The rows of a profile. A row that names no data set is of `dataset`.
 
     Raises InputError, naming file, line and column, for what is not a profile.
     """
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
-    for line, row in read_rows(path, ProfileRow, "profile", NEEDED):
+    for line, read in read_rows(path, ProfileRow, "profile", NEEDED):
+        row = read if "dataset" in read.model_fields_set else read.model_copy(update={"dataset": dataset})
         key = (row.kind, row.worker_type)
         if key in lines:
             raise InputError(
@@ -100,8 +102,9 @@ def read_profile(path: Path) -> list[ProfileRow]:
     return rows
 
 
-def taken_defaults(path: Path) -> dict[str, str]:
+def taken_defaults(path: Path, dataset: str = DATASET) -> dict[str, str]:
     """The columns that a profile, which `read_profile` reads, lacks, and their defaults, in words."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
-    return {column: words for column, words in DEFAULTS.items() if column not in columns}
+    defaults = {"dataset": f"{dataset}, as in an experiment that names none", **DEFAULTS}
+    return {column: words for column, words in defaults.items() if column not in columns}

@@ -14,6 +14,7 @@ from ray.tune.trainable import FunctionTrainable
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.metric import Metric
+from hetsched.domain.profiles import OWN
 from hetsched.domain.workload import TrialId
 from hetsched.errors import InputError
 from hetsched.scenario.checks import parse_strategy
@@ -73,7 +74,7 @@ class HeterogeneousPBT(BoundaryPBT):
         super().__init__(**told)
         self._strategy = parse_strategy(strategy, "strategy")
         check_reports_singly(self._strategy)
-        self._rows = [] if profile is None else read_profile(Path(profile))
+        self._rows = [] if profile is None else read_profile(Path(profile), OWN)
         self._stop_iterations = stop_iterations
         self._devices = [devices] if isinstance(devices, str) else devices
         self._options = options or {}

@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from hetsched import allocation, scheduling
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import nested
-from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.profiles import OWN, ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError, nearest
@@ -89,7 +89,7 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
 
 def kind_of(trial: TuneTrial) -> TrialKind:
     """What the trial is called in profiles."""
-    return TrialKind(population.name_of(trial.trainable_name), "own", 1)
+    return TrialKind(population.name_of(trial.trainable_name), OWN, 1)
 
 
 def check_reports_singly(strategy: Strategy) -> None:

@@ -154,3 +154,10 @@ def test_checkpoints_that_are_taken_over_outlive_their_source(tmp_path: Path) ->
     assert state.metrics == {"training_iteration": 3}
     borrowed.give_back(trial)
     assert not copy.exists()
+
+
+def test_a_profile_that_names_no_data_set_is_of_the_script(tmp_path: Path) -> None:
+    """Its step times were those of cifar10, and no trial of a script trains on that."""
+    (tmp_path / "p.csv").write_text("model,batch_size,device,seconds\ntrain,1,cpu,0.5\n")
+    [row] = HeterogeneousPBT(hyperparam_mutations=RATES, profile=tmp_path / "p.csv")._rows
+    assert row.dataset == "own"
