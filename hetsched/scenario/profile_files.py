@@ -55,6 +55,7 @@ NEEDED = tuple(name for name, field in ProfileRow.model_fields.items() if field.
 """The columns that every profile has."""
 
 DEFAULTS = {
+    "dataset": f"{DATASET}, as in an experiment that names none",
     "cores": "1 on a cpu",
     "gpu_share": "1, a whole GPU",
     "provenance": UNSAID,
@@ -64,8 +65,7 @@ DEFAULTS = {
     "restore_s": "0 s",
     "checkpoint_s": "0 s",
 }
-"""The default of a column that a file lacks, beside the data set; of costs, where no other source has them for the
-model."""
+"""The default of a column that a file lacks; of costs, where no other source has them for the model."""
 
 
 def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
@@ -106,5 +106,5 @@ def taken_defaults(path: Path, dataset: str = DATASET) -> dict[str, str]:
     """The columns that a profile, which `read_profile` reads, lacks, and their defaults, in words."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
-    defaults = {"dataset": f"{dataset}, as in an experiment that names none", **DEFAULTS}
+    defaults = {**DEFAULTS, "dataset": DEFAULTS["dataset"].replace(DATASET, dataset)}
     return {column: words for column, words in defaults.items() if column not in columns}

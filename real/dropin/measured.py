@@ -76,11 +76,16 @@ class Measured:
 
 
 def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int) -> Path:
-    """Write the scenario with these rows as its profile, and with trials as long as they became. Returns the folder."""
+    """Write the scenario with these rows as its profile, and with trials as long as they became. Returns the folder.
+
+    Its nodes have no addresses, so that their `count` may be changed: no real run takes place on them.
+    """
     home = folder / MEASURED
     [experiment] = scenario.workload.experiments
     whole = experiment.model_copy(update={"stop_iterations": stop_iterations})
+    nodes = [node.model_copy(update={"address": None}) for node in scenario.cluster.nodes]
     compared = scenario.replace(
+        cluster=scenario.cluster.model_copy(update={"nodes": nodes}),
         strategies=STRATEGIES,
         baseline=STRATEGIES[0],
         seeds=10,
