@@ -92,3 +92,10 @@ def test_a_function_without_checkpoints_is_warned_of_once(tmp_path: Path, caplog
     [warning] = [record.getMessage() for record in caplog.records]
     assert warning.startswith("a trial has no checkpoint: trial ")
     assert "report a checkpoint at least every 2 iterations" in warning
+
+
+def test_its_folder_is_shown_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was taken for a validation, as it has a folder `measured`, and there was nothing to compare."""
+    carried_out(tmp_path)
+    assert main(["show", str(tmp_path)]) == 0
+    assert "run on Ray Tune" in capsys.readouterr().out
