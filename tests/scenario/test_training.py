@@ -132,3 +132,12 @@ def test_a_profile_that_names_a_data_set_keeps_it(folder: Path, capsys: pytest.C
     (folder / "s.toml").write_text(hetsched.Scenario(**tables()).to_toml())
     assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 2
     assert "the profile has no dataset 'own': it has cifar10" in capsys.readouterr().err
+
+
+def test_a_misspelt_class_is_looked_for_in_the_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A simulation does not run the file. It blamed a key `model` that the user had not written."""
+    (folder / "s.toml").write_text(hetsched.Scenario(**tables({"class": "mine.py:Min"})).to_toml())
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 2
+    said = capsys.readouterr().err
+    assert "training.class: 'mine.py:Min': workload.experiments.e.model is the class's name" in said
+    assert "the profile has no model 'Min': did you mean 'Mine'?" in said
