@@ -76,7 +76,8 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """Measure seconds per iteration, evaluation, start-up, restore and checkpoint on this machine."""
+    """Measure seconds per iteration, evaluation, start-up, restore and checkpoint of networks on this machine. The
+    training of a scenario, such as a class of one's own, is measured by 'hetsched plan SCENARIO'."""
     if options.out is None:
         raise InputError("--out FILE.csv: name the profile to write; 'hetsched profile check FILE.csv' reads one")
     if not options.out.parent.is_dir():
