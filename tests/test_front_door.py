@@ -421,6 +421,10 @@ def test_a_run_that_stops_says_where_its_training_is_mended(tmp_path: Path) -> N
     mended, note, _ = raised.value.__notes__
     assert mended.endswith(f"by which the run goes on: {tmp_path / 'training' / 'mine.py'}")
     assert note.startswith("what was finished is kept; go on with: hetsched run --resume")
+    (tmp_path / "scenario.toml").touch()
+    with pytest.raises(hetsched.InputError) as raised, what_stays(plan, ResultsFolder(tmp_path)):
+        raise hetsched.InputError("mine.py:Mine: start refused {}")
+    assert raised.value.__notes__[-1].endswith(f": hetsched training check {tmp_path / 'scenario.toml'}")
 
 
 @pytest.mark.usefixtures("own_policies", "quick")

@@ -9,7 +9,7 @@ from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.metric import DEFAULT, Mode
 from hetsched.errors import InputError, counted
-from hetsched.report.fit_tables import fit_table, learning_toml, noise_lines
+from hetsched.report.fit_tables import diverged_line, fit_table, learning_toml, noise_lines
 from hetsched.report.progress import ProgressLine
 from hetsched.studies.fit import document, fit, fits
 from hetsched.studies.fit_result import FitOrder
@@ -69,6 +69,8 @@ def execute(options: argparse.Namespace, emit: Emit) -> None:
         show(fit_table(fitted))
         for name, why in fitted.left_out.items():
             say(f"left out: {name}: {why}")
+        if fitted.diverged:
+            say(diverged_line(fitted))
         for line in noise_lines(fitted.noise):
             say(line)
         if shown is None:

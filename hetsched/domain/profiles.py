@@ -25,6 +25,9 @@ from hetsched.domain.workload import TrialKind
 DATASET = "cifar10"
 """The data set of a row or an experiment that names none."""
 
+OWN = "own"
+"""The same with a training of the user's own, which brings its data along."""
+
 MOST_MEMORY_GIB = 2000.0
 """More than any GPU has. The smallest GPU that trains has more than so many MiB."""
 

@@ -43,6 +43,16 @@ def noise_lines(noise: Noise) -> list[str]:
     return lines
 
 
+def diverged_line(fitted: Fitted) -> str:
+    """That some recordings have diverged, and what to do."""
+    names, more = ", ".join(fitted.diverged[:8]), ", ..." if len(fitted.diverged) > 8 else ""
+    return (
+        f"{len(fitted.diverged)} of {sum(fitted.files.values())} recordings have diverged ({names}{more}): their "
+        f"{fitted.metric} grew more than 1000-fold, and decides all errors and constants here: record a narrower "
+        "search space, or have evaluate return nan where training has diverged"
+    )
+
+
 def learning_toml(learning: Mapping[str, Any]) -> str:
     """The table `[learning]` of a scenario, as TOML."""
     return tomli_w.dumps({"learning": dict(learning)}).strip()

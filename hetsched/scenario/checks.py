@@ -82,6 +82,9 @@ def _missing_entry(setup: Setup, kind: TrialKind, experiment: ExperimentId, work
     rows = [row for row in setup.times.rows if row.model == kind.model]
     of_kind = [row for row in rows if row.dataset == kind.dataset]
     if not of_kind:
+        training = setup.scenario.training
+        if not rows and setup.times.rows and training is not None and training.class_name.endswith(f":{kind.model}"):
+            return f"training.class: {training.class_name!r}: {key}.model is the class's name, and {why}"
         return f"{key}.{'dataset' if rows else 'model'}: {why}"
     devices = {worker.device for worker in workers}
     there = sorted(f"{row.worker_type} at batch {row.batch_size}" for row in of_kind if row.device in devices)

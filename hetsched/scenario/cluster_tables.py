@@ -58,7 +58,9 @@ class NodeTable(Table):
         if self.gpu_type and not self.gpus:
             raise ValueError("a node with gpu_type needs gpus, how many it has")
         if self.address and self.count > 1:
-            raise ValueError("nodes with an address are listed one by one, without count")
+            raise ValueError(
+                "an address is of one node: remove it to simulate several nodes, or list them one by one, without count"
+            )
         return self
 
     @model_validator(mode="after")

@@ -15,22 +15,22 @@ from hetsched.scenario.csv_rows import read_rows
 from hetsched.scenario.whole_file import write_whole
 
 
-def read_sources(sources: Iterable[str], folder: Path) -> list[ProfileRow]:
+def read_sources(sources: Iterable[str], folder: Path, dataset: str = DATASET) -> list[ProfileRow]:
     """The rows of shipped profiles, which are named, and of CSV files, which are relative to the
-    folder.
+    folder. A row without a data set gets `dataset`.
 
     Raises InputError if a source does not exist, and if two sources have one kind on one worker
     type.
     """
     rows: dict[tuple[TrialKind, WorkerType], ProfileRow] = {}
     for source in sources:
-        for row in _read_source(source, folder):
+        for row in _read_source(source, folder, dataset):
             if rows.setdefault((row.kind, row.worker_type), row) is not row:
                 raise InputError(f"{source!r}: {row.kind} on {row.worker_type} is in an earlier source already")
     return list(rows.values())
 
 
-def _read_source(source: str, folder: Path) -> list[ProfileRow]:
+def _read_source(source: str, folder: Path, dataset: str) -> list[ProfileRow]:
     shipped: dict[str, Path] = {}
     broken: list[str] = []
     for point in entry_points(group="hetsched.profiles"):
@@ -41,12 +41,12 @@ def _read_source(source: str, folder: Path) -> list[ProfileRow]:
             continue
         shipped |= {path.stem: path for path in found if path.suffix == ".csv"}
     if source in shipped:
-        return read_profile(shipped[source])
+        return read_profile(shipped[source], dataset)
     path = folder / source
     if path.suffix != ".csv" or not path.is_file():
         hint = "".join([nearest(source, shipped), *broken])
         raise InputError(f"{source!r} is neither a shipped profile nor a CSV file: {hint}")
-    return read_profile(path)
+    return read_profile(path, dataset)
 
 
 COLUMNS = tuple(ProfileRow.model_fields)
@@ -88,12 +88,15 @@ def write_profile(path: Path, rows: Iterable[ProfileRow]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def read_profile(path: Path) -> list[ProfileRow]:
-    """The rows of a profile. Raises InputError, naming file, line and column, if the file is not a
-    profile."""
+def read_profile(path: Path, dataset: str = DATASET) -> list[ProfileRow]:
+    """The rows of a profile. A row without a data set gets `dataset`.
+
+    Raises InputError, naming file, line and column, if the file is not a profile.
+    """
     rows: list[ProfileRow] = []
     lines: dict[tuple[TrialKind, WorkerType], int] = {}
-    for line, row in read_rows(path, ProfileRow, "profile", NEEDED):
+    for line, read in read_rows(path, ProfileRow, "profile", NEEDED):
+        row = read if "dataset" in read.model_fields_set else read.model_copy(update={"dataset": dataset})
         key = (row.kind, row.worker_type)
         if key in lines:
             raise InputError(
@@ -107,9 +110,10 @@ def read_profile(path: Path) -> list[ProfileRow]:
     return rows
 
 
-def taken_defaults(path: Path) -> dict[str, str]:
+def taken_defaults(path: Path, dataset: str = DATASET) -> dict[str, str]:
     """The columns that a profile lacks, and their defaults in words. `read_profile` must be able to
     read the file."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         columns = next(csv.reader(file), [])
-    return {column: words for column, words in DEFAULTS.items() if column not in columns}
+    defaults = {**DEFAULTS, "dataset": DEFAULTS["dataset"].replace(DATASET, dataset)}
+    return {column: words for column, words in defaults.items() if column not in columns}

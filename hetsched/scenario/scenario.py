@@ -20,7 +20,7 @@ from hetsched.domain.cluster import CPU, Worker
 from hetsched.domain.learning import LearningModel, OfOneMetric, OfOneMode
 from hetsched.domain.prediction import Prediction
 from hetsched.domain.problem import Problem
-from hetsched.domain.profiles import StepTimes
+from hetsched.domain.profiles import DATASET, OWN, StepTimes
 from hetsched.domain.registry import Registry, Strategy, load_file
 from hetsched.domain.training_class import TrainingSource
 from hetsched.domain.workload import Experiment
@@ -141,6 +141,15 @@ class Scenario(ScenarioTables):
         the key, if the file of the class cannot be read."""
         return None if self.training is None else self.training.source(self._folder)
 
+    @property
+    def dataset_of_rows(self) -> str:
+        """The data set of a profile's row that names none. With a training of one's own, it is the data set of the
+        experiments, if they have one in common."""
+        named = {experiment.dataset for experiment in self.workload.experiments}
+        if self.training is None:
+            return DATASET
+        return named.pop() if len(named) == 1 else OWN
+
     def load_files(self) -> None:
         """Run the policy files, and read the file of the training without running it. Raises InputError if a file
         cannot be read, or if a policy file cannot be run."""
@@ -157,9 +166,10 @@ class Scenario(ScenarioTables):
         """Read the profile and the trace. The policy files are not run. Raises InputError, naming the key, if a file
         cannot be read."""
         try:
-            times = StepTimes(read_sources(self.profile.sources, self._folder), extrapolate=self.profile.extrapolate)
+            rows = read_sources(self.profile.sources, self._folder, self.dataset_of_rows)
         except InputError as error:
             raise InputError(f"profile.sources: {error}") from error
+        times = StepTimes(rows, extrapolate=self.profile.extrapolate)
         try:
             trace = self.workload.read_trace(self._folder, times, self.cluster.cluster(self.real.time_scale))
             return Setup.of(self, times, trace.jobs, reading=trace.reading)

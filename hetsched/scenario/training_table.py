@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
+from hetsched.domain.profiles import OWN
 from hetsched.domain.training_class import EXPECTED, TrainingSource, source_of, split_name
 from hetsched.domain.workload import BATCH_SIZE
 from hetsched.errors import InputError
@@ -64,7 +65,7 @@ def with_training_defaults(tables: Mapping[str, Any]) -> Mapping[str, Any]:
     name = _class_of(training)
     if name is None or not isinstance(workload, Mapping) or not isinstance(listed := workload.get("experiments"), list):
         return tables
-    defaults = {"model": name, "dataset": "own", "batch_size": 1, "evaluation_images": 1}
+    defaults = {"model": name, "dataset": OWN, "batch_size": 1, "evaluation_images": 1}
     for experiment in listed:
         if isinstance(experiment, Mapping) and "search_space" not in experiment:
             raise ValueError(

@@ -40,7 +40,13 @@ class MetricTable(Table):
     name: Annotated[str, Field(pattern=METRIC_NAME, max_length=60)] = DEFAULT.name
     """Name under which evaluations report the metric."""
     mode: Mode = DEFAULT.mode
-    """Whether the larger or the smaller score is better."""
+    """Whether the larger or the smaller score is better. It is needed with a `name` of one's own."""
+
+    @model_validator(mode="after")
+    def _says_which_is_better(self) -> Self:
+        if self.name != DEFAULT.name and "mode" not in self.model_fields_set:
+            raise ValueError(f"mode is missing: say 'max' if the larger {self.name} is better, 'min' if the smaller is")
+        return self
 
 
 class PBTTable(Table):

@@ -57,7 +57,8 @@ def study_in(folder: Path) -> Study | None:
         return "compare"
     if (folder / run_plan.PLAN_NAME).is_file():
         return "run"
-    if any((folder / name).is_dir() for name in (PREDICTED, MEASURED, PROBE)):
+    is_run = (folder / LOG_NAME).is_file()  # as that of a Tune script is, which has a folder `measured`, too
+    if not is_run and any((folder / name).is_dir() for name in (PREDICTED, MEASURED, PROBE)):
         return "validate"
     if (folder / PROBES).is_dir():
         return "plan"

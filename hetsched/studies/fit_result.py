@@ -86,6 +86,8 @@ class Fitted(Struct, frozen=True):
     judged: tuple[Judged, ...]
     left_out: Mapping[str, str]
     noise: Noise
+    diverged: tuple[str, ...] = ()
+    """The recordings with scores far beyond all others, which decide the mean errors."""
 
     @property
     def best(self) -> Judged | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hetsched.domain.cluster import WorkerType
 from hetsched.domain.missing_times import why_missing
-from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.profiles import DATASET, ProfileRow, StepTimes
 from hetsched.domain.workload import TrialKind
 from hetsched.errors import InputError
 from hetsched.scenario.checks import profiled_workers
@@ -78,7 +78,8 @@ def check_profile(path: Path | str, scenario: Scenario | None = None) -> Profile
     the file is no profile, or if the scenario cannot be read with it.
     """
     file = Path(path)
-    rows, defaults = read_profile(file), taken_defaults(file)
+    dataset = DATASET if scenario is None else scenario.dataset_of_rows
+    rows, defaults = read_profile(file, dataset), taken_defaults(file, dataset)
     if scenario is None:
         return ProfileCheck(rows=rows, defaults=defaults)
     profile = scenario.profile.model_copy(update={"sources": [str(file.absolute())]})

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from msgspec.structs import replace
 
@@ -179,14 +180,18 @@ def what_stays(plan: RunPlan, home: ResultsFolder, *, new: bool = True) -> Itera
     try:
         yield
     except BaseException as error:
+        copies = (home.path / TRAINING).glob("*.py")
+        to_mend = [copy for copy in copies if isinstance(error, HetschedError) and copy.name in str(error)]
         if plan.segments_finished(home.path):
-            for copy in (home.path / TRAINING).glob("*.py"):
-                if isinstance(error, HetschedError) and copy.name in str(error):
-                    error.add_note(f"mend the training in the copy by which the run goes on: {copy}")
+            for copy in to_mend:
+                error.add_note(f"mend the training in the copy by which the run goes on: {copy}")
             error.add_note(f"what was finished is kept; go on with: {plan.resume_command(home.path)}")
             error.add_note(f"report: {report_command(home.path)}")
         elif new and not plan.begun(home.path):
             home.undo()
         else:
             error.add_note(f"no segment was finished, so start anew in another folder; {home.path} says what happened")
+        if to_mend and (home.path / SCENARIO_NAME).is_file():
+            scenario = quote(str(home.path / SCENARIO_NAME))
+            error.add_note(f"check the class without Ray: hetsched training check {scenario}")
         raise

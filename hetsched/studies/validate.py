@@ -156,7 +156,8 @@ def validate(
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)
     given = None if profile is None else path_of(profile, "profile")
     if given is not None:
-        setup = setup.replace_times(StepTimes(read_profile(given), extrapolate=setup.scenario.profile.extrapolate))
+        rows = read_profile(given, setup.scenario.dataset_of_rows)
+        setup = setup.replace_times(StepTimes(rows, extrapolate=setup.scenario.profile.extrapolate))
     setup = setup.freeze_workers(chosen)  # probed, predicted and measured on the same ones
     for strategy in chosen:
         if given is not None:

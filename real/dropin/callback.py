@@ -14,7 +14,7 @@ from hetsched.domain.cluster import CPU, WorkerType
 from hetsched.domain.registry import Strategy
 from real.cluster.matching import alive
 from real.dropin import population
-from real.dropin.folder import home_of
+from real.dropin.folder import home_of, say_what_is_there
 from real.dropin.measured import Measured, Samples, save_measured
 from real.dropin.setup import Wanted, kind_of, make_setup
 
@@ -126,8 +126,8 @@ class Profiler(tune.Callback):
         strategy = Strategy("fusion", "fifo")
         wanted = Wanted(strategy, self._metric or "score", self._mode, pbt, {}, rows, None, None, {})
         home = self._folder or home_of(trials[0], None)
-        folder = save_measured(home, make_setup(wanted, trials).scenario, rows, self._iterations)
-        logger.info("compare strategies with: hetsched compare %s", folder / "scenario.toml")
+        save_measured(home, make_setup(wanted, trials).scenario, rows, self._iterations)
+        say_what_is_there(home, has_log=False)
 
 
 def _gpu_type(address: str) -> str:

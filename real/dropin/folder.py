@@ -1,10 +1,14 @@
 """The folder of a Tune experiment's log."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from pyarrow.fs import LocalFileSystem
 from ray.tune.experiment import Trial as TuneTrial
+
+from hetsched.scenario.scenario import SCENARIO_NAME
+from real.dropin.measured import MEASURED
 
 
 def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
@@ -15,6 +19,15 @@ def home_of(trial: TuneTrial, chosen: Path | None) -> Path:
     home = chosen or _experiment(trial.storage)
     home.mkdir(parents=True, exist_ok=True)
     return home
+
+
+def say_what_is_there(home: Path, *, has_log: bool) -> None:
+    """Name, on stderr, the commands that read what an experiment left: Tune's script is a user's, and shows no log."""
+    commands = [f"report: hetsched report {home}"] if has_log else []
+    if (measured := home / MEASURED / SCENARIO_NAME).exists():
+        commands.append(f"other strategies, simulated: hetsched compare {measured}")
+    for command in commands:
+        print(f"hetsched: {command}", file=sys.stderr)
 
 
 def _experiment(storage: Any) -> Path:

@@ -77,11 +77,16 @@ class Measured:
 
 def save_measured(folder: Path, scenario: Scenario, rows: Sequence[ProfileRow], stop_iterations: int) -> Path:
     """Write the scenario with these rows as its profile. Its trials have `stop_iterations`
-    iterations. Returns the folder."""
+    iterations. Returns the folder.
+
+    Its nodes have no addresses, so their `count` may be changed: no real run takes place on them.
+    """
     home = folder / MEASURED
     [experiment] = scenario.workload.experiments
     whole = experiment.model_copy(update={"stop_iterations": stop_iterations})
+    nodes = [node.model_copy(update={"address": None}) for node in scenario.cluster.nodes]
     compared = scenario.replace(
+        cluster=scenario.cluster.model_copy(update={"nodes": nodes}),
         strategies=STRATEGIES,
         baseline=STRATEGIES[0],
         seeds=10,

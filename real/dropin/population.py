@@ -219,6 +219,24 @@ def score(value: Any) -> float | None:
     return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def no_number(trial: TuneTrial, metric: str, value: Any) -> str | None:
+    """In words, that a reported score is no number at all. None for a number, also for one that is not finite."""
+    if isinstance(_plain(value), int | float) and not isinstance(value, bool):
+        return None
+    return (
+        f"a score is no number: trial {trial} reports {metric} = {value!r}, and ranks last: report a number (other "
+        "trials may do the same)"
+    )
+
+
+def no_checkpoint(trial: TuneTrial, interval: int) -> str:
+    """In words, that a function has reported no checkpoint when its segment was done."""
+    return (
+        f"a trial has no checkpoint: trial {trial} can neither be paused nor copied, so it trains on its worker to its "
+        f"end: report a checkpoint at least every {interval} iterations (other trials may do the same)"
+    )
+
+
 def put_back(result: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
     """In words, the values of a training that differ from its trial's: a checkpoint has brought them."""
     for path, value in flat(config).items():

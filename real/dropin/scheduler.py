@@ -15,15 +15,16 @@ from ray.tune.trainable import FunctionTrainable
 
 from hetsched.core.log import LOG_NAME
 from hetsched.domain.metric import Metric
+from hetsched.domain.profiles import OWN
 from hetsched.domain.workload import TrialId
-from hetsched.errors import InputError
+from hetsched.errors import InputError, nearest
 from hetsched.scenario.checks import parse_strategy
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.profile_files import read_profile
 from hetsched.scenario.scenario import SCENARIO_NAME
 from real.cluster.matching import alive, match_all
 from real.dropin import population
-from real.dropin.folder import home_of
+from real.dropin.folder import home_of, say_what_is_there
 from real.dropin.going_on import go_on, past_of, recall
 from real.dropin.measured import save_measured
 from real.dropin.retention import Borrowed
@@ -68,19 +69,18 @@ class HeterogeneousPBT(BoundaryPBT):
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        given = signature(PopulationBasedTraining).bind(*args, **settings)
-        given.arguments.setdefault("time_attr", population.UNIT)
-        given.apply_defaults()
-        told = given.arguments
+        told = _bound(args, settings)
         self._pbt_settings = _checked(told)
         super().__init__(**told)
         self._strategy = parse_strategy(strategy, "strategy")
         check_reports_singly(self._strategy)
-        self._rows = [] if profile is None else read_profile(Path(profile))
+        self._rows = [] if profile is None else read_profile(Path(profile), OWN)
         self._stop_iterations = stop_iterations
         self._devices = [devices] if isinstance(devices, str) else devices
         self._options = options or {}
         self._folder = None if folder is None else Path(folder)
+        if not isinstance(seed, int):
+            raise InputError(f"seed: expected a whole number, got {seed!r}")
         self._seed = seed
         self._forget()
 
@@ -93,10 +93,11 @@ class HeterogeneousPBT(BoundaryPBT):
         self._pending: dict[TuneTrial, dict[str, Any]] = {}
         self._borrowed = Borrowed()
         self._error: BaseException | None = None
+        self._warned: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """The user's arguments. Tune pickles its scheduler."""
-        live = ("_known", "_tune", "_run", "_side", "_pending", "_borrowed", "_error", "_trial_state")
+        live = ("_known", "_tune", "_run", "_side", "_pending", "_borrowed", "_error", "_warned", "_trial_state")
         return {key: value for key, value in self.__dict__.items() if key not in live}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -145,7 +146,11 @@ class HeterogeneousPBT(BoundaryPBT):
             for wrong in population.put_back(result, trial.config):
                 logger.warning("trial %s trains with %s: set it again at the end of load_checkpoint", trial, wrong)
         done = run.report(_id(trial), result[population.UNIT], result.get(population.SECONDS, 0.0))
-        if not done or (_is_function(trial) and not result.get(SHOULD_CHECKPOINT)):
+        if not done:
+            return str(TrialScheduler.CONTINUE)
+        if _is_function(trial) and not result.get(SHOULD_CHECKPOINT):
+            if trial.latest_checkpoint_result is None:
+                self._warn_once(population.no_checkpoint(trial, self._pbt_settings["perturbation_interval"]))
             return str(TrialScheduler.CONTINUE)
         self._pending[trial] = result
         self._controller = tune_controller
@@ -189,8 +194,16 @@ class HeterogeneousPBT(BoundaryPBT):
             if rows := run.measured.rows(f"measured in {run.home}"):
                 most = max(trial.iterations for trial in run.state.trials.values())
                 save_measured(run.home, run.setup.scenario, rows, most)
+            say_what_is_there(run.home, has_log=True)
 
     # What is done.
+
+    def _warn_once(self, text: str) -> None:
+        """The first trial of which it is true says it for all."""
+        reason = text.partition(": ")[0]
+        if reason not in self._warned:
+            self._warned.add(reason)
+            logger.warning("%s", text)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Call `act`, and keep its error. The next step raises the error, because Tune passes on
@@ -266,6 +279,8 @@ class HeterogeneousPBT(BoundaryPBT):
         Returns the source and the new hyperparameters. None: there is no exploit."""
         run, name = self._begun(), self.metric or ""
         if name in result and self._score(result) is None:  # it ranks last, where Ray would not rank it
+            if (wrong := population.no_number(trial, name, result[name])) is not None:
+                self._warn_once(wrong)
             result = {**result, name: Metric(name, self.mode).worst}
         self.perturb(self._controller, trial, result)
         if self.exploit is None:
@@ -309,6 +324,20 @@ def _is_function(trial: TuneTrial) -> bool:
     return isinstance(kind, type) and issubclass(kind, FunctionTrainable)
 
 
+def _bound(args: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of Ray's class, with their defaults. Raises InputError, with the nearest name, for an unknown
+    one."""
+    rays = signature(PopulationBasedTraining)
+    known = {*rays.parameters, *signature(HeterogeneousPBT).parameters} - {"args", "settings"}
+    for name in settings:
+        if name not in known:
+            raise InputError(f"HeterogeneousPBT has no argument {name!r}: {nearest(name, known)}")
+    given = rays.bind(*args, **settings)
+    given.arguments.setdefault("time_attr", population.UNIT)
+    given.apply_defaults()
+    return given.arguments
+
+
 def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of PBT in the form of a scenario. Raises InputError, with the name of the
     argument, for an unsupported one."""
@@ -318,8 +347,8 @@ def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
             "do not measure the work of a trial that trains on unequal machines"
         )
     interval = told["perturbation_interval"]
-    if interval != int(interval) or interval < 1:
-        raise InputError(f"perturbation_interval: expected a whole number of iterations, got {interval}")
+    if not isinstance(interval, int | float) or interval != int(interval) or interval < 1:
+        raise InputError(f"perturbation_interval: expected a whole number of iterations, got {interval!r}")
     if told["synch"]:
         raise InputError(
             "synch: HeterogeneousPBT looks at each trial by itself; for a population in step leave it out and say "

@@ -9,10 +9,10 @@ from ray.tune.experiment import Trial as TuneTrial
 from hetsched import allocation, scheduling
 from hetsched.domain.cluster import Worker
 from hetsched.domain.hyperparameters import nested
-from hetsched.domain.profiles import ProfileRow, StepTimes
+from hetsched.domain.profiles import OWN, ProfileRow, StepTimes
 from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import TrialKind
-from hetsched.errors import InputError, nearest
+from hetsched.errors import InputError
 from hetsched.scenario.scenario import Scenario, Setup
 from real.cluster.discovery import tables
 from real.cluster.matching import alive
@@ -46,6 +46,11 @@ def make_setup(wanted: Wanted, trials: Sequence[TuneTrial]) -> Setup:
     cores, gpus = population.resources(trials[0])
     types = {"cpu", *(node["gpu_type"] for node in nodes if "gpu_type" in node)}
     devices = _devices(wanted.devices, types, gpus > 0)
+    if devices == ["cpu"] and (most := max(node["cores"] for node in nodes)) < cores:
+        raise InputError(
+            f"tune.with_resources: trials ask for {cores} CPUs, and no node of the Ray cluster has more than {most}: "
+            "ask for fewer"
+        )
     document = {
         "name": population.name_of(trials[0].experiment_dir_name),
         "strategies": [str(wanted.strategy)],
@@ -91,7 +96,7 @@ def experiment(wanted: Wanted, trials: Sequence[TuneTrial], devices: Sequence[st
 
 def kind_of(trial: TuneTrial) -> TrialKind:
     """The kind of the trial in profiles."""
-    return TrialKind(population.name_of(trial.trainable_name), "own", 1)
+    return TrialKind(population.name_of(trial.trainable_name), OWN, 1)
 
 
 def check_reports_singly(strategy: Strategy) -> None:
@@ -133,7 +138,8 @@ def _devices(said: Sequence[str] | None, types: set[str], on_gpu: bool) -> list[
         return None
     for device in said:
         if device not in types:
-            raise InputError(f"devices: the Ray cluster has no {device!r}: {nearest(device, types)}")
+            have = ", ".join(map(repr, sorted(types)))
+            raise InputError(f"devices: the Ray cluster has no {device!r}: it has {have}; or say 'all'")
     return list(said)
 
 

@@ -197,7 +197,10 @@ def load_model_file(path: Path | None) -> None:
     if _registered() != before:
         _registering.add(path)
     elif path not in _registering:
-        raise InputError(f"{path}: registers no model; put @register(NAME) before the function or the class")
+        raise InputError(
+            f"{path}: registers no model; put @register(NAME) before the function or the class; for a class that is "
+            "the [training] of a scenario, run 'hetsched plan SCENARIO'"
+        )
 
 
 def _registered() -> dict[str, object]:

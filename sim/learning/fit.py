@@ -7,6 +7,7 @@ from hetsched.errors import InputError, nearest
 from hetsched.studies.fit_result import FitOrder, Fitted, Judged, Noise
 from sim.learning.candidates import SGD, Candidate, candidates_for
 from sim.learning.cross_validation import Labelled, by_file, folds_of, held_out
+from sim.learning.divergence import has_diverged
 from sim.learning.errors import errors_of
 from sim.learning.noise import noise_of
 from sim.learning.recordings import SHIPPED, read_recordings
@@ -46,6 +47,7 @@ def fit(order: FitOrder, on_fit: Callable[[str], object]) -> Fitted:
         judged=tuple(sorted(judged, key=lambda each: each.held_out.mean_absolute_error)),
         left_out=left_out,
         noise=noise,
+        diverged=tuple(each.recording.name for each in recordings if has_diverged(each.recording)),
     )
 
 

@@ -116,6 +116,7 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
     Raises InputError, naming file and line, for a line that is no recording. It also raises if `chance` is needed and
     missing.
     """
+    _refuse_another_metric(path, metric)
     numbered = [
         (number, line)
         for number, line in read_rows(path, _lines_of(metric), "recording file", _needed(path, metric), prefix=PREFIX)
@@ -145,13 +146,35 @@ def read_recordings(path: Path, chance: float | None = None, metric: str = DEFAU
 def _needed(path: Path, metric: str) -> list[str]:
     """The columns that a file must have. A file with columns `hyperparameters.NAME` need not have
     those of SGD."""
-    needed = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
+    own = any(column.startswith(PREFIX) for column in _columns(path))
+    return [*_REQUIRED, *(() if own else ("lr",)), metric]
+
+
+_REQUIRED = [name for name, field in Evaluation.model_fields.items() if field.is_required()]
+
+
+def _columns(path: Path) -> list[str]:
+    """The first line of a file; empty if the file cannot be read: the reader of its lines says what is wrong."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            own = any(column.strip().startswith(PREFIX) for column in next(csv.reader(file), []))
+            return [column.strip() for column in next(csv.reader(file), [])]
     except (OSError, ValueError, csv.Error):
-        own = False  # whoever reads the lines says what is wrong
-    return [*needed, *(() if own else ("lr",)), metric]
+        return []
+
+
+def _refuse_another_metric(path: Path, metric: str) -> None:
+    """Raise InputError for a file of recordings whose scores are of other metrics."""
+    columns = _columns(path)
+    if metric in columns or not set(_REQUIRED) <= set(columns):
+        return
+    known = Evaluation.model_fields.keys() - {"loss"}  # which is beside a score, or is one
+    others = [name for name in columns if name not in known and not name.startswith(PREFIX)]
+    if others:
+        raise InputError(
+            f"{path}: has no column {metric!r}, and has {', '.join(map(repr, others))}: say which is the metric, and "
+            f"which scores are better: 'hetsched fit' by --metric {others[0]} --mode min (or max), a scenario by "
+            "learning.options.metric and mode"
+        )
 
 
 def _start(place: str, first: Evaluation, chance: float | None) -> tuple[Evaluation, ...]:

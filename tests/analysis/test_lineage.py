@@ -141,7 +141,10 @@ def test_a_copy_that_fell_back_to_before_it_copied_is_its_own_source() -> None:
 def test_without_scores_and_with_unlike_metrics_nobody_wins() -> None:
     assert Log(setup_of()).end(10, "e-0", None).line == []
     assert Family().winners_line() == []
-    experiments = [{"name": "x", "population": 1}, {"name": "y", "population": 1, "metric": {"name": "f1"}}]
+    experiments = [
+        {"name": "x", "population": 1},
+        {"name": "y", "population": 1, "metric": {"name": "f1", "mode": "max"}},
+    ]
     assert Log(make_setup(experiments=experiments)).end(10, "x-0", 0.5).end(20, "y-0", 0.6).line == []
     alike = [{"name": "x", "population": 1}, {"name": "y", "population": 1}]
     [winner] = Log(make_setup(experiments=alike)).end(10, "x-0", 0.5).end(20, "y-0", 0.6).line

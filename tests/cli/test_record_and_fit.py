@@ -158,7 +158,7 @@ def test_a_file_of_another_scenario_is_not_gone_on_with(scenario: Path, capsys: 
 @pytest.mark.parametrize(
     ("replaced", "by", "message"),
     [
-        ("loss", "accuracy", "column 'loss' is missing"),
+        ("loss", "accuracy", "has no column 'loss', and has 'accuracy'"),
         (",10,", ",ten,", ":3: iteration"),
         (",20,", ",5,", ":4: recording '0': its lines must be in the order of iterations"),
         ("\n1,Mine", "\n0,Mine", "iterations"),
@@ -185,3 +185,23 @@ def test_which_scores_are_better_is_not_guessed(scenario: Path, capsys: pytest.C
         InputError, match=r"^learning.options.mode is 'max', and experiment '\w+' has metric.mode 'min'"
     ):
         load_scenario(scenario).resolve().learning_model()
+
+
+def test_a_file_of_another_metric_offers_it(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded(scenario, "r.csv")
+    capsys.readouterr()
+    assert main(["fit", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert f"{out}: has no column 'accuracy', and has 'loss'" in said
+    assert "by --metric loss --mode min (or max)" in said
+
+
+def test_recordings_that_diverged_are_named(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their scores are finite and huge. They decided the errors of all models without a word."""
+    out = recorded(scenario, "r.csv")
+    *lines, last = out.read_text().splitlines()
+    out.write_text("\n".join([*lines, f"{last.rpartition(',')[0]},1e130"]) + "\n")
+    capsys.readouterr()
+    assert main(["fit", str(out), "--metric", "loss", "--mode", "min", "--folds", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 12 recordings have diverged (11): their loss grew more than 1000-fold" in said

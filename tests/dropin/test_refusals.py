@@ -24,6 +24,13 @@ RATES = {"lr": tune.loguniform(1e-3, 1.0)}
     [
         ({"time_attr": "time_total_s"}, "time_attr: .* 'training_iteration', got 'time_total_s'"),
         ({"perturbation_interval": 0.5}, "perturbation_interval: expected a whole number of iterations, got 0.5"),
+        ({"perturbation_interval": "5"}, "perturbation_interval: .*, got '5'"),
+        (
+            {"perturbation_intervall": 5},
+            "'perturbation_intervall': did you mean 'perturbation_interval'",
+        ),
+        ({"stategy": "fusion+fifo"}, "has no argument 'stategy': did you mean 'strategy'"),
+        ({"seed": "x"}, "seed: expected a whole number, got 'x'"),
         ({"synch": True}, "synch: .* strategy='fusion\\+pbt-sync'"),
         ({"strategy": "fusion+lookahed"}, "strategy: 'fusion\\+lookahed': .* did you mean 'lookahead'"),
         ({"strategy": "fusion+eta"}, "strategy: 'eta' hands out packages .* choose another policy"),
@@ -60,7 +67,8 @@ def begun(tmp_path: Path, resources: Any = None, **arguments: Any) -> FakeContro
         (tune.PlacementGroupFactory([{"CPU": 0.5}]), {}, "asks for 0.5 CPUs; .* workers of whole ones: ask for 1"),
         (tune.PlacementGroupFactory([{"CPU": 1, "disk": 1}]), {}, "tune.with_resources: .* asks for disk"),
         (tune.PlacementGroupFactory([{"CPU": 1, "GPU": 1}]), {}, "ask for a GPU, and no node .* has one"),
-        (None, {"devices": "v100"}, "devices: the Ray cluster has no 'v100'"),
+        (tune.PlacementGroupFactory([{"CPU": 8}]), {}, "trials ask for 8 CPUs, and no node .* has more than 2"),
+        (None, {"devices": "gpu"}, "devices: the Ray cluster has no 'gpu': it has 'cpu'; or say 'all'"),
         (None, {"strategy": "gpu-only+fifo"}, "the allocation gpu-only needs a GPU, and no node has one"),
         (None, {"options": {"fifo": {}}}, "options: 'fifo' is no policy of fusion\\+lookahead"),
     ],
@@ -154,3 +162,10 @@ def test_checkpoints_that_are_taken_over_outlive_their_source(tmp_path: Path) ->
     assert state.metrics == {"training_iteration": 3}
     borrowed.give_back(trial)
     assert not copy.exists()
+
+
+def test_a_profile_that_names_no_data_set_is_of_the_script(tmp_path: Path) -> None:
+    """Its step times were those of cifar10, and no trial of a script trains on that."""
+    (tmp_path / "p.csv").write_text("model,batch_size,device,seconds\ntrain,1,cpu,0.5\n")
+    [row] = HeterogeneousPBT(hyperparam_mutations=RATES, profile=tmp_path / "p.csv")._rows
+    assert row.dataset == "own"

@@ -54,7 +54,8 @@ def test_a_model_file_that_registers_nothing(model: str, folder: Path, capsys: p
     scenario(model, "synthetic", model_file=str(folder / "mine.py"))
     for words in (["run", "given/scenario.toml", "--strategy"], ["validate", "given/scenario.toml", "--strategies"]):
         assert main([*words, "fusion+fifo", "--out", "out"]) == 2
-        assert "mine.py: registers no model; put @register(NAME) before" in capsys.readouterr().err
+        assert "mine.py: registers no model; put @register(NAME) before" in (said := capsys.readouterr().err)
+        assert "run 'hetsched plan SCENARIO'" in said
         assert not (folder / "out").exists()
 
 

@@ -76,6 +76,7 @@ MISTAKES = [
     ("cores = 2", 'cores = 2\n"" = 1', r'cluster.nodes."" .*: unknown key'),
     ("batch_size = 32", "stop_accuracy = 80", r"stop_accuracy .*: expected an accuracy, 0 to 1 .*, got 80"),
     ("batch_size = 32", "stop_score = 80", r"stop_score .*: expected an accuracy, 0 to 1 .*, got 80"),
+    ("batch_size = 32", 'metric = { name = "mse" }', r"metric .*: mode is missing: say 'max' if the larger mse is"),
     ("batch_size = 32", 'metric = { name = "[loss]" }', r"metric.name .*: expected letters .*, got '\[loss\]'"),
     ("batch_size = 32", 'metric = { mode = "least" }', r"metric.mode .*: .*'max' or 'min', got 'least'"),
     ("batch_size = 32", "search_space.lr = {low = 2.0, high = 1.0}", r"search_space.lr .*: low must not exceed high"),

@@ -111,3 +111,33 @@ def test_a_batch_size_may_be_searched(folder: Path) -> None:
     assert experiment.batch_sizes == (32, 64) and experiment.searches_batch_size
     (folder / "again.toml").write_text(made.to_toml())
     assert load_setup(folder / "again.toml").workload.experiments == (experiment,)
+
+
+def test_a_profile_that_names_no_data_set_is_of_the_experiments(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The profile said cifar10 and the experiment said own, where the user had written neither."""
+    (folder / "p.csv").write_text("model,batch_size,device,seconds\nMine,1,cpu,0.5\n")
+    for experiment, dataset in ({}, "own"), ({"dataset": "wiki"}, "wiki"):
+        (folder / "s.toml").write_text(hetsched.Scenario(**tables(**experiment)).to_toml())
+        assert [row.dataset for row in load_setup(Path("s.toml")).times.rows] == [dataset]
+        assert main(["profile", "check", "p.csv", "s.toml"]) == 0
+        assert f"no column dataset: {dataset}, as in an experiment" in capsys.readouterr().out
+        assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 0
+        capsys.readouterr()
+
+
+def test_a_profile_that_names_a_data_set_keeps_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "p.csv").write_text("model,dataset,batch_size,device,seconds\nMine,cifar10,1,cpu,0.5\n")
+    (folder / "s.toml").write_text(hetsched.Scenario(**tables()).to_toml())
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 2
+    assert "the profile has no dataset 'own': it has cifar10" in capsys.readouterr().err
+
+
+def test_a_misspelt_class_is_looked_for_in_the_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A simulation does not run the file. It blamed a key `model` that the user had not written."""
+    (folder / "s.toml").write_text(hetsched.Scenario(**tables({"class": "mine.py:Min"})).to_toml())
+    assert main(["simulate", "s.toml", "--strategy", "fusion+fifo"]) == 2
+    said = capsys.readouterr().err
+    assert "training.class: 'mine.py:Min': workload.experiments.e.model is the class's name" in said
+    assert "the profile has no model 'Min': did you mean 'Mine'?" in said

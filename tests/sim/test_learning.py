@@ -208,7 +208,7 @@ def test_recordings_of_what_is_not_there_are_refused(options: dict[str, Any], me
 
 def test_a_file_without_the_metric_is_refused(tmp_path: Path) -> None:
     (tmp_path / "losses.csv").write_text(LOSSES)
-    with pytest.raises(InputError, match="not a recording file: column 'f1' is missing"):
+    with pytest.raises(InputError, match="losses.csv: has no column 'f1', and has 'loss', 'perplexity'"):
         Tabular(str(tmp_path / "losses.csv"), metric="f1")
 
 

@@ -1,0 +1,101 @@
+"""What a Tune script that uses the drop-in says of itself: what it left behind, and why PBT does nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray")
+
+from ray import tune
+
+import hetsched
+from hetsched.cli.main import main
+from hetsched.scenario.loading import load_setup
+from real.dropin import scheduler as dropin
+from tests.dropin.fake_tune import FakeController, FakeTrial, ray_node, ray_with
+from tests.dropin.test_failures import controller_of, to_the_end
+
+
+def carried_out(folder: Path) -> None:
+    with ray_with(ray_node("a", 2)):
+        to_the_end(controller_of(folder))
+
+
+def test_it_names_the_commands_that_read_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run ended without a word of the log, of the report and of the scenario that it had written."""
+    carried_out(tmp_path)
+    said = capsys.readouterr().err
+    assert f"hetsched: report: hetsched report {tmp_path}\n" in said
+    assert f"simulated: hetsched compare {tmp_path / 'measured/scenario.toml'}\n" in said
+    assert main(["report", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_count_of_a_measured_node_may_be_changed(tmp_path: Path) -> None:
+    """docs/ray-tune-dropin.md says so, and the node's address refused it."""
+    carried_out(tmp_path)
+    file = tmp_path / "measured/scenario.toml"
+    text = file.read_text()
+    assert text.count("count = 1, pace") == 1
+    file.write_text(text.replace("count = 1, pace", "count = 3, pace"))
+    assert len(load_setup(file).cluster.nodes) == 3
+    assert len(hetsched.load_scenario(tmp_path / "scenario.toml").cluster.nodes) == 1
+
+
+def test_a_score_that_is_no_number_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """All trials ranked last, and the run ended well."""
+    with ray_with(ray_node("a", 2)):
+        controller = controller_of(tmp_path)
+        score: Any = "good"
+        for _ in range(2):
+            for trial in controller.get_trials():
+                controller.report(trial, score)
+    [warning] = [record.getMessage() for record in caplog.records if "no number" in record.getMessage()]
+    assert "reports score = 'good', and ranks last: report a number" in warning
+
+
+def test_a_score_that_is_not_finite_is_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ray_with(ray_node("a", 2)):
+        controller = controller_of(tmp_path)
+        for _ in range(2):
+            controller.report(controller.get_trials()[0], float("nan"))
+    assert not caplog.records
+
+
+class Function(FakeTrial):
+    """A trial of a function that reports no checkpoints."""
+
+    def get_trainable_cls(self) -> type:
+        return tune.trainable.function_trainable.FunctionTrainable
+
+
+def test_a_function_without_checkpoints_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It trained to its end without PBT, and the run ended well."""
+    with ray_with(ray_node("a", 2)):
+        scheduler = dropin.HeterogeneousPBT(
+            metric="score",
+            mode="max",
+            perturbation_interval=2,
+            hyperparam_mutations={"lr": tune.uniform(0.0, 1.0)},
+            folder=tmp_path,
+            strategy="fusion+fifo",
+        )
+        trials: list[FakeTrial] = [
+            Function(f"t{number}", {"lr": 0.1}, {"training_iteration": 9}, tmp_path) for number in range(2)
+        ]
+        controller = FakeController(scheduler, trials)
+        controller.step()
+        for _ in range(5):
+            for trial in trials:
+                controller.report(trial, 0.5)
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("a trial has no checkpoint: trial ")
+    assert "report a checkpoint at least every 2 iterations" in warning
+
+
+def test_its_folder_is_shown_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was taken for a validation, as it has a folder `measured`, and there was nothing to compare."""
+    carried_out(tmp_path)
+    assert main(["show", str(tmp_path)]) == 0
+    assert "run on Ray Tune" in capsys.readouterr().out
