@@ -11,8 +11,9 @@ from hetsched.domain.workload import Workload
 class CpuOnly:
     """All cores of each node are one CPU worker, and the GPUs idle.
 
-    Together with `gpu-only` it says what each half of an unequal cluster achieves alone. With `cores_per_worker` the
-    node has as many workers of so many cores as its cores allow.
+    Together with `gpu-only` it says what each half of an unequal cluster achieves alone.
+
+    `cores_per_worker` makes as many workers of so many cores as the cores of the node allow.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

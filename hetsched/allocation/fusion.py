@@ -11,8 +11,9 @@ class Fusion:
     """Every GPU is a worker, and the remaining cores of each node are one CPU worker.
 
     This is the allocation of HRFS, the predecessor of hetsched ("heterogeneous resource fusion"): a trial may run on a
-    GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores. With
-    `cores_per_worker` the remaining cores make as many CPU workers of so many cores as they allow.
+    GPU or on cores. A GPU worker keeps one core of its node to feed it, as long as there are cores.
+
+    `cores_per_worker` makes as many CPU workers of so many cores as the remaining cores allow.
     """
 
     def __init__(self, cores_per_worker: int | None = None) -> None:

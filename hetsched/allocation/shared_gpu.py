@@ -42,6 +42,10 @@ class SharedGpu:
             workers += gpus + ([cpu_worker(node, 0, cores)] if cores else [])
         return workers
 
+    def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
+        """Why a GPU has so many workers."""
+        return "k of each GPU, by the profile the fastest together" if self.k is None else f"k = {self.k} was given"
+
     def _cut(self, gpu: Gpu, workload: Workload, times: StepTimes) -> GpuCut:
         """How many workers a GPU of this type gets, and the share of each."""
         measured = {row.gpu_share for row in times.rows if row.device == gpu.type and row.gpu_share <= 1}

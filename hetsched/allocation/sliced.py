@@ -13,6 +13,7 @@ from hetsched.allocation.speed import Member, members_on
 from hetsched.domain.cluster import CPU, ClusterSpec, Worker, WorkerType, cpu_worker, gpu_workers
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
+from hetsched.errors import counted
 
 Cut = tuple[int, ...]
 """The cores of each worker of a node."""
@@ -84,6 +85,11 @@ class Sliced:
             _, cut = best[shape][count]
             workers += here + [cpu_worker(node, number, size) for number, size in enumerate(cut)]
         return workers
+
+    def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
+        """For how many trials it cuts."""
+        trials = self.trials or sum(experiment.population * experiment.gang for experiment in workload.experiments)
+        return f"the cuts that train most at once, by the profile, for {counted(trials, 'trial')}"
 
 
 def _best_cuts(cores: int, pace: float | None, workload: Workload, times: StepTimes) -> list[tuple[float, Cut]]:

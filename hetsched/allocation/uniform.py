@@ -9,6 +9,7 @@ from hetsched.allocation.speed import Member, members_on, training_speed
 from hetsched.domain.cluster import CPU, ClusterSpec, Node, Worker, WorkerType, cpu_worker, gpu_worker
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.workload import Workload
+from hetsched.errors import counted
 
 
 @register("uniform")
@@ -23,13 +24,42 @@ class Uniform:
     """
 
     def workers(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> list[Worker]:
-        sizes = range(1, max((node.cores for node in cluster), default=0) + 1)
-        bundles = {None: _gpus(cluster)} | {cores: _cpus(cluster, cores) for cores in sizes}
-        candidates = [bundle for bundle, types in bundles.items() if types]
-        best = max(candidates, key=lambda bundle: _worth(bundles[bundle], workload, times), default=None)
+        worths = _worths(cluster, workload, times)
+        best = max(worths, key=worths.__getitem__, default=None)
         if best is None:
             return [gpu_worker(node, number, cores=1) for node in cluster for number in range(_fed(node))]
         return [cpu_worker(node, number, best) for node in cluster for number in range(node.cores // best)]
+
+    def reason(self, cluster: ClusterSpec, workload: Workload, times: StepTimes) -> str:
+        """Which bundle it takes, of how many, for how many trials, and how far the next one is behind."""
+        worths = _worths(cluster, workload, times)
+        if not worths:
+            return "no node can hold a bundle"
+        best, *others = sorted(worths, key=worths.__getitem__, reverse=True)
+        trials = sum(experiment.population * experiment.gang for experiment in workload.experiments)
+        (kinds, speed), bundle = worths[best], _in_words(best)
+        if not speed:
+            return f"bundle: {bundle}; the profile knows no speed, so GPUs come before cores"
+        why = f"of {len(worths)} bundles it trains most at once, by the profile, for {counted(trials, 'trial')}"
+        alike = [other for other in others if worths[other][0] == kinds]
+        behind = f"; next: {_in_words(alike[0])}, {worths[alike[0]][1] / speed:.2f} as fast" if alike else ""
+        return f"bundle: {bundle}; {why}{behind}"
+
+
+Bundle = int | None
+"""So many cores, or None: a GPU with a core to feed it."""
+
+
+def _in_words(bundle: Bundle) -> str:
+    return "1 GPU + 1 core" if bundle is None else counted(bundle, "core")
+
+
+def _worths(cluster: ClusterSpec, workload: Workload, times: StepTimes) -> dict[Bundle, tuple[int, float]]:
+    """What each bundle that fits some node is worth."""
+    sizes = range(1, max((node.cores for node in cluster), default=0) + 1)
+    bundles: dict[Bundle, Counter[WorkerType]] = {None: _gpus(cluster)}
+    bundles |= {cores: _cpus(cluster, cores) for cores in sizes}
+    return {bundle: _worth(types, workload, times) for bundle, types in bundles.items() if types}
 
 
 def _fed(node: Node) -> int:

@@ -18,24 +18,24 @@ Arguments = argparse._ActionsContainer
 def add_further(parser: argparse.ArgumentParser, *, policies: bool = False, of_part: bool = False) -> None:
     """Add the arguments of every command, and --policy-file if the command uses `policies`.
 
-    `of_part`: the parser is of a part of a command, such as `policies check`. If --json is not
-    given there, the command's own value holds.
+    `of_part`: the parser is of a part of a command, such as `policies check`. If --json or --policy-file is not given
+    there, the command's own value holds.
     """
     further = parser.add_argument_group("further options")
     if policies:
-        _add_policy_files(further)
+        _add_policy_files(further, argparse.SUPPRESS if of_part else [])
     default = argparse.SUPPRESS if of_part else False
     text = "print one JSON document on stdout and nothing else"
     further.add_argument("--json", action="store_true", default=default, help=text)
     further.add_argument("-h", "--help", action="help", help="print this and exit")
 
 
-def _add_policy_files(arguments: Arguments) -> None:
+def _add_policy_files(arguments: Arguments, default: object) -> None:
     arguments.add_argument(
         "--policy-file",
         type=Path,
         action="append",
-        default=[],
+        default=default,
         metavar="FILE.py",
         help="a Python file that registers policies of your own; may be repeated",
     )

@@ -25,6 +25,7 @@ from hetsched.report.legend import COMPARISON, legend, where_time_goes
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.scenario.packaged import scenario_file
 from hetsched.scenario.scenario import SCENARIO_NAME
+from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.compare import MAX_SEEDS, ComparisonResult, Interrupted, compare, resume_comparison
 from hetsched.studies.comparison import NARROW
 from hetsched.studies.folder import default_folder
@@ -171,8 +172,10 @@ def print_overhead(result: ComparisonResult, scenario: Path) -> None:
     """Print which strategy has the most overhead, if it is large, and the command that shows
     why."""
     logs = {name: runs[0].log for name, runs in result.by_strategy.items()}
-    if (line := where_time_goes(logs, result.seeds[0], scenario)) is not None:
-        say_whole(line)
+    if (found := where_time_goes(logs, result.seeds[0], scenario)) is not None:
+        line, command = found
+        say(line)
+        say_whole(f"  {command}")
 
 
 def print_comparison(result: ComparisonResult) -> None:
@@ -183,6 +186,8 @@ def print_comparison(result: ComparisonResult) -> None:
     show(tables.comparison_table(result.comparisons, result.baseline, arriving))
     say(legend(COMPARISON, next(iter(result.comparisons.values())).metric, arriving))
     show(further_table(result.comparisons, result.setup.workload.arriving))
+    for line in chosen_workers(result.setup, result.by_strategy):
+        say(line)
     for name, verdict in result.verdicts.items():
         say(f"{name}: {verdict}")
     for name, periods in result.periods.items():

@@ -65,7 +65,7 @@ COMMANDS = {
     "bound": "what no schedule can beat on a scenario",
     "nodes": "print the nodes of a running Ray cluster as a scenario lists them",
     "training": "check that a training of your own keeps to what trials need",
-    "policies": "list the policies, or check that some conform",
+    "policies": "list the policies, explain one, or check that some conform",
 }
 """What each command does, by its name. The module `hetsched.cli.NAME` has `EXAMPLES`,
 `configure(parser)` and `execute(options, emit)`."""

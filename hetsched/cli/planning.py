@@ -9,8 +9,10 @@ from hetsched.cli.shared import print_heading, say, say_caveats, say_whole, show
 from hetsched.cores import available_cores
 from hetsched.domain.registry import Strategy
 from hetsched.errors import counted
+from hetsched.report.legend import PLAN, legend
 from hetsched.report.plan_tables import plan_table, predicted, reasons
 from hetsched.scenario.checks import parse_strategy
+from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.plan import PlanResult
 
 ROWS = 10
@@ -74,6 +76,9 @@ def print_plan(plan: PlanResult, *, whole: bool = False) -> None:
     show(plan_table(plan.forecasts, None if whole else ROWS))
     if not whole and len(plan.forecasts) > ROWS:
         say(f"and {len(plan.forecasts) - ROWS} slower ones, which --all shows")
+    say(legend(PLAN))
+    for line in chosen_workers(plan.setup, plan.forecasts):
+        say(line)
     for name, others in plan.same_workers.items():
         say(f"{name} makes the same workers as {', '.join(others)}: its rows hold for them, too")
     for folder in plan.reused:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -11,29 +12,69 @@ from hetsched.argument_types import count
 from hetsched.cli.arguments import add_further
 from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
-from hetsched.cli.shared import finish, say_whole, show
+from hetsched.cli.shared import finish, say, say_whole, show
 from hetsched.domain.entry_points import needed_for
-from hetsched.domain.registry import Registry, load_file
+from hetsched.domain.registry import OWN, Registry, load_file
 from hetsched.errors import HetschedError, InputError, counted, nearest
 from hetsched.report import tables
+from hetsched.report.policy_card import docstring_lines, options_table, policy_card, remarks
 from hetsched.report.progress import ProgressLine
 
 if TYPE_CHECKING:  # the import needs Hypothesis, which only `policies check` needs
     from hetsched.testing import Verdict
 
 
+REGISTRIES: Mapping[str, Registry[Any]] = {"allocation": allocation.policies, "scheduling": scheduling.policies}
+
 CHECK_EXAMPLES = (
     "hetsched policies check examples/my_policy.py",
     "hetsched policies check fifo fusion --examples 100",
 )
+SHOW_EXAMPLES = (
+    "hetsched policies srtf",
+    "hetsched policies fusion+hrfs",
+    "hetsched policies examples/my_policy.py:Soonest",
+)
 EXAMPLES = (
     "hetsched policies",
+    "hetsched policies hrfs",
     "hetsched policies check examples/my_policy.py",
 )
 
 
+SHOW = "show"
+
+
+class _NameOrPart(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """The parts of the command. A first word that is none of them is a policy's name: it is shown."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        vars(self)["choices"] = None  # any name may come first
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        words = list(values)
+        super().__call__(parser, namespace, words if words[0] in self._name_parser_map else [SHOW, *words], option)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
-    check = parser.add_subparsers(metavar="[check]", title="check policies").add_parser(
+    title = "explain or check policies"
+    parts = parser.add_subparsers(metavar="[NAME | check]", title=title, action=_NameOrPart)
+    shown = parts.add_parser(
+        SHOW,
+        help="NAME, or show NAME: the rule of a policy, its options, and what it looks at",
+        description=show_policies.__doc__,
+        epilog=examples_text(SHOW_EXAMPLES),
+        formatter_class=HelpFormatter,
+        add_help=False,
+    )
+    shown.set_defaults(execute=show_policies)
+    text = "a policy, a strategy such as fusion+hrfs, or a class in a file of your own"
+    shown.add_argument("policies", nargs="+", metavar="NAME|FILE.py[:CLASS]", help=text)
+    add_further(shown, policies=True, of_part=True)
+    check = parts.add_parser(
         "check",
         help="put policies through the conformance suite",
         description=check_policies.__doc__,
@@ -49,15 +90,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace, emit: Emit) -> None:
-    """List the policies: built in, from installed packages, and from --policy-file."""
-    registries: dict[str, Registry[Any]] = {
-        "allocation": allocation.policies,
-        "scheduling": scheduling.policies,
-    }
+    """List the policies: built in, from installed packages, and from --policy-file. With a NAME, print the policy's
+    rule, its options, and what it looks at."""
     document = {
-        kind: {name: _summary(registry, name) for name in registry.names()} for kind, registry in registries.items()
+        kind: {name: _summary(registry, name) for name in registry.names()} for kind, registry in REGISTRIES.items()
     }
-    finish(options, emit, document, lambda: show(tables.policies_table(document)), None)
+
+    def table() -> None:
+        show(tables.policies_table(document))
+        say("hetsched policies NAME explains one: its rule, its options, and what it looks at")
+
+    finish(options, emit, document, table, None)
 
 
 def _summary(registry: Registry[Any], name: str) -> str:
@@ -66,6 +109,48 @@ def _summary(registry: Registry[Any], name: str) -> str:
         return registry.summary(name)
     except InputError as error:
         return f"not usable: {error}"
+
+
+def show_policies(options: argparse.Namespace, emit: Emit) -> None:
+    """Print of each policy its rule and where that is from, its options with type, default and meaning, what it looks
+    at, and its file."""
+    chosen = [key for target in options.policies for key in _named(target)]
+    cards = [policy_card(kind, name, REGISTRIES[kind].factory(name)) for kind, name in dict.fromkeys(chosen)]
+
+    def table() -> None:
+        for number, card in enumerate(cards):
+            say(f"{bool(number) * chr(10)}{card.name}: {card.what}", style="bold")
+            for line in docstring_lines(card.rule):
+                say(line)
+            show(options_table(card))
+            for line in remarks(card):
+                say(line)
+            say_whole(f"source: {card.source}")
+
+    finish(options, emit, {card.name: card.document() for card in cards}, table, None)
+
+
+def _named(target: str) -> list[tuple[str, str]]:
+    """The policies, by kind and name, that a word on the command line means. Raises InputError if there are none."""
+    file, colon, wanted = target.rpartition(":") if ".py:" in target else (target, "", "")
+    if file.endswith(".py"):
+        found = chosen_policies([file])
+        classes = {key: getattr(REGISTRIES[key[0]].factory(key[1]), "__name__", key[1]) for key in found}
+        if not colon:
+            return found
+        if named := [key for key in found if wanted in (classes[key], key[1])]:
+            return named
+        raise InputError(f"{file}: registers no policy {wanted!r}: {nearest(wanted, classes.values())}")
+    return [key for name in (target.split("+") if target.count("+") == 1 else [target]) for key in _known(name)]
+
+
+def _known(name: str) -> list[tuple[str, str]]:
+    known = [(kind, other) for kind, registry in REGISTRIES.items() for other in registry.names()]
+    if found := [key for key in known if key[1] == name]:
+        return found
+    near = get_close_matches(name.casefold(), [other for _, other in known], n=4, cutoff=0.4)
+    hint = f"near it: {', '.join(near)}" if near else "no name is near it"
+    raise InputError(f"no policy {name!r}: {hint}; 'hetsched policies' lists all; {OWN}, or FILE.py:CLASS here")
 
 
 def check_policies(options: argparse.Namespace, emit: Emit) -> None:
@@ -125,17 +210,13 @@ def chosen_policies(targets: Sequence[str]) -> list[tuple[str, str]]:
 
     Raises InputError if a target has no policy.
     """
-    registries: dict[str, Registry[Any]] = {
-        "scheduling": scheduling.policies,
-        "allocation": allocation.policies,
-    }
 
     def known() -> dict[tuple[str, str], object]:
         """The factory of each policy by kind and name. None: its package has not been imported
         yet."""
         return {
             (kind, name): of_kind.registered().get(name)
-            for kind, of_kind in registries.items()
+            for kind, of_kind in REGISTRIES.items()
             for name in of_kind.names()
         }
 

@@ -34,6 +34,7 @@ from hetsched.report.tracking.tracking import Tracking
 from hetsched.report.whole_tables import print_table
 from hetsched.scenario.loading import load_setup
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.folder import report_command
 from hetsched.studies.real_scenario import for_real, load_real_setup
 from hetsched.studies.results import StrategyResult
@@ -145,6 +146,8 @@ def show_strategy(options: argparse.Namespace, emit: Emit, result: StrategyResul
         show(tables.runs_table(metrics))
         say(legend(RUNS, metrics[-1].metric))
         show(further_table_of_runs(metrics, result.setup.workload.arriving))
+        for line in chosen_workers(result.setup, [result.strategy]):
+            say(line)
         say_remarks(result.remarks)
         say_caveats(result.assumptions, result.warnings)
         if result.foretold is not None:

@@ -9,6 +9,7 @@ from hetsched.cli.shared import (
     hand_over,
     print_heading,
     runs_progress,
+    say,
     say_caveats,
     seeds_of,
     show,
@@ -18,6 +19,7 @@ from hetsched.cli.shared import (
 )
 from hetsched.errors import InputError, counted
 from hetsched.report import tables
+from hetsched.report.legend import ABLATION, legend
 from hetsched.report.tracking.tracking import Tracking
 from hetsched.scenario.checks import check_profile_covers, parse_strategy
 from hetsched.studies.ablation import AblationResult, ablate
@@ -70,6 +72,7 @@ def show_ablation(options: argparse.Namespace, emit: Emit, result: AblationResul
     def table() -> None:
         print_heading(f"{name}: what the makespan of {strategy} is made of ({counted(seeds, 'seed')})", result.setup)
         show(tables.ablation_table(result.variants))
+        say(legend(ABLATION, next(iter(result.variants.values())).metric))
         say_caveats(result.assumptions, result.warnings)
 
     finish(options, emit, result.document(), table, result.folder)

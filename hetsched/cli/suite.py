@@ -11,6 +11,7 @@ from hetsched.cli.arguments import add_baseline, add_jobs, add_out, add_ray
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, runs_progress, say, say_whole, show
 from hetsched.errors import InputError, counted
+from hetsched.report.legend import suite_legend
 from hetsched.report.suite_tables import list_table, own_policies, policies_table, remarks, scenarios_table
 from hetsched.scenario.drawing import draw
 from hetsched.scenario.packaged.suite import (
@@ -194,6 +195,7 @@ def print_suite(result: SuiteResult) -> None:
     costs = "" if result.plan.costs else ", without overheads and noise"
     say(f"{version}: {scenarios}{held_out}, {seeds}, simulated{costs}", style="bold")
     show(policies_table(result))
+    say(suite_legend(result.plan.baseline, len(result.plan.seeds) > 1))
     show(scenarios_table(result, own_policies(result, scheduling.policies)))
     for line in remarks(result):
         say(line)

@@ -156,7 +156,7 @@ class Registry(Generic[P]):
         return None
 
     def _check_options(self, name: str, factory: Callable[..., P], options: Mapping[str, Any]) -> None:
-        parameters = _parameters(factory)
+        parameters = parameters_of(factory)
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return
         for option in options:
@@ -201,13 +201,13 @@ class Registry(Generic[P]):
 
     def takes(self, name: str, option: str) -> bool:
         """Whether the policy of that name has that option."""
-        return option in _parameters(self.factory(name))
+        return option in parameters_of(self.factory(name))
 
     def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
         """The options that are paths of files: their annotation is `Path`, or a union with it. An unknown part has
         none."""
         is_known = name in self._factories or name in self.names()  # to look for entry points takes milliseconds
-        parameters = _parameters(self.factory(name)) if options and is_known else {}
+        parameters = parameters_of(self.factory(name)) if options and is_known else {}
         return {
             option: value
             for option, value in options.items()
@@ -228,7 +228,8 @@ def check_name(name: object, kind: str) -> None:
 
 
 @cache  # as slow as a small simulation
-def _parameters(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def parameters_of(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The arguments that make a policy, by name: its options."""
     try:
         return inspect.signature(factory, eval_str=True).parameters
     except NameError:  # an annotation in quotes of what only type checkers import

@@ -79,11 +79,57 @@ BOUNDS = {
 }
 """What the columns of `hetsched bound` say."""
 
+PLAN = {
+    "strategy": STRATEGY,
+    "makespan [s]": f"{RUN['makespan [s]']}, the mean over the seeds",
+    "95% interval": "of the mean makespan",
+    "x own bound": RUN["x own bound"],
+    "x bound": RUN["x bound"],
+    "trials stopped": "trials that the policy stopped early, the mean over the seeds",
+}
+"""What the columns of a plan say."""
+
+ABLATION = {
+    "simulated": "which part of the costs is left out",
+    "makespan [s]": f"{RUN['makespan [s]']}, the mean over the seeds",
+    "contributes [s]": "the makespan of everything - this makespan",
+    "contributes [%]": "the same, in percent of the makespan of everything",
+    BEST: f"{RUN[BEST]}, the mean over the seeds",
+    "iterations": "iterations of all trials together, the mean over the seeds",
+}
+"""What the columns of `hetsched simulate --ablate` say."""
+
+BASELINE = "speed-up over"
+"""A heading of a suite that ends with the name of the baseline."""
+
+WINS = "wins alike losses open"
+"""A column of a suite with several seeds only."""
+
+SUITE = {
+    "policy": "a scheduling policy on each scenario's workers, or a whole strategy",
+    "x bound, interquartile mean": "makespan / the least makespan of any schedule on these workers: the mean of the "
+    "middle half of the scenarios (95% interval over scenarios)",
+    "x bound, mean": "the same ratio, the geometric mean over all scenarios",
+    "x bound, worst, and where": "the largest ratio of any scenario, and that scenario",
+    BASELINE: "the baseline's makespan / this makespan, the geometric mean over the scenarios (95% interval)",
+    WINS: "on how many scenarios it is shown faster than the baseline, alike, slower, or nothing is shown",
+    "beats it": "the share of scenarios on which it is faster than the baseline",
+    "mean rank": "its place among the policies by makespan (1: the best), the mean over the scenarios",
+    "decision [ms]": "the time of one call of the policy",
+}
+"""What the columns of a suite say."""
+
 LARGE = 0.25
 """The least fraction of the segments' time outside training that a line under the table reports."""
 
 ENOUGH = 5000
 """The overhead of a run is computed from at most this many events of its log."""
+
+
+def suite_legend(baseline: str, tested: bool) -> str:
+    """The legend of a suite. `tested`: it has several seeds, so that something is won or lost."""
+    there = {column: says for column, says in SUITE.items() if tested or column != WINS}
+    return legend({f"{BASELINE} {baseline}" if column == BASELINE else column: says for column, says in there.items()})
 
 
 def legend(columns: Mapping[str, str], metric: Metric | None = None, arriving: bool = False) -> str:
@@ -120,8 +166,9 @@ def overhead(log: Path) -> Overhead:
     return Overhead(share, len(parts), next(events, None) is None)
 
 
-def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> str | None:
-    """A line about the strategy with the most overhead, from one log per strategy under the seed.
+def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> tuple[str, str] | None:
+    """A line about the strategy with the most overhead, from one log per strategy under the seed,
+    and the command that says more.
 
     None: the strategy's overhead is less than `LARGE` of its segments' time.
     """
@@ -132,4 +179,4 @@ def where_time_goes(logs: Mapping[str, Path], seed: int, scenario: Path) -> str 
         return None
     of = f"seed {seed}" if whole else f"seed {seed}, the first {counted(segments, 'segment')}"
     command = join(["hetsched", "simulate", str(scenario), "--strategy", worst, "--ablate"])
-    return f"{worst}: {in_percent(share)} of the time in segments is not training ({of}); what takes it: {command}"
+    return f"{worst}: {in_percent(share)} of the time in segments is not training ({of}); what takes it:", command

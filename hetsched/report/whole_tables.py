@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
+from os import environ
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -22,14 +23,20 @@ def print_table(table: Table, console: Console) -> None:
     """Print a table. Brackets, as in "[s]", are text.
 
     Where the terminal is too narrow for the table, the table is printed in parts, one below the other. Each part
-    repeats the first columns, which name the rows. Without a terminal, a table is as wide as its figures need.
+    repeats the first columns, which name the rows. Without a terminal, a table is as wide as its figures need,
+    or as the environment variable COLUMNS says.
     """
     if not console.is_terminal:
-        console = Terminal(
-            file=console.file, width=max(console.width, WITHOUT_A_TERMINAL, _width(table, table.columns))
-        )
+        needed = max(console.width, WITHOUT_A_TERMINAL, _width(table, table.columns))
+        console = Terminal(file=console.file, width=_asked_width() or needed)
     for part in _parts(table, console.width):
         console.print(part, markup=False)
+
+
+def _asked_width() -> int | None:
+    """The width that COLUMNS asks for, in characters. None: it is not set, or no number above 0."""
+    asked = environ.get("COLUMNS", "")
+    return int(asked) or None if asked.isdecimal() else None
 
 
 def _parts(table: Table, width: int) -> Iterator[Table]:

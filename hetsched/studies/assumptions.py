@@ -16,6 +16,7 @@ from hetsched.domain.registry import Strategy
 from hetsched.domain.workload import Experiment, TrialKind
 from hetsched.errors import HetschedError, InputError, where
 from hetsched.scenario.scenario import Setup
+from hetsched.studies.no_exploits import no_exploits
 
 COSTS = {
     "evaluation_s_per_image": "evaluation",
@@ -51,7 +52,7 @@ def assumptions(setup: Setup, strategies: Iterable[Strategy]) -> list[str]:
         *dealt_jobs(setup),
         *_hyperparameters(setup),
     ]
-    return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup)]))
+    return list(dict.fromkeys([*said, *_scores(setup), *_ignored(setup), *no_exploits(setup)]))
 
 
 def step_times(times: StepTimes, pairs: Sequence[Pair]) -> Iterator[str]:

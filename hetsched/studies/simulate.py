@@ -13,6 +13,7 @@ from hetsched.studies.assumptions import assumptions, check_learning, idle_worke
 from hetsched.studies.folder import ResultsFolder, write_running_results, write_summary
 from hetsched.studies.inputs import Seeds, chosen_seeds, chosen_strategy
 from hetsched.studies.no_checkpoints import no_checkpoints
+from hetsched.studies.no_exploits import no_exploits
 from hetsched.studies.one_run import RunResult, carry_out
 from hetsched.studies.periods import too_long_for
 from hetsched.studies.results import StrategyResult
@@ -74,12 +75,18 @@ def strategy_result(
         steps=tuple(steps),
         prediction=prediction,
         assumptions=assumed,
-        warnings=_warnings(setup, of_one) if warnings is None else warnings,
+        warnings=_of_measured(setup, of_one) if warnings is None else warnings,
     )
 
 
 def _warnings(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
     return joined(too_long_for(setup, runs), unknown_scores(runs), no_checkpoints(setup, runs))
+
+
+def _of_measured(setup: Setup, runs: Mapping[Strategy, Sequence[RunResult]]) -> dict[str, str]:
+    """With what the assumptions of a simulation say of PBT, as real runs assume nothing."""
+    never = "; ".join(no_exploits(setup))
+    return joined(_warnings(setup, runs), {str(strategy): never for strategy in runs if never})
 
 
 def write_strategy(result: StrategyResult, study: str, backend: str) -> None:

@@ -8,7 +8,7 @@ import hetsched
 from hetsched.cli.main import COMMANDS, main
 from tests.test_docs import check_command, commands_of
 
-PAGES = ["", *COMMANDS, "policies check", "profile check", "training check"]
+PAGES = ["", *COMMANDS, "policies show", "policies check", "profile check", "training check"]
 
 
 @pytest.fixture(params=PAGES)

@@ -377,7 +377,7 @@ def test_what_a_command_takes_is_what_its_help_says(capsys: pytest.CaptureFixtur
             main([command, "--help"])
         printed = capsys.readouterr().out
         assert ("--policy-file" in printed) == offered
-        assert command != "policies" or "[check]" in printed.partition("List the policies")[0]
+        assert command != "policies" or "[NAME | check]" in printed.partition("List the policies")[0]
 
 
 def test_a_damaged_log_is_not_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

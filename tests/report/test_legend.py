@@ -9,20 +9,27 @@ from rich.table import Table
 
 from hetsched.cli.main import main
 from hetsched.report.legend import (
+    ABLATION,
     AGREEMENT,
     BEST,
     BOUNDS,
     BY_AREA,
     COMPARISON,
     LARGE,
+    PLAN,
     RUNS,
     legend,
     overhead,
+    suite_legend,
     where_time_goes,
 )
-from hetsched.report.tables import agreement_table, bound_table, comparison_table, runs_table
+from hetsched.report.plan_tables import plan_table
+from hetsched.report.suite_tables import policies_table
+from hetsched.report.tables import ablation_table, agreement_table, bound_table, comparison_table, runs_table
 from hetsched.scenario.profile_files import write_profile
+from hetsched.studies.suite.suite import suite_in
 from tests.conftest import ROWS
+from tests.report.suites import suite_folder, three_policies
 
 SCENARIO = """
 name = "small"
@@ -48,6 +55,20 @@ def test_every_column_has_a_line() -> None:
     assert headings(runs_table([])) == list(RUNS)
     assert headings(bound_table({}, {})) == list(BOUNDS)
     assert headings(agreement_table({})) == ["strategy", *AGREEMENT]
+    assert headings(plan_table({})) == list(PLAN)
+    assert headings(ablation_table({})) == ["best score" if column == BEST else column for column in ABLATION]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_every_column_of_a_suite_has_a_line(seeds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = three_policies(2, seeds)
+    suite_folder(tmp_path / "out", result)
+    assert main(["show", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    for line in suite_legend("fifo", tested=seeds > 1).splitlines():
+        assert line in printed
+    named = [line.partition("  ")[0] for line in suite_legend("fifo", tested=seeds > 1).splitlines()]
+    assert headings(policies_table(suite_in(tmp_path / "out"))) == named
 
 
 def test_only_where_trials_arrive_over_time_is_a_response_time_weighed_by_area() -> None:
@@ -80,7 +101,7 @@ def test_a_large_overhead_is_pointed_out(tmp_path: Path, capsys: pytest.CaptureF
     compared(tmp_path, True)
     printed = capsys.readouterr().out
     said = re.search(
-        r"^(\S+): (\d+)% of the time in segments is not training [(]seed 0[)]; what takes it: (hetsched .*)$",
+        r"^(\S+): (\d+)% of the time in segments is not training [(]seed 0[)]; what takes it:\n  (hetsched .*)$",
         printed,
         re.M,
     )
@@ -95,5 +116,5 @@ def test_a_share_of_a_part_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.
     compared(tmp_path, True)
     monkeypatch.setattr("hetsched.report.legend.ENOUGH", 50)
     logs = {"fusion+hrfs": tmp_path / "out" / "fusion+hrfs" / "seed-1" / "events.jsonl"}
-    line = where_time_goes(logs, 1, Path("s.toml"))
-    assert line is not None and re.search(r" is not training [(]seed 1, the first \d+ segments[)]; ", line)
+    found = where_time_goes(logs, 1, Path("s.toml"))
+    assert found is not None and re.search(r" is not training [(]seed 1, the first \d+ segments[)]; ", found[0])

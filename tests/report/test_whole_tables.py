@@ -2,6 +2,7 @@
 
 from io import StringIO
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from rich.table import Table
@@ -58,7 +59,21 @@ def test_text_wraps_between_words_before_a_table_is_split() -> None:
     assert sum(line.startswith("└") for line in lines) == 1 and all(len(line) <= 60 for line in lines)
 
 
-def test_without_a_terminal_a_table_is_as_wide_as_its_figures() -> None:
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_without_a_terminal_columns_says_how_wide_a_table_is(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = printed(compared(40), 200, terminal=False)
+    assert max(map(len, lines)) <= int(columns) and sum(line.startswith("└") for line in lines) > 1
+
+
+@pytest.mark.parametrize("columns", [None, "", "0", "wide"])
+def test_without_a_terminal_a_table_is_as_wide_as_its_figures(
+    columns: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
     lines = printed(compared(40), 80, terminal=False)
     assert sum(line.startswith("└") for line in lines) == 1 and len(lines[0]) > 300
 

@@ -16,6 +16,7 @@ from hetsched.domain.workload import TrialKind
 from hetsched.errors import HetschedError
 from hetsched.scenario.profile_files import write_profile
 from hetsched.studies.assumptions import OF_STORAGE, assumptions
+from hetsched.studies.no_exploits import no_exploits
 from tests.conftest import make_setup, profile_row
 
 MEASURED: dict[str, Any] = {
@@ -72,6 +73,23 @@ def setup(
 
 def test_where_all_is_measured_nothing_is_said(tmp_path: Path) -> None:
     assert assumptions(setup([row(**MEASURED)], tmp_path).resolve(), FIFO) == []
+
+
+@pytest.mark.parametrize(("interval", "acts"), [(19, True), (20, False), (50, False)])
+def test_an_interval_as_long_as_the_training_is_said(interval: int, acts: bool, tmp_path: Path) -> None:
+    """No trial ever copied another one, and nothing said so."""
+    resolved = setup([row(**MEASURED)], tmp_path).resolve()
+    experiments = [
+        each.model_copy(update={"pbt": each.pbt.model_copy(update={"perturbation_interval": interval})})
+        for each in resolved.scenario.workload.experiments
+    ]
+    changed = resolved.replace(workload=resolved.scenario.workload.model_copy(update={"experiments": experiments}))
+    said = assumptions(changed, FIFO)
+    assert bool(said) != acts
+    if not acts:
+        expected = f"PBT never acts, as an interval is as long as the training: e (interval {interval}, stop at 20)"
+        assert said[0].startswith(expected)
+        assert bool(list(no_exploits(changed)))
 
 
 @pytest.mark.parametrize(

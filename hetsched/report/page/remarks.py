@@ -7,6 +7,7 @@ from hetsched.report.plan_tables import foretold, predicted, reasons
 from hetsched.report.score_agreement_table import score_lines
 from hetsched.studies.ablation import AblationResult
 from hetsched.studies.again import Result
+from hetsched.studies.chosen_workers import chosen_workers
 from hetsched.studies.compare import ComparisonResult
 from hetsched.studies.plan import PlanResult
 from hetsched.studies.results import StrategyResult
@@ -19,10 +20,22 @@ def remarks(result: Result) -> Remarks:
     warnings = {} if isinstance(result, PlanResult) else result.warnings
     found: dict[str, Iterable[str]] = {
         **_findings(result),
+        "Workers that were chosen": chosen_workers(result.setup, _strategies(result)),
         "Warnings": [f"{strategy}: {warning}" for strategy, warning in warnings.items()],
         "Assumed, as nobody measured it": result.assumptions,
     }
     return {heading: said for heading, lines in found.items() if (said := list(lines))}
+
+
+def _strategies(result: Result) -> Iterable[str]:
+    match result:
+        case ComparisonResult():
+            return result.by_strategy
+        case PlanResult():
+            return result.forecasts
+        case StrategyResult() | AblationResult():
+            return [str(result.strategy)]
+    return result.agreements
 
 
 def _findings(result: Result) -> Mapping[str, Iterable[str]]:

@@ -60,9 +60,9 @@ class Sia:
     worker goes to another trial that waits. The same program, restricted to such trials, assigns these workers. So no
     worker that could be used is idle, except while a gang waits for more workers of the same type.
 
-    Options: `p`; `lambda_n`, the cost of giving a trial nothing; `restart_s`, S (None: the restore seconds by the
-    profile, on type c); `round_s`, seconds. `lambda_n` is above 1, the cost of the slowest type, so that any type is
-    better than none. Raises ValueError for values out of range.
+    `p` is the power p. `lambda_n` is the cost of giving a trial nothing. It is above 1, the cost of the slowest type,
+    so that any type is better than none. `restart_s` is S (None: the restore seconds by the profile, on type c).
+    `round_s` is the length of a round, in seconds. Raises ValueError for values out of range.
     """
 
     periods: ClassVar = {"round_s": 8}

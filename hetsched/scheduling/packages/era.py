@@ -23,8 +23,9 @@ class Era(PackagePolicy):
         x = max(0, floor((stop - L) / 100)), or 0 before the first report
         n = ceil(ability x shrink^x)
 
-    or all that wait. `shrink` is 0.9. `hetsched.scheduling.packages.package_policy` says what a package is, and what
-    `gpa` does.
+    or all that wait. `hetsched.scheduling.packages.package_policy` says what a package is, and what `gpa` does.
+
+    `shrink` is the factor of this rule.
     """
 
     def __init__(self, shrink: float = 0.9, gpa: bool = False) -> None:

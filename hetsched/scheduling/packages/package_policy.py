@@ -36,7 +36,7 @@ class PackagePolicy(ABC):
     experiment. `size` says how many there are. A worker of ability 0 takes none (see
     `hetsched.scheduling.packages.ability`).
 
-    With `gpa`, slow workers retire near the end. Once a trial has reported 0.8 of the stop iterations, and there are
+    `gpa` makes slow workers retire near the end. Once a trial has reported 0.8 of the stop iterations, and there are
     more than 9 workers, the 9 workers of least ability take no more packages.
 
     All workers might be idle then, if trials wait that can run on no other worker. In that case workers of ability 0

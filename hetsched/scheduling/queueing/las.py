@@ -44,10 +44,10 @@ class LeastAttainedService:
     A trial starts again in the highest queue, with both counts at 0, if it has waited long enough: since its first
     segment, at least `promote_knob` times as long as it was executed.
 
-    - `thresholds_s`: worker-seconds, ascending, separated by commas. Two queues are the published setting. Their
+    - `thresholds_s` are worker-seconds, ascending, separated by commas. Two queues are the published setting. Their
       threshold of 3,250 GPU-seconds (Tiresias' simulator; 16 GPU-hours in AdaptDL's) is for jobs of hours. The default,
       300, is for trials of minutes.
-    - `promote_knob`: 8 (`dlas-gpu-8` of Tiresias' simulator). 0: no promotion, as in AdaptDL's simulator.
+    - `promote_knob` is 8 in Tiresias' simulator (`dlas-gpu-8`). 0: no promotion, as in AdaptDL's simulator.
 
     Service counts from what the policy has seen. A policy that is new to a run (a resume) starts from 0.
     """

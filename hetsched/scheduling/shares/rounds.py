@@ -63,6 +63,9 @@ class Rounds(ABC):
 
     Speeds are the profile's if it has them, else those that this run has measured. If nothing is known, a job counts as
     fast as on its fastest type, and is tried for an interval.
+
+    `round_s` is the length of a round, in seconds. `reallocation_s` is the least time between two reallocations, in
+    seconds.
     """
 
     periods: ClassVar = {"round_s": 8, "reallocation_s": 2}

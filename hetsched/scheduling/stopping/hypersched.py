@@ -49,8 +49,9 @@ class HyperSched:
 
     A gang starts when enough workers of a type are idle at once.
 
-    Options: `deadline_s`, seconds from the start of the run (None: no deadline, so all trials train to their stop
-    rules); `eta`, the reduction factor; `leftovers`; `gain`. Raises ValueError for values that make no sense.
+    `deadline_s` is in seconds from the start of the run (None: no deadline, so all trials train to their stop rules).
+    `eta` is the reduction factor. `leftovers` is "uniform" or "top" of the rule of leftovers. `gain` is the factor of
+    the rule of resizing. Raises ValueError for values that make no sense.
     """
 
     def __init__(

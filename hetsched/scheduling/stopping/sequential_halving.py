@@ -47,9 +47,9 @@ class SequentialHalving:
     - A segment that would end after the budget is spent is cut to end before, by the profile. Then all waiting trials
       are stopped.
 
-    Options: `budget`, in the unit of the nodes' prices, and `deadline_s`, in seconds since the start of the run. The
-    defaults are those of `[metrics]`. Without either there is one round, and nothing is stopped. `eta` is the reduction
-    factor. Raises ValueError for values out of range.
+    Without a budget and a deadline there is one round, and nothing is stopped. `budget` is in the unit of the nodes'
+    prices; its default is that of `[metrics]`. `deadline_s` is in seconds since the start of the run; its default is
+    that of `[metrics]`. `eta` is the reduction factor. Raises ValueError for values out of range.
     """
 
     def __init__(self, budget: float | None = None, deadline_s: float | None = None, eta: float = 2.0) -> None:

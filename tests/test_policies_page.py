@@ -1,0 +1,46 @@
+"""The table of all policies in docs/policies is that of the runs that come with the package."""
+
+import csv
+from math import log
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from hetsched.scenario.packaged.suite import RESULTS, suite_names
+
+PAGE = Path(__file__).parents[1] / "docs/policies/README.md"
+
+
+def ratios() -> dict[str, dict[str, float]]:
+    """Makespan / bound with overheads, by policy and scenario: the geometric mean over the seeds."""
+    found: dict[str, dict[str, list[float]]] = {}
+    with RESULTS.open() as file:
+        for row in csv.DictReader(file):
+            if row["scenario"] in suite_names():
+                of_policy = found.setdefault(row["policy"], {})
+                of_policy.setdefault(row["scenario"], []).append(log(float(row["workers_bound_ratio"])))
+    return {
+        policy: {scenario: float(np.exp(fmean(logs))) for scenario, logs in of_policy.items()}
+        for policy, of_policy in found.items()
+    }
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells of the table's rows, by policy."""
+    lines = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    return {cells[0].strip("`"): cells for cells in lines if len(cells) == 7}
+
+
+def test_every_shipped_policy_that_is_ranked_has_a_row() -> None:
+    assert len(rows()) > 20 and set(rows()) <= set(ratios())
+
+
+@pytest.mark.parametrize("policy", sorted(rows()))
+def test_the_figures_with_overheads_are_those_of_the_package(policy: str) -> None:
+    """If they differ: see "Add a policy" in CONTRIBUTING.md, which says how the table is written."""
+    of_policy = ratios()[policy]
+    assert len(of_policy) == len(suite_names())
+    mean = float(np.exp(fmean(map(log, of_policy.values()))))
+    assert rows()[policy][4:6] == [f"{mean:.3f}", f"{max(of_policy.values()):.3f}"]
