@@ -16,6 +16,9 @@ PREDICTIONS = 10
 """So many simulations predict a real run. They take a second or two, and what chance makes of their mean is a third of
 what it makes of one."""
 
+MOST_PREDICTIONS = 1000
+"""What chance makes of the mean of so many is a thirtieth of what it makes of one. More of them gain nothing."""
+
 Draws = Sequence[RunResult]
 """The simulations that predict one real run. The first is under the seed of the real run."""
 
