@@ -1,19 +1,34 @@
 """The values of command-line arguments, checked."""
 
 import argparse
-from math import nan
+from math import inf, nan
 
 AUTO = "auto"
 """What --seeds says instead of a number."""
 
 
+MOST = 10**6
+"""The largest number of runs, processes or the like."""
+
+MOST_ITERATIONS = 10**9
+"""The largest number of iterations, as in a scenario."""
+
+MOST_SEED = 10**18
+"""The largest seed. It and the seeds that follow it fit into 64 bits, which every reader of a log knows."""
+
+
 def count(text: str) -> int:
-    """A whole number of at least 1."""
-    return _whole(text, 1)
+    """A whole number from 1 to a million."""
+    return _whole(text, 1, MOST)
+
+
+def iterations(text: str) -> int:
+    """A whole number from 1 to a billion."""
+    return _whole(text, 1, MOST_ITERATIONS)
 
 
 def count_or_auto(text: str) -> int | str:
-    return text if text == AUTO else _whole(text, 1, " or 'auto'")
+    return text if text == AUTO else _whole(text, 1, MOST, " or 'auto'")
 
 
 def part(text: str) -> float:
@@ -25,7 +40,7 @@ def part(text: str) -> float:
 
 def port(text: str) -> int:
     """A TCP port, or 0 for a free one."""
-    if not 0 <= (number := _whole(text, 0)) < 2**16:
+    if not 0 <= (number := _whole(text, 0, inf)) < 2**16:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to {2**16 - 1}, found {text!r}")
     return number
 
@@ -38,8 +53,8 @@ def seconds(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """A whole number of at least 0."""
-    return _whole(text, 0)
+    """A whole number from 0."""
+    return _whole(text, 0, MOST_SEED)
 
 
 def _number(text: str) -> float:
@@ -50,11 +65,12 @@ def _number(text: str) -> float:
         return nan
 
 
-def _whole(text: str, least: int, alternative: str = "") -> int:
+def _whole(text: str, least: int, most: float, alternative: str = "") -> int:
     try:
         number = int(text)
     except ValueError:
         number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"expected a whole number from {least}{alternative}, found {text!r}")
+    if not least <= number <= most:
+        expected = f"from {least}" if number < least else f"from {least} to {most:,}"
+        raise argparse.ArgumentTypeError(f"expected a whole number {expected}{alternative}, found {text!r}")
     return number

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from shlex import join
 
-from hetsched.argument_types import count, part, seed
+from hetsched.argument_types import count, iterations, part, seed
 from hetsched.cli.arguments import add_data_dir, add_device, add_scenario, add_threads
 from hetsched.cli.json_output import Emit
 from hetsched.cli.shared import finish, say, say_whole
@@ -36,9 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     text = "number of recordings (default: 32)"
     recorded.add_argument("--recordings", type=count, default=32, metavar="N", help=text)
     text = "iterations per recording (default: the experiment's stop_iterations)"
-    recorded.add_argument("--iterations", type=count, metavar="N", help=text)
+    recorded.add_argument("--iterations", type=iterations, metavar="N", help=text)
     text = "iterations between evaluations (default: the experiment's perturbation interval)"
-    recorded.add_argument("--every", type=count, metavar="N", help=text)
+    recorded.add_argument("--every", type=iterations, metavar="N", help=text)
     text = "the experiment to record. A scenario with several needs it"
     recorded.add_argument("--experiment", metavar="NAME", help=text)
     recorded.add_argument("--metric", metavar="NAME", help="the metric to record (default: the experiment's)")

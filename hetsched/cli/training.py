@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from hetsched.argument_types import count, part
+from hetsched.argument_types import iterations, part
 from hetsched.cli.arguments import add_device, add_further, add_threads
 from hetsched.cli.help_text import HelpFormatter, examples_text
 from hetsched.cli.json_output import Emit
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_threads(made)
     how = check.add_argument_group("how it is checked")
     text = "iterations of the longest course (default: %(default)s)"
-    how.add_argument("--iterations", type=count, default=ITERATIONS, metavar="N", help=text)
+    how.add_argument("--iterations", type=iterations, default=ITERATIONS, metavar="N", help=text)
     text = "the relative difference up to which two numbers are the same (default: %(default)s)"
     how.add_argument("--tolerance", type=part, default=TOLERANCE, metavar="T", help=text)
     add_further(check, of_part=True)

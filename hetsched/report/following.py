@@ -30,7 +30,7 @@ def newest_log(folder: Path) -> Path | None:
     exist, and if the folder cannot be read.
     """
     if folder.is_file():
-        return folder
+        return folder if folder.stat().st_size else None
     if not folder.exists() and folder.absolute().parent.is_dir():
         return None
     logs = logs_below(results_folder(folder, "the results folder of a run, or the log itself"))

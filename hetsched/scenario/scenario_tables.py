@@ -5,15 +5,16 @@ from pydantic import Field
 from hetsched.scenario.cluster_tables import ClusterTable
 from hetsched.scenario.tables import (
     CheckpointsTable,
-    Count,
     FaultsTable,
     LearningTable,
+    Many,
     MetricsTable,
     Name,
     OverheadsTable,
     PolicyOptions,
     ProfileTable,
     RealTable,
+    Seed,
     Table,
 )
 from hetsched.scenario.training_table import TrainingTable
@@ -30,9 +31,9 @@ class ScenarioTables(Table):
     """What is compared: ALLOCATION+SCHEDULING, by the names of policies."""
     baseline: str | None = None
     """Strategy that the others are compared with. Without it, the first of `strategies`."""
-    seeds: Count = 10
+    seeds: Many = 10
     """How many seeds a comparison has."""
-    first_seed: int = Field(default=0, ge=0)
+    first_seed: Seed = 0
     """The first of these seeds; the others follow it."""
     policy_files: list[str] = Field(default=[], examples=[["my_policy.py"]])
     """Python files that register policies, relative to the scenario."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from hetsched.argument_types import MOST_SEED
 from hetsched.domain.profiles import StepTimes
 from hetsched.domain.registry import NAME
 from hetsched.domain.segment_costs import SegmentCosts
@@ -23,6 +24,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 
 
 Many = Annotated[int, Field(ge=1, le=10**6)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from hetsched.domain.cluster import CPU
-from hetsched.scenario.tables import Count, Name, Seconds, Table
+from hetsched.scenario.tables import Count, Name, Seconds, Seed, Table
 from hetsched.scenario.traces.cluster_job import Category
 from hetsched.scenario.traces.dealing import CHECKPOINT_S, Dealing, DealtModel
 
@@ -31,7 +31,7 @@ class TraceModelsTable(Table):
     """Models that are dealt to jobs."""
     device: Name
     """GPU type on which the durations of the trace were measured."""
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     """Seed of the dealing."""
     jobs: Literal["all", "completed"] = "all"
     """Which jobs of the trace are read."""

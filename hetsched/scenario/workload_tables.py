@@ -23,7 +23,7 @@ from hetsched.domain.workload import (
 from hetsched.errors import InputError
 from hetsched.scenario.arrivals import arrive_at_random, arrive_in_bursts
 from hetsched.scenario.search_space import HRFS_SEARCH_SPACE, SearchSpace, check_batch_sizes, check_mutated, domains
-from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Score, Seconds, Table
+from hetsched.scenario.tables import Count, Factor, Fraction, Many, Name, Score, Seconds, Seed, Table
 from hetsched.scenario.trace_tables import TraceModelsTable
 from hetsched.scenario.traces.fitting import gpus_of
 from hetsched.scenario.traces.formats import TraceFormat, format_of
@@ -181,7 +181,7 @@ class PoissonTable(Table):
 
     mean_gap_s: Annotated[float, Field(gt=0, le=1e9, examples=[600.0])]
     """Mean time between two arrivals."""
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     """Seed of the arrivals."""
 
 
@@ -197,7 +197,7 @@ class BurstsTable(Table):
     """How the gaps are distributed."""
     spread_s: Seconds = Field(default=0.0, examples=[120.0])
     """Experiments of a burst arrive at random within this time after its first."""
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     """Seed of the arrivals."""
 
 

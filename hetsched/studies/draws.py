@@ -17,6 +17,9 @@ PREDICTIONS = 10
 """How many simulations predict a real run. They take one or two seconds. Chance moves their mean a
 third as much as it moves one simulation."""
 
+MOST_PREDICTIONS = 1000
+"""What chance makes of the mean of so many is a thirtieth of what it makes of one. More of them gain nothing."""
+
 Draws = Sequence[RunResult]
 """The simulations that predict one real run. The first is under the seed of the real run."""
 

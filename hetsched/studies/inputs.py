@@ -5,6 +5,7 @@ from operator import index
 from os import PathLike
 from pathlib import Path
 
+from hetsched.argument_types import MOST, MOST_SEED
 from hetsched.domain.registry import Strategy
 from hetsched.errors import InputError, path_of
 from hetsched.scenario.checks import parse_strategy
@@ -57,8 +58,10 @@ def chosen_seeds(setup: Setup, given: Seeds) -> list[int]:
         seeds = [_whole(seed) for seed in given] if isinstance(given, Iterable) else _so_many(setup, _whole(given))
     except TypeError:
         seeds = []
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        expected = "how many (at least 1), or a list of different whole numbers of at least 0"
+    if not seeds or min(seeds) < 0 or max(seeds) > MOST_SEED or len(set(seeds)) < len(seeds):
+        expected = (
+            f"how many (at least 1, at most {MOST:,}), or a list of different whole numbers from 0 to {MOST_SEED:,}"
+        )
         raise InputError(f"seeds: expected {expected}, got {given!r}")
     return seeds
 
@@ -71,12 +74,13 @@ def _whole(number: int) -> int:
 
 
 def _so_many(setup: Setup, count: int) -> list[int]:
-    return list(range(setup.scenario.first_seed, setup.scenario.first_seed + count))
+    return list(range(setup.scenario.first_seed, setup.scenario.first_seed + count)) if count <= MOST else []
 
 
-def check_counts(**counts: int | None) -> None:
-    """Raise InputError, naming the argument, for a value that is neither None nor a whole number from 1."""
+def check_counts(most: int = MOST, **counts: int | None) -> None:
+    """Raise InputError, naming the argument, for a value that is neither None nor a whole number from 1 to `most`."""
     for name, count in counts.items():
         whole = isinstance(count, int) and not isinstance(count, bool)
-        if count is not None and not (whole and count >= 1):
-            raise InputError(f"{name}: expected a whole number from 1, got {count!r}")
+        if count is not None and not (whole and 1 <= count <= most):
+            expected = f"from 1 to {most:,}" if whole and count > most else "from 1"
+            raise InputError(f"{name}: expected a whole number {expected}, got {count!r}")

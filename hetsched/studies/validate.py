@@ -24,7 +24,7 @@ from hetsched.scenario.scenario import Scenario, Setup, resolved
 from hetsched.studies import validation
 from hetsched.studies.assumptions import assumptions, check_learning, idle_workers
 from hetsched.studies.calibration import calibrated, completed
-from hetsched.studies.draws import PREDICTIONS, Draws, predict
+from hetsched.studies.draws import MOST_PREDICTIONS, PREDICTIONS, Draws, predict
 from hetsched.studies.driver_load import warn_of_overload
 from hetsched.studies.fan_out import run_folder
 from hetsched.studies.folder import (
@@ -150,7 +150,7 @@ def validate(
     `folder` must be new (default: a new one in `results`). `watch` is used for the real runs only. Raises InputError
     for wrong input, PolicyError if a policy fails, and HetschedError if a run does.
     """
-    check_counts(predictions=predictions)
+    check_counts(MOST_PREDICTIONS, predictions=predictions)
     setup = for_real(resolved(scenario))
     check_learning(setup)  # refused before anything is measured
     chosen, listed = chosen_strategies(setup, strategies), chosen_seeds(setup, seeds)

@@ -213,10 +213,17 @@ def test_a_policy_file_is_listed_and_compared(folder: Path, capfdbinary: pytest.
     assert list(found["strategies"]) == ["uniform+fifo", "fusion+newest-first"]
 
 
+TOO_MANY = "99999999999999999999"
+
 WRONG = [
     (["compare", "none.toml"], "none.toml: cannot read the scenario"),
     (["compare", "s.toml", "--strategies", "fusion+hfrs"], "did you mean 'hrfs'?"),
     (["compare", "s.toml", "--seeds", "0"], "argument --seeds: expected a whole number from 1 or 'auto', found '0'"),
+    (["compare", "s.toml", "--seeds", TOO_MANY], "from 1 to 1,000,000 or 'auto'"),
+    (["compare", "s.toml", "--jobs", TOO_MANY], "argument --jobs: expected a whole number from 1 to 1,000,000, found"),
+    (["simulate", "s.toml", "--strategy", "fusion+fifo", "--seed", TOO_MANY], "from 0 to 1,000,000,000,000,000,000,"),
+    (["simulate", "s.toml", "--strategy", "fusion+fifo", "--repeat", TOO_MANY], "from 1 to 1,000,000,"),
+    (["validate", "s.toml", "--predictions", "1001"], "predictions: expected a whole number from 1 to 1,000, got 1001"),
     (["compare", "s.toml", "--seeds", "ten"], "expected a whole number from 1 or 'auto', found 'ten'"),
     (["compare", "s.toml", "--seeds", "auto", "--strategies", "uniform+fifo"], "nothing to compare with the baseline"),
     (["simulate", "s.toml"], "--strategy"),

@@ -45,6 +45,20 @@ def test_as_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["state"]["now"] == list(read_log(run.path))[-1].time
 
 
+def test_a_log_that_is_empty_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "events.jsonl"
+    log.touch()
+
+    def carry_out() -> None:
+        time.sleep(PAUSE_S)
+        SlowLog(tmp_path).write(1.0)
+
+    driver = beside(carry_out)
+    assert main(["watch", str(log)]) == 0
+    driver.join()
+    assert f"{log}: no run has begun there yet; waiting for one" in capsys.readouterr().err
+
+
 def test_a_run_that_begins_later_and_is_written_slowly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "later"
 

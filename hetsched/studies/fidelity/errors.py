@@ -13,12 +13,14 @@ from hetsched.analysis.error_parts import ErrorParts, RunSeconds, error_parts, w
 from hetsched.analysis.intervals import mean_of_known
 from hetsched.analysis.metrics import Metrics, measure
 from hetsched.analysis.step_times import LATE, WorkerSteps, worker_steps
+from hetsched.core.events import RunEnded
 from hetsched.core.log import read_log
 from hetsched.errors import InputError
 from hetsched.studies.draws import PREDICTIONS
 from hetsched.studies.draws import predict as simulate
 from hetsched.studies.fidelity.recordings import Machine, Recording
 from hetsched.studies.one_run import RunResult
+from hetsched.studies.resume import COMPLETED
 from hetsched.studies.validation import NEVER_THERE, decisions
 
 FACTORS = ("training", "policy", "workers", "trials_per_worker", "segment", "pace", "checkpoints", "machine")
@@ -76,7 +78,8 @@ class _Draw(NamedTuple):
 
 def predict(recording: Recording) -> Prediction:
     """Simulate the recorded run as `hetsched validate` does, with the step times and costs of its probe, and compare
-    the mean of the simulations with the run."""
+    the mean of the simulations with the run. Raises InputError for a run that is not finished."""
+    check_finished(recording)
     setup, events = recording.setup, recording.events
     measured = RunSeconds.of(events)
     if measured is None:
@@ -90,6 +93,13 @@ def predict(recording: Recording) -> Prediction:
     warnings = _of_another_machine(steps, recording.about.machine)
     factors = _factors(recording, measured, "another" if warnings else "as probed")
     return Prediction(_errors(recording.name, factors, draws, measured, measure(events, setup)), simulator_s, warnings)
+
+
+def check_finished(recording: Recording) -> None:
+    """Raise InputError for a run that did not come to its end: how long it takes is not known."""
+    last = recording.events[-1]
+    if not (isinstance(last, RunEnded) and last.reason == COMPLETED):
+        raise InputError(f"{recording.name}: the run is not finished: finish it, or leave it out")
 
 
 def _draw(recording: Recording, run: RunResult) -> _Draw:

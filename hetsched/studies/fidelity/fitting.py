@@ -6,11 +6,13 @@ Each cost is the median over the runs. The value of a run is a mean.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from hetsched.core.events import SIMULATED, RunStarted
 from hetsched.core.log import LOG_NAME, read_log
@@ -28,7 +30,7 @@ from hetsched.studies.calibration import (
     row_of,
     seen_segments,
 )
-from hetsched.studies.fidelity.errors import Errors, predict
+from hetsched.studies.fidelity.errors import Errors, check_finished, predict
 from hetsched.studies.fidelity.recordings import ABOUT, About, Recording, read_recording, with_workers
 from hetsched.studies.probe import host_cores
 from hetsched.studies.results import scenario_of
@@ -119,11 +121,12 @@ def fit_profile(places: Iterable[Path]) -> FittedProfile:
     """Fit step times and costs to the real runs in these folders. A folder is a recording, or has
     runs in it at any depth.
 
-    Raises InputError for a folder without a real run, and for runs that one profile cannot
-    describe: paced and unpaced ones of one type of worker, or hosts with different numbers of
-    cores.
+    Raises InputError for a folder without a real run, and for a run that is not finished or is
+    named twice. It also raises InputError for runs that one profile cannot describe: paced and
+    unpaced ones of one type of worker, or hosts with different numbers of cores.
     """
     runs = [_run(recording) for place in places for recording in _recordings(place)]
+    _check_different(runs)
     cores = {run.host_cores for run in runs}
     if len(cores) > 1:
         raise InputError(f"--calibrate: the hosts of the runs have other numbers of cores ({cores}): name runs of one")
@@ -154,10 +157,21 @@ def _real_run(place: Path, log: Path) -> Recording | None:
 
 
 def _run(recording: Recording) -> _Run:
+    check_finished(recording)
     setup = recording.setup
     given = setup.scenario.overheads.host_cores
     seen, cores = seen_segments(recording.events, host_cores(setup) if given is None else given)
     return _Run(recording, seen, cores)
+
+
+def _check_different(runs: Sequence[_Run]) -> None:
+    """Raise InputError for a run that is there twice: it would be left out, and foretold by itself."""
+    logs: dict[bytes, str] = {}
+    for run in runs:
+        log, name = sha256(encode(run.recording.events)).digest(), run.recording.name
+        if log in logs:
+            raise InputError(f"--calibrate: {logs[log]} and {name} are one run: name it once")
+        logs[log] = name
 
 
 def _fit(runs: Sequence[_Run]) -> tuple[Calibration, list[Rests]]:

@@ -1,6 +1,7 @@
 """A profile fitted to the logs of real runs."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from msgspec.structs import replace
@@ -93,6 +94,24 @@ def test_a_run_that_no_other_is_like_is_not_foretold(runs: Path) -> None:
     fitted = fit_profile([runs / "seed-0"])
     assert [one.after for one in fitted.held_out] == [None]
     assert fitted.mean_absolute is None
+
+
+@pytest.mark.parametrize("others", [(), ("seed-1",)])
+@pytest.mark.parametrize("lines", [1, 4, 12, -1])
+def test_a_run_that_is_not_finished_is_refused(runs: Path, lines: int, others: tuple[str, ...]) -> None:
+    """Its last segment is no makespan, and it may have no segment at all."""
+    log = runs / "seed-0" / LOG_NAME
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:lines]))
+    with pytest.raises(InputError, match="seed-0: the run is not finished"):
+        fit_profile([runs / name for name in (*others, "seed-0")])
+
+
+def test_a_run_is_not_foretold_by_itself(runs: Path, tmp_path: Path) -> None:
+    """Neither by its name, nor by the folder above it, nor by a copy."""
+    copytree(runs / "seed-0", tmp_path / "copy")
+    for same in ([runs / "seed-0", runs / "seed-0"], [runs, runs / "seed-0"], [runs / "seed-0", tmp_path / "copy"]):
+        with pytest.raises(InputError, match="seed-0 and (seed-0|copy) are one run: name it once"):
+            fit_profile(same)
 
 
 def test_what_is_no_real_run_is_refused(tmp_path: Path, simulate_log: Simulate) -> None:
