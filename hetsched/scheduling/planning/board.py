@@ -1,14 +1,16 @@
 """The run in numbers: `lookahead` decides on a board, and plays it forward."""
 
 from bisect import bisect_left, insort
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.rule import Rule
 
 
-class Start(NamedTuple):
+class Start(Struct, frozen=True, gc=False):
     """A segment to start: the trial, its workers (a gang has several), the iterations."""
 
     trial: int
@@ -16,8 +18,8 @@ class Start(NamedTuple):
     iterations: int
 
 
-class Running(NamedTuple):
-    """A running segment: from `begun` to `end`, in seconds since the start of the run."""
+class Running(Struct, frozen=True, gc=False, order=True):
+    """A running segment: from `begun` to `end`, in seconds since the start of the run. The first to end is least."""
 
     end: float
     trial: int
@@ -76,7 +78,7 @@ class Board:
         """A board that can be played forward without changing this one."""
         return replace(
             self,
-            kinds=[replace_plan(kind) for kind in self.kinds],
+            kinds=[copy(kind) for kind in self.kinds],
             memory=list(self.memory),
             warm=list(self.warm),
             left=list(self.left),
@@ -112,7 +114,7 @@ class Board:
 
     def start(self, start: Start) -> Running:
         """A segment starts now."""
-        trial, team, iterations = start
+        trial, team, iterations = start.trial, start.team, start.iterations
         number, first = self.kind_of[trial], team[0]
         ready = self.ready[number]
         del ready[bisect_left(ready, (-self.left[trial], trial))]
@@ -145,20 +147,3 @@ class Board:
             self.waiting += 1
         else:
             self.active -= 1
-
-
-def replace_plan(kind: Kind) -> Kind:
-    """A copy of the kind, with lists of its own for the plan's figures."""
-    return Kind(
-        kind.interval,
-        kind.gang,
-        kind.step,
-        kind.fixed,
-        kind.restore,
-        kind.start_up,
-        kind.pace,
-        kind.price,
-        kind.loss,
-        kind.planned,
-        kind.best,
-    )

@@ -32,10 +32,11 @@ class Kind(Struct):
     planned: list[float] = []
     best: float = inf
     """Seconds per iteration on the fastest worker, in whole segments."""
+    whole: list[float] = []
+    """By worker, the seconds of a whole segment, evaluation and checkpoint included."""
 
-    def whole(self, worker: int) -> float:
-        """Seconds of a whole segment, evaluation and checkpoint included."""
-        return self.interval * self.step[worker] + self.fixed[worker]
+    def __post_init__(self) -> None:
+        self.whole = [self.interval * step + fixed for step, fixed in zip(self.step, self.fixed, strict=True)]
 
     def per_iteration(self, worker: int) -> float:
         """Seconds per iteration in whole segments, evaluation and checkpoint included."""

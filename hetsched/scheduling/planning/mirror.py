@@ -6,6 +6,8 @@ from itertools import accumulate
 from math import inf
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
@@ -43,7 +45,7 @@ class Slowness(NamedTuple):
 AS_USUAL = Slowness(1.0, inf)
 
 
-class Like(NamedTuple):
+class Like(Struct, frozen=True, gc=False):
     """What trials share that take equally long everywhere."""
 
     kind: TrialKind
