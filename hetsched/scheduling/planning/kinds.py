@@ -35,12 +35,13 @@ class Kind(Struct):
     whole: list[float] = []
     """By worker, the seconds of a whole segment, evaluation and checkpoint included."""
 
-    def __post_init__(self) -> None:
-        self.whole = [self.interval * step + fixed for step, fixed in zip(self.step, self.fixed, strict=True)]
+    per_iteration: list[float] = []
+    """By worker, the seconds per iteration in whole segments, evaluation and checkpoint included."""
 
-    def per_iteration(self, worker: int) -> float:
-        """Seconds per iteration in whole segments, evaluation and checkpoint included."""
-        return self.step[worker] + self.fixed[worker] / self.interval
+    def __post_init__(self) -> None:
+        on_each = list(zip(self.step, self.fixed, strict=True))
+        self.whole = [self.interval * step + fixed for step, fixed in on_each]
+        self.per_iteration = [step + fixed / self.interval for step, fixed in on_each]
 
     def fewest(self, worker: int) -> int:
         """The fewest iterations whose training is worth a segment's costs."""
