@@ -39,7 +39,8 @@ class Board:
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the iterations left of
       all trials, less those of running segments.
     - By kind and type: `used`, the seconds of workers since the plan was made.
-    - `running`: by the first worker of each segment. `active`: how many trials are not completed.
+    - `running`: by the first worker of each segment. `active`: how many trials are not completed. `scarce`: whether
+      these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1, ...). Both are empty
       unless all trials are alike.
     - `end`: the planned end of the run, in seconds since its start.
@@ -68,9 +69,11 @@ class Board:
     used: list[list[float]] = field(default_factory=list)
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
+    scarce: bool = False
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
+        self.scarce = self.active <= len(self.types)
         self.used = self.used or [[0.0] * len(self.idle) for _ in self.kinds]
         self.of_type = self.of_type or [self.types.count(number) for number in range(len(self.idle))]
 
@@ -91,11 +94,6 @@ class Board:
             used=[list(of_kind) for of_kind in self.used],
             last_start=dict(self.last_start),
         )
-
-    @property
-    def scarce(self) -> bool:
-        """Whether there are at most as many trials as workers."""
-        return self.active <= len(self.types)
 
     def is_ready(self, trial: int) -> bool:
         ready, key = self.ready[self.kind_of[trial]], (-self.left[trial], trial)
@@ -147,3 +145,4 @@ class Board:
             self.waiting += 1
         else:
             self.active -= 1
+            self.scarce = self.active <= len(self.types)
