@@ -181,8 +181,9 @@ class Sia:
         """The types that the ready trials which have not started get of the idle workers that are left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
+        most = sum(left.values())
         ready = state.grouped(StateView.alike, _progress).values()
-        queues = [[trial for trial in alike if trial.id not in started] for alike in ready]
+        queues = [list(islice((trial for trial in alike if trial.id not in started), most)) for alike in ready]
         for queue in sorted(filter(None, queues), key=lambda queue: (-state.remaining(queue[0]), queue[0].index)):
             row = self._row(state, queue[0], _goodputs(state, queue[0]), None)
             groups.setdefault(row, []).append(iter(queue))
