@@ -267,11 +267,12 @@ class Simulation:
                 member.weights = weights = self._train(member.weights, trial.kind, trial.hyperparameters, iterations)
                 normal = next(member.normals)
                 score = self._score(weights, normal)
-                if score is not None:
+                if score is not None and type(score) is not float:
                     _expect_number(score, "a score", "a number, or None where it is not known")
                 if self._lot is not None:
                     lot = self._lot(normal)
-                    _expect_number(lot, "a lot", "a number")
+                    if type(lot) is not float:
+                        _expect_number(lot, "a lot", "a number")
                     member.lot = finite(lot)
             except (Exception, SystemExit) as error:
                 raise self._learning_failed(name, error) from error

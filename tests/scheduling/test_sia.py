@@ -1,5 +1,7 @@
 """Sia: assignments computed by hand."""
 
+import subprocess
+import sys
 from itertools import product
 from random import Random
 from typing import Any
@@ -142,6 +144,36 @@ def test_the_program_finds_the_cheapest_counts() -> None:
         found = np.array(cheapest(costs.tolist(), sizes.tolist(), gangs.tolist(), capacity.tolist()))
         assert any((found == counts).all() for counts in possible)
         assert (costs * found).sum() == pytest.approx(min((costs * counts).sum() for counts in possible))
+
+
+def test_of_groups_with_equal_costs_the_earlier_ones_are_served() -> None:
+    costs = [[-0.5, -0.1], [-0.5, -0.1], [-0.5, -0.2], [-0.5, -0.1], [-0.5, -0.1]]
+    assert cheapest(costs, [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [2, 1]) == [[1, 0], [1, 0], [0, 1], [0, 0], [0, 0]]
+
+
+def test_of_trials_with_equal_costs_the_one_with_more_iterations_left_gets_the_fast_worker(
+    simulate_log: Simulate,
+) -> None:
+    # The V100 is four times faster than the core, where only the short one fits, and than the K80, where only the long
+    # one fits. So the cost is the same, whichever of them gets the V100.
+    gpus = ({"name": gpu[0], "cores": 1, "gpus": 1, "gpu_type": gpu} for gpu in ("k80", "v100"))
+    nodes: list[dict[str, Any]] = [{"name": "a", "cores": 1}, *gpus]
+    rows = [profile_row(seconds=4.0, batch_size=1), profile_row("k80", seconds=4.0, batch_size=2)]
+    rows += [profile_row("v100", seconds=1.0, batch_size=batch_size) for batch_size in (1, 2)]
+    tables: list[dict[str, Any]] = [
+        {"name": "short", "batch_size": 1, "population": 1, "stop_iterations": 20},
+        {"name": "long", "batch_size": 2, "population": 1, "stop_iterations": 40},
+    ]
+    setup = make_setup(nodes, rows, NO_OVERHEADS, experiments=tables)
+    assert starts(simulate_log(setup, "fusion+sia"))[:2] == [(0.0, "short-0", "a/cpu0"), (0.0, "long-0", "v/gpu0")]
+
+
+def test_a_small_run_does_not_load_scipys_solvers() -> None:
+    code = (
+        "import sys; from hetsched.scheduling.matching.sia import cheapest; "
+        "cheapest([[-1.0, -0.5]], [1], [1], [1, 1]); sys.exit('scipy.optimize' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_program_copes_with_the_largest_powers() -> None:

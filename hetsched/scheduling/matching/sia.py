@@ -16,6 +16,7 @@ from hetsched.core.view import StateView
 from hetsched.domain.cluster import Worker, WorkerId, WorkerType
 from hetsched.domain.workload import TrialId
 from hetsched.scheduling import register
+from hetsched.scheduling.matching.transport import Transport
 from hetsched.scheduling.progress import progress
 
 STAYING = 1e-4
@@ -53,7 +54,8 @@ class Sia:
 
     The powers are rounded to two decimals, as in the published code (siasosp23/artifacts, sia-simulator/sia.py). Of
     equal trials, those that are training come first, then those with the fewest iterations. Trials with equal rows are
-    counted together, so that the program stays small.
+    counted together, so that the program stays small. Of such groups, the one with the most iterations left comes first
+    where costs are equal.
 
     Within the round a trial stays on its type, an interval at a time. It stays on its own worker if no other trial is
     there. Segments are not broken off: a trial moves when one ends. If no assigned trial waits for an idle worker, the
@@ -167,9 +169,12 @@ class Sia:
                     goodputs[alike] = _goodputs(state, trial)
                 rows[key] = self._row(state, trial, goodputs[alike], on)
             groups.setdefault(rows[key], []).append(trial)
-        sizes = [len(members) for members in groups.values()]
-        members = map(iter, groups.values())
-        return {trial.id: on for trial, on in _dealt(state, list(groups), sizes, list(members), self._types)}
+        in_order = sorted(groups.items(), key=lambda group: -state.remaining(group[1][0]))
+        members = [alike for _, alike in in_order]
+        dealt = _dealt(
+            state, [row for row, _ in in_order], list(map(len, members)), list(map(iter, members)), self._types
+        )
+        return {trial.id: on for trial, on in dealt}
 
     def _assign_rest(
         self, state: StateView, started: Container[TrialId], left: Mapping[WorkerType, int]
@@ -177,9 +182,10 @@ class Sia:
         """The types that the ready trials which have not started get of the idle workers that are left."""
         groups: dict[Row, list[Iterator[Trial]]] = {}
         sizes: Counter[Row] = Counter()
+        most = sum(left.values())
         ready = state.grouped(StateView.alike, progress).values()
-        queues = [[trial for trial in alike if trial.id not in started] for alike in ready]
-        for queue in sorted(filter(None, queues), key=lambda queue: progress(state, queue[0])):
+        queues = [list(islice((trial for trial in alike if trial.id not in started), most)) for alike in ready]
+        for queue in sorted(filter(None, queues), key=lambda queue: (-state.remaining(queue[0]), queue[0].index)):
             row = self._row(state, queue[0], _goodputs(state, queue[0]), None)
             groups.setdefault(row, []).append(iter(queue))
             sizes[row] += len(queue)
@@ -253,8 +259,11 @@ def cheapest(
     """How many trials of each group get each type, so that the sum of the costs is smallest.
 
     `costs[g][c]` is what a trial of group g costs on type c. Group g has sizes[g] trials; each takes gangs[g] workers.
-    Type c has capacity[c] workers.
+    Type c has capacity[c] workers. If all gangs are of one size, the earlier group is served where costs are equal.
     """
+    if len(set(gangs)) <= 1:
+        allowed = [[cost if cost < 0 else inf for cost in row] for row in costs]
+        return Transport(allowed, sizes, [workers // gangs[0] for workers in capacity] if costs else []).solve()
     from scipy.optimize import Bounds, LinearConstraint, milp  # here, as it takes a quarter of a second
     from scipy.sparse import coo_array
 
@@ -263,9 +272,6 @@ def cheapest(
         (g, c) for g, row in enumerate(costs) for c, cost in enumerate(row) if cost < 0 and gangs[g] <= capacity[c]
     ]
     if not choices:
-        return counts
-    if len(costs) == 1 or (len({c for _, c in choices}) == 1 and len(set(gangs)) == 1):
-        _take_cheapest(counts, sorted(choices, key=lambda choice: costs[choice[0]][choice[1]]), sizes, gangs, capacity)
         return counts
     entries = [(g, column, 1) for column, (g, _) in enumerate(choices)]
     entries += [(len(costs) + c, column, gangs[g]) for column, (g, c) in enumerate(choices)]
@@ -284,19 +290,3 @@ def cheapest(
     for (g, c), count in zip(choices, np.rint(solution.x), strict=True):
         counts[g][c] = int(count)
     return counts
-
-
-def _take_cheapest(
-    counts: list[list[int]],
-    choices: Iterable[tuple[int, int]],
-    sizes: Sequence[int],
-    gangs: Sequence[int],
-    capacity: Sequence[int],
-) -> None:
-    """Take the choices from the cheapest on, each as often as it can be had. That is best if all of them compete for
-    the same workers."""
-    trials, workers = list(sizes), list(capacity)
-    for g, c in choices:
-        counts[g][c] = count = min(trials[g], workers[c] // gangs[g])
-        trials[g] -= count
-        workers[c] -= count * gangs[g]

@@ -1,7 +1,7 @@
 """Packages of trials that one worker carries out and reports together: the common part of `era` and `eta`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 import numpy as np
@@ -65,7 +65,7 @@ class PackagePolicy(ABC):
 
     def _packages(self, state: StateView, *, all_work: bool) -> Iterator[Dispatch]:
         """The packages of the idle workers. With `all_work`, workers of ability 0 and retired ones take one, too."""
-        queues = list(state.grouped(_experiment, _first_come).values())
+        queues = state.grouped(_experiment, _first_come)
         taken: set[TrialId] = set()
         for worker in state.idle_workers:
             package = self._package(state, worker, queues, taken, all_work)
@@ -76,17 +76,23 @@ class PackagePolicy(ABC):
                 yield Dispatch(first.id, worker.id, state.interval(first), then=then)
 
     def _package(
-        self, state: StateView, worker: Worker, queues: Iterable[Queue], taken: Container[TrialId], all_work: bool
+        self,
+        state: StateView,
+        worker: Worker,
+        queues: Mapping[Hashable, Queue],
+        taken: Container[TrialId],
+        all_work: bool,
     ) -> Sequence[Trial]:
         """What the worker takes out of the queues of the experiments. It takes from the queue whose first trial comes
         first, among all trials that the worker may train."""
-        fitting = [_fitting(state, worker, queue, taken) for queue in queues]
+        served = queues if all_work else self._abilities.serves(state, worker.id)
+        fitting = [_fitting(state, worker, queues[name], taken) for name in served if name in queues]
         coming = [(_first_come(state, first), first, left) for left in fitting if (first := next(left, None))]
         for _, first, left in sorted(coming, key=lambda one: one[0]):
             experiment = state.experiment(first)
             able = self._abilities.of(state, experiment)
             ability = able.get(worker.id, 0)
-            if all_work or (ability and not self._retires(state, experiment, worker, able)):
+            if all_work or not self._retires(state, experiment, worker, able):
                 size = max(1, self.size(state, experiment, worker, ability))
                 return list(islice(chain([first], left), size))
         return ()

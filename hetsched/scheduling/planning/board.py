@@ -1,14 +1,16 @@
 """The run in numbers: `lookahead` decides on a board, and plays it forward."""
 
 from bisect import bisect_left, insort
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from hetsched.scheduling.planning.kinds import Kind
 from hetsched.scheduling.planning.rule import Rule
 
 
-class Start(NamedTuple):
+class Start(Struct, frozen=True, gc=False):
     """A segment to start: the trial, its workers (a gang has several), the iterations."""
 
     trial: int
@@ -16,8 +18,8 @@ class Start(NamedTuple):
     iterations: int
 
 
-class Running(NamedTuple):
-    """A running segment: from `begun` to `end`, in seconds since the start of the run."""
+class Running(Struct, frozen=True, gc=False, order=True):
+    """A running segment: from `begun` to `end`, in seconds since the start of the run. The first to end is least."""
 
     end: float
     trial: int
@@ -37,7 +39,8 @@ class Board:
     - By kind: the `ready` trials as sorted pairs (minus the iterations left, trial). `work` is the iterations left of
       all trials, less those of running segments.
     - By kind and type: `used`, the seconds of workers since the plan was made.
-    - `running`: by the first worker of each segment. `active`: how many trials are not completed.
+    - `running`: by the first worker of each segment. `active`: how many trials are not completed. `scarce`: whether
+      these are at most as many as workers.
     - `fastest`: the workers by speed. `rates`: iterations per second of the k fastest (k = 0, 1, ...). Both are empty
       unless all trials are alike.
     - `end`: the planned end of the run, in seconds since its start.
@@ -66,9 +69,11 @@ class Board:
     used: list[list[float]] = field(default_factory=list)
     waiting: int = 0
     of_type: list[int] = field(default_factory=list)
+    scarce: bool = False
 
     def __post_init__(self) -> None:
         self.waiting = sum(map(len, self.ready))
+        self.scarce = self.active <= len(self.types)
         self.used = self.used or [[0.0] * len(self.idle) for _ in self.kinds]
         self.of_type = self.of_type or [self.types.count(number) for number in range(len(self.idle))]
 
@@ -76,7 +81,7 @@ class Board:
         """A board that can be played forward without changing this one."""
         return replace(
             self,
-            kinds=[replace_plan(kind) for kind in self.kinds],
+            kinds=[copy(kind) for kind in self.kinds],
             memory=list(self.memory),
             warm=list(self.warm),
             left=list(self.left),
@@ -89,11 +94,6 @@ class Board:
             used=[list(of_kind) for of_kind in self.used],
             last_start=dict(self.last_start),
         )
-
-    @property
-    def scarce(self) -> bool:
-        """Whether there are at most as many trials as workers."""
-        return self.active <= len(self.types)
 
     def is_ready(self, trial: int) -> bool:
         ready, key = self.ready[self.kind_of[trial]], (-self.left[trial], trial)
@@ -112,7 +112,7 @@ class Board:
 
     def start(self, start: Start) -> Running:
         """A segment starts now."""
-        trial, team, iterations = start
+        trial, team, iterations = start.trial, start.team, start.iterations
         number, first = self.kind_of[trial], team[0]
         ready = self.ready[number]
         del ready[bisect_left(ready, (-self.left[trial], trial))]
@@ -145,20 +145,4 @@ class Board:
             self.waiting += 1
         else:
             self.active -= 1
-
-
-def replace_plan(kind: Kind) -> Kind:
-    """A copy of the kind, with lists of its own for the plan's figures."""
-    return Kind(
-        kind.interval,
-        kind.gang,
-        kind.step,
-        kind.fixed,
-        kind.restore,
-        kind.start_up,
-        kind.pace,
-        kind.price,
-        kind.loss,
-        kind.planned,
-        kind.best,
-    )
+            self.scarce = self.active <= len(self.types)

@@ -32,14 +32,16 @@ class Kind(Struct):
     planned: list[float] = []
     best: float = inf
     """Seconds per iteration on the fastest worker, in whole segments."""
+    whole: list[float] = []
+    """By worker, the seconds of a whole segment, evaluation and checkpoint included."""
 
-    def whole(self, worker: int) -> float:
-        """Seconds of a whole segment, evaluation and checkpoint included."""
-        return self.interval * self.step[worker] + self.fixed[worker]
+    per_iteration: list[float] = []
+    """By worker, the seconds per iteration in whole segments, evaluation and checkpoint included."""
 
-    def per_iteration(self, worker: int) -> float:
-        """Seconds per iteration in whole segments, evaluation and checkpoint included."""
-        return self.step[worker] + self.fixed[worker] / self.interval
+    def __post_init__(self) -> None:
+        on_each = list(zip(self.step, self.fixed, strict=True))
+        self.whole = [self.interval * step + fixed for step, fixed in on_each]
+        self.per_iteration = [step + fixed / self.interval for step, fixed in on_each]
 
     def fewest(self, worker: int) -> int:
         """The fewest iterations whose training is worth a segment's costs."""

@@ -6,6 +6,8 @@ from itertools import accumulate
 from math import inf
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from hetsched.core.decisions import Dispatch
 from hetsched.core.trial import Trial
 from hetsched.core.view import StateView
@@ -43,7 +45,7 @@ class Slowness(NamedTuple):
 AS_USUAL = Slowness(1.0, inf)
 
 
-class Like(NamedTuple):
+class Like(Struct, frozen=True, gc=False):
     """What trials share that take equally long everywhere."""
 
     kind: TrialKind
@@ -237,8 +239,8 @@ class Mirror:
         if is_uniform(board.kinds):
             kind = board.kinds[0]
             usable = [number for number in range(len(self.workers)) if kind.step[number] < inf]
-            board.fastest = sorted(usable, key=kind.per_iteration)
-            board.rates = [0.0, *accumulate(1 / kind.per_iteration(number) for number in board.fastest)]
+            board.fastest = sorted(usable, key=kind.per_iteration.__getitem__)
+            board.rates = [0.0, *accumulate(1 / kind.per_iteration[number] for number in board.fastest)]
 
     def _running(self, state: StateView, open_trials: dict[int, Trial]) -> dict[int, Running]:
         found = {}

@@ -6,7 +6,8 @@ worker is slow for a trial if a whole segment there is slower than this pace.
 
 from bisect import bisect_left
 from math import inf
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from hetsched.scheduling.planning.board import Board, Start
 from hetsched.scheduling.planning.kinds import Kind
@@ -24,7 +25,7 @@ MARGIN = 2.0
 """The least advanced trial waits for the most advanced one while its slack is so many whole segments at least."""
 
 
-class Option(NamedTuple):
+class Option(Struct, frozen=True, gc=False, order=True):
     """A trial that a worker could take. Options sort by slack, the least first."""
 
     slack: float
@@ -38,14 +39,13 @@ def choose(board: Board, worker_type: int) -> Start | None:
     The worker takes the trial of least slack. It takes the trial in its memory instead if the restore that this saves
     is worth the difference in slack. A gang that lacks workers of the type reserves the idle ones.
     """
-    idle = board.idle[worker_type]
-    worker = idle[0]
-    loss = board.rule.loss
-    options = [
-        option
-        for number, kind in enumerate(board.kinds)
-        if board.ready[number] and kind.loss[worker_type] < loss and (option := _option(board, number, worker))
-    ]
+    idle, loss = board.idle[worker_type], board.rule.loss
+    worker, options = idle[0], []
+    for number, kind in enumerate(board.kinds):
+        if board.ready[number] and kind.loss[worker_type] < loss:
+            option = _option(board, number, worker)
+            if option is not None:
+                options.append(option)
     if not options:
         return None
     first = min(options, key=lambda option: _share(board, option, worker_type)) if board.rule.shares else min(options)
@@ -55,8 +55,10 @@ def choose(board: Board, worker_type: int) -> Start | None:
     home = board.at[first.trial]
     if home >= 0 and home != worker and board.memory[home] == first.trial and home in idle:
         return Start(first.trial, (home,), first.iterations)
-    held = _held(board, worker, worker_type, first)
-    return Start((held or first).trial, (worker,), (held or first).iterations)
+    held = board.memory[worker]
+    if held >= 0 and held != first.trial and board.at[held] == worker:
+        first = _held(board, held, worker, worker_type, first) or first
+    return Start(first.trial, (worker,), first.iterations)
 
 
 def _share(board: Board, option: Option, worker_type: int) -> tuple[float, Option]:
@@ -82,14 +84,13 @@ def soonest(board: Board) -> Start | None:
     return None if best is None else best[1]
 
 
-def _held(board: Board, worker: int, worker_type: int, first: Option) -> Option | None:
-    """The trial in the worker's memory. None: the worker should take another one."""
-    held = board.memory[worker]
-    if held < 0 or held == first.trial or board.at[held] != worker or not board.is_ready(held):
-        return None
+def _held(board: Board, held: int, worker: int, worker_type: int, first: Option) -> Option | None:
+    """The trial `held` in the worker's memory. None: the worker should take another one."""
     number = board.kind_of[held]
     kind = board.kinds[number]
     if kind.gang > 1 or not kind.restore[worker] or kind.loss[worker_type] >= board.rule.loss:
+        return None
+    if not board.is_ready(held):
         return None
     option = _option(board, number, worker, held)
     if option is None:
@@ -111,7 +112,7 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     now, end, pace, whole = board.now, board.end, kind.pace, kind.interval
     ready = board.ready[number] if wanted is None else [(-board.left[wanted], wanted)]
     costs = kind.fixed[worker] + (0.0 if board.warm[worker] else kind.start_up[worker])
-    slow = kind.whole(worker) > 1.001 * whole * pace
+    slow = kind.whole[worker] > 1.001 * whole * pace
     deep = rule.deep and end - now + ready[0][0] * pace >= MARGIN * whole * pace
     place, fits = (len(ready) - 1 if deep else 0), True
     if slow:
@@ -124,31 +125,29 @@ def _option(board: Board, number: int, worker: int, wanted: int | None = None) -
     trial = ready[place if fits else -1][1]
     left = board.left[trial]
     slack = end - now - left * pace
-    iterations = _length(board, kind, worker, left, costs, slack if slow and not fits else None)
+    iterations = left if left < whole else whole
+    if rule.patience <= 1:
+        iterations = _length(board, kind, worker, iterations, costs, slack if slow and not fits else None)
     last = now + costs + iterations * kind.step[worker]
     gate = end + (rule.late + ROUNDING) * kind.best * whole
     if last > gate or (not fits and last + (left - iterations) * kind.best > gate):
         return None
-    if board.scarce and slow and _should_wait(board, kind, worker, trial, slack, last - now):
+    if slow and board.scarce and _should_wait(board, kind, worker, trial, slack, last - now):
         return None
-    if board.scarce and not slow and rule.exchange:
+    if rule.exchange and not slow and board.scarce:
         iterations = until_an_exchange(board, kind, worker, slack, costs, iterations)
     return Option(slack, trial, iterations)
 
 
-def _length(board: Board, kind: Kind, worker: int, left: int, costs: float, slack: float | None) -> int:
-    """Iterations of a segment: a whole one unless the rule's patience cuts it.
+def _length(board: Board, kind: Kind, worker: int, most: int, costs: float, slack: float | None) -> int:
+    """Iterations of a segment, at most `most`, that the rule's patience may cut.
 
     `slack` is given for a trial that cannot afford the worker. Then the segment costs only as much slack as the trial
     can make up for.
     """
-    most = min(kind.interval, left)
-    patience = board.rule.patience
-    if patience > 1:
-        return most
-    seconds = patience * (board.end - board.now)
+    seconds = board.rule.patience * (board.end - board.now)
     if slack is not None:
-        lost = 1 - kind.interval * kind.pace / kind.whole(worker)
+        lost = 1 - kind.interval * kind.pace / kind.whole[worker]
         seconds = min(seconds, (slack + seconds) / lost)
     return max(min(most, kind.fewest(worker)), min(most, int((seconds - costs) / kind.step[worker])))
 

@@ -1,7 +1,5 @@
 """The planned end that the rule keeps to: when the run could end."""
 
-from typing import NamedTuple
-
 from hetsched.scheduling.planning.board import Board
 
 RENEWED = 0.05
@@ -9,13 +7,6 @@ RENEWED = 0.05
 
 EXACT = 5e-3
 """The error of a planned end in whole segments, as a share of the shortest segment."""
-
-
-class Turn(NamedTuple):
-    """A worker's next whole segments: in how many seconds it is free, and the seconds of each segment."""
-
-    free_s: float
-    seconds: float
 
 
 def renew(board: Board) -> None:
@@ -42,25 +33,28 @@ def renew(board: Board) -> None:
 def _by_prices(board: Board) -> float:
     """Seconds that the work left takes by the plan's prices. Of a running segment, the share still to come counts."""
     length = sum(kind.price * work for kind, work in zip(board.kinds, board.work, strict=True))
-    for end, trial, _, iterations, begun in board.running.values():
-        if end > board.now:
-            part = (end - board.now) / (end - begun)
-            length += board.kinds[board.kind_of[trial]].price * iterations * part
+    for running in board.running.values():
+        if running.end > board.now:
+            part = (running.end - board.now) / (running.end - running.begun)
+            length += board.kinds[board.kind_of[running.trial]].price * running.iterations * part
     return length
 
 
 def _in_whole_segments(board: Board, use: int, least: float) -> float:
-    """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that are left."""
+    """Seconds, at least `least`, in which the `use` fastest workers can do the whole segments that are left.
+
+    `turns` has a pair per worker: in how many seconds it is free, and the seconds of each of its segments.
+    """
     kind, now = board.kinds[0], board.now
     segments = sum(-(-board.left[trial] // kind.interval) for _, trial in board.ready[0])
     free = {worker: 0.0 if board.warm[worker] else kind.start_up[worker] for worker in board.fastest[:use]}
     for running in board.running.values():
         segments += -(-(board.left[running.trial] - running.iterations) // kind.interval)
         free[running.team[0]] = max(0.0, running.end - now)
-    turns = [Turn(free_s, kind.whole(worker)) for worker, free_s in free.items()]
-    low, high = 0.99 * least, least + max(turn.free_s + turn.seconds for turn in turns)
+    turns = [(free_s, kind.whole[worker]) for worker, free_s in free.items()]
+    low, high = 0.99 * least, least + max([free_s + seconds for free_s, seconds in turns])
     while high - low > EXACT * kind.best * kind.interval:
         middle = (low + high) / 2
-        done = sum(int((middle - turn.free_s) / turn.seconds) for turn in turns if turn.free_s < middle)
+        done = sum([int((middle - free_s) / seconds) for free_s, seconds in turns if free_s < middle])
         low, high = (low, middle) if done >= segments else (middle, high)
     return high

@@ -19,12 +19,15 @@ def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds:
     """Whether taking the trial would leave faster workers without trials within so many seconds, before a slow worker
     gives one back."""
     step, now = FASTER * kind.step[worker], board.now
+    plenty = 1.001 * seconds * len(board.running)  # for any number of faster workers
     back, work, fast = inf, 0.0, []
     for running in board.running.values():
         first, own = running.team[0], board.kinds[board.kind_of[running.trial]]
         if kind.step[first] < step:
             fast.append(first)
-            work += running.end - now + (board.left[running.trial] - running.iterations) * own.per_iteration(first)
+            work += running.end - now + (board.left[running.trial] - running.iterations) * own.per_iteration[first]
+            if work > plenty:
+                return False
         else:
             back = min(back, running.end)
     if not fast:
@@ -32,7 +35,7 @@ def starves_the_fast(board: Board, kind: Kind, worker: int, trial: int, seconds:
     for own, ready in zip(board.kinds, board.ready, strict=True):
         if ready and own.step[fast[-1]] < inf:
             left = sum(board.left[other] for _, other in ready if other != trial)
-            work += left * own.per_iteration(fast[-1])
+            work += left * own.per_iteration[fast[-1]]
     return work / len(fast) < min(back - now, seconds)
 
 
