@@ -20,6 +20,7 @@ from time import process_time
 from typing import NamedTuple
 
 import numpy as np
+import scipy.optimize  # noqa: F401  # so that its import is in no run's seconds
 from rich.console import Console
 from rich.table import Table
 
