@@ -1,4 +1,4 @@
-"""The table of all policies in docs/policies is that of the runs that come with the package."""
+"""The tables of policies in docs/policies are those of the runs that come with the package."""
 
 import csv
 from math import log
@@ -8,6 +8,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from benchmarks import planning_page
 from hetsched.scenario.packaged.suite import RESULTS, suite_names
 
 PAGE = Path(__file__).parents[1] / "docs/policies/README.md"
@@ -44,3 +45,8 @@ def test_the_figures_with_overheads_are_those_of_the_package(policy: str) -> Non
     assert len(of_policy) == len(suite_names())
     mean = float(np.exp(fmean(map(log, of_policy.values()))))
     assert rows()[policy][4:6] == [f"{mean:.3f}", f"{max(of_policy.values()):.3f}"]
+
+
+def test_the_page_of_lookahead_has_the_best_other_policies() -> None:
+    """If they differ: python -m benchmarks.planning_page."""
+    assert planning_page.HEAD + "".join(f"{row}\n" for row in planning_page.rows()) in planning_page.PAGE.read_text()
