@@ -249,7 +249,27 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG)
-def test_wrong_input_is_status_2_and_no_traceback(folder: Path, arguments: list[str], message: str) -> None:
+def test_wrong_input_is_status_2(
+    folder: Path, arguments: list[str], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert status(arguments) == 2
+    printed = capfd.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
+
+
+def status(arguments: list[str]) -> object:
+    """The exit status of the command in this process."""
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        return ended.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [wrong for wrong in WRONG if "none.toml" in wrong[1] or "exit.py" in wrong[1]]
+)
+def test_wrong_input_is_no_traceback(folder: Path, arguments: list[str], message: str) -> None:
     done = subprocess.run([sys.executable, "-m", "hetsched.cli", *arguments], capture_output=True, text=True)
     assert done.returncode == 2
     assert message in done.stderr

@@ -205,7 +205,7 @@ def test_best_scores_are_compared_where_both_are_known(simulate_log: Simulate, m
 
 def test_scores_of_any_size_and_sign_are_compared(simulate_log: Simulate) -> None:
     """A small loss was shown as 0.000, and the sign of an error was turned round below 0."""
-    setup = make_setup(NODES, metric={"name": "reward"}).replace(learning={"model": "unknown"})
+    setup = make_setup(NODES, metric={"name": "reward", "mode": "max"}).replace(learning={"model": "unknown"})
     run = repetition(simulate_log, setup)
     [low, high] = [Repetition(replace(run.metrics, best_score=score), run.decisions) for score in (-0.00002, -0.00001)]
     found = agreement([[high]], [low])

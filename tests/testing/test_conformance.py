@@ -40,7 +40,7 @@ SCHEDULING, ALLOCATION = scheduling.policies.names(), allocation.policies.names(
 
 @pytest.mark.parametrize("policy", SCHEDULING)
 def test_registered_scheduling_policies_conform(policy: str) -> None:
-    check_scheduling_policy(policy, examples=15)
+    check_scheduling_policy(policy, examples=8)
 
 
 @pytest.mark.parametrize("policy", ALLOCATION)
