@@ -61,7 +61,10 @@ def test_while_modules_are_imported(tmp_path: Path, imported: str) -> None:
     assert (process.returncode, printed) == (130, "hetsched: interrupted\n")
 
 
-@pytest.mark.parametrize("pause_s", [0.0, pytest.param(0.02, marks=pytest.mark.exhaustive), 0.2])
+SOON = [pytest.param(pause_s, marks=pytest.mark.exhaustive) for pause_s in (0.02, 0.2)]
+
+
+@pytest.mark.parametrize("pause_s", [0.0, *SOON])
 @pytest.mark.parametrize("begun", ["compare.json", "*/seed-0/events.jsonl", "*/seed-2/events.jsonl"])
 def test_twice_in_a_comparison(tmp_path: Path, begun: str, pause_s: float) -> None:
     process = begin(
