@@ -111,6 +111,7 @@ def test_a_machine_that_is_too_slow_is_told_of_at_once_and_at_the_end(
         assert f"1 cpu: measured {unpaced['factor']:.2g} x" in text and "run hetsched validate" in text
 
 
+@pytest.mark.exhaustive
 def test_validate_says_who_was_late(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
