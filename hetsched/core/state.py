@@ -45,8 +45,8 @@ from hetsched.errors import InputError
 class State:
     """A run at the moment `now`. Use `apply`; read anything; write nothing.
 
-    - `workers`: in the cluster. `serving`: those of them that are not about to leave.
-    - `types`: of all workers that ever were. `nodes`: all that are or were in the cluster.
+    - `workers`: in the cluster. `serving`: the workers that are not about to leave.
+    - `types`: of all workers that ever joined. `nodes`: all that are or were in the cluster.
     - `idle`: workers, in the order in which they became idle.
     - `ready`: trials that could run now. Those with the fewest iterations come first.
     - `in_memory`: the trial that a worker trained last. A worker that is missing here must start up.
@@ -156,7 +156,7 @@ class State:
             "running": _plain([*self.running.values()]),
         }
 
-    # One method an event type.
+    # One method per event type.
 
     def _run_started(self, event: RunStarted) -> None:
         self.run = event
