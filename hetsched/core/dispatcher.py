@@ -324,7 +324,7 @@ class Dispatcher:
                 left, waiting = ", ".join(self.state.serving) or "no worker", counted(len(self.state.ready), "trial")
                 raise HetschedError(
                     f"at {self.state.now:.3f} s {waiting} wait, and none of them can run on what is left ({left}): "
-                    "the workers that they need are gone"
+                    "the workers that they need are gone; let nodes return, or trials use other devices"
                 )
             idle, ready = counted(len(self.state.idle), "worker"), counted(len(self.state.ready), "trial")
             raise PolicyError(

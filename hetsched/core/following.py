@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hetsched.core.events import AnyEvent
-from hetsched.core.log import LogDecoder, reserve_of
+from hetsched.core.log import MEND, LogDecoder, reserve_of
 from hetsched.errors import InputError
 
 
@@ -59,7 +59,7 @@ class FollowedLog:
             anew, appended = self._end > 0, b""
             self._begin()
         except OSError as error:
-            raise InputError(f"{self.path}: cannot read the log: {error.strerror}") from error
+            raise InputError(f"{self.path}: cannot read the log: {error.strerror}; {MEND}") from error
         return News([self._event(line) for line in appended.split(b"\n")[:-1]], anew)
 
     def _event(self, line: bytes) -> AnyEvent:

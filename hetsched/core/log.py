@@ -206,7 +206,7 @@ def read_log(path: Path) -> Iterator[AnyEvent]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
+        raise InputError(f"{path}: cannot read the log: {error.strerror}; {MEND}") from error
     yield from map(LogDecoder(path).event, lines[:-1])
 
 

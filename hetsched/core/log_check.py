@@ -99,7 +99,7 @@ class _CheckedLog:
 
     @_take.register
     def _(self, event: WorkerJoined) -> None:
-        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and is there already")
+        self._expect(event.worker.id not in self._workers, f"{event.worker.id} joins, and has joined already")
         self._workers.add(event.worker.id)
 
     @_take.register

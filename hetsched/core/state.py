@@ -33,6 +33,7 @@ from hetsched.core.events import (
     WorkerLeft,
     WorkerSlowed,
 )
+from hetsched.core.log import MEND
 from hetsched.core.node_presence import NodePresence
 from hetsched.core.ready_trials import ReadyTrials
 from hetsched.core.trial import NONE_REPORTED, Package, Segment, Timing, Trained, Trial, Work
@@ -380,6 +381,6 @@ def apply_line(state: State, line: int, event: Event, log: Path | None = None) -
     except (AssertionError, LookupError, OverflowError, ValueError) as error:
         subject = getattr(event, "trial", None) or getattr(event, "worker", None)
         what = f"{type(event).__name__} of {subject!r}" if isinstance(subject, str) else type(event).__name__
-        raise InputError(f"{here}: {what} does not follow from the lines before: was it altered?") from error
+        raise InputError(f"{here}: {what} does not follow from the lines before: was it altered? {MEND}") from error
     if event.time < before:
-        raise InputError(f"{here}: time goes back from {before:g} s to {event.time:g} s: was it altered?")
+        raise InputError(f"{here}: time goes back from {before:g} s to {event.time:g} s: was it altered? {MEND}")

@@ -122,11 +122,10 @@ class ExperimentTable(Table):
     @field_validator("stop_score")
     @classmethod
     def _is_an_accuracy(cls, score: float | None, info: ValidationInfo) -> float | None:
-        """Raise ValueError if the score is not from 0 to 1 and the metric is the default, an
-        accuracy."""
+        """Raise ValueError if the score is not from 0 to 1 and the metric is the default."""
         metric = info.data.get("metric")
         if score is not None and metric is not None and not metric.model_fields_set and not 0 <= score <= 1:
-            raise ValueError("expected an accuracy, 0 to 1 (of what else it is a score, 'metric' says)")
+            raise ValueError("expected an accuracy, 0 to 1 (set 'metric' for a score of another metric)")
         return score
 
     @model_validator(mode="after")
